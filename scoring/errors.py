@@ -1,0 +1,74 @@
+"""The one tree of errors: each message names what was found, where, and what was expected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with one record.
+
+    Parameters
+    ----------
+    path : str
+        File that the record came from; ``-`` is standard input.
+    line : int
+        Line of the field in that file, from 1; 0 where the fault is of the whole file.
+    field : str
+        Field as its path in the record (``related[3].quality``); empty for the whole record.
+    got : str
+        What was found, shortened; never the text of an opaque field.
+    expected : str
+        What would have been right.
+
+    Examples
+    --------
+    >>> str(Fault("inbox/a.md", 9, "quality", "'high'", "an integer"))
+    "inbox/a.md:9: quality: got 'high', expected an integer"
+    """
+
+    path: str
+    line: int
+    field: str
+    got: str
+    expected: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else self.path
+        what = f"{place}: {self.field}" if self.field else place
+        return f"{what}: got {self.got}, expected {self.expected}"
+
+
+class ScoringError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class RecordError(ScoringError):
+    """A record, or what should be one, cannot be used.
+
+    Parameters
+    ----------
+    *faults : Fault
+        Everything that is wrong with it, in the order of the file; at least one.
+    """
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+class FeatureError(ScoringError):
+    """A feature table does not have the columns or values that its reader needs."""
+
+
+class ModelError(ScoringError):
+    """A model cannot be trained, found, loaded or used."""
+
+
+class TrackingError(ScoringError):
+    """The MLflow store cannot be reached, read or written."""
+
+
+class SettingsError(ScoringError):
+    """A setting or a configuration file has a value that cannot be used."""
