@@ -90,11 +90,13 @@ class Labels(msgspec.Struct, frozen=True, gc=False):
 class Document(msgspec.Struct, frozen=True, gc=False):
     """A record where it was found: its file (``-`` is standard input), the line it begins on, and notes.
 
+    ``sha256`` is the hex digest of the bytes that it was read from (of the file, or of the line);
     ``warnings`` tells what had to be assumed to read it (a date without a zone, for example).
     """
 
     path: str
     line: int
+    sha256: str
     record: Record
     labels: Labels
     warnings: tuple[str, ...] = ()
