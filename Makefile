@@ -1,0 +1,61 @@
+# Everything starts from a fresh clone: Python 3.11 or later, make and a package index are all it takes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := .scoring/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test lint types layers docs check demo build smoke clean
+
+help:  ## List what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY)  ## Make the environment: the package, editable, with what its tests need
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+test: $(READY)  ## Run the tests and the examples in the docs
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## Check the types
+	$(BIN)/mypy
+
+layers: $(READY)  ## Check that imports only point down
+	$(BIN)/lint-imports
+
+docs: $(READY)  ## Write docs/cli.md anew from the commands' help
+	$(BIN)/python docs/write_cli.py
+
+check: lint types layers smoke test  ## All of the checks; this is what CI runs
+
+demo: $(READY)  ## Score made-up records from beginning to end
+	$(BIN)/scoring sample $(DEMO)/labelled --records 600 --seed 1
+	$(BIN)/scoring sample $(DEMO)/incoming --records 12 --seed 2 --unlabelled
+	$(BIN)/scoring train $(DEMO)/labelled --out $(DEMO)/model
+	$(BIN)/scoring score $(DEMO)/incoming --model $(DEMO)/model --format table
+	$(BIN)/scoring config
+
+build: $(READY)  ## Build the wheel into dist/
+	rm -rf dist
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+smoke: build  ## Install the wheel alone, without the tools of development, and score with it
+	rm -rf build/smoke
+	$(PYTHON) -m venv build/smoke/venv
+	build/smoke/venv/bin/pip install --quiet dist/*.whl
+	cd build/smoke && venv/bin/scoring sample records --records 20 && venv/bin/scoring score records --format jsonl >scores.jsonl
+	test "$$(wc -l <build/smoke/scores.jsonl)" -eq 20
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) build dist docs/__pycache__ .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(DEMO)
+	find scoring tests -name __pycache__ -type d -prune -exec rm -rf {} +
