@@ -1,0 +1,282 @@
+"""Plots of an evaluation and of a model; the only module that imports matplotlib.
+
+Each function makes a :class:`matplotlib.figure.Figure` of its own: pyplot, its backend and its global
+settings are never touched. Colours are Okabe and Ito's, which colour-blind readers can tell apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scoring.model.results import Evaluation
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#5A5A5A"
+MAX_BARS = 20
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+Predictions = Mapping[str, np.ndarray]
+
+
+def evaluation_figures(evaluation: Evaluation) -> dict[str, Figure]:
+    """Every plot of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Its ``predictions`` are drawn; none of them may be there.
+
+    Returns
+    -------
+    dict of str to Figure
+        By file name without suffix: ``quality``, ``residuals_by_provider``, ``residuals_by_month``,
+        ``precision_recall``, ``calibration``, ``heat``.
+    """
+    predictions = evaluation.predictions
+    return {
+        "quality": quality_figure(predictions),
+        "residuals_by_provider": residuals_by_provider_figure(predictions),
+        "residuals_by_month": residuals_by_month_figure(predictions),
+        "precision_recall": precision_recall_figure(predictions),
+        "calibration": calibration_figure(predictions),
+        "heat": heat_figure(predictions),
+    }
+
+
+def quality_figure(predictions: Predictions) -> Figure:
+    """Predicted against true quality, in points; the line is a perfect prediction."""
+    true, predicted = predictions["quality"].astype(float), predictions["quality_predicted"].astype(float)
+    known = np.isfinite(true) & np.isfinite(predicted)
+    true, predicted = true[known], predicted[known]
+    figure, axes = _figure("Quality: predicted against true", true.size)
+    axes.set(xlabel="True quality (points)", ylabel="Predicted quality (points)")
+    if not true.size:
+        return _empty(figure, axes)
+    low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    axes.axline((low, low), slope=1, color=ORANGE, linewidth=1.5, label="perfect prediction")
+    _scatter(axes, true, predicted)
+    margin = 0.03 * (high - low) + 1
+    axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
+    error = np.abs(predicted - true).mean()
+    axes.legend(loc="upper left", frameon=False, title=f"mean absolute error {error:.2f}")
+    return figure
+
+
+def residuals_by_provider_figure(predictions: Predictions) -> Figure:
+    """Error of the predicted quality for the providers with the most records, in points."""
+    residuals = _residuals(predictions)
+    providers, counts = np.unique(predictions["provider"].astype(str), return_counts=True)
+    top = providers[np.lexsort((providers, -counts))][:MAX_BARS]
+    groups = {str(name): residuals[predictions["provider"].astype(str) == name] for name in top}
+    note = f", {top.size} of {providers.size} providers" if providers.size > top.size else ""
+    return _spread_figure("Quality error by provider", groups, residuals.size, note)
+
+
+def residuals_by_month_figure(predictions: Predictions) -> Figure:
+    """Error of the predicted quality by month of publication, in points; undated records apart."""
+    residuals = _residuals(predictions)
+    months = predictions["published_at"].astype("datetime64[M]").astype(str)
+    groups = {name: residuals[months == name] for name in sorted(set(months.tolist()), reverse=True)}
+    undated = groups.pop("NaT", None)
+    groups = dict(reversed(groups.items())) | ({"no date": undated} if undated is not None else {})
+    return _spread_figure("Quality error by month of publication", groups, residuals.size)
+
+
+def precision_recall_figure(predictions: Predictions) -> Figure:
+    """Precision against recall of ``lead`` and ``published``; a dotted line is what guessing reaches."""
+    figure, axes = _figure("Lead and published: precision against recall", predictions["lead"].size)
+    axes.set(xlabel="Recall (ratio)", ylabel="Precision (ratio)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
+    if not predictions["lead"].size:
+        return _empty(figure, axes)
+    for target, colour in (("lead", BLUE), ("published", ORANGE)):
+        truth = predictions[target].astype(bool)
+        if not truth.any() or truth.all():
+            axes.plot([], [], color=colour, label=f"{target}: not drawn, labels are all one class")
+            continue
+        precision, recall = precision_recall(truth, predictions[f"{target}_probability"])
+        average = float(np.sum(np.diff(recall, prepend=0.0) * precision))
+        share = truth.mean()
+        label = f"{target}: average precision {average:.3f}, share {share:.2f}"
+        axes.step(recall, precision, where="pre", color=colour, linewidth=1.8, label=label)
+        axes.axhline(share, color=colour, linewidth=1, linestyle=":")
+    axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
+    return figure
+
+
+def precision_recall(truth: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall at each distinct probability, from the highest down.
+
+    Parameters
+    ----------
+    truth : ndarray of bool of shape (n_records,)
+        At least one is true.
+    probability : ndarray of shape (n_records,)
+        0 to 1.
+
+    Returns
+    -------
+    tuple of ndarray of shape (n_distinct,)
+        Precision and recall; 0 to 1.
+
+    Examples
+    --------
+    >>> precision, recall = precision_recall(np.array([True, False, True]), np.array([0.9, 0.6, 0.3]))
+    >>> precision.round(2).tolist(), recall.tolist()
+    ([1.0, 0.5, 0.67], [0.5, 0.5, 1.0])
+    """
+    order = np.argsort(-probability, kind="stable")
+    hits = np.cumsum(truth[order])
+    last = np.append(np.flatnonzero(np.diff(probability[order])), probability.size - 1)
+    return hits[last] / (last + 1), hits[last] / hits[-1]
+
+
+def calibration_figure(predictions: Predictions, *, n_bins: int = 10) -> Figure:
+    """Share that came true against predicted probability, in bins of equal width.
+
+    A bar is the 95 % interval of a share (Wilson, 1927), so that bins of few records show it.
+    """
+    figure, axes = _figure("Lead and published: calibration", predictions["lead"].size)
+    axes.set(
+        xlabel="Predicted probability", ylabel="Share that came true", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
+    )
+    if not predictions["lead"].size:
+        return _empty(figure, axes)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect calibration")
+    for target, colour, marker in (("lead", BLUE, "o"), ("published", ORANGE, "s")):
+        truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
+        bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+        used, count = np.unique(bins, return_counts=True)
+        share = np.array([truth[bins == index].mean() for index in used])
+        middle = np.array([probability[bins == index].mean() for index in used])
+        low, high = _wilson(share, count)
+        axes.errorbar(
+            middle, share, yerr=np.maximum([share - low, high - share], 0), color=colour, marker=marker,
+            markersize=5, linewidth=1.5, elinewidth=1, capsize=2, label=f"{target}, with 95 % interval",
+        )  # fmt: skip
+    axes.set_aspect("equal")
+    axes.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def heat_figure(predictions: Predictions) -> Figure:
+    """Predicted against true heat, in points on a logarithmic scale; records that do not lead stand apart."""
+    true, predicted = predictions["heat"].astype(float), predictions["heat_predicted"].astype(float)
+    figure, axes = _figure("Heat: predicted against true", true.size)
+    axes.set(xlabel="True heat (points)", ylabel="Predicted heat (points)")
+    if not true.size:
+        return _empty(figure, axes)
+    high = max(10.0, true.max(), predicted.max())
+    end = np.log10(1 + high) + 0.1
+    ticks = [value for value in (0, 3, 10, 30, 100, 300, 1000, 3000, 10000) if value <= high * 1.2]
+    places = [-0.5, *np.log10(1 + np.array(ticks))]
+    labels = ["no lead", *(f"{tick:,}" for tick in ticks)]
+    axes.set_xticks(places, labels)
+    axes.set_yticks(places, labels)
+    axes.axvspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
+    axes.axhspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
+    axes.plot([0, end], [0, end], color=ORANGE, linewidth=1.5, label="perfect prediction")
+    leads = (true >= 0) & (predicted >= 0)
+    _scatter(axes, np.log10(1 + true[leads]), np.log10(1 + predicted[leads]))
+    # Where one of the two says that another record leads, a number says more than points on one spot.
+    neither = int(((true < 0) & (predicted < 0)).sum())
+    axes.text(-0.5, -0.5, f"{neither:,}\nagree", ha="center", va="center", fontsize=8)
+    wrong = (true < 0) ^ (predicted < 0)
+    x, y = (
+        np.where(value < 0, -0.5, np.log10(1 + np.maximum(value, 0)))[wrong] for value in (true, predicted)
+    )
+    shake = np.random.default_rng(0).uniform(-0.2, 0.2, (2, x.size))  # only within the bands
+    x, y = np.where(x < 0, x + shake[0], x), np.where(y < 0, y + shake[1], y)
+    axes.plot(x, y, "x", color=ORANGE, markersize=4, alpha=0.7, label=f"wrong about who leads: {x.size:,}")
+    axes.set(xlim=(-0.8, end), ylim=(-0.8, end), aspect="equal")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.24, 1), frameon=True, framealpha=0.9, edgecolor="none")
+    return figure
+
+
+def importance_figure(importances: Iterable[tuple[str, str, float, int]]) -> Figure:
+    """Share of the gain of each booster's strongest features.
+
+    Parameters
+    ----------
+    importances : iterable of (feature, booster, gain, split)
+        Gain summed over the booster's trees, >= 0; number of splits.
+    """
+    boosters: dict[str, list[tuple[float, str]]] = {}
+    for feature, booster, gain, _ in importances:
+        boosters.setdefault(booster, []).append((gain, feature))
+    shown = {
+        name: sorted(rows, key=lambda row: (-row[0], row[1]))[:MAX_BARS] for name, rows in boosters.items()
+    }
+    n_bars = max(map(len, shown.values()), default=0)
+    figure = Figure(figsize=(max(1, len(shown)) * 5.2, 1.8 + 0.24 * max(4, n_bars)), layout="constrained")
+    figure.suptitle("Feature importance", fontsize=13)
+    if not shown:
+        return _empty(figure, figure.subplots())
+    panels: Sequence[Axes] = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (name, rows) in zip(panels, shown.items(), strict=True):
+        total = sum(gain for gain, _ in boosters[name]) or 1.0
+        axes.barh([feature for _, feature in rows], [100 * gain / total for gain, _ in rows], color=BLUE)
+        axes.invert_yaxis()
+        axes.set_xlabel("Share of gain (%)")
+        axes.set_title(f"{name}: {len(rows)} of {len(boosters[name])} features", fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="x", alpha=0.3)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def _figure(title: str, n_records: int, note: str = "") -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.subplots()
+    figure.suptitle(f"{title}\n{n_records:,} record{'' if n_records == 1 else 's'}{note}", fontsize=12)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _empty(figure: Figure, axes: Axes) -> Figure:
+    axes.text(0.5, 0.5, "nothing to draw", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    return figure
+
+
+def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
+    # Fainter where there are many, so that crowds stand out of the noise.
+    alpha = float(np.clip(300 / max(1, x.size), 0.15, 0.8))
+    axes.scatter(x, y, s=14, color=BLUE, alpha=alpha, linewidths=0)
+
+
+def _residuals(predictions: Predictions) -> np.ndarray:
+    residuals: np.ndarray = predictions["quality_predicted"].astype(float) - predictions["quality"]
+    return residuals
+
+
+def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int, note: str = "") -> Figure:
+    """A row for each group: median, its middle half, and 5 % to 95 %."""
+    figure, axes = _figure(title, n_records, note)
+    figure.set_figheight(2.2 + 0.28 * max(4, len(groups)))
+    axes.set_xlabel("Predicted minus true quality (points)")
+    groups = {name: values[np.isfinite(values)] for name, values in groups.items()}
+    groups = {name: values for name, values in groups.items() if values.size}
+    if not groups:
+        return _empty(figure, axes)
+    spread = np.array([np.quantile(values, _QUANTILES) for values in groups.values()])
+    rows = np.arange(len(groups))
+    axes.axvline(0, color=GREY, linewidth=1)
+    axes.hlines(rows, spread[:, 0], spread[:, 4], color=BLUE, linewidth=1.2, label="5 % to 95 %")
+    axes.hlines(rows, spread[:, 1], spread[:, 3], color=BLUE, linewidth=6, alpha=0.5, label="middle half")
+    axes.plot(spread[:, 2], rows, "o", color=ORANGE, markersize=5, label="median")
+    axes.set_yticks(rows, [f"{name} ({values.size:,})" for name, values in groups.items()])
+    axes.invert_yaxis()
+    figure.legend(loc="outside lower center", frameon=False, ncols=3)
+    return figure
+
+
+def _wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % interval of a share, by E. B. Wilson (1927), JASA 22."""
+    z = 1.96
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return middle - half, middle + half
