@@ -1,0 +1,112 @@
+"""The story's other coverage: how much, how good, how near."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from scoring.features.column import Column
+from scoring.features.recency import hours_between
+from scoring.features.text import words_of
+from scoring.records.record import Coverage, Record
+
+NEAR_MARGIN_RATIO = 0.9
+NEAR_IDENTICAL_RATIO = 0.8
+
+COLUMNS = (
+    Column("coverage_count", "coverage", "count", "records", ">= 0", "related records known at as_of"),
+    Column("coverage_quality_max", "coverage", "number", "points", "any, missing", "highest quality of the coverage"),
+    Column("coverage_quality_mean", "coverage", "number", "points", "any, missing", "mean quality of the coverage"),
+    Column("coverage_quality_median", "coverage", "number", "points", "any, missing", "median quality of the coverage"),
+    Column("coverage_quality_spread", "coverage", "number", "points", ">= 0, missing", "highest less lowest quality of the coverage"),
+    Column("coverage_near_max_count", "coverage", "count", "records", ">= 0", "coverage within a tenth of the highest quality"),
+    Column(
+        "coverage_best_lead_hours",
+        "coverage",
+        "number",
+        "hours",
+        "any, missing",
+        "from the (earliest) coverage of highest quality to the record: above 0 where it came first",
+    ),
+    Column("coverage_own_provider_count", "coverage", "count", "records", ">= 0", "coverage of the same provider"),
+    Column("coverage_own_provider_quality_max", "coverage", "number", "points", "any, missing", "highest quality among it"),
+    Column("coverage_own_provider_quality_mean", "coverage", "number", "points", "any, missing", "mean quality of it"),
+    Column("coverage_provider_count", "coverage", "count", "providers", ">= 0", "distinct providers of the coverage"),
+    Column("coverage_known_provider_ratio", "coverage", "number", "", "0 to 1, missing", "share of it whose provider the site knows"),
+    Column("coverage_image_ratio", "coverage", "number", "", "0 to 1, missing", "share of it with an image"),
+    Column("coverage_span_hours", "coverage", "number", "hours", ">= 0, missing", "from its earliest to its latest"),
+    Column("coverage_same_title_count", "coverage", "count", "records", ">= 0", "coverage whose title is nearly the record's"),
+    Column("coverage_same_title_quality_max", "coverage", "number", "points", "any, missing", "highest quality among it"),
+)
+_NAN = float("nan")
+
+
+def similarity(words: set[str], others: set[str]) -> float:
+    """Share of the words of two titles that stand in both (Jaccard); 0 to 1."""
+    shared = len(words & others)
+    return shared / (len(words) + len(others) - shared) if shared else 0.0
+
+
+def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Coverage]:
+    return [
+        entry for entry in coverage if similarity(title_words, set(words_of(entry.title))) >= NEAR_IDENTICAL_RATIO
+    ]
+
+
+def best_of(coverage: Sequence[Coverage]) -> Coverage | None:
+    """The coverage of highest quality; of several the one that came first; None where none has a quality."""
+    best: Coverage | None = None
+    for entry in coverage:
+        if entry.quality is None:
+            continue
+        if best is None or best.quality is None or entry.quality > best.quality:
+            best = entry
+        elif entry.quality == best.quality and hours_between(entry.published_at, best.published_at) > 0:
+            best = entry
+    return best
+
+
+def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]) -> tuple[float, ...]:
+    """Values of :data:`COLUMNS` for one record.
+
+    Parameters
+    ----------
+    record : Record
+        The record.
+    coverage : sequence of Coverage
+        Its coverage that was known.
+    title_words : list of str
+        Words of its title.
+
+    Returns
+    -------
+    tuple of float
+    """
+    count = len(coverage)
+    qualities = [float(entry.quality) for entry in coverage if entry.quality is not None]
+    domain = record.provider.domain
+    own = [entry for entry in coverage if domain and entry.provider.domain == domain]
+    own_qualities = [float(entry.quality) for entry in own if entry.quality is not None]
+    dates = [entry.published_at for entry in coverage if entry.published_at is not None]
+    same = _same_titles(set(title_words), coverage)
+    same_qualities = [float(entry.quality) for entry in same if entry.quality is not None]
+    best = best_of(coverage)
+    highest = max(qualities, default=_NAN)
+    return (
+        float(count),
+        highest,
+        sum(qualities) / len(qualities) if qualities else _NAN,
+        median(qualities) if qualities else _NAN,
+        highest - min(qualities) if qualities else _NAN,
+        float(sum(quality >= highest - abs(highest) * (1 - NEAR_MARGIN_RATIO) for quality in qualities)),
+        hours_between(best.published_at, record.published_at) if best else _NAN,
+        float(len(own)),
+        max(own_qualities, default=_NAN),
+        sum(own_qualities) / len(own_qualities) if own_qualities else _NAN,
+        float(len({entry.provider.domain for entry in coverage})),
+        sum(bool(entry.provider.images) for entry in coverage) / count if count else _NAN,
+        sum(bool(entry.images) for entry in coverage) / count if count else _NAN,
+        hours_between(min(dates), max(dates)) if dates else _NAN,
+        float(len(same)),
+        max(same_qualities, default=_NAN),
+    )

@@ -1,0 +1,129 @@
+"""The feature table: one row a record, before anything has been learned from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features import content, coverage, provider, recency, topics
+from scoring.features.column import Column
+from scoring.features.text import words_of
+from scoring.records.record import Record
+
+TEXT_COLUMNS: tuple[Column, ...] = (*provider.TEXT_COLUMNS, *topics.TEXT_COLUMNS)
+NUMBER_COLUMNS: tuple[Column, ...] = (
+    *provider.COLUMNS,
+    *topics.COLUMNS,
+    *recency.COLUMNS,
+    *coverage.COLUMNS,
+    *content.COLUMNS,
+)
+TEXT_NAMES = tuple(column.name for column in TEXT_COLUMNS)
+NUMBER_NAMES = tuple(column.name for column in NUMBER_COLUMNS)
+NUMBER_INDEX = {name: index for index, name in enumerate(NUMBER_NAMES)}
+
+Floats = NDArray[np.float64]
+Row = tuple[tuple[str, ...], tuple[float, ...], tuple[str, ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """Features of `n_records` records.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n_records, len(NUMBER_COLUMNS))
+        Bools, counts and numbers; NaN where missing.
+    texts : ndarray of object, shape (n_records, len(TEXT_COLUMNS))
+        Categories as text; empty where missing.
+    topics : tuple of tuple of str
+        Each record's topics, the section first.
+    title_words : tuple of tuple of str
+        Each title's words, in order.
+    """
+
+    numbers: Floats
+    texts: NDArray[np.object_]
+    topics: tuple[tuple[str, ...], ...]
+    title_words: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def number(self, name: str) -> Floats:
+        """One column of numbers, shape (n_records,)."""
+        column: Floats = self.numbers[:, NUMBER_INDEX[name]]
+        return column
+
+    def text(self, name: str) -> NDArray[np.object_]:
+        """One column of texts, shape (n_records,)."""
+        column: NDArray[np.object_] = self.texts[:, TEXT_NAMES.index(name)]
+        return column
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> FeatureTable:
+        """The table of some rows, by index or by mask."""
+        index = np.arange(len(self))[rows]
+        return FeatureTable(
+            self.numbers[index],
+            self.texts[index],
+            tuple(self.topics[row] for row in index),
+            tuple(self.title_words[row] for row in index),
+        )
+
+
+def extract(record: Record, as_of: datetime | None = None) -> Row:
+    """Features of one record: texts, numbers, topics and title words.
+
+    Parameters
+    ----------
+    record : Record
+        The record; its labels are not part of it, so no feature can read them.
+    as_of : datetime or None
+        Coverage newer than this moment (aware UTC) is unseen, and age is measured from it.
+        Without it the record is taken as it stands.
+
+    Returns
+    -------
+    tuple
+        Values of :data:`TEXT_COLUMNS`, of :data:`NUMBER_COLUMNS`, the topics, the title's words.
+    """
+    known = record.related
+    if as_of is not None:
+        known = tuple(entry for entry in known if entry.published_at is None or entry.published_at <= as_of)
+    title_words, excerpt_words = words_of(record.title), words_of(record.excerpt)
+    provider_texts, provider_values = provider.extract(record)
+    topic_texts, topic_values = topics.extract(record, title_words, excerpt_words)
+    return (
+        (*provider_texts, *topic_texts),
+        (
+            *provider_values,
+            *topic_values,
+            *recency.extract(record, known, as_of),
+            *coverage.extract(record, known, title_words),
+            *content.extract(record, title_words, excerpt_words),
+        ),
+        record.topics,
+        tuple(title_words),
+    )
+
+
+def assemble(rows: Sequence[Row]) -> FeatureTable:
+    """The table of rows that :func:`extract` gave."""
+    texts = np.empty((len(rows), len(TEXT_NAMES)), dtype=object)
+    for index, row in enumerate(rows):
+        texts[index] = row[0]
+    return FeatureTable(
+        np.array([row[1] for row in rows], dtype=np.float64).reshape(len(rows), len(NUMBER_NAMES)),
+        texts,
+        tuple(row[2] for row in rows),
+        tuple(row[3] for row in rows),
+    )
+
+
+def build_table(records: Iterable[Record], as_of: datetime | None = None) -> FeatureTable:
+    """The feature table of some records: see :func:`extract`."""
+    return assemble([extract(record, as_of) for record in records])
