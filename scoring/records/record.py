@@ -7,20 +7,42 @@ A :class:`Record` holds inputs only. What the site's editors made of it stands a
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
+MAX_INTEGER = 999_999_999
+"""Largest integer that a record may hold: what is larger is a mistake, and a float would round it."""
 
-class Image(msgspec.Struct, frozen=True, gc=False):
+Points = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+Heat = Annotated[int, msgspec.Meta(ge=-1, le=MAX_INTEGER)]
+Pixels = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
+
+
+def archive_name(field: str) -> str:
+    """Name that a field bears in an archive's front matter and JSON.
+
+    Examples
+    --------
+    >>> archive_name("published_at"), archive_name("cdn_amp_web_url")
+    ('publishedDateTime', 'cdnAmpWebUrl')
+    """
+    if field == "published_at":
+        return "publishedDateTime"
+    first, *rest = field.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+class Image(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """One picture: address, size in px (None where unknown), and whether the site holds a copy."""
 
     url: str = ""
-    width: int | None = None
-    height: int | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
     is_cached: bool = False
 
 
-class Provider(msgspec.Struct, frozen=True, gc=False):
+class Provider(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """Who published: name, domain, and the site's own pictures of it (only for those it knows)."""
 
     name: str = ""
@@ -28,7 +50,7 @@ class Provider(msgspec.Struct, frozen=True, gc=False):
     images: tuple[Image, ...] = ()
 
 
-class Coverage(msgspec.Struct, frozen=True, gc=False):
+class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """One related record, as the record that it belongs to lists it.
 
     ``quality`` is the *other* record's, None where the site has not scored it yet;
@@ -45,10 +67,10 @@ class Coverage(msgspec.Struct, frozen=True, gc=False):
     type: str = "article"
     provider: Provider = Provider()
     images: tuple[Image, ...] = ()
-    quality: int | None = None
+    quality: Points | None = None
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """One news record without its labels.
 
     ``published_at`` is aware UTC, None where the record bears no date; ``topics`` has the site's
@@ -76,14 +98,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return self.original_url or self.web_url
 
 
-class Labels(msgspec.Struct, frozen=True, gc=False):
+class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """What the site's editors and machinery gave a record; None where they have not yet.
 
     ``heat`` is -1 where another record leads the story.
     """
 
-    quality: int | None = None
-    heat: int | None = None
+    quality: Points | None = None
+    heat: Heat | None = None
     published: bool | None = None
 
 

@@ -1,0 +1,224 @@
+"""Many records: finding their files, reading them one after the other, and the digest of them all."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from scoring.errors import Fault, RecordError
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.front_matter import MAX_BYTES, has_front_matter
+from scoring.records.record import Document
+
+STDIN = "-"
+"""The path that stands for standard input."""
+
+_HEAD_BYTES = 128
+_GLOB_CHARACTERS = frozenset("*?[")
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """Find the files that paths name.
+
+    A folder is walked for ``*.md``, sorted; its hidden entries are left out, and so are links that lead
+    out of it. A Markdown file of a walked folder that has no front matter at all (a ``README.md``) is no
+    record and is left out; one that is named itself, or by a glob, is not.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Folders, files, globs, and ``-`` for standard input, in any mix.
+
+    Returns
+    -------
+    list of str
+        Each file once, in the order of the paths.
+
+    Raises
+    ------
+    RecordError
+        If a path does not exist or names no record, with a fault for each such path.
+    """
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            for file in _expand_one(path):
+                found.setdefault(file if file == STDIN else os.path.realpath(file), file)
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(*faults)
+    return list(found.values())
+
+
+def read_documents(
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO | None = None,
+    on_fault: Callable[[RecordError], None],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Document]:
+    """Read the records that paths name, one at a time.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`expand` takes them. A file whose name ends in ``.jsonl`` or ``.ndjson`` holds a record
+        a line; any other is one Markdown file. Standard input may be either: its first bytes tell.
+    stdin : binary file, optional
+        What ``-`` reads; the process's standard input if not given.
+    on_fault : callable
+        Called with the error of each record that cannot be used; the others go on.
+    on_progress : callable, optional
+        Called with the files done and the files in all.
+
+    Yields
+    ------
+    Document
+        In the order of the paths, each file once.
+
+    Raises
+    ------
+    RecordError
+        Before the first record, if a path does not exist or names no record.
+    """
+    files = expand(paths)
+    for n_done, file in enumerate(files, start=1):
+        for read in _readers(file, stdin):
+            try:
+                document = read()
+            except RecordError as error:
+                on_fault(error)
+            else:
+                yield document
+        if on_progress is not None:
+            on_progress(n_done, len(files))
+
+
+def data_sha256(digests: Iterable[str]) -> str:
+    """Digest of a set of records, whatever their paths and their order.
+
+    Parameters
+    ----------
+    digests : iterable of str
+        ``sha256`` of each :class:`~scoring.records.record.Document`.
+
+    Examples
+    --------
+    >>> data_sha256(["b" * 64, "a" * 64]) == data_sha256(["a" * 64, "b" * 64])
+    True
+    """
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
+
+
+def _expand_one(path: str) -> list[str]:
+    if path == STDIN:
+        return [path]
+    if os.path.isdir(path):
+        files = [file for file in _walk(path) if _may_hold_record(file)]
+        if not files:
+            raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
+        return files
+    if os.path.exists(path):
+        return [path]
+    if _GLOB_CHARACTERS.isdisjoint(path):
+        raise RecordError(Fault(path, 0, "", "no such file or folder", "a file, a folder, a glob or -"))
+    files = [match for match in sorted(glob.glob(path, recursive=True)) if os.path.isfile(match)]
+    if not files:
+        raise RecordError(Fault(path, 0, "", "a glob that matches no file", "at least one file"))
+    return files
+
+
+def _walk(folder: str) -> Iterator[str]:
+    home = os.path.realpath(folder)
+    for base, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = os.path.join(base, name)
+            if name.startswith(".") or not name.endswith(".md"):
+                continue
+            if os.path.commonpath([home, os.path.realpath(file)]) == home:
+                yield file
+
+
+def _may_hold_record(file: str) -> bool:
+    """False for a file that is no record; one that cannot be opened is a fault to tell when it is read."""
+    try:
+        with open(file, "rb") as handle:
+            return has_front_matter(handle.read(_HEAD_BYTES))
+    except OSError:
+        return True
+
+
+def _readers(file: str, stdin: BinaryIO | None) -> Iterator[Callable[[], Document]]:
+    """One call a record, so that each record's fault is its own."""
+    if file == STDIN:
+        yield from _stream_readers(stdin or sys.stdin.buffer)
+    elif file.endswith((".jsonl", ".ndjson")):
+        try:
+            with open(file, "rb") as handle:
+                yield from _line_readers(handle, file, first=b"")
+        except OSError as error:
+            yield lambda error=error: _raise(_unreadable(file, error))  # type: ignore[misc]
+    else:
+        yield lambda: decode_file(read_bytes(file), file)
+
+
+def read_bytes(file: str | Path) -> bytes:
+    """Read a file whole, if it is of a size to be read.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read, or is larger than a record may be.
+    """
+    try:
+        with open(file, "rb") as handle:
+            size = os.fstat(handle.fileno()).st_size
+            if size > MAX_BYTES:
+                raise RecordError(Fault(str(file), 0, "", f"{size:,} bytes", f"at most {MAX_BYTES:,} bytes"))
+            return handle.read()
+    except OSError as error:
+        raise _unreadable(str(file), error) from None
+
+
+def _stream_readers(stream: BinaryIO) -> Iterator[Callable[[], Document]]:
+    first = stream.readline(MAX_BYTES + 1)
+    if has_front_matter(first):
+        data = first + stream.read(MAX_BYTES + 1)
+        yield lambda: decode_file(data, STDIN)
+    else:
+        yield from _line_readers(stream, STDIN, first=first)
+
+
+def _line_readers(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Callable[[], Document]]:
+    number = 0
+    n_records = 0
+    line = first or stream.readline(MAX_BYTES + 1)
+    while line:
+        number += 1
+        if line.removeprefix(codecs.BOM_UTF8).strip():
+            n_records += 1
+            yield lambda line=line, number=number: decode_json(line, file, number)  # type: ignore[misc]
+        while len(line) > MAX_BYTES and not line.endswith(b"\n"):  # the rest of a line that is too long
+            line = stream.readline(MAX_BYTES + 1)
+        line = stream.readline(MAX_BYTES + 1)
+    if not n_records:
+        error = RecordError(Fault(file, 0, "", "no record", "a record a line, or one in front matter"))
+        yield lambda: _raise(error)
+
+
+def _unreadable(file: str, error: OSError) -> RecordError:
+    got = error.strerror or "an error of the disk"
+    return RecordError(Fault(file, 0, "", got, "a file that can be read"))
+
+
+def _raise(error: RecordError) -> Document:
+    raise error

@@ -1,0 +1,205 @@
+"""From the bytes of one file, or of one line of JSON to a record: fast where that is safe, else careful.
+
+The fast way promises what the careful way would give. It takes a document only where its form leaves no
+two readings, decodes it straight into the types, and leaves every value that needs a second thought (a
+type that does not fit, a date without a zone, a record without a title) to the careful way, which either
+reads it or names everything that is wrong with it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import html
+import json
+import re
+from datetime import UTC, datetime
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, parse_nodes, to_json
+from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
+from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
+from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
+
+
+class _Labelled(Record, frozen=True, gc=False):
+    """A record as an archive holds it. It never leaves this file: a record must not carry its labels."""
+
+    quality: Points | None = None
+    heat: Heat | None = None
+    published: bool | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Labelled)
+_INPUTS = Record.__struct_fields__
+_OPAQUE_JSON = re.compile(rb'"%s"\s*+:\s*+"(?:[^"\\]++|\\.)*+"' % OPAQUE.encode())
+
+
+def decode_file(data: bytes, path: str) -> Document:
+    """Read the record that a Markdown file's front matter holds.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    path : str
+        Its path, for the faults; ``-`` is standard input.
+
+    Returns
+    -------
+    Document
+        With the digest of all of ``data``.
+
+    Raises
+    ------
+    RecordError
+        With every fault of the record.
+
+    Examples
+    --------
+    >>> decode_file(b"---\\ntitle: Rain\\npublishedDateTime: 2021-03-04\\n---\\n", "a.md").record.title
+    'Rain'
+    """
+    span = find_front_matter(data, path)
+    block = data[span.start : span.stop]
+    text = decode_utf8(block, path, line=2)
+    as_json = to_json(block)
+    fast = _decode_fast(as_json) if as_json is not None else None
+    record, labels, warnings = fast or read_record(parse_nodes(text, path), path)
+    return Document(path, 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
+
+
+def decode_json(data: bytes, path: str, line: int) -> Document:
+    """Read the record that a line of JSON holds, with the field names of the front matter.
+
+    Raises
+    ------
+    RecordError
+        With every fault of the record; each names ``line``.
+
+    Examples
+    --------
+    >>> decode_json(b'{"title": "Rain", "topics": "Weather"}', "a.jsonl", 3).record.topics
+    ('Weather',)
+    """
+    if len(data) > MAX_BYTES:
+        raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
+    digest = hashlib.sha256(data.strip()).hexdigest()
+    text = decode_utf8(data.removeprefix(codecs.BOM_UTF8), path, line=line)
+    visible = _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), text.encode()).decode()
+    fast = _decode_fast(visible) if _is_clear_cut(visible) else None
+    record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
+    return Document(path, line, digest, record, labels, warnings)
+
+
+def _decode_fast(text: str) -> tuple[Record, Labels, tuple[str, ...]] | None:
+    """Decode JSON into the types; None where any value needs the careful way."""
+    try:
+        found = _DECODER.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if not (found.title.strip() and found.topics and found.provider.name and all(found.topics)):
+        return None
+    if found.published_at is None or not found.type or not found.category:
+        return None
+    for one in found.related:
+        if not one.type or (one.published_at is not None and not _is_clear(one.published_at)):
+            return None
+    if not _is_clear(found.published_at):
+        return None
+    values = {name: getattr(found, name) for name in _INPUTS}
+    values["title"] = html.unescape(found.title)
+    values["excerpt"] = html.unescape(found.excerpt)
+    values["published_at"] = found.published_at.astimezone(UTC)
+    values["related"] = tuple(map(_finish, found.related))
+    return Record(**values), Labels(found.quality, found.heat, found.published), ()
+
+
+def _is_clear(moment: datetime) -> bool:
+    # The outermost years are left to the careful way, since a zone could carry a moment out of them;
+    # parts of a second too, since parsers round them differently.
+    return moment.tzinfo is not None and FIRST_YEAR < moment.year < LAST_YEAR and not moment.microsecond
+
+
+def _finish(one: Coverage) -> Coverage:
+    moment = one.published_at
+    is_utc = moment is None or moment.tzinfo is UTC
+    if is_utc and "&" not in one.title and "&" not in one.excerpt:
+        return one
+    return msgspec.structs.replace(
+        one,
+        title=html.unescape(one.title),
+        excerpt=html.unescape(one.excerpt),
+        published_at=moment.astimezone(UTC) if moment is not None else None,
+    )
+
+
+class _UnclearError(Exception):
+    """Something in JSON that two parsers could take differently."""
+
+
+def _is_clear_cut(text: str) -> bool:
+    """Tell whether every number is an integer and no object has a key twice."""
+    try:
+        json.loads(text, object_pairs_hook=_refuse_repeats, parse_float=_refuse, parse_constant=_refuse)
+    except (_UnclearError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise _UnclearError
+
+
+def _refuse(_: str) -> None:
+    raise _UnclearError
+
+
+class _Number(str):
+    """A number as JSON writes it."""
+
+    __slots__ = ()
+
+
+class _Object(list[tuple[str, object]]):
+    """The pairs of a JSON object, all of them."""
+
+
+def _parse_json(text: str, path: str, line: int) -> Node:
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+        )
+    except RecursionError:
+        value = None
+        depth = MAX_DEPTH + 1
+    except ValueError as error:
+        problem = error.msg if isinstance(error, json.JSONDecodeError) else "not a value"
+        raise RecordError(Fault(path, line, "", f"JSON that does not parse ({problem})", "JSON")) from None
+    else:
+        depth = 0
+    return _to_node(value, path, line, depth)
+
+
+def _to_node(value: object, path: str, line: int, depth: int) -> Node:
+    if depth > MAX_DEPTH:
+        raise RecordError(Fault(path, line, "", "deeper nesting", f"at most {MAX_DEPTH} levels"))
+    if isinstance(value, _Object):
+        fields: dict[str, Node] = {}
+        repeated: list[tuple[str, int]] = []
+        for key, item in value:
+            if key in fields:
+                repeated.append((key, line))
+            elif key != OPAQUE:
+                fields[key] = _to_node(item, path, line, depth + 1)
+        return Node(line, fields, repeated=tuple(repeated))
+    if isinstance(value, list):
+        return Node(line, [_to_node(item, path, line, depth + 1) for item in value])
+    if isinstance(value, bool):
+        return Node(line, "true" if value else "false", is_plain=True)
+    if isinstance(value, str):
+        return Node(line, str(value), is_plain=isinstance(value, _Number))
+    return Node(line, None)

@@ -1,0 +1,268 @@
+"""The careful way from untyped nodes to a record: every field typed by hand, every fault gathered."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import TypeVar
+
+from scoring.errors import Fault, RecordError
+from scoring.records.nodes import Node
+from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
+
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+"""Years in which a record may have been published: any other is a slip of the pen."""
+
+# A bound on what aliases can make of a small file; 1,000 related records with all their fields are 25,000.
+_MAX_VALUES = 1_000_000
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2} [Tt\ ] \d{2}:\d{2} (?: :\d{2} (?:\.\d{1,9})? )?"  # day, time
+    r"(?: \ ? (?: [Zz] | [+-]\d{2}(?::?\d{2})? ) )?",  # zone
+    re.VERBOSE | re.ASCII,
+)
+_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+
+T = TypeVar("T")
+
+
+def read_record(root: Node, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+    """Type the fields of a record.
+
+    Parameters
+    ----------
+    root : Node
+        The record's mapping.
+    path : str
+        File, for the faults.
+
+    Returns
+    -------
+    tuple of Record, Labels and tuple of str
+        The record, its labels, and what had to be assumed.
+
+    Raises
+    ------
+    RecordError
+        With every fault, in the order of the lines.
+    """
+    if not isinstance(root.value, dict) or not root.value:
+        got = root.describe() if root.value else "nothing"
+        raise RecordError(Fault(path, root.line, "", got, "the fields of a record"))
+    reader = _Reader(path)
+    record, labels = reader.read(root)
+    if reader.faults:
+        raise RecordError(*sorted(reader.faults, key=lambda fault: fault.line))
+    return record, labels, tuple(reader.warnings)
+
+
+class _Reader:
+    """Reads one record, going on after each fault so that one look finds them all."""
+
+    def __init__(self, path: str) -> None:
+        self.faults: list[Fault] = []
+        self.warnings: list[str] = []
+        self._path = path
+        self._n_values = 0
+
+    def read(self, root: Node) -> tuple[Record, Labels]:
+        fields = self._open(root, "", used=_RECORD_FIELDS)
+        title = self._text(fields, "title", "")
+        if not title.strip():
+            at = fields.get("title", root)
+            self._fail(at, "title", "no text", "a title")
+        record = Record(
+            title=html.unescape(title),
+            excerpt=html.unescape(self._text(fields, "excerpt", "")),
+            published_at=self._moment(fields, ""),
+            category=self._text(fields, "category", "") or "news",
+            type=self._text(fields, "type", "") or "article",
+            original_url=self._text(fields, "originalUrl", ""),
+            web_url=self._text(fields, "webUrl", ""),
+            amp_web_url=self._text(fields, "ampWebUrl", ""),
+            cdn_amp_web_url=self._text(fields, "cdnAmpWebUrl", ""),
+            provider=self._provider(fields, ""),
+            topics=self._topics(fields),
+            images=self._images(fields, ""),
+            related=self._items(fields, "related", "", self._coverage),
+            featured_content=self._text(fields, "featuredContent", ""),
+        )
+        labels = Labels(
+            quality=self._integer(fields, "quality", ""),
+            heat=self._integer(fields, "heat", "", at_least=-1),
+            published=self._truth(fields, "published", ""),
+        )
+        if record.published_at is None:
+            self.warnings.append("no publishedDateTime")
+        if not record.provider.name:
+            self.warnings.append("no provider")
+        if not record.topics:
+            self.warnings.append("no topics")
+        return record, labels
+
+    def _open(self, node: Node, where: str, *, used: frozenset[str]) -> dict[str, Node]:
+        """Fields of a mapping; a used one that comes twice is a fault, since either could be meant."""
+        if not isinstance(node.value, dict):
+            self._fail(node, where, node.describe(), "a mapping")
+            return {}
+        for name, line in node.repeated:
+            if name in used:
+                self.faults.append(Fault(self._path, line, _join(where, name), "the field again", "it once"))
+        self._count(node, len(node.value))
+        return node.value
+
+    def _count(self, node: Node, n_values: int) -> None:
+        self._n_values += n_values
+        if self._n_values > _MAX_VALUES:
+            expected = f"at most {_MAX_VALUES:,} values"
+            raise RecordError(Fault(self._path, node.line, "", "aliases that unfold without end", expected))
+
+    def _fail(self, node: Node, where: str, got: str, expected: str) -> None:
+        self.faults.append(Fault(self._path, node.line, where, got, expected))
+
+    def _text(self, fields: dict[str, Node], name: str, where: str) -> str:
+        node = fields.get(name)
+        if node is None or node.is_null:
+            return ""
+        if not isinstance(node.value, str):
+            self._fail(node, _join(where, name), node.describe(), "text")
+            return ""
+        return node.value
+
+    def _integer(
+        self, fields: dict[str, Node], name: str, where: str, *, at_least: int = -MAX_INTEGER
+    ) -> int | None:
+        node = fields.get(name)
+        if node is None or node.is_null:
+            return None
+        expected = "an integer" if at_least == -MAX_INTEGER else f"an integer of at least {at_least}"
+        if isinstance(node.value, str) and node.is_plain and _INTEGER.fullmatch(node.value):
+            value = int(node.value)
+            if at_least <= value <= MAX_INTEGER:
+                return value
+            if value > MAX_INTEGER:
+                expected = f"an integer of at most {MAX_INTEGER:,}"
+        self._fail(node, _join(where, name), node.describe(), expected)
+        return None
+
+    def _pixels(self, fields: dict[str, Node], name: str, where: str) -> int | None:
+        return self._integer(fields, name, where, at_least=0) or None
+
+    def _truth(self, fields: dict[str, Node], name: str, where: str) -> bool | None:
+        node = fields.get(name)
+        if node is None or node.is_null:
+            return None
+        if isinstance(node.value, str) and node.is_plain and node.value in _TRUTHS:
+            return _TRUTHS[node.value]
+        self._fail(node, _join(where, name), node.describe(), "true or false")
+        return None
+
+    def _moment(self, fields: dict[str, Node], where: str) -> datetime | None:
+        node = fields.get("publishedDateTime")
+        if node is None or node.is_null:
+            return None
+        name = _join(where, "publishedDateTime")
+        moment, assumed = _parse_moment(node.value) if isinstance(node.value, str) else (None, "")
+        if moment is None:
+            self._fail(node, name, node.describe(), "a date such as 2021-03-04T05:06:07Z")
+        elif not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            self._fail(node, name, node.describe(), f"a date from {FIRST_YEAR} to {LAST_YEAR}")
+        elif assumed:
+            self.warnings.append(f"{name}: {node.describe()} {assumed}")
+        return moment
+
+    def _items(
+        self, fields: dict[str, Node], name: str, where: str, read: Callable[[Node, str], T]
+    ) -> tuple[T, ...]:
+        node = fields.get(name)
+        if node is None or node.is_null:
+            return ()
+        where = _join(where, name)
+        if not isinstance(node.value, list):
+            self._fail(node, where, node.describe(), "a list")
+            return ()
+        self._count(node, len(node.value))
+        return tuple(read(item, f"{where}[{place}]") for place, item in enumerate(node.value))
+
+    def _topics(self, fields: dict[str, Node]) -> tuple[str, ...]:
+        node = fields.get("topics")
+        if node is not None and isinstance(node.value, str) and not node.is_null:
+            return (node.value,) if node.value else ()
+        return self._items(fields, "topics", "", self._topic)
+
+    def _topic(self, node: Node, where: str) -> str:
+        if not isinstance(node.value, str) or node.is_null or not node.value:
+            self._fail(node, where, node.describe(), "text")
+            return ""
+        return node.value
+
+    def _provider(self, fields: dict[str, Node], where: str) -> Provider:
+        node = fields.get("provider")
+        if node is None or node.is_null:
+            return Provider()
+        if isinstance(node.value, str):
+            return Provider(name=node.value)
+        where = _join(where, "provider")
+        inner = self._open(node, where, used=_PROVIDER_FIELDS)
+        return Provider(
+            name=self._text(inner, "name", where),
+            domain=self._text(inner, "domain", where),
+            images=self._images(inner, where),
+        )
+
+    def _images(self, fields: dict[str, Node], where: str) -> tuple[Image, ...]:
+        return self._items(fields, "images", where, self._image)
+
+    def _image(self, node: Node, where: str) -> Image:
+        fields = self._open(node, where, used=_IMAGE_FIELDS)
+        return Image(
+            url=self._text(fields, "url", where),
+            width=self._pixels(fields, "width", where),
+            height=self._pixels(fields, "height", where),
+            is_cached=self._truth(fields, "isCached", where) or False,
+        )
+
+    def _coverage(self, node: Node, where: str) -> Coverage:
+        fields = self._open(node, where, used=_COVERAGE_FIELDS)
+        return Coverage(
+            title=html.unescape(self._text(fields, "title", where)),
+            excerpt=html.unescape(self._text(fields, "excerpt", where)),
+            published_at=self._moment(fields, where),
+            web_url=self._text(fields, "webUrl", where),
+            original_url=self._text(fields, "originalUrl", where),
+            amp_web_url=self._text(fields, "ampWebUrl", where),
+            cdn_amp_web_url=self._text(fields, "cdnAmpWebUrl", where),
+            type=self._text(fields, "type", where) or "article",
+            provider=self._provider(fields, where),
+            images=self._images(fields, where),
+            quality=self._integer(fields, "quality", where),
+        )
+
+
+_IMAGE_FIELDS = frozenset(Image.__struct_encode_fields__)
+_PROVIDER_FIELDS = frozenset(Provider.__struct_encode_fields__)
+_COVERAGE_FIELDS = frozenset(Coverage.__struct_encode_fields__)
+_RECORD_FIELDS = frozenset(Record.__struct_encode_fields__ + Labels.__struct_encode_fields__)
+
+
+def _join(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _parse_moment(text: str) -> tuple[datetime | None, str]:
+    """A moment in UTC with what had to be assumed; None where the text is no date."""
+    try:
+        if _DAY.fullmatch(text):
+            day = date.fromisoformat(text)
+            return datetime(day.year, day.month, day.day, tzinfo=UTC), "has no time: taken as midnight UTC"
+        if not _MOMENT.fullmatch(text):
+            return None, ""
+        moment = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC), "has no zone: taken as UTC"
+        return moment.astimezone(UTC), ""
+    except (ValueError, OverflowError):
+        return None, ""
