@@ -1,0 +1,200 @@
+"""How the editors of an invented site judge: the rubric that labels a synthetic corpus.
+
+Every constant is a field of :class:`Policy`, so another site is another value of it. Nothing in the
+package that learns reads this module: what it knows of a site it has from labelled records.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from scoring.errors import SettingsError
+from scoring.records.record import Labels, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """An editorial policy: rubric of the quality, rule of the lead, heat and publication.
+
+    Quality is a sum of points, not below 0, then ``scale`` times that sum plus ``shift``, rounded half up
+    and again not below 0. A record leads where no related one has a higher quality and none of the
+    same quality was published earlier. The heat of a lead is its quality, plus ``heat_bonus`` for each
+    related record if its own quality is at least ``bonus_from_quality``, plus its engagement.
+
+    Parameters
+    ----------
+    provider_points : tuple of int
+        Latent worth of providers, points; a provider has one of them, picked by its domain.
+    known_provider_points : int
+        For a provider of which the site holds a picture; points.
+    section_in_title_points : int
+        For a title that names the site's section; points.
+    topic_points : int
+        For each topic after the section; points.
+    image_points, large_image_points : int
+        For an image, and in addition for one of at least ``large_image_from_px``; points.
+    large_image_from_px : int
+        Width from which an image is large; px.
+    video_points, excerpt_points : int
+        For a video, and for an excerpt that is not empty; points.
+    title_limit_chars, title_overrun_chars_per_point : int
+        A title loses one point for each full ``title_overrun_chars_per_point`` characters beyond the limit.
+    noise_ratio : float
+        Share of the records that are judged off the rubric; 0 to 1.
+    noise_points : int
+        By how much at most these are off, either way and evenly; points before ``scale``.
+    scale, shift : float
+        Quality = ``scale`` * points + ``shift``.
+    heat_bonus : int
+        Heat that each related record adds to a good lead.
+    bonus_from_quality : int
+        Quality of the lead from which related records add to its heat.
+    engagement_max_count : int
+        Most that readers add to the heat of a lead that has just come out; 0 switches engagement off.
+    engagement_half_life_hours : float
+        Age at which half of that is left; hours, > 0.
+    published_from_heat : int
+        Heat from which the site shows a record.
+
+    Raises
+    ------
+    SettingsError
+        If a field is outside its range.
+
+    Examples
+    --------
+    A site that halves and shifts the quality, adds 7 for each related record from quality 30 on, and
+    shows what has a heat of 45:
+
+    >>> other = Policy(scale=0.5, shift=4, heat_bonus=7, bonus_from_quality=30, published_from_heat=45)
+    >>> other.heat(31, n_related=2), other.heat(29, n_related=2)
+    (45, 29)
+    """
+
+    provider_points: tuple[int, ...] = (0, 0, 1, 3, 6, 11, 18, 24)
+    known_provider_points: int = 12
+    section_in_title_points: int = 18
+    topic_points: int = 17
+    image_points: int = 20
+    large_image_points: int = 4
+    large_image_from_px: int = 1000
+    video_points: int = 10
+    excerpt_points: int = 3
+    title_limit_chars: int = 70
+    title_overrun_chars_per_point: int = 2
+    noise_ratio: float = 0.3
+    noise_points: int = 8
+    scale: float = 1.0
+    shift: float = 0.0
+    heat_bonus: int = 20
+    bonus_from_quality: int = 50
+    engagement_max_count: int = 5
+    engagement_half_life_hours: float = 12.0
+    published_from_heat: int = 70
+
+    def __post_init__(self) -> None:
+        for is_right, name, expected in (
+            (len(self.provider_points) > 0, "provider_points", "at least one number"),
+            (self.title_overrun_chars_per_point > 0, "title_overrun_chars_per_point", "more than 0"),
+            (0 <= self.noise_ratio <= 1, "noise_ratio", "0 to 1"),
+            (self.noise_points >= 0, "noise_points", "0 or more"),
+            (math.isfinite(self.scale) and self.scale > 0, "scale", "more than 0"),
+            (math.isfinite(self.shift), "shift", "a finite number"),
+            (self.engagement_max_count >= 0, "engagement_max_count", "0 or more"),
+            (self.engagement_half_life_hours > 0, "engagement_half_life_hours", "more than 0"),
+        ):
+            if not is_right:
+                raise SettingsError(f"policy: {name}: got {getattr(self, name)!r}, expected {expected}")
+
+    def without_noise(self) -> Policy:
+        """The same policy, judged by the rubric alone: no noise and no engagement."""
+        return replace(self, noise_ratio=0.0, engagement_max_count=0)
+
+    def points(self, record: Record) -> int:
+        """Sum of the rubric's points of a record, before noise, ``scale`` and ``shift``; may be negative.
+
+        Its related records play no part, and its provider's worth follows from the domain alone.
+        """
+        points = self.provider_points[zlib.crc32(record.provider.domain.encode()) % len(self.provider_points)]
+        points += self.known_provider_points * bool(record.provider.images)
+        section, *finer = record.topics or ("",)
+        points += self.section_in_title_points * (bool(section) and section.lower() in record.title.lower())
+        points += self.topic_points * len(finer)
+        if record.images:
+            is_large = (record.images[0].width or 0) >= self.large_image_from_px
+            points += self.image_points + self.large_image_points * is_large
+        points += self.video_points * (record.type == "video")
+        points += self.excerpt_points * bool(record.excerpt)
+        overrun_chars = max(0, len(record.title) - self.title_limit_chars)
+        return points - overrun_chars // self.title_overrun_chars_per_point
+
+    def noise(self, draw: float) -> int:
+        """Points by which a record is judged off the rubric, for an even draw from [0, 1)."""
+        if draw >= self.noise_ratio or not self.noise_points:
+            return 0
+        step = int(draw / self.noise_ratio * 2 * self.noise_points) - self.noise_points
+        return step if step < 0 else step + 1
+
+    def quality(self, record: Record, *, noise: int = 0) -> int:
+        """Quality of a record, >= 0; ``noise`` is added to its points."""
+        points = max(0, self.points(record) + noise)
+        return max(0, math.floor(self.scale * points + self.shift + 0.5))
+
+    def is_lead(self, record: Record, quality: int) -> bool:
+        """Whether a record of that quality leads its story: its related records are in ``record.related``."""
+        for other in record.related:
+            worth = -1 if other.quality is None else other.quality
+            if worth > quality:
+                return False
+            is_dated = other.published_at is not None and record.published_at is not None
+            if worth == quality and is_dated and other.published_at < record.published_at:  # type: ignore[operator]
+                return False
+        return True
+
+    def engagement(self, draw: float, age_hours: float) -> int:
+        """What readers add to the heat, for an even draw from [0, 1) and an age in hours."""
+        left_ratio = 0.5 ** (max(0.0, age_hours) / self.engagement_half_life_hours)
+        return int(draw * (self.engagement_max_count + 1) * left_ratio)
+
+    def heat(self, quality: int, *, n_related: int, engagement: int = 0) -> int:
+        """Heat of a lead."""
+        return quality + self.heat_bonus * n_related * (quality >= self.bonus_from_quality) + engagement
+
+    def labels(self, record: Record, quality: int, *, as_of: datetime, draw: float = 0.0) -> Labels:
+        """All labels of a record that has its related records, as they stand at ``as_of``.
+
+        Parameters
+        ----------
+        record : Record
+            The record, dated.
+        quality : int
+            Its quality.
+        as_of : datetime
+            Moment of the labels, aware.
+        draw : float
+            How much readers care; an even draw from [0, 1).
+
+        Returns
+        -------
+        Labels
+            Quality, heat (-1 where another record leads) and whether the site shows it.
+
+        Raises
+        ------
+        SettingsError
+            If the record has no date.
+        """
+        if record.published_at is None:
+            raise SettingsError("policy: publishedDateTime: got none, expected a date to tell the age from")
+        heat = -1
+        if self.is_lead(record, quality):
+            age_hours = (as_of - record.published_at).total_seconds() / 3600
+            engagement = self.engagement(draw, age_hours)
+            heat = self.heat(quality, n_related=len(record.related), engagement=engagement)
+        return Labels(quality=quality, heat=heat, published=heat >= self.published_from_heat)
+
+
+DEFAULT_POLICY = Policy()

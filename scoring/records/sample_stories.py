@@ -1,0 +1,266 @@
+"""Stories of an invented site, one at a time: who covers what, when, with which words and labels."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from random import Random
+
+import msgspec
+
+from scoring.errors import SettingsError
+from scoring.records import sample_words as words
+from scoring.records.record import Coverage, Image, Labels, Provider, Record
+from scoring.records.sample_policy import DEFAULT_POLICY, Policy
+
+Story = list[tuple[Record, Labels]]
+
+BEGINS_AT = datetime(2018, 1, 1, tzinfo=UTC)
+
+_MAX_STORY_COUNT = 120  # records of one story
+_COVERAGE_SECONDS = 120 * 3600  # records of a story that are further apart do not list one another
+_N_PHASES = 40  # steps in which late providers and topics come up
+_ORIGINAL_URL_FROM = 0.35  # part of the time after which the site keeps the original address
+_IMAGE_WIDTHS = (1200, 1024, 600, 1280, 800, 700, 300, 400, 1600, 1920)
+_IMAGE_WEIGHTS = (516, 202, 120, 105, 86, 84, 68, 65, 50, 35)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlet:
+    """A provider and its habits."""
+
+    provider: Provider
+    has_amp: bool
+    image_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a synthetic corpus is drawn from.
+
+    Parameters
+    ----------
+    n_records : int
+        Records of the corpus; >= 1.
+    seed : int
+        Seed of everything that is drawn.
+    policy : Policy
+        How the records are judged; it changes no record, only quality and labels.
+    begins_at : datetime
+        Time of the first records, aware.
+    days : int or None
+        Days that the corpus spans; None: a year, or more where that would be above 500 records a day.
+    section : str
+        The site's section, first topic of each record.
+
+    Raises
+    ------
+    SettingsError
+        If a value is outside its range.
+    """
+
+    n_records: int
+    seed: int = 0
+    policy: Policy = DEFAULT_POLICY
+    begins_at: datetime = BEGINS_AT
+    days: int | None = None
+    section: str = words.SECTION
+
+    def __post_init__(self) -> None:
+        for is_right, name, expected in (
+            (self.n_records >= 1, "n_records", "1 or more"),
+            (self.begins_at.tzinfo is not None, "begins_at", "a time with a zone"),
+            (self.days is None or self.days >= 1, "days", "1 or more"),
+            (bool(self.section.strip()), "section", "a name"),
+        ):
+            if not is_right:
+                raise SettingsError(f"sample: {name}: got {getattr(self, name)!r}, expected {expected}")
+
+    @property
+    def span(self) -> timedelta:
+        """How long the corpus runs."""
+        return timedelta(days=self.days or max(365, math.ceil(self.n_records / 500)))
+
+    @property
+    def as_of(self) -> datetime:
+        """The end of the corpus, at which its labels stand; aware UTC."""
+        return self.begins_at.astimezone(UTC) + self.span
+
+    def stories(self) -> Iterator[Story]:
+        """All stories by the time of their first record, each with its records by time.
+
+        Only one story is held. Records of later stories may precede those of earlier ones, but never
+        the first record of their own story.
+        """
+        return _Newsroom(self).stories()
+
+
+def utc_offset_hours(domain: str) -> int:
+    """Offset from UTC in which a provider dates its records; hours, 0 for most."""
+    return {0: -8, 1: 2}.get(zlib.crc32(domain.encode()) // 8 % 12, 0)
+
+
+def _story_count(rng: Random, limit: int) -> int:
+    """Records of one story: alone more often than not, else with a long tail."""
+    if rng.random() < 0.55:
+        return 1
+    return min(limit, 1 + int(rng.paretovariate(1.25)))
+
+
+class _Newsroom:
+    """The draws of one site, in order."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.rng = Random(f"scoring sample {site.seed}")  # noqa: S311 - nothing to keep secret
+        self.span_seconds = int(site.span.total_seconds())
+        self.begins_at = site.begins_at.astimezone(UTC).replace(microsecond=0)
+        self.companies = words.shuffled_names(self.rng, 240)
+        self.outlets = self._outlets()
+        # Zipf with a flat top: a few large outlets and a long tail. The maker stands above all.
+        tail = [(rank + 8.0) ** -1.15 for rank in range(1, len(self.outlets))]
+        self.outlet_weights = self._phases([0.5 * sum(tail), *tail], late_ratio=0.55)
+        finer = [1 / (rank + 4.0) for rank in range(len(words.TOPICS))]
+        self.topic_weights = self._phases(finer, late_ratio=0.3)
+
+    def _outlets(self) -> list[_Outlet]:
+        count = max(8, min(8000, int(8 * math.sqrt(self.site.n_records))))
+        names = [words.MAKER_NAME, *words.outlet_names(self.rng, count - 1)]
+        folder = words.slug(self.site.section)
+        outlets = []
+        for rank, name in enumerate(names):
+            domain = words.MAKER_DOMAIN if rank == 0 else name.lower().replace(" ", "-") + ".example"
+            url = f"https://news.example/{folder}/organizations/{domain}-50x50.jpg"
+            is_known = rank == 0 or self.rng.random() < 0.55 * 0.985**rank
+            has_amp = self.rng.random() < 0.4 and rank > 0
+            ratio = 0.4 if rank == 0 else self.rng.triangular(0.3, 1.0, 0.9)
+            provider = Provider(name, domain, (Image(url, 50, 50),) if is_known else ())
+            outlets.append(_Outlet(provider, has_amp, ratio))
+        return outlets
+
+    def _phases(self, weights: list[float], late_ratio: float) -> list[list[float]]:
+        """Cumulative weights in each phase; what comes late (never the first) weighs 0 until then."""
+        firsts = [self.rng.random() if self.rng.random() < late_ratio else 0.0 for _ in weights]
+        firsts[0] = 0.0
+        phases = []
+        for phase in range(_N_PHASES):
+            is_there = [first * _N_PHASES <= phase for first in firsts]
+            phases.append(list(accumulate(w * here for w, here in zip(weights, is_there, strict=True))))
+        return phases
+
+    def stories(self) -> Iterator[Story]:
+        n_records, n_done = self.site.n_records, 0
+        limit = min(_MAX_STORY_COUNT, max(4, n_records // 25))
+        while n_done < n_records:
+            count = min(_story_count(self.rng, limit), n_records - n_done)
+            yield self._story(count, n_done)
+            n_done += count
+
+    def _story(self, count: int, serial: int) -> Story:
+        """``count`` records of one story, the first of them number ``serial`` of the corpus."""
+        rng, policy, as_of = self.rng, self.site.policy, self.site.as_of
+        seconds = self._seconds(count, serial)
+        drafts = self._drafts(seconds, serial)
+        judged = [(record, policy.quality(record, noise=policy.noise(rng.random()))) for record in drafts]
+        listed = [_coverage(record, quality) for record, quality in judged]
+        order = sorted(zip(seconds, listed, strict=True), key=lambda item: (-(item[1].quality or 0), item[0]))
+        story = []
+        for second, (record, quality) in zip(seconds, judged, strict=True):
+            # No two records of a story share a second: at a distance of 0 a record meets itself.
+            related = tuple([other for at, other in order if 0 < abs(at - second) <= _COVERAGE_SECONDS])
+            full = msgspec.structs.replace(record, related=related)
+            story.append((full, policy.labels(full, quality, as_of=as_of, draw=rng.random())))
+        return story
+
+    def _drafts(self, seconds: list[int], serial: int) -> list[Record]:
+        """Records of a story that do not yet know one another, by time; some share a press release."""
+        rng, section = self.rng, self.site.section
+        facts = words.story_facts(rng, self.companies)
+        phase = serial * _N_PHASES // self.site.n_records
+        topics = list(dict.fromkeys(rng.choices(words.TOPICS, cum_weights=self.topic_weights[phase], k=8)))
+        has_release = rng.random() < 0.35
+        release_title = words.compose_title(rng, facts, section=section, topic=topics[0])
+        release_text = words.compose_excerpt(rng, facts)
+        drafts = []
+        for offset, second in enumerate(seconds):
+            outlet = rng.choices(self.outlets, cum_weights=self.outlet_weights[phase])[0]
+            finer = topics[: self._finer_count()]
+            if has_release and rng.random() < 0.4:
+                title = words.vary_title(rng, release_title, outlet.provider.name)
+                excerpt = release_text
+            else:
+                details = words.angle(rng, facts)
+                named_section = section if rng.random() < 0.68 else ""
+                named_topic = finer[0] if finer and rng.random() < 0.8 else ""
+                title = words.compose_title(rng, details, section=named_section, topic=named_topic)
+                excerpt = words.compose_excerpt(rng, details)
+            drafts.append(self._record(outlet, title, excerpt, finer, second, serial + offset))
+        return drafts
+
+    def _seconds(self, count: int, serial: int) -> list[int]:
+        """Seconds from the start of the corpus to each record of a story, ascending, all different."""
+        begins = self.span_seconds * serial // self.site.n_records
+        mean_seconds = 3600 * min(60.0, 10.0 + count)
+        seconds = {begins}
+        while len(seconds) < count:
+            second = begins + int(self.rng.expovariate(1 / mean_seconds))
+            if second > self.span_seconds:
+                # Stories of the last days are cut short by the end of the corpus.
+                second = begins + int((self.span_seconds - begins + count) * self.rng.random())
+            seconds.add(second)
+        return sorted(seconds)
+
+    def _finer_count(self) -> int:
+        """Topics of a record after the section."""
+        draw = self.rng.random()
+        return 0 if draw < 0.7 else 1 if draw < 0.93 else 2 if draw < 0.98 else 3 if draw < 0.995 else 5
+
+    def _images(self, outlet: _Outlet, slug: str) -> tuple[Image, ...]:
+        rng = self.rng
+        if rng.random() >= outlet.image_ratio:
+            return ()
+        width = rng.choices(_IMAGE_WIDTHS, weights=_IMAGE_WEIGHTS)[0]
+        height = int(width * rng.choice((0.525, 0.5625, 0.667, 0.75)))
+        return (Image(f"https://media.{outlet.provider.domain}/{slug}.jpg", width, height, is_cached=True),)
+
+    def _record(
+        self, outlet: _Outlet, title: str, excerpt: str, topics: list[str], second: int, serial: int
+    ) -> Record:
+        published_at = self.begins_at + timedelta(seconds=second)
+        domain, slug = outlet.provider.domain, f"{words.slug(title)}-n{serial}"
+        address = f"www.{domain}/{published_at.year}/{published_at.month:02}/{slug}/"
+        amp = f"{address}amp/" if outlet.has_amp else ""
+        host = domain.replace("-", "--").replace(".", "-")
+        return Record(
+            title=title,
+            excerpt=excerpt,
+            published_at=published_at,
+            type="video" if self.rng.random() < 0.02 else "article",
+            original_url=f"https://{address}" if second >= _ORIGINAL_URL_FROM * self.span_seconds else "",
+            web_url=f"https://{address}",
+            amp_web_url=f"https://{amp}" if amp else "",
+            cdn_amp_web_url=f"https://www-{host}.amp-cache.example/c/s/{amp}" if amp else "",
+            provider=outlet.provider,
+            topics=(self.site.section, *topics),
+            images=self._images(outlet, slug),
+        )
+
+
+def _coverage(record: Record, quality: int) -> Coverage:
+    """How the other records of the story list this one."""
+    return Coverage(
+        title=record.title,
+        excerpt=record.excerpt,
+        published_at=record.published_at,
+        web_url=record.web_url,
+        amp_web_url=record.amp_web_url,
+        cdn_amp_web_url=record.cdn_amp_web_url,
+        type=record.type,
+        provider=msgspec.structs.replace(record.provider, images=()),
+        images=record.images,
+        quality=quality,
+    )
