@@ -1,0 +1,43 @@
+"""Write docs/cli.md, the reference of the commands, from their own help; run by ``make docs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from scoring.cli import app
+
+INTRODUCTION = """\
+# Commands
+
+Written by `make docs` from the help of the commands themselves; a test holds the two together.
+
+| exit code | meaning |
+|---|---|
+| 0 | Done. |
+| 1 | Some records could not be used; the rest were. Each is named on stderr. |
+| 2 | Nothing was done: wrong usage, or an input, model, setting or store that cannot be used. |
+| 70 | A defect of this program. |
+| 130 | Interrupted. |
+| 141 | The reader of the output went away. |
+"""
+
+
+def reference() -> str:
+    """The whole page: the exit codes, then the help of each command."""
+    commands = [[], *([command.name] for command in app.registered_commands if command.name)]
+    return INTRODUCTION + "".join(_section(command) for command in commands)
+
+
+def _section(command: list[str]) -> str:
+    arguments = [*command, "--help"]
+    done = CliRunner().invoke(app, arguments, prog_name="scoring", terminal_width=100)
+    if done.exit_code:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.exit_code}: {done.output}")
+    title = " ".join(["scoring", *command])
+    return f"\n## {title}\n\n```text\n{done.output.strip()}\n```\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("cli.md").write_text(reference(), "utf-8")

@@ -1,0 +1,144 @@
+"""What the commands take: their options, and the frame that makes a command of a function."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from scoring.records.sample_policy import Policy
+from scoring.terminal import Terminal, exit_code
+
+
+def parse_time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"got '{text}', expected ISO 8601 such as 2021-07-15T12:00:00Z") from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def parse_points(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"got '{text}', expected integers with commas between them") from None
+
+
+class ScoreFormat(StrEnum):
+    """How scores are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+PATH_HELP = "Records: folders, Markdown files, globs, *.jsonl, or - for JSON lines on standard input."
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is going on.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show everything, with the trace of an error.")]
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        help=PATH_HELP,
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="A model's folder, models:/NAME@ALIAS or runs:/ID/NAME. Default: the setting, else the "
+        "champion, else the model that ships.",
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=parse_time,
+        metavar="TIME",
+        help="Moment to score at, ISO 8601, UTC where it bears no zone. Default: now.",
+    ),
+]
+TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
+Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Leave no run in MLflow.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+POLICY_HELP = {
+    "provider_points": "What a provider may be worth; points.",
+    "known_provider_points": "For a provider of which the site holds a picture; points.",
+    "section_in_title_points": "For a title that names the section; points.",
+    "topic_points": "For each topic after the section; points.",
+    "image_points": "For an image; points.",
+    "large_image_points": "More for a large image; points.",
+    "large_image_from_px": "Width from which an image is large; px.",
+    "video_points": "For a video; points.",
+    "excerpt_points": "For an excerpt; points.",
+    "title_limit_chars": "Length up to which a title is not long.",
+    "title_overrun_chars_per_point": "Characters beyond it that cost a point.",
+    "noise_ratio": "Share of records that are judged off the rubric; 0 to 1.",
+    "noise_points": "By how much at most, either way; points.",
+    "scale": "Quality is scale * points + shift.",
+    "shift": "See --scale.",
+    "heat_bonus": "Heat that each related record adds to a good lead.",
+    "bonus_from_quality": "Quality from which a lead is good.",
+    "engagement_max_count": "Most that readers add to the heat of a new lead.",
+    "engagement_half_life_hours": "Age at which half of that is left; hours.",
+    "published_from_heat": "Heat from which the site shows a record.",
+}
+
+
+def _policy_options() -> Iterator[inspect.Parameter]:
+    """One option for each field of the sample's policy, with its default."""
+    for name, default in dataclasses.asdict(Policy()).items():
+        is_list = isinstance(default, tuple)
+        option = typer.Option(
+            help=POLICY_HELP.get(name),
+            callback=parse_points if is_list else None,
+            metavar="N,..." if is_list else None,
+        )
+        yield inspect.Parameter(
+            name,
+            _KEYWORD,
+            default=",".join(map(str, default)) if is_list else default,
+            annotation=Annotated[str if is_list else type(default), option],
+        )
+
+
+def as_command(function: Callable[..., None]) -> Callable[..., None]:
+    """A function that Typer takes for a command, from one whose first parameter is the terminal.
+
+    The command takes the global flags too, so that they may stand before or after its name; keywords
+    that the function collects (``**policy``) are the options of the policy. Every way in which the
+    function can end becomes an exit code.
+    """
+    _, *own = inspect.signature(function, eval_str=True).parameters.values()
+    takes_policy = own[-1].kind is inspect.Parameter.VAR_KEYWORD
+    flags = {"quiet": Quiet, "verbose": Verbose, "debug": Debug}
+    parameters = [
+        inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
+        *(each.replace(kind=_KEYWORD) for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD),
+        *(_policy_options() if takes_policy else ()),
+        *(inspect.Parameter(name, _KEYWORD, default=False, annotation=kind) for name, kind in flags.items()),
+    ]
+
+    def run(context: typer.Context, quiet: bool, verbose: bool, debug: bool, **options: Any) -> None:
+        early = context.obj
+        terminal = Terminal(early.is_quiet or quiet, early.is_verbose or verbose, early.is_debug or debug)
+        raise typer.Exit(exit_code(terminal, functools.partial(function, terminal, **options)))
+
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run

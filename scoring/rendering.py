@@ -1,0 +1,223 @@
+"""Results as people and programs read them: tables, JSON, JSON lines, CSV, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scoring.model.results import Evaluation, Explanation, Figure, Score
+from scoring.settings import Origin
+
+_SCORE_FIELDS = Score.__struct_fields__
+_MAX_SLICES = 10  # of one family in a table; JSON has all
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON; predictions of single records are left out of evaluations.
+
+    Examples
+    --------
+    >>> to_json({"quality_mae": Figure(2.5)})
+    '{"quality_mae":{"value":2.5,"low":null,"high":null}}'
+    """
+    return msgspec.json.encode(_plain(value), enc_hook=str).decode()
+
+
+def score_lines(scores: Iterable[Score], form: str) -> Iterator[str]:
+    """Lines of ``jsonl`` or ``csv``, each as soon as its score is there.
+
+    Parameters
+    ----------
+    scores : iterable of Score
+        In the order in which they are to be written.
+    form : str
+        ``jsonl`` or ``csv``; CSV begins with a line of names, and joins warnings with ``; ``.
+
+    Yields
+    ------
+    str
+        A line without its end. (A CSV value that has a line feed keeps it, in quotes.)
+    """
+    if form == "jsonl":
+        yield from map(to_json, scores)
+        return
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="")
+    writer.writerow(_SCORE_FIELDS)
+    yield buffer.getvalue()
+    for score in scores:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow([*msgspec.structs.astuple(score)[:-1], "; ".join(score.warnings)])
+        yield buffer.getvalue()
+
+
+def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
+    """Write scores as ``jsonl``, ``csv`` or ``parquet``; give back how many there were."""
+    if form == "parquet":
+        return _write_parquet(list(scores), file)
+    n_lines = -1 if form == "csv" else 0  # the line of names is no score
+    for line in score_lines(scores, form):
+        file.write(line.encode() + b"\n")
+        n_lines += 1
+    return n_lines
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+
+    A reader of ``path`` sees the old content or the new, never a part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            yield file
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def scores_table(scores: Iterable[Score]) -> Table:
+    """Scores, the highest heat first."""
+    table = _table("heat>", "quality>", "90 % interval>", "lead>", "published>", "record", "warnings")
+    for score in sorted(scores, key=lambda score: (-score.heat, -score.quality, score.path)):
+        table.add_row(
+            str(score.heat),
+            str(score.quality),
+            f"{score.quality_low:.0f} to {score.quality_high:.0f}",
+            f"{score.lead_probability:.0%}",
+            Text(f"{score.published_probability:.0%}", style="bold" if score.published else ""),
+            Text(score.path, overflow="fold"),
+            Text("; ".join(score.warnings)),
+        )
+    return table
+
+
+def evaluation(evaluation: Evaluation) -> RenderableType:
+    """Figures with their intervals beside the baselines', then the slices."""
+    names = list(evaluation.baselines)
+    figures = _table("figure", "value>", "95 % interval>", *(f"{name}>" for name in names))
+    for name, figure in evaluation.figures.items():
+        others = [_number(evaluation.baselines[baseline].get(name)) for baseline in names]
+        figures.add_row(name, _number(figure.value), _interval(figure), *others)
+    span = f", {_day(evaluation.begins_at)} to {_day(evaluation.ends_at)}"
+    heading = f"{evaluation.n_records} records with labels{span if evaluation.begins_at else ''}"
+    return Group(Text(heading), figures, *_slices(evaluation))
+
+
+def explanation(explanation: Explanation) -> RenderableType:
+    """A score, then for each target what it starts from and what each feature adds."""
+    views: list[RenderableType] = [scores_table([explanation.score])]
+    views.append(Text(f"expected heat {_number(explanation.expected_heat)}"))
+    for target, reasons in explanation.reasons.items():
+        table = _table("adds>", "feature", f"why this {target}")
+        table.add_row(
+            _number(explanation.base.get(target)), "", Text("where every record starts", style="dim")
+        )
+        for reason in reasons:
+            table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
+        views.append(table)
+    return Group(*views)
+
+
+def named(rows: Iterable[tuple[str, object]]) -> Table:
+    """Names beside values, without a head."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, value in rows:
+        table.add_row(name, Text("" if value is None else str(value), overflow="fold"))
+    return table
+
+
+def catalogue(columns: Iterable[Any]) -> Table:
+    """Feature columns with what they mean."""
+    table = _table("column", "family", "type", "unit", "range", "meaning")
+    for column in columns:
+        cells = (column.name, column.family, column.type, column.unit, column.range, column.meaning)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def origins(origins: Iterable[Origin]) -> Table:
+    """Settings with where each comes from."""
+    table = _table("setting", "value", "origin")
+    for name, value, origin in origins:
+        shown = Text("" if value is None else str(value), overflow="fold")
+        table.add_row(name, shown, Text(origin))
+    return table
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON takes it, without what is of single records only."""
+    if isinstance(value, Evaluation):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        del fields["predictions"]
+        return fields
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value
+
+
+def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    schema = pa.schema(
+        [(name, types.get(kind, pa.list_(pa.string()))) for name, kind in Score.__annotations__.items()]
+    )
+    parquet.write_table(pa.Table.from_pylist([msgspec.to_builtins(score) for score in scores], schema), file)
+    return len(scores)
+
+
+def _slices(evaluation: Evaluation) -> Iterator[Table]:
+    for family in dict.fromkeys(part.family for part in evaluation.slices):
+        parts = [part for part in evaluation.slices if part.family == family][:_MAX_SLICES]
+        names = list(dict.fromkeys(name for part in parts for name in part.figures))
+        table = _table(f"by {family}", "records>", *(f"{name}>" for name in names))
+        for part in parts:
+            figures = [_number(part.figures.get(name)) for name in names]
+            table.add_row(Text(part.name, overflow="fold"), str(part.n_records), *figures)
+        yield table
+
+
+def _table(*columns: str) -> Table:
+    """An empty table; a column whose name ends in ``>`` stands to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for column in columns:
+        table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _interval(figure: Figure) -> str:
+    return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
+
+
+def _day(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d}" if time else "?"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

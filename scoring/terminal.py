@@ -1,0 +1,148 @@
+"""The terminal that a command talks to: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+
+from scoring.errors import Fault, ScoringError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.progress import Progress, TaskID
+
+
+@dataclass
+class Terminal:
+    """What a person asked to see, and the ways to show it; also the reporter of the workflows.
+
+    Parameters
+    ----------
+    is_quiet : bool
+        Show results and errors only.
+    is_verbose : bool
+        Show what is going on.
+    is_debug : bool
+        Show everything, traces of errors included.
+
+    Examples
+    --------
+    >>> terminal = Terminal(is_quiet=True)
+    >>> terminal.note("heard by nobody")
+    >>> terminal.out("a result")
+    a result
+    """
+
+    is_quiet: bool = False
+    is_verbose: bool = False
+    is_debug: bool = False
+    n_faults: int = field(default=0, init=False)
+    _progress: Progress | None = field(default=None, init=False)
+    _tasks: dict[str, TaskID] = field(default_factory=dict, init=False)
+    _is_done_with_progress: bool = field(default=False, init=False)
+
+    def set_up_logging(self, level: str) -> None:
+        """Send the log to stderr from ``level`` up, or from what the flags ask for where that is lower."""
+        asked = logging.DEBUG if self.is_debug else logging.INFO if self.is_verbose else logging.ERROR
+        numeric = (
+            logging.ERROR if self.is_quiet else min(asked, logging.getLevelNamesMapping()[level.upper()])
+        )
+        logging.basicConfig(level=numeric, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+    def out(self, text: str) -> None:
+        """Print one line of the result."""
+        self._make_room()
+        print(text)
+
+    def show(self, *views: RenderableType) -> None:
+        """Print tables and other views for people."""
+        self._make_room()
+        console = self._console()
+        for view in views:
+            console.print(view)
+
+    def error(self, text: str) -> None:
+        """Print a message that is never suppressed."""
+        print(text, file=sys.stderr)
+
+    def on_fault(self, fault: Fault) -> None:
+        """Print what is wrong with a record, and count it."""
+        self.n_faults += 1
+        self.error(str(fault))
+
+    def note(self, text: str) -> None:
+        """Print something that a person may want to know."""
+        if not self.is_quiet:
+            print(text, file=sys.stderr)
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        """Move the bar of one kind of work; there are bars on a terminal only."""
+        if self.is_quiet or self._is_done_with_progress or not sys.stderr.isatty():
+            return
+        if self._progress is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            # stdout stays what it is: rich would send it to the bars' stream, and it may be a pipe.
+            self._progress = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
+            self._progress.start()
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bars away for good."""
+        self._is_done_with_progress = True
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def _make_room(self) -> None:
+        # Bars and results on the same screen would overwrite each other.
+        if sys.stdout.isatty():
+            self.close()
+
+    @staticmethod
+    def _console() -> Console:
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=False)
+        if not console.is_terminal:
+            # Nothing limits a line in a pipe or a file; a cut column could not be read back.
+            console.width = max(console.width, 200)
+        return console
+
+
+def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
+    try:
+        work()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at its end and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except (ScoringError, OSError) as error:
+        terminal.close()
+        if terminal.is_debug:
+            traceback.print_exc()
+        terminal.error(f"error: {error}")
+        return 2
+    except typer.BadParameter:
+        raise  # Typer shows the usage with it
+    except Exception:
+        terminal.close()
+        traceback.print_exc()
+        terminal.error("error: this is a defect of scoring; please report it with the trace above")
+        return 70
+    finally:
+        terminal.close()
+    return 1 if terminal.n_faults else 0

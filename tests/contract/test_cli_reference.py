@@ -1,0 +1,13 @@
+"""docs/cli.md says what the commands' own help says."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_reference_is_up_to_date() -> None:
+    reference = runpy.run_path(str(DOCS / "write_cli.py"))["reference"]
+    assert (DOCS / "cli.md").read_text("utf-8") == reference(), "run `make docs`"

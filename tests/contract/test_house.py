@@ -1,0 +1,53 @@
+"""The frame of the repository: targets, CI and the rules that hold the layers."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+TARGETS = {
+    name: needs.split() for name, needs in re.findall(r"^([a-z]+):([^=#\n]*)##", MAKEFILE, re.MULTILINE)
+}
+CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
+    "importlinter"
+]["contracts"]
+ROOMS = {
+    path.stem
+    for path in (ROOT / "scoring").iterdir()
+    if path.suffix == ".py" or (path / "__init__.py").exists()
+}
+
+
+@pytest.mark.parametrize(
+    "target", ["venv", "test", "lint", "types", "layers", "docs", "check", "demo", "build", "smoke", "clean"]
+)
+def test_target_is_there(target: str) -> None:
+    assert target in TARGETS
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    assert phony is not None
+    assert target in phony[1].split()
+
+
+def test_check_is_everything_and_tests_last() -> None:
+    assert TARGETS["check"] == ["lint", "types", "layers", "smoke", "test"]
+
+
+def test_ci_runs_check() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text("utf-8").splitlines()[-1] == "make check"
+
+
+def test_no_module_escapes_the_forbidden_imports() -> None:
+    owners = {"mlflow": {"tracking"}, "matplotlib": {"plots"}, "lightgbm": {"model"}}
+    forbidden = {each["forbidden_modules"][0]: each for each in CONTRACTS if each["type"] == "forbidden"}
+    assert forbidden.keys() == owners.keys()
+    for package, contract in forbidden.items():
+        held = {name.removeprefix("scoring.") for name in contract["source_modules"]}
+        assert held == ROOMS - owners[package] - {"__init__", "__main__"}

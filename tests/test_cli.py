@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from scoring import cli, options
+from scoring.errors import ModelError
+from scoring.records.sample_policy import Policy
+
+COMMANDS = ("sample", "features", "train", "evaluate", "score", "explain", "ui", "config")
+SLOW_MODULES = [
+    "lightgbm",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "pydantic_settings",
+    "rich",
+    "ryml",
+    "yaml",
+]
+
+
+def run(*arguments: object, stdin: bytes | None = None) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(cli.app, [str(each) for each in arguments], prog_name="scoring", input=stdin)
+
+
+def program(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "scoring", *arguments]
+
+
+def test_commands_are_these() -> None:
+    assert sorted(command.name or "" for command in cli.app.registered_commands) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_each_command_has_a_help(command: str, flag: str) -> None:
+    done = run(command, flag)
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"Usage: scoring {command} ")
+    for shared in ("--quiet", "--verbose", "--debug"):
+        assert shared in done.stdout
+
+
+def test_help_loads_nothing_slow() -> None:
+    source = (
+        "import sys; from scoring.cli import app\n"
+        "try: app(['--help'])\n"
+        f"except SystemExit: print(sorted(set(sys.modules) & set({SLOW_MODULES})), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_help_is_there_at_once() -> None:
+    def cpu_seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(program("--help"), capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # Time of the processor and the best of some, so that a busy machine does not decide.
+    assert min(cpu_seconds() for _ in range(5)) < 0.3
+
+
+def test_version_is_the_distribution() -> None:
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"scoring {version('scoring')}\n"
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    done = run()
+    assert done.exit_code == 2
+    assert "Usage: scoring [OPTIONS] COMMAND" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["config"], 0, ""),
+        (["sample", "new", "--records", "3", "--quiet"], 0, ""),
+        (["unknown"], 2, "No such command"),
+        (["config", "--unknown"], 2, "No such option"),
+        (["train"], 2, "Missing argument"),
+        (["sample", "new", "--records", "0"], 2, "--records"),
+        (["sample", "new", "--provider-points", "1,x"], 2, "got '1,x', expected integers with commas"),
+        (["sample", "new", "--noise-ratio", "2"], 2, "noise_ratio"),
+        (["sample", "full"], 2, "error: full: got a folder or file with content, expected a new or empty"),
+        (
+            ["score", "full", "--as-of", "noon"],
+            2,
+            "got 'noon', expected ISO 8601 such as 2021-07-15T12:00:00Z",
+        ),
+        (["score", "full", "--dry-run"], 2, "--dry-run goes with --write"),
+        (["score", "full", "--write", "--format", "csv"], 2, "--write takes neither --format nor --output"),
+        (["score", "full", "--format", "xml"], 2, "xml"),
+        (["features", "full"], 2, "expected PATH... and --output FILE.parquet, or --catalogue"),
+        (["ui", "--port", "0"], 2, "--port"),
+    ],
+)
+def test_exit_codes(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a.txt").write_text("kept")
+    done = run(*arguments)
+    assert (done.exit_code, message in done.stderr) == (code, True), done.output
+
+
+def test_bad_settings_stop_the_command(tmp_path: Path) -> None:
+    (tmp_path / "scoring.yaml").write_text("sed: 3\n")
+    done = run("config")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: scoring.yaml: sed: no such setting, expected one of home, ")
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make the ``config`` command fail with an error."""
+
+    def fail_with(error: BaseException) -> None:
+        def fail(**_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr("scoring.settings.settings_origins", fail)
+
+    return fail_with
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "stderr"),
+    [
+        (
+            ModelError("models/x: got nothing, expected a model"),
+            2,
+            "error: models/x: got nothing, expected a model\n",
+        ),
+        (PermissionError(13, "Permission denied", "out"), 2, "error: [Errno 13] Permission denied: 'out'\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_ways_to_stop(
+    failing: Callable[[BaseException], None], error: BaseException, code: int, stderr: str
+) -> None:
+    failing(error)
+    done = run("config")
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", stderr)
+
+
+def test_defect_is_told_from_a_wrong_input(failing: Callable[[BaseException], None]) -> None:
+    failing(KeyError("quality"))
+    done = run("config")
+    assert done.exit_code == 70
+    assert "Traceback" in done.stderr
+    assert "KeyError: 'quality'" in done.stderr
+    assert done.stderr.endswith("error: this is a defect of scoring; please report it with the trace above\n")
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "config"], ["config", "--debug"]])
+def test_debug_shows_the_trace(failing: Callable[[BaseException], None], arguments: list[str]) -> None:
+    failing(ModelError("no model"))
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Traceback")
+    assert done.stderr.endswith("error: no model\n")
+
+
+def test_reader_that_goes_away_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(program("config", "--json"), stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_quiet_stands_before_or_after_the_command() -> None:
+    assert run("sample", "a", "--records", "3").stderr == "a: 3 records\n"
+    assert run("--quiet", "sample", "b", "--records", "3").stderr == ""
+    assert run("sample", "c", "--records", "3", "-q").stderr == ""
+
+
+def test_sample_is_drawn_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def contents(folder: str) -> dict[str, bytes]:
+        return {file.name: file.read_bytes() for file in (tmp_path / folder).glob("*.md")}
+
+    assert run("sample", "a", "--records", "5", "--seed", "3").exit_code == 0
+    monkeypatch.setenv("SCORING_SEED", "3")
+    assert run("sample", "b", "--records", "5").exit_code == 0
+    assert run("sample", "c", "--records", "5", "--seed", "4").exit_code == 0
+    assert run("sample", "d", "--records", "5", "--unlabelled").exit_code == 0
+    assert len(contents("a")) == 5
+    assert contents("a") == contents("b")
+    assert contents("a") != contents("c")
+    assert all(b"\nheat:" in text for text in contents("a").values())
+    assert not any(b"\nheat:" in text for text in contents("d").values())
+
+
+def test_each_field_of_the_policy_is_an_option_that_says_what_it_is() -> None:
+    text = run("sample", "--help").stdout
+    assert [field.name for field in fields(Policy)] == list(options.POLICY_HELP)
+    for name in options.POLICY_HELP:
+        assert f"--{name.replace('_', '-')} " in text
+
+
+def test_policy_reaches_the_labels(tmp_path: Path) -> None:
+    policy = ["--scale", "1e-6", "--shift", "41", "--provider-points", "1,2"]
+    assert run("sample", "a", "--records", "5", *policy).exit_code == 0
+    for file in (tmp_path / "a").glob("*.md"):
+        assert "\nquality: 41\n" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2021-07-15T12:00:00Z", datetime(2021, 7, 15, 12, tzinfo=UTC)),
+        ("2021-07-15T12:00:00-08:00", datetime(2021, 7, 15, 20, tzinfo=UTC)),
+        ("2021-07-15T12:00", datetime(2021, 7, 15, 12, tzinfo=UTC)),
+        ("2021-07-15", datetime(2021, 7, 15, tzinfo=UTC)),
+    ],
+)
+def test_time_is_utc_where_it_bears_no_zone(text: str, expected: datetime) -> None:
+    time = options.parse_time(text)
+    assert time == expected
+    assert time.utcoffset() == timedelta(0)
+
+
+def test_bad_time_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="got '15/7/2021', expected ISO 8601"):
+        options.parse_time("15/7/2021")
+
+
+def test_config_tells_values_and_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hidden@mlflow.example.com")
+    rows = {row["name"]: row for row in json.loads(run("config", "--json").stdout)}
+    assert rows["home"] == {"name": "home", "value": f"{tmp_path}/.scoring", "origin": "default"}
+    assert rows["tracking_uri"]["value"] == "https://***@mlflow.example.com"
+    assert rows["tracking_uri"]["origin"] == "environment MLFLOW_TRACKING_URI"
+    table = run("config")
+    assert "environment MLFLOW_TRACKING_URI" in table.stdout
+    assert "hidden" not in table.output
+
+
+def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:
+    def stderr_on_a_terminal(*arguments: str) -> str:
+        ours, theirs = pty.openpty()
+        environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        done = subprocess.run(
+            program("sample", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=environment | {"TERM": "xterm"},
+            check=True,
+        )
+        os.close(theirs)
+        text = b""
+        while True:
+            try:
+                part = os.read(ours, 4096)
+            except OSError:  # how Linux tells that the other end is closed
+                break
+            if not part:
+                break
+            text += part
+        os.close(ours)
+        assert done.stdout == b""
+        return text.decode()
+
+    piped = subprocess.run(
+        program("sample", "a", "--records", "1100"), capture_output=True, text=True, check=True
+    )
+    assert piped.stderr == "a: 1100 records\n"
+    assert "writing" in stderr_on_a_terminal("b", "--records", "1100")
+    assert stderr_on_a_terminal("c", "--records", "1100", "--quiet") == ""
