@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pytest
+from pyarrow import parquet
+from rich.console import Console, RenderableType
+
+from scoring import rendering
+from scoring.model.results import Evaluation, Explanation, Figure, Reason, Score, Slice
+from scoring.settings import Origin
+
+LOW = Score(
+    path="inbox/b.md",
+    quality=31,
+    quality_low=25.4,
+    quality_high=36.6,
+    heat=-1,
+    lead_probability=0.04,
+    published=False,
+    published_probability=0.01,
+    model="default 1",
+    warnings=("provider unknown: example.org", 'title has a "quote"'),
+)
+HIGH = msgspec.structs.replace(LOW, path="inbox/[a].md", heat=92, quality=52, published=True, warnings=())
+EVALUATION = Evaluation(
+    n_records=40,
+    begins_at=datetime(2021, 3, 4, tzinfo=UTC),
+    ends_at=datetime(2021, 5, 6, tzinfo=UTC),
+    figures={"quality_mae": Figure(2.5, 2.25, 2.75), "heat_within_5": Figure(0.875)},
+    baselines={"global median": {"quality_mae": 9.0}, "provider median": {"quality_mae": 7.5}},
+    slices=(
+        Slice("provider", "example.com", 30, {"quality_mae": 2.0}),
+        Slice("provider", "example.org", 10, {"quality_mae": 4.0}),
+        Slice("month", "2021-03", 40, {"quality_mae": 2.5}),
+    ),
+    predictions={"path": np.array(["inbox/a.md"])},
+)
+
+
+def text(view: RenderableType) -> list[list[str]]:
+    """Lines of a view, each as its cells."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(view)
+    assert isinstance(console.file, io.StringIO)
+    return [
+        [cell for cell in line.split("  ") if cell.strip()] for line in console.file.getvalue().splitlines()
+    ]
+
+
+def cells(view: RenderableType) -> list[list[str]]:
+    return [[cell.strip() for cell in line] for line in text(view)]
+
+
+def test_json_of_a_score_reads_back() -> None:
+    assert msgspec.json.decode(rendering.to_json(LOW), type=Score) == LOW
+
+
+def test_json_of_an_evaluation_leaves_single_records_out() -> None:
+    value = json.loads(rendering.to_json({"run_id": "1", "evaluation": EVALUATION}))
+    evaluation = value["evaluation"]
+    assert "predictions" not in evaluation
+    assert evaluation["n_records"] == 40
+    assert evaluation["begins_at"] == "2021-03-04T00:00:00Z"
+    assert evaluation["figures"]["quality_mae"] == {"value": 2.5, "low": 2.25, "high": 2.75}
+    assert evaluation["slices"][1]["name"] == "example.org"
+
+
+def test_lines_come_one_by_one() -> None:
+    def scores() -> Iterator[Score]:
+        yield LOW
+        raise RuntimeError("asked for more than one line")
+
+    assert json.loads(next(rendering.score_lines(scores(), "jsonl")))["path"] == "inbox/b.md"
+
+
+def test_csv_reads_back() -> None:
+    rows = list(csv.DictReader(rendering.score_lines([LOW, HIGH], "csv")))
+    assert [row["path"] for row in rows] == ["inbox/b.md", "inbox/[a].md"]
+    assert rows[0]["heat"] == "-1"
+    assert rows[0]["quality_low"] == "25.4"
+    assert rows[0]["warnings"] == 'provider unknown: example.org; title has a "quote"'
+
+
+@pytest.mark.parametrize("scores", [[LOW, HIGH], []])
+def test_parquet_reads_back(tmp_path: Path, scores: list[Score]) -> None:
+    with (tmp_path / "scores.parquet").open("wb") as file:
+        assert rendering.write_scores(iter(scores), "parquet", file) == len(scores)
+    table = parquet.read_table(tmp_path / "scores.parquet")
+    assert msgspec.convert(table.to_pylist(), list[Score]) == scores
+    assert {"quality": "int64", "published": "bool", "warnings": "list<element: string>"}.items() <= {
+        field.name: str(field.type) for field in table.schema
+    }.items()
+
+
+@pytest.mark.parametrize(("form", "n_lines"), [("jsonl", 2), ("csv", 3)])
+def test_scores_are_counted(form: str, n_lines: int) -> None:
+    file = io.BytesIO()
+    assert rendering.write_scores([LOW, HIGH], form, file) == 2
+    assert file.getvalue().count(b"\n") == n_lines
+
+
+def test_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "scores.csv"
+    with rendering.replaced(path) as file:
+        file.write(b"first")
+    path.chmod(0o640)
+    with rendering.replaced(path) as file:
+        file.write(b"second")
+        assert path.read_bytes() == b"first"
+    assert path.read_bytes() == b"second"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+
+    def fail() -> None:
+        with rendering.replaced(path) as file:
+            file.write(b"half")
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        fail()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"scores.csv": "old"}
+
+
+def test_table_has_the_highest_heat_first() -> None:
+    lines = cells(rendering.scores_table([LOW, HIGH]))
+    assert lines[1] == ["92", "52", "25 to 37", "4%", "1%", "inbox/[a].md"]
+    assert lines[2][5:] == ["inbox/b.md", 'provider unknown: example.org; title has a "quote"']
+
+
+def test_figures_stand_beside_the_baselines() -> None:
+    lines = cells(rendering.evaluation(EVALUATION))
+    assert lines[0] == ["40 records with labels, 2021-03-04 to 2021-05-06"]
+    assert ["figure", "value", "95 % interval", "global median", "provider median"] in lines
+    assert ["quality_mae", "2.500", "2.250 to 2.750", "9.000", "7.500"] in lines
+    assert ["heat_within_5", "0.875"] in lines
+    assert ["by provider", "records", "quality_mae"] in lines
+    assert ["example.org", "10", "4.000"] in lines
+    assert ["2021-03", "40", "2.500"] in lines
+
+
+def test_explanation_names_reasons_of_each_target() -> None:
+    reasons: dict[str, tuple[Reason, ...]] = {
+        "quality": (Reason("topic_count", "3 topics", 17.0), Reason("image_count", "no image", -8.25))
+    }
+    explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
+    lines = cells(rendering.explanation(explanation))
+    assert ["expected heat 88.500"] in lines
+    assert ["40.000", "where every record starts"] in lines
+    assert ["+17.00", "topic_count", "3 topics"] in lines
+    assert ["-8.25", "image_count", "no image"] in lines
+
+
+def test_catalogue_has_a_line_for_each_column() -> None:
+    class Column(NamedTuple):
+        name: str
+        family: str
+        type: str
+        unit: str
+        range: str
+        meaning: str
+
+    column = Column("title_chars", "content", "count", "characters", "[0, 500]", "Length of the title.")
+    assert cells(rendering.catalogue([column]))[1] == list(column)
+
+
+def test_origins_and_names_take_values_as_they_are() -> None:
+    lines = cells(
+        rendering.origins([Origin("model", None, "default"), Origin("home", "/x/[b]", "scoring.yaml")])
+    )
+    assert lines[1:] == [["model", "default"], ["home", "/x/[b]", "scoring.yaml"]]
+    assert cells(rendering.named([("model", "[bold]x"), ("run_id", None)])) == [
+        ["model", "[bold]x"],
+        ["run_id"],
+    ]

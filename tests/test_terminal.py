@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import logging
+import sys
+
+import pytest
+from rich.table import Table
+
+from scoring.errors import Fault, ModelError
+from scoring.terminal import Terminal, exit_code
+
+FAULT = Fault("inbox/a.md", 9, "quality", "'high'", "an integer")
+
+
+def test_results_are_on_stdout_and_the_rest_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    terminal.out("result")
+    terminal.note("note")
+    terminal.on_fault(FAULT)
+    terminal.step("reading", 1, 2)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("result\n", f"note\n{FAULT}\n")
+
+
+def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(is_quiet=True)
+    terminal.out("result")
+    terminal.note("note")
+    terminal.on_fault(FAULT)
+    assert capsys.readouterr() == ("result\n", f"{FAULT}\n")
+
+
+def test_faults_are_counted_into_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+    assert exit_code(terminal, lambda: None) == 0
+    assert exit_code(terminal, lambda: terminal.on_fault(FAULT)) == 1
+    assert terminal.n_faults == 1
+    assert capsys.readouterr().err == f"{FAULT}\n"
+
+
+def test_error_wins_over_faults(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal()
+
+    def work() -> None:
+        terminal.on_fault(FAULT)
+        raise ModelError("no record is left")
+
+    assert exit_code(terminal, work) == 2
+    assert capsys.readouterr().err == f"{FAULT}\nerror: no record is left\n"
+
+
+def test_table_in_a_pipe_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_row("a" * 150)
+    Terminal().show(table)
+    assert capsys.readouterr().out == "a" * 150 + "\n"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "setting", "level"),
+    [
+        (Terminal(), "warning", logging.WARNING),
+        (Terminal(), "debug", logging.DEBUG),
+        (Terminal(is_quiet=True), "debug", logging.ERROR),
+        (Terminal(is_verbose=True), "error", logging.INFO),
+        (Terminal(is_debug=True), "error", logging.DEBUG),
+    ],
+)
+def test_flags_and_setting_decide_what_is_logged(
+    monkeypatch: pytest.MonkeyPatch, terminal: Terminal, setting: str, level: int
+) -> None:
+    root, stderr = logging.RootLogger(logging.NOTSET), io.StringIO()
+    monkeypatch.setattr(logging, "root", root)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    terminal.set_up_logging(setting)
+    assert root.level == level
+    root.error("lost")
+    assert stderr.getvalue() == "ERROR root: lost\n"
