@@ -1,0 +1,138 @@
+"""Models in the store: the registry's versions, and a logged model as a local folder."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from scoring.errors import TrackingError
+from scoring.tracking.store import Store, load_mlflow, opened
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from mlflow.models.model import ModelInfo
+
+_SPEC = re.compile(
+    r"runs:/(?P<run>[^/@]+)(/model)?|models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))"
+)
+
+
+def champion(store: Store, name: str) -> str | None:
+    """Address of the version that bears the alias ``champion`` (``models:/NAME/3``); None where none does.
+
+    Creates nothing: a SQLite store that does not exist has no champion.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be reached or read.
+    """
+    if store.database is not None and not store.database.exists():
+        return None
+    with opened(store, "look up the champion", writes=False) as client:
+        try:
+            version = client.get_model_version_by_alias(name, "champion").version
+        except load_mlflow().exceptions.MlflowException as error:
+            if not _is_absent(error):
+                raise
+            return None
+    return f"models:/{name}/{version}"
+
+
+def resolve_model(store: Store, spec: str) -> Path:
+    """Local folder of a logged model (the one with its manifest).
+
+    Parameters
+    ----------
+    store : Store
+        A model on a server is downloaded once, to ``models`` in the store's home.
+    spec : str
+        ``runs:/ID``, ``runs:/ID/model``, ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
+
+    Returns
+    -------
+    Path
+        The folder; not to be written to.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be read, or has no such model.
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None:
+        expected = "runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+        raise TrackingError(f"model: got {spec!r}, expected {expected}")
+    with opened(store, f"load {spec}", writes=False) as client:
+        location = _location(client, **match.groupdict())
+        if location is None:
+            raise TrackingError(f"{store}: {spec} has no model")
+        root = _local_copy(store, location)
+        flavor = load_mlflow().models.Model.load(str(root / "MLmodel")).flavors.get("python_function", {})
+    if "model" not in flavor.get("artifacts", {}):
+        raise TrackingError(f"{store}: {spec} was not logged by scoring")
+    return root / str(flavor["artifacts"]["model"]["path"])
+
+
+def register_version(
+    client: MlflowClient, name: str, info: ModelInfo, *, description: str, tags: Mapping[str, str]
+) -> int:
+    """Make the logged model the next version of a registered model; aliases stay where they are."""
+    try:
+        client.create_registered_model(name)
+    except load_mlflow().exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        name,
+        source=info.model_uri,
+        run_id=info.run_id,
+        model_id=info.model_id,
+        description=description or None,
+        tags=dict(tags),
+    )
+    return int(version.version)
+
+
+def _is_absent(error: MlflowException) -> bool:
+    # Some stores say that a missing alias is an invalid parameter.
+    return error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in str(error)
+
+
+def _location(
+    client: MlflowClient, run: str | None, name: str | None, version: str | None, alias: str | None
+) -> str | None:
+    """Where the files of a run's or a version's model are; None where the run logged none."""
+    if run is not None:
+        outputs = client.get_run(run).outputs
+        models = outputs.model_outputs if outputs else []
+        return str(client.get_logged_model(models[0].model_id).artifact_location) if models else None
+    if alias is not None:
+        version = client.get_model_version_by_alias(str(name), alias).version
+    return str(client.get_model_version_download_uri(str(name), str(version)))
+
+
+def _local_copy(store: Store, location: str) -> Path:
+    """The logged model's folder: in place where it is on this machine, else downloaded once."""
+    if location.startswith("file:"):
+        return Path(url2pathname(urlsplit(location).path))
+    if "://" not in location and not location.startswith("mlflow-artifacts:"):
+        return Path(location)
+    # A logged model never changes, so its address tells which it is.
+    cached = store.home / "models" / sha256(location.encode()).hexdigest()[:16]
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".part-") as folder:
+            load_mlflow().artifacts.download_artifacts(
+                artifact_uri=location, dst_path=folder, tracking_uri=store.tracking_uri
+            )
+            (root,) = Path(folder).rglob("MLmodel")
+            root.parent.replace(cached)
+    return cached

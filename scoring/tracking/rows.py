@@ -1,0 +1,116 @@
+"""Rows of a data frame to records, and scores to rows: how the served model takes and gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from scoring.errors import Fault, RecordError
+from scoring.model.results import Score
+from scoring.records.decode import decode_json
+from scoring.records.record import Document
+from scoring.tracking.logged_model import NESTED_FIELDS
+
+
+def read_rows(frame: pd.DataFrame) -> list[Document]:
+    """Records of a data frame whose columns are the front matter's names.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_records, n_fields)
+        A missing value is a field that the record does not have; nested fields are objects or JSON text;
+        ``path`` is optional.
+
+    Returns
+    -------
+    list of Document
+        In the order of the rows.
+
+    Raises
+    ------
+    RecordError
+        With every fault of every row; a row without a path is ``-`` and its number, from 1.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame([{"title": "Rain", "topics": '["Weather"]', "path": "a.md"}])
+    >>> read_rows(rows)[0].record.topics
+    ('Weather',)
+    """
+    documents: list[Document] = []
+    faults: list[Fault] = []
+    for number, row in enumerate(frame.to_dict("records"), start=1):
+        fields = {str(name): value for name, value in row.items() if not _is_missing(value)}
+        path = str(fields.pop("path", "-"))
+        line = number if path == "-" else 0
+        try:
+            for name in NESTED_FIELDS:
+                if name in fields:
+                    fields[name] = _parse_nested(fields[name], name, path, line)
+            documents.append(decode_json(msgspec.json.encode(fields, enc_hook=_to_plain), path, line))
+        except RecordError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise RecordError(*faults)
+    return documents
+
+
+def read_as_of(text: str | None) -> datetime | None:
+    """Moment of a request's ``as_of``; None where it names none.
+
+    Raises
+    ------
+    RecordError
+        If the text is no ISO 8601 moment with a zone.
+
+    Examples
+    --------
+    >>> read_as_of("2021-03-04T05:06:07+02:00")
+    datetime.datetime(2021, 3, 4, 3, 6, 7, tzinfo=datetime.timezone.utc)
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise RecordError(Fault("-", 0, "as_of", repr(text), "a moment with a zone, as 2021-03-04T05:06:07Z"))
+    return moment.astimezone(UTC)
+
+
+def write_scores(scores: Iterable[Score]) -> pd.DataFrame:
+    """Scores as a data frame: a row for each, a column for each of their fields.
+
+    Examples
+    --------
+    >>> write_scores([]).columns[:2].tolist()
+    ['path', 'quality']
+    """
+    rows = [msgspec.structs.asdict(score) | {"warnings": list(score.warnings)} for score in scores]
+    return pd.DataFrame(rows, columns=list(Score.__struct_fields__))
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value)
+
+
+def _parse_nested(value: Any, name: str, path: str, line: int) -> Any:
+    # Text that does not begin like an object or a list is a plain value, for the record's reader to judge.
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as error:
+        raise RecordError(Fault(path, line, name, f"JSON that does not parse ({error})", "JSON")) from None
+
+
+def _to_plain(value: object) -> object:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()  # nested values of a frame that was read from Parquet
+    raise RecordError(Fault("-", 0, "", f"a {type(value).__name__}", "text, numbers, lists and objects"))

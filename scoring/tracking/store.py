@@ -1,0 +1,153 @@
+"""Opening an MLflow store: created once, checked before use, its failures told in one line."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scoring.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where runs and models are kept.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        ``sqlite:////abs/mlflow.db`` or ``http://host:port``.
+    home : Path
+        Folder of this site's own files; a SQLite store keeps its artifacts in ``artifacts`` under it.
+    is_verbose : bool
+        Whether MLflow's own messages are shown.
+    timeout_seconds : float
+        How long to wait for another process that holds a SQLite store; seconds.
+    """
+
+    tracking_uri: str = field(repr=False)  # a database's address may bear a password
+    home: Path
+    is_verbose: bool = False
+    timeout_seconds: float = 10.0
+
+    @property
+    def database(self) -> Path | None:
+        """The SQLite file; None for any other store."""
+        scheme, _, path = self.tracking_uri.partition(":///")
+        return Path(path.partition("?")[0].removeprefix("file:")).absolute() if scheme == "sqlite" else None
+
+    def __str__(self) -> str:
+        # A database's address may bear a password.
+        return re.sub(r"//[^/@]*@", "//***@", self.tracking_uri)
+
+
+def load_mlflow() -> Any:
+    """MLflow, imported on first use with the settings that it reads then."""
+    for name, value in {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its own 7 keep a user waiting for minutes
+    }.items():
+        os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        # Of its own type hints, and of what it imports: nothing that a user could change.
+        warnings.simplefilter("ignore")
+        import mlflow.pyfunc
+
+    return mlflow
+
+
+@contextmanager
+def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]:
+    """A client of the store, with every failure of the store turned into one line."""
+    with _quiet(store):
+        try:
+            if store.database is not None:
+                _check_sqlite(store, store.database, writes=writes)
+        except (OSError, sqlite3.Error) as error:
+            raise TrackingError(f"{store}: cannot {action}: {_cause(error)}") from error
+        mlflow = load_mlflow()
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            yield mlflow.MlflowClient(store.tracking_uri, registry_uri=store.tracking_uri)
+        except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise TrackingError(f"{store}: cannot {action}: {_cause(error)}") from error
+
+
+def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
+    """Create the file where it is to be written and does not exist; fail fast where it cannot be used.
+
+    MLflow creates its tables at first use, and crashes where two processes do so at once.
+    """
+    if writes and not path.exists():
+        from filelock import FileLock
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Making the tables takes seconds, so the lock is waited for longer than a running write.
+        with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds):
+            if not path.exists():
+                _create_sqlite(path)
+    mode = "rw" if writes else "ro"
+    uri = f"{path.as_uri()}?mode={mode}"
+    with closing(sqlite3.connect(uri, uri=True, timeout=store.timeout_seconds)) as db:
+        db.execute("BEGIN IMMEDIATE" if writes else "SELECT name FROM sqlite_master")
+        db.rollback()
+
+
+def _create_sqlite(path: Path) -> None:
+    # Built under another name and moved: the file exists only when it is whole.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
+        new = Path(folder, path.name)
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{new}"]
+        env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+            raise OSError(f"MLflow did not create its tables: {last[0]}")
+        new.replace(path)
+
+
+def _cause(error: BaseException) -> str:
+    """The first line of the system's own error, which libraries wrap in theirs."""
+    deepest, link = error, error.__cause__ or error.__context__
+    while link is not None:
+        if isinstance(link, (OSError, sqlite3.Error)):
+            deepest = link
+        link = link.__cause__ or link.__context__
+    text = str(deepest).strip() or type(deepest).__name__
+    return text.splitlines()[0][:300]
+
+
+@contextmanager
+def _quiet(store: Store) -> Iterator[None]:
+    """Keep MLflow's messages and its libraries' warnings from the user, unless they are wanted."""
+    if store.is_verbose:
+        yield
+        return
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        # MLflow calls what SQLAlchemy and pandas deprecate: nothing that a user could change.
+        warnings.filterwarnings("ignore", module=r"mlflow(\.|$)")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.ERROR)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,183 @@
+"""The logged model gives the library's scores: loaded by MLflow, and served over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.model.results import Evaluation, Score
+from scoring.model.scorer import load_scorer
+from scoring.records.decode import decode_json
+from scoring.tracking import Store, TrainingRun, log_training, resolve_model
+
+MODEL = Path(__file__).parents[2] / "models" / "default"
+AS_OF = "2021-03-05T00:00:00Z"
+RECORDS: list[dict[str, Any]] = [
+    {
+        "title": "Harbour cameras now count the gulls",
+        "excerpt": "A year of wings, in numbers.",
+        "publishedDateTime": "2021-03-04T05:06:07-08:00",
+        "originalUrl": "https://example.org/gulls",
+        "type": "article",
+        "category": "news",
+        "provider": {"name": "Example", "domain": "example.org"},
+        "topics": ["Sea", "Birds"],
+        "images": [{"url": "https://example.org/gull.png", "width": 640, "height": 480, "isCached": True}],
+        "related": [
+            {
+                "title": "Gulls, counted",
+                "publishedDateTime": "2021-03-04T06:00:00Z",
+                "quality": 12,
+                "provider": {"name": "Other", "domain": "example.com"},
+            }
+        ],
+    },
+    {
+        "title": "A quiet day",
+        "excerpt": "",
+        "publishedDateTime": "2021-03-01T00:00:00Z",
+        "provider": {"name": "Nobody knows", "domain": "unknown.example"},
+        "topics": ["Sea"],
+    },
+]
+
+
+def library_scores() -> list[dict[str, Any]]:
+    documents = [
+        decode_json(json.dumps(record).encode(), "-", k) for k, record in enumerate(RECORDS, start=1)
+    ]
+    scores = load_scorer(MODEL).score(documents, datetime(2021, 3, 5, tzinfo=UTC))
+    return [
+        {name: getattr(score, name) for name in Score.__struct_fields__} | {"warnings": list(score.warnings)}
+        for score in scores
+    ]
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
+    home = tmp_path_factory.mktemp("home")
+    store = Store(f"sqlite:///{home}/mlflow.db", home)
+    nothing = {"path": np.array([], dtype=object)}
+    run = TrainingRun(
+        experiment="news",
+        run_name="first",
+        model="default",
+        config={},
+        data_path=str(home),
+        data_sha256="0" * 64,
+        counts={},
+        evaluation=Evaluation(0, None, None, {}, {}, (), nothing),
+        plots={},
+        started_at=datetime(2021, 4, 1, tzinfo=UTC),
+        model_folder=MODEL,
+    )
+    return store, log_training(store, run).model_uri
+
+
+def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]) -> None:
+    import mlflow
+
+    store, _ = logged
+    folder = resolve_model(store, logged[1])
+    path = list(sys.path)
+    model = mlflow.pyfunc.load_model(str(folder.parents[1]))
+    sys.path[:] = path  # MLflow leaves the model's copy of the package there
+    expected = library_scores()
+    as_text = [
+        {
+            name: json.dumps(value) if isinstance(value, dict | list) else value
+            for name, value in record.items()
+        }
+        for record in RECORDS
+    ]
+    labelled = [record | {"quality": 1, "heat": -1, "published": False, "secured": "x"} for record in RECORDS]
+    for rows in (RECORDS, pd.DataFrame(RECORDS), as_text, labelled):
+        assert model.predict(rows, params={"as_of": AS_OF}).to_dict("records") == expected
+    assert list(model.metadata.get_output_schema().input_names()) == list(Score.__struct_fields__)
+    with pytest.raises(
+        mlflow.exceptions.MlflowException, match=r"-:1: publishedDateTime: got the text 'soon'"
+    ):
+        model.predict(pd.DataFrame([RECORDS[1] | {"publishedDateTime": "soon"}]))
+
+
+def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str]) -> None:
+    names = {path.name for path in resolve_model(*logged).iterdir()}
+    assert names == {path.name for path in MODEL.iterdir()}
+
+
+def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
+    request = urllib.request.Request(  # noqa: S310
+        f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_served_over_http_it_gives_the_librarys_scores(logged: tuple[Store, str], tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    folder = resolve_model(*logged).parents[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder), "-p", str(port)]
+    log = tmp_path / "serve.log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [*command, "--env-manager", "local"],
+            env=os.environ | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=output,
+            stderr=output,
+        ) as server,
+    ):
+        try:
+            wait_until_up(f"{url}/ping", server, log)
+            expected = library_scores()
+            params = {"params": {"as_of": AS_OF}}
+            split = {
+                "columns": ["title", "publishedDateTime", "provider", "topics"],
+                "data": [
+                    ["A quiet day", "2021-03-01T00:00:00Z", json.dumps(RECORDS[1]["provider"]), '["Sea"]']
+                ],
+            }
+            assert post(url, {"dataframe_records": RECORDS} | params) == (200, {"predictions": expected})
+            assert post(url, {"inputs": RECORDS[:1]} | params) == (200, {"predictions": expected[:1]})
+            status, answer = post(url, {"dataframe_split": split} | params)
+            assert (status, answer["predictions"][0]["quality"]) == (200, expected[1]["quality"])
+            status, answer = post(url, {"dataframe_records": [RECORDS[0] | {"publishedDateTime": "soon"}]})
+            assert status == 400
+            assert "-:1: publishedDateTime: got the text 'soon'" in answer["message"]
+            status, answer = post(url, {"dataframe_records": RECORDS, "params": {"as_of": "noon"}})
+            assert status == 400
+            assert "as_of: got 'noon', expected a moment with a zone" in answer["message"]
+        finally:
+            server.terminate()
+
+
+def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"no answer from {url}, exit code {server.poll()}: {log.read_text()}")

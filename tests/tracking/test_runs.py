@@ -1,0 +1,200 @@
+"""What a training and an evaluation leave in the store, and how a run ends that does not come to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from scoring.errors import TrackingError
+from scoring.tracking import EvaluationRun, Store, TrainingRun, log_evaluation, log_training, runs
+from scoring.tracking.provenance import git_tags
+from scoring.tracking.store import opened
+
+Make = Callable[..., TrainingRun]
+SHA256 = "0123456789abcdef" * 4
+
+
+def search(store: Store, filter_string: str = "") -> list[Any]:
+    with opened(store, "read", writes=False) as client:
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        return list(client.search_runs(ids, filter_string))
+
+
+def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run: Make) -> None:
+    logged = log_training(store, make_run(register="scoring", description="The first."))
+    (run,) = search(store)
+    assert (run.info.run_id, run.info.run_name, run.info.status) == (logged.run_id, "first", "FINISHED")
+    assert run.info.start_time == datetime(2021, 4, 1, 12, tzinfo=UTC).timestamp() * 1000
+    assert run.data.params == {"quality.num_leaves": "31", "quality.seeds": "[1, 2]", "note": "x" * 6000}
+    assert run.data.metrics == {
+        "quality_mae": 1.5,
+        "quality_mae_low": 1.25,
+        "quality_mae_high": 1.75,
+        "lead_accuracy": 0.9,
+        "baseline.plain_lightgbm.quality_mae": 2.5,
+        "n_train": 8.0,
+        "n_test": 2.0,
+        "n_evaluated": 2.0,
+    }
+    tags = run.data.tags
+    assert {name: tags[name] for name in ("type", "model", "data_sha256", "reason")} == {
+        "type": "train",
+        "model": "default 1",
+        "data_sha256": SHA256,
+        "reason": "a test",
+    }
+    assert tags["version.python"] == ".".join(map(str, sys.version_info[:3]))
+    assert tags["version.pandas"] == pd.__version__
+    assert "git_commit" not in tags  # the working folder is no checkout
+
+
+def test_the_data_set_bears_the_whole_hash(store: Store, make_run: Make, tmp_path: Path) -> None:
+    log_training(store, make_run())
+    (data,) = search(store)[0].inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("news", SHA256[:36])
+    assert json.loads(data.dataset.source) == {"uri": str(tmp_path / "news")}
+    tags = {tag.key: tag.value for tag in data.tags}
+    assert tags == {"mlflow.data.context": "training", "sha256": SHA256, "n_train": "8", "n_test": "2"}
+
+
+def test_the_artifacts_lie_in_the_stores_home(store: Store, make_run: Make) -> None:
+    run_id = log_training(store, make_run()).run_id
+    files = store.home / "artifacts" / run_id / "artifacts"
+    assert sorted(path.relative_to(files).as_posix() for path in files.rglob("*") if path.is_file()) == [
+        "config.json",
+        "evaluation.json",
+        "importances.csv",
+        "plots/importance.png",
+        "predictions.parquet",
+    ]
+    assert json.loads((files / "config.json").read_text())["quality"] == {"num_leaves": 31, "seeds": [1, 2]}
+    evaluation = json.loads((files / "evaluation.json").read_text())
+    assert evaluation["figures"]["quality_mae"] == {"value": 1.5, "low": 1.25, "high": 1.75}
+    assert evaluation["slices"][0]["name"] == "example.org"
+    assert "predictions" not in evaluation
+    predictions = pd.read_parquet(files / "predictions.parquet")
+    assert predictions.to_dict("list") == {"path": ["a.md", "b.md"], "quality": [52, 67]}
+    table = (files / "importances.csv").read_text().splitlines()
+    assert table == ["feature,booster,gain,split", "title_chars,quality,12.5,3"]
+    assert (files / "plots" / "importance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_are_found_by_their_figures(store: Store, make_run: Make) -> None:
+    log_training(store, make_run())
+    assert len(search(store, "metrics.quality_mae < 2")) == 1
+    assert search(store, "metrics.quality_mae > 2") == []
+    assert len(search(store, "metrics.`baseline.plain_lightgbm.quality_mae` > 2")) == 1
+
+
+def test_an_evaluation_is_a_run_of_its_own_without_a_model(store: Store, make_run: Make) -> None:
+    fields = {name: getattr(make_run(), name) for name in EvaluationRun.__dataclass_fields__}
+    run_id = log_evaluation(store, EvaluationRun(**fields))
+    (run,) = search(store, "tags.type = 'evaluate'")
+    assert (run.info.run_id, run.info.status, run.data.tags["model"]) == (run_id, "FINISHED", "default 1")
+    assert run.data.metrics["quality_mae_high"] == 1.75
+    assert run.outputs.model_outputs == []
+
+
+def test_nothing_is_printed_and_nothing_global_is_left(
+    store: Store, make_run: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import mlflow
+
+    path = list(sys.path)
+    log_training(store, make_run(register="scoring"))
+    assert capfd.readouterr() == ("", "")
+    assert sys.path == path
+    assert mlflow.active_run() is None
+    assert "MLFLOW_TRACKING_URI" not in os.environ
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(ValueError("bug"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (OSError(28, "full"), "FAILED")],
+)
+def test_a_run_that_breaks_off_is_not_left_running(
+    store: Store, make_run: Make, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
+) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runs, "_write_evaluation", break_off)
+    expected = TrackingError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        log_training(store, make_run(register="scoring"))
+    (run,) = search(store)
+    assert run.info.status == status
+    with opened(store, "read", writes=False) as client:
+        assert client.search_registered_models() == []
+
+
+def test_a_terminated_process_ends_its_run(store: Store, tmp_path: Path) -> None:
+    code = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from scoring.model.results import Evaluation
+from scoring.tracking import EvaluationRun, Store, runs
+
+def wait(*_, **__):
+    print("running", flush=True)
+    time.sleep(60)
+
+runs._log_results = wait
+home = Path(sys.argv[1])
+runs.log_evaluation(Store(f"sqlite:///{home}/mlflow.db", home), EvaluationRun(
+    experiment="news", run_name="long", model="m", config={}, data_path="d", data_sha256="0", counts={},
+    evaluation=Evaluation(0, None, None, {}, {}, (), {}), plots={}, started_at=datetime.now(UTC)))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(store.home)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline() == "running\n"
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert [run.info.status for run in search(store)] == ["KILLED"]
+
+
+def test_a_deleted_experiment_is_named(store: Store, make_run: Make) -> None:
+    with opened(store, "delete", writes=True) as client:
+        client.delete_experiment(client.create_experiment("news"))
+    with pytest.raises(TrackingError, match=r"experiment 'news' is deleted: restore it or use another name$"):
+        log_training(store, make_run())
+
+
+def test_the_commit_and_its_dirty_mark(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        command = ["git", "-C", str(tmp_path), *who, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    assert git_tags(tmp_path) == {}
+    git("init", "-q")
+    (tmp_path / "a.txt").write_text("one")
+    git("add", "a.txt")
+    git("commit", "-q", "-m", "One")
+    commit = git("rev-parse", "HEAD")
+    (tmp_path / "untracked.txt").write_text("")
+    clean = {"git_commit": commit, "mlflow.source.git.commit": commit, "git_dirty": "false"}
+    assert git_tags(tmp_path) == clean
+    (tmp_path / "a.txt").write_text("two")
+    assert git_tags(tmp_path) == clean | {"git_dirty": "true"}
+
+
+def test_a_machine_without_git_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_tags(Path(__file__).parent) == {}
