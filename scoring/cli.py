@@ -114,6 +114,29 @@ def sample(
 
 
 @_command
+def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
+    """Check records and name everything that is wrong with them.
+
+    Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
+    """
+    from scoring import rendering
+    from scoring.workflows.validate import validate as workflow
+
+    _settings(terminal)
+    progress = functools.partial(terminal.step, "reading")
+    found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
+    terminal.n_faults = found.n_faulty
+    if json:
+        terminal.out(rendering.to_json(found))
+        return
+    for fault in found.faults:
+        terminal.error(str(fault))
+    for warning in found.warnings:
+        terminal.note(f"{warning} (warning)")
+    terminal.out(f"{found.n_records} records can be used, {found.n_faulty} cannot")
+
+
+@_command
 def features(
     terminal: Terminal,
     paths: Annotated[

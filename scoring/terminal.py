@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from scoring.errors import Fault, ScoringError
+from scoring.errors import RecordError, ScoringError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,6 +31,11 @@ class Terminal:
         Show what is going on.
     is_debug : bool
         Show everything, traces of errors included.
+
+    Attributes
+    ----------
+    n_faults : int
+        Records that could not be used so far.
 
     Examples
     --------
@@ -72,10 +77,10 @@ class Terminal:
         """Print a message that is never suppressed."""
         print(text, file=sys.stderr)
 
-    def on_fault(self, fault: Fault) -> None:
-        """Print what is wrong with a record, and count it."""
+    def on_fault(self, error: RecordError) -> None:
+        """Print everything that is wrong with a record, and count the record."""
         self.n_faults += 1
-        self.error(str(fault))
+        self.error(str(error))
 
     def note(self, text: str) -> None:
         """Print something that a person may want to know."""

@@ -20,7 +20,7 @@ from scoring import cli, options
 from scoring.errors import ModelError
 from scoring.records.sample_policy import Policy
 
-COMMANDS = ("sample", "features", "train", "evaluate", "score", "explain", "ui", "config")
+COMMANDS = ("sample", "validate", "features", "train", "evaluate", "score", "explain", "ui", "config")
 SLOW_MODULES = [
     "lightgbm",
     "matplotlib",
@@ -99,6 +99,9 @@ def test_without_a_command_the_help_is_shown() -> None:
         (["sample", "new", "--records", "3", "--quiet"], 0, ""),
         (["unknown"], 2, "No such command"),
         (["config", "--unknown"], 2, "No such option"),
+        (["validate"], 2, "Missing argument"),
+        (["validate", "absent"], 2, "error: absent: "),
+        (["validate", "bad.md"], 1, "bad.md:2: quality: got 'high', expected an integer"),
         (["train"], 2, "Missing argument"),
         (["sample", "new", "--records", "0"], 2, "--records"),
         (["sample", "new", "--provider-points", "1,x"], 2, "got '1,x', expected integers with commas"),
@@ -119,6 +122,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 def test_exit_codes(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a.txt").write_text("kept")
+    (tmp_path / "bad.md").write_text("---\nquality: high\n---\n")
     done = run(*arguments)
     assert (done.exit_code, message in done.stderr) == (code, True), done.output
 
@@ -243,6 +247,27 @@ def test_time_is_utc_where_it_bears_no_zone(text: str, expected: datetime) -> No
 def test_bad_time_is_refused() -> None:
     with pytest.raises(typer.BadParameter, match="got '15/7/2021', expected ISO 8601"):
         options.parse_time("15/7/2021")
+
+
+def test_validate_tells_what_can_be_used(tmp_path: Path) -> None:
+    run("sample", "inbox", "--records", "4")
+    (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [a]\nquality: high\n---\n")
+    done = run("validate", "inbox")
+    assert (done.exit_code, done.stdout) == (1, "4 records can be used, 1 cannot\n")
+    assert "inbox/bad.md:3: quality: got 'high', expected an integer\n" in done.stderr
+    done = run("validate", "inbox", "--json")
+    found = json.loads(done.stdout)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert (found["n_records"], found["n_faulty"]) == (4, 1)
+    assert {fault["path"] for fault in found["faults"]} == {"inbox/bad.md"}
+    (tmp_path / "inbox" / "bad.md").unlink()
+    assert run("validate", "inbox").exit_code == 0
+
+
+def test_validate_reads_standard_input() -> None:
+    done = run("validate", "-", stdin=b'{"title": "A quiet harbour", "quality": "high"}\n')
+    assert (done.exit_code, done.stdout) == (1, "0 records can be used, 1 cannot\n")
+    assert "-:1: quality: got the text 'high', expected an integer\n" in done.stderr
 
 
 def test_config_tells_values_and_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

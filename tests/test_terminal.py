@@ -7,10 +7,13 @@ import sys
 import pytest
 from rich.table import Table
 
-from scoring.errors import Fault, ModelError
+from scoring.errors import Fault, ModelError, RecordError
 from scoring.terminal import Terminal, exit_code
 
-FAULT = Fault("inbox/a.md", 9, "quality", "'high'", "an integer")
+FAULT = RecordError(
+    Fault("inbox/a.md", 9, "quality", "'high'", "an integer"),
+    Fault("inbox/a.md", 0, "", "no title", "a title"),
+)
 
 
 def test_results_are_on_stdout_and_the_rest_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
