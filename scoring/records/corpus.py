@@ -46,11 +46,12 @@ def expand(paths: Sequence[str]) -> list[str]:
         If a path does not exist or names no record, with a fault for each such path.
     """
     found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     faults: list[Fault] = []
     for path in paths:
         try:
             for file in _expand_one(path):
-                found.setdefault(file if file == STDIN else os.path.realpath(file), file)
+                found.setdefault(_identify(file, folders), file)
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -144,15 +145,32 @@ def _walk(folder: str) -> Iterator[str]:
             file = os.path.join(base, name)
             if name.startswith(".") or not name.endswith(".md"):
                 continue
-            if os.path.commonpath([home, os.path.realpath(file)]) == home:
+            if not os.path.islink(file) or os.path.commonpath([home, os.path.realpath(file)]) == home:
                 yield file
 
 
+def _identify(file: str, folders: dict[str, str]) -> str:
+    """One name for a file, however it is reached; ``folders`` holds those that were resolved before."""
+    if file == STDIN:
+        return file
+    if os.path.islink(file):
+        return os.path.realpath(file)
+    folder, name = os.path.split(file)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    return os.path.join(folders[folder], name)
+
+
 def _may_hold_record(file: str) -> bool:
-    """False for a file that is no record; one that cannot be opened is a fault to tell when it is read."""
+    """False for a file that is no record.
+
+    One that is empty, cannot be opened, or has blank lines before its ``---`` was meant to be a record:
+    reading it tells what is wrong.
+    """
     try:
         with open(file, "rb") as handle:
-            return has_front_matter(handle.read(_HEAD_BYTES))
+            head = handle.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
+            return not head or has_front_matter(head)
     except OSError:
         return True
 

@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from scoring.errors import Fault, RecordError
-from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, parse_nodes, to_json
+from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
 from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
+from scoring.records.yaml_nodes import parse_nodes
 
 
 class _Labelled(Record, frozen=True, gc=False):
@@ -94,7 +95,7 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     return Document(path, line, digest, record, labels, warnings)
 
 
-def _decode_fast(text: str) -> tuple[Record, Labels, tuple[str, ...]] | None:
+def _decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
     """Decode JSON into the types; None where any value needs the careful way."""
     try:
         found = _DECODER.decode(text)

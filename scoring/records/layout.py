@@ -1,0 +1,100 @@
+"""Where the labels stand in a front matter, character by character."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import yaml
+
+from scoring.errors import Fault, RecordError
+from scoring.records.record import Labels
+
+LABELS = Labels.__struct_encode_fields__
+"""Names of the labels, in the order in which they are written."""
+
+_PLAIN_LINE = re.compile(rf"^({'|'.join(LABELS)}|type):(?: ([^\r\n]*))?\r?\n", re.MULTILINE)
+_COLON = re.compile(r"[ \t]*:")
+
+
+class Layout(NamedTuple):
+    """What an edit has to know of a front matter.
+
+    ``values`` has (start, stop) of each label's value, both the same where it is empty; ``insert_at`` is
+    where a new line goes, None where none can; ``indent`` is what a new line begins with.
+    """
+
+    values: dict[str, tuple[int, int]]
+    insert_at: int | None
+    indent: str
+
+
+def lay_out_plain(text: str) -> Layout:
+    """Find the labels in the plain form, where a key at the first column is a field of the record."""
+    values: dict[str, tuple[int, int]] = {}
+    insert_at = len(text)
+    for line in _PLAIN_LINE.finditer(text):
+        if line[1] == "type":
+            insert_at = line.end()
+        elif line[2] is None:
+            values[line[1]] = (line.end(1) + 1, line.end(1) + 1)
+        else:
+            values[line[1]] = line.span(2)
+    return Layout(values, insert_at, "")
+
+
+def lay_out(text: str, path: str) -> Layout:
+    """Find the labels in any other form, by the marks of the parser."""
+    root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        raise RecordError(Fault(path, 2, "", "no fields", "the fields of a record"))
+    values: dict[str, tuple[int, int]] = {}
+    insert_at = len(text)
+    for key, value in root.value:
+        if not isinstance(key, yaml.ScalarNode) or key.value not in (*LABELS, "type"):
+            continue
+        if key.value == "type":
+            insert_at = _end_of_line(text, _span(value)[1]) if _span(value)[0] >= _span(key)[1] else insert_at
+            continue
+        if key.value in values:
+            raise _refuse(key, path, "the field again", "it once")
+        values[key.value] = _find_value(text, key, value, path)
+    indent = " " * root.value[0][0].start_mark.column if root.value else ""
+    return Layout(values, None if root.flow_style else insert_at, indent)
+
+
+def _find_value(text: str, key: yaml.ScalarNode, value: yaml.Node, path: str) -> tuple[int, int]:
+    key_stop = _span(key)[1]
+    start, stop = _span(value)
+    colon = _COLON.match(text, key_stop)
+    # An alias gives the node that it points at, which stands before the key.
+    if start < key_stop or colon is None or not isinstance(value, yaml.ScalarNode):
+        raise _refuse(key, path, "a value that cannot be edited in place", "a number or a truth")
+    if text[start : start + 1] in ("&", "!"):
+        raise _refuse(key, path, "an anchor or a tag", "a number or a truth")
+    if start == stop or (not value.value and not value.style):
+        return colon.end(), colon.end()
+    if value.style in ("|", ">"):
+        if "#" in text[start : _end_of_line(text, start)]:
+            raise _refuse(key, path, "a block of text with a comment", "a number or a truth")
+        stop = start + len(text[start:stop].rstrip())
+    return start, stop
+
+
+def _refuse(node: yaml.Node, path: str, got: str, expected: str) -> RecordError:
+    line = node.start_mark.line + 2 if node.start_mark is not None else 0
+    name = node.value if isinstance(node.value, str) else ""
+    return RecordError(Fault(path, line, name, got, expected))
+
+
+def _span(node: yaml.Node) -> tuple[int, int]:
+    # PyYAML's types allow for nodes without marks; the composer always sets them.
+    return node.start_mark.index, node.end_mark.index
+
+
+def _end_of_line(text: str, at: int) -> int:
+    """Index after the line break at or after ``at``; ``at`` itself where a line begins there."""
+    if at and text[at - 1] == "\n":
+        return at
+    found = text.find("\n", at)
+    return len(text) if found < 0 else found + 1

@@ -1,0 +1,120 @@
+"""The careful way through YAML: every value with its line, aliases and merge keys resolved, bombs refused."""
+
+from __future__ import annotations
+
+import yaml
+
+from scoring.errors import Fault, RecordError
+from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
+
+
+def parse_nodes(text: str, path: str, *, line: int = 2) -> Node:
+    """Read YAML with full care.
+
+    Parameters
+    ----------
+    text : str
+        The YAML between the ``---`` lines.
+    path : str
+        File, for the faults.
+    line : int
+        Line of the file on which the text begins, from 1.
+
+    Returns
+    -------
+    Node
+        The root; aliases share one node, so no text can make the tree larger than itself.
+
+    Raises
+    ------
+    RecordError
+        If it is not YAML, holds more than one document, or nests too deeply.
+    """
+    try:
+        _check_depth(text, path, line)
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise RecordError(_describe(error, path, line)) from None
+    if root is None:
+        return Node(line, None)
+    return _Builder(path, line).build(root)
+
+
+def _check_depth(text: str, path: str, line: int) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                where = _line_of(event, line)
+                raise RecordError(Fault(path, where, "", "deeper nesting", f"at most {MAX_DEPTH} levels"))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
+    # The problem's words are the parser's own, never the text's.
+    mark: yaml.error.Mark | None = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "a character that YAML does not allow"
+    where = line + mark.line if mark is not None else 0
+    return Fault(path, where, "", f"YAML that does not parse ({problem})", "YAML")
+
+
+def _line_of(source: yaml.Node | yaml.Event, first: int) -> int:
+    mark = source.start_mark
+    return first + mark.line if mark is not None else first
+
+
+class _Builder:
+    """Turns PyYAML's nodes into ours, each once however many aliases point at it."""
+
+    def __init__(self, path: str, line: int) -> None:
+        self._path = path
+        self._line = line
+        self._done: dict[yaml.Node, Node | None] = {}
+
+    def build(self, source: yaml.Node) -> Node:
+        if source in self._done:
+            node = self._done[source]
+            if node is None:
+                raise self._fault(source, "an alias within its own anchor", "a value")
+            return node
+        self._done[source] = None
+        node = self._done[source] = self._build(source)
+        return node
+
+    def _build(self, source: yaml.Node) -> Node:
+        line = _line_of(source, self._line)
+        if not source.tag.startswith("tag:yaml.org,2002:"):
+            raise self._fault(source, "a tag of its own", "a plain value")
+        if isinstance(source, yaml.ScalarNode):
+            return Node(line, source.value, is_plain=not source.style)
+        if isinstance(source, yaml.SequenceNode):
+            return Node(line, [self.build(item) for item in source.value])
+        fields: dict[str, Node] = {}
+        repeated: list[tuple[str, int]] = []
+        merged: list[Node] = []
+        for key, value in source.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self._fault(key, "a key that is not text", "text")
+            if key.value == OPAQUE:
+                continue
+            if key.value == "<<" and not key.style:
+                merged += self._merge(value)
+            elif key.value in fields:
+                repeated.append((key.value, _line_of(key, self._line)))
+            else:
+                fields[key.value] = self.build(value)
+        for node in merged:  # what stands in the mapping itself comes before what is merged
+            fields = {**(node.value if isinstance(node.value, dict) else {}), **fields}
+        return Node(line, fields, repeated=tuple(repeated))
+
+    def _merge(self, source: yaml.Node) -> list[Node]:
+        node = self.build(source)
+        nodes = node.value if isinstance(node.value, list) else [node]
+        if not all(isinstance(item.value, dict) for item in nodes):
+            raise self._fault(source, "a merge key without a mapping", "a mapping")
+        return nodes
+
+    def _fault(self, source: yaml.Node, got: str, expected: str) -> RecordError:
+        return RecordError(Fault(self._path, _line_of(source, self._line), "", got, expected))
