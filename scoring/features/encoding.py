@@ -1,0 +1,168 @@
+"""What must be learned before a table is a matrix: category levels, topics, and how providers fare."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+import numpy as np
+
+from scoring.errors import FeatureError
+from scoring.features.column import Column
+from scoring.features.table import NUMBER_COLUMNS, NUMBER_NAMES, TEXT_COLUMNS, TEXT_NAMES, FeatureTable, Floats
+
+FITTED_COLUMNS: tuple[Column, ...] = (
+    Column("provider_seen_count", "provider", "count", "records", ">= 0", "training records of the provider", False),
+    Column(
+        "provider_quality_mean",
+        "provider",
+        "number",
+        "points",
+        "any",
+        "mean quality of the provider's training records, shrunken to that of all; out of fold in training",
+        False,
+    ),
+)
+TOPIC_PREFIX = "topic: "
+
+
+class ProviderStatistics(msgspec.Struct, frozen=True):
+    """How often each provider was seen, and the mean of its labels.
+
+    Parameters
+    ----------
+    counts_ : dict of str to int
+        Training records of each domain.
+    sums_ : dict of str to float
+        Sum of their labels' distances from the mean of all; points.
+    mean_ : float
+        Mean of all labels; points.
+    strength : float
+        Records of the mean of all that are mixed in.
+    """
+
+    counts_: dict[str, int]
+    sums_: dict[str, float]
+    mean_: float
+    strength: float
+
+    @classmethod
+    def fit(cls, table: FeatureTable, y: Floats, strength: float = 5.0) -> ProviderStatistics:
+        """Learn from labelled records; `y` has shape (n_records,), points."""
+        mean = float(y.mean()) if len(y) else 0.0
+        counts: Counter[str] = Counter()
+        sums: Counter[str] = Counter()
+        for domain, label in zip(table.text("provider_domain"), y, strict=True):
+            counts[domain] += 1
+            sums[domain] += float(label) - mean  # type: ignore[assignment]  # a Counter adds floats as well
+        return cls(dict(sorted(counts.items())), {k: float(v) for k, v in sorted(sums.items())}, mean, strength)
+
+    def transform(self, table: FeatureTable) -> Floats:
+        """Seen count and shrunken mean, shape (n_records, 2)."""
+        rows = []
+        for domain in table.text("provider_domain"):
+            count = self.counts_.get(domain, 0)
+            rows.append((float(count), self.mean_ + self.sums_.get(domain, 0.0) / (count + self.strength)))
+        return np.array(rows, dtype=np.float64).reshape(len(table), 2)
+
+
+class Encoder(msgspec.Struct, frozen=True):
+    """Turns a feature table into the float64 matrix that boosters take.
+
+    Parameters
+    ----------
+    levels_ : dict of str to list of str
+        Levels of each category; a level's place is its code, an unknown level is missing (NaN).
+    topics_ : list of str
+        Topics with a column of their own.
+    known_topics_ : list of str
+        Every topic of the training records.
+    providers_ : ProviderStatistics
+        How providers fare.
+    """
+
+    levels_: dict[str, list[str]]
+    topics_: list[str]
+    known_topics_: list[str]
+    providers_: ProviderStatistics
+
+    @classmethod
+    def fit(cls, table: FeatureTable, y: Floats, *, min_level_count: int = 5) -> Encoder:
+        """Learn levels, topics and provider statistics.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Training records.
+        y : ndarray of shape (n_records,)
+            Their qualities; points.
+        min_level_count : int
+            Records that a category or topic needs to have a level or column of its own.
+        """
+        levels = {}
+        for column in TEXT_NAMES:
+            counts = Counter(table.text(column))
+            levels[column] = sorted(level for level, n in counts.items() if level and n >= min_level_count)
+        topics = Counter(topic for row in table.topics for topic in set(row))
+        return cls(
+            levels,
+            sorted(topic for topic, n in topics.items() if n >= min_level_count),
+            sorted(topics),
+            ProviderStatistics.fit(table, y),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of the matrix, in order."""
+        return (
+            *NUMBER_NAMES,
+            *TEXT_NAMES,
+            *(TOPIC_PREFIX + topic for topic in self.topics_),
+            *(column.name for column in FITTED_COLUMNS),
+        )
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Those that hold codes of categories."""
+        return TEXT_NAMES
+
+    def transform(self, table: FeatureTable) -> Floats:
+        """The matrix of a table, shape (n_records, len(names)), float64.
+
+        Raises
+        ------
+        FeatureError
+            If the table has not the columns that the encoder was fitted on.
+        """
+        if table.numbers.shape[1] != len(NUMBER_NAMES) or table.texts.shape[1] != len(TEXT_NAMES):
+            raise FeatureError(
+                f"feature table: got {table.numbers.shape[1]} numbers and {table.texts.shape[1]} texts, "
+                f"expected {len(NUMBER_NAMES)} and {len(TEXT_NAMES)}"
+            )
+        codes = np.full((len(table), len(TEXT_NAMES)), np.nan)
+        for at, name in enumerate(TEXT_NAMES):
+            index = {level: float(code) for code, level in enumerate(self.levels_[name])}
+            codes[:, at] = [index.get(level, np.nan) for level in table.text(name)]
+        place = {topic: at for at, topic in enumerate(self.topics_)}
+        flags = np.zeros((len(table), len(place)))
+        for row, topics in enumerate(table.topics):
+            for topic in topics:
+                if topic in place:
+                    flags[row, place[topic]] = 1.0
+        return np.hstack([table.numbers, codes, flags, self.providers_.transform(table)])
+
+    def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
+        """What of a record the training records did not have, in words."""
+        notes = [] if not domain or domain in self.providers_.counts_ else [f"provider unknown to the model: {domain}"]
+        return notes + [f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_]
+
+
+def topic_columns(encoder: Encoder) -> tuple[Column, ...]:
+    """The columns of single topics that an encoder has."""
+    return tuple(
+        Column(TOPIC_PREFIX + topic, "topic", "bool", "", "0, 1", f"the record has the topic {topic}", False)
+        for topic in encoder.topics_
+    )
+
+
+ALL_COLUMNS: tuple[Column, ...] = (*NUMBER_COLUMNS, *TEXT_COLUMNS, *FITTED_COLUMNS)

@@ -1,0 +1,98 @@
+"""What anybody would set up in an hour: the figures of a model mean something only beside these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.encoding import Encoder
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.boosters import predict, train_booster
+from scoring.model.cascade import NOT_LEADING, CascadeLabels
+
+TARGETS = ("quality", "heat", "published")
+
+
+class Medians(msgspec.Struct, frozen=True):
+    """Medians of each target over all training records and over those of each provider."""
+
+    of_all_: dict[str, float]
+    of_provider_: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """Medians, and one plain LightGBM regressor (its defaults, 100 trees) on each label as a number."""
+
+    medians: Medians
+    boosters: dict[str, lgb.Booster]
+
+    def predict(self, table: FeatureTable, X: Floats) -> dict[str, dict[str, Floats]]:
+        """Predictions of each baseline by its name and target, each of shape (n_records,).
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records.
+        X : ndarray of shape (n_records, n_features)
+            The same as the encoder's matrix.
+        """
+        domains = table.text("provider_domain")
+        of_all, of_provider = self.medians.of_all_, self.medians.of_provider_
+        return {
+            "global median": {target: np.full(len(table), of_all[target]) for target in TARGETS},
+            "provider median": {
+                target: np.array([of_provider[target].get(domain, of_all[target]) for domain in domains], dtype=np.float64)
+                for target in TARGETS
+            },
+            "plain LightGBM": {target: predict(self.boosters[target], X) for target in TARGETS},
+        }
+
+
+def fit_baselines(
+    table: FeatureTable, encoder: Encoder, X: Floats, labels: CascadeLabels, *, num_threads: int, seed: int
+) -> Baselines:
+    """Fit the baselines on the same records as the models.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Training records.
+    encoder : Encoder
+        Names of the columns of `X`.
+    X : ndarray of shape (n_records, n_features)
+        The encoder's matrix.
+    labels : CascadeLabels
+        Labels; NaN where unknown.
+    num_threads, seed : int
+        Threads, and the seed of LightGBM.
+    """
+    domains = table.text("provider_domain")
+    of_all, of_provider, boosters = {}, {}, {}
+    for target in TARGETS:
+        values: Floats = getattr(labels, target)
+        known = ~np.isnan(values)
+        of_all[target] = float(np.median(values[known])) if known.any() else 0.0
+        of_provider[target] = {
+            domain: float(np.median(values[known & (domains == domain)])) for domain in sorted(set(domains[known]))
+        }
+        boosters[target] = train_booster(
+            X[known],
+            values[known],
+            names=encoder.names,
+            categories=encoder.categories,
+            params={"objective": "regression"},
+            num_iterations=100,
+            num_threads=num_threads,
+            seed=seed,
+        )
+    return Baselines(Medians(of_all, of_provider), boosters)
+
+
+def as_decisions(predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Who leads and what is published, where labels were predicted as numbers: halfway between them."""
+    return predicted["heat"] > NOT_LEADING / 2, predicted["published"] >= 0.5

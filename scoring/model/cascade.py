@@ -1,0 +1,208 @@
+"""From quality to lead, to heat, to published: each part learned where its parents are known.
+
+On labelled records the quality is known, so who leads, what heat adds and what is shown are learned
+from true values, as the near-exact rules that they are. On new records the quality is a
+distribution, and the rules are averaged over it. That is how thresholds that switch on quality
+(a better record in the story, a bonus, a place on the page) become probabilities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.boosters import predict, train_booster
+from scoring.model.config import ModelConfig
+
+NOT_LEADING = -1.0
+
+LEAD_NAMES = (
+    "quality_margin",
+    "coverage_count",
+    "coverage_best_lead_hours",
+    "coverage_near_max_count",
+    "earlier_coverage_count",
+    "coverage_same_title_count",
+)
+HEAT_NAMES = (
+    "quality",
+    "coverage_count",
+    "coverage_quality_mean",
+    "coverage_quality_max",
+    "coverage_provider_count",
+    "coverage_own_provider_count",
+    "age_hours",
+)
+PUBLISHED_NAMES = ("heat", "quality", "has_image", "coverage_count")
+
+
+def lead_matrix(table: FeatureTable, quality: Floats) -> Floats:
+    """Features of the lead booster, shape (n_records, len(LEAD_NAMES)); the margin is over the best coverage."""
+    margin = quality - table.number("coverage_quality_max")
+    return np.column_stack([margin, *(table.number(name) for name in LEAD_NAMES[1:])])
+
+
+def heat_matrix(table: FeatureTable, quality: Floats) -> Floats:
+    """Features of the heat booster, shape (n_records, len(HEAT_NAMES))."""
+    return np.column_stack([quality, *(table.number(name) for name in HEAT_NAMES[1:])])
+
+
+def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
+    """Features of the published booster, shape (n_records, len(PUBLISHED_NAMES))."""
+    return np.column_stack([heat, quality, *(table.number(name) for name in PUBLISHED_NAMES[2:])])
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeLabels:
+    """Labels of `n_records` records: heat is -1 where another leads, NaN where unknown; published is 0, 1 or NaN."""
+
+    quality: Floats
+    heat: Floats
+    published: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the cascade says of `n_records` records, each an ndarray of shape (n_records,).
+
+    ``heat`` is of the likeliest quality, if the record leads; ``heat_expected`` is the mean over all that may be.
+    """
+
+    lead_probability: Floats
+    heat_if_lead: Floats
+    heat_expected: Floats
+    published_probability: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """The boosters of lead, heat and published; None where the labels show one class or nothing at all."""
+
+    lead: lgb.Booster
+    heat: lgb.Booster
+    published: lgb.Booster
+
+    def outlook(self, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1) -> Outlook:
+        """Average the parts over what the quality may be.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records.
+        quality : ndarray of shape (n_records,)
+            Likeliest quality; points.
+        atoms, weights : ndarray of shape (n_records, n_atoms)
+            Qualities that each may have, and their probabilities (rows sum to 1).
+        num_threads : int
+
+        Returns
+        -------
+        Outlook
+        """
+        n_records, n_atoms = atoms.shape
+        repeated = table.take(np.repeat(np.arange(n_records), n_atoms + 1))
+        qualities = np.column_stack([quality, atoms]).ravel()
+        lead = predict(self.lead, lead_matrix(repeated, qualities), num_threads).reshape(n_records, -1)
+        heat = self.heat_if_lead(repeated, qualities, num_threads)
+        shown = predict(self.published, published_matrix(repeated, qualities, heat), num_threads).reshape(n_records, -1)
+        hidden = np.full(len(qualities), NOT_LEADING)
+        shown_hidden = predict(self.published, published_matrix(repeated, qualities, hidden), num_threads)
+        heat = heat.reshape(n_records, -1)
+        probability = lead[:, 1:]
+        published = probability * shown[:, 1:] + (1 - probability) * shown_hidden.reshape(n_records, -1)[:, 1:]
+        expected = probability * heat[:, 1:] + (1 - probability) * NOT_LEADING
+        return Outlook(
+            (weights * probability).sum(axis=1),
+            heat[:, 0],
+            (weights * expected).sum(axis=1),
+            (weights * published).sum(axis=1),
+        )
+
+    def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
+        """Heat of each record if it leads, shape (n_records,): quality, and what each related record adds."""
+        each = predict(self.heat, heat_matrix(table, quality), num_threads)
+        return quality + each * np.maximum(table.number("coverage_count"), 1.0)
+
+
+def fit_cascade(table: FeatureTable, labels: CascadeLabels, config: ModelConfig, *, num_threads: int, seed: int) -> Cascade:
+    """Fit lead, heat and published on records whose labels are known.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Training records, with the coverage that their labels were given under.
+    labels : CascadeLabels
+        Their labels.
+    config : ModelConfig
+    num_threads, seed : int
+
+    Returns
+    -------
+    Cascade
+    """
+    options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
+    known = ~np.isnan(labels.heat)
+    is_lead = known & (labels.heat > NOT_LEADING)
+    X = lead_matrix(table, labels.quality)
+    rising = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
+    lead = _fit(X[known], is_lead[known].astype(float), LEAD_NAMES, config.lead, {"monotone_constraints": rising}, options)
+
+    leads = table.take(is_lead)
+    count = np.maximum(leads.number("coverage_count"), 1.0)
+    each = (labels.heat - labels.quality)[is_lead] / count
+    X = heat_matrix(leads, labels.quality[is_lead])
+    # Age is known only where a moment is given, so each record is seen with its age and without.
+    ageless = X.copy()
+    ageless[:, HEAT_NAMES.index("age_hours")] = np.nan
+    heat = _fit(np.vstack([X, ageless]), np.concatenate([each, each]), HEAT_NAMES, config.heat, {}, options)
+
+    known = known & ~np.isnan(labels.published)
+    X = published_matrix(table, labels.quality, labels.heat)
+    rising = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
+    published = _fit(
+        X[known], labels.published[known], PUBLISHED_NAMES, config.published, {"monotone_constraints": rising}, options
+    )
+    return Cascade(lead, heat, published)
+
+
+def _fit(X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[str, Any], options: dict[str, Any]) -> lgb.Booster:
+    params = {**config.params, **extra}
+    if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
+        # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.
+        params = {"objective": "regression"}
+    return train_booster(X, y, names=names, params=params, num_iterations=config.num_iterations, **options)
+
+
+def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
+    """Probability from which to say yes so that most answers are right (F1); 0.5 where it makes no difference.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n_records,)
+        Probabilities of later records.
+    truth : ndarray of bool, shape (n_records,)
+        Their labels.
+
+    Returns
+    -------
+    float
+        In (0, 1).
+
+    Examples
+    --------
+    >>> best_threshold(np.array([0.1, 0.3, 0.4, 0.9]), np.array([False, True, True, True]))
+    0.2
+    """
+    if not truth.any():
+        return 0.5
+    values = np.unique(probability)
+    cuts = np.unique(np.concatenate([[0.5], (values[1:] + values[:-1]) / 2]))
+    said = probability[None, :] >= cuts[:, None]
+    f1 = 2 * (said & truth).sum(axis=1) / (said.sum(axis=1) + truth.sum())
+    best = cuts[f1 >= f1.max() - 1e-12]
+    return float(best[np.argmin(np.abs(best - 0.5))])

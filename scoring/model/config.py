@@ -1,0 +1,100 @@
+"""What a training run can be told: one value, written in one YAML file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from scoring.model.rubric import RubricConfig
+
+
+class BoosterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """LightGBM's parameters of one booster, by their primary names, and the most trees that it may have."""
+
+    num_iterations: int
+    params: dict[str, Any] = {}
+
+
+class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the models are fitted.
+
+    Parameters
+    ----------
+    rubric : RubricConfig
+        The additive part of quality.
+    quality, spread, lead, heat, published : BoosterConfig
+        The boosters: what the rubric leaves of quality, how far off it is, who leads, what heat adds
+        for each related record, and whether the site shows the record.
+    n_folds : int
+        Folds of the out-of-fold features.
+    n_spread_bins : int
+        Groups of records, by how sure their quality is, that share a distribution of errors.
+    interval_level : float
+        Share of records whose quality the interval shall hold; 0 to 1.
+    patience : int
+        Trees without a gain on the validation block after which a booster stops.
+    """
+
+    rubric: RubricConfig = RubricConfig()
+    quality: BoosterConfig = BoosterConfig(
+        300,
+        {
+            "objective": "regression_l1",
+            "learning_rate": 0.05,
+            "num_leaves": 15,
+            "min_data_in_leaf": 10,
+            "feature_fraction": 0.5,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "lambda_l2": 1.0,
+            "min_data_per_group": 10,
+            "cat_smooth": 10.0,
+        },
+    )
+    spread: BoosterConfig = BoosterConfig(
+        60, {"objective": "regression", "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 30, "lambda_l2": 5.0}
+    )
+    lead: BoosterConfig = BoosterConfig(
+        150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 10}
+    )
+    heat: BoosterConfig = BoosterConfig(
+        150, {"objective": "regression_l1", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 5}
+    )
+    published: BoosterConfig = BoosterConfig(
+        150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 5}
+    )
+    n_folds: int = 5
+    n_spread_bins: int = 4
+    interval_level: float = 0.9
+    patience: int = 50
+
+
+class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the test block begins.
+
+    Parameters
+    ----------
+    test_ratio : float
+        Share of the records, the latest of each section, that is held back; 0 to 1.
+    test_from : dict of str to datetime
+        By section (the first topic): where its test block begins, aware UTC; goes before `test_ratio`.
+    validation_ratio : float
+        Share of what precedes the test block on which iterations and intervals are chosen; 0 to 1.
+    """
+
+    test_ratio: float = 0.15
+    test_from: dict[str, datetime] = {}
+    validation_ratio: float = 0.15
+
+
+class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One training: a name, the split, the models and the seed."""
+
+    name: str = "default"
+    split: SplitConfig = SplitConfig()
+    model: ModelConfig = ModelConfig()
+    seed: int = 0
+    num_threads: int = 2
+    n_bootstrap: int = 1000

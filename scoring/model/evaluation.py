@@ -1,0 +1,138 @@
+"""Predictions against labels: columns, figures with intervals, baselines beside them, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.model.baselines import as_decisions
+from scoring.model.cascade import NOT_LEADING
+from scoring.model.fit import Models, TrainingSet
+from scoring.model.metrics import Columns, bootstrap, compute, ndcg_by_day
+from scoring.model.results import Evaluation, Slice
+from scoring.model.scorer import Scorer
+
+MIN_SLICE = 10
+Mask = NDArray[np.bool_]
+
+
+def evaluate_models(
+    scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, n_bootstrap: int, seed: int, num_threads: int
+) -> Evaluation:
+    """Score labelled records and compare.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    test : TrainingSet
+        `n_records` records that it was not fitted on.
+    paths : sequence of str
+        Where they were found.
+    n_bootstrap, seed : int
+        Draws of the intervals, and their seed.
+    num_threads : int
+        Threads of the boosters.
+
+    Returns
+    -------
+    Evaluation
+    """
+    labels = {
+        "path": np.asarray(paths, dtype=object),
+        "published_at": test.moments,
+        "section": np.asarray(test.sections, dtype=object),
+        "provider": test.table.text("provider_domain"),
+        "quality": test.labels.quality,
+        "heat": test.labels.heat,
+        "lead": test.labels.heat > NOT_LEADING,
+        "published": test.labels.published == 1,
+    }
+    said = scorer.predict(test.table, num_threads)
+    predictions: dict[str, NDArray[Any]] = {
+        **labels,
+        "quality_predicted": said.quality,
+        "quality_low": said.quality_low,
+        "quality_high": said.quality_high,
+        "heat_predicted": said.heat,
+        "heat_expected": said.heat_expected,
+        "lead_predicted": said.is_lead,
+        "lead_probability": said.lead_probability,
+        "published_predicted": said.published,
+        "published_probability": said.published_probability,
+    }
+    known = test.moments[~np.isnat(test.moments)]
+    return Evaluation(
+        len(test.table),
+        _as_datetime(known.min()) if len(known) else None,
+        _as_datetime(known.max()) if len(known) else None,
+        bootstrap(predictions, n_draws=n_bootstrap, seed=seed),
+        baseline_figures(scorer.models, test, labels),
+        tuple(slices(predictions, test, scorer.models)),
+        predictions,
+    )
+
+
+def baseline_figures(models: Models, test: TrainingSet, labels: Columns) -> dict[str, dict[str, float]]:
+    """Figures of each baseline on the same records."""
+    X = models.quality.encoder.transform(test.table)
+    figures = {}
+    for name, predicted in models.baselines.predict(test.table, X).items():
+        lead, published = as_decisions(predicted)
+        figures[name] = compute(
+            {
+                **labels,
+                "quality_predicted": predicted["quality"],
+                "heat_predicted": np.where(lead, predicted["heat"], NOT_LEADING),
+                "heat_expected": predicted["heat"],
+                "lead_predicted": lead,
+                "published_predicted": published,
+            }
+        )
+    return figures
+
+
+def slices(predictions: Columns, test: TrainingSet, models: Models) -> Iterator[Slice]:
+    """Figures of every part of the records that has :data:`MIN_SLICE` records or more."""
+    for family, name, mask in _parts(test, models):
+        if mask.sum() >= MIN_SLICE:
+            part = {column: values[mask] for column, values in predictions.items()}
+            yield Slice(family, name, int(mask.sum()), compute(part, ndcg_by_day(part)))
+
+
+def _parts(test: TrainingSet, models: Models) -> Iterator[tuple[str, str, Mask]]:
+    table = test.table
+    seen = models.quality.encoder.providers_.transform(table)[:, 0]
+    count = table.number("coverage_count")
+    yield from _levels("section", test.sections)
+    yield "provider", "unseen", seen == 0
+    yield "provider", "rare (1 to 9 seen)", (seen > 0) & (seen < 10)
+    yield "provider", "frequent (10 or more)", seen >= 10
+    yield from _levels("provider domain", table.text("provider_domain"))
+    finer = [set(topics[1:]) for topics in table.topics]
+    for topic in sorted(set().union(*finer)) if finer else []:
+        yield "topic", topic, np.array([topic in topics for topics in finer])
+    yield "coverage", "none", count == 0
+    yield "coverage", "1 to 2", (count >= 1) & (count <= 2)
+    yield "coverage", "3 or more", count >= 3
+    yield "image", "without", table.number("has_image") == 0
+    yield "image", "with", table.number("has_image") == 1
+    yield "excerpt", "without", table.number("has_excerpt") == 0
+    yield from _levels("month", np.datetime_as_string(test.moments, unit="M"))
+
+
+def _levels(family: str, values: Sequence[str] | NDArray[Any]) -> Iterator[tuple[str, str, Mask]]:
+    column = np.asarray(values, dtype=object)
+    for level in sorted(set(column)):
+        yield family, str(level) or "(none)", column == level
+
+
+def _as_datetime(moment: np.datetime64) -> datetime:
+    value: datetime = moment.astype("datetime64[us]").item()
+    return value.replace(tzinfo=UTC)
+
+

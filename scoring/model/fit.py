@@ -1,0 +1,140 @@
+"""Fit all parts on one block of labelled records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import ModelError
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.baselines import Baselines, fit_baselines
+from scoring.model.cascade import NOT_LEADING, Cascade, CascadeLabels, best_threshold, fit_cascade
+from scoring.model.config import ModelConfig, TrainConfig
+from scoring.model.quality import QualityFit, QualityModel, fit_quality
+from scoring.model.splits import latest_mask
+
+MIN_RECORDS = 20
+MIN_VALIDATION = 5
+
+
+class Thresholds(msgspec.Struct, frozen=True):
+    """Probabilities from which a record is said to lead, and to be published; learned from later records."""
+
+    lead: float = 0.5
+    published: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Every fitted part."""
+
+    quality: QualityModel
+    cascade: Cascade
+    thresholds: Thresholds
+    baselines: Baselines
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Labelled records, `n_records` of them.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Their features.
+    labels : CascadeLabels
+        Their labels; the quality of every one is known.
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of publication, UTC.
+    sections : sequence of str
+        First topics.
+    """
+
+    table: FeatureTable
+    labels: CascadeLabels
+    moments: NDArray[np.datetime64]
+    sections: Sequence[str]
+
+    def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
+        """The records that a mask of shape (n_records,) names."""
+        labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
+        sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
+        return TrainingSet(self.table.take(mask), labels, self.moments[mask], sections)
+
+
+def fit_models(training: TrainingSet, config: TrainConfig, on_step: Callable[[str], None] = lambda step: None) -> Models:
+    """Fit every part; choices are made on the latest of the records, then all are used.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Labelled records.
+    config : TrainConfig
+        How.
+    on_step : callable
+        Told what begins.
+
+    Returns
+    -------
+    Models
+
+    Raises
+    ------
+    ModelError
+        If there are too few records, or none has a heat.
+    """
+    n_records = len(training.table)
+    if n_records < MIN_RECORDS:
+        raise ModelError(f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more")
+    if not np.isfinite(training.labels.heat).any():
+        raise ModelError("training records: got none with a usable heat, expected some")
+    options = {"num_threads": config.num_threads, "seed": config.seed}
+    is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
+    if not MIN_VALIDATION <= is_validation.sum() < n_records:
+        order = np.argsort(training.moments, kind="stable")
+        is_validation = np.zeros(n_records, dtype=bool)
+        is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
+    on_step("quality")
+    quality = fit_quality(training.table, training.labels.quality, is_validation, config.model, **options)
+    on_step("lead, heat and published")
+    thresholds = _choose_thresholds(training, is_validation, quality, config.model, **options)
+    cascade = fit_cascade(training.table, training.labels, config.model, **options)
+    on_step("baselines")
+    encoder = quality.model.encoder
+    X = encoder.transform(training.table)
+    baselines = fit_baselines(training.table, encoder, X, training.labels, **options)
+    return Models(quality.model, cascade, thresholds, baselines)
+
+
+def _choose_thresholds(
+    training: TrainingSet,
+    is_validation: NDArray[np.bool_],
+    quality: QualityFit,
+    config: ModelConfig,
+    *,
+    num_threads: int,
+    seed: int,
+) -> Thresholds:
+    """Thresholds on the validation block, from parts that have not seen it."""
+    earlier, later = training.take(~is_validation), training.take(is_validation)
+    heat, published = later.labels.heat, later.labels.published
+    known = np.isfinite(heat) & np.isfinite(published)
+    if not known.any() or not np.isfinite(earlier.labels.heat).any():
+        return Thresholds()
+    cascade = fit_cascade(earlier.table, earlier.labels, config, num_threads=num_threads, seed=seed)
+    likeliest = np.round(quality.validation_quality)
+    atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
+    outlook = cascade.outlook(later.table, likeliest, np.maximum(atoms, quality.model.rubric.floor_), weights, num_threads)
+    return Thresholds(
+        best_threshold(outlook.lead_probability[known], heat[known] > NOT_LEADING),
+        best_threshold(outlook.published_probability[known], published[known] > 0.5),
+    )
+
+
+def as_floats(values: Sequence[float | int | bool | None]) -> Floats:
+    """Labels as numbers, shape (n_records,); NaN for None."""
+    return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

@@ -1,0 +1,234 @@
+"""Figures: how far predictions are from labels, and how sure the figures are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import Floats
+from scoring.model.results import Figure
+
+Columns = Mapping[str, NDArray[np.generic]]
+TOP = 10
+
+#: Every figure with what it says; higher is better but for those in :data:`LOWER_IS_BETTER`.
+MEANINGS = {
+    "quality_mae": "mean distance between predicted and given quality; points",
+    "quality_r2": "share of the quality's variance that is explained",
+    "quality_spearman": "rank correlation of predicted and given quality",
+    "quality_within_1": "share of records whose quality is off by 1 point at most",
+    "quality_within_5": "share of records whose quality is off by 5 points at most",
+    "quality_interval_coverage": "share of records whose quality lies in its 90 % interval",
+    "quality_interval_width": "mean width of the interval; points",
+    "lead_accuracy": "share of records rightly said to lead their story or not",
+    "lead_brier": "mean squared error of the lead probability",
+    "heat_mae": "mean distance between predicted and given heat; points",
+    "heat_within_5": "share of records whose heat is off by 5 points at most",
+    "heat_ndcg_10": "order by expected heat: NDCG of the first 10 records of each day, mean over days",
+    "published_precision": "share of records said to be published that are",
+    "published_recall": "share of published records that are said to be",
+    "published_f1": "harmonic mean of precision and recall",
+    "published_brier": "mean squared error of the published probability",
+}
+LOWER_IS_BETTER = frozenset(
+    {"quality_mae", "quality_interval_width", "lead_brier", "heat_mae", "published_brier"}
+)
+
+
+def mean_absolute_error(truth: Floats, predicted: Floats) -> float:
+    """Mean distance; NaN of nothing."""
+    return float(np.mean(np.abs(truth - predicted))) if len(truth) else float("nan")
+
+
+def r2_score(truth: Floats, predicted: Floats) -> float:
+    """Share of variance explained (1 is all, 0 is what the mean does); NaN where all labels are alike."""
+    total = float(np.sum((truth - truth.mean()) ** 2)) if len(truth) else 0.0
+    return 1.0 - float(np.sum((truth - predicted) ** 2)) / total if total else float("nan")
+
+
+def spearman(truth: Floats, predicted: Floats) -> float:
+    """Rank correlation, ties sharing their mean rank; NaN where either is constant."""
+    ranks, others = _ranks(truth), _ranks(predicted)
+    if len(truth) < 2 or not ranks.std() or not others.std():
+        return float("nan")
+    return float(np.corrcoef(ranks, others)[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Floats = (last - (counts - 1) / 2)[place]
+    return ranks
+
+
+def within(truth: Floats, predicted: Floats, points: float) -> float:
+    """Share of predictions that are off by some points at most; NaN of nothing."""
+    return float(np.mean(np.abs(truth - predicted) <= points)) if len(truth) else float("nan")
+
+
+def precision_recall_f1(truth: NDArray[np.bool_], said: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Precision, recall and F1; NaN where there is nothing to divide by."""
+    right, n_said, n_true = float((truth & said).sum()), float(said.sum()), float(truth.sum())
+    return (
+        right / n_said if n_said else float("nan"),
+        right / n_true if n_true else float("nan"),
+        2 * right / (n_said + n_true) if n_said + n_true else float("nan"),
+    )
+
+
+def ndcg(gain: Floats, order_by: Floats, top: int = TOP) -> float:
+    """Normalised discounted cumulative gain (Järvelin & Kekäläinen, 2002) of one list.
+
+    Parameters
+    ----------
+    gain : ndarray of shape (n_records,)
+        What each is worth, >= 0.
+    order_by : ndarray of shape (n_records,)
+        Highest first; ties share the mean of what their places are worth.
+    top : int
+        Places that count.
+
+    Returns
+    -------
+    float
+        0 to 1; NaN where nothing is worth anything.
+    """
+    discount = np.zeros(len(gain))
+    discount[:top] = 1.0 / np.log2(np.arange(2, min(top, len(gain)) + 2))
+    ideal = float(np.sort(gain)[::-1] @ discount)
+    if ideal <= 0:
+        return float("nan")
+    order = np.argsort(-order_by, kind="stable")
+    _, group = np.unique(-order_by[order], return_inverse=True)
+    shared = np.bincount(group, discount) / np.bincount(group)
+    return float(gain[order] @ shared[group]) / ideal
+
+
+def days_of(moments: NDArray[np.generic]) -> NDArray[np.intp]:
+    """Number of each record's day among all days, shape (n_records,); records without a date share one."""
+    _, day = np.unique(np.asarray(moments, dtype="datetime64[D]").astype(np.int64), return_inverse=True)
+    return np.asarray(day, dtype=np.intp)
+
+
+def _floats(columns: Columns, name: str) -> Floats:
+    return np.asarray(columns[name], dtype=np.float64)
+
+
+def _flags(columns: Columns, name: str) -> NDArray[np.bool_]:
+    return np.asarray(columns[name], dtype=np.bool_)
+
+
+def compute(columns: Columns, daily_ndcg: Floats | None = None) -> dict[str, float]:
+    """Every figure of :data:`MEANINGS` that the columns allow.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (n_records,)
+        As in :class:`scoring.model.results.Evaluation`; a column that is absent leaves its figures out.
+    daily_ndcg : ndarray of shape (n_days,), optional
+        Each day's NDCG where it is known already.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    truth, predicted = _floats(columns, "quality"), _floats(columns, "quality_predicted")
+    figures = {
+        "quality_mae": mean_absolute_error(truth, predicted),
+        "quality_r2": r2_score(truth, predicted),
+        "quality_spearman": spearman(truth, predicted),
+        "quality_within_1": within(truth, predicted, 1),
+        "quality_within_5": within(truth, predicted, 5),
+    }
+    if "quality_low" in columns:
+        low, high = _floats(columns, "quality_low"), _floats(columns, "quality_high")
+        figures["quality_interval_coverage"] = float(np.mean((truth >= low) & (truth <= high)))
+        figures["quality_interval_width"] = float(np.mean(high - low))
+    known = ~np.isnan(_floats(columns, "heat"))
+    if known.any():
+        figures |= _heat_figures({name: values[known] for name, values in columns.items()}, daily_ndcg)
+    return figures
+
+
+def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, float]:
+    heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
+    lead, shown = _flags(columns, "lead"), _flags(columns, "published")
+    figures = {"lead_accuracy": float(np.mean(lead == _flags(columns, "lead_predicted")))}
+    if "lead_probability" in columns:
+        figures["lead_brier"] = float(np.mean((lead - _floats(columns, "lead_probability")) ** 2))
+    figures["heat_mae"] = mean_absolute_error(heat, predicted)
+    figures["heat_within_5"] = within(heat, predicted, 5)
+    each = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
+    figures["heat_ndcg_10"] = float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
+    names = ("published_precision", "published_recall", "published_f1")
+    figures |= zip(names, precision_recall_f1(shown, _flags(columns, "published_predicted")), strict=True)
+    if "published_probability" in columns:
+        figures["published_brier"] = float(np.mean((shown - _floats(columns, "published_probability")) ** 2))
+    return figures
+
+
+def ndcg_by_day(columns: Columns) -> Floats:
+    """NDCG of each day's list by expected heat, shape (n_days,); NaN where no record of the day is worth anything."""
+    day = days_of(columns["published_at"])
+    gain, order_by = np.maximum(_floats(columns, "heat"), 0.0), _floats(columns, "heat_expected")
+    return np.array([ndcg(gain[rows], order_by[rows]) for rows in _rows_by_day(day)])
+
+
+def _rows_by_day(day: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    order = np.argsort(day, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(day[order])) + 1)
+
+
+def bootstrap(
+    columns: Columns,
+    *,
+    n_draws: int,
+    seed: int,
+    level: float = 0.95,
+    figures: Callable[..., dict[str, float]] = compute,
+) -> dict[str, Figure]:
+    """Figures with percentile intervals from a bootstrap over days (Efron & Tibshirani, 1993).
+
+    Days, not records, are drawn: a day's records share stories, so they are not independent.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (n_records,)
+        See :func:`compute`.
+    n_draws : int
+        Draws; 0 leaves the intervals out.
+    seed : int
+        Seed of the draws.
+    level : float
+        Share of draws that the interval holds; 0 to 1.
+    figures : callable
+        What to compute; :func:`compute`.
+
+    Returns
+    -------
+    dict of str to Figure
+    """
+    values = figures(columns)
+    if n_draws <= 0:
+        return {name: Figure(value) for name, value in values.items()}
+    rows = _rows_by_day(days_of(columns["published_at"]))
+    random = np.random.default_rng(seed)
+    daily = ndcg_by_day(columns) if "heat_expected" in columns else None
+    draws: dict[str, list[float]] = {name: [] for name in values}
+    for _ in range(n_draws):
+        days = random.integers(0, len(rows), len(rows))
+        index = np.concatenate([rows[day] for day in days])
+        drawn = figures(
+            {name: column[index] for name, column in columns.items()}, daily[days] if daily is not None else None
+        )
+        for name in draws:
+            draws[name].append(drawn.get(name, float("nan")))
+    tail = (1 - level) / 2
+    found = {}
+    for name, value in values.items():
+        known = np.array(draws[name])[np.isfinite(draws[name])]
+        low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (None, None)
+        found[name] = Figure(value, None if low is None else float(low), None if high is None else float(high))
+    return found

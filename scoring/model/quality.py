@@ -1,0 +1,240 @@
+"""Quality: what the rubric adds up, what a booster makes of the rest, and how sure both are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import lightgbm as lgb
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.encoding import Encoder, ProviderStatistics
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.boosters import predict, train_booster
+from scoring.model.config import ModelConfig
+from scoring.model.rubric import Rubric, fit_rubric
+from scoring.model.splits import story_folds
+
+RUBRIC_COLUMN = "rubric_quality"
+MIN_SPREAD = 0.25  # of a point: labels are integers, so nothing is surer than half a step
+MAX_ATOMS = 15
+
+
+class ErrorDistribution(msgspec.Struct, frozen=True):
+    """What the quality may be off by, for groups of records that are sure alike.
+
+    Parameters
+    ----------
+    edges_ : list of float
+        Spreads that part the groups; points.
+    atoms_ : list of list of float
+        Errors (label less prediction) of each group; points.
+    weights_ : list of list of float
+        Their probabilities; each list sums to 1.
+    half_width_ : float
+        Interval half width in spreads (split conformal: Lei et al., 2018).
+    """
+
+    edges_: list[float]
+    atoms_: list[list[float]]
+    weights_: list[list[float]]
+    half_width_: float
+
+    def spread_out(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Qualities that each record may have, and their probabilities.
+
+        Parameters
+        ----------
+        quality, spread : ndarray of shape (n_records,)
+            Likeliest quality and typical error; points.
+
+        Returns
+        -------
+        atoms, weights : ndarray of shape (n_records, n_atoms)
+        """
+        n_atoms = max(map(len, self.atoms_))
+        atoms, weights = np.zeros((2, len(self.atoms_), n_atoms))
+        for group, (values, shares) in enumerate(zip(self.atoms_, self.weights_, strict=True)):
+            atoms[group, : len(values)] = values
+            weights[group, : len(shares)] = shares
+        groups = np.searchsorted(np.asarray(self.edges_), spread, side="right")
+        return quality[:, None] + atoms[groups], weights[groups]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityModel:
+    """Predicts quality, its interval and its distribution of errors."""
+
+    encoder: Encoder
+    rubric: Rubric
+    booster: lgb.Booster
+    spread: lgb.Booster
+    errors: ErrorDistribution
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of the boosters, in order."""
+        return (*self.encoder.names, RUBRIC_COLUMN)
+
+    def matrix(self, table: FeatureTable) -> Floats:
+        """Features of the boosters, shape (n_records, len(names)); the rubric's points in the last column."""
+        return np.column_stack([self.encoder.transform(table), self.rubric.predict(table)])
+
+    def predict(self, X: Floats, num_threads: int = 1) -> Floats:
+        """Expected quality of a matrix's records, shape (n_records,); points."""
+        return np.maximum(X[:, -1] + predict(self.booster, X, num_threads), self.rubric.floor_)
+
+    def predict_spread(self, X: Floats, num_threads: int = 1) -> Floats:
+        """Typical error of each, shape (n_records,); points, above 0."""
+        return np.maximum(predict(self.spread, X, num_threads), MIN_SPREAD)
+
+    def interval(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Low and high end for each record, shapes (n_records,); points."""
+        half = self.errors.half_width_ * spread
+        return np.maximum(quality - half, self.rubric.floor_), quality + half
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFit:
+    """The model, and what its draft said of the validation block: quality and spread, shapes (n_later,)."""
+
+    model: QualityModel
+    validation_quality: Floats
+    validation_spread: Floats
+
+
+def fit_quality(
+    table: FeatureTable, y: Floats, is_validation: NDArray[np.bool_], config: ModelConfig, **options: Any
+) -> QualityFit:
+    """Fit the quality model.
+
+    The number of trees and the distribution of errors come from the validation block, which the
+    first fit has not seen; the second fit has all records and that many trees.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Training records.
+    y : ndarray of shape (n_records,)
+        Their qualities; points.
+    is_validation : ndarray of bool, shape (n_records,)
+        The latest of them.
+    config : ModelConfig
+        How.
+    **options
+        ``num_threads`` and ``seed``.
+
+    Returns
+    -------
+    QualityFit
+    """
+    later, later_y = table.take(is_validation), y[is_validation]
+    draft = _fit(table.take(~is_validation), y[~is_validation], config, (later, later_y), **options)
+    X = draft.matrix(later)
+    expected, spread = draft.predict(X), draft.predict_spread(X)
+    errors = fit_errors(later_y - expected, spread, config)
+    final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees())
+    model = _fit(table, y, msgspec.structs.replace(config, quality=final), None, **options)
+    return QualityFit(replace(model, errors=errors), expected, spread)
+
+
+def _fit(
+    table: FeatureTable,
+    y: Floats,
+    config: ModelConfig,
+    validation: tuple[FeatureTable, Floats] | None,
+    *,
+    num_threads: int,
+    seed: int,
+) -> QualityModel:
+    """One fit; with `validation` the booster stops early and keeps its best trees."""
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
+    X = _out_of_fold(table, y, encoder, config, seed)
+    left = y - X[:, -1]
+    options: dict[str, Any] = {
+        "names": (*encoder.names, RUBRIC_COLUMN),
+        "categories": encoder.categories,
+        "num_threads": num_threads,
+        "seed": seed,
+    }
+    off = np.minimum(np.abs(left), np.percentile(np.abs(left), 99))
+    spread = train_booster(X, off, params=config.spread.params, num_iterations=config.spread.num_iterations, **options)
+    held = None
+    if validation is not None:
+        later, later_y = validation
+        points = rubric.predict(later)
+        held = (np.column_stack([encoder.transform(later), points]), later_y - points)
+    booster = train_booster(
+        X,
+        left,
+        params=config.quality.params,
+        num_iterations=config.quality.num_iterations,
+        validation=held,
+        patience=config.patience,
+        **options,
+    )
+    return QualityModel(encoder, rubric, booster, spread, NO_ERRORS)
+
+
+def _out_of_fold(table: FeatureTable, y: Floats, encoder: Encoder, config: ModelConfig, seed: int) -> Floats:
+    """The boosters' matrix, whose learned columns come from the other folds' labels."""
+    X = np.column_stack([encoder.transform(table), fit_constant(y, len(table))])
+    folds = story_folds(table.title_words, config.n_folds, seed)
+    for fold in range(config.n_folds):
+        held = folds == fold
+        if held.any() and not held.all():
+            rest, part = table.take(~held), table.take(held)
+            others = msgspec.structs.replace(encoder, providers_=ProviderStatistics.fit(rest, y[~held]))
+            points = fit_rubric(rest, y[~held], config.rubric).predict(part)
+            X[held] = np.column_stack([others.transform(part), points])
+    return X
+
+
+def fit_constant(y: Floats, count: int) -> Floats:
+    """The median label, `count` times: what stands where there is one fold only."""
+    return np.full(count, float(np.median(y)))
+
+
+def fit_errors(errors: Floats, spread: Floats, config: ModelConfig) -> ErrorDistribution:
+    """Learn the interval's width and each group's distribution from errors on unseen records.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_records,)
+        Label less prediction; points.
+    spread : ndarray of shape (n_records,)
+        Predicted typical error; points.
+    config : ModelConfig
+        Number of groups and level of the interval.
+
+    Returns
+    -------
+    ErrorDistribution
+    """
+    if not len(errors):
+        return NO_ERRORS
+    quantiles = np.quantile(spread, np.arange(1, config.n_spread_bins) / config.n_spread_bins)
+    edges = sorted(set(map(float, quantiles)))
+    groups = np.searchsorted(np.asarray(edges), spread, side="right")
+    atoms, weights = [], []
+    for group in range(len(edges) + 1):
+        own = errors[groups == group] if (groups == group).any() else errors
+        values, counts = np.unique(_compress(np.round(own)), return_counts=True)
+        atoms.append([float(value) for value in values])
+        weights.append([float(count) / len(own) for count in counts])
+    scaled = np.sort(np.abs(errors) / spread)
+    rank = min(int(np.ceil((len(scaled) + 1) * config.interval_level)), len(scaled))
+    return ErrorDistribution(edges, atoms, weights, float(scaled[rank - 1]))
+
+
+def _compress(values: Floats) -> Floats:
+    """At most MAX_ATOMS distinct values: beyond that, means of neighbours of equal number."""
+    if len(np.unique(values)) <= MAX_ATOMS:
+        return values
+    ordered = np.sort(values)
+    return np.concatenate([np.full(len(part), part.mean().round()) for part in np.array_split(ordered, MAX_ATOMS)])
+
+
+NO_ERRORS = ErrorDistribution([], [[0.0]], [[1.0]], 0.0)

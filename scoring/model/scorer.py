@@ -1,0 +1,133 @@
+"""A loaded model: records in, scores out. Library, command line, service and MLflow all score here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats, assemble, extract
+from scoring.model.cascade import NOT_LEADING
+from scoring.model.fit import Models
+from scoring.model.results import Score
+from scoring.records.record import Document
+
+BATCH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Scores of `n_records` records as columns, each an ndarray of shape (n_records,)."""
+
+    quality: Floats
+    quality_low: Floats
+    quality_high: Floats
+    lead_probability: Floats
+    is_lead: NDArray[np.bool_]
+    heat: Floats
+    heat_expected: Floats
+    published: NDArray[np.bool_]
+    published_probability: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Fitted models under a name.
+
+    Parameters
+    ----------
+    name : str
+        Name and version, as it stands in each score.
+    models : Models
+        The fitted parts.
+    """
+
+    name: str
+    models: Models
+
+    def predict(self, table: FeatureTable, num_threads: int = 1) -> Predictions:
+        """Score a feature table.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records.
+        num_threads : int
+            Threads of the boosters.
+
+        Returns
+        -------
+        Predictions
+        """
+        quality_model, thresholds = self.models.quality, self.models.thresholds
+        X = quality_model.matrix(table)
+        floor = quality_model.rubric.floor_
+        expected, spread = quality_model.predict(X, num_threads), quality_model.predict_spread(X, num_threads)
+        low, high = quality_model.interval(expected, spread)
+        quality = np.round(expected)
+        atoms, weights = quality_model.errors.spread_out(quality, spread)
+        outlook = self.models.cascade.outlook(table, quality, np.maximum(atoms, floor), weights, num_threads)
+        is_lead = outlook.lead_probability >= thresholds.lead
+        return Predictions(
+            quality,
+            np.minimum(np.round(low, 1), quality),
+            np.maximum(np.round(high, 1), quality),
+            outlook.lead_probability,
+            is_lead,
+            np.where(is_lead, np.round(outlook.heat_if_lead), NOT_LEADING),
+            outlook.heat_expected,
+            outlook.published_probability >= thresholds.published,
+            outlook.published_probability,
+        )
+
+    def score(self, documents: Iterable[Document], as_of: datetime | None = None) -> Iterator[Score]:
+        """Score documents in their order, some at a time.
+
+        Parameters
+        ----------
+        documents : iterable of Document
+            Their labels are not looked at.
+        as_of : datetime or None
+            Coverage newer than this moment (aware UTC) is unseen; without it records are taken as they stand.
+
+        Yields
+        ------
+        Score
+        """
+        waiting = iter(documents)
+        while batch := tuple(islice(waiting, BATCH)):
+            table = assemble([extract(document.record, as_of) for document in batch])
+            yield from self._scores(batch, self.predict(table))
+
+    def _scores(self, batch: tuple[Document, ...], predictions: Predictions) -> Iterator[Score]:
+        for row, document in enumerate(batch):
+            yield Score(
+                path=document.path,
+                quality=int(predictions.quality[row]),
+                quality_low=float(predictions.quality_low[row]),
+                quality_high=float(predictions.quality_high[row]),
+                heat=int(predictions.heat[row]),
+                lead_probability=_probability(predictions.lead_probability[row]),
+                published=bool(predictions.published[row]),
+                published_probability=_probability(predictions.published_probability[row]),
+                model=self.name,
+                warnings=(*document.warnings, *self.warnings(document)),
+            )
+
+    def warnings(self, document: Document) -> list[str]:
+        """What the model does not know of a record, in words."""
+        record = document.record
+        notes = self.models.quality.encoder.unknown(record.provider.domain.lower(), record.topics)
+        unscored = sum(entry.quality is None for entry in record.related)
+        if unscored:
+            notes.append(f"coverage without a quality: {unscored}")
+        return notes
+
+
+def _probability(value: float) -> float:
+    """Four digits: more would be noise."""
+    return round(min(max(float(value), 0.0), 1.0), 4)

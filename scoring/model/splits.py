@@ -1,0 +1,94 @@
+"""Which records may be learned from and which may not: by time, and by story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import ModelError
+from scoring.model.config import SplitConfig
+
+Mask = NDArray[np.bool_]
+
+
+def latest_mask(moments: NDArray[np.datetime64], sections: Sequence[str], ratio: float) -> Mask:
+    """The latest records of each section.
+
+    Parameters
+    ----------
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of publication.
+    sections : sequence of str
+        Section of each record.
+    ratio : float
+        Share of each section's records; 0 to 1. Records of the same moment stay together.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_records,)
+
+    Examples
+    --------
+    >>> days = np.array(["2021-01-01", "2021-01-02", "2021-01-03", "2021-01-04"], dtype="datetime64[us]")
+    >>> latest_mask(days, ["a"] * 4, 0.25)
+    array([False, False, False,  True])
+    """
+    mask = np.zeros(len(moments), dtype=bool)
+    names = np.asarray(sections, dtype=object)
+    for section in sorted(set(sections)):
+        rows = np.flatnonzero(names == section)
+        count = int(len(rows) * ratio)
+        if count:
+            begins_at = np.sort(moments[rows])[-count]
+            mask[rows] = moments[rows] >= begins_at
+    return mask
+
+
+def test_mask(moments: NDArray[np.datetime64], sections: Sequence[str], config: SplitConfig) -> Mask:
+    """The test block of a corpus, shape (n_records,): see :class:`SplitConfig`.
+
+    Raises
+    ------
+    ModelError
+        If nothing is left to train on, or a section of `test_from` is not among the records.
+    """
+    mask = latest_mask(moments, sections, config.test_ratio)
+    names = np.asarray(sections, dtype=object)
+    for section, begins_at in config.test_from.items():
+        rows = names == section
+        if rows.any():
+            mask[rows] = moments[rows] >= to_moment(begins_at)
+    if mask.all():
+        raise ModelError("split: got no record before the test block, expected some to train on")
+    return mask
+
+
+def to_moment(moment: datetime | None) -> np.datetime64:
+    """An aware moment as numpy has it (UTC, microseconds); NaT for None."""
+    if moment is None:
+        return np.datetime64("NaT", "us")
+    offset = moment.utcoffset()
+    naive = moment.replace(tzinfo=None) - offset if offset is not None else moment
+    return np.datetime64(naive, "us")
+
+
+def story_folds(title_words: Sequence[tuple[str, ...]], n_folds: int, seed: int) -> NDArray[np.intp]:
+    """Fold of each record; records of the same title share one.
+
+    Parameters
+    ----------
+    title_words : sequence of tuple of str
+        Words of each title.
+    n_folds, seed : int
+        Folds, and the seed of the draw.
+
+    Returns
+    -------
+    ndarray of int, shape (n_records,)
+    """
+    titles = {words: at for at, words in enumerate(sorted(set(title_words)))}
+    fold_of = np.random.default_rng(seed).permutation(len(titles)) % n_folds
+    return np.array([fold_of[titles[words]] for words in title_words], dtype=np.intp)
