@@ -27,7 +27,7 @@ class Policy:
     Parameters
     ----------
     provider_points : tuple of int
-        Latent worth of providers, points; a provider has one of them, picked by its domain.
+        Latent worth of providers, points, of any sign; a provider has one of them, picked by its domain.
     known_provider_points : int
         For a provider of which the site holds a picture; points.
     section_in_title_points : int
@@ -74,15 +74,15 @@ class Policy:
     (45, 29)
     """
 
-    provider_points: tuple[int, ...] = (0, 0, 1, 3, 6, 11, 18, 24)
-    known_provider_points: int = 12
-    section_in_title_points: int = 18
-    topic_points: int = 17
-    image_points: int = 20
-    large_image_points: int = 4
+    provider_points: tuple[int, ...] = (-14, -12, -10, -7, -3, 2, 9, 16)
+    known_provider_points: int = 15
+    section_in_title_points: int = 20
+    topic_points: int = 20
+    image_points: int = 24
+    large_image_points: int = 5
     large_image_from_px: int = 1000
-    video_points: int = 10
-    excerpt_points: int = 3
+    video_points: int = 12
+    excerpt_points: int = 4
     title_limit_chars: int = 70
     title_overrun_chars_per_point: int = 2
     noise_ratio: float = 0.3

@@ -198,8 +198,8 @@ class TestShape:
     def test_labels_are_spread_like_those_of_a_real_site(self, sample: Sample) -> None:
         quality = sorted(labels.quality or 0 for _, labels in sample)
         heat = [labels.heat for _, labels in sample if labels.heat is not None]
-        assert 45 < quality[2000] < 63
-        assert 10 < quality[200] < 25
+        assert 45 < quality[2000] < 60
+        assert 3 < quality[200] < 20
         assert 84 < quality[3800] < 105
         assert len(heat) == len(sample)
         assert 0.3 < share([value >= 0 for value in heat]) < 0.5
@@ -384,7 +384,7 @@ class TestFiles:
 
     def test_bytes_are_those_of_any_machine(self, tmp_path: Path) -> None:
         write_sample(tmp_path / "a", n_records=40, seed=11)
-        assert digest(tmp_path / "a") == "483ad273a3d9868b25345ca2e15603caf99fbfa5330b4accca2e06376a2efc8d"
+        assert digest(tmp_path / "a") == "dd7b3081e852df2d0fcd787e3a798c5055749b98efbe5836198713aad376ef9b"
 
     def test_files_read_back_as_the_records(self, tmp_path: Path) -> None:
         faults: list[RecordError] = []
