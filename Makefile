@@ -37,12 +37,14 @@ docs: $(READY)  ## Write docs/cli.md anew from the commands' help
 
 check: lint types layers smoke test  ## All of the checks; this is what CI runs
 
-demo: $(READY)  ## Score made-up records from beginning to end
+demo: $(READY)  ## Train on made-up records, score others, show where the run is
+	rm -rf $(DEMO)
 	$(BIN)/scoring sample $(DEMO)/labelled --records 600 --seed 1
 	$(BIN)/scoring sample $(DEMO)/incoming --records 12 --seed 2 --unlabelled
-	$(BIN)/scoring train $(DEMO)/labelled --out $(DEMO)/model
-	$(BIN)/scoring score $(DEMO)/incoming --model $(DEMO)/model --format table
+	$(BIN)/scoring train $(DEMO)/labelled --out $(DEMO)/model --experiment demo
+	$(BIN)/scoring score $(DEMO)/incoming --model $(DEMO)/model --as-of 2019-01-01 --format table
 	$(BIN)/scoring config
+	@echo 'The run is in the experiment "demo" of the tracking_uri above: $(BIN)/scoring ui shows it.'
 
 build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -279,6 +280,18 @@ def test_config_tells_values_and_origins(tmp_path: Path, monkeypatch: pytest.Mon
     table = run("config")
     assert "environment MLFLOW_TRACKING_URI" in table.stdout
     assert "hidden" not in table.output
+
+
+def test_ui_says_why_it_cannot_be_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("ui", "--port", port, "--quiet")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: 127.0.0.1:{port}: cannot listen there: ")
+    monkeypatch.setenv("SCORING_TRACKING_URI", "https://me:hidden@mlflow.example.com")
+    done = run("ui", "--quiet")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "error: https://***@mlflow.example.com: has its own pages, open them in a browser\n"
 
 
 def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:
