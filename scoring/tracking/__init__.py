@@ -12,6 +12,7 @@ from scoring.tracking.runs import (
     TrainingRun,
     log_evaluation,
     log_training,
+    write_evaluation,
 )
 from scoring.tracking.store import Store
 from scoring.tracking.ui import serve_ui
@@ -27,4 +28,5 @@ __all__ = [
     "log_training",
     "resolve_model",
     "serve_ui",
+    "write_evaluation",
 ]

@@ -47,18 +47,20 @@ def log_model(model_folder: Path) -> ModelInfo:
     import pandas as pd
 
     path = list(sys.path)
-    info: ModelInfo = load_mlflow().pyfunc.log_model(
-        name="model",
-        python_model=str(SERVED_MODEL),
-        artifacts={"model": str(model_folder)},
-        # The package itself, not its name: an index may have another package of that name.
-        code_paths=[str(PACKAGE)],
-        pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-        signature=signature(),
-        input_example=pd.DataFrame([EXAMPLE]),
-    )
-    # MLflow tries the model on the example, and leaves a copy of this package first in the search path.
-    sys.path[:] = path
+    try:
+        info: ModelInfo = load_mlflow().pyfunc.log_model(
+            name="model",
+            python_model=str(SERVED_MODEL),
+            artifacts={"model": str(model_folder)},
+            # The package itself, not its name: an index may have another package of that name.
+            code_paths=[str(PACKAGE)],
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+            signature=signature(),
+            input_example=pd.DataFrame([EXAMPLE]),
+        )
+    finally:
+        # MLflow tries the model on the example, and leaves a copy of this package first in the path.
+        sys.path[:] = path
     return info
 
 

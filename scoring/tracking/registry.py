@@ -134,5 +134,9 @@ def _local_copy(store: Store, location: str) -> Path:
                 artifact_uri=location, dst_path=folder, tracking_uri=store.tracking_uri
             )
             (root,) = Path(folder).rglob("MLmodel")
-            root.parent.replace(cached)
+            try:
+                root.parent.replace(cached)
+            except OSError:
+                if not cached.exists():  # else another process was first, with the same files
+                    raise
     return cached

@@ -253,21 +253,33 @@ def _log_results(run: EvaluationRun, files: Path, *, model_id: str | None) -> No
     mlflow.log_params(_flat(run.config))
     mlflow.log_metrics(_metrics(run), dataset=data, model_id=model_id)
     (files / "config.json").write_text(json.dumps(run.config, indent=2, default=str), encoding="utf-8")
-    _write_evaluation(run.evaluation, files)
-    (files / "plots").mkdir()
-    for name, plot in run.plots.items():
-        plot.savefig(files / "plots" / f"{name}.png", dpi=120)
+    write_evaluation(run.evaluation, run.plots, files)
     mlflow.log_artifacts(str(files))
 
 
-def _write_evaluation(evaluation: Evaluation, files: Path) -> None:
+def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: Path) -> None:
+    """Write what an evaluation found: ``evaluation.json``, ``predictions.parquet`` and ``plots/NAME.png``.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Figures, baselines, slices and predictions.
+    plots : mapping of str to matplotlib Figure
+        Plots by file name without suffix.
+    folder : Path
+        Made where it is not there.
+    """
     import pandas as pd
+
+    (folder / "plots").mkdir(parents=True, exist_ok=True)
+    for name, plot in plots.items():
+        plot.savefig(folder / "plots" / f"{name}.png", dpi=120)
 
     summary = {
         name: value for name, value in msgspec.structs.asdict(evaluation).items() if name != "predictions"
     }
-    (files / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
-    pd.DataFrame(evaluation.predictions).to_parquet(files / "predictions.parquet", index=False)
+    (folder / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
+    pd.DataFrame(evaluation.predictions).to_parquet(folder / "predictions.parquet", index=False)
 
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:

@@ -18,12 +18,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scoring.features.table import build_table
+from scoring.model.bundle import TrainingFacts, load_scorer, save_model
+from scoring.model.cascade import CascadeLabels
+from scoring.model.config import TrainConfig
+from scoring.model.fit import TrainingSet, as_floats, fit_models
 from scoring.model.results import Evaluation, Score
-from scoring.model.scorer import load_scorer
 from scoring.records.decode import decode_json
+from scoring.records.record import Labels
+from scoring.records.sample import sample_documents
 from scoring.tracking import Store, TrainingRun, log_training, resolve_model
 
-MODEL = Path(__file__).parents[2] / "models" / "default"
 AS_OF = "2021-03-05T00:00:00Z"
 RECORDS: list[dict[str, Any]] = [
     {
@@ -55,11 +60,42 @@ RECORDS: list[dict[str, Any]] = [
 ]
 
 
-def library_scores() -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real model of few records: what it says matters less than that all say the same."""
+    records, labels = zip(*sample_documents(n_records=150, seed=1), strict=True)
+    moments = [record.published_at for record in records]
+    training = TrainingSet(
+        build_table(records),
+        CascadeLabels(
+            *(as_floats([getattr(one, name) for one in labels]) for name in Labels.__struct_fields__)
+        ),
+        np.array([moment.replace(tzinfo=None) for moment in moments], dtype="datetime64[us]"),
+        [record.topics[0] for record in records],
+    )
+    config = TrainConfig()
+    facts = TrainingFacts(
+        name="small",
+        data_sha256="0" * 64,
+        n_records=len(records),
+        begins_at=moments[0],
+        ends_at=moments[-1],
+        sections={},
+        config=config,
+        versions={},
+        metrics={},
+        baselines={},
+    )
+    folder = tmp_path_factory.mktemp("models") / "small"
+    save_model(folder, fit_models(training, config), facts)
+    return folder
+
+
+def library_scores(folder: Path) -> list[dict[str, Any]]:
     documents = [
         decode_json(json.dumps(record).encode(), "-", k) for k, record in enumerate(RECORDS, start=1)
     ]
-    scores = load_scorer(MODEL).score(documents, datetime(2021, 3, 5, tzinfo=UTC))
+    scores = load_scorer(folder).score(documents, datetime(2021, 3, 5, tzinfo=UTC))
     return [
         {name: getattr(score, name) for name in Score.__struct_fields__} | {"warnings": list(score.warnings)}
         for score in scores
@@ -67,7 +103,7 @@ def library_scores() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
+def logged(tmp_path_factory: pytest.TempPathFactory, saved: Path) -> tuple[Store, str]:
     home = tmp_path_factory.mktemp("home")
     store = Store(f"sqlite:///{home}/mlflow.db", home)
     nothing = {"path": np.array([], dtype=object)}
@@ -82,12 +118,12 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, str]:
         evaluation=Evaluation(0, None, None, {}, {}, (), nothing),
         plots={},
         started_at=datetime(2021, 4, 1, tzinfo=UTC),
-        model_folder=MODEL,
+        model_folder=saved,
     )
     return store, log_training(store, run).model_uri
 
 
-def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]) -> None:
+def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str], saved: Path) -> None:
     import mlflow
 
     store, _ = logged
@@ -95,7 +131,7 @@ def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]
     path = list(sys.path)
     model = mlflow.pyfunc.load_model(str(folder.parents[1]))
     sys.path[:] = path  # MLflow leaves the model's copy of the package there
-    expected = library_scores()
+    expected = library_scores(saved)
     as_text = [
         {
             name: json.dumps(value) if isinstance(value, dict | list) else value
@@ -113,9 +149,9 @@ def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]
         model.predict(pd.DataFrame([RECORDS[1] | {"publishedDateTime": "soon"}]))
 
 
-def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str]) -> None:
+def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str], saved: Path) -> None:
     names = {path.name for path in resolve_model(*logged).iterdir()}
-    assert names == {path.name for path in MODEL.iterdir()}
+    assert names == {path.name for path in saved.iterdir()}
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -130,7 +166,9 @@ def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-def test_served_over_http_it_gives_the_librarys_scores(logged: tuple[Store, str], tmp_path: Path) -> None:
+def test_served_over_http_it_gives_the_librarys_scores(
+    logged: tuple[Store, str], saved: Path, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -150,7 +188,7 @@ def test_served_over_http_it_gives_the_librarys_scores(logged: tuple[Store, str]
     ):
         try:
             wait_until_up(f"{url}/ping", server, log)
-            expected = library_scores()
+            expected = library_scores(saved)
             params = {"params": {"as_of": AS_OF}}
             split = {
                 "columns": ["title", "publishedDateTime", "provider", "topics"],
