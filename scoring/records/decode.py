@@ -88,8 +88,9 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     if len(data) > MAX_BYTES:
         raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     digest = hashlib.sha256(data.strip()).hexdigest()
-    text = decode_utf8(data.removeprefix(codecs.BOM_UTF8), path, line=line)
-    visible = _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), text.encode()).decode()
+    visible = decode_utf8(
+        _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), data.removeprefix(codecs.BOM_UTF8)), path, line=line
+    )
     fast = _decode_fast(visible) if _is_clear_cut(visible) else None
     record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
     return Document(path, line, digest, record, labels, warnings)

@@ -132,7 +132,10 @@ def to_json(block: bytes) -> memoryview | None:
         return None
     skeleton = _LINE.findall(block)
     # The last match is the nothing after the last line break.
-    if len(skeleton) != block.count(b"\n") + 1 or not _CLEAR_ESCAPES.fullmatch(block):
+    if len(skeleton) != block.count(b"\n") + 1:
+        return None
+    # A quote after two backslashes may or may not end a text: the line's pattern looks at one of them only.
+    if b'\\\\"' in block or not _CLEAR_ESCAPES.fullmatch(block):
         return None
     if any(odd.search(block) for odd in _ODD_CHARACTERS):
         return None
@@ -182,8 +185,8 @@ def _is_sound(skeleton: bytes) -> bool:
             levels.append((level, set()))
         if level % 2 and key:
             levels.append((level + 3, {key}))
-        elif key:
-            if key in levels[-1][1]:
+        elif not level % 2:
+            if not key or key in levels[-1][1]:
                 return False
             levels[-1][1].add(key)
         opens = not has_value

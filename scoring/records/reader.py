@@ -70,10 +70,10 @@ class _Reader:
 
     def read(self, root: Node) -> tuple[Record, Labels]:
         fields = self._open(root, "", used=_RECORD_FIELDS)
+        n_faults = len(self.faults)
         title = self._text(fields, "title", "")
-        if not title.strip():
-            at = fields.get("title", root)
-            self._fail(at, "title", "no text", "a title")
+        if not title.strip() and len(self.faults) == n_faults:
+            self._fail(fields.get("title", root), "title", "no text", "a title")
         record = Record(
             title=html.unescape(title),
             excerpt=html.unescape(self._text(fields, "excerpt", "")),
@@ -130,7 +130,13 @@ class _Reader:
         if not isinstance(node.value, str):
             self._fail(node, _join(where, name), node.describe(), "text")
             return ""
-        return node.value
+        return self._check_text(node, node.value, _join(where, name))
+
+    def _check_text(self, node: Node, text: str, where: str) -> str:
+        # JSON can spell half of a surrogate pair; such a text could not be printed or saved.
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            self._fail(node, where, "half of a character", "text in Unicode")
+        return text
 
     def _integer(
         self, fields: dict[str, Node], name: str, where: str, *, at_least: int = -MAX_INTEGER
@@ -197,7 +203,7 @@ class _Reader:
         if not isinstance(node.value, str) or node.is_null or not node.value:
             self._fail(node, where, node.describe(), "text")
             return ""
-        return node.value
+        return self._check_text(node, node.value, where)
 
     def _provider(self, fields: dict[str, Node], where: str) -> Provider:
         node = fields.get("provider")

@@ -89,7 +89,7 @@ def replace_labels(
     else:
         nodes = parse_nodes(text, path)
         edited = _edit(text, lay_out(text, path), wanted, path)
-        is_right = _is_same_but(nodes, parse_nodes(edited, path), wanted)
+        is_right = _is_same_but(nodes, edited, wanted)
     if not is_right:
         raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
     return data[: span.start] + edited.encode() + data[span.stop :]
@@ -185,8 +185,12 @@ def _edit(text: str, layout: Layout, wanted: dict[str, str], path: str) -> str:
     return text
 
 
-def _is_same_but(before: Node, after: Node, wanted: dict[str, str]) -> bool:
+def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
     """Tell whether two documents differ in nothing but the labels, which have the wanted values."""
+    try:
+        after = parse_nodes(edited, "")
+    except RecordError:
+        return False
     if not isinstance(before.value, dict) or not isinstance(after.value, dict):
         return False
     for name, value in wanted.items():
@@ -216,7 +220,7 @@ def _is_same_but(before: Node, after: Node, wanted: dict[str, str]) -> bool:
 
 
 def _diff(old: bytes, new: bytes, path: str) -> str:
-    """Diff of the lines that differ; what is equal at both ends is left out before, for speed."""
+    """Diff of the lines that differ, without the opaque field should it stand on one of them."""
     if old == new:
         return ""
     before, after = old.decode(errors="replace"), new.decode(errors="replace")

@@ -1,0 +1,113 @@
+"""Where the front matter stands, and which forms the fast way takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoring.errors import RecordError
+from scoring.records.front_matter import find_front_matter, has_front_matter, to_json
+
+
+@pytest.mark.parametrize(
+    ("data", "block"),
+    [
+        (b"---\na: 1\n---\nbody\n---\n", b"a: 1\n"),
+        (b"\xef\xbb\xbf--- \r\na: 1\r\n---\t\r\nbody", b"a: 1\r\n"),
+        (b"---\na: 1\n---", b"a: 1\n"),
+        (b"---\n---\n", b""),
+        (b"---\na: |\n  ---\n---\n", b"a: |\n  ---\n"),
+        (b"---\na: 1\n---x\n---\n", b"a: 1\n---x\n"),
+    ],
+)
+def test_the_block_ends_at_the_first_line_of_three_hyphens(data: bytes, block: bytes) -> None:
+    span = find_front_matter(data, "a.md")
+    assert data[span.start : span.stop] == block
+    assert has_front_matter(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"----\na: 1\n---\n", b" ---\na: 1\n---\n", b"a: 1\n---\n"])
+def test_other_beginnings_are_no_front_matter(data: bytes) -> None:
+    assert not has_front_matter(data)
+    with pytest.raises(RecordError, match="expected front matter between two lines"):
+        find_front_matter(data, "a.md")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "title: Rain\n",
+        "title: 'It''s rain'\n",
+        'title: "A \\"wet\\" \\u00e9 week \\\\ end"\n',
+        "title: Rain's end, C# (really) 50% off\n\n\ntype: video\n",
+        "topics:\n- Rain\n- Sun\ntype: video\n",
+        "topics:\n    - Rain\ntype: video\n",
+        "images:\n  - url: a.png\n    width: 5\n  - url: b.png\ntype: video\n",
+        "images:\n  - provider:\n      name: Rain\n    url: b.png\n",
+    ],
+)
+def test_the_plain_form_is_taken(block: str) -> None:
+    assert to_json(block.encode()) is not None
+    assert to_json(block.replace("\n", "\r\n").encode()) is not None
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "",
+        "title: Rain",
+        "title: Rain\rtype: video\n",
+        "title: &a Rain\n",
+        "title: *a\n",
+        "title: !!str Rain\n",
+        "<<: Rain\n",
+        "title: Rain # wet\n",
+        "# wet\ntitle: Rain\n",
+        "title: [Rain]\n",
+        "title: {a: b}\n",
+        "title: |\n  Rain\n",
+        "title: >-\n  Rain\n",
+        "title: Rain\n  again\n",
+        'title: "Rain\n  again"\n',
+        "title: 'Rain\n  again'\n",
+        'title: "Rain\\x41"\n',
+        'title: "Rain\\ud83c"\n',
+        'title: "Rain\\\n',
+        'title: "Rain\\"\n',
+        'title: "Rain" x\n',
+        'title: "Rain\\\\"\n',
+        'title: "Rain\\\\" x "\n',
+        "title: Rain: wind\n",
+        "title: Rain \n",
+        "title:\tRain\n",
+        "title: Ra\tin\n",
+        "title: Ra\x00in\n",
+        "title: 'Ra\x85in'\n",
+        "title: 'Ra\u2028in'\n",
+        "title: '\ufeffRain'\n",
+        "title: Null\n",
+        "title: ~\n",
+        "title: - Rain\n",
+        '"title": Rain\n',
+        "? title\n: Rain\n",
+        "title: Rain\ntitle: Sun\n",
+        "title: Rain\n...\n",
+        "--- x\n",
+        "title: Rain\n  type: video\n",
+        "a:\n  b:\n c: 1\n",
+        "a:\n  b: 1\n c: 1\n",
+        " title: Rain\n",
+        "- title: Rain\n",
+        "title: Rain\n- Sun\n",
+        "- - Rain\n",
+        "images:\n  - url: a.png\n    url: b.png\n",
+        "images:\n  - url: a.png\n  - url: a.png\n    url: b.png\n",
+        "images:\n  - url: a.png\n   width: 5\n",
+        "images:\n  - url: a.png\n     width: 5\n",
+        "topics:\n  - Rain\ntitle: Rain\n  - Sun\n",
+        "topics:\n  - Rain\ntitle: Rain\n  - Rain\n",
+        "topics:\n  - Rain\ntitle: Rain\ntopics:\n  - Rain\ntitle: Rain\n",
+        "".join(f"{' ' * depth}a:\n" for depth in range(40)),
+    ],
+)
+def test_any_other_form_is_left_to_the_careful_way(block: str) -> None:
+    assert to_json(block.encode()) is None

@@ -1,0 +1,43 @@
+"""Validation tells every fault of every record."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import Fault, RecordError
+from scoring.workflows.validate import validate
+
+
+def test_every_fault_of_every_record_is_told(tmp_path: Path) -> None:
+    good = b"---\ntitle: Rain\ntopics: [Rain]\nprovider: Daily\npublishedDateTime: 2021-03-04\n---\n"
+    (tmp_path / "a.md").write_bytes(good)
+    (tmp_path / "b.md").write_bytes(b"---\ntitle: Rain\nquality: high\nheat: -5\n---\n")
+    (tmp_path / "c.md").write_bytes(b"---\ntitle: [\n---\n")
+    progress: list[tuple[int, int]] = []
+    result = validate(["."], on_progress=lambda done, n_files: progress.append((done, n_files)))
+    assert (result.n_records, result.n_faulty) == (1, 2)
+    assert result.faults[:2] == (
+        Fault("./b.md", 3, "quality", "'high'", "an integer"),
+        Fault("./b.md", 4, "heat", "'-5'", "an integer of at least -1"),
+    )
+    assert result.faults[2].path == "./c.md"
+    assert len(result.faults) == 3
+    assert result.warnings == (
+        "./a.md:1: publishedDateTime: '2021-03-04' has no time: taken as midnight UTC",
+    )
+    assert progress == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_standard_input_is_validated() -> None:
+    result = validate(["-"], stdin=io.BytesIO(b'{"title": "Rain"}\n{"title": ""}\n'))
+    assert (result.n_records, result.n_faulty) == (1, 1)
+    assert result.faults == (Fault("-", 2, "title", "no text", "a title"),)
+    assert result.warnings == ("-:1: no publishedDateTime", "-:1: no provider", "-:1: no topics")
+
+
+def test_a_path_that_names_nothing_is_an_error() -> None:
+    with pytest.raises(RecordError, match=r"lost\.md: got no such file"):
+        validate(["lost.md"])
