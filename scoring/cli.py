@@ -147,8 +147,6 @@ def features(
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Tell what each column means.")] = False,
 ) -> None:
     """Write the feature table of records, or tell what its columns mean."""
-    if not catalogue and (not paths or output is None):
-        raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
     from scoring.workflows import features as workflow
 
     if catalogue:
@@ -156,8 +154,10 @@ def features(
 
         terminal.show(rendering.catalogue(workflow.catalogue()))
         return
+    if not paths or output is None:
+        raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
     _settings(terminal)
-    n_records = workflow.write_features(paths, output=output, as_of=as_of or _now(), **_channels(terminal))
+    n_records = workflow.write_features(paths, output=output, as_of=as_of, **_channels(terminal))
     terminal.note(f"{output}: {n_records} records")
 
 
@@ -271,7 +271,7 @@ def score(
         paths,
         model=model,
         settings=_settings(terminal, tracking_uri=tracking_uri),
-        as_of=as_of or _now(),
+        as_of=as_of,
         **_channels(terminal),
     )
     if write:
@@ -334,7 +334,7 @@ def explain(
     from scoring.workflows.explain import explain as workflow
 
     explanation = workflow(
-        file, model=model, settings=_settings(terminal), as_of=as_of or _now(), stdin=sys.stdin.buffer
+        file, model=model, settings=_settings(terminal), as_of=as_of, stdin=sys.stdin.buffer
     )
     if json:
         terminal.out(rendering.to_json(explanation))

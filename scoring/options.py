@@ -67,7 +67,7 @@ AsOf = Annotated[
     typer.Option(
         parser=parse_time,
         metavar="TIME",
-        help="Moment to score at, ISO 8601, UTC where it bears no zone. Default: now.",
+        help="See no coverage newer than this; ISO 8601, UTC where it bears no zone. Default: see all.",
     ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]

@@ -21,7 +21,8 @@ from scoring.model.results import Evaluation, Explanation, Figure, Score
 from scoring.settings import Origin
 
 _SCORE_FIELDS = Score.__struct_fields__
-_MAX_SLICES = 10  # of one family in a table; JSON has all
+_MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures
+_SLICE_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
 def to_json(value: Any) -> str:
@@ -119,7 +120,7 @@ def evaluation(evaluation: Evaluation) -> RenderableType:
         figures.add_row(name, _number(figure.value), _interval(figure), *others)
     span = f", {_day(evaluation.begins_at)} to {_day(evaluation.ends_at)}"
     heading = f"{evaluation.n_records} records with labels{span if evaluation.begins_at else ''}"
-    return Group(Text(heading), figures, *_slices(evaluation))
+    return Group(Text(heading), figures, Text(), _slices(evaluation))
 
 
 def explanation(explanation: Explanation) -> RenderableType:
@@ -186,15 +187,16 @@ def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
     return len(scores)
 
 
-def _slices(evaluation: Evaluation) -> Iterator[Table]:
+def _slices(evaluation: Evaluation) -> Table:
+    """The parts of the records; the first of each family, and one figure for each target."""
+    names = [name for name in _SLICE_FIGURES if name in evaluation.figures]
+    table = _table("by", "part", "records>", *(f"{name}>" for name in names))
     for family in dict.fromkeys(part.family for part in evaluation.slices):
         parts = [part for part in evaluation.slices if part.family == family][:_MAX_SLICES]
-        names = list(dict.fromkeys(name for part in parts for name in part.figures))
-        table = _table(f"by {family}", "records>", *(f"{name}>" for name in names))
         for part in parts:
             figures = [_number(part.figures.get(name)) for name in names]
-            table.add_row(Text(part.name, overflow="fold"), str(part.n_records), *figures)
-        yield table
+            table.add_row(Text(family), Text(part.name, overflow="fold"), str(part.n_records), *figures)
+    return table
 
 
 def _table(*columns: str) -> Table:

@@ -41,7 +41,7 @@ EVALUATION = Evaluation(
     slices=(
         Slice("provider", "example.com", 30, {"quality_mae": 2.0}),
         Slice("provider", "example.org", 10, {"quality_mae": 4.0}),
-        Slice("month", "2021-03", 40, {"quality_mae": 2.5}),
+        Slice("month", "2021-03", 40, {"quality_mae": 2.5, "quality_r2": 0.5, "heat_within_5": 0.9}),
     ),
     predictions={"path": np.array(["inbox/a.md"])},
 )
@@ -147,9 +147,9 @@ def test_figures_stand_beside_the_baselines() -> None:
     assert ["figure", "value", "95 % interval", "global median", "provider median"] in lines
     assert ["quality_mae", "2.500", "2.250 to 2.750", "9.000", "7.500"] in lines
     assert ["heat_within_5", "0.875"] in lines
-    assert ["by provider", "records", "quality_mae"] in lines
-    assert ["example.org", "10", "4.000"] in lines
-    assert ["2021-03", "40", "2.500"] in lines
+    assert ["by", "part", "records", "quality_mae", "heat_within_5"] in lines
+    assert ["provider", "example.org", "10", "4.000"] in lines
+    assert ["month", "2021-03", "40", "2.500", "0.900"] in lines
 
 
 def test_explanation_names_reasons_of_each_target() -> None:
