@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from scoring.features.table import Floats
 
+_THREADS = re.compile(r"\[num_threads: \d+\]")
 # Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
 _FIXED: dict[str, Any] = {
     "deterministic": True,
@@ -100,8 +102,8 @@ def importances(booster: lgb.Booster, names: Sequence[str]) -> list[tuple[str, f
 
 
 def to_text(booster: lgb.Booster) -> str:
-    """The booster as LightGBM's text model."""
-    return booster.model_to_string(num_iteration=-1, importance_type="gain")
+    """The booster as LightGBM's text model, the same for any number of threads."""
+    return _THREADS.sub("[num_threads: 0]", booster.model_to_string(num_iteration=-1, importance_type="gain"))
 
 
 def from_text(text: str) -> lgb.Booster:

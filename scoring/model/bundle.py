@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,12 @@ class SavedModel:
     def scorer(self) -> Scorer:
         """What scores with it."""
         return Scorer(self.name, self.models)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that decide on a model's bytes."""
+    libraries = ("lightgbm", "numpy", "scipy", "scoring")
+    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
 def boosters_of(models: Models) -> dict[str, lgb.Booster]:

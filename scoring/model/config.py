@@ -90,11 +90,27 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One training: a name, the split, the models and the seed."""
+    """One training.
+
+    Parameters
+    ----------
+    name : str
+        What the model is called.
+    description : str
+        The question that the training answers.
+    split : SplitConfig
+        What is held back.
+    model : ModelConfig
+        How the models are fitted.
+    seed : int
+        Seed of all that is drawn.
+    n_bootstrap : int
+        Draws of the figures' intervals; 0 leaves the intervals out.
+    """
 
     name: str = "default"
+    description: str = ""
     split: SplitConfig = SplitConfig()
     model: ModelConfig = ModelConfig()
     seed: int = 0
-    num_threads: int = 2
     n_bootstrap: int = 1000

@@ -66,7 +66,13 @@ class TrainingSet:
         return TrainingSet(self.table.take(mask), labels, self.moments[mask], sections)
 
 
-def fit_models(training: TrainingSet, config: TrainConfig, on_step: Callable[[str], None] = lambda step: None) -> Models:
+def fit_models(
+    training: TrainingSet,
+    config: TrainConfig,
+    *,
+    num_threads: int = 2,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Models:
     """Fit every part; choices are made on the latest of the records, then all are used.
 
     Parameters
@@ -75,6 +81,8 @@ def fit_models(training: TrainingSet, config: TrainConfig, on_step: Callable[[st
         Labelled records.
     config : TrainConfig
         How.
+    num_threads : int
+        Threads of LightGBM; the models are the same for any number.
     on_step : callable
         Told what begins.
 
@@ -92,7 +100,7 @@ def fit_models(training: TrainingSet, config: TrainConfig, on_step: Callable[[st
         raise ModelError(f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more")
     if not np.isfinite(training.labels.heat).any():
         raise ModelError("training records: got none with a usable heat, expected some")
-    options = {"num_threads": config.num_threads, "seed": config.seed}
+    options = {"num_threads": num_threads, "seed": config.seed}
     is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
     if not MIN_VALIDATION <= is_validation.sum() < n_records:
         order = np.argsort(training.moments, kind="stable")

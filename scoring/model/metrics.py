@@ -121,7 +121,7 @@ def _flags(columns: Columns, name: str) -> NDArray[np.bool_]:
 
 
 def compute(columns: Columns, daily_ndcg: Floats | None = None) -> dict[str, float]:
-    """Every figure of :data:`MEANINGS` that the columns allow.
+    """Every figure of :data:`MEANINGS` that the columns allow, where it is defined.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def compute(columns: Columns, daily_ndcg: Floats | None = None) -> dict[str, flo
     known = ~np.isnan(_floats(columns, "heat"))
     if known.any():
         figures |= _heat_figures({name: values[known] for name, values in columns.items()}, daily_ndcg)
-    return figures
+    return {name: value for name, value in figures.items() if np.isfinite(value)}
 
 
 def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, float]:

@@ -1,0 +1,116 @@
+"""Evaluate: a model's scores against the labels of records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from scoring.errors import ModelError, ScoringError
+from scoring.model.evaluation import evaluate_models
+from scoring.model.results import Evaluation
+from scoring.plots import evaluation_figures
+from scoring.progress import SILENT, Reporter
+from scoring.settings import Settings
+from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
+from scoring.workflows.labelled import OnFault, read_corpus
+from scoring.workflows.models import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOutcome:
+    """What an evaluation found; `run_id` is None where nothing was logged."""
+
+    run_id: str | None
+    model: str
+    n_records: int
+    n_faults: int
+    evaluation: Evaluation
+
+
+def evaluate(
+    paths: list[str],
+    *,
+    model: str | None = None,
+    settings: Settings,
+    now: datetime,
+    output: Path | None = None,
+    is_tracked: bool = True,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> EvaluateOutcome:
+    """Compare a model's scores with labels.
+
+    Parameters
+    ----------
+    paths : list of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    model : str, optional
+        See :func:`scoring.workflows.models.open_model`.
+    settings : Settings
+        Home, store, experiment, seed and threads.
+    now : datetime
+        When the run begins, aware UTC.
+    output : Path, optional
+        Folder for the figures, the predictions and the plots.
+    is_tracked : bool
+        Whether to log a run.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    EvaluateOutcome
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or no record has a quality and a date.
+    """
+    saved = open_model(model, settings)
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    if not corpus.documents:
+        raise ModelError("evaluation records: got none with a quality and a date, expected some")
+    training = saved.manifest.training
+    if training.data_sha256 == corpus.data_sha256:
+        reporter.note("the model was trained on these very records: the figures say how well it remembers")
+    elif corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
+        reporter.note(f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})")
+    everything = np.ones(len(corpus.documents), dtype=bool)
+    evaluation = evaluate_models(
+        saved.scorer,
+        corpus.training_set(everything),
+        [document.path for document in corpus.documents],
+        n_bootstrap=training.config.n_bootstrap,
+        seed=settings.seed,
+        num_threads=settings.threads,
+    )
+    plots = evaluation_figures(evaluation) if output or is_tracked else {}
+    if output is not None:
+        try:
+            write_evaluation(evaluation, plots, output)
+        except OSError as error:
+            raise ScoringError(f"{output}: cannot write the evaluation: {error.strerror or error}") from error
+    run_id = None
+    if is_tracked:
+        run_id = log_evaluation(
+            Store(settings.tracking_uri, settings.home),
+            EvaluationRun(
+                experiment=settings.experiment,
+                run_name=f"evaluate {saved.name}",
+                model=saved.name,
+                config=msgspec.to_builtins(training.config),
+                data_path=" ".join(paths),
+                data_sha256=corpus.data_sha256,
+                counts={"evaluated": evaluation.n_records},
+                evaluation=evaluation,
+                plots=plots,
+                started_at=now,
+            ),
+        )
+    return EvaluateOutcome(run_id, saved.name, evaluation.n_records, corpus.n_faults, evaluation)

@@ -1,0 +1,107 @@
+"""Features: the table of records as a Parquet file, and what its columns mean."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from scoring.errors import FeatureError
+from scoring.features.column import Column
+from scoring.features.encoding import ALL_COLUMNS
+from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble, extract
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
+from scoring.records.record import Document
+from scoring.workflows.labelled import OnFault
+
+_BATCH = 2048
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        *((name, pa.string()) for name in TEXT_NAMES),
+        ("topics", pa.list_(pa.string())),
+        *((name, pa.float64()) for name in NUMBER_NAMES),
+    ]
+)
+
+
+def catalogue() -> tuple[Column, ...]:
+    """Every column: those of the table, and those that a model learns beside them."""
+    return ALL_COLUMNS
+
+
+def write_features(
+    paths: Sequence[str],
+    *,
+    output: Path,
+    as_of: datetime | None = None,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> int:
+    """Write the feature table of records; the file is replaced whole or not at all.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    output : Path
+        Parquet file: ``path``, the texts, ``topics``, the numbers (null where missing).
+    as_of : datetime, optional
+        Coverage newer than this moment (aware UTC) is unseen, and age is measured from it.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    int
+        Records written.
+
+    Raises
+    ------
+    FeatureError
+        If the file cannot be written.
+    """
+
+    def tell(done: int, total: int) -> None:
+        reporter.step("features", done, total)
+
+    documents = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
+    count = 0
+    try:
+        handle, scratch = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
+        os.close(handle)
+        try:
+            with parquet.ParquetWriter(scratch, _SCHEMA) as writer:
+                for batch in _tables(documents, as_of):
+                    writer.write_table(batch)
+                    count += batch.num_rows
+            Path(scratch).replace(output)
+        finally:
+            Path(scratch).unlink(missing_ok=True)
+    except OSError as error:
+        raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
+    return count
+
+
+def _tables(documents: Iterable[Document], as_of: datetime | None) -> Iterator[pa.Table]:
+    waiting = iter(documents)
+    while batch := list(islice(waiting, _BATCH)):
+        table = assemble([extract(document.record, as_of) for document in batch])
+        yield pa.table(
+            [
+                [document.path for document in batch],
+                *([text or None for text in table.text(name)] for name in TEXT_NAMES),
+                [list(topics) for topics in table.topics],
+                *(pa.array(table.number(name), from_pandas=True) for name in NUMBER_NAMES),
+            ],
+            schema=_SCHEMA,
+        )

@@ -1,0 +1,133 @@
+"""Labelled records, ready to train on or to compare with: what train and evaluate share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import RecordError
+from scoring.features.table import assemble, extract
+from scoring.model.cascade import CascadeLabels
+from scoring.model.fit import TrainingSet, as_floats
+from scoring.model.splits import to_moment
+from scoring.progress import Reporter
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.record import Document, Record
+
+OnFault = Callable[[RecordError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Labelled records as they were read.
+
+    Parameters
+    ----------
+    documents : list of Document
+        Those with a quality and a date, in the order of their dates.
+    n_faults : int
+        Records that could not be used.
+    n_unlabelled : int
+        Records without a quality or a date, left out.
+    data_sha256 : str
+        Hex digest of the content of the documents.
+    """
+
+    documents: list[Document]
+    n_faults: int
+    n_unlabelled: int
+    data_sha256: str
+
+    @property
+    def moments(self) -> NDArray[np.datetime64]:
+        """Dates of publication, shape (n_records,)."""
+        return np.array([to_moment(document.record.published_at) for document in self.documents], dtype="datetime64[us]")
+
+    @property
+    def sections(self) -> list[str]:
+        """First topic of each record; empty where it has none."""
+        return [section_of(document.record) for document in self.documents]
+
+    def training_set(self, mask: NDArray[np.bool_], as_of: dict[str, datetime] | None = None) -> TrainingSet:
+        """Features and labels of the records that a mask names.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n_records,)
+            Which records.
+        as_of : dict of str to datetime, optional
+            By section: the moment after which nothing is seen. A record whose coverage goes on after it
+            keeps its quality, but its heat and whether it was published, which hang on that coverage, are
+            left out.
+        """
+        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
+        rows, heats = [], []
+        for document in chosen:
+            moment = as_of.get(section_of(document.record)) if as_of else None
+            rows.append(extract(document.record, moment))
+            is_settled = moment is None or not _has_coverage_after(document.record, moment)
+            heats.append(document.labels.heat if is_settled else None)
+        labels = CascadeLabels(
+            as_floats([document.labels.quality for document in chosen]),
+            as_floats(heats),
+            as_floats([document.labels.published for document in chosen]),
+        )
+        moments = self.moments[mask]
+        return TrainingSet(assemble(rows), labels, moments, [section_of(document.record) for document in chosen])
+
+
+def section_of(record: Record) -> str:
+    """The site's section that a record belongs to: its first topic."""
+    return record.topics[0] if record.topics else ""
+
+
+def _has_coverage_after(record: Record, moment: datetime) -> bool:
+    return any(entry.published_at is not None and entry.published_at > moment for entry in record.related)
+
+
+def read_corpus(paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter) -> Corpus:
+    """Read every record that can be used and has a quality and a date.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    stdin : binary file, optional
+        What ``-`` reads.
+    on_fault : callable
+        Called with the error of each record that cannot be used.
+    reporter : Reporter
+        Told how far the reading is.
+
+    Returns
+    -------
+    Corpus
+    """
+    faults = 0
+
+    def count(error: RecordError) -> None:
+        nonlocal faults
+        faults += 1
+        on_fault(error)
+
+    def tell(done: int, total: int) -> None:
+        reporter.step("reading", done, total)
+
+    read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
+    usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
+    if len(usable) < len(read):
+        reporter.note(f"{len(read) - len(usable)} records without a quality or a date are left out")
+    usable.sort(key=_order)
+    return Corpus(usable, faults, len(read) - len(usable), data_sha256(one.sha256 for one in usable))
+
+
+def _order(document: Document) -> tuple[datetime, str]:
+    assert document.record.published_at is not None  # noqa: S101 -- read_corpus has left such records out
+    return document.record.published_at, document.sha256
+
+

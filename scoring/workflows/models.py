@@ -1,0 +1,48 @@
+"""Find and open the model that a command names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scoring.errors import ModelError
+from scoring.model.bundle import SavedModel, load_model
+from scoring.settings import Settings, default_model_folder
+from scoring.tracking import Store, champion, resolve_model
+
+_TRACKED = re.compile(r"(runs|models):/")
+
+
+def open_model(spec: str | None, settings: Settings) -> SavedModel:
+    """Open a model.
+
+    Parameters
+    ----------
+    spec : str or None
+        A folder, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS``; None for the one that the
+        settings name, else the registry's ``champion`` where the store has one, else the one that ships.
+    settings : Settings
+        Where the store is.
+
+    Returns
+    -------
+    SavedModel
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no usable model.
+    TrackingError
+        If the store has no such model, or cannot be reached.
+    """
+    spec = spec or settings.model
+    store = Store(settings.tracking_uri, settings.home)
+    if spec is None:
+        spec = champion(store, settings.registered_model)
+    if spec is None:
+        return load_model(default_model_folder())
+    if _TRACKED.match(spec):
+        return load_model(resolve_model(store, spec))
+    if not Path(spec).is_dir():
+        raise ModelError(f"model: got {spec!r}, expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS")
+    return load_model(Path(spec))

@@ -1,0 +1,92 @@
+"""Score: records in, scores out, printed or written back into the files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import BinaryIO
+
+from scoring.errors import Fault, RecordError
+from scoring.model.results import Score
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
+from scoring.records.record import Labels
+from scoring.records.write_back import Change, write_labels
+from scoring.settings import Settings
+from scoring.workflows.labelled import OnFault
+from scoring.workflows.models import open_model
+
+
+def score(
+    paths: Sequence[str],
+    *,
+    model: str | None = None,
+    settings: Settings,
+    as_of: datetime | None = None,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> Iterator[Score]:
+    """Score records, one after another.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    model : str, optional
+        See :func:`scoring.workflows.models.open_model`.
+    settings : Settings
+        Where the store is.
+    as_of : datetime, optional
+        Coverage newer than this moment (aware UTC) is unseen; without it records are taken as they stand.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    iterator of Score
+        In the order of the records.
+
+    Raises
+    ------
+    ModelError, TrackingError
+        At once, if the model cannot be used.
+    """
+    scorer = open_model(model, settings).scorer
+
+    def tell(done: int, total: int) -> None:
+        reporter.step("scoring", done, total)
+
+    return scorer.score(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell), as_of)
+
+
+def write_scores(
+    scores: Iterable[Score], *, paths: Sequence[str], is_dry_run: bool, on_fault: OnFault
+) -> Iterator[Change]:
+    """Write scores into the files of their records.
+
+    Parameters
+    ----------
+    scores : iterable of Score
+        Scores of Markdown files; one from standard input or JSON lines is a fault.
+    paths : sequence of str
+        What the user named: nothing outside of these folders (or of the folders of these files) is written.
+    is_dry_run : bool
+        Tell what would change, and write nothing.
+    on_fault : callable
+        Called with the error of each file that cannot be written; the others go on.
+
+    Yields
+    ------
+    Change
+    """
+    roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"]
+    for one in scores:
+        try:
+            if not one.path.endswith(".md"):
+                raise RecordError(Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written"))
+            labels = Labels(quality=one.quality, heat=one.heat, published=one.published)
+            yield write_labels(one.path, labels, roots=roots, dry_run=is_dry_run)
+        except RecordError as error:
+            on_fault(error)

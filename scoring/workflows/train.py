@@ -1,0 +1,273 @@
+"""Train: split by time, fit, evaluate on the held-back block, fit again on all, save, log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from scoring.errors import ModelError, SettingsError
+from scoring.model.boosters import importances
+from scoring.model.bundle import SavedModel, TrainingFacts, boosters_of, columns_of, library_versions, save_model
+from scoring.model.config import TrainConfig
+from scoring.model.evaluation import evaluate_models
+from scoring.model.fit import Models, fit_models
+from scoring.model.results import Evaluation
+from scoring.model.scorer import Scorer
+from scoring.model.splits import test_mask
+from scoring.plots import evaluation_figures, importance_figure
+from scoring.progress import SILENT, Reporter
+from scoring.settings import Settings
+from scoring.tracking import Importance, LoggedRun, Store, TrainingRun, log_training
+from scoring.workflows.labelled import Corpus, OnFault, read_corpus
+
+_STEPS = ("quality", "lead, heat and published", "baselines")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOutcome:
+    """What a training gave.
+
+    Parameters
+    ----------
+    run_id : str or None
+        MLflow run; None where nothing was logged.
+    model : str
+        Folder of the model.
+    model_uri : str or None
+        Its MLflow address.
+    data_sha256 : str
+        Hex digest of the labelled records.
+    n_records, n_faults : int
+        Records that the model was fitted on, and that could not be used.
+    metrics : dict of str to float
+        Figures on the held-back block.
+    evaluation : Evaluation
+        The same with intervals, baselines, slices and predictions.
+    """
+
+    run_id: str | None
+    model: str
+    model_uri: str | None
+    data_sha256: str
+    n_records: int
+    n_faults: int
+    metrics: dict[str, float]
+    evaluation: Evaluation
+
+
+def load_config(path: Path | None) -> TrainConfig:
+    """Read a training's configuration; without a path, the defaults.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, or has a key or value that cannot be used; the message names it.
+    """
+    if path is None:
+        return TrainConfig()
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return msgspec.convert({"name": path.stem} | content, TrainConfig)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot read the configuration: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def train(
+    paths: list[str],
+    *,
+    config: TrainConfig,
+    settings: Settings,
+    now: datetime,
+    out: Path | None = None,
+    experiment: str | None = None,
+    run_name: str | None = None,
+    register: str | None = None,
+    is_tracked: bool = True,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> TrainOutcome:
+    """Train on labelled records.
+
+    Parameters
+    ----------
+    paths : list of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    config : TrainConfig
+        The split and the models.
+    settings : Settings
+        Home, store, experiment and threads.
+    now : datetime
+        When the run begins, aware UTC; it changes no model.
+    out : Path, optional
+        Folder of the model; ``models/NAME`` in the home if not given.
+    experiment, run_name, register : str, optional
+        Names of the experiment, of the run, and of the registered model that gets a version.
+    is_tracked : bool
+        Whether to log a run.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    TrainOutcome
+
+    Raises
+    ------
+    RecordError
+        If a path names no record.
+    ModelError
+        If the records do not suffice, or the model cannot be saved.
+    TrackingError
+        If the run cannot be logged; the model is saved by then.
+    """
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    if not corpus.documents:
+        raise ModelError("training records: got none with a quality and a date, expected some")
+    is_test = test_mask(corpus.moments, corpus.sections, config.split)
+    evaluation = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
+    everything = np.ones(len(corpus.documents), dtype=bool)
+    training = corpus.training_set(everything, _latest(corpus, everything))
+    models = _fit(training, config, settings, reporter, "all records")
+    saved = save_model(
+        out or settings.home / "models" / config.name,
+        models,
+        _facts(corpus, config, evaluation),
+    )
+    folder = out or settings.home / "models" / config.name
+    logged = None
+    if is_tracked:
+        reporter.step("logging", 0, 1)
+        counts = {"train": int((~is_test).sum()), "test": int(is_test.sum()), "all": len(is_test)}
+        logged = _log(saved, folder, evaluation, counts, paths, settings, now, experiment, run_name, register)
+        reporter.step("logging", 1, 1)
+    return TrainOutcome(
+        logged.run_id if logged else None,
+        str(folder),
+        logged.model_uri if logged else None,
+        corpus.data_sha256,
+        len(corpus.documents),
+        corpus.n_faults,
+        {name: figure.value for name, figure in evaluation.figures.items()},
+        evaluation,
+    )
+
+
+def _evaluate_before_the_cut(
+    corpus: Corpus, is_test: NDArray[np.bool_], config: TrainConfig, settings: Settings, reporter: Reporter
+) -> Evaluation:
+    """Fit on what precedes the test block, and compare with the labels of that block."""
+    if not is_test.any():
+        raise ModelError("split: got no record in the test block, expected some to evaluate on")
+    training = corpus.training_set(~is_test, _cuts(corpus, is_test))
+    models = _fit(training, config, settings, reporter, "records before the test block")
+    documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
+    return evaluate_models(
+        Scorer(config.name, models),
+        corpus.training_set(is_test),
+        [document.path for document in documents],
+        n_bootstrap=config.n_bootstrap,
+        seed=config.seed,
+        num_threads=settings.threads,
+    )
+
+
+def _fit(training: Any, config: TrainConfig, settings: Settings, reporter: Reporter, what: str) -> Models:
+    name = f"training on {what}"
+
+    def tell(step: str) -> None:
+        reporter.step(name, _STEPS.index(step), len(_STEPS))
+
+    models = fit_models(training, config, num_threads=settings.threads, on_step=tell)
+    reporter.step(name, len(_STEPS), len(_STEPS))
+    return models
+
+
+def _cuts(corpus: Corpus, is_test: NDArray[np.bool_]) -> dict[str, datetime]:
+    """The moment at which each section's test block begins: nothing after it may be seen in training."""
+    begins: dict[str, datetime] = {}
+    for document, section, is_held in zip(corpus.documents, corpus.sections, is_test, strict=True):
+        if is_held and document.record.published_at is not None:
+            begins.setdefault(section, document.record.published_at)
+    return begins | {
+        section: moment for section, moment in _latest(corpus, ~is_test).items() if section not in begins
+    }
+
+
+def _latest(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetime]:
+    """The last moment that each section's records and their coverage know of."""
+    latest: dict[str, datetime] = {}
+    for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
+        if is_chosen:
+            moments = [document.record.published_at, *(entry.published_at for entry in document.record.related)]
+            known = [moment for moment in moments if moment is not None]
+            latest[section] = max([*known, latest.get(section, known[0])])
+    return latest
+
+
+def _facts(corpus: Corpus, config: TrainConfig, evaluation: Evaluation) -> TrainingFacts:
+    moments = corpus.moments
+    return TrainingFacts(
+        name=config.name,
+        data_sha256=corpus.data_sha256,
+        n_records=len(corpus.documents),
+        begins_at=moments.min().item().replace(tzinfo=UTC),
+        ends_at=moments.max().item().replace(tzinfo=UTC),
+        sections=dict(sorted(Counter(corpus.sections).items())),
+        config=config,
+        versions=library_versions(),
+        metrics=evaluation.figures,
+        baselines=evaluation.baselines,
+    )
+
+
+def _log(
+    saved: SavedModel,
+    folder: Path,
+    evaluation: Evaluation,
+    counts: dict[str, int],
+    paths: list[str],
+    settings: Settings,
+    now: datetime,
+    experiment: str | None,
+    run_name: str | None,
+    register: str | None,
+) -> LoggedRun:
+    """Log the training as one run."""
+    training = saved.manifest.training
+    columns = columns_of(saved.models)
+    gains = tuple(
+        Importance(name, part, gain, split)
+        for part, booster in boosters_of(saved.models).items()
+        if part in columns
+        for name, gain, split in importances(booster, columns[part])
+    )
+    return log_training(
+        Store(settings.tracking_uri, settings.home),
+        TrainingRun(
+            experiment=experiment or settings.experiment,
+            run_name=run_name or training.name,
+            model=saved.name,
+            config=msgspec.to_builtins(training.config),
+            data_path=" ".join(paths),
+            data_sha256=training.data_sha256,
+            counts=counts,
+            evaluation=evaluation,
+            plots={**evaluation_figures(evaluation), "importances": importance_figure(gains)},
+            started_at=now,
+            model_folder=folder,
+            importances=gains,
+            register=register,
+            description=training.config.description,
+        ),
+    )
