@@ -139,7 +139,7 @@ def _expand_one(path: str) -> list[str]:
 
 def _walk(folder: str) -> Iterator[str]:
     home = os.path.realpath(folder)
-    for base, folders, names in os.walk(folder):
+    for base, folders, names in os.walk(folder, onerror=_tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = os.path.join(base, name)
@@ -147,6 +147,10 @@ def _walk(folder: str) -> Iterator[str]:
                 continue
             if not os.path.islink(file) or os.path.commonpath([home, os.path.realpath(file)]) == home:
                 yield file
+
+
+def _tell(error: OSError) -> None:
+    raise _unreadable(str(error.filename), error)
 
 
 def _identify(file: str, folders: dict[str, str]) -> str:

@@ -67,7 +67,7 @@ def decode_file(data: bytes, path: str) -> Document:
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=2)
     as_json = to_json(block)
-    fast = _decode_fast(as_json) if as_json is not None else None
+    fast = decode_fast(as_json) if as_json is not None else None
     record, labels, warnings = fast or read_record(parse_nodes(text, path), path)
     return Document(path, 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
 
@@ -91,13 +91,24 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     visible = decode_utf8(
         _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), data.removeprefix(codecs.BOM_UTF8)), path, line=line
     )
-    fast = _decode_fast(visible) if _is_clear_cut(visible) else None
+    fast = decode_fast(visible) if _is_clear_cut(visible) else None
     record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
     return Document(path, line, digest, record, labels, warnings)
 
 
-def _decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
-    """Decode JSON into the types; None where any value needs the careful way."""
+def decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
+    """Decode a record's JSON into the types, if that gives what the careful way would give.
+
+    Parameters
+    ----------
+    text : str or memoryview
+        JSON in which no key comes twice and every number is an integer.
+
+    Returns
+    -------
+    tuple of Record, Labels and tuple of str, or None
+        The record, its labels, and no warning; None where any value needs the careful way.
+    """
     try:
         found = _DECODER.decode(text)
     except (msgspec.DecodeError, RecursionError):

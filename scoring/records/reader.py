@@ -97,7 +97,7 @@ class _Reader:
         )
         if record.published_at is None:
             self.warnings.append("no publishedDateTime")
-        if not record.provider.name:
+        if not record.provider.name and not record.provider.domain:
             self.warnings.append("no provider")
         if not record.topics:
             self.warnings.append("no topics")

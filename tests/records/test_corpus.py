@@ -105,11 +105,27 @@ def test_a_bad_record_does_not_stop_the_others(tmp_path: Path) -> None:
     assert progress == [(1, 3), (2, 3), (3, 3)]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read_is_a_fault(tmp_path: Path) -> None:
-    write(tmp_path / "a.md").chmod(0)
+def test_a_file_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.md").symlink_to("gone.md")
     write(tmp_path / "b.md")
-    assert read(".")[1] == ["./a.md: got Permission denied, expected a file that can be read"]
+    documents, faults = read(".")
+    assert len(documents) == 1
+    assert faults == ["./a.md: got No such file or directory, expected a file that can be read"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "in/a.md")
+    write(tmp_path / "in/deep/b.md")
+    list_folder = os.scandir
+
+    def refuse(folder: str) -> object:  # not by mode: root may list every folder
+        if folder.endswith("deep"):
+            raise PermissionError(13, "Permission denied", folder)
+        return list_folder(folder)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(RecordError, match=r"in/deep: got Permission denied"):
+        expand(["in"])
 
 
 def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:

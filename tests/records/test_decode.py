@@ -117,7 +117,7 @@ def read_carefully(data: bytes) -> tuple[Record, Labels, tuple[str, ...]]:
 def is_fast(data: bytes) -> bool:
     span = find_front_matter(data, "a.md")
     text = to_json(data[span.start : span.stop])
-    return text is not None and decode._decode_fast(text) is not None
+    return text is not None and decode.decode_fast(text) is not None
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
