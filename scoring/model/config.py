@@ -65,7 +65,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     published: BoosterConfig = BoosterConfig(
         150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 5}
     )
-    n_folds: int = 5
+    n_folds: int = 3
     n_spread_bins: int = 4
     interval_level: float = 0.9
     patience: int = 50

@@ -151,7 +151,7 @@ def _fit(
 ) -> QualityModel:
     """One fit; with `validation` the booster stops early and keeps its best trees."""
     encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
-    X = _out_of_fold(table, y, encoder, config, seed)
+    X = _out_of_fold(table, y, encoder, rubric, config, seed)
     left = y - X[:, -1]
     options: dict[str, Any] = {
         "names": (*encoder.names, RUBRIC_COLUMN),
@@ -178,8 +178,10 @@ def _fit(
     return QualityModel(encoder, rubric, booster, spread, NO_ERRORS)
 
 
-def _out_of_fold(table: FeatureTable, y: Floats, encoder: Encoder, config: ModelConfig, seed: int) -> Floats:
-    """The boosters' matrix, whose learned columns come from the other folds' labels."""
+def _out_of_fold(
+    table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, seed: int
+) -> Floats:
+    """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
     X = np.column_stack([encoder.transform(table), fit_constant(y, len(table))])
     folds = story_folds(table.title_words, config.n_folds, seed)
     for fold in range(config.n_folds):
@@ -187,7 +189,7 @@ def _out_of_fold(table: FeatureTable, y: Floats, encoder: Encoder, config: Model
         if held.any() and not held.all():
             rest, part = table.take(~held), table.take(held)
             others = msgspec.structs.replace(encoder, providers_=ProviderStatistics.fit(rest, y[~held]))
-            points = fit_rubric(rest, y[~held], config.rubric).predict(part)
+            points = fit_rubric(rest, y[~held], config.rubric, rubric.knots).predict(part)
             X[held] = np.column_stack([others.transform(part), points])
     return X
 

@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, hstack
+from threadpoolctl import threadpool_limits
 
 from scoring.features.table import NUMBER_COLUMNS, NUMBER_INDEX, FeatureTable
 from scoring.features.text import terms_of
@@ -29,6 +31,7 @@ ADDITIVE_NAMES = tuple(
     for column in NUMBER_COLUMNS
     if column.family in ("provider", "topic", "content") and column.type in ("bool", "count")
 )
+TERMS = "title_terms"
 HINGED_NAMES = ("title_chars", "excerpt_chars")
 
 
@@ -51,7 +54,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Records, each off by the typical error, that a word must explain to be worth points; 0 leaves words out.
     """
 
-    n_passes: int = 15
+    n_passes: int = 8
     ridge: float = 0.01
     level_ridge: float = 0.01
     min_level_count: int = 2
@@ -86,6 +89,11 @@ class Rubric(msgspec.Struct, frozen=True):
     terms_: dict[str, dict[str, float]]
     floor_: float
 
+    @property
+    def knots(self) -> dict[str, float]:
+        """Knot of each hinged column."""
+        return {name: hinges[0][0] for name, hinges in self.hinges_.items()}
+
     def parts(self, table: FeatureTable) -> dict[str, Floats]:
         """Points of each record by name of what they are given for, each of shape (n_records,)."""
         n_records = len(table)
@@ -102,18 +110,24 @@ class Rubric(msgspec.Struct, frozen=True):
             else:
                 values = [effects.get(level, 0.0) for level in table.text(name)]
             parts[name] = np.array(values, dtype=np.float64)
-        parts["title_terms"] = np.array(
+        parts[TERMS] = np.array(
             [self._term_points(topics, words) for topics, words in zip(table.topics, table.title_words, strict=True)],
             dtype=np.float64,
         )
         return parts
 
     def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
-        weights = [self.terms_[topic] for topic in topics if topic in self.terms_]
-        if not weights:
+        if not any(topic in self.terms_ for topic in topics):
             return 0.0
+        return sum(self.terms_[topic][term] for topic, term in self._found(topics, words))
+
+    def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
         terms = terms_of(list(words))
-        return sum(weight.get(term, 0.0) for weight in weights for term in terms)
+        return [(topic, term) for topic in topics for term in terms if term in self.terms_.get(topic, {})]
+
+    def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
+        """Words of a title that are worth points under its topics, each with them, in words."""
+        return [f"{term} under {topic} {self.terms_[topic][term]:+.1f}" for topic, term in self._found(topics, words)]
 
     def predict(self, table: FeatureTable) -> Floats:
         """Points of each record, not below the lowest label; shape (n_records,)."""
@@ -121,7 +135,9 @@ class Rubric(msgspec.Struct, frozen=True):
         return np.maximum(points, self.floor_)
 
 
-def fit_rubric(table: FeatureTable, y: Floats, config: RubricConfig = RubricConfig()) -> Rubric:
+def fit_rubric(
+    table: FeatureTable, y: Floats, config: RubricConfig = RubricConfig(), knots: dict[str, float] | None = None
+) -> Rubric:
     """Fit a rubric on labelled records.
 
     Parameters
@@ -132,16 +148,22 @@ def fit_rubric(table: FeatureTable, y: Floats, config: RubricConfig = RubricConf
         Their qualities; points.
     config : RubricConfig
         How.
+    knots : dict of str to float, optional
+        Length beyond which every character counts, by column; looked for if not given.
 
     Returns
     -------
     Rubric
     """
-    from scipy.sparse import csr_array, hstack
+    # One thread: sums of many threads differ in their last digits, and small matrices gain nothing.
+    with threadpool_limits(1):
+        return _fit_rubric(table, y, config, knots or {})
 
+
+def _fit_rubric(table: FeatureTable, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
     design = _Design.of(table, config)
     floor = float(y.min())
-    design.add_hinges(table, y, floor, config)
+    design.add_hinges(table, y, floor, config, knots)
     dense = csr_array(design.matrix)
     if config.term_support <= 0:
         return design.rubric(_absolute_fit(dense, y, design.penalty, floor, 2 * config.n_passes), [], floor)
@@ -245,7 +267,8 @@ class _Terms:
 
     def _gain(self, at: int, left: Floats) -> tuple[float, float]:
         missed = left[self.records_of[at]]
-        points = float(np.median(missed))
+        # The lower median, which is as good a minimum and five times as fast as numpy's.
+        points = float(np.sort(missed)[(len(missed) - 1) // 2])
         return float(np.abs(missed).sum() - np.abs(missed - points).sum()), points
 
     def matrix(self, chosen: Sequence[int], n_records: int) -> Floats:
@@ -291,27 +314,31 @@ class _Design:
                     scales.append(1.0)
         return cls(np.hstack(blocks), np.array(penalties), names, np.array(scales))
 
-    def add_hinges(self, table: FeatureTable, y: Floats, floor: float, config: RubricConfig) -> None:
+    def add_hinges(
+        self, table: FeatureTable, y: Floats, floor: float, config: RubricConfig, knots: dict[str, float]
+    ) -> None:
         """Add, for each length, the knot beyond which every character counts: the one of least absolute error."""
         generic = np.array([kind in ("intercept", "number") for kind, _ in self.names])
         for name in HINGED_NAMES:
             values = table.number(name)
-            candidates = np.unique(np.percentile(values, np.arange(2, 99, 4)).round())
-            best, error = self._best_knot(values, candidates, generic, y, floor, config)
-            near = np.arange(best - 12, best + 13, 2.0)
-            best, error = self._best_knot(values, near, generic, y, floor, config)
-            column = np.maximum(values - best, 0.0)
+            if name in knots:
+                knot = knots[name]
+            else:
+                coarse = np.unique(np.percentile(values, np.arange(2, 99, 4)).round())
+                knot = self._best_knot(values, coarse, generic, y, floor, config)
+                knot = self._best_knot(values, np.arange(knot - 12, knot + 13, 2.0), generic, y, floor, config)
+            column = np.maximum(values - knot, 0.0)
             spread = float(column.std())
             if spread > 0:
                 self.matrix = np.hstack([self.matrix, (column / spread)[:, None]])
                 self.penalty = np.append(self.penalty, config.ridge)
                 self.scales = np.append(self.scales, spread)
-                self.names.append((f"hinge {best}", name))
+                self.names.append((f"hinge {knot}", name))
                 generic = np.append(generic, True)
 
     def _best_knot(
         self, values: Floats, candidates: Floats, generic: NDArray[np.bool_], y: Floats, floor: float, config: RubricConfig
-    ) -> tuple[float, float]:
+    ) -> float:
         found = []
         for knot in candidates:
             column = np.maximum(values - knot, 0.0)
@@ -319,8 +346,7 @@ class _Design:
             penalty = np.append(self.penalty[generic], config.ridge)
             weights = _absolute_fit(matrix, y, penalty, floor, max(config.n_passes // 2, 2))
             found.append((float(np.mean(np.abs(y - _predict(matrix, weights, floor)))), float(knot)))
-        error, knot = min(found)
-        return knot, error
+        return min(found)[1]
 
     def _is_general(self) -> NDArray[np.bool_]:
         """Columns other than those of single topics and their number."""

@@ -1,0 +1,163 @@
+"""Why a record has its scores: what each feature adds, in words, largest first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+
+from scoring.features.column import Column
+from scoring.features.coverage import best_of
+from scoring.features.encoding import ALL_COLUMNS, topic_columns
+from scoring.features.table import FeatureTable, Floats, assemble, extract
+from scoring.model import cascade
+from scoring.model.boosters import contributions
+from scoring.model.results import Explanation, Reason
+from scoring.model.rubric import TERMS, Rubric
+from scoring.model.scorer import Scorer
+from scoring.records.record import Document, Record
+
+_MIN_CONTRIBUTION = 0.005
+_DERIVED = {
+    "quality": "quality of the record, as predicted",
+    "heat": "heat of the record, as predicted",
+    "quality_margin": "quality beyond the best coverage's",
+    "provider_form": "addresses that came with the provider's record",
+    "topics": "topics of the record",
+    TERMS: "words of the title under its topics",
+}
+
+
+def explain(scorer: Scorer, document: Document, as_of: datetime | None = None) -> Explanation:
+    """Explain the scores of one record.
+
+    Quality: the rubric's points and the booster's SHAP values (Lundberg et al., 2020) add up to the
+    expected quality, in points. Lead and published: SHAP values of the likeliest quality, in log-odds.
+    Heat: the quality and what the coverage adds, in points, if the record leads.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    document : Document
+        The record.
+    as_of : datetime or None
+        Coverage newer than this moment (aware UTC) is unseen.
+
+    Returns
+    -------
+    Explanation
+    """
+    record = document.record
+    table = assemble([extract(record, as_of)])
+    predictions = scorer.predict(table)
+    words = _Words(scorer, table, record, as_of)
+    quality_base, quality = _explain_quality(scorer, table, words)
+    likeliest = predictions.quality
+    heat = scorer.models.cascade.heat_if_lead(table, likeliest)
+    leads = contributions(scorer.models.cascade.lead, cascade.lead_matrix(table, likeliest))[0]
+    shown = contributions(
+        scorer.models.cascade.published, cascade.published_matrix(table, likeliest, predictions.heat)
+    )[0]
+    added = float(heat[0] - likeliest[0])
+    return Explanation(
+        next(scorer.score([document], as_of)),
+        float(predictions.heat_expected[0]),
+        {"quality": quality_base, "lead": float(leads[-1]), "heat": 0.0, "published": float(shown[-1])},
+        {
+            "quality": quality,
+            "lead": (*words.leader(), *words.reasons(cascade.LEAD_NAMES, leads[:-1], likeliest, heat)),
+            "heat": (
+                Reason("quality", words.of("quality", likeliest[0]), float(likeliest[0])),
+                Reason("coverage_count", words.of("coverage_count", table.number("coverage_count")[0]), added),
+            ),
+            "published": words.reasons(cascade.PUBLISHED_NAMES, shown[:-1], likeliest, predictions.heat),
+        },
+    )
+
+
+def _explain_quality(scorer: Scorer, table: FeatureTable, words: _Words) -> tuple[float, tuple[Reason, ...]]:
+    """Base and reasons; with the base they add up to the expected quality."""
+    model = scorer.models.quality
+    X = model.matrix(table)
+    shap = contributions(model.booster, X)[0]
+    points = {name: float(values[0]) for name, values in model.rubric.parts(table).items()}
+    for name, value in zip(model.names, shap[:-1], strict=True):
+        points[name] = points.get(name, 0.0) + float(value)
+    base = model.rubric.intercept_ + float(shap[-1])
+    expected = float(model.predict(X)[0])
+    at_floor = expected - base - sum(points.values())
+    reasons = [Reason(name, words.of(name), value) for name, value in points.items()]
+    reasons.append(Reason("floor", f"no record is worth less than {model.rubric.floor_:g}", at_floor))
+    return base, _largest_first(reasons)
+
+
+def _largest_first(reasons: list[Reason]) -> tuple[Reason, ...]:
+    """Reasons by the size of what they add; the smallest together as one, so that nothing is lost."""
+    told = [reason for reason in reasons if abs(reason.contribution) >= _MIN_CONTRIBUTION]
+    rest = sum(reason.contribution for reason in reasons) - sum(reason.contribution for reason in told)
+    told.sort(key=lambda reason: -abs(reason.contribution))
+    return (*told, Reason("others", "everything else", rest)) if abs(rest) > 1e-9 else tuple(told)
+
+
+class _Words:
+    """Says features of one record in words."""
+
+    def __init__(self, scorer: Scorer, table: FeatureTable, record: Record, as_of: datetime | None) -> None:
+        encoder = scorer.models.quality.encoder
+        self.rubric: Rubric = scorer.models.quality.rubric
+        self.columns: dict[str, Column] = {column.name: column for column in (*ALL_COLUMNS, *topic_columns(encoder))}
+        self.values = dict(zip(encoder.names, encoder.transform(table)[0], strict=True))
+        self.levels = {name: str(table.text(name)[0]) for name in encoder.levels_}
+        self.known_levels = encoder.levels_
+        self.is_provider_known = self.levels["provider_domain"] in encoder.providers_.counts_
+        self.record, self.table, self.as_of = record, table, as_of
+
+    def of(self, name: str, value: float | None = None) -> str:
+        """What a feature is and what it is here."""
+        column = self.columns.get(name)
+        meaning = column.meaning if column else _DERIVED.get(name, name)
+        if name in self.levels:
+            level = self.levels[name] or "missing"
+            is_known = level in self.known_levels[name] or (name == "provider_domain" and self.is_provider_known)
+            return f"{meaning}: {level}" if is_known else f"{meaning}: {level} (unknown to the model)"
+        if name == TERMS:
+            found = self.rubric.found_terms(self.record.topics, self.table.title_words[0])
+            return f"{meaning}: {', '.join(found) or 'none that count'}"
+        if name == "topics":
+            return f"{meaning}: {', '.join(self.record.topics) or 'none'}"
+        if value is None:
+            value = self.values.get(name)
+        return meaning if value is None else f"{meaning}: {self._spell(column, value)}"
+
+    def _spell(self, column: Column | None, value: float) -> str:
+        if np.isnan(value):
+            return "missing"
+        if column is not None and column.type == "bool":
+            return "yes" if value else "no"
+        unit = f" {column.unit}" if column is not None and column.unit else ""
+        return f"{value:,.0f}{unit}" if float(value).is_integer() else f"{value:,.2f}{unit}"
+
+    def reasons(
+        self, names: tuple[str, ...], values: Floats, quality: Floats, heat: Floats
+    ) -> tuple[Reason, ...]:
+        """Reasons of one of the cascade's boosters."""
+        margin = float(quality[0] - self.table.number("coverage_quality_max")[0])
+        own = {"quality": float(quality[0]), "heat": float(heat[0]), "quality_margin": margin}
+        return _largest_first(
+            [Reason(name, self.of(name, own.get(name)), float(value)) for name, value in zip(names, values, strict=True)]
+        )
+
+    def leader(self) -> tuple[Reason, ...]:
+        """The coverage of highest quality, which leads the story if the record does not."""
+        known = [
+            entry
+            for entry in self.record.related
+            if self.as_of is None or entry.published_at is None or entry.published_at <= self.as_of
+        ]
+        best = best_of(known)
+        if best is None:
+            return (Reason("coverage", "no other record of a known quality covers the story", 0.0),)
+        when = f", {best.published_at:%Y-%m-%d %H:%M}" if best.published_at else ""
+        place = best.provider.domain or best.provider.name or "unknown provider"
+        return (Reason("coverage", f"the best of the coverage: {best.title!r} ({place}{when}), quality {best.quality}", 0.0),)

@@ -1,0 +1,55 @@
+"""Explain: one record, each score with its reasons."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import BinaryIO
+
+from scoring.errors import Fault, RecordError
+from scoring.model.explain import explain as explain_document
+from scoring.model.results import Explanation
+from scoring.records.corpus import read_documents
+from scoring.settings import Settings
+from scoring.workflows.models import open_model
+
+
+def explain(
+    path: str,
+    *,
+    model: str | None = None,
+    settings: Settings,
+    as_of: datetime | None = None,
+    stdin: BinaryIO | None = None,
+) -> Explanation:
+    """Explain the scores of one record.
+
+    Parameters
+    ----------
+    path : str
+        A file with one record; ``-`` is standard input.
+    model : str, optional
+        See :func:`scoring.workflows.models.open_model`.
+    settings : Settings
+        Where the store is.
+    as_of : datetime, optional
+        Coverage newer than this moment (aware UTC) is unseen.
+    stdin : binary file, optional
+        What ``-`` reads.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    RecordError
+        If the file holds no usable record, or more than one.
+    """
+
+    def stop(error: RecordError) -> None:
+        raise error
+
+    documents = list(read_documents([path], stdin=stdin, on_fault=stop))
+    if len(documents) != 1:
+        raise RecordError(Fault(path, 0, "", f"{len(documents)} records", "one record"))
+    return explain_document(open_model(model, settings).scorer, documents[0], as_of)
