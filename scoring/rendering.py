@@ -22,6 +22,7 @@ from scoring.settings import Origin
 
 _SCORE_FIELDS = Score.__struct_fields__
 _MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures
+_MAX_REASONS = 10  # of one target, likewise
 _SLICE_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
@@ -126,15 +127,17 @@ def evaluation(evaluation: Evaluation) -> RenderableType:
 def explanation(explanation: Explanation) -> RenderableType:
     """A score, then for each target what it starts from and what each feature adds."""
     views: list[RenderableType] = [scores_table([explanation.score])]
-    views.append(Text(f"expected heat {_number(explanation.expected_heat)}"))
+    views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
         table = _table("adds>", "feature", f"why this {target}")
-        table.add_row(
-            _number(explanation.base.get(target)), "", Text("where every record starts", style="dim")
-        )
-        for reason in reasons:
+        table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "where every record starts")
+        for reason in reasons[:_MAX_REASONS]:
             table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
-        views.append(table)
+        if rest := reasons[_MAX_REASONS:]:
+            table.add_row(
+                f"{sum(reason.contribution for reason in rest):+.2f}", "", f"{len(rest)} smaller ones"
+            )
+        views += [Text(), table]
     return Group(*views)
 
 

@@ -158,10 +158,17 @@ def test_explanation_names_reasons_of_each_target() -> None:
     }
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
     lines = cells(rendering.explanation(explanation))
-    assert ["expected heat 88.500"] in lines
-    assert ["40.000", "where every record starts"] in lines
+    assert ["expected heat 88.50"] in lines
+    assert ["40.00", "where every record starts"] in lines
     assert ["+17.00", "topic_count", "3 topics"] in lines
     assert ["-8.25", "image_count", "no image"] in lines
+
+
+def test_small_reasons_are_added_up() -> None:
+    reasons = {"quality": tuple(Reason(f"column_{n}", "", 16.0 - n) for n in range(12))}
+    explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
+    lines = cells(rendering.explanation(explanation))
+    assert lines[-2:] == [["+7.00", "column_9"], ["+11.00", "2 smaller ones"]]
 
 
 def test_catalogue_has_a_line_for_each_column() -> None:

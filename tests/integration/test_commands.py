@@ -155,6 +155,27 @@ def test_scores_are_written_only_when_asked(trained: Trained, inbox: Path) -> No
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "0 of 12 files changed\n")
 
 
+def test_explanation_has_the_score_that_is_explained(trained: Trained, inbox: Path) -> None:
+    expected = scores(inbox, "--model", trained.model)[3]
+    done = run("explain", expected["path"], "--model", trained.model, "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    explanation = json.loads(done.stdout)
+    assert explanation["score"] == expected
+    assert set(explanation["reasons"]) <= {"quality", "lead", "heat", "published"}
+    contributions = [reason["contribution"] for reason in explanation["reasons"]["quality"]]
+    total = explanation["base"]["quality"] + sum(contributions)
+    assert abs(max(total, 0) - expected["quality"]) <= 1
+    table = run("explain", expected["path"], "--model", trained.model).stdout
+    assert f"{contributions[0]:+.2f}" in table
+    assert "why this quality" in table
+
+
+def test_only_one_record_is_explained(trained: Trained, inbox: Path) -> None:
+    done = run("explain", inbox, "--model", trained.model)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"error: {inbox}: got 12 records, expected one record\n"
+
+
 def test_evaluation_leaves_a_run_unless_told_not_to(trained: Trained, tmp_path: Path) -> None:
     run("sample", tmp_path / "later", "--records", "40", "--seed", "3")
     arguments = ["evaluate", tmp_path / "later", "--model", trained.model, "--output", tmp_path / "figures"]
