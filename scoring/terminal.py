@@ -59,7 +59,13 @@ class Terminal:
         numeric = (
             logging.ERROR if self.is_quiet else min(asked, logging.getLevelNamesMapping()[level.upper()])
         )
-        logging.basicConfig(level=numeric, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+        # Libraries below a warning talk of themselves, not of the records.
+        logging.basicConfig(
+            level=max(numeric, logging.WARNING),
+            format="%(levelname)s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+        logging.getLogger("scoring").setLevel(numeric)
 
     def out(self, text: str) -> None:
         """Print one line of the result."""
