@@ -12,16 +12,21 @@ from numpy.typing import NDArray
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import predict, train_booster
-from scoring.model.cascade import NOT_LEADING, CascadeLabels
+from scoring.model.cascade import NOT_LEADING, CascadeLabels, best_threshold
 
 TARGETS = ("quality", "heat", "published")
 
 
 class Medians(msgspec.Struct, frozen=True):
-    """Medians of each target over all training records and over those of each provider."""
+    """Medians of each target over all training records and over those of each provider.
+
+    ``cuts_`` holds the predicted heat from which a record is said to lead, and the predicted
+    ``published`` from which it is said to be shown: those that fit the training records best.
+    """
 
     of_all_: dict[str, float]
     of_provider_: dict[str, dict[str, float]]
+    cuts_: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,11 @@ class Baselines:
 
     medians: Medians
     boosters: dict[str, lgb.Booster]
+
+    def decide(self, predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Who leads and what is published, by predictions that are numbers; shapes (n_records,)."""
+        cuts = self.medians.cuts_
+        return predicted["heat"] >= cuts["heat"], predicted["published"] >= cuts["published"]
 
     def predict(self, table: FeatureTable, X: Floats) -> dict[str, dict[str, Floats]]:
         """Predictions of each baseline by its name and target, each of shape (n_records,).
@@ -72,6 +82,7 @@ def fit_baselines(
         Threads, and the seed of LightGBM.
     """
     domains = table.text("provider_domain")
+    known_heat, known_shown = ~np.isnan(labels.heat), ~np.isnan(labels.published)
     of_all, of_provider, boosters = {}, {}, {}
     for target in TARGETS:
         values: Floats = getattr(labels, target)
@@ -90,9 +101,8 @@ def fit_baselines(
             num_threads=num_threads,
             seed=seed,
         )
-    return Baselines(Medians(of_all, of_provider), boosters)
-
-
-def as_decisions(predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Who leads and what is published, where labels were predicted as numbers: halfway between them."""
-    return predicted["heat"] > NOT_LEADING / 2, predicted["published"] >= 0.5
+    cuts = {
+        "heat": best_threshold(predict(boosters["heat"], X[known_heat]), labels.heat[known_heat] > NOT_LEADING),
+        "published": best_threshold(predict(boosters["published"], X[known_shown]), labels.published[known_shown] > 0.5),
+    }
+    return Baselines(Medians(of_all, of_provider, cuts), boosters)

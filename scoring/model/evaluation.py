@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.model.baselines import as_decisions
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.fit import Models, TrainingSet
 from scoring.model.metrics import Columns, bootstrap, compute, ndcg_by_day
@@ -82,7 +81,7 @@ def baseline_figures(models: Models, test: TrainingSet, labels: Columns) -> dict
     X = models.quality.encoder.transform(test.table)
     figures = {}
     for name, predicted in models.baselines.predict(test.table, X).items():
-        lead, published = as_decisions(predicted)
+        lead, published = models.baselines.decide(predicted)
         figures[name] = compute(
             {
                 **labels,

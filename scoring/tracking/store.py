@@ -139,6 +139,7 @@ def _quiet(store: Store) -> Iterator[None]:
     if store.is_verbose:
         yield
         return
+    load_mlflow()  # its import sets the levels of its loggers anew
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
