@@ -36,7 +36,7 @@ COLUMNS = (
     Column("is_featured", "content", "bool", "", "0, 1", "the record features a piece of content"),
 )
 _NAN = float("nan")
-_SENTENCE_ENDS = (".", "!", "?", "。", '"', "”", ")")  # noqa: RUF001 -- an ideographic full stop ends a sentence too
+_SENTENCE_ENDS = (".", "!", "?", "。", '"', "”", ")")
 _ELLIPSES = ("...", "…")
 
 

@@ -15,11 +15,46 @@ NEAR_IDENTICAL_RATIO = 0.8
 
 COLUMNS = (
     Column("coverage_count", "coverage", "count", "records", ">= 0", "related records known at as_of"),
-    Column("coverage_quality_max", "coverage", "number", "points", "any, missing", "highest quality of the coverage"),
-    Column("coverage_quality_mean", "coverage", "number", "points", "any, missing", "mean quality of the coverage"),
-    Column("coverage_quality_median", "coverage", "number", "points", "any, missing", "median quality of the coverage"),
-    Column("coverage_quality_spread", "coverage", "number", "points", ">= 0, missing", "highest less lowest quality of the coverage"),
-    Column("coverage_near_max_count", "coverage", "count", "records", ">= 0", "coverage within a tenth of the highest quality"),
+    Column(
+        "coverage_quality_max",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "highest quality of the coverage",
+    ),
+    Column(
+        "coverage_quality_mean",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "mean quality of the coverage",
+    ),
+    Column(
+        "coverage_quality_median",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "median quality of the coverage",
+    ),
+    Column(
+        "coverage_quality_spread",
+        "coverage",
+        "number",
+        "points",
+        ">= 0, missing",
+        "highest less lowest quality of the coverage",
+    ),
+    Column(
+        "coverage_near_max_count",
+        "coverage",
+        "count",
+        "records",
+        ">= 0",
+        "coverage within a tenth of the highest quality",
+    ),
     Column(
         "coverage_best_lead_hours",
         "coverage",
@@ -28,15 +63,66 @@ COLUMNS = (
         "any, missing",
         "from the (earliest) coverage of highest quality to the record: above 0 where it came first",
     ),
-    Column("coverage_own_provider_count", "coverage", "count", "records", ">= 0", "coverage of the same provider"),
-    Column("coverage_own_provider_quality_max", "coverage", "number", "points", "any, missing", "highest quality among it"),
-    Column("coverage_own_provider_quality_mean", "coverage", "number", "points", "any, missing", "mean quality of it"),
-    Column("coverage_provider_count", "coverage", "count", "providers", ">= 0", "distinct providers of the coverage"),
-    Column("coverage_known_provider_ratio", "coverage", "number", "", "0 to 1, missing", "share of it whose provider the site knows"),
+    Column(
+        "coverage_own_provider_count", "coverage", "count", "records", ">= 0", "coverage of the same provider"
+    ),
+    Column(
+        "coverage_own_provider_quality_max",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "highest quality among it",
+    ),
+    Column(
+        "coverage_own_provider_quality_mean",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "mean quality of it",
+    ),
+    Column(
+        "coverage_provider_count",
+        "coverage",
+        "count",
+        "providers",
+        ">= 0",
+        "distinct providers of the coverage",
+    ),
+    Column(
+        "coverage_known_provider_ratio",
+        "coverage",
+        "number",
+        "",
+        "0 to 1, missing",
+        "share of it whose provider the site knows",
+    ),
     Column("coverage_image_ratio", "coverage", "number", "", "0 to 1, missing", "share of it with an image"),
-    Column("coverage_span_hours", "coverage", "number", "hours", ">= 0, missing", "from its earliest to its latest"),
-    Column("coverage_same_title_count", "coverage", "count", "records", ">= 0", "coverage whose title is nearly the record's"),
-    Column("coverage_same_title_quality_max", "coverage", "number", "points", "any, missing", "highest quality among it"),
+    Column(
+        "coverage_span_hours",
+        "coverage",
+        "number",
+        "hours",
+        ">= 0, missing",
+        "from its earliest to its latest",
+    ),
+    Column(
+        "coverage_same_title_count",
+        "coverage",
+        "count",
+        "records",
+        ">= 0",
+        "coverage whose title is nearly the record's",
+    ),
+    Column(
+        "coverage_same_title_quality_max",
+        "coverage",
+        "number",
+        "points",
+        "any, missing",
+        "highest quality among it",
+    ),
 )
 _NAN = float("nan")
 
@@ -49,7 +135,9 @@ def similarity(words: set[str], others: set[str]) -> float:
 
 def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Coverage]:
     return [
-        entry for entry in coverage if similarity(title_words, set(words_of(entry.title))) >= NEAR_IDENTICAL_RATIO
+        entry
+        for entry in coverage
+        if similarity(title_words, set(words_of(entry.title))) >= NEAR_IDENTICAL_RATIO
     ]
 
 
@@ -61,8 +149,9 @@ def best_of(coverage: Sequence[Coverage]) -> Coverage | None:
             continue
         if best is None or best.quality is None or entry.quality > best.quality:
             best = entry
-        elif entry.quality == best.quality and hours_between(entry.published_at, best.published_at) > 0:
-            best = entry
+        elif entry.quality == best.quality:
+            is_earlier = hours_between(entry.published_at, best.published_at) > 0
+            best = entry if is_earlier else best
     return best
 
 

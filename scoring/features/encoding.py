@@ -9,10 +9,25 @@ import numpy as np
 
 from scoring.errors import FeatureError
 from scoring.features.column import Column
-from scoring.features.table import NUMBER_COLUMNS, NUMBER_NAMES, TEXT_COLUMNS, TEXT_NAMES, FeatureTable, Floats
+from scoring.features.table import (
+    NUMBER_COLUMNS,
+    NUMBER_NAMES,
+    TEXT_COLUMNS,
+    TEXT_NAMES,
+    FeatureTable,
+    Floats,
+)
 
 FITTED_COLUMNS: tuple[Column, ...] = (
-    Column("provider_seen_count", "provider", "count", "records", ">= 0", "training records of the provider", False),
+    Column(
+        "provider_seen_count",
+        "provider",
+        "count",
+        "records",
+        ">= 0",
+        "training records of the provider",
+        False,
+    ),
     Column(
         "provider_quality_mean",
         "provider",
@@ -55,7 +70,9 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
         for domain, label in zip(table.text("provider_domain"), y, strict=True):
             counts[domain] += 1
             sums[domain] += float(label) - mean  # type: ignore[assignment]  # a Counter adds floats as well
-        return cls(dict(sorted(counts.items())), {k: float(v) for k, v in sorted(sums.items())}, mean, strength)
+        return cls(
+            dict(sorted(counts.items())), {k: float(v) for k, v in sorted(sums.items())}, mean, strength
+        )
 
     def transform(self, table: FeatureTable) -> Floats:
         """Seen count and shrunken mean, shape (n_records, 2)."""
@@ -153,8 +170,14 @@ class Encoder(msgspec.Struct, frozen=True):
 
     def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
         """What of a record the training records did not have, in words."""
-        notes = [] if not domain or domain in self.providers_.counts_ else [f"provider unknown to the model: {domain}"]
-        return notes + [f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_]
+        notes = (
+            []
+            if not domain or domain in self.providers_.counts_
+            else [f"provider unknown to the model: {domain}"]
+        )
+        return notes + [
+            f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_
+        ]
 
 
 def topic_columns(encoder: Encoder) -> tuple[Column, ...]:

@@ -12,7 +12,9 @@ _LOCALE = re.compile(r"[a-z]{2}([-_][a-z]{2,4})?", re.IGNORECASE)
 
 TEXT_COLUMNS = (
     Column("provider_domain", "provider", "category", "", "text, missing", "domain of the provider", False),
-    Column("provider_host", "provider", "category", "", "text, missing", "host of the record's address", False),
+    Column(
+        "provider_host", "provider", "category", "", "text, missing", "host of the record's address", False
+    ),
     Column(
         "provider_section",
         "provider",
@@ -22,13 +24,33 @@ TEXT_COLUMNS = (
         "host and first part of the path (a language part is passed over)",
         False,
     ),
+    Column(
+        "provider_form",
+        "provider",
+        "category",
+        "",
+        "text",
+        "domain of the provider with the forms of address that came with the record",
+        False,
+    ),
 )
 COLUMNS = (
     Column("is_provider_known", "provider", "bool", "", "0, 1", "the site holds pictures of the provider"),
-    Column("provider_image_count", "provider", "count", "pictures", ">= 0", "pictures of the provider that the site holds"),
+    Column(
+        "provider_image_count",
+        "provider",
+        "count",
+        "pictures",
+        ">= 0",
+        "pictures of the provider that the site holds",
+    ),
     Column("has_provider_domain", "provider", "bool", "", "0, 1", "the provider's domain is given"),
-    Column("is_host_provider", "provider", "bool", "", "0, 1", "the address lies on the provider's own domain"),
-    Column("host_depth", "provider", "count", "labels", ">= 0", "labels of the host before the provider's domain"),
+    Column(
+        "is_host_provider", "provider", "bool", "", "0, 1", "the address lies on the provider's own domain"
+    ),
+    Column(
+        "host_depth", "provider", "count", "labels", ">= 0", "labels of the host before the provider's domain"
+    ),
     Column("url_depth", "provider", "count", "parts", ">= 0", "parts of the address's path"),
 )
 
@@ -63,7 +85,7 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
     section = f"{host}/{parts[0]}" if host and len(parts) > 1 else host
     is_own = bool(domain) and (host == domain or host.endswith(f".{domain}"))
     return (
-        (domain, host, section),
+        (domain, host, section, f"{domain} {_form(record)}"),
         (
             float(bool(record.provider.images)),
             float(len(record.provider.images)),
@@ -73,3 +95,9 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
             float(len(parts)),
         ),
     )
+
+
+def _form(record: Record) -> str:
+    """Which addresses a record bears besides the plain one."""
+    forms = [name for name, url in (("original", record.original_url), ("amp", record.amp_web_url)) if url]
+    return "+".join(forms) or "plain"

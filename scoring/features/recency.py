@@ -9,14 +9,53 @@ from scoring.features.column import Column
 from scoring.records.record import Coverage, Record
 
 COLUMNS = (
-    Column("published_hour", "recency", "number", "hours", "0 to 24, missing", "time of day of publication, UTC"),
-    Column("published_weekday", "recency", "count", "days", "0 to 6, missing", "day of the week, Monday is 0"),
-    Column("has_exact_second", "recency", "bool", "", "0, 1", "the date bears seconds (a feed's, not an editor's)"),
-    Column("age_hours", "recency", "number", "hours", ">= 0, missing", "from publication to as_of; missing without as_of"),
-    Column("story_rank_ratio", "recency", "number", "", "0 to 1", "share of the coverage that was published earlier"),
+    Column(
+        "published_hour", "recency", "number", "hours", "0 to 24, missing", "time of day of publication, UTC"
+    ),
+    Column(
+        "published_weekday", "recency", "count", "days", "0 to 6, missing", "day of the week, Monday is 0"
+    ),
+    Column(
+        "has_exact_second",
+        "recency",
+        "bool",
+        "",
+        "0, 1",
+        "the date bears seconds (a feed's, not an editor's)",
+    ),
+    Column(
+        "age_hours",
+        "recency",
+        "number",
+        "hours",
+        ">= 0, missing",
+        "from publication to as_of; missing without as_of",
+    ),
+    Column(
+        "story_rank_ratio",
+        "recency",
+        "number",
+        "",
+        "0 to 1",
+        "share of the coverage that was published earlier",
+    ),
     Column("earlier_coverage_count", "recency", "count", "records", ">= 0", "coverage published earlier"),
-    Column("first_coverage_hours", "recency", "number", "hours", "any, missing", "from the earliest coverage to the record"),
-    Column("last_coverage_hours", "recency", "number", "hours", "any, missing", "from the record to the latest coverage"),
+    Column(
+        "first_coverage_hours",
+        "recency",
+        "number",
+        "hours",
+        "any, missing",
+        "from the earliest coverage to the record",
+    ),
+    Column(
+        "last_coverage_hours",
+        "recency",
+        "number",
+        "hours",
+        "any, missing",
+        "from the record to the latest coverage",
+    ),
 )
 _NAN = float("nan")
 

@@ -9,7 +9,9 @@ from scoring.features.text import words_of
 from scoring.records.record import Record
 
 TEXT_COLUMNS = (
-    Column("topic_section", "topic", "category", "", "text, missing", "first topic: the site's section", False),
+    Column(
+        "topic_section", "topic", "category", "", "text, missing", "first topic: the site's section", False
+    ),
     Column("topic_first", "topic", "category", "", "text, missing", "first finer topic", False),
 )
 _NAMED = (
@@ -24,14 +26,30 @@ COLUMNS = (
         for name, what in _NAMED
     ),
     *(
-        Column(f"{name}_names_topic_count", "topic", "count", "topics", ">= 0", f"finer topics that the {what} names")
+        Column(
+            f"{name}_names_topic_count",
+            "topic",
+            "count",
+            "topics",
+            ">= 0",
+            f"finer topics that the {what} names",
+        )
         for name, what in _NAMED
     ),
-    Column("title_section_position_ratio", "topic", "number", "", "0 to 1, missing", "where in the title the section is named"),
+    Column(
+        "title_section_position_ratio",
+        "topic",
+        "number",
+        "",
+        "0 to 1, missing",
+        "where in the title the section is named",
+    ),
 )
 
 
-def extract(record: Record, title_words: list[str], excerpt_words: list[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def extract(
+    record: Record, title_words: list[str], excerpt_words: list[str]
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Texts of :data:`TEXT_COLUMNS` and values of :data:`COLUMNS` for one record.
 
     Parameters
@@ -51,7 +69,10 @@ def extract(record: Record, title_words: list[str], excerpt_words: list[str]) ->
         path = urlsplit(record.url).path
     except ValueError:
         path = ""
-    texts = [f" {' '.join(words)}" for words in (title_words, excerpt_words, words_of(unquote(path).replace("-", " ")))]
+    texts = [
+        f" {' '.join(words)}"
+        for words in (title_words, excerpt_words, words_of(unquote(path).replace("-", " ")))
+    ]
     names = [f" {' '.join(words_of(topic))}" for topic in record.topics]
     section, finer = (names[0], names[1:]) if names else (" ", [])
     has_section = len(section) > 1

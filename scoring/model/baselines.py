@@ -56,7 +56,9 @@ class Baselines:
         return {
             "global median": {target: np.full(len(table), of_all[target]) for target in TARGETS},
             "provider median": {
-                target: np.array([of_provider[target].get(domain, of_all[target]) for domain in domains], dtype=np.float64)
+                target: np.array(
+                    [of_provider[target].get(domain, of_all[target]) for domain in domains], dtype=np.float64
+                )
                 for target in TARGETS
             },
             "plain LightGBM": {target: predict(self.boosters[target], X) for target in TARGETS},
@@ -89,7 +91,8 @@ def fit_baselines(
         known = ~np.isnan(values)
         of_all[target] = float(np.median(values[known])) if known.any() else 0.0
         of_provider[target] = {
-            domain: float(np.median(values[known & (domains == domain)])) for domain in sorted(set(domains[known]))
+            domain: float(np.median(values[known & (domains == domain)]))
+            for domain in sorted(set(domains[known]))
         }
         boosters[target] = train_booster(
             X[known],
@@ -102,7 +105,11 @@ def fit_baselines(
             seed=seed,
         )
     cuts = {
-        "heat": best_threshold(predict(boosters["heat"], X[known_heat]), labels.heat[known_heat] > NOT_LEADING),
-        "published": best_threshold(predict(boosters["published"], X[known_shown]), labels.published[known_shown] > 0.5),
+        "heat": best_threshold(
+            predict(boosters["heat"], X[known_heat]), labels.heat[known_heat] > NOT_LEADING
+        ),
+        "published": best_threshold(
+            predict(boosters["published"], X[known_shown]), labels.published[known_shown] > 0.5
+        ),
     }
     return Baselines(Medians(of_all, of_provider, cuts), boosters)

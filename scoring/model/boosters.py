@@ -65,7 +65,11 @@ def train_booster(
     settings = {**_FIXED, **params, "num_threads": num_threads, "seed": seed}
     columns = [_column_name(name) for name in names]
     data = lgb.Dataset(
-        X, y, feature_name=columns, categorical_feature=[columns[names.index(name)] for name in categories], params=settings
+        X,
+        y,
+        feature_name=columns,
+        categorical_feature=[columns[names.index(name)] for name in categories],
+        params=settings,
     )
     if validation is None:
         return lgb.train(settings, data, num_boost_round=num_iterations)
@@ -91,7 +95,9 @@ def predict(booster: lgb.Booster, X: Floats, num_threads: int = 1) -> Floats:
 
 def contributions(booster: lgb.Booster, X: Floats) -> Floats:
     """SHAP values, shape (n_samples, n_features + 1), the base in the last column."""
-    return np.asarray(booster.predict(np.ascontiguousarray(X), pred_contrib=True, num_threads=1), dtype=np.float64)
+    return np.asarray(
+        booster.predict(np.ascontiguousarray(X), pred_contrib=True, num_threads=1), dtype=np.float64
+    )
 
 
 def importances(booster: lgb.Booster, names: Sequence[str]) -> list[tuple[str, float, int]]:

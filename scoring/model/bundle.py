@@ -180,7 +180,9 @@ def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedMo
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())):
+    if folder.exists() and (
+        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())
+    ):
         raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     contents = {f"{part}.txt": to_text(booster).encode() for part, booster in boosters_of(models).items()}
     manifest = Manifest(
@@ -217,7 +219,9 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
         if folder.exists():
             for kept in folder.iterdir():
                 if kept.name not in contents and kept.name.removesuffix(".txt") not in PARTS:
-                    shutil.copy2(kept, fresh / kept.name) if kept.is_file() else shutil.copytree(kept, fresh / kept.name)
+                    shutil.copy2(kept, fresh / kept.name) if kept.is_file() else shutil.copytree(
+                        kept, fresh / kept.name
+                    )
             folder.rename(Path(scratch) / "old")
         fresh.rename(folder)
 
@@ -241,17 +245,25 @@ def load_model(folder: Path) -> SavedModel:
     """
     sha256, manifest = _read_manifest(folder)
     if sorted(manifest.files) != sorted(f"{part}.txt" for part in PARTS):
-        raise ModelError(f"{folder}/{MANIFEST}: files: got {sorted(manifest.files)}, expected one of each part")
+        raise ModelError(
+            f"{folder}/{MANIFEST}: files: got {sorted(manifest.files)}, expected one of each part"
+        )
     boosters = {}
     for part in PARTS:
         name = f"{part}.txt"
         data = _read(folder / name)
         if hashlib.sha256(data).hexdigest() != manifest.files[name]:
-            raise ModelError(f"{folder / name}: got other bytes than the manifest names, expected the saved model's")
+            raise ModelError(
+                f"{folder / name}: got other bytes than the manifest names, expected the saved model's"
+            )
         boosters[part] = from_text(data.decode())
-    quality = QualityModel(manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors)
+    quality = QualityModel(
+        manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors
+    )
     if list(quality.names) != manifest.feature_names or manifest.cascade_names != _CASCADE_NAMES:
-        raise ModelError(f"{folder}/{MANIFEST}: got the features of another version of scoring, expected this one's")
+        raise ModelError(
+            f"{folder}/{MANIFEST}: got the features of another version of scoring, expected this one's"
+        )
     return SavedModel(
         sha256,
         manifest,
@@ -290,7 +302,9 @@ def _decode(path: Path, data: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: got a damaged manifest ({error}), expected JSON as it was saved") from error
+        raise ModelError(
+            f"{path}: got a damaged manifest ({error}), expected JSON as it was saved"
+        ) from error
 
 
 def _read(path: Path) -> bytes:

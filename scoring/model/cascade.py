@@ -42,7 +42,7 @@ PUBLISHED_NAMES = ("heat", "quality", "has_image", "coverage_count")
 
 
 def lead_matrix(table: FeatureTable, quality: Floats) -> Floats:
-    """Features of the lead booster, shape (n_records, len(LEAD_NAMES)); the margin is over the best coverage."""
+    """Features of the lead booster, shape (n_records, len(LEAD_NAMES)); the margin is over the coverage."""
     margin = quality - table.number("coverage_quality_max")
     return np.column_stack([margin, *(table.number(name) for name in LEAD_NAMES[1:])])
 
@@ -59,7 +59,7 @@ def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floa
 
 @dataclass(frozen=True, slots=True)
 class CascadeLabels:
-    """Labels of `n_records` records: heat is -1 where another leads, NaN where unknown; published is 0, 1 or NaN."""
+    """Labels, shapes (n_records,): heat is -1 where another leads; published is 0 or 1; NaN where unknown."""
 
     quality: Floats
     heat: Floats
@@ -70,7 +70,7 @@ class CascadeLabels:
 class Outlook:
     """What the cascade says of `n_records` records, each an ndarray of shape (n_records,).
 
-    ``heat`` is of the likeliest quality, if the record leads; ``heat_expected`` is the mean over all that may be.
+    ``heat_if_lead`` is that of the likeliest quality; ``heat_expected`` is the mean over all that may be.
     """
 
     lead_probability: Floats
@@ -87,7 +87,9 @@ class Cascade:
     heat: lgb.Booster
     published: lgb.Booster
 
-    def outlook(self, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1) -> Outlook:
+    def outlook(
+        self, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1
+    ) -> Outlook:
         """Average the parts over what the quality may be.
 
         Parameters
@@ -109,12 +111,16 @@ class Cascade:
         qualities = np.column_stack([quality, atoms]).ravel()
         lead = predict(self.lead, lead_matrix(repeated, qualities), num_threads).reshape(n_records, -1)
         heat = self.heat_if_lead(repeated, qualities, num_threads)
-        shown = predict(self.published, published_matrix(repeated, qualities, heat), num_threads).reshape(n_records, -1)
+        shown = predict(self.published, published_matrix(repeated, qualities, heat), num_threads).reshape(
+            n_records, -1
+        )
         hidden = np.full(len(qualities), NOT_LEADING)
         shown_hidden = predict(self.published, published_matrix(repeated, qualities, hidden), num_threads)
         heat = heat.reshape(n_records, -1)
         probability = lead[:, 1:]
-        published = probability * shown[:, 1:] + (1 - probability) * shown_hidden.reshape(n_records, -1)[:, 1:]
+        published = (
+            probability * shown[:, 1:] + (1 - probability) * shown_hidden.reshape(n_records, -1)[:, 1:]
+        )
         expected = probability * heat[:, 1:] + (1 - probability) * NOT_LEADING
         return Outlook(
             (weights * probability).sum(axis=1),
@@ -129,7 +135,9 @@ class Cascade:
         return quality + each * np.maximum(table.number("coverage_count"), 1.0)
 
 
-def fit_cascade(table: FeatureTable, labels: CascadeLabels, config: ModelConfig, *, num_threads: int, seed: int) -> Cascade:
+def fit_cascade(
+    table: FeatureTable, labels: CascadeLabels, config: ModelConfig, *, num_threads: int, seed: int
+) -> Cascade:
     """Fit lead, heat and published on records whose labels are known.
 
     Parameters
@@ -150,7 +158,14 @@ def fit_cascade(table: FeatureTable, labels: CascadeLabels, config: ModelConfig,
     is_lead = known & (labels.heat > NOT_LEADING)
     X = lead_matrix(table, labels.quality)
     rising = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
-    lead = _fit(X[known], is_lead[known].astype(float), LEAD_NAMES, config.lead, {"monotone_constraints": rising}, options)
+    lead = _fit(
+        X[known],
+        is_lead[known].astype(float),
+        LEAD_NAMES,
+        config.lead,
+        {"monotone_constraints": rising},
+        options,
+    )
 
     leads = table.take(is_lead)
     count = np.maximum(leads.number("coverage_count"), 1.0)
@@ -165,12 +180,19 @@ def fit_cascade(table: FeatureTable, labels: CascadeLabels, config: ModelConfig,
     X = published_matrix(table, labels.quality, labels.heat)
     rising = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
     published = _fit(
-        X[known], labels.published[known], PUBLISHED_NAMES, config.published, {"monotone_constraints": rising}, options
+        X[known],
+        labels.published[known],
+        PUBLISHED_NAMES,
+        config.published,
+        {"monotone_constraints": rising},
+        options,
     )
     return Cascade(lead, heat, published)
 
 
-def _fit(X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[str, Any], options: dict[str, Any]) -> lgb.Booster:
+def _fit(
+    X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[str, Any], options: dict[str, Any]
+) -> lgb.Booster:
     params = {**config.params, **extra}
     if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
         # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.
@@ -179,7 +201,7 @@ def _fit(X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[
 
 
 def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
-    """Probability from which to say yes so that most answers are right (F1); 0.5 where it makes no difference.
+    """Probability from which to say yes so that F1 is highest; the nearest to 0.5 of those that do.
 
     Parameters
     ----------

@@ -54,7 +54,14 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         },
     )
     spread: BoosterConfig = BoosterConfig(
-        60, {"objective": "regression", "learning_rate": 0.05, "num_leaves": 8, "min_data_in_leaf": 30, "lambda_l2": 5.0}
+        60,
+        {
+            "objective": "regression",
+            "learning_rate": 0.05,
+            "num_leaves": 8,
+            "min_data_in_leaf": 30,
+            "lambda_l2": 5.0,
+        },
     )
     lead: BoosterConfig = BoosterConfig(
         150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 10}

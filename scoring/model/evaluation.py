@@ -133,5 +133,3 @@ def _levels(family: str, values: Sequence[str] | NDArray[Any]) -> Iterator[tuple
 def _as_datetime(moment: np.datetime64) -> datetime:
     value: datetime = moment.astype("datetime64[us]").item()
     return value.replace(tzinfo=UTC)
-
-

@@ -18,11 +18,18 @@ from scoring.model.scorer import Scorer
 from scoring.records.record import Document, Record
 
 _MIN_CONTRIBUTION = 0.005
+_WHO = frozenset(
+    {
+        *("provider_host", "provider_section", "provider_form", "is_provider_known", "provider_image_count"),
+        *("has_provider_domain", "is_host_provider", "host_depth", "provider_seen_count"),
+        "provider_quality_mean",
+    }
+)
 _DERIVED = {
     "quality": "quality of the record, as predicted",
     "heat": "heat of the record, as predicted",
     "quality_margin": "quality beyond the best coverage's",
-    "provider_form": "addresses that came with the provider's record",
+    "rubric_quality": "what the points so far tell of the rest",
     "topics": "topics of the record",
     TERMS: "words of the title under its topics",
 }
@@ -59,7 +66,6 @@ def explain(scorer: Scorer, document: Document, as_of: datetime | None = None) -
     shown = contributions(
         scorer.models.cascade.published, cascade.published_matrix(table, likeliest, predictions.heat)
     )[0]
-    added = float(heat[0] - likeliest[0])
     return Explanation(
         next(scorer.score([document], as_of)),
         float(predictions.heat_expected[0]),
@@ -67,10 +73,7 @@ def explain(scorer: Scorer, document: Document, as_of: datetime | None = None) -
         {
             "quality": quality,
             "lead": (*words.leader(), *words.reasons(cascade.LEAD_NAMES, leads[:-1], likeliest, heat)),
-            "heat": (
-                Reason("quality", words.of("quality", likeliest[0]), float(likeliest[0])),
-                Reason("coverage_count", words.of("coverage_count", table.number("coverage_count")[0]), added),
-            ),
+            "heat": words.heat(bool(predictions.is_lead[0]), float(likeliest[0]), float(heat[0])),
             "published": words.reasons(cascade.PUBLISHED_NAMES, shown[:-1], likeliest, predictions.heat),
         },
     )
@@ -81,15 +84,23 @@ def _explain_quality(scorer: Scorer, table: FeatureTable, words: _Words) -> tupl
     model = scorer.models.quality
     X = model.matrix(table)
     shap = contributions(model.booster, X)[0]
-    points = {name: float(values[0]) for name, values in model.rubric.parts(table).items()}
+    means = model.rubric.means_
+    points: dict[str, float] = {}
+    for name, values in model.rubric.parts(table).items():
+        points[_merged(name)] = points.get(_merged(name), 0.0) + float(values[0]) - means[name]
     for name, value in zip(model.names, shap[:-1], strict=True):
-        points[name] = points.get(name, 0.0) + float(value)
-    base = model.rubric.intercept_ + float(shap[-1])
+        points[_merged(name)] = points.get(_merged(name), 0.0) + float(value)
+    base = model.rubric.intercept_ + sum(means.values()) + float(shap[-1])
     expected = float(model.predict(X)[0])
     at_floor = expected - base - sum(points.values())
     reasons = [Reason(name, words.of(name), value) for name, value in points.items()]
     reasons.append(Reason("floor", f"no record is worth less than {model.rubric.floor_:g}", at_floor))
     return base, _largest_first(reasons)
+
+
+def _merged(name: str) -> str:
+    """Name under which a part is told: all that hangs on who published is one reason."""
+    return "provider_domain" if name in _WHO else name
 
 
 def _largest_first(reasons: list[Reason]) -> tuple[Reason, ...]:
@@ -106,7 +117,9 @@ class _Words:
     def __init__(self, scorer: Scorer, table: FeatureTable, record: Record, as_of: datetime | None) -> None:
         encoder = scorer.models.quality.encoder
         self.rubric: Rubric = scorer.models.quality.rubric
-        self.columns: dict[str, Column] = {column.name: column for column in (*ALL_COLUMNS, *topic_columns(encoder))}
+        self.columns: dict[str, Column] = {
+            column.name: column for column in (*ALL_COLUMNS, *topic_columns(encoder))
+        }
         self.values = dict(zip(encoder.names, encoder.transform(table)[0], strict=True))
         self.levels = {name: str(table.text(name)[0]) for name in encoder.levels_}
         self.known_levels = encoder.levels_
@@ -119,7 +132,9 @@ class _Words:
         meaning = column.meaning if column else _DERIVED.get(name, name)
         if name in self.levels:
             level = self.levels[name] or "missing"
-            is_known = level in self.known_levels[name] or (name == "provider_domain" and self.is_provider_known)
+            is_known = level in self.known_levels[name] or (
+                name == "provider_domain" and self.is_provider_known
+            )
             return f"{meaning}: {level}" if is_known else f"{meaning}: {level} (unknown to the model)"
         if name == TERMS:
             found = self.rubric.found_terms(self.record.topics, self.table.title_words[0])
@@ -136,6 +151,8 @@ class _Words:
         if column is not None and column.type == "bool":
             return "yes" if value else "no"
         unit = f" {column.unit}" if column is not None and column.unit else ""
+        if value == 1:
+            unit = unit.removesuffix("s")
         return f"{value:,.0f}{unit}" if float(value).is_integer() else f"{value:,.2f}{unit}"
 
     def reasons(
@@ -145,7 +162,26 @@ class _Words:
         margin = float(quality[0] - self.table.number("coverage_quality_max")[0])
         own = {"quality": float(quality[0]), "heat": float(heat[0]), "quality_margin": margin}
         return _largest_first(
-            [Reason(name, self.of(name, own.get(name)), float(value)) for name, value in zip(names, values, strict=True)]
+            [
+                Reason(name, self.of(name, own.get(name)), float(value))
+                for name, value in zip(names, values, strict=True)
+            ]
+        )
+
+    def heat(self, is_lead: bool, quality: float, heat: float) -> tuple[Reason, ...]:
+        """What heat is made of."""
+        if not is_lead:
+            return (
+                Reason(
+                    "lead",
+                    f"another record leads its story; if this one led, {heat:.0f}",
+                    cascade.NOT_LEADING,
+                ),
+            )
+        count = self.table.number("coverage_count")[0]
+        return (
+            Reason("quality", self.of("quality", quality), quality),
+            Reason("coverage_count", self.of("coverage_count", count), heat - quality),
         )
 
     def leader(self) -> tuple[Reason, ...]:
@@ -160,4 +196,10 @@ class _Words:
             return (Reason("coverage", "no other record of a known quality covers the story", 0.0),)
         when = f", {best.published_at:%Y-%m-%d %H:%M}" if best.published_at else ""
         place = best.provider.domain or best.provider.name or "unknown provider"
-        return (Reason("coverage", f"the best of the coverage: {best.title!r} ({place}{when}), quality {best.quality}", 0.0),)
+        return (
+            Reason(
+                "coverage",
+                f"the best of the coverage: {best.title!r} ({place}{when}), quality {best.quality}",
+                0.0,
+            ),
+        )

@@ -97,7 +97,9 @@ def fit_models(
     """
     n_records = len(training.table)
     if n_records < MIN_RECORDS:
-        raise ModelError(f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more")
+        raise ModelError(
+            f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
+        )
     if not np.isfinite(training.labels.heat).any():
         raise ModelError("training records: got none with a usable heat, expected some")
     options = {"num_threads": num_threads, "seed": config.seed}
@@ -136,7 +138,9 @@ def _choose_thresholds(
     cascade = fit_cascade(earlier.table, earlier.labels, config, num_threads=num_threads, seed=seed)
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
-    outlook = cascade.outlook(later.table, likeliest, np.maximum(atoms, quality.model.rubric.floor_), weights, num_threads)
+    outlook = cascade.outlook(
+        later.table, likeliest, np.maximum(atoms, quality.model.rubric.floor_), weights, num_threads
+    )
     return Thresholds(
         best_threshold(outlook.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(outlook.published_probability[known], published[known] > 0.5),

@@ -170,7 +170,7 @@ def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, floa
 
 
 def ndcg_by_day(columns: Columns) -> Floats:
-    """NDCG of each day's list by expected heat, shape (n_days,); NaN where no record of the day is worth anything."""
+    """NDCG of each day's list by expected heat, shape (n_days,); NaN where nothing of the day has heat."""
     day = days_of(columns["published_at"])
     gain, order_by = np.maximum(_floats(columns, "heat"), 0.0), _floats(columns, "heat_expected")
     return np.array([ndcg(gain[rows], order_by[rows]) for rows in _rows_by_day(day)])
@@ -221,7 +221,8 @@ def bootstrap(
         days = random.integers(0, len(rows), len(rows))
         index = np.concatenate([rows[day] for day in days])
         drawn = figures(
-            {name: column[index] for name, column in columns.items()}, daily[days] if daily is not None else None
+            {name: column[index] for name, column in columns.items()},
+            daily[days] if daily is not None else None,
         )
         for name in draws:
             draws[name].append(drawn.get(name, float("nan")))
@@ -230,5 +231,7 @@ def bootstrap(
     for name, value in values.items():
         known = np.array(draws[name])[np.isfinite(draws[name])]
         low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (None, None)
-        found[name] = Figure(value, None if low is None else float(low), None if high is None else float(high))
+        found[name] = Figure(
+            value, None if low is None else float(low), None if high is None else float(high)
+        )
     return found

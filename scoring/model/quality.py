@@ -14,7 +14,8 @@ from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import predict, train_booster
 from scoring.model.config import ModelConfig
-from scoring.model.rubric import Rubric, fit_rubric
+from scoring.model.rubric import Rubric
+from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import story_folds
 
 RUBRIC_COLUMN = "rubric_quality"
@@ -160,7 +161,9 @@ def _fit(
         "seed": seed,
     }
     off = np.minimum(np.abs(left), np.percentile(np.abs(left), 99))
-    spread = train_booster(X, off, params=config.spread.params, num_iterations=config.spread.num_iterations, **options)
+    spread = train_booster(
+        X, off, params=config.spread.params, num_iterations=config.spread.num_iterations, **options
+    )
     held = None
     if validation is not None:
         later, later_y = validation
@@ -236,7 +239,9 @@ def _compress(values: Floats) -> Floats:
     if len(np.unique(values)) <= MAX_ATOMS:
         return values
     ordered = np.sort(values)
-    return np.concatenate([np.full(len(part), part.mean().round()) for part in np.array_split(ordered, MAX_ATOMS)])
+    return np.concatenate(
+        [np.full(len(part), part.mean().round()) for part in np.array_split(ordered, MAX_ATOMS)]
+    )
 
 
 NO_ERRORS = ErrorDistribution([], [[0.0]], [[1.0]], 0.0)

@@ -46,7 +46,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One contribution to a score: the feature, its value in words, and what it adds (in points or log-odds)."""
+    """One contribution to a score: feature, its value in words, and what it adds (points or log-odds)."""
 
     feature: str
     text: str
@@ -54,7 +54,7 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """A score with its reasons, largest first, for each target (``quality``, ``lead``, ``heat``, ``published``)."""
+    """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``."""
 
     score: Score
     expected_heat: float
@@ -95,8 +95,8 @@ class Evaluation(msgspec.Struct, frozen=True):
     slices : tuple of Slice
         Figures by provider, topic, coverage, month, ...
     predictions : dict of str to ndarray of shape (n_records,)
-        Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``, ``provider``,
-        ``quality``, ``quality_predicted`` (float), ``quality_low``, ``quality_high``, ``heat``,
+        Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
+        ``provider``, ``quality``, ``quality_predicted`` (float), ``quality_low``, ``quality_high``, ``heat``,
         ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool), ``lead_probability``,
         ``published`` (bool), ``published_predicted`` (bool), ``published_probability``.
     """

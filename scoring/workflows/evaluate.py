@@ -80,7 +80,9 @@ def evaluate(
     if training.data_sha256 == corpus.data_sha256:
         reporter.note("the model was trained on these very records: the figures say how well it remembers")
     elif corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
-        reporter.note(f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})")
+        reporter.note(
+            f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})"
+        )
     everything = np.ones(len(corpus.documents), dtype=bool)
     evaluation = evaluate_models(
         saved.scorer,

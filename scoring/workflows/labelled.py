@@ -46,7 +46,9 @@ class Corpus:
     @property
     def moments(self) -> NDArray[np.datetime64]:
         """Dates of publication, shape (n_records,)."""
-        return np.array([to_moment(document.record.published_at) for document in self.documents], dtype="datetime64[us]")
+        return np.array(
+            [to_moment(document.record.published_at) for document in self.documents], dtype="datetime64[us]"
+        )
 
     @property
     def sections(self) -> list[str]:
@@ -78,7 +80,9 @@ class Corpus:
             as_floats([document.labels.published for document in chosen]),
         )
         moments = self.moments[mask]
-        return TrainingSet(assemble(rows), labels, moments, [section_of(document.record) for document in chosen])
+        return TrainingSet(
+            assemble(rows), labels, moments, [section_of(document.record) for document in chosen]
+        )
 
 
 def section_of(record: Record) -> str:
@@ -90,7 +94,9 @@ def _has_coverage_after(record: Record, moment: datetime) -> bool:
     return any(entry.published_at is not None and entry.published_at > moment for entry in record.related)
 
 
-def read_corpus(paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter) -> Corpus:
+def read_corpus(
+    paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter
+) -> Corpus:
     """Read every record that can be used and has a quality and a date.
 
     Parameters
@@ -129,5 +135,3 @@ def read_corpus(paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFau
 def _order(document: Document) -> tuple[datetime, str]:
     assert document.record.published_at is not None  # noqa: S101 -- read_corpus has left such records out
     return document.record.published_at, document.sha256
-
-

@@ -44,5 +44,7 @@ def open_model(spec: str | None, settings: Settings) -> SavedModel:
     if _TRACKED.match(spec):
         return load_model(resolve_model(store, spec))
     if not Path(spec).is_dir():
-        raise ModelError(f"model: got {spec!r}, expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS")
+        raise ModelError(
+            f"model: got {spec!r}, expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+        )
     return load_model(Path(spec))

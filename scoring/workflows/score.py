@@ -85,7 +85,9 @@ def write_scores(
     for one in scores:
         try:
             if not one.path.endswith(".md"):
-                raise RecordError(Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written"))
+                raise RecordError(
+                    Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written")
+                )
             labels = Labels(quality=one.quality, heat=one.heat, published=one.published)
             yield write_labels(one.path, labels, roots=roots, dry_run=is_dry_run)
         except RecordError as error:

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError, SettingsError
 from scoring.model.boosters import importances
-from scoring.model.bundle import SavedModel, TrainingFacts, boosters_of, columns_of, library_versions, save_model
+from scoring.model.bundle import (
+    SavedModel,
+    TrainingFacts,
+    boosters_of,
+    columns_of,
+    library_versions,
+    save_model,
+)
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import Models, fit_models
@@ -209,7 +216,10 @@ def _latest(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetime]:
     latest: dict[str, datetime] = {}
     for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
         if is_chosen:
-            moments = [document.record.published_at, *(entry.published_at for entry in document.record.related)]
+            moments = [
+                document.record.published_at,
+                *(entry.published_at for entry in document.record.related),
+            ]
             known = [moment for moment in moments if moment is not None]
             latest[section] = max([*known, latest.get(section, known[0])])
     return latest
