@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,7 +64,7 @@ def train_booster(
         With `validation`, cut back to its best trees.
     """
     settings = {**_FIXED, **params, "num_threads": num_threads, "seed": seed}
-    columns = [_column_name(name) for name in names]
+    columns = _column_names(names)
     data = lgb.Dataset(
         X,
         y,
@@ -83,9 +84,11 @@ def train_booster(
     return lgb.Booster(model_str=booster.model_to_string(num_iteration=max(booster.best_iteration, 1)))
 
 
-def _column_name(name: str) -> str:
-    """LightGBM refuses JSON's special characters in names, and blanks become underscores in silence."""
-    return "".join(character if character.isalnum() else "_" for character in name)
+def _column_names(names: Sequence[str]) -> list[str]:
+    """Names as LightGBM takes them: none of JSON's special characters, no blanks, and each but once."""
+    plain = ["".join(character if character.isalnum() else "_" for character in name) for name in names]
+    counts = Counter(plain)
+    return [name if counts[name] == 1 else f"{name}_{at}" for at, name in enumerate(plain)]
 
 
 def predict(booster: lgb.Booster, X: Floats, num_threads: int = 1) -> Floats:
