@@ -190,7 +190,7 @@ class _Design:
         found = []
         for knot in candidates:
             column = np.maximum(values - knot, 0.0)
-            matrix = np.hstack([self.matrix[:, generic], (column / max(float(column.std()), 1e-9))[:, None]])
+            matrix = np.hstack([self.matrix[:, generic], (column / (float(column.std()) or 1.0))[:, None]])
             penalty = np.append(self.penalty[generic], config.ridge)
             weights = _absolute_fit(matrix, y, penalty, floor, max(config.n_passes // 2, 2))
             found.append((float(np.mean(np.abs(y - _predict(matrix, weights, floor)))), float(knot)))

@@ -37,6 +37,8 @@ class Terms:
         pair gains less than `min_gain` points in all.
         """
         left = left.copy()
+        # Where all labels are alike nothing is left to gain, and a gain of nothing would be taken for ever.
+        min_gain = max(min_gain, 1e-9)
         chosen: dict[int, None] = {}
         heap = [(-self._gain(at, left)[0], at) for at in range(len(self.pairs))]
         heapq.heapify(heap)
