@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from statistics import median
 
 from scoring.features.column import Column
@@ -125,6 +126,7 @@ COLUMNS = (
     ),
 )
 _NAN = float("nan")
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def similarity(words: set[str], others: set[str]) -> float:
@@ -143,16 +145,13 @@ def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Co
 
 def best_of(coverage: Sequence[Coverage]) -> Coverage | None:
     """The coverage of highest quality; of several the one that came first; None where none has a quality."""
-    best: Coverage | None = None
-    for entry in coverage:
-        if entry.quality is None:
-            continue
-        if best is None or best.quality is None or entry.quality > best.quality:
-            best = entry
-        elif entry.quality == best.quality:
-            is_earlier = hours_between(entry.published_at, best.published_at) > 0
-            best = entry if is_earlier else best
-    return best
+    scored = [entry for entry in coverage if entry.quality is not None]
+    return min(scored, key=_rank, default=None)
+
+
+def _rank(entry: Coverage) -> tuple[int, datetime]:
+    """Sorts the best first, then the earliest; what bears no date comes last, wherever it is listed."""
+    return -(entry.quality or 0), entry.published_at or _LATEST
 
 
 def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]) -> tuple[float, ...]:
@@ -173,8 +172,8 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
     """
     count = len(coverage)
     qualities = [float(entry.quality) for entry in coverage if entry.quality is not None]
-    domain = record.provider.domain
-    own = [entry for entry in coverage if domain and entry.provider.domain == domain]
+    domain = record.provider.domain.lower()
+    own = [entry for entry in coverage if domain and entry.provider.domain.lower() == domain]
     own_qualities = [float(entry.quality) for entry in own if entry.quality is not None]
     dates = [entry.published_at for entry in coverage if entry.published_at is not None]
     same = _same_titles(set(title_words), coverage)
@@ -192,7 +191,7 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
         float(len(own)),
         max(own_qualities, default=_NAN),
         sum(own_qualities) / len(own_qualities) if own_qualities else _NAN,
-        float(len({entry.provider.domain for entry in coverage})),
+        float(len({entry.provider.domain.lower() for entry in coverage})),
         sum(bool(entry.provider.images) for entry in coverage) / count if count else _NAN,
         sum(bool(entry.images) for entry in coverage) / count if count else _NAN,
         hours_between(min(dates), max(dates)) if dates else _NAN,

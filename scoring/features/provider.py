@@ -61,7 +61,7 @@ def _place(url: str) -> tuple[str, list[str]]:
         parts = urlsplit(url)
     except ValueError:
         return "", []
-    return parts.netloc.lower().rpartition("@")[2], [part for part in parts.path.split("/") if part]
+    return parts.hostname or "", [part for part in parts.path.split("/") if part]
 
 
 def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
