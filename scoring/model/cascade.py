@@ -224,7 +224,9 @@ def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
         return 0.5
     values = np.unique(probability)
     cuts = np.unique(np.concatenate([[0.5], (values[1:] + values[:-1]) / 2]))
-    said = probability[None, :] >= cuts[:, None]
-    f1 = 2 * (said & truth).sum(axis=1) / (said.sum(axis=1) + truth.sum())
+    order = np.argsort(probability, kind="stable")
+    at = np.searchsorted(probability[order], cuts)
+    n_missed = np.concatenate([[0], np.cumsum(truth[order])])[at]
+    f1 = 2 * (truth.sum() - n_missed) / (len(truth) - at + truth.sum())
     best = cuts[f1 >= f1.max() - 1e-12]
     return float(best[np.argmin(np.abs(best - 0.5))])
