@@ -93,15 +93,15 @@ def fit_models(
     Raises
     ------
     ModelError
-        If there are too few records, or none has a heat.
+        If there are too few records, none leads, or none has both a heat and whether it was published.
     """
     n_records = len(training.table)
     if n_records < MIN_RECORDS:
         raise ModelError(
             f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
         )
-    if not np.isfinite(training.labels.heat).any():
-        raise ModelError("training records: got none with a usable heat, expected some")
+    if lacking := _lacking(training.labels):
+        raise ModelError(f"training records: got none with {lacking}, expected some")
     options = {"num_threads": num_threads, "seed": config.seed}
     is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
     if not MIN_VALIDATION <= is_validation.sum() < n_records:
@@ -120,6 +120,15 @@ def fit_models(
     return Models(quality.model, cascade, thresholds, baselines)
 
 
+def _lacking(labels: CascadeLabels) -> str:
+    """What no record has that lead, heat and published are learned from; empty where nothing lacks."""
+    if not (labels.heat > NOT_LEADING).any():
+        return "a usable heat of 0 or more"
+    if not (np.isfinite(labels.heat) & np.isfinite(labels.published)).any():
+        return "both a usable heat and whether it was published"
+    return ""
+
+
 def _choose_thresholds(
     training: TrainingSet,
     is_validation: NDArray[np.bool_],
@@ -133,7 +142,7 @@ def _choose_thresholds(
     earlier, later = training.take(~is_validation), training.take(is_validation)
     heat, published = later.labels.heat, later.labels.published
     known = np.isfinite(heat) & np.isfinite(published)
-    if not known.any() or not np.isfinite(earlier.labels.heat).any():
+    if not known.any() or _lacking(earlier.labels):
         return Thresholds()
     cascade = fit_cascade(earlier.table, earlier.labels, config, num_threads=num_threads, seed=seed)
     likeliest = np.round(quality.validation_quality)
