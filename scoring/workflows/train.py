@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -201,11 +201,12 @@ def _fit(training: Any, config: TrainConfig, settings: Settings, reporter: Repor
 
 
 def _cuts(corpus: Corpus, is_test: NDArray[np.bool_]) -> dict[str, datetime]:
-    """The moment at which each section's test block begins: nothing after it may be seen in training."""
+    """The moment before each section's test block begins: nothing after it may be seen in training."""
     begins: dict[str, datetime] = {}
     for document, section, is_held in zip(corpus.documents, corpus.sections, is_test, strict=True):
         if is_held and document.record.published_at is not None:
-            begins.setdefault(section, document.record.published_at)
+            # A record of the block's first moment may be others' coverage, and its quality is a label.
+            begins.setdefault(section, document.record.published_at - timedelta(microseconds=1))
     return begins | {
         section: moment for section, moment in _latest(corpus, ~is_test).items() if section not in begins
     }
