@@ -10,6 +10,7 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from scoring.errors import ModelError
 from scoring.features.table import Floats
 
 _THREADS = re.compile(r"\[num_threads: \d+\]")
@@ -62,25 +63,28 @@ def train_booster(
     -------
     lightgbm.Booster
         With `validation`, cut back to its best trees.
+
+    Raises
+    ------
+    ModelError
+        If LightGBM refuses a parameter.
     """
     settings = {**_FIXED, **params, "num_threads": num_threads, "seed": seed}
     columns = _column_names(names)
-    data = lgb.Dataset(
-        X,
-        y,
-        feature_name=columns,
-        categorical_feature=[columns[names.index(name)] for name in categories],
-        params=settings,
-    )
-    if validation is None:
-        return lgb.train(settings, data, num_boost_round=num_iterations)
-    booster = lgb.train(
-        settings,
-        data,
-        num_boost_round=num_iterations,
-        valid_sets=[data.create_valid(*validation)],
-        callbacks=[lgb.early_stopping(patience, verbose=False)],
-    )
+    coded = [columns[names.index(name)] for name in categories]
+    data = lgb.Dataset(X, y, feature_name=columns, categorical_feature=coded, params=settings)
+    try:
+        if validation is None:
+            return lgb.train(settings, data, num_boost_round=num_iterations)
+        booster = lgb.train(
+            settings,
+            data,
+            num_boost_round=num_iterations,
+            valid_sets=[data.create_valid(*validation)],
+            callbacks=[lgb.early_stopping(patience, verbose=False)],
+        )
+    except lgb.basic.LightGBMError as error:
+        raise ModelError(f"LightGBM cannot train with {params}: {error}") from error
     return lgb.Booster(model_str=booster.model_to_string(num_iteration=max(booster.best_iteration, 1)))
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from scoring.model.rubric import RubricConfig
 
+Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class BoosterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """LightGBM's parameters of one booster, by their primary names, and the most trees that it may have."""
 
-    num_iterations: int
+    num_iterations: Positive
     params: dict[str, Any] = {}
+
+    def __post_init__(self) -> None:
+        if "objective" not in self.params:
+            raise ValueError(f"params: got {sorted(self.params)}, expected an objective among them")
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,10 +79,10 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     published: BoosterConfig = BoosterConfig(
         150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 5}
     )
-    n_folds: int = 3
-    n_spread_bins: int = 4
-    interval_level: float = 0.9
-    patience: int = 50
+    n_folds: Positive = 3
+    n_spread_bins: Positive = 4
+    interval_level: Ratio = 0.9
+    patience: Positive = 50
 
 
 class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,9 +98,9 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Share of what precedes the test block on which iterations and intervals are chosen; 0 to 1.
     """
 
-    test_ratio: float = 0.15
+    test_ratio: Ratio = 0.15
     test_from: dict[str, datetime] = {}
-    validation_ratio: float = 0.15
+    validation_ratio: Ratio = 0.15
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
