@@ -44,9 +44,9 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Searches for such words, each on what the one before left.
     """
 
-    n_passes: int = 8
-    ridge: float = 0.01
-    level_ridge: float = 0.01
+    n_passes: int = 12
+    ridge: float = 0.001
+    level_ridge: float = 0.003
     min_level_count: int = 2
     min_term_count: int = 2
     term_support: float = 0.6
