@@ -94,6 +94,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 _FORMAT = "scoring model"
+_BEGINNING = f'{{"format":"{_FORMAT}",'.encode()
 _CASCADE_NAMES = {
     "lead": list(cascade.LEAD_NAMES),
     "heat": list(cascade.HEAT_NAMES),
@@ -180,9 +181,7 @@ def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedMo
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if folder.exists() and (
-        not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file())
-    ):
+    if folder.exists() and not _may_be_replaced(folder):
         raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     contents = {f"{part}.txt": to_text(booster).encode() for part, booster in boosters_of(models).items()}
     manifest = Manifest(
@@ -204,6 +203,17 @@ def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedMo
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
     return SavedModel(sha256, manifest, models)
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is empty or holds a model; others have a manifest.json as well."""
+    if not folder.is_dir():
+        return False
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return not any(folder.iterdir())
+    with manifest.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
 
 
 def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
@@ -301,7 +311,7 @@ def _read_manifest(folder: Path) -> tuple[str, Manifest]:
 def _decode(path: Path, data: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
             f"{path}: got a damaged manifest ({error}), expected JSON as it was saved"
         ) from error
