@@ -16,6 +16,7 @@ from scoring.records.sample import sample_documents
 
 SAMPLE = [record for record, _ in sample_documents(n_records=300, seed=3)]
 AS_OF = datetime(2018, 9, 1, tzinfo=UTC)
+TABLES = {as_of: build_table([*SAMPLE, Record()], as_of) for as_of in (None, AS_OF)}
 
 
 def test_catalogue_has_each_column_once() -> None:
@@ -46,7 +47,7 @@ def test_column_says_what_it_is(column: Column) -> None:
 )
 @pytest.mark.parametrize("as_of", [None, AS_OF], ids=["as it stands", "as of"])
 def test_values_keep_to_the_range_of_the_catalogue(column: Column, as_of: datetime | None) -> None:
-    values = build_table([*SAMPLE, Record()], as_of).number(column.name)
+    values = TABLES[as_of].number(column.name)
     known = values[~np.isnan(values)]
     if "missing" not in column.range:
         assert len(known) == len(values)

@@ -1,0 +1,246 @@
+"""Figures, against scikit-learn and scipy, and the bootstrap over days."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from sklearn import metrics as oracle  # type: ignore[import-untyped]
+
+from scoring.model import metrics
+from scoring.model.results import Figure
+
+PAIRS = st.lists(st.tuples(st.integers(-5, 200), st.integers(-5, 200)), min_size=2, max_size=40)
+FLAGS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)
+RANKED = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=2, max_size=30)
+
+
+def split(pairs: list[tuple[Any, Any]], kind: type = float) -> tuple[Any, Any]:
+    first, second = zip(*pairs, strict=True)
+    return np.array(first, dtype=kind), np.array(second, dtype=kind)
+
+
+@settings(deadline=None)
+@given(PAIRS)
+def test_errors_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
+    truth, predicted = split(pairs)
+    assert metrics.mean_absolute_error(truth, predicted) == pytest.approx(
+        oracle.mean_absolute_error(truth, predicted)
+    )
+    assume(len(set(truth)) > 1)
+    assert metrics.r2_score(truth, predicted) == pytest.approx(oracle.r2_score(truth, predicted))
+
+
+@settings(deadline=None)
+@given(PAIRS)
+def test_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
+    truth, predicted = split(pairs)
+    assume(len(set(truth)) > 1 and len(set(predicted)) > 1)
+    assert metrics.spearman(truth, predicted) == pytest.approx(spearmanr(truth, predicted).statistic)
+
+
+@settings(deadline=None)
+@given(FLAGS)
+def test_precision_recall_and_f1_are_those_of_scikit_learn(flags: list[tuple[bool, bool]]) -> None:
+    truth, said = split(flags, bool)
+    expected = [
+        score(truth, said, zero_division=np.nan)
+        for score in (oracle.precision_score, oracle.recall_score, oracle.f1_score)
+    ]
+    assert metrics.precision_recall_f1(truth, said) == pytest.approx(expected, nan_ok=True)
+
+
+@settings(deadline=None)
+@given(RANKED, st.integers(1, 12))
+def test_ndcg_with_ties_is_that_of_scikit_learn(ranked: list[tuple[int, int]], top: int) -> None:
+    gain, order_by = split(ranked)
+    assume(gain.any())
+    expected = oracle.ndcg_score(gain[None], order_by[None], k=top)
+    assert metrics.ndcg(gain, order_by, top) == pytest.approx(expected)
+
+
+def test_figures_of_nothing_are_not_made_up() -> None:
+    nothing, alike = np.array([]), np.array([3.0, 3.0])
+    assert math.isnan(metrics.mean_absolute_error(nothing, nothing))
+    assert math.isnan(metrics.within(nothing, nothing, 1))
+    assert math.isnan(metrics.r2_score(alike, alike))
+    assert math.isnan(metrics.spearman(alike, np.array([1.0, 2.0])))
+    assert math.isnan(metrics.ndcg(np.zeros(3), np.arange(3.0)))
+    none = np.zeros(2, dtype=bool)
+    assert all(map(math.isnan, metrics.precision_recall_f1(none, none)))
+
+
+def test_within_counts_the_edge() -> None:
+    assert metrics.within(np.array([10.0, 10.0, 10.0]), np.array([11.0, 9.0, 12.0]), 1) == pytest.approx(
+        2 / 3
+    )
+
+
+DAYS = np.array(
+    ["2021-03-01T08", "2021-03-01T23", "2021-03-02T01", "2021-03-03T00", "2021-03-03T12"], "datetime64[us]"
+)
+
+
+def by_hand() -> dict[str, Any]:
+    return {
+        "published_at": DAYS,
+        "quality": np.array([10.0, 20.0, 30.0, 40.0, 50.0]),
+        "quality_predicted": np.array([10.0, 21.0, 35.0, 40.0, 44.0]),
+        "quality_low": np.array([5.0, 15.0, 31.0, 40.0, 40.0]),
+        "quality_high": np.array([15.0, 25.0, 41.0, 40.0, 50.0]),
+        "heat": np.array([-1.0, 40.0, np.nan, 40.0, 90.0]),
+        "heat_predicted": np.array([-1.0, 45.0, 30.0, -1.0, 90.0]),
+        "heat_expected": np.array([50.0, 40.0, 1.0, 9.0, 80.0]),
+        "lead": np.array([False, True, False, True, True]),
+        "lead_predicted": np.array([False, True, True, False, True]),
+        "lead_probability": np.array([0.5, 1.0, 0.3, 0.0, 0.5]),
+        "published": np.array([False, False, True, False, True]),
+        "published_predicted": np.array([False, True, False, False, True]),
+        "published_probability": np.array([0.0, 0.5, 0.1, 0.0, 0.5]),
+    }
+
+
+def test_every_figure_by_hand() -> None:
+    # The third record has no heat, so it counts for quality alone. The first day's order is wrong.
+    assert metrics.compute(by_hand()) == pytest.approx(
+        {
+            "quality_mae": 12 / 5,
+            "quality_r2": 1 - 62 / 1000,
+            "quality_spearman": 1.0,
+            "quality_within_1": 3 / 5,
+            "quality_within_5": 4 / 5,
+            "quality_interval_coverage": 4 / 5,
+            "quality_interval_width": 8.0,
+            "lead_accuracy": 3 / 4,
+            "lead_brier": (0.25 + 0 + 1 + 0.25) / 4,
+            "heat_mae": (0 + 5 + 41 + 0) / 4,
+            "heat_within_5": 3 / 4,
+            "heat_ndcg_10": (1 / np.log2(3) + 1) / 2,
+            "published_precision": 1 / 2,
+            "published_recall": 1.0,
+            "published_f1": 2 / 3,
+            "published_brier": (0.25 + 0.25) / 4,
+        }
+    )
+    assert set(metrics.compute(by_hand())) == set(metrics.MEANINGS)
+    assert set(metrics.MEANINGS) > metrics.LOWER_IS_BETTER
+
+
+def test_brier_is_that_of_scikit_learn() -> None:
+    columns = {name: values[[0, 1, 3, 4]] for name, values in by_hand().items()}
+    figures = metrics.compute(columns)
+    for name in ("lead", "published"):
+        expected = oracle.brier_score_loss(columns[name], columns[f"{name}_probability"])
+        assert figures[f"{name}_brier"] == pytest.approx(expected)
+
+
+def test_records_without_heat_have_figures_of_quality_alone() -> None:
+    columns = by_hand() | {"heat": np.full(5, np.nan)}
+    assert {name.partition("_")[0] for name in metrics.compute(columns)} == {"quality"}
+
+
+def drawn(n_records: int = 300) -> dict[str, Any]:
+    random = np.random.default_rng(0)
+    heat = random.integers(-1, 100, n_records).astype(float)
+    quality = random.integers(0, 100, n_records).astype(float)
+    probability = random.random(n_records)
+    return {
+        "published_at": np.datetime64("2021-03-01", "us")
+        + random.integers(0, 40 * 86400, n_records) * 1_000_000,
+        "quality": quality,
+        "quality_predicted": quality + random.normal(0, 5, n_records),
+        "heat": heat,
+        "heat_predicted": heat + random.normal(0, 9, n_records),
+        "heat_expected": heat + random.normal(0, 30, n_records),
+        "lead": heat > -1,
+        "lead_predicted": random.random(n_records) < 0.8,
+        "lead_probability": probability,
+        "published": heat > 70,
+        "published_predicted": heat + random.normal(0, 20, n_records) > 70,
+        "published_probability": probability,
+    }
+
+
+def test_bootstrap_gives_the_same_intervals_again() -> None:
+    first, again, other = (metrics.bootstrap(drawn(), n_draws=40, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert {name: figure.value for name, figure in first.items()} == metrics.compute(drawn())
+
+
+def test_intervals_hold_their_value() -> None:
+    for name, figure in metrics.bootstrap(drawn(), n_draws=100, seed=0).items():
+        assert figure.low is not None, name
+        assert figure.high is not None, name
+        assert figure.low <= figure.value <= figure.high, name
+        assert figure.low < figure.high, name
+
+
+def test_wider_level_wider_interval() -> None:
+    narrow, wide = (metrics.bootstrap(drawn(), n_draws=100, seed=0, level=level) for level in (0.5, 0.99))
+    for name in narrow:
+        assert (wide[name].low or 0) <= (narrow[name].low or 0), name
+        assert (wide[name].high or 0) >= (narrow[name].high or 0), name
+
+
+def test_whole_days_are_drawn() -> None:
+    columns = drawn()
+    day = columns["published_at"].astype("datetime64[D]")
+    counts = dict(zip(*np.unique(day, return_counts=True), strict=True))
+    seen = []
+
+    def remember(part: dict[str, Any], daily: Any = None) -> dict[str, float]:
+        drawn_days, found = np.unique(part["published_at"].astype("datetime64[D]"), return_counts=True)
+        # A day that is there is there whole, once or several times.
+        assert all(count % counts[one] == 0 for one, count in zip(drawn_days, found, strict=True))
+        seen.append(sum(found // [counts[one] for one in drawn_days]))
+        return {"size": float(len(part["quality"]))}
+
+    metrics.bootstrap(columns, n_draws=20, seed=3, figures=remember)
+    assert seen == [len(counts)] * 21
+
+
+def test_days_ndcg_is_drawn_with_its_day() -> None:
+    """The shortcut of the bootstrap (each day's NDCG computed once) gives what the long way gives."""
+    columns = drawn()
+    short = metrics.bootstrap(columns, n_draws=30, seed=5)
+    long = metrics.bootstrap(
+        columns, n_draws=30, seed=5, figures=lambda part, daily=None: _slow_figures(part, columns)
+    )
+    assert short["heat_ndcg_10"].value == pytest.approx(long["heat_ndcg_10"].value)
+    assert short["heat_ndcg_10"].low == pytest.approx(long["heat_ndcg_10"].low)
+    assert short["heat_ndcg_10"].high == pytest.approx(long["heat_ndcg_10"].high)
+
+
+def _slow_figures(part: dict[str, Any], columns: dict[str, Any]) -> dict[str, float]:
+    """Mean NDCG of the days of a draw, a day that was drawn twice counting twice."""
+    whole = columns["published_at"].astype("datetime64[D]")
+    day = part["published_at"].astype("datetime64[D]")
+    found = []
+    for one in np.unique(day):
+        rows = whole == one
+        gain = np.maximum(columns["heat"][rows], 0)
+        times = int((day == one).sum() / rows.sum())
+        if len(gain) > 1 and gain.any():
+            value = oracle.ndcg_score(gain[None], columns["heat_expected"][rows][None], k=10)
+            found += [float(value)] * times
+        elif gain.any():
+            found += [1.0] * times
+    return {"heat_ndcg_10": float(np.mean(found))}
+
+
+def test_no_draws_no_intervals() -> None:
+    assert metrics.bootstrap(by_hand(), n_draws=0, seed=0)["quality_mae"] == Figure(12 / 5, None, None)
+
+
+def test_records_without_a_date_share_a_day() -> None:
+    moments = np.array(["2021-03-01T08", "NaT", "2021-03-01T09", "NaT"], "datetime64[us]")
+    days = metrics.days_of(moments)
+    assert days[0] == days[2]
+    assert days[1] == days[3]
+    assert days[0] != days[1]
