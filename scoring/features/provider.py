@@ -49,6 +49,14 @@ COLUMNS = (
         "is_host_provider", "provider", "bool", "", "0, 1", "the address lies on the provider's own domain"
     ),
     Column(
+        "host_names_section",
+        "provider",
+        "bool",
+        "",
+        "0, 1",
+        "the host before the provider's domain is the name of the record's section: the section's own site",
+    ),
+    Column(
         "host_depth", "provider", "count", "labels", ">= 0", "labels of the host before the provider's domain"
     ),
     Column("url_depth", "provider", "count", "parts", ">= 0", "parts of the address's path"),
@@ -91,10 +99,16 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
             float(len(record.provider.images)),
             float(bool(domain)),
             float(is_own),
+            float(is_own and bool(record.topics) and _names_section(host[: -len(domain)], record.topics[0])),
             float(host[: -len(domain)].count(".")) if is_own else 0.0,
             float(len(parts)),
         ),
     )
+
+
+def _names_section(labels: str, section: str) -> bool:
+    """Whether one of a host's labels is a section's name, run together."""
+    return "".join(character for character in section.lower() if character.isalnum()) in labels.split(".")
 
 
 def _form(record: Record) -> str:

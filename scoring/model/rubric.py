@@ -45,7 +45,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     n_passes: int = 12
-    ridge: float = 0.001
+    ridge: float = 1e-5
     level_ridge: float = 0.003
     min_level_count: int = 2
     min_term_count: int = 2
