@@ -40,6 +40,8 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     term_support : float
         Absolute error, in standard deviations of the labels, that a word must take away in all to be
         worth points; 0 leaves words out.
+    term_purity : float
+        Share of the records that bear a word whose error its points must not raise; 0 to 1.
     n_term_rounds : int
         Searches for such words, each on what the one before left.
     """
@@ -50,6 +52,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_level_count: int = 2
     min_term_count: int = 2
     term_support: float = 0.6
+    term_purity: float = 0.7
     n_term_rounds: int = 2
 
 

@@ -62,7 +62,7 @@ def _fit_rubric(table: FeatureTable, y: Floats, config: RubricConfig, knots: dic
     dense = csr_array(design.matrix)
     if config.term_support <= 0:
         return design.rubric(_absolute_fit(dense, y, design.penalty, floor, 2 * config.n_passes), [], floor)
-    terms = Terms(table, config.min_term_count)
+    terms = Terms(table, config.min_term_count, config.term_purity)
     matrix, penalty, chosen = csr_array(design.without_topics()), design.penalty_without_topics(), list[int]()
     min_gain = config.term_support * float(np.std(y))
     for _ in range(config.n_term_rounds):

@@ -15,7 +15,8 @@ from scoring.features.text import terms_of
 class Terms:
     """Which records bear which (topic, run of title words) pair."""
 
-    def __init__(self, table: FeatureTable, min_count: int) -> None:
+    def __init__(self, table: FeatureTable, min_count: int, min_purity: float) -> None:
+        self.min_purity = min_purity
         rows = [
             {(topic, term) for topic in topics for term in terms_of(list(words))}
             for topics, words in zip(table.topics, table.title_words, strict=True)
@@ -62,7 +63,10 @@ class Terms:
         missed = left[self.records_of[at]]
         # The lower median, which is as good a minimum and five times as fast as numpy's.
         points = float(np.sort(missed)[(len(missed) - 1) // 2])
-        return float(np.abs(missed).sum() - np.abs(missed - points).sum()), points
+        gains = np.abs(missed) - np.abs(missed - points)
+        if np.mean(gains >= 0) < self.min_purity:
+            return 0.0, 0.0
+        return float(gains.sum()), points
 
     def matrix(self, chosen: Sequence[int], n_records: int) -> Floats:
         """One column of zeros and ones for each chosen pair, shape (n_records, len(chosen))."""
