@@ -213,7 +213,7 @@ def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
     Returns
     -------
     float
-        In (0, 1).
+        0 to 1; the lowest probability where yes to all is best.
 
     Examples
     --------
@@ -223,7 +223,7 @@ def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
     if not truth.any():
         return 0.5
     values = np.unique(probability)
-    cuts = np.unique(np.concatenate([[0.5], (values[1:] + values[:-1]) / 2]))
+    cuts = np.unique(np.concatenate([[0.5], values[:1], (values[1:] + values[:-1]) / 2]))
     order = np.argsort(probability, kind="stable")
     at = np.searchsorted(probability[order], cuts)
     n_missed = np.concatenate([[0], np.cumsum(truth[order])])[at]
