@@ -1,0 +1,114 @@
+"""Explanations: reasons that add up, and what the model does not know said as such."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.features.table import build_table
+from scoring.model.bundle import SavedModel
+from scoring.model.explain import explain
+from scoring.records.record import Coverage, Document, Labels, Provider, Record
+from scoring.records.sample import sample_documents
+
+DOCUMENTS = [
+    Document(f"{at}.md", 1, "0" * 64, record, labels)
+    for at, (record, labels) in enumerate(sample_documents(n_records=12, seed=8))
+]
+NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
+
+
+def record(**changes: object) -> Document:
+    values = {
+        "title": "Wendlow ships a moss filter that runs on Tessaril",
+        "published_at": NOON,
+        "provider": Provider("Never", "never.example"),
+        "topics": ("Tessaril",),
+    } | changes
+    return Document("a.md", 1, "0" * 64, msgspec.convert(values, Record, from_attributes=True), Labels())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
+def test_reasons_add_up_to_the_expected_quality(saved: SavedModel, document: Document) -> None:
+    told = explain(saved.scorer, document)
+    model = saved.models.quality
+    expected = float(model.predict(model.matrix(build_table([document.record])))[0])
+    total = told.base["quality"] + sum(reason.contribution for reason in told.reasons["quality"])
+    assert total == pytest.approx(expected, abs=1e-6)
+    assert round(total) == told.score.quality
+    assert told.score == next(saved.scorer.score([document]))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS[:4], ids=lambda document: document.path)
+def test_reasons_are_told_by_size(saved: SavedModel, document: Document) -> None:
+    told = explain(saved.scorer, document)
+    for target, reasons in told.reasons.items():
+        assert set(told.base) == set(told.reasons)
+        sizes = [
+            abs(reason.contribution) for reason in reasons if reason.feature not in ("others", "coverage")
+        ]
+        if target != "heat":
+            assert sizes == sorted(sizes, reverse=True)
+        assert all(reason.text and np.isfinite(reason.contribution) for reason in reasons)
+
+
+def test_heat_of_a_lead_is_the_quality_and_what_the_coverage_adds(saved: SavedModel) -> None:
+    leads = 0
+    for document in DOCUMENTS:
+        told = explain(saved.scorer, document)
+        reasons = told.reasons["heat"]
+        assert told.base["heat"] == 0
+        assert round(sum(reason.contribution for reason in reasons)) == told.score.heat
+        if told.score.heat > -1:
+            leads += 1
+            assert reasons[0].contribution == told.score.quality
+    assert 0 < leads < len(DOCUMENTS)
+
+
+def test_unknown_provider_is_said(saved: SavedModel) -> None:
+    told = explain(saved.scorer, record())
+    assert "provider unknown to the model: never.example" in told.score.warnings
+    texts = [reason.text for reason in told.reasons["quality"] if reason.feature == "provider_domain"]
+    assert all(text.endswith("never.example (unknown to the model)") for text in texts)
+
+
+def test_leader_is_named(saved: SavedModel) -> None:
+    best = Coverage(
+        "Wendlow, the filter", published_at=NOON, provider=Provider("", "other.example"), quality=90
+    )
+    worse = Coverage("Moss", published_at=NOON + timedelta(hours=1), quality=10)
+    told = explain(saved.scorer, record(related=(worse, best)))
+    first = told.reasons["lead"][0]
+    assert first.text == (
+        "the best of the coverage: 'Wendlow, the filter' (other.example, 2018-06-01 12:00), quality 90"
+    )
+    assert first.contribution == 0
+    assert told.score.heat == -1
+    margin = next(reason for reason in told.reasons["lead"] if reason.feature == "quality_margin")
+    assert margin.contribution < 0
+
+
+@pytest.mark.parametrize("related", [(), (Coverage("Moss"),)], ids=["none", "without a quality"])
+def test_nobody_to_lead_instead(saved: SavedModel, related: tuple[Coverage, ...]) -> None:
+    told = explain(saved.scorer, record(related=related))
+    assert told.reasons["lead"][0].text == "no other record of a known quality covers the story"
+
+
+def test_leader_that_came_later_is_not_known(saved: SavedModel) -> None:
+    later = Coverage("Moss", published_at=NOON + timedelta(hours=5), quality=90)
+    told = explain(saved.scorer, record(related=(later,)), NOON + timedelta(hours=1))
+    assert "no other record" in told.reasons["lead"][0].text
+    assert "Moss" not in str(told)
+
+
+def test_record_on_the_floor_says_so(saved: SavedModel) -> None:
+    poor = record(title="a " * 400, topics=(), provider=Provider())
+    told = explain(saved.scorer, poor)
+    floor = next(reason for reason in told.reasons["quality"] if reason.feature == "floor")
+    assert floor.contribution > 0
+    assert "no record is worth less than 0" in floor.text
+    total = told.base["quality"] + sum(reason.contribution for reason in told.reasons["quality"])
+    assert round(total) == told.score.quality < 5

@@ -1,0 +1,219 @@
+"""The fitted parts together: two sites of other constants are learned alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.errors import ModelError
+from scoring.features.table import Floats
+from scoring.model.boosters import to_text
+from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
+from scoring.model.fit import Models, TrainingSet, fit_models
+from scoring.model.metrics import mean_absolute_error, precision_recall_f1
+from scoring.model.scorer import Scorer
+from scoring.records.record import Labels
+from scoring.records.sample import sample_documents
+
+LABELLED = list(sample_documents(n_records=120, seed=1))
+FULL = ModelConfig()
+SMALL = TrainConfig(
+    model=ModelConfig(
+        quality=BoosterConfig(10, FULL.quality.params),
+        spread=BoosterConfig(10, FULL.spread.params),
+        lead=BoosterConfig(10, FULL.lead.params),
+        heat=BoosterConfig(10, FULL.heat.params),
+        published=BoosterConfig(10, FULL.published.params),
+    )
+)
+Make = Callable[[Any], TrainingSet]
+
+
+@pytest.fixture(params=["first_site", "other_site"])
+def site(request: pytest.FixtureRequest) -> Any:
+    return request.getfixturevalue(request.param)
+
+
+def test_rules_are_learned_where_the_quality_is_known(site: Any) -> None:
+    labels, table = site.later.labels, site.later.table
+    certain = site.models.cascade.outlook(
+        table, labels.quality, labels.quality[:, None], np.ones((len(table), 1))
+    )
+    is_lead, is_shown = labels.heat > -1, labels.published == 1
+    assert np.mean((certain.lead_probability >= 0.5) == is_lead) > 0.985
+    precision, recall, _ = precision_recall_f1(is_shown, certain.published_probability >= 0.5)
+    assert min(precision, recall) > 0.97
+    off = np.abs(certain.heat_if_lead - labels.heat)[is_lead]
+    assert np.mean(off < 1.5) > 0.95
+
+
+def test_later_records_are_scored_well(site: Any) -> None:
+    labels, said = site.later.labels, site.predictions
+    spread = float(np.std(labels.quality))
+    assert mean_absolute_error(labels.quality, said.quality) < 0.12 * spread
+    assert np.mean(said.is_lead == (labels.heat > -1)) > 0.97
+    assert precision_recall_f1(labels.published == 1, said.published)[2] > 0.93
+
+
+def test_other_constants_are_learned_as_well(first_site: Any, other_site: Any) -> None:
+    def figures(site: Any) -> tuple[float, float, float]:
+        labels, said = site.later.labels, site.predictions
+        return (
+            mean_absolute_error(labels.quality, said.quality) / float(np.std(labels.quality)),
+            float(np.mean(said.is_lead == (labels.heat > -1))),
+            precision_recall_f1(labels.published == 1, said.published)[2],
+        )
+
+    (error, lead, published), (other_error, other_lead, other_published) = map(
+        figures, (first_site, other_site)
+    )
+    assert other_error == pytest.approx(error, rel=0.25)
+    assert other_lead == pytest.approx(lead, abs=0.02)
+    assert other_published == pytest.approx(published, abs=0.03)
+
+
+def test_interval_holds_its_share(site: Any) -> None:
+    labels, said = site.later.labels, site.predictions
+    holds = (said.quality_low <= labels.quality) & (labels.quality <= said.quality_high)
+    assert 0.85 < holds.mean() < 0.985
+    assert np.median(said.quality_high - said.quality_low) < np.std(labels.quality)
+
+
+def test_scores_keep_their_ranges(site: Any) -> None:
+    said = site.predictions
+    assert (said.quality_low <= said.quality).all()
+    assert (said.quality <= said.quality_high).all()
+    assert (said.quality >= site.models.quality.rubric.floor_).all()
+    for probability in (said.lead_probability, said.published_probability):
+        assert (probability >= 0).all()
+        assert (probability <= 1 + 1e-9).all()
+    assert ((said.heat == -1) == ~said.is_lead).all()
+    assert (said.heat_expected >= -1 - 1e-9).all()
+
+
+def texts(models: Models) -> dict[str, str]:
+    parts = {"lead": models.cascade.lead, "heat": models.cascade.heat, "published": models.cascade.published}
+    parts |= {"quality": models.quality.booster, "spread": models.quality.spread} | models.baselines.boosters
+    rest = (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
+    rest_of_it = msgspec.json.encode((*rest, models.baselines.medians)).decode()
+    return {name: to_text(booster) for name, booster in parts.items()} | {"rest": rest_of_it}
+
+
+def test_models_are_the_same_for_any_number_of_threads(make_training: Make) -> None:
+    # Few records: on a busy machine LightGBM's threads wait long for one another.
+    training = make_training(LABELLED[:60])
+    one, two = (texts(fit_models(training, SMALL, num_threads=threads)) for threads in (1, 2))
+    assert one == two
+
+
+def test_seed_is_used(make_training: Make) -> None:
+    training = make_training(LABELLED)
+    first, other = (
+        texts(fit_models(training, msgspec.structs.replace(SMALL, seed=seed), num_threads=1))
+        for seed in (0, 1)
+    )
+    assert first["quality"] != other["quality"]
+
+
+def test_steps_are_told(make_training: Make) -> None:
+    told: list[str] = []
+    fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=told.append)
+    assert told == ["quality", "lead, heat and published", "baselines"]
+
+
+def changed(**values: Any) -> list[tuple[Any, Labels]]:
+    return [(record, msgspec.structs.replace(labels, **values)) for record, labels in LABELLED]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "message"),
+    [
+        (LABELLED[:19], "got 19 with a quality and a date, expected 20 or more"),
+        (changed(heat=None), "got none with a usable heat"),
+        (changed(heat=-1), "got none with a usable heat"),
+        (changed(published=None), "got none with both a usable heat and whether it was published"),
+    ],
+    ids=["few", "no heat", "no lead", "no published"],
+)
+def test_labels_that_do_not_suffice_are_named(make_training: Make, labelled: Any, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        fit_models(make_training(labelled), SMALL, num_threads=1)
+
+
+def predicted(make_training: Make, labelled: Any) -> Floats:
+    training = make_training(labelled)
+    said = Scorer("x", fit_models(training, SMALL, num_threads=1)).predict(training.table)
+    assert np.isfinite([said.quality, said.heat, said.heat_expected, said.published_probability]).all()
+    return said.quality
+
+
+def test_sites_of_one_kind_are_learned(make_training: Make) -> None:
+    def said(labelled: Any) -> Any:
+        training = make_training(labelled)
+        return Scorer("x", fit_models(training, SMALL, num_threads=1)).predict(training.table)
+
+    assert said(
+        [(record, msgspec.structs.replace(one, heat=one.quality)) for record, one in LABELLED]
+    ).is_lead.all()
+    assert not said(changed(published=False)).published.any()
+    assert said(changed(published=True)).published.all()
+    assert set(said(changed(quality=5)).quality) == {5}
+
+
+@pytest.mark.parametrize("known", [slice(0, 90), slice(90, 120)], ids=["early", "late"])
+def test_heat_known_of_some_records_suffices(make_training: Make, known: slice) -> None:
+    has_heat = set(range(120)[known])
+    labelled = [
+        (record, one if at in has_heat else msgspec.structs.replace(one, heat=None, published=None))
+        for at, (record, one) in enumerate(LABELLED)
+    ]
+    quality = make_training(LABELLED).labels.quality
+    assert mean_absolute_error(quality, predicted(make_training, labelled)) < 8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"topics": ("Sea", "C#", "C+")},
+        {"topics": ("Sea", 'the "best" {of}: [all], 日本')},
+        {"topics": ()},
+        {"title": ""},
+        {"related": ()},
+        {"images": (), "excerpt": ""},
+    ],
+    ids=["twin names", "odd names", "no topics", "no titles", "no coverage", "no content"],
+)
+def test_records_that_lack_something_are_learned(make_training: Make, change: dict[str, Any]) -> None:
+    labelled = [(msgspec.structs.replace(record, **change), one) for record, one in LABELLED]
+    quality = make_training(LABELLED).labels.quality
+    assert mean_absolute_error(quality, predicted(make_training, labelled)) < np.std(quality)
+
+
+def test_negative_qualities_are_learned(make_training: Make) -> None:
+    shifted = [
+        (record, msgspec.structs.replace(one, quality=(one.quality or 0) - 200)) for record, one in LABELLED
+    ]
+    quality = make_training(shifted).labels.quality
+    found = predicted(make_training, shifted)
+    assert mean_absolute_error(quality, found) < 8
+    assert found.max() < 0
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.01, 1.0])
+def test_validation_block_is_never_empty_nor_everything(make_training: Make, ratio: float) -> None:
+    config = msgspec.structs.replace(SMALL, split=SplitConfig(validation_ratio=ratio))
+    models = fit_models(make_training(LABELLED), config, num_threads=1)
+    assert models.quality.errors.half_width_ > 0
+
+
+def test_parameter_that_lightgbm_refuses_is_named(
+    make_training: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = msgspec.structs.replace(SMALL.model, lead=BoosterConfig(5, {"objective": "nonsense"}))
+    with pytest.raises(ModelError, match="nonsense"):
+        fit_models(make_training(LABELLED), msgspec.structs.replace(SMALL, model=model), num_threads=1)
+    capfd.readouterr()  # LightGBM tells the terminal as well

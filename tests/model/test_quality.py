@@ -1,0 +1,151 @@
+"""Quality: out-of-fold columns, the distribution of errors, the cut between yes and no, boosters as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scoring.features.encoding import Encoder
+from scoring.features.table import Floats
+from scoring.model import quality
+from scoring.model.boosters import from_text, predict, to_text, train_booster
+from scoring.model.cascade import best_threshold
+from scoring.model.config import ModelConfig
+from scoring.model.quality import MAX_ATOMS, NO_ERRORS, fit_errors
+from scoring.model.rubric_fit import fit_rubric
+from scoring.model.splits import story_folds
+from scoring.records.sample import sample_documents
+
+CONFIG = ModelConfig()
+
+
+def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callable[[Any], Any]) -> None:
+    training = make_training(list(sample_documents(n_records=90, seed=2)))
+    table, y = training.table, training.labels.quality
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y)
+    folds = story_folds(table.title_words, CONFIG.n_folds, 0)
+    before = quality._out_of_fold(table, y, encoder, rubric, CONFIG, 0)
+    changed = np.where(folds == 1, 500 - 3 * y, y)
+    after = quality._out_of_fold(table, changed, encoder, rubric, CONFIG, 0)
+    held = folds == 1
+    assert np.array_equal(after[held], before[held], equal_nan=True)
+    # The others learn from these labels, in every learned column.
+    mean = encoder.names.index("provider_quality_mean")
+    assert not np.isclose(after[~held][:, mean], before[~held][:, mean]).any()
+    assert not np.isclose(after[~held][:, -1], before[~held][:, -1]).any()
+
+
+def errors_of(count: int) -> tuple[Floats, Floats]:
+    random = np.random.default_rng(0)
+    spread = random.uniform(0.5, 8, count)
+    return random.laplace(0, spread), spread
+
+
+def test_interval_holds_its_share_of_other_errors() -> None:
+    errors, spread = errors_of(4000)
+    fitted = fit_errors(errors[:2000], spread[:2000], CONFIG)
+    held = np.abs(errors[2000:]) <= fitted.half_width_ * spread[2000:]
+    assert held.mean() == pytest.approx(CONFIG.interval_level, abs=0.02)
+
+
+def test_interval_is_the_conformal_quantile() -> None:
+    errors = np.arange(1.0, 20.0)  # 19 of them: the 18th holds 90 % of what comes
+    assert fit_errors(errors, np.full(19, 2.0), CONFIG).half_width_ == 9.0
+
+
+def test_distributions_are_those_of_the_groups() -> None:
+    errors, spread = errors_of(2000)
+    fitted = fit_errors(errors, spread, CONFIG)
+    assert len(fitted.atoms_) == len(fitted.weights_) == len(fitted.edges_) + 1 == CONFIG.n_spread_bins
+    assert all(len(atoms) <= MAX_ATOMS for atoms in fitted.atoms_)
+    widths = [
+        float(np.average(np.abs(a), weights=w)) for a, w in zip(fitted.atoms_, fitted.weights_, strict=True)
+    ]
+    assert widths == sorted(widths)
+    atoms, weights = fitted.spread_out(np.array([50.0, 50.0]), np.array([0.5, 8.0]))
+    assert weights.sum(axis=1) == pytest.approx([1, 1])
+    assert (atoms * weights).sum(axis=1) == pytest.approx([50, 50], abs=2)
+    off = np.abs(atoms - 50)
+    assert (off * weights).sum(axis=1)[1] > 3 * (off * weights).sum(axis=1)[0]
+
+
+def test_no_errors_leave_the_quality_as_it_is() -> None:
+    assert fit_errors(np.array([]), np.array([]), CONFIG) is NO_ERRORS
+    atoms, weights = NO_ERRORS.spread_out(np.array([7.0, 9.0]), np.array([1.0, 2.0]))
+    assert atoms.tolist() == [[7], [9]]
+    assert weights.tolist() == [[1], [1]]
+
+
+ANSWERS = st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=25)
+
+
+@settings(deadline=None)
+@given(ANSWERS)
+def test_cut_is_the_best_there_is(answers: list[tuple[int, bool]]) -> None:
+    probability = np.array([tenths / 10 for tenths, _ in answers])
+    truth = np.array([is_true for _, is_true in answers])
+
+    def f1(cut: float) -> float:
+        said = probability >= cut
+        return float(2 * (said & truth).sum() / max(said.sum() + truth.sum(), 1))
+
+    cut = best_threshold(probability, truth)
+    assert f1(cut) == pytest.approx(max(f1(other) for other in np.linspace(0, 1, 201)))
+    if f1(0.5) == pytest.approx(f1(cut)):
+        assert cut == 0.5
+
+
+def test_cut_of_very_many_records_needs_no_table_of_pairs() -> None:
+    probability = np.random.default_rng(0).random(200_000)
+    assert best_threshold(probability, probability > 0.73) == pytest.approx(0.73, abs=0.001)
+
+
+def booster(num_threads: int = 1, names: tuple[str, ...] = ("a b", "a,b")) -> Any:
+    random = np.random.default_rng(0)
+    X = random.random((200, 2))
+    params = {"objective": "regression", "min_data_in_leaf": 5}
+    return train_booster(
+        X,
+        X[:, 0] * 9 + X[:, 1],
+        names=names,
+        params=params,
+        num_iterations=5,
+        num_threads=num_threads,
+        seed=0,
+    )
+
+
+def test_text_of_a_booster_is_the_booster() -> None:
+    text = to_text(booster())
+    again = from_text(text)
+    X = np.random.default_rng(1).random((50, 2))
+    assert np.array_equal(predict(again, X), predict(booster(), X))
+    assert to_text(again) == text
+    assert to_text(booster(num_threads=2)) == text
+
+
+def test_columns_that_lightgbm_would_call_alike_stay_two() -> None:
+    assert len(set(booster().feature_name())) == 2
+    assert booster(names=("plain", "other")).feature_name() == ["plain", "other"]
+
+
+def test_training_stops_where_later_records_gain_nothing() -> None:
+    random = np.random.default_rng(0)
+    X, noise = random.random((200, 2)), random.normal(size=400)
+    stopped = train_booster(
+        X,
+        noise[:200],
+        names=("a", "b"),
+        params={"objective": "regression"},
+        num_iterations=300,
+        num_threads=1,
+        seed=0,
+        validation=(X, noise[200:]),
+        patience=5,
+    )
+    assert 1 <= stopped.num_trees() < 20

@@ -1,0 +1,121 @@
+"""One number: the same score alone and among others, with labels and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from scoring.model.bundle import SavedModel
+from scoring.model.scorer import BATCH
+from scoring.records.corpus import read_documents
+from scoring.records.record import Coverage, Document, Labels, Provider, Record
+from scoring.records.sample import sample_documents
+
+AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
+DOCUMENTS = [
+    Document(f"{at}.md", 1, "0" * 64, record, labels)
+    for at, (record, labels) in enumerate(sample_documents(n_records=60, seed=7))
+]
+
+
+@pytest.mark.parametrize("as_of", [None, AS_OF], ids=["as it stands", "as of"])
+def test_score_alone_is_the_score_among_others(saved: SavedModel, as_of: datetime | None) -> None:
+    together = list(saved.scorer.score(DOCUMENTS, as_of))
+    alone = [next(saved.scorer.score([document], as_of)) for document in DOCUMENTS]
+    assert together == alone
+    assert [one.path for one in together] == [document.path for document in DOCUMENTS]
+    backwards = list(saved.scorer.score(DOCUMENTS[::-1], as_of))
+    assert backwards[::-1] == together
+
+
+def test_labels_are_not_looked_at(saved: SavedModel) -> None:
+    bare = [msgspec.structs.replace(document, labels=Labels()) for document in DOCUMENTS]
+    wrong = [msgspec.structs.replace(document, labels=Labels(999, 999, True)) for document in DOCUMENTS]
+    expected = list(saved.scorer.score(DOCUMENTS))
+    assert list(saved.scorer.score(bare)) == list(saved.scorer.score(wrong)) == expected
+
+
+def test_threads_change_nothing(saved: SavedModel, archive: Path) -> None:
+    table = [document.record for document in read_documents([str(archive)], on_fault=_stop)][:100]
+    from scoring.features.table import build_table
+
+    one, two = (saved.scorer.predict(build_table(table), threads) for threads in (1, 2))
+    assert one.quality.tolist() == two.quality.tolist()
+    assert one.heat_expected.tolist() == two.heat_expected.tolist()
+
+
+def _stop(error: Exception) -> None:
+    raise error
+
+
+def test_batches_are_read_when_they_are_needed(saved: SavedModel) -> None:
+    taken = 0
+
+    def stream() -> Iterator[Document]:
+        nonlocal taken
+        for at in range(2 * BATCH + 5):
+            taken += 1
+            yield msgspec.structs.replace(DOCUMENTS[at % 60], path=f"{at}.md")
+
+    scores = saved.scorer.score(stream())
+    assert taken == 0
+    assert next(scores).path == "0.md"
+    assert taken == BATCH
+    rest = list(scores)
+    assert [one.path for one in rest] == [f"{at}.md" for at in range(1, 2 * BATCH + 5)]
+    # The edges of a batch change nothing.
+    first = next(saved.scorer.score([DOCUMENTS[BATCH % 60]]))
+    assert msgspec.structs.replace(rest[BATCH - 1], path="") == msgspec.structs.replace(first, path="")
+
+
+def test_no_documents_no_scores(saved: SavedModel) -> None:
+    assert list(saved.scorer.score([])) == []
+
+
+def test_scores_are_whole(saved: SavedModel) -> None:
+    for one in saved.scorer.score(DOCUMENTS):
+        assert one.quality_low <= one.quality <= one.quality_high
+        assert 0 <= one.lead_probability <= 1
+        assert 0 <= one.published_probability <= 1
+        assert one.heat >= -1
+        assert one.model == saved.name
+        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
+
+
+def test_empty_record_has_a_score(saved: SavedModel) -> None:
+    (one,) = saved.scorer.score([Document("a.md", 1, "0" * 64, Record(), Labels())])
+    assert one.warnings == ()
+    assert one.quality_low <= one.quality <= one.quality_high
+
+
+def test_what_the_model_does_not_know_is_said(saved: SavedModel) -> None:
+    record = Record(
+        title="Ebb",
+        provider=Provider("Never", "Never.example"),
+        topics=("Tessaril", "Reefs"),
+        related=(Coverage(title="Flood"), Coverage(title="Tide", quality=3)),
+    )
+    document = Document("a.md", 1, "0" * 64, record, Labels(), ("publishedDateTime: has no time",))
+    (one,) = saved.scorer.score([document])
+    assert one.warnings == (
+        "publishedDateTime: has no time",
+        "provider unknown to the model: never.example",
+        "topic unknown to the model: Reefs",
+        "coverage without a quality: 1",
+    )
+
+
+def test_unseen_coverage_is_as_if_it_were_not_there(saved: SavedModel) -> None:
+    later = Coverage(title="Flood", published_at=AS_OF + timedelta(seconds=1), quality=500)
+    for document in DOCUMENTS[:20]:
+        record = document.record
+        known = tuple(one for one in record.related if one.published_at and one.published_at <= AS_OF)
+        with_later = msgspec.structs.replace(record, related=(*record.related, later))
+        without = msgspec.structs.replace(record, related=known)
+        (one,) = saved.scorer.score([msgspec.structs.replace(document, record=with_later)], AS_OF)
+        (other,) = saved.scorer.score([msgspec.structs.replace(document, record=without)], AS_OF)
+        assert one == other
