@@ -68,16 +68,17 @@ class Corpus:
             left out.
         """
         chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
-        rows, heats = [], []
+        rows, heats, published = [], [], []
         for document in chosen:
             moment = as_of.get(section_of(document.record)) if as_of else None
             rows.append(extract(document.record, moment))
             is_settled = moment is None or not _has_coverage_after(document.record, moment)
             heats.append(document.labels.heat if is_settled else None)
+            published.append(document.labels.published if is_settled else None)
         labels = CascadeLabels(
             as_floats([document.labels.quality for document in chosen]),
             as_floats(heats),
-            as_floats([document.labels.published for document in chosen]),
+            as_floats(published),
         )
         moments = self.moments[mask]
         return TrainingSet(
