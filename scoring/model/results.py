@@ -53,13 +53,85 @@ class Reason(msgspec.Struct, frozen=True):
     contribution: float
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One edit of a record, and the scores that the record would have after it.
+
+    Parameters
+    ----------
+    text : str
+        The edit, in words.
+    effort : int
+        How big the edit is, from 1 (a topic) to 5 (what others must do).
+    decisions : tuple of str
+        Which of ``lead`` and ``published`` would turn over; empty where neither.
+    quality, heat, published, published_probability
+        As in :class:`Score`, after the edit.
+    expected_heat : float
+        As in :class:`Explanation`, after the edit.
+    """
+
+    text: str
+    effort: int
+    decisions: tuple[str, ...]
+    quality: int
+    heat: int
+    expected_heat: float
+    published: bool
+    published_probability: float
+
+
 class Explanation(msgspec.Struct, frozen=True):
-    """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``."""
+    """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``.
+
+    ``changes`` are single edits that would turn a decision over or, where none does, raise the score
+    most; the cheapest first.
+    """
 
     score: Score
     expected_heat: float
     base: dict[str, float]
     reasons: dict[str, tuple[Reason, ...]]
+    changes: tuple[Change, ...] = ()
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One label that looks wrong.
+
+    Parameters
+    ----------
+    kind : str
+        What it breaks: ``quality`` (it is far from what records like it have), ``lead``, ``heat`` and
+        ``published`` (what the site does elsewhere with a record of that quality), ``twin`` (a nearly
+        identical record is labelled otherwise).
+    path : str
+        Where the record was found.
+    field : str
+        The label: ``quality``, ``heat`` or ``published``.
+    label, expected : int or bool
+        What it is, and what it would be.
+    difference : float
+        Label less expected: points; -1 or 1 for ``published``.
+    low, high : float or None
+        What of the quality was to be expected, by the out-of-fold 90 % interval; points. None elsewhere.
+    probability : float or None
+        Of what is expected, where it is a yes or no; 0 to 1.
+    reason : str
+        Why it looks wrong.
+    other : str
+        The record that it is compared with, by its path; empty where there is none.
+    """
+
+    kind: str
+    path: str
+    field: str
+    label: int
+    expected: int
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    probability: float | None = None
+    reason: str
+    other: str = ""
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -92,6 +164,9 @@ class Evaluation(msgspec.Struct, frozen=True):
         ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.model.metrics`.
     baselines : dict of str to dict of str to float
         The same figures of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
+    at_ingest : dict of str to dict of str to float
+        The same figures where coverage is cut at an age of each record (``published``, ``published+6h``, ...),
+        against the labels as they settled; empty where that was not looked at.
     slices : tuple of Slice
         Figures by provider, topic, coverage, month, ...
     predictions : dict of str to ndarray of shape (n_records,)
@@ -106,5 +181,6 @@ class Evaluation(msgspec.Struct, frozen=True):
     ends_at: datetime | None
     figures: dict[str, Figure]
     baselines: dict[str, dict[str, float]]
+    at_ingest: dict[str, dict[str, float]]
     slices: tuple[Slice, ...]
     predictions: dict[str, np.ndarray]
