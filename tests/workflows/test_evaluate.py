@@ -1,0 +1,108 @@
+"""Evaluating a model on labelled records, untracked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.records.sample import write_sample
+from scoring.settings import Settings
+from scoring.workflows.evaluate import EvaluateOutcome, evaluate
+from scoring.workflows.train import TrainOutcome
+
+NOW = datetime(2019, 1, 1, tzinfo=UTC)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+class Notes:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    folder = tmp_path / "later"
+    write_sample(folder, n_records=80, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC))
+    return folder
+
+
+def run(
+    training: TrainOutcome, settings: Settings, folder: Path, notes: Notes, output: Path | None = None
+) -> EvaluateOutcome:
+    return evaluate(
+        [str(folder)],
+        model=training.model,
+        settings=settings,
+        now=NOW,
+        output=output,
+        is_tracked=False,
+        on_fault=stop,
+        reporter=notes,
+    )
+
+
+def test_later_records_are_evaluated(
+    training: TrainOutcome, settings: Settings, later: Path, tmp_path: Path
+) -> None:
+    notes = Notes()
+    outcome = run(training, settings, later, notes, tmp_path / "found")
+    assert (outcome.run_id, outcome.n_records, outcome.n_faults) == (None, 80, 0)
+    assert outcome.model.startswith("small@")
+    assert notes.notes == []
+    figures = outcome.evaluation.figures
+    assert figures["quality_mae"].value < outcome.evaluation.baselines["global median"]["quality_mae"]
+    assert figures["quality_mae"].low is not None
+    names = {file.name for file in (tmp_path / "found").rglob("*") if file.is_file()}
+    assert {Path(name).suffix for name in names} >= {".json", ".png"}
+    assert not settings.home.exists()
+
+
+def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Settings, later: Path) -> None:
+    one, two = (run(training, settings, later, Notes()).evaluation for _ in range(2))
+    assert one.figures == two.figures
+    assert one.slices == two.slices
+
+
+def test_training_records_are_recognised(training: TrainOutcome, settings: Settings, archive: Path) -> None:
+    notes = Notes()
+    run(training, settings, archive, notes)
+    assert notes.notes == [
+        "the model was trained on these very records: the figures say how well it remembers"
+    ]
+
+
+def test_older_records_are_recognised(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    write_sample(tmp_path / "same", n_records=30, seed=9)
+    notes = Notes()
+    run(training, settings, tmp_path / "same", notes)
+    assert len(notes.notes) == 1
+    assert notes.notes[0].startswith("some records are not newer than the model's training records (to 2018-")
+
+
+def test_records_without_labels(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    write_sample(tmp_path / "new", n_records=5, is_labelled=False)
+    with pytest.raises(ModelError, match="evaluation records: got none with a quality and a date"):
+        run(training, settings, tmp_path / "new", Notes())
+
+
+def test_output_that_cannot_be_written(
+    training: TrainOutcome, settings: Settings, later: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ScoringError, match="cannot write the evaluation"):
+        run(training, settings, later, Notes(), tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "x"

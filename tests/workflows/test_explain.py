@@ -1,0 +1,57 @@
+"""Explaining one record from its file."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import ModelError, RecordError
+from scoring.model.bundle import SavedModel
+from scoring.records.sample import sample_json_lines, write_sample
+from scoring.settings import Settings
+from scoring.workflows.explain import explain
+from scoring.workflows.score import score
+from scoring.workflows.train import TrainOutcome
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+def test_explanation_has_the_score_of_the_file(
+    training: TrainOutcome, saved: SavedModel, settings: Settings, archive: Path
+) -> None:
+    file = str(sorted(archive.iterdir())[3])
+    as_of = datetime(2018, 2, 1, tzinfo=UTC)
+    told = explain(file, model=training.model, settings=settings, as_of=as_of)
+    (expected,) = score([file], model=training.model, settings=settings, as_of=as_of, on_fault=stop)
+    assert told.score == expected
+    assert told.score.model == saved.name
+    assert set(told.reasons) == {"quality", "lead", "heat", "published"}
+
+
+def test_record_of_standard_input(training: TrainOutcome, settings: Settings) -> None:
+    (line,) = sample_json_lines(n_records=1, seed=3)
+    told = explain("-", model=training.model, settings=settings, stdin=io.BytesIO(line))
+    assert told.score.path == "-"
+
+
+def test_one_record_only(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    write_sample(tmp_path / "two", n_records=2)
+    with pytest.raises(RecordError, match="got 2 records, expected one record"):
+        explain(str(tmp_path / "two"), model=training.model, settings=settings)
+
+
+def test_bad_record_is_told(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "bad.md").write_text("---\ntitle: [a]\n---\n")
+    with pytest.raises(RecordError, match=r"bad\.md:2: title: got "):
+        explain(str(tmp_path / "bad.md"), model=training.model, settings=settings)
+
+
+def test_model_that_is_not_there(settings: Settings, archive: Path) -> None:
+    file = str(sorted(archive.iterdir())[0])
+    with pytest.raises(ModelError, match="model: got 'nowhere'"):
+        explain(file, model="nowhere", settings=settings)

@@ -1,0 +1,73 @@
+"""The feature table as a file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from scoring.errors import FeatureError, RecordError
+from scoring.features.encoding import ALL_COLUMNS, FITTED_COLUMNS
+from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, build_table
+from scoring.records.corpus import read_documents
+from scoring.records.sample import write_sample
+from scoring.workflows.features import catalogue, write_features
+
+AS_OF = datetime(2018, 5, 1, tzinfo=UTC)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+@pytest.fixture
+def news(tmp_path: Path) -> Path:
+    write_sample(tmp_path / "news", n_records=40, seed=2)
+    return tmp_path / "news"
+
+
+@pytest.mark.parametrize("as_of", [None, AS_OF], ids=["as it stands", "as of"])
+def test_file_holds_the_table(news: Path, tmp_path: Path, as_of: datetime | None) -> None:
+    output = tmp_path / "a.parquet"
+    assert write_features([str(news)], output=output, as_of=as_of, on_fault=stop) == 40
+    found = parquet.read_table(output)
+    documents = list(read_documents([str(news)], on_fault=stop))
+    table = build_table([document.record for document in documents], as_of)
+    assert found["path"].to_pylist() == [document.path for document in documents]
+    assert found["topics"].to_pylist() == [list(topics) for topics in table.topics]
+    for name in TEXT_NAMES:
+        assert [text or "" for text in found[name].to_pylist()] == table.text(name).tolist()
+    for name in NUMBER_NAMES:
+        numbers = [np.nan if value is None else value for value in found[name].to_pylist()]
+        assert np.array_equal(numbers, table.number(name), equal_nan=True), name
+    assert (found["age_hours"].null_count == 40) == (as_of is None)
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_file_has_the_columns_of_the_catalogue(news: Path, tmp_path: Path) -> None:
+    write_features([str(news)], output=tmp_path / "a.parquet", on_fault=stop)
+    names = set(parquet.read_schema(tmp_path / "a.parquet").names) - {"path", "topics"}
+    learned = {column.name for column in FITTED_COLUMNS}
+    assert names == {column.name for column in catalogue()} - learned
+    assert catalogue() == ALL_COLUMNS
+
+
+def test_file_that_cannot_be_written(news: Path, tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match="cannot write the features"):
+        write_features([str(news)], output=tmp_path / "nowhere" / "a.parquet", on_fault=stop)
+
+
+def test_old_file_stays_where_the_records_cannot_be_used(news: Path, tmp_path: Path) -> None:
+    output = tmp_path / "a.parquet"
+    output.write_bytes(b"old")
+    (news / "bad.md").write_text("---\ntitle: [a]\n---\n")
+    with pytest.raises(RecordError):
+        write_features([str(news)], output=output, on_fault=stop)
+    assert output.read_bytes() == b"old"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.parquet", "news"]
+    faults: list[RecordError] = []
+    assert write_features([str(news)], output=output, on_fault=faults.append) == 40
+    assert len(faults) == 1

@@ -1,0 +1,52 @@
+"""Which model a command gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import ModelError, TrackingError
+from scoring.settings import Settings, load_settings
+from scoring.workflows import models
+from scoring.workflows.models import open_model
+from scoring.workflows.train import TrainOutcome
+
+
+def test_folder_that_is_named(training: TrainOutcome, settings: Settings) -> None:
+    assert open_model(training.model, settings).name.startswith("small@")
+    assert not settings.home.exists()
+
+
+def test_folder_of_the_settings(training: TrainOutcome, tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home", model=training.model)
+    assert open_model(None, settings).name.startswith("small@")
+    with pytest.raises(ModelError, match="model: got 'elsewhere'"):
+        open_model("elsewhere", settings)  # what is named goes before the settings
+
+
+def test_model_that_ships_is_the_last_resort(
+    training: TrainOutcome, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "default_model_folder", lambda: Path(training.model))
+    assert open_model(None, settings).name.startswith("small@")
+    assert not settings.home.exists()  # looking for a champion makes no store
+
+
+@pytest.mark.parametrize("spec", ["nowhere", "manifest.json", "models/x", "run:/x"])
+def test_model_that_is_not_there(settings: Settings, spec: str) -> None:
+    with pytest.raises(
+        ModelError, match="expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+    ):
+        open_model(spec, settings)
+
+
+def test_folder_without_a_model(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"got no manifest\.json"):
+        open_model(str(tmp_path), settings)
+
+
+@pytest.mark.parametrize("spec", ["models:/site/1", "models:/site@champion", "runs:/0123456789abcdef"])
+def test_tracked_model_without_a_store(settings: Settings, spec: str) -> None:
+    with pytest.raises(TrackingError):
+        open_model(spec, settings)

@@ -1,0 +1,233 @@
+"""Training from files to a model folder."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from scoring.errors import ModelError, RecordError, SettingsError
+from scoring.model.bundle import load_model
+from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
+from scoring.records.sample import write_sample
+from scoring.settings import Settings
+from scoring.workflows.train import TrainOutcome, load_config, train
+
+NOW = datetime(2019, 1, 1, tzinfo=UTC)
+FULL = ModelConfig()
+QUICK = TrainConfig(
+    name="quick",
+    n_bootstrap=0,
+    model=ModelConfig(
+        quality=BoosterConfig(5, FULL.quality.params), spread=BoosterConfig(5, FULL.spread.params), n_folds=2
+    ),
+)
+
+
+class Listener:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, int, int | None]] = []
+        self.notes: list[str] = []
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        self.steps.append((name, done, total))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+@pytest.fixture
+def news(tmp_path: Path) -> Path:
+    write_sample(tmp_path / "news", n_records=60, seed=2)
+    return tmp_path / "news"
+
+
+def test_training_beats_the_baselines(training: TrainOutcome) -> None:
+    figures, baselines = training.metrics, training.evaluation.baselines
+    assert training.evaluation.n_records == 60  # 15 % of 400
+    for baseline in ("global median", "provider median"):
+        assert figures["quality_mae"] < 0.5 * baselines[baseline]["quality_mae"]
+    assert figures["quality_mae"] < baselines["plain LightGBM"]["quality_mae"]
+    assert figures["lead_accuracy"] > 0.9
+    assert figures["quality_r2"] > 0.8
+
+
+def test_training_tells_what_it_did(training: TrainOutcome) -> None:
+    assert (training.n_records, training.n_faults) == (400, 0)
+    assert (training.run_id, training.model_uri) == (None, None)
+    assert Path(training.model).name == "small"
+    assert load_model(Path(training.model)).manifest.training.data_sha256 == training.data_sha256
+
+
+def test_test_block_is_the_latest(training: TrainOutcome) -> None:
+    predictions = training.evaluation.predictions
+    saved = load_model(Path(training.model)).manifest.training
+    assert training.evaluation.begins_at is not None
+    assert training.evaluation.begins_at > saved.begins_at
+    assert training.evaluation.ends_at == saved.ends_at
+    assert len(predictions["path"]) == 60
+    assert (predictions["published_at"][1:] >= predictions["published_at"][:-1]).all()
+
+
+def test_evaluation_has_its_slices(training: TrainOutcome) -> None:
+    by_family: dict[str, int] = {}
+    for one in training.evaluation.slices:
+        assert one.n_records >= 10
+        by_family[one.family] = by_family.get(one.family, 0) + one.n_records
+    assert by_family["section"] == 60
+    assert by_family["coverage"] <= 60
+    assert {"provider", "month", "image"} <= set(by_family)
+
+
+def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(news, moved)
+    folders = tmp_path / "one", tmp_path / "two"
+    train(
+        [str(news)], config=QUICK, settings=settings, now=NOW, out=folders[0], is_tracked=False, on_fault=stop
+    )
+    later = datetime(2020, 5, 5, tzinfo=UTC)
+    train(
+        [str(moved)],
+        config=QUICK,
+        settings=settings,
+        now=later,
+        out=folders[1],
+        is_tracked=False,
+        on_fault=stop,
+    )
+    one, two = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
+    assert one == two
+    assert not settings.home.exists()  # nothing is tracked, nothing is left at home
+
+
+def test_faulty_record_is_told_and_the_rest_is_used(news: Path, settings: Settings) -> None:
+    (news / "bad.md").write_text("---\ntitle: [a]\n---\n")
+    faults: list[RecordError] = []
+    listener = Listener()
+    outcome = train(
+        [str(news)],
+        config=QUICK,
+        settings=settings,
+        now=NOW,
+        is_tracked=False,
+        on_fault=faults.append,
+        reporter=listener,
+    )
+    assert (outcome.n_records, outcome.n_faults) == (60, 1)
+    (fault,) = faults
+    assert str(fault).startswith(f"{news}/bad.md:2: title: got ")
+    assert Path(outcome.model) == settings.home / "models" / "quick"
+    assert ("reading", 61, 61) in listener.steps
+    assert [done for name, done, _ in listener.steps if name == "training on all records"] == [0, 1, 2, 3]
+
+
+def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) -> None:
+    write_sample(news / "new", n_records=7, seed=3, is_labelled=False)
+    listener = Listener()
+    outcome = train(
+        [str(news)],
+        config=QUICK,
+        settings=settings,
+        now=NOW,
+        is_tracked=False,
+        on_fault=stop,
+        reporter=listener,
+    )
+    assert outcome.n_records == 60
+    assert listener.notes == ["7 records without a quality or a date are left out"]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_too_few_records(tmp_path: Path, settings: Settings, count: int) -> None:
+    write_sample(tmp_path / "few", n_records=count, seed=1)
+    with pytest.raises(ModelError, match="expected"):
+        train(
+            [str(tmp_path / "few")], config=QUICK, settings=settings, now=NOW, is_tracked=False, on_fault=stop
+        )
+    assert not settings.home.exists()
+
+
+def test_no_labelled_record(tmp_path: Path, settings: Settings) -> None:
+    write_sample(tmp_path / "new", n_records=30, seed=1, is_labelled=False)
+    with pytest.raises(ModelError, match="got none with a quality and a date"):
+        train(
+            [str(tmp_path / "new")], config=QUICK, settings=settings, now=NOW, is_tracked=False, on_fault=stop
+        )
+
+
+def test_no_test_block(news: Path, settings: Settings) -> None:
+    config = msgspec.structs.replace(QUICK, split=SplitConfig(test_ratio=0.0))
+    with pytest.raises(ModelError, match="got no record in the test block"):
+        train([str(news)], config=config, settings=settings, now=NOW, is_tracked=False, on_fault=stop)
+
+
+def test_place_that_holds_something_else(news: Path, settings: Settings) -> None:
+    with pytest.raises(ModelError, match="not a model"):
+        train(
+            [str(news)], config=QUICK, settings=settings, now=NOW, out=news, is_tracked=False, on_fault=stop
+        )
+    assert len(list(news.iterdir())) == 60
+
+
+def test_configuration_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "wide.yaml"
+    file.write_text(
+        "description: Why?\n"
+        "split:\n  test_from: {Sea: 2021-05-15T00:00:00Z}\n"
+        "model:\n  rubric: {n_passes: 4}\n  n_folds: 5\n"
+    )
+    config = load_config(file)
+    assert (config.name, config.description) == ("wide", "Why?")
+    assert config.split.test_from == {"Sea": datetime(2021, 5, 15, tzinfo=UTC)}
+    assert (config.model.rubric.n_passes, config.model.n_folds) == (4, 5)
+    assert config.model.quality == ModelConfig().quality
+    file.write_text("")
+    assert load_config(file) == msgspec.structs.replace(TrainConfig(), name="wide")
+    assert load_config(None) == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("n_boots: 3\n", "n_boots"),
+        ("model: {n_fold: 3}\n", "n_fold"),
+        ("model: {rubric: {passes: 3}}\n", "passes"),
+        ("split: {test_ratio: 1.5}\n", "test_ratio"),
+        ("split: {test_ratio: -0.1}\n", "test_ratio"),
+        ("split: {validation_ratio: much}\n", "validation_ratio"),
+        ("split: {test_from: {Sea: tomorrow}}\n", "test_from"),
+        ("model: {n_folds: 0}\n", "n_folds"),
+        ("model: {lead: {num_iterations: 5}}\n", "objective"),
+        ("model: {lead: {num_iterations: 0, params: {objective: binary}}}\n", "num_iterations"),
+        ("seed: [1]\n", "seed"),
+        ("- a\n- b\n", ""),
+        ("just words\n", ""),
+        ("a: [\n", ""),
+        ("\x00", ""),
+    ],
+)
+def test_configuration_that_cannot_be_used_is_named(tmp_path: Path, text: str, named: str) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as found:
+        load_config(file)
+    assert str(found.value).startswith(f"{file}: ")
+    assert named in str(found.value)
+
+
+def test_configuration_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot read the configuration"):
+        load_config(tmp_path / "nowhere.yaml")
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(SettingsError, match=r"bytes\.yaml"):
+        load_config(tmp_path / "bytes.yaml")
