@@ -6,22 +6,24 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from scoring.errors import FeatureError
 from scoring.records.sample_policy import Policy
 from scoring.terminal import Terminal, exit_code
 
 
-def parse_time(text: str) -> datetime:
+def parse_as_of(text: str) -> datetime | timedelta:
+    from scoring.features import moment
+
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"got '{text}', expected ISO 8601 such as 2021-07-15T12:00:00Z") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return moment.parse_as_of(text)
+    except FeatureError:
+        raise typer.BadParameter(f"got '{text}', expected {moment.EXPECTED}") from None
 
 
 def parse_points(text: str) -> tuple[int, ...]:
@@ -63,11 +65,12 @@ Model = Annotated[
     ),
 ]
 AsOf = Annotated[
-    datetime | None,
+    Any,  # a datetime, a timedelta or None: Typer takes no union
     typer.Option(
-        parser=parse_time,
+        parser=parse_as_of,
         metavar="TIME",
-        help="See no coverage newer than this; ISO 8601, UTC where it bears no zone. Default: see all.",
+        help="See no coverage newer than this: ISO 8601 (UTC where it bears no zone), or a time after each "
+        "record's publication, as published+6h. Default: see all.",
     ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]

@@ -23,6 +23,7 @@ from scoring.settings import Origin
 _SCORE_FIELDS = Score.__struct_fields__
 _MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures
 _MAX_REASONS = 10  # of one target, likewise
+_INGEST_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10", "published_f1")
 _SLICE_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
@@ -113,7 +114,7 @@ def scores_table(scores: Iterable[Score]) -> Table:
 
 
 def evaluation(evaluation: Evaluation) -> RenderableType:
-    """Figures with their intervals beside the baselines', then the slices."""
+    """Figures with their intervals beside the baselines', then those at ingest, then the slices."""
     names = list(evaluation.baselines)
     figures = _table("figure", "value>", "95 % interval>", *(f"{name}>" for name in names))
     for name, figure in evaluation.figures.items():
@@ -121,7 +122,7 @@ def evaluation(evaluation: Evaluation) -> RenderableType:
         figures.add_row(name, _number(figure.value), _interval(figure), *others)
     span = f", {_day(evaluation.begins_at)} to {_day(evaluation.ends_at)}"
     heading = f"{evaluation.n_records} records with labels{span if evaluation.begins_at else ''}"
-    return Group(Text(heading), figures, Text(), _slices(evaluation))
+    return Group(Text(heading), figures, Text(), *_at_ingest(evaluation), _slices(evaluation))
 
 
 def explanation(explanation: Explanation) -> RenderableType:
@@ -188,6 +189,18 @@ def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
     )
     parquet.write_table(pa.Table.from_pylist([msgspec.to_builtins(score) for score in scores], schema), file)
     return len(scores)
+
+
+def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
+    """What was known at an age of each record, beside what was known when it settled."""
+    if not evaluation.at_ingest:
+        return
+    settled = {name: figure.value for name, figure in evaluation.figures.items()}
+    table = _table("as of", *(f"{name}>" for name in _INGEST_FIGURES))
+    for name, figures in {**evaluation.at_ingest, "settled": settled}.items():
+        table.add_row(name, *(_number(figures.get(figure)) for figure in _INGEST_FIGURES))
+    yield table
+    yield Text()
 
 
 def _slices(evaluation: Evaluation) -> Table:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features import content, coverage, provider, recency, topics
 from scoring.features.column import Column
+from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.text import words_of
 from scoring.records.record import Record
 
@@ -75,25 +75,24 @@ class FeatureTable:
         )
 
 
-def extract(record: Record, as_of: datetime | None = None) -> Row:
+def extract(record: Record, as_of: AsOf = None) -> Row:
     """Features of one record: texts, numbers, topics and title words.
 
     Parameters
     ----------
     record : Record
         The record; its labels are not part of it, so no feature can read them.
-    as_of : datetime or None
-        Coverage newer than this moment (aware UTC) is unseen, and age is measured from it.
-        Without it the record is taken as it stands.
+    as_of : datetime, timedelta or None
+        Coverage newer than this moment (aware UTC, or so long after the record's publication) is unseen,
+        and age is measured from it. Without it the record is taken as it stands.
 
     Returns
     -------
     tuple
         Values of :data:`TEXT_COLUMNS`, of :data:`NUMBER_COLUMNS`, the topics, the title's words.
     """
-    known = record.related
-    if as_of is not None:
-        known = tuple(entry for entry in known if entry.published_at is None or entry.published_at <= as_of)
+    moment = moment_of(record, as_of)
+    known = known_coverage(record, moment)
     title_words, excerpt_words = words_of(record.title), words_of(record.excerpt)
     provider_texts, provider_values = provider.extract(record)
     topic_texts, topic_values = topics.extract(record, title_words, excerpt_words)
@@ -102,7 +101,7 @@ def extract(record: Record, as_of: datetime | None = None) -> Row:
         (
             *provider_values,
             *topic_values,
-            *recency.extract(record, known, as_of),
+            *recency.extract(record, known, moment),
             *coverage.extract(record, known, title_words),
             *content.extract(record, title_words, excerpt_words),
         ),
@@ -124,6 +123,6 @@ def assemble(rows: Sequence[Row]) -> FeatureTable:
     )
 
 
-def build_table(records: Iterable[Record], as_of: datetime | None = None) -> FeatureTable:
+def build_table(records: Iterable[Record], as_of: AsOf = None) -> FeatureTable:
     """The feature table of some records: see :func:`extract`."""
     return assemble([extract(record, as_of) for record in records])

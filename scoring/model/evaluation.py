@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,14 +13,21 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.fit import Models, TrainingSet
 from scoring.model.metrics import Columns, bootstrap, compute, ndcg_by_day
 from scoring.model.results import Evaluation, Slice
-from scoring.model.scorer import Scorer
+from scoring.model.scorer import Predictions, Scorer
 
 MIN_SLICE = 10
 Mask = NDArray[np.bool_]
 
 
 def evaluate_models(
-    scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, n_bootstrap: int, seed: int, num_threads: int
+    scorer: Scorer,
+    test: TrainingSet,
+    paths: Sequence[str],
+    *,
+    early: Mapping[str, TrainingSet] | None = None,
+    n_bootstrap: int,
+    seed: int,
+    num_threads: int,
 ) -> Evaluation:
     """Score labelled records and compare.
 
@@ -32,6 +39,8 @@ def evaluate_models(
         `n_records` records that it was not fitted on.
     paths : sequence of str
         Where they were found.
+    early : mapping of str to TrainingSet, optional
+        The same records as they stood at an age, by its name.
     n_bootstrap, seed : int
         Draws of the intervals, and their seed.
     num_threads : int
@@ -41,7 +50,26 @@ def evaluate_models(
     -------
     Evaluation
     """
-    labels = {
+    predictions = _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
+    at_ingest = {
+        name: compute(_label_columns(then, paths) | _score_columns(scorer.predict(then.table, num_threads)))
+        for name, then in (early or {}).items()
+    }
+    known = test.moments[~np.isnat(test.moments)]
+    return Evaluation(
+        len(test.table),
+        _as_datetime(known.min()) if len(known) else None,
+        _as_datetime(known.max()) if len(known) else None,
+        bootstrap(predictions, n_draws=n_bootstrap, seed=seed),
+        baseline_figures(scorer.models, test, _label_columns(test, paths)),
+        tuple(slices(predictions, test, scorer.models)),
+        predictions,
+        at_ingest,
+    )
+
+
+def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray[Any]]:
+    return {
         "path": np.asarray(paths, dtype=object),
         "published_at": test.moments,
         "section": np.asarray(test.sections, dtype=object),
@@ -51,9 +79,10 @@ def evaluate_models(
         "lead": test.labels.heat > NOT_LEADING,
         "published": test.labels.published == 1,
     }
-    said = scorer.predict(test.table, num_threads)
-    predictions: dict[str, NDArray[Any]] = {
-        **labels,
+
+
+def _score_columns(said: Predictions) -> dict[str, NDArray[Any]]:
+    return {
         "quality_predicted": said.quality,
         "quality_low": said.quality_low,
         "quality_high": said.quality_high,
@@ -64,16 +93,6 @@ def evaluate_models(
         "published_predicted": said.published,
         "published_probability": said.published_probability,
     }
-    known = test.moments[~np.isnat(test.moments)]
-    return Evaluation(
-        len(test.table),
-        _as_datetime(known.min()) if len(known) else None,
-        _as_datetime(known.max()) if len(known) else None,
-        bootstrap(predictions, n_draws=n_bootstrap, seed=seed),
-        baseline_figures(scorer.models, test, labels),
-        tuple(slices(predictions, test, scorer.models)),
-        predictions,
-    )
 
 
 def baseline_figures(models: Models, test: TrainingSet, labels: Columns) -> dict[str, dict[str, float]]:

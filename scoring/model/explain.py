@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import numpy as np
 
 from scoring.features.column import Column
 from scoring.features.coverage import best_of
 from scoring.features.encoding import ALL_COLUMNS, topic_columns
+from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
 from scoring.model.boosters import contributions
@@ -35,7 +34,7 @@ _DERIVED = {
 }
 
 
-def explain(scorer: Scorer, document: Document, as_of: datetime | None = None) -> Explanation:
+def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanation:
     """Explain the scores of one record.
 
     Quality: the rubric's points and the booster's SHAP values (Lundberg et al., 2020) add up to the
@@ -48,8 +47,8 @@ def explain(scorer: Scorer, document: Document, as_of: datetime | None = None) -
         The model.
     document : Document
         The record.
-    as_of : datetime or None
-        Coverage newer than this moment (aware UTC) is unseen.
+    as_of : datetime, timedelta or None
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
 
     Returns
     -------
@@ -114,7 +113,7 @@ def _largest_first(reasons: list[Reason]) -> tuple[Reason, ...]:
 class _Words:
     """Says features of one record in words."""
 
-    def __init__(self, scorer: Scorer, table: FeatureTable, record: Record, as_of: datetime | None) -> None:
+    def __init__(self, scorer: Scorer, table: FeatureTable, record: Record, as_of: AsOf) -> None:
         encoder = scorer.models.quality.encoder
         self.rubric: Rubric = scorer.models.quality.rubric
         self.columns: dict[str, Column] = {
@@ -186,12 +185,7 @@ class _Words:
 
     def leader(self) -> tuple[Reason, ...]:
         """The coverage of highest quality, which leads the story if the record does not."""
-        known = [
-            entry
-            for entry in self.record.related
-            if self.as_of is None or entry.published_at is None or entry.published_at <= self.as_of
-        ]
-        best = best_of(known)
+        best = best_of(known_coverage(self.record, moment_of(self.record, self.as_of)))
         if best is None:
             return (Reason("coverage", "no other record of a known quality covers the story", 0.0),)
         when = f", {best.published_at:%Y-%m-%d %H:%M}" if best.published_at else ""

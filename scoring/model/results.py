@@ -164,9 +164,6 @@ class Evaluation(msgspec.Struct, frozen=True):
         ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.model.metrics`.
     baselines : dict of str to dict of str to float
         The same figures of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
-    at_ingest : dict of str to dict of str to float
-        The same figures where coverage is cut at an age of each record (``published``, ``published+6h``, ...),
-        against the labels as they settled; empty where that was not looked at.
     slices : tuple of Slice
         Figures by provider, topic, coverage, month, ...
     predictions : dict of str to ndarray of shape (n_records,)
@@ -174,6 +171,9 @@ class Evaluation(msgspec.Struct, frozen=True):
         ``provider``, ``quality``, ``quality_predicted`` (float), ``quality_low``, ``quality_high``, ``heat``,
         ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool), ``lead_probability``,
         ``published`` (bool), ``published_predicted`` (bool), ``published_probability``.
+    at_ingest : dict of str to dict of str to float
+        The same figures where coverage is cut at an age of each record (``published``, ``published+6h``),
+        against the labels as they settled; empty where that was not looked at.
     """
 
     n_records: int
@@ -181,6 +181,6 @@ class Evaluation(msgspec.Struct, frozen=True):
     ends_at: datetime | None
     figures: dict[str, Figure]
     baselines: dict[str, dict[str, float]]
-    at_ingest: dict[str, dict[str, float]]
     slices: tuple[Slice, ...]
     predictions: dict[str, np.ndarray]
+    at_ingest: dict[str, dict[str, float]] = {}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features.moment import AsOf
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.fit import Models
@@ -84,15 +84,16 @@ class Scorer:
             outlook.published_probability,
         )
 
-    def score(self, documents: Iterable[Document], as_of: datetime | None = None) -> Iterator[Score]:
+    def score(self, documents: Iterable[Document], as_of: AsOf = None) -> Iterator[Score]:
         """Score documents in their order, some at a time.
 
         Parameters
         ----------
         documents : iterable of Document
             Their labels are not looked at.
-        as_of : datetime or None
-            Coverage newer than this moment (aware UTC) is unseen; without it records are taken as they stand.
+        as_of : datetime, timedelta or None
+            Coverage newer than this moment (aware UTC, or so long after publication) is unseen; without it
+            records are taken as they stand.
 
         Yields
         ------

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, FeatureError, RecordError
+from scoring.features.moment import EXPECTED, parse_as_of
 from scoring.model.results import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Document
@@ -60,13 +61,13 @@ def read_rows(frame: pd.DataFrame) -> list[Document]:
     return documents
 
 
-def read_as_of(text: str | None) -> datetime | None:
-    """Moment of a request's ``as_of``; None where it names none.
+def read_as_of(text: str | None) -> datetime | timedelta | None:
+    """A request's ``as_of``; None where it names none.
 
     Raises
     ------
     RecordError
-        If the text is no ISO 8601 moment with a zone.
+        If the text is none that :func:`scoring.features.moment.parse_as_of` reads.
 
     Examples
     --------
@@ -76,12 +77,9 @@ def read_as_of(text: str | None) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise RecordError(Fault("-", 0, "as_of", repr(text), "a moment with a zone, as 2021-03-04T05:06:07Z"))
-    return moment.astimezone(UTC)
+        return parse_as_of(text)
+    except FeatureError:
+        raise RecordError(Fault("-", 0, "as_of", repr(text), EXPECTED)) from None
 
 
 def write_scores(scores: Iterable[Score]) -> pd.DataFrame:

@@ -285,16 +285,18 @@ def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: 
 def _metrics(run: EvaluationRun) -> dict[str, float]:
     """Every number of the run under a name that MLflow takes.
 
-    Figures stand with the ends of their intervals; baselines as ``baseline.<name>.<figure>``.
+    Figures stand with the ends of their intervals; others as ``baseline.<name>.<figure>`` and
+    ``at_ingest.<age>.<figure>``.
     """
     metrics = {f"n_{name}": float(count) for name, count in run.counts.items()}
     metrics["n_evaluated"] = float(run.evaluation.n_records)
     for name, figure in run.evaluation.figures.items():
         ends = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
         metrics.update({key: float(value) for key, value in ends.items() if value is not None})
-    for baseline, figures in run.evaluation.baselines.items():
-        slug = re.sub(r"[^0-9a-z]+", "_", baseline.lower()).strip("_")
-        metrics.update({f"baseline.{slug}.{name}": float(value) for name, value in figures.items()})
+    for kind, parts in (("baseline", run.evaluation.baselines), ("at_ingest", run.evaluation.at_ingest)):
+        for part, figures in parts.items():
+            slug = re.sub(r"[^0-9a-z]+", "_", part.lower()).strip("_")
+            metrics.update({f"{kind}.{slug}.{name}": float(value) for name, value in figures.items()})
     return metrics
 
 

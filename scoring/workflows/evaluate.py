@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError, ScoringError
+from scoring.features.moment import AsOf
 from scoring.model.evaluation import evaluate_models
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures
@@ -38,6 +39,7 @@ def evaluate(
     model: str | None = None,
     settings: Settings,
     now: datetime,
+    as_of: AsOf = None,
     output: Path | None = None,
     is_tracked: bool = True,
     stdin: BinaryIO | None = None,
@@ -56,6 +58,9 @@ def evaluate(
         Home, store, experiment, seed and threads.
     now : datetime
         When the run begins, aware UTC.
+    as_of : datetime or timedelta, optional
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen; the labels are
+        taken as they settled.
     output : Path, optional
         Folder for the figures, the predictions and the plots.
     is_tracked : bool
@@ -86,8 +91,9 @@ def evaluate(
     everything = np.ones(len(corpus.documents), dtype=bool)
     evaluation = evaluate_models(
         saved.scorer,
-        corpus.training_set(everything),
+        corpus.as_seen(everything, as_of),
         [document.path for document in corpus.documents],
+        early=corpus.at_ingest(everything) if as_of is None else {},
         n_bootstrap=training.config.n_bootstrap,
         seed=settings.seed,
         num_threads=settings.threads,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import BinaryIO
 
 from scoring.errors import Fault, RecordError
+from scoring.features.moment import AsOf
 from scoring.model.explain import explain as explain_document
 from scoring.model.results import Explanation
 from scoring.records.corpus import read_documents
@@ -18,7 +18,7 @@ def explain(
     *,
     model: str | None = None,
     settings: Settings,
-    as_of: datetime | None = None,
+    as_of: AsOf = None,
     stdin: BinaryIO | None = None,
 ) -> Explanation:
     """Explain the scores of one record.
@@ -31,8 +31,8 @@ def explain(
         See :func:`scoring.workflows.models.open_model`.
     settings : Settings
         Where the store is.
-    as_of : datetime, optional
-        Coverage newer than this moment (aware UTC) is unseen.
+    as_of : datetime or timedelta, optional
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
     stdin : binary file, optional
         What ``-`` reads.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +15,7 @@ from pyarrow import parquet
 from scoring.errors import FeatureError
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
+from scoring.features.moment import AsOf
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble, extract
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
@@ -42,7 +42,7 @@ def write_features(
     paths: Sequence[str],
     *,
     output: Path,
-    as_of: datetime | None = None,
+    as_of: AsOf = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -55,8 +55,9 @@ def write_features(
         As :func:`scoring.records.corpus.read_documents` takes them.
     output : Path
         Parquet file: ``path``, the texts, ``topics``, the numbers (null where missing).
-    as_of : datetime, optional
-        Coverage newer than this moment (aware UTC) is unseen, and age is measured from it.
+    as_of : datetime or timedelta, optional
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen, and
+        age is measured from it.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -92,7 +93,7 @@ def write_features(
     return count
 
 
-def _tables(documents: Iterable[Document], as_of: datetime | None) -> Iterator[pa.Table]:
+def _tables(documents: Iterable[Document], as_of: AsOf) -> Iterator[pa.Table]:
     waiting = iter(documents)
     while batch := list(islice(waiting, _BATCH)):
         table = assemble([extract(document.record, as_of) for document in batch])

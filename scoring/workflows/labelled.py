@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import BinaryIO
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import RecordError
+from scoring.features.moment import AsOf, parse_as_of
 from scoring.features.table import assemble, extract
 from scoring.model.cascade import CascadeLabels
 from scoring.model.fit import TrainingSet, as_floats
@@ -19,6 +20,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.record import Document, Record
 
+INGEST_AGES = ("published", "published+6h", "published+48h")
 OnFault = Callable[[RecordError], None]
 
 
@@ -54,6 +56,26 @@ class Corpus:
     def sections(self) -> list[str]:
         """First topic of each record; empty where it has none."""
         return [section_of(document.record) for document in self.documents]
+
+    def as_seen(self, mask: NDArray[np.bool_], as_of: AsOf = None) -> TrainingSet:
+        """Features as they stood at `as_of` beside the labels as they settled, of the records of a mask.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (n_records,)
+            Which records.
+        as_of : datetime, timedelta or None
+            As :func:`scoring.features.table.extract` takes it.
+        """
+        whole = self.training_set(mask)
+        if as_of is None:
+            return whole
+        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
+        return replace(whole, table=assemble([extract(document.record, as_of) for document in chosen]))
+
+    def at_ingest(self, mask: NDArray[np.bool_]) -> dict[str, TrainingSet]:
+        """The records of a mask as they stood at each age of :data:`INGEST_AGES`."""
+        return {name: self.as_seen(mask, parse_as_of(name)) for name in INGEST_AGES}
 
     def training_set(self, mask: NDArray[np.bool_], as_of: dict[str, datetime] | None = None) -> TrainingSet:
         """Features and labels of the records that a mask names.

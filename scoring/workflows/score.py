@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import BinaryIO
 
 from scoring.errors import Fault, RecordError
+from scoring.features.moment import AsOf
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
@@ -23,7 +23,7 @@ def score(
     *,
     model: str | None = None,
     settings: Settings,
-    as_of: datetime | None = None,
+    as_of: AsOf = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -38,8 +38,9 @@ def score(
         See :func:`scoring.workflows.models.open_model`.
     settings : Settings
         Where the store is.
-    as_of : datetime, optional
-        Coverage newer than this moment (aware UTC) is unseen; without it records are taken as they stand.
+    as_of : datetime or timedelta, optional
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen; without it
+        records are taken as they stand.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

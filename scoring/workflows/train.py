@@ -181,8 +181,9 @@ def _evaluate_before_the_cut(
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
     return evaluate_models(
         Scorer(config.name, models),
-        corpus.training_set(is_test),
+        corpus.as_seen(is_test),
         [document.path for document in documents],
+        early=corpus.at_ingest(is_test),
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,
