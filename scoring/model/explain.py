@@ -11,10 +11,12 @@ from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
 from scoring.model.boosters import contributions
+from scoring.model.changes import cheapest_changes
+from scoring.model.quality import QualityModel
 from scoring.model.results import Explanation, Reason
 from scoring.model.rubric import TERMS, Rubric
 from scoring.model.scorer import Scorer
-from scoring.records.record import Document, Record
+from scoring.records.record import Coverage, Document, Record
 
 _MIN_CONTRIBUTION = 0.005
 _WHO = frozenset(
@@ -57,8 +59,8 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     record = document.record
     table = assemble([extract(record, as_of)])
     predictions = scorer.predict(table)
-    words = _Words(scorer, table, record, as_of)
-    quality_base, quality = _explain_quality(scorer, table, words)
+    words = _Words(scorer.models.quality, table, record, as_of)
+    quality_base, quality = _explain_quality(scorer.models.quality, table, words)
     likeliest = predictions.quality
     heat = scorer.models.cascade.heat_if_lead(table, likeliest)
     leads = contributions(scorer.models.cascade.lead, cascade.lead_matrix(table, likeliest))[0]
@@ -75,12 +77,27 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
             "heat": words.heat(bool(predictions.is_lead[0]), float(likeliest[0]), float(heat[0])),
             "published": words.reasons(cascade.PUBLISHED_NAMES, shown[:-1], likeliest, predictions.heat),
         },
+        cheapest_changes(scorer, record, as_of),
     )
 
 
-def _explain_quality(scorer: Scorer, table: FeatureTable, words: _Words) -> tuple[float, tuple[Reason, ...]]:
+def quality_reasons(model: QualityModel, record: Record, as_of: AsOf = None) -> tuple[Reason, ...]:
+    """Reasons of one record's expected quality, in points, the largest first; see :func:`explain`."""
+    table = assemble([extract(record, as_of)])
+    return _explain_quality(model, table, _Words(model, table, record, as_of))[1]
+
+
+def named_coverage(entry: Coverage) -> str:
+    """A related record in words: title, who published it and when, quality."""
+    when = f", {entry.published_at:%Y-%m-%d %H:%M}" if entry.published_at else ""
+    place = entry.provider.domain or entry.provider.name or "unknown provider"
+    return f"{entry.title!r} ({place}{when}), quality {entry.quality}"
+
+
+def _explain_quality(
+    model: QualityModel, table: FeatureTable, words: _Words
+) -> tuple[float, tuple[Reason, ...]]:
     """Base and reasons; with the base they add up to the expected quality."""
-    model = scorer.models.quality
     X = model.matrix(table)
     shap = contributions(model.booster, X)[0]
     means = model.rubric.means_
@@ -113,9 +130,9 @@ def _largest_first(reasons: list[Reason]) -> tuple[Reason, ...]:
 class _Words:
     """Says features of one record in words."""
 
-    def __init__(self, scorer: Scorer, table: FeatureTable, record: Record, as_of: AsOf) -> None:
-        encoder = scorer.models.quality.encoder
-        self.rubric: Rubric = scorer.models.quality.rubric
+    def __init__(self, model: QualityModel, table: FeatureTable, record: Record, as_of: AsOf) -> None:
+        encoder = model.encoder
+        self.rubric: Rubric = model.rubric
         self.columns: dict[str, Column] = {
             column.name: column for column in (*ALL_COLUMNS, *topic_columns(encoder))
         }
@@ -188,12 +205,4 @@ class _Words:
         best = best_of(known_coverage(self.record, moment_of(self.record, self.as_of)))
         if best is None:
             return (Reason("coverage", "no other record of a known quality covers the story", 0.0),)
-        when = f", {best.published_at:%Y-%m-%d %H:%M}" if best.published_at else ""
-        place = best.provider.domain or best.provider.name or "unknown provider"
-        return (
-            Reason(
-                "coverage",
-                f"the best of the coverage: {best.title!r} ({place}{when}), quality {best.quality}",
-                0.0,
-            ),
-        )
+        return (Reason("coverage", f"the best of the coverage: {named_coverage(best)}", 0.0),)

@@ -112,9 +112,9 @@ class Scorer:
                 quality_low=float(predictions.quality_low[row]),
                 quality_high=float(predictions.quality_high[row]),
                 heat=int(predictions.heat[row]),
-                lead_probability=_probability(predictions.lead_probability[row]),
+                lead_probability=probability(predictions.lead_probability[row]),
                 published=bool(predictions.published[row]),
-                published_probability=_probability(predictions.published_probability[row]),
+                published_probability=probability(predictions.published_probability[row]),
                 model=self.name,
                 warnings=(*document.warnings, *self.warnings(document)),
             )
@@ -129,6 +129,6 @@ class Scorer:
         return notes
 
 
-def _probability(value: float) -> float:
+def probability(value: float) -> float:
     """Four digits: more would be noise."""
     return round(min(max(float(value), 0.0), 1.0), 4)

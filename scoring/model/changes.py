@@ -1,0 +1,170 @@
+"""What would change a record's scores: single realistic edits, tried through the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from statistics import median
+from typing import NamedTuple
+
+import msgspec
+
+from scoring.features.table import assemble, extract
+from scoring.features.text import is_named, words_of
+from scoring.model.results import Change
+from scoring.model.rubric import TOPICS
+from scoring.model.scorer import Predictions, Scorer, probability
+from scoring.records.record import Coverage, Image, Record
+
+LIMIT = 3
+MIN_GAIN = 0.5  # points of expected heat: less would be lost in rounding
+_TOPIC, _TITLE, _EXCERPT, _IMAGE, _OTHERS = range(1, 6)
+_PICTURE = Image(width=1200, height=675, is_cached=True)
+_EXCERPT_TEXT = (
+    "What is new, for whom, and from when on, told in two sentences. More is said in the full text."
+)
+
+
+class _Edit(NamedTuple):
+    """A record after one edit: how big that is, which sort of edit it is, and what it is in words."""
+
+    effort: int
+    sort: str
+    text: str
+    record: Record
+
+
+def cheapest_changes(
+    scorer: Scorer, record: Record, as_of: datetime | None = None, *, limit: int = LIMIT
+) -> tuple[Change, ...]:
+    """Single edits that would turn a decision over or, where none does, raise the expected heat most.
+
+    Each edit is scored by the model as any record is, with all that hangs on it: a title that names
+    the section is longer too.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    record : Record
+        The record as it stands.
+    as_of : datetime or None
+        Coverage newer than this moment (aware UTC) is unseen.
+    limit : int
+        Changes to give back at most; >= 0. There is one of each sort: the topic whose loss does most,
+        not every topic.
+
+    Returns
+    -------
+    tuple of Change
+        By the size of the edit, then by what it does to the expected heat, the most first.
+    """
+    edits = list(_edits(scorer, record, as_of))
+    table = assemble([extract(each, as_of) for each in (record, *(edit.record for edit in edits))])
+    predictions = scorer.predict(table)
+    now = float(predictions.heat_expected[0])
+    changes = [(edit.sort, _change(edit, predictions, row)) for row, edit in enumerate(edits, start=1)]
+    best = [
+        max((change for _, change in same), key=lambda change: _size(change, now))
+        for _, same in groupby(changes, key=lambda each: each[0])
+    ]
+    turning = [change for change in best if change.decisions]
+    if not turning:
+        raising = [change for change in best if change.expected_heat - now >= MIN_GAIN]
+        turning = sorted(raising, key=lambda change: -change.expected_heat)[:limit]
+    turning.sort(key=lambda change: (change.effort, -abs(change.expected_heat - now)))
+    return tuple(turning[:limit])
+
+
+def _size(change: Change, now: float) -> tuple[int, float]:
+    """What a change does: a decision counts before points, and down counts only where a decision turns."""
+    gain = change.expected_heat - now
+    return len(change.decisions), abs(gain) if change.decisions else gain
+
+
+def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
+    decisions = {"lead": predictions.is_lead, "published": predictions.published}
+    return Change(
+        text=edit.text,
+        effort=edit.effort,
+        decisions=tuple(name for name, values in decisions.items() if values[row] != values[0]),
+        quality=int(predictions.quality[row]),
+        heat=int(predictions.heat[row]),
+        expected_heat=float(predictions.heat_expected[row]),
+        published=bool(predictions.published[row]),
+        published_probability=probability(predictions.published_probability[row]),
+    )
+
+
+def _edits(scorer: Scorer, record: Record, as_of: datetime | None) -> Iterator[_Edit]:
+    """The edits that make sense for a record; those of one sort stand together."""
+    yield from _topic_edits(scorer, record)
+    yield from _title_edits(scorer, record)
+    if not record.excerpt.strip():
+        yield _Edit(_EXCERPT, "excerpt", "add an excerpt", _with(record, excerpt=_EXCERPT_TEXT))
+    yield from _image_edits(record)
+    yield from _coverage_edits(scorer, record, as_of)
+
+
+def _topic_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
+    for at, topic in enumerate(record.topics[1:], start=1):
+        rest = record.topics[:at] + record.topics[at + 1 :]
+        yield _Edit(_TOPIC, "drop", f"drop the topic {topic}", _with(record, topics=rest))
+    if not record.topics:
+        return
+    model = scorer.models.quality
+    held = {*record.topics, *model.encoder.levels_["topic_section"]}
+    others = [topic for topic in model.encoder.topics_ if topic not in held]
+    named = [topic for topic in others if is_named(topic, record.title) or is_named(topic, record.excerpt)]
+    for topic in named:
+        text = f"add the topic {topic}, which its text names"
+        yield _Edit(_TOPIC, "add", text, _with(record, topics=(*record.topics, topic)))
+    if others and not named:
+        points = model.rubric.levels_.get(TOPICS, {})
+        middle = sorted(others, key=lambda topic: points.get(topic, 0.0))[len(others) // 2]
+        text = "add a further topic that fits (of the worth that most have)"
+        yield _Edit(_TOPIC, "add", text, _with(record, topics=(*record.topics, middle)))
+
+
+def _title_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
+    for sort, topic in zip(("section", "topic"), record.topics, strict=False):
+        if words_of(topic) and not is_named(topic, record.title):
+            title = f"{topic}: {record.title}"
+            what = "section" if sort == "section" else "first finer topic"
+            yield _Edit(_TITLE, sort, f"name the {what} in the title: {topic}", _with(record, title=title))
+    limit = int(scorer.models.quality.rubric.knots.get("title_chars", len(record.title)))
+    if limit < len(record.title):
+        title = record.title[: limit + 1].rpartition(" ")[0].rstrip(" ,;:-") or record.title[:limit]
+        text = f"shorten the title from {len(record.title)} to {len(title)} characters"
+        yield _Edit(_TITLE, "shorten", text, _with(record, title=title))
+
+
+def _image_edits(record: Record) -> Iterator[_Edit]:
+    size = f"{_PICTURE.width} x {_PICTURE.height} px"
+    first = record.images[0] if record.images else None
+    if first is None:
+        text = f"add an image of {size} that the site holds"
+    elif not first.is_cached or (first.width or 0) < (_PICTURE.width or 0):
+        text = f"put an image of {size} that the site holds in the place of the first"
+    else:
+        return
+    yield _Edit(_IMAGE, "image", text, _with(record, images=(_PICTURE, *record.images[1:])))
+
+
+def _coverage_edits(scorer: Scorer, record: Record, as_of: datetime | None) -> Iterator[_Edit]:
+    known = [
+        entry
+        for entry in record.related
+        if as_of is None or entry.published_at is None or entry.published_at <= as_of
+    ]
+    qualities = [entry.quality for entry in known if entry.quality is not None]
+    quality = round(median(qualities) if qualities else scorer.models.quality.encoder.providers_.mean_)
+    moments = [entry.published_at for entry in known] + [record.published_at]
+    latest = max((moment for moment in moments if moment), default=datetime.min.replace(tzinfo=UTC))
+    entry = Coverage(published_at=as_of or latest, quality=quality)
+    text = f"wait for one more related record, of quality {quality}"
+    yield _Edit(_OTHERS, "coverage", text, _with(record, related=(*record.related, entry)))
+
+
+_with: Callable[..., Record] = msgspec.structs.replace
