@@ -1,60 +1,34 @@
-"""Labels that look wrong: each record against models that have not seen its story.
+"""Labels that look wrong: each record against models that have not seen it, and against its near-twins.
 
 Nothing here says what is right. A label is listed where it is far from what the rest of the records
-lead one to expect, by the site's own habits: learned quality, learned rules, and near-twins.
+lead one to expect, by the site's own habits.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.errors import ModelError
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
-from scoring.model import cascade
-from scoring.model.boosters import predict
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.explain import named_coverage, quality_reasons
-from scoring.model.fit import MIN_RECORDS, TrainingSet
-from scoring.model.quality import QualityModel, fit_quality
+from scoring.model.fit import TrainingSet
+from scoring.model.opinion import OutOfFold, out_of_fold
 from scoring.model.results import Finding
-from scoring.model.splits import story_folds
 from scoring.model.twins import near_twins
 from scoring.records.record import Document
 
-N_FOLDS = 3
-N_INNER_FOLDS = 5  # one of them tells when to stop, and how wide the intervals are
 SURE = 0.95
-FAR = 2.0  # times what nine (quality) or nineteen (heat) of ten or twenty records are off by at most
-EDGE = 2.0  # points: a label is not called wrong by a rule that turns over within so much
+FAR = 2.0  # times the half width of a record's interval, or what nineteen of twenty heats are off by
+MIN_TWIN_GAP = 1.5  # points: rounding alone makes one
 N_REASONS = 3
 KINDS = ("quality", "lead", "heat", "published", "twin")
-
-
-@dataclass(frozen=True, slots=True)
-class OutOfFold:
-    """What models that have not seen a record's title say of it, as arrays of shape (n_records,).
-
-    ``quality`` and ``half_width`` (of its interval) are in points. The rest is what the learned rules
-    say of the record's *true* quality: ``lead_probability``; ``heat``, if it leads, and ``heat_off``,
-    how far the label is from that; ``published_probability``, by its true heat. Near a threshold the
-    last two have the value that is kindest to the label. NaN where the labels do not suffice.
-    """
-
-    folds: NDArray[np.intp]
-    models: tuple[QualityModel, ...]
-    quality: Floats
-    half_width: Floats
-    lead_probability: Floats
-    heat: Floats
-    heat_off: Floats
-    published_probability: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,86 +88,6 @@ def audit(
     return Audit(tuple(findings), {kind: len(found[kind]) for kind in KINDS})
 
 
-def out_of_fold(
-    training: TrainingSet,
-    config: TrainConfig,
-    *,
-    num_threads: int = 1,
-    on_step: Callable[[int, int], None] = lambda done, total: None,
-) -> OutOfFold:
-    """Predict each record by models that were fitted on the other folds; records of one title share a fold.
-
-    Parameters
-    ----------
-    training, config, num_threads, on_step
-        As for :func:`audit`.
-
-    Returns
-    -------
-    OutOfFold
-
-    Raises
-    ------
-    ModelError
-        If there are too few records.
-    """
-    n_records = len(training.table)
-    folds = story_folds(training.table.title_words, N_FOLDS, config.seed)
-    if n_records < MIN_RECORDS or len(set(folds)) < N_FOLDS:
-        raise ModelError(
-            f"audited records: got {n_records} of {len(set(training.table.title_words))} titles, "
-            f"expected {MIN_RECORDS} or more records with a quality and a date"
-        )
-    columns = np.full((6, n_records), np.nan)
-    models = []
-    for fold in range(N_FOLDS):
-        on_step(fold, N_FOLDS)
-        held = folds == fold
-        rest, part = training.take(~held), training.take(held)
-        options = {"num_threads": num_threads, "seed": config.seed}
-        is_inner = story_folds(rest.table.title_words, N_INNER_FOLDS, config.seed) == 0
-        model = fit_quality(rest.table, rest.labels.quality, is_inner, config.model, **options).model
-        models.append(model)
-        X = model.matrix(part.table)
-        columns[:2, held] = (
-            model.predict(X, num_threads),
-            model.errors.half_width_ * model.predict_spread(X, num_threads),
-        )
-        if _is_judged(rest):
-            rules = cascade.fit_cascade(rest.table, rest.labels, config.model, **options)
-            columns[2:, held] = _apply(rules, part, num_threads)
-    on_step(N_FOLDS, N_FOLDS)
-    return OutOfFold(folds, tuple(models), *columns)
-
-
-def _is_judged(training: TrainingSet) -> bool:
-    """Whether the labels suffice to learn who leads, what heat adds and what is shown."""
-    heat, published = training.labels.heat, training.labels.published
-    return bool((heat > NOT_LEADING).any() and (np.isfinite(heat) & np.isfinite(published)).any())
-
-
-def _apply(rules: cascade.Cascade, part: TrainingSet, num_threads: int) -> Floats:
-    """Lead, heat, its distance and published of records whose labels are known, shape (4, n_records)."""
-    table, labels = part.table, part.labels
-    lead = predict(rules.lead, cascade.lead_matrix(table, labels.quality), num_threads)
-    heats, shown = [], []
-    for step in (0.0, -EDGE, EDGE):
-        heats.append(rules.heat_if_lead(table, labels.quality + step, num_threads) - step)
-        X = cascade.published_matrix(table, labels.quality, np.maximum(labels.heat + step, NOT_LEADING))
-        shown.append(predict(rules.published, X, num_threads))
-    off = np.min(np.abs(labels.heat - np.array(heats)), axis=0)
-    kindest = np.where(labels.published > 0.5, np.max(shown, axis=0), np.min(shown, axis=0))
-    is_lead, is_known = labels.heat > NOT_LEADING, np.isfinite(labels.heat)
-    return np.array(
-        [
-            np.where(is_known, lead, np.nan),
-            heats[0],
-            np.where(is_lead, off, np.nan),
-            np.where(is_known & np.isfinite(labels.published), kindest, np.nan),
-        ]
-    )
-
-
 Found = list[Callable[[], Finding]]
 
 
@@ -209,8 +103,8 @@ class _Case:
     opinion: OutOfFold
 
     def _in_order(self, rows: NDArray[np.bool_], size: Floats, say: Callable[[int], Finding]) -> Found:
-        order = sorted(np.flatnonzero(rows), key=lambda row: (-size[row], self.documents[row].path))
-        return [_later(say, int(row)) for row in order]
+        order = sorted(np.flatnonzero(rows).tolist(), key=lambda row: (-size[row], self.documents[row].path))
+        return [partial(say, row) for row in order]
 
     def quality(self) -> Found:
         """Qualities far outside their interval, and farther off than nineteen of twenty."""
@@ -301,7 +195,7 @@ class _Case:
         is_shown = bool(self.training.labels.published[row])
         probability = float(self.opinion.published_probability[row])
         heat = int(self.training.labels.heat[row])
-        what = "is shown, where other records are not" if is_shown else "is not shown, where other records are"
+        what = "is shown, others are not" if is_shown else "is not shown, others are"
         return Finding(
             kind="published",
             path=self.documents[row].path,
@@ -310,19 +204,48 @@ class _Case:
             expected=not is_shown,
             difference=1.0 if is_shown else -1.0,
             probability=round(1 - probability if is_shown else probability, 4),
-            reason=f"with a heat of {heat} it {what}",
+            reason=f"of records with a heat of {heat} this one {what}",
         )
 
     def twins(self) -> Found:
-        """Near-twins of another quality, by how much; then those of which one is shown against its heat."""
-        found = [*self._quality_twins(), *self._published_twins()]
-        worst: dict[str, Finding] = {}
-        for finding in sorted(found, key=lambda each: (-abs(each.difference), each.path, each.other)):
-            worst.setdefault(finding.path, finding)
-        tally = Counter(finding.kind for finding in worst.values())
-        assert set(tally) <= {"twin"}
-        return [_later(worst.__getitem__, path) for path in worst]
+        """Near-twins of another quality, by how much; then those of which the lesser is shown alone."""
+        points = self.opinion.models[0].rubric.predict(self.training.table)
+        worst: dict[tuple[int, str], tuple[float, int]] = {}
+        for left, right in near_twins(self.training.table):
+            for field, row, gap in self._disagreements(left, right, float(points[left] - points[right])):
+                worst[row, field] = max(worst.get((row, field), (0.0, 0)), (gap, left + right - row))
+        order = sorted(worst, key=lambda key: (-worst[key][0], self.documents[key[0]].path))
+        return [partial(self._say_twin, row, worst[row, field][1], field) for row, field in order]
 
+    def _disagreements(self, left: int, right: int, owed: float) -> Iterator[tuple[str, int, float]]:
+        """Fields in which two records differ, the stranger of the two, and by how many points more than owed.
 
-def _later(say, argument):
-    return lambda: say(argument)
+        A title of other words or length may be worth other points; that much is no disagreement.
+        """
+        labels, opinion = self.training.labels, self.opinion
+        gap = abs(float(labels.quality[left] - labels.quality[right]) - owed)
+        if gap >= MIN_TWIN_GAP:
+            off = np.abs(labels.quality - opinion.quality)
+            yield "quality", left if off[left] > off[right] else right, gap
+        shown, hidden = (left, right) if labels.published[left] > labels.published[right] else (right, left)
+        is_crossed = labels.published[shown] > labels.published[hidden]
+        if is_crossed and labels.heat[hidden] >= labels.heat[shown]:
+            probability = opinion.published_probability
+            yield "published", hidden if probability[hidden] > 1 - probability[shown] else shown, 0.0
+
+    def _say_twin(self, row: int, other: int, field: str) -> Finding:
+        labels = {"quality": self.training.labels.quality, "published": self.training.labels.published}[field]
+        own, theirs = (bool(value) if field == "published" else int(value) for value in labels[[row, other]])
+        heats = self.training.labels.heat
+        why = f"; heat {heats[row]:.0f} here, {heats[other]:.0f} there" if field == "published" else ""
+        return Finding(
+            kind="twin",
+            path=self.documents[row].path,
+            field=field,
+            label=own,
+            expected=theirs,
+            difference=float(own - theirs),
+            reason="nearly the same title, the same provider, topics and picture as "
+            f"{self.documents[other].path}, which has {theirs}{why}",
+            other=self.documents[other].path,
+        )

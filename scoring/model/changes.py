@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
 import msgspec
 
+from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import assemble, extract
 from scoring.features.text import is_named, words_of
 from scoring.model.results import Change
 from scoring.model.rubric import TOPICS
-from scoring.model.scorer import Predictions, Scorer, probability
+from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Coverage, Image, Record
 
 LIMIT = 3
@@ -36,7 +36,7 @@ class _Edit(NamedTuple):
 
 
 def cheapest_changes(
-    scorer: Scorer, record: Record, as_of: datetime | None = None, *, limit: int = LIMIT
+    scorer: Scorer, record: Record, as_of: AsOf = None, *, limit: int = LIMIT
 ) -> tuple[Change, ...]:
     """Single edits that would turn a decision over or, where none does, raise the expected heat most.
 
@@ -49,8 +49,8 @@ def cheapest_changes(
         The model.
     record : Record
         The record as it stands.
-    as_of : datetime or None
-        Coverage newer than this moment (aware UTC) is unseen.
+    as_of : datetime, timedelta or None
+        Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
     limit : int
         Changes to give back at most; >= 0. There is one of each sort: the topic whose loss does most,
         not every topic.
@@ -93,11 +93,11 @@ def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
         heat=int(predictions.heat[row]),
         expected_heat=float(predictions.heat_expected[row]),
         published=bool(predictions.published[row]),
-        published_probability=probability(predictions.published_probability[row]),
+        published_probability=round(float(predictions.published_probability[row]), 4),
     )
 
 
-def _edits(scorer: Scorer, record: Record, as_of: datetime | None) -> Iterator[_Edit]:
+def _edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
     """The edits that make sense for a record; those of one sort stand together."""
     yield from _topic_edits(scorer, record)
     yield from _title_edits(scorer, record)
@@ -152,17 +152,14 @@ def _image_edits(record: Record) -> Iterator[_Edit]:
     yield _Edit(_IMAGE, "image", text, _with(record, images=(_PICTURE, *record.images[1:])))
 
 
-def _coverage_edits(scorer: Scorer, record: Record, as_of: datetime | None) -> Iterator[_Edit]:
-    known = [
-        entry
-        for entry in record.related
-        if as_of is None or entry.published_at is None or entry.published_at <= as_of
-    ]
+def _coverage_edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
+    moment = moment_of(record, as_of)
+    known = known_coverage(record, moment)
     qualities = [entry.quality for entry in known if entry.quality is not None]
     quality = round(median(qualities) if qualities else scorer.models.quality.encoder.providers_.mean_)
-    moments = [entry.published_at for entry in known] + [record.published_at]
-    latest = max((moment for moment in moments if moment), default=datetime.min.replace(tzinfo=UTC))
-    entry = Coverage(published_at=as_of or latest, quality=quality)
+    dates = [record.published_at, *(entry.published_at for entry in known)]
+    latest = max((date for date in dates if date is not None), default=None)
+    entry = Coverage(published_at=moment or latest, quality=quality)
     text = f"wait for one more related record, of quality {quality}"
     yield _Edit(_OTHERS, "coverage", text, _with(record, related=(*record.related, entry)))
 

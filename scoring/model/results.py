@@ -124,8 +124,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     path: str
     field: str
-    label: int
-    expected: int
+    label: bool | int
+    expected: bool | int
     difference: float
     low: float | None = None
     high: float | None = None
