@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -132,16 +133,16 @@ def fit_quality(
     QualityFit
     """
     later, later_y = table.take(is_validation), y[is_validation]
-    draft = _fit(table.take(~is_validation), y[~is_validation], config, (later, later_y), **options)
+    draft = fit_once(table.take(~is_validation), y[~is_validation], config, (later, later_y), **options)
     X = draft.matrix(later)
     expected, spread = draft.predict(X), draft.predict_spread(X)
     errors = fit_errors(later_y - expected, spread, config)
     final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees())
-    model = _fit(table, y, msgspec.structs.replace(config, quality=final), None, **options)
+    model = fit_once(table, y, msgspec.structs.replace(config, quality=final), None, **options)
     return QualityFit(replace(model, errors=errors), expected, spread)
 
 
-def _fit(
+def fit_once(
     table: FeatureTable,
     y: Floats,
     config: ModelConfig,
@@ -149,9 +150,27 @@ def _fit(
     *,
     num_threads: int,
     seed: int,
+    on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityModel:
-    """One fit; with `validation` the booster stops early and keeps its best trees."""
+    """One fit, which knows nothing yet of its errors.
+
+    Parameters
+    ----------
+    table, y, config
+        As for :func:`fit_quality`.
+    validation : tuple of FeatureTable and ndarray, or None
+        Later records and their qualities, on which the booster stops early; it keeps its best trees.
+    num_threads, seed : int
+        Threads, and the seed of all that is drawn.
+    on_rubric : callable
+        Called with the rubric before the rest is fitted; what it raises ends the fit.
+
+    Returns
+    -------
+    QualityModel
+    """
     encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
+    on_rubric(rubric)
     X = _out_of_fold(table, y, encoder, rubric, config, seed)
     left = y - X[:, -1]
     options: dict[str, Any] = {

@@ -131,11 +131,11 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
     TrackingError
         If the store cannot be reached or written; a run that was begun is ended as failed.
     """
-    with _recording(store, run, kind="train") as (client, run_id, files):
+    with recording(store, run, kind="train") as (client, run_id, files):
         with (files / "importances.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Importance._fields, *run.importances])
         info = log_model(run.model_folder)
-        _log_results(run, files, model_id=info.model_id)
+        log_results(run, files, model_id=info.model_id)
         # Last, so that a version stands only for a run that is whole.
         version = None
         if run.register is not None:
@@ -152,13 +152,13 @@ def log_evaluation(store: Store, run: EvaluationRun) -> str:
     TrackingError
         If the store cannot be reached or written; a run that was begun is ended as failed.
     """
-    with _recording(store, run, kind="evaluate") as (_, run_id, files):
-        _log_results(run, files, model_id=None)
+    with recording(store, run, kind="evaluate") as (_, run_id, files):
+        log_results(run, files, model_id=None)
     return run_id
 
 
 @contextmanager
-def _recording(store: Store, run: EvaluationRun, *, kind: str) -> Iterator[tuple[MlflowClient, str, Path]]:
+def recording(store: Store, run: EvaluationRun, *, kind: str) -> Iterator[tuple[MlflowClient, str, Path]]:
     """An active run and an empty folder whose files become its artifacts; ended whatever happens."""
     with (
         opened(store, f"log run {run.run_name!r}", writes=True) as client,
@@ -168,7 +168,7 @@ def _recording(store: Store, run: EvaluationRun, *, kind: str) -> Iterator[tuple
     ):
         mlflow = load_mlflow()
         created = client.create_run(
-            _experiment_id(store, client, run.experiment),
+            experiment_id(store, client, run.experiment),
             start_time=int(run.started_at.timestamp() * 1000),
             tags={"type": kind, "model": run.model, "data_sha256": run.data_sha256}
             | environment_tags() | git_tags(Path.cwd()) | dict(run.tags),
@@ -224,7 +224,8 @@ def _sigterm_exits() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _experiment_id(store: Store, client: MlflowClient, name: str) -> str:
+def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
+    """Id of an experiment, which is made where it is not there; a deleted one is a TrackingError."""
     found = client.get_experiment_by_name(name)
     if found is None:
         location = (store.home / "artifacts").absolute().as_uri() if store.database else None
@@ -239,7 +240,7 @@ def _experiment_id(store: Store, client: MlflowClient, name: str) -> str:
     return str(found.experiment_id)
 
 
-def _log_results(run: EvaluationRun, files: Path, *, model_id: str | None) -> None:
+def log_results(run: EvaluationRun, files: Path, *, model_id: str | None) -> None:
     """Log parameters, metrics, data set, plots and tables, with whatever already is in ``files``."""
     mlflow = load_mlflow()
     source = mlflow.data.sources.LocalArtifactDatasetSource(run.data_path)
@@ -250,7 +251,7 @@ def _log_results(run: EvaluationRun, files: Path, *, model_id: str | None) -> No
     tags = {"sha256": run.data_sha256} | {f"n_{name}": str(count) for name, count in run.counts.items()}
     context = "training" if model_id else "evaluation"
     mlflow.log_input(data, context=context, tags=tags)
-    mlflow.log_params(_flat(run.config))
+    mlflow.log_params(flat(run.config))
     mlflow.log_metrics(_metrics(run), dataset=data, model_id=model_id)
     (files / "config.json").write_text(json.dumps(run.config, indent=2, default=str), encoding="utf-8")
     write_evaluation(run.evaluation, run.plots, files)
@@ -300,9 +301,9 @@ def _metrics(run: EvaluationRun) -> dict[str, float]:
     return metrics
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Leaves of a nested mapping by their dotted path."""
     leaves: dict[str, Any] = {}
     for key, value in config.items():
-        leaves |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return leaves

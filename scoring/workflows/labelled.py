@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 import numpy as np
@@ -111,6 +111,42 @@ class Corpus:
 def section_of(record: Record) -> str:
     """The site's section that a record belongs to: its first topic."""
     return record.topics[0] if record.topics else ""
+
+
+def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_]) -> dict[str, datetime]:
+    """By section: the moment before the held-back records begin, after which no training may see anything.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Labelled records.
+    is_held : ndarray of bool, shape (n_records,)
+        Which of them are held back.
+    """
+    begins: dict[str, datetime] = {}
+    for document, section, is_one_held in zip(corpus.documents, corpus.sections, is_held, strict=True):
+        if is_one_held and document.record.published_at is not None:
+            # A record of the block's first moment may be others' coverage, and its quality is a label.
+            begins.setdefault(section, document.record.published_at - timedelta(microseconds=1))
+    return begins | {
+        section: moment
+        for section, moment in latest_moments(corpus, ~is_held).items()
+        if section not in begins
+    }
+
+
+def latest_moments(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetime]:
+    """By section: the last moment that the records of a mask and their coverage know of."""
+    latest: dict[str, datetime] = {}
+    for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
+        if is_chosen:
+            moments = [
+                document.record.published_at,
+                *(entry.published_at for entry in document.record.related),
+            ]
+            known = [moment for moment in moments if moment is not None]
+            latest[section] = max([*known, latest.get(section, known[0])])
+    return latest
 
 
 def _has_coverage_after(record: Record, moment: datetime) -> bool:

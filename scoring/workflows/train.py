@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -33,7 +33,7 @@ from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Importance, LoggedRun, Store, TrainingRun, log_training
-from scoring.workflows.labelled import Corpus, OnFault, read_corpus
+from scoring.workflows.labelled import Corpus, OnFault, cuts_before, latest_moments, read_corpus
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
@@ -144,7 +144,7 @@ def train(
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
     evaluation = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
     everything = np.ones(len(corpus.documents), dtype=bool)
-    training = corpus.training_set(everything, _latest(corpus, everything))
+    training = corpus.training_set(everything, latest_moments(corpus, everything))
     models = _fit(training, config, settings, reporter, "all records")
     saved = save_model(
         out or settings.home / "models" / config.name,
@@ -176,7 +176,7 @@ def _evaluate_before_the_cut(
     """Fit on what precedes the test block, and compare with the labels of that block."""
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
-    training = corpus.training_set(~is_test, _cuts(corpus, is_test))
+    training = corpus.training_set(~is_test, cuts_before(corpus, is_test))
     models = _fit(training, config, settings, reporter, "records before the test block")
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
     return evaluate_models(
@@ -199,32 +199,6 @@ def _fit(training: Any, config: TrainConfig, settings: Settings, reporter: Repor
     models = fit_models(training, config, num_threads=settings.threads, on_step=tell)
     reporter.step(name, len(_STEPS), len(_STEPS))
     return models
-
-
-def _cuts(corpus: Corpus, is_test: NDArray[np.bool_]) -> dict[str, datetime]:
-    """The moment before each section's test block begins: nothing after it may be seen in training."""
-    begins: dict[str, datetime] = {}
-    for document, section, is_held in zip(corpus.documents, corpus.sections, is_test, strict=True):
-        if is_held and document.record.published_at is not None:
-            # A record of the block's first moment may be others' coverage, and its quality is a label.
-            begins.setdefault(section, document.record.published_at - timedelta(microseconds=1))
-    return begins | {
-        section: moment for section, moment in _latest(corpus, ~is_test).items() if section not in begins
-    }
-
-
-def _latest(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetime]:
-    """The last moment that each section's records and their coverage know of."""
-    latest: dict[str, datetime] = {}
-    for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
-        if is_chosen:
-            moments = [
-                document.record.published_at,
-                *(entry.published_at for entry in document.record.related),
-            ]
-            known = [moment for moment in moments if moment is not None]
-            latest[section] = max([*known, latest.get(section, known[0])])
-    return latest
 
 
 def _facts(corpus: Corpus, config: TrainConfig, evaluation: Evaluation) -> TrainingFacts:

@@ -18,8 +18,7 @@ from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask as find_test_block
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.sample import sample_documents
-from scoring.workflows.labelled import Corpus
-from scoring.workflows.train import _cuts
+from scoring.workflows.labelled import Corpus, cuts_before
 
 Make = Callable[[Any], TrainingSet]
 CONFIG = TrainConfig(split=SplitConfig(test_ratio=0.2))
@@ -39,7 +38,7 @@ def fitted_before_the_cut(documents: list[Document]) -> tuple[TrainingSet, dict[
     """What training fits on the records before the test block."""
     corpus = corpus_of(documents)
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
-    training = corpus.training_set(~is_test, _cuts(corpus, is_test))
+    training = corpus.training_set(~is_test, cuts_before(corpus, is_test))
     models = fit_models(training, CONFIG, num_threads=1)
     rest = msgspec.json.encode(
         (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
@@ -109,7 +108,7 @@ def test_what_is_before_the_cut_does_change_what_is_fitted() -> None:
 def test_heat_of_a_story_that_goes_on_is_left_out() -> None:
     corpus = corpus_of(documents_of(LABELLED))
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
-    (cut,) = _cuts(corpus, is_test).values()
+    (cut,) = cuts_before(corpus, is_test).values()
     training = corpus.training_set(~is_test, {"Tessaril": cut})
     expected = [
         any(entry.published_at and entry.published_at > cut for entry in record.related)
