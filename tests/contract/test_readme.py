@@ -1,0 +1,155 @@
+"""README.md and the model card show what is there: commands, options, settings, figures."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import runpy
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from scoring.cli import app
+from scoring.model.bundle import load_model
+from scoring.settings import Settings
+from scoring.workflows.train import TrainOutcome
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+CARD = (ROOT / "models" / "MODEL_CARD.md").read_text("utf-8")
+COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+OPTIONS = {
+    name: {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
+    for name, command in COMMANDS.items()
+}
+OTHER_PROGRAMS = {"make", "pip", "mlflow", "curl", "export"}
+NOT_RUN = {
+    "train": "takes half a minute; a small model that other tests share stands where it would save its own",
+    "ui": "serves until it is interrupted",
+}
+WITH_MODEL = {"evaluate", "score", "explain"}
+
+
+class Example(NamedTuple):
+    """A line that begins with a prompt: its words, what it is given on stdin, what it is shown to print."""
+
+    line: str
+    words: list[str]
+    stdin: str
+    shown: str
+
+
+def examples(page: str) -> Iterator[Example]:
+    for block in re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        for part in block.removeprefix("$ ").split("\n$ "):
+            line, _, shown = part.partition("\n")
+            words, stdin = shlex.split(line), ""
+            if words[0] == "echo":
+                stdin, words = words[1], words[words.index("|") + 1 :]
+            yield Example(line, words, stdin, shown)
+
+
+EXAMPLES = list(examples(README))
+OWN = [example for example in EXAMPLES + list(examples(CARD)) if example.words[0] == "scoring"]
+
+
+def is_as_shown(printed: str, shown: str) -> bool:
+    """Whether a command prints what the page shows, where ``...`` stands for anything."""
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    return doctest.OutputChecker().check_output(shown, printed, flags)
+
+
+def test_examples_call_known_programs() -> None:
+    assert {example.words[0] for example in EXAMPLES} == OTHER_PROGRAMS | {"scoring"}
+
+
+def test_every_command_has_an_example() -> None:
+    assert {example.words[1] for example in OWN} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("example", OWN, ids=lambda example: example.line)
+def test_example_parses(example: Example) -> None:
+    _, name, *arguments = example.words
+    COMMANDS[name].make_context(name, arguments)
+
+
+def test_a_command_that_does_not_parse_is_found() -> None:
+    with pytest.raises(Exception, match="No such option: --no-such"):
+        COMMANDS["score"].make_context("score", ["inbox", "--no-such"])
+
+
+@pytest.mark.parametrize("page", [README, CARD], ids=["README.md", "MODEL_CARD.md"])
+def test_options_in_the_text_exist(page: str) -> None:
+    text = re.sub(r"^\$ (mlflow|pip|curl) .*$|<!--.*?-->", "", page, flags=re.MULTILINE)
+    mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--host"}
+    assert mentioned <= set().union(*OPTIONS.values())
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    shown = {example.words[1] for example in EXAMPLES if example.words[0] == "make"}
+    assert shown == {"demo", "test", "check", "build"}
+    assert shown <= targets
+
+
+def test_links_lead_somewhere() -> None:
+    for page, folder in ((README, ROOT), (CARD, ROOT / "models")):
+        links = re.findall(r"\]\(([^)#]+)\)", page)
+        assert links
+        assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_settings_are_all_there() -> None:
+    section = README.partition("## Settings")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(Settings.model_fields)
+
+
+def test_exit_codes_are_those_of_the_reference() -> None:
+    codes = re.findall(r"^\| \d+ \|.*$", README, re.MULTILINE)
+    assert codes == re.findall(r"^\| \d+ \|.*$", (ROOT / "docs" / "cli.md").read_text("utf-8"), re.MULTILINE)
+    assert len(codes) == 6
+
+
+def test_figures_are_those_of_the_model_that_ships() -> None:
+    tools = runpy.run_path(str(ROOT / "docs" / "write_figures.py"))
+    saved = load_model(ROOT / "models" / "default")
+    for page in (README, CARD):
+        assert tools["BLOCK"].search(page)
+        assert page == tools["fill"](page, saved), "run `python docs/write_figures.py`"
+
+
+def test_words_about_gain_are_true() -> None:
+    tools = runpy.run_path(str(ROOT / "docs" / "write_figures.py"))
+    rows = "\n".join(tools["columns"](load_model(ROOT / "models" / "default")))
+    most = {
+        part: (column, int(share))
+        for part, column, share in re.findall(r"^\| (\w+) \| \d+ \| `(\w+)` (\d+)%", rows, re.MULTILINE)
+    }
+    over_half = {part: column for part, (column, share) in most.items() if share > 50}
+    assert "over half of the gain of three boosters" in CARD
+    assert over_half == {"lead": "quality_margin", "heat": "coverage_quality_max", "published": "heat"}
+
+
+def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
+    shutil.copytree(training.model, tmp_path / "model")
+    ran = set()
+    for _, (program, name, *arguments), stdin, shown in EXAMPLES:
+        if program != "scoring" or name in NOT_RUN:
+            continue
+        done = CliRunner().invoke(app, [name, *arguments], input=stdin, prog_name="scoring")
+        assert done.exit_code == 0, f"{name} {arguments}: {done.output}"
+        if name in WITH_MODEL:
+            # The figures are of another model; what stands around them is the same.
+            first, printed = shown.partition("\n")[0], done.output.partition("\n")[0]
+            assert is_as_shown(printed, first), f"{name} {arguments}: {done.output}"
+        else:
+            expected = re.sub(r"/home/me/news|(?<=threads           )\d", "...", shown)
+            assert is_as_shown(done.output, expected), f"{name} {arguments}: {done.output}"
+        ran.add(name)
+    assert ran == COMMANDS.keys() - NOT_RUN.keys()
