@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,6 +99,14 @@ def test_make_targets_exist() -> None:
     assert shown <= targets
 
 
+def test_changelog_tells_why_each_dependency_is_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    needed = {re.split(r"[>=\[]", requirement)[0] for requirement in project["dependencies"]}
+    section = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("### Dependencies, and why each")[2]
+    told = re.findall(r"^- ((?:`[\w-]+`(?:, )?)+): \w", section, re.MULTILINE)
+    assert {name for line in told for name in re.findall(r"`([\w-]+)`", line)} == needed
+
+
 def test_links_lead_somewhere() -> None:
     for page, folder in ((README, ROOT), (CARD, ROOT / "models")):
         links = re.findall(r"\]\(([^)#]+)\)", page)
@@ -145,9 +154,10 @@ def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
         done = CliRunner().invoke(app, [name, *arguments], input=stdin, prog_name="scoring")
         assert done.exit_code == 0, f"{name} {arguments}: {done.output}"
         if name in WITH_MODEL:
-            # The figures are of another model; what stands around them is the same.
-            first, printed = shown.partition("\n")[0], done.output.partition("\n")[0]
-            assert is_as_shown(printed, first), f"{name} {arguments}: {done.output}"
+            # The figures are of another model; the line that the page shows first has none.
+            first = shown.partition("\n")[0]
+            lines = done.output.splitlines() or [""]
+            assert any(is_as_shown(line, first) for line in lines), f"{name} {arguments}: {done.output}"
         else:
             expected = re.sub(r"/home/me/news|(?<=threads           )\d", "...", shown)
             assert is_as_shown(done.output, expected), f"{name} {arguments}: {done.output}"
