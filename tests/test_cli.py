@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import resource
 import socket
 import subprocess
@@ -21,7 +22,18 @@ from scoring import cli, options
 from scoring.errors import ModelError
 from scoring.records.sample_policy import Policy
 
-COMMANDS = ("sample", "validate", "features", "train", "evaluate", "score", "explain", "ui", "config")
+COMMANDS = (
+    "sample",
+    "validate",
+    "features",
+    "train",
+    "evaluate",
+    "score",
+    "explain",
+    "audit",
+    "ui",
+    "config",
+)
 SLOW_MODULES = [
     "lightgbm",
     "matplotlib",
@@ -111,7 +123,7 @@ def test_without_a_command_the_help_is_shown() -> None:
         (
             ["score", "full", "--as-of", "noon"],
             2,
-            "got 'noon', expected a moment with a zone",
+            "got 'noon', expected a moment, as 2021-03-04T05:06:07Z",
         ),
         (["score", "full", "--dry-run"], 2, "--dry-run goes with --write"),
         (["score", "full", "--write", "--format", "csv"], 2, "--write takes neither --format nor --output"),
@@ -240,14 +252,23 @@ def test_policy_reaches_the_labels(tmp_path: Path) -> None:
     ],
 )
 def test_time_is_utc_where_it_bears_no_zone(text: str, expected: datetime) -> None:
-    time = options.parse_time(text)
+    time = options.parse_as_of(text)
+    assert isinstance(time, datetime)
     assert time == expected
     assert time.utcoffset() == timedelta(0)
 
 
-def test_bad_time_is_refused() -> None:
-    with pytest.raises(typer.BadParameter, match="got '15/7/2021', expected ISO 8601"):
-        options.parse_time("15/7/2021")
+@pytest.mark.parametrize(
+    ("text", "hours"), [("published", 0), ("published+6h", 6), ("+48h", 48), ("+0.5h", 0.5)]
+)
+def test_time_may_count_from_publication(text: str, hours: float) -> None:
+    assert options.parse_as_of(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["15/7/2021", "", "published+", "published-6h", "6h", "+h"])
+def test_bad_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=f"got '{re.escape(text)}', expected a moment"):
+        options.parse_as_of(text)
 
 
 def test_validate_tells_what_can_be_used(tmp_path: Path) -> None:

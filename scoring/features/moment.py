@@ -12,7 +12,7 @@ from scoring.records.record import Coverage, Record
 AsOf = datetime | timedelta | None
 
 _AFTER = re.compile(r"(?:published)?(?:\+(?P<hours>\d{1,6}(?:\.\d+)?)h)?", re.IGNORECASE)
-EXPECTED = "a moment with a zone, as 2021-03-04T05:06:07Z, or a time after publication, as published+6h"
+EXPECTED = "a moment, as 2021-03-04T05:06:07Z, or a time after publication, as published+6h"
 
 
 def parse_as_of(text: str) -> datetime | timedelta:

@@ -130,7 +130,7 @@ def test_a_run_that_breaks_off_is_not_left_running(
     def break_off(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(runs, "_write_evaluation", break_off)
+    monkeypatch.setattr(runs, "write_evaluation", break_off)
     expected = TrackingError if isinstance(error, OSError) else type(error)
     with pytest.raises(expected):
         log_training(store, make_run(register="scoring"))
