@@ -80,6 +80,18 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """Where the learned rules switch; points, None where they do not.
+
+    ``bonus_from_quality`` is the quality from which a related record adds most more heat than below it,
+    ``published_from_heat`` the heat from which a record is rather shown than not.
+    """
+
+    bonus_from_quality: float | None
+    published_from_heat: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cascade:
     """The boosters of lead, heat and published; None where the labels show one class or nothing at all."""
 
@@ -127,6 +139,26 @@ class Cascade:
             heat[:, 0],
             (weights * expected).sum(axis=1),
             (weights * published).sum(axis=1),
+        )
+
+    def steps(self, highest: float) -> Steps:
+        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points."""
+        points = np.arange(0.0, highest + 1.0)
+        X = np.full((len(points), len(HEAT_NAMES)), np.nan)
+        X[:, HEAT_NAMES.index("quality")] = points
+        for name in ("coverage_count", "coverage_provider_count"):
+            X[:, HEAT_NAMES.index(name)] = 1.0
+        for name in ("coverage_quality_mean", "coverage_quality_max"):
+            X[:, HEAT_NAMES.index(name)] = points / 2
+        X[:, HEAT_NAMES.index("coverage_own_provider_count")] = 0.0
+        rises = np.diff(predict(self.heat, X))
+        largest = int(np.argmax(rises)) if len(rises) else 0
+        X = np.zeros((len(points), len(PUBLISHED_NAMES)))
+        X[:, PUBLISHED_NAMES.index("heat")] = X[:, PUBLISHED_NAMES.index("quality")] = points
+        shown = np.flatnonzero(predict(self.published, X) >= 0.5)
+        return Steps(
+            float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
+            float(points[shown[0]]) if len(shown) else None,
         )
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:

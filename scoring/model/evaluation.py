@@ -16,6 +16,7 @@ from scoring.model.results import Evaluation, Slice
 from scoring.model.scorer import Predictions, Scorer
 
 MIN_SLICE = 10
+NEAR_STEP = 5  # points
 Mask = NDArray[np.bool_]
 
 
@@ -140,6 +141,14 @@ def _parts(test: TrainingSet, models: Models) -> Iterator[tuple[str, str, Mask]]
     yield "image", "without", table.number("has_image") == 0
     yield "image", "with", table.number("has_image") == 1
     yield "excerpt", "without", table.number("has_excerpt") == 0
+    quality, heat = test.labels.quality, test.labels.heat
+    steps = models.cascade.steps(float(np.nanmax(np.concatenate([quality, heat, [0.0]]))))
+    if steps.bonus_from_quality is not None:
+        near = np.abs(quality - steps.bonus_from_quality) <= NEAR_STEP
+        yield "quality", f"within {NEAR_STEP} of the bonus step ({steps.bonus_from_quality:g})", near
+    if steps.published_from_heat is not None:
+        near = np.abs(heat - steps.published_from_heat) <= 2 * NEAR_STEP
+        yield "heat", f"within {2 * NEAR_STEP} of the published step ({steps.published_from_heat:g})", near
     yield from _levels("month", np.datetime_as_string(test.moments, unit="M"))
 
 
