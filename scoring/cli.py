@@ -345,6 +345,44 @@ def explain(
 
 
 @_command
+def audit(
+    terminal: Terminal,
+    paths: options.Paths,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's."),
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Findings of each kind at most.")] = 20,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON lines to write instead of a table.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List labels that look wrong, with the reason; findings are no faults.
+
+    Each record is held against models that have not seen it, and against its near-twins. Kinds:
+    quality, lead, heat, published, twin; the worst of each first.
+    """
+    from scoring import rendering
+    from scoring.workflows.audit import audit as workflow
+    from scoring.workflows.train import load_config
+
+    outcome = workflow(
+        paths, config=load_config(config), settings=_settings(terminal), limit=limit, **_channels(terminal)
+    )
+    counts = ", ".join(f"{kind} {count}" for kind, count in outcome.counts.items())
+    if output is not None:
+        with rendering.replaced(output) as file:
+            file.writelines(f"{rendering.to_json(each)}\n".encode() for each in outcome.findings)
+    elif json:
+        for finding in outcome.findings:
+            terminal.out(rendering.to_json(finding))
+    else:
+        terminal.show(rendering.findings(outcome.findings))
+    terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")
+
+
+@_command
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
     """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
     from scoring.tracking import Store, serve_ui

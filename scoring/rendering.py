@@ -17,7 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.model.results import Evaluation, Explanation, Figure, Score
+from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Score
 from scoring.settings import Origin
 
 _SCORE_FIELDS = Score.__struct_fields__
@@ -139,7 +139,37 @@ def explanation(explanation: Explanation) -> RenderableType:
                 f"{sum(reason.contribution for reason in rest):+.2f}", "", f"{len(rest)} smaller ones"
             )
         views += [Text(), table]
-    return Group(*views)
+    return Group(*views, Text(), _changes(explanation.changes))
+
+
+def findings(findings: Iterable[Finding]) -> Table:
+    """Labels that look wrong, in their order."""
+    table = _table("kind", "field", "is>", "expected>", "interval>", "off by>", "record", "why")
+    for finding in findings:
+        is_flag = isinstance(finding.label, bool)
+        table.add_row(
+            finding.kind,
+            finding.field,
+            _plainly(finding.label),
+            _plainly(finding.expected),
+            "" if finding.low is None else f"{finding.low:.0f} to {finding.high:.0f}",
+            "" if is_flag else f"{finding.difference:+.0f}",
+            Text(finding.path, overflow="fold"),
+            Text(finding.reason, overflow="fold"),
+        )
+    return table
+
+
+def _changes(changes: Iterable[Change]) -> RenderableType:
+    """Edits with what the scores would be after each."""
+    table = _table("quality>", "heat>", "published>", "turns over", "what would change it")
+    for change in changes:
+        shown = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
+        turned = ", ".join(change.decisions)
+        table.add_row(str(change.quality), str(change.heat), shown, turned, Text(change.text))
+    if not table.row_count:
+        return Text("no single change that was tried would turn a decision over or raise a score")
+    return table
 
 
 def named(rows: Iterable[tuple[str, object]]) -> Table:
@@ -221,6 +251,10 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     return table
+
+
+def _plainly(label: bool | int) -> str:
+    return ("yes" if label else "no") if isinstance(label, bool) else str(label)
 
 
 def _number(value: float | None) -> str:

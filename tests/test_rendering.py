@@ -16,7 +16,7 @@ from pyarrow import parquet
 from rich.console import Console, RenderableType
 
 from scoring import rendering
-from scoring.model.results import Evaluation, Explanation, Figure, Reason, Score, Slice
+from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Reason, Score, Slice
 from scoring.settings import Origin
 
 LOW = Score(
@@ -168,7 +168,64 @@ def test_small_reasons_are_added_up() -> None:
     reasons = {"quality": tuple(Reason(f"column_{n}", "", 16.0 - n) for n in range(12))}
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
     lines = cells(rendering.explanation(explanation))
-    assert lines[-2:] == [["+7.00", "column_9"], ["+11.00", "2 smaller ones"]]
+    at = lines.index(["+7.00", "column_9"])
+    assert lines[at + 1 : at + 3] == [["+11.00", "2 smaller ones"], []]
+
+
+CHANGE = Change(
+    text="add an [image]",
+    effort=4,
+    decisions=("published",),
+    quality=81,
+    heat=101,
+    expected_heat=99.5,
+    published=True,
+    published_probability=0.97,
+)
+
+
+def test_explanation_tells_what_would_change_it() -> None:
+    without = Explanation(score=HIGH, expected_heat=88.5, base={}, reasons={})
+    assert cells(rendering.explanation(without))[-1] == [
+        "no single change that was tried would turn a decision over or raise a score"
+    ]
+    lines = cells(rendering.explanation(msgspec.structs.replace(without, changes=(CHANGE,))))
+    assert lines[-2:] == [
+        ["quality", "heat", "published", "turns over", "what would change it"],
+        ["81", "101", "97%", "published", "add an [image]"],
+    ]
+
+
+def test_findings_stand_in_their_order() -> None:
+    quality = Finding(
+        kind="quality",
+        path="inbox/[a].md",
+        field="quality",
+        label=31,
+        expected=50,
+        difference=-19.0,
+        low=45.2,
+        high=54.9,
+        reason="19 points below",
+    )
+    shown = Finding(
+        kind="published",
+        path="inbox/b.md",
+        field="published",
+        label=False,
+        expected=True,
+        difference=-1.0,
+        probability=0.99,
+        reason="others are shown",
+    )
+    lines = cells(rendering.findings([quality, shown]))
+    assert lines[0] == ["kind", "field", "is", "expected", "interval", "off by", "record", "why"]
+    assert lines[1] == [
+        *("quality", "quality", "31", "50", "45 to 55", "-19"),
+        *("inbox/[a].md", "19 points below"),
+    ]
+    assert lines[2] == ["published", "published", "no", "yes", "inbox/b.md", "others are shown"]
+    assert msgspec.json.decode(rendering.to_json(shown), type=Finding) == shown
 
 
 def test_catalogue_has_a_line_for_each_column() -> None:

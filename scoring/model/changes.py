@@ -18,7 +18,6 @@ from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Coverage, Image, Record
 
 LIMIT = 3
-MIN_GAIN = 0.5  # points of expected heat: less would be lost in rounding
 _TOPIC, _TITLE, _EXCERPT, _IMAGE, _OTHERS = range(1, 6)
 _PICTURE = Image(width=1200, height=675, is_cached=True)
 _EXCERPT_TEXT = (
@@ -38,7 +37,7 @@ class _Edit(NamedTuple):
 def cheapest_changes(
     scorer: Scorer, record: Record, as_of: AsOf = None, *, limit: int = LIMIT
 ) -> tuple[Change, ...]:
-    """Single edits that would turn a decision over or, where none does, raise the expected heat most.
+    """Single edits that would turn a decision over or, where none does, raise the score most.
 
     Each edit is scored by the model as any record is, with all that hangs on it: a title that names
     the section is longer too.
@@ -58,29 +57,36 @@ def cheapest_changes(
     Returns
     -------
     tuple of Change
-        By the size of the edit, then by what it does to the expected heat, the most first.
+        By the size of the edit, then by what it does, the most first. Where no decision turns, those
+        that raise the expected heat most, then the quality (for a record that cannot lead).
     """
+    stays = _Edit(0, "", "", record)
     edits = list(_edits(scorer, record, as_of))
-    table = assemble([extract(each, as_of) for each in (record, *(edit.record for edit in edits))])
+    table = assemble([extract(edit.record, as_of) for edit in (stays, *edits)])
     predictions = scorer.predict(table)
-    now = float(predictions.heat_expected[0])
-    changes = [(edit.sort, _change(edit, predictions, row)) for row, edit in enumerate(edits, start=1)]
+    now, *after = (_change(edit, predictions, row) for row, edit in enumerate((stays, *edits)))
+    sorts = groupby(zip(edits, after, strict=True), key=lambda pair: pair[0].sort)
     best = [
-        max((change for _, change in same), key=lambda change: _size(change, now))
-        for _, same in groupby(changes, key=lambda each: each[0])
+        max((change for _, change in pairs), key=lambda change: _effect(change, now)) for _, pairs in sorts
     ]
-    turning = [change for change in best if change.decisions]
-    if not turning:
-        raising = [change for change in best if change.expected_heat - now >= MIN_GAIN]
-        turning = sorted(raising, key=lambda change: -change.expected_heat)[:limit]
-    turning.sort(key=lambda change: (change.effort, -abs(change.expected_heat - now)))
-    return tuple(turning[:limit])
+    chosen = [change for change in best if change.decisions]
+    if not chosen:
+        raising = [change for change in best if _gain(change, now) > (0, 0)]
+        chosen = sorted(raising, key=lambda change: _gain(change, now), reverse=True)[:limit]
+    chosen.sort(key=lambda change: (change.effort, *(-each for each in _effect(change, now))))
+    return tuple(chosen[:limit])
 
 
-def _size(change: Change, now: float) -> tuple[int, float]:
-    """What a change does: a decision counts before points, and down counts only where a decision turns."""
-    gain = change.expected_heat - now
-    return len(change.decisions), abs(gain) if change.decisions else gain
+def _gain(change: Change, now: Change) -> tuple[int, int]:
+    """What a change adds: to the expected heat, to whole points, then to the quality."""
+    return round(change.expected_heat - now.expected_heat), change.quality - now.quality
+
+
+def _effect(change: Change, now: Change) -> tuple[int, float, float]:
+    """What a change does: a decision counts before points, and only with one is less as much as more."""
+    gains = _gain(change, now)
+    heat, quality = map(abs, gains) if change.decisions else gains
+    return len(change.decisions), heat, quality
 
 
 def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
