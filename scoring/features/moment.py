@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from scoring.errors import FeatureError
 from scoring.records.record import Coverage, Record
 
@@ -56,9 +58,13 @@ def moment_of(record: Record, as_of: AsOf) -> datetime | None:
 
 
 def known_coverage(record: Record, moment: datetime | None) -> tuple[Coverage, ...]:
-    """The coverage that was out at a moment, that without a date included; all of it where there is none."""
-    if moment is None:
-        return record.related
+    """The coverage that was out at a moment, that without a date included; all of it where there is none.
+
+    A record that lists itself bears its own label there: such an entry counts, but its quality is unknown.
+    """
+    own = {record.original_url, record.web_url} - {""}
     return tuple(
-        entry for entry in record.related if entry.published_at is None or entry.published_at <= moment
+        msgspec.structs.replace(entry, quality=None) if own & {entry.original_url, entry.web_url} else entry
+        for entry in record.related
+        if moment is None or entry.published_at is None or entry.published_at <= moment
     )

@@ -88,7 +88,7 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """
     domain = record.provider.domain.lower()
     host, parts = _place(record.url)
-    while parts and _LOCALE.fullmatch(parts[0]):
+    if parts and _LOCALE.fullmatch(parts[0]):
         parts = parts[1:]
     section = f"{host}/{parts[0]}" if host and len(parts) > 1 else host
     is_own = bool(domain) and (host == domain or host.endswith(f".{domain}"))

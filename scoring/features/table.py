@@ -105,7 +105,7 @@ def extract(record: Record, as_of: AsOf = None) -> Row:
             *coverage.extract(record, known, title_words),
             *content.extract(record, title_words, excerpt_words),
         ),
-        record.topics,
+        tuple(dict.fromkeys(record.topics)),
         tuple(title_words),
     )
 

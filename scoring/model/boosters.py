@@ -15,6 +15,8 @@ from scoring.features.table import Floats
 
 _THREADS = re.compile(r"\[num_threads: \d+\]")
 # Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
+# Below so many records a second thread waits more than it works.
+_MIN_RECORDS_A_THREAD = 10_000
 _FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
@@ -69,7 +71,12 @@ def train_booster(
     ModelError
         If LightGBM refuses a parameter.
     """
-    settings = {**_FIXED, **params, "num_threads": num_threads, "seed": seed}
+    settings = {
+        **_FIXED,
+        **params,
+        "num_threads": min(num_threads, 1 + len(X) // _MIN_RECORDS_A_THREAD),
+        "seed": seed,
+    }
     columns = _column_names(names)
     coded = [columns[names.index(name)] for name in categories]
     data = lgb.Dataset(X, y, feature_name=columns, categorical_feature=coded, params=settings)

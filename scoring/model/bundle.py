@@ -233,7 +233,12 @@ def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
                         kept, fresh / kept.name
                     )
             folder.rename(Path(scratch) / "old")
-        fresh.rename(folder)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if (Path(scratch) / "old").exists():
+                (Path(scratch) / "old").rename(folder)
+            raise
 
 
 def load_model(folder: Path) -> SavedModel:

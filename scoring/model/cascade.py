@@ -93,7 +93,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """The boosters of lead, heat and published; None where the labels show one class or nothing at all."""
+    """The boosters of lead, heat and published."""
 
     lead: lgb.Booster
     heat: lgb.Booster

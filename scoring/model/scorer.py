@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features.moment import AsOf
+from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.fit import Models
@@ -102,9 +102,9 @@ class Scorer:
         waiting = iter(documents)
         while batch := tuple(islice(waiting, BATCH)):
             table = assemble([extract(document.record, as_of) for document in batch])
-            yield from self._scores(batch, self.predict(table))
+            yield from self._scores(batch, self.predict(table), as_of)
 
-    def _scores(self, batch: tuple[Document, ...], predictions: Predictions) -> Iterator[Score]:
+    def _scores(self, batch: tuple[Document, ...], predictions: Predictions, as_of: AsOf) -> Iterator[Score]:
         for row, document in enumerate(batch):
             yield Score(
                 path=document.path,
@@ -116,14 +116,15 @@ class Scorer:
                 published=bool(predictions.published[row]),
                 published_probability=probability(predictions.published_probability[row]),
                 model=self.name,
-                warnings=(*document.warnings, *self.warnings(document)),
+                warnings=(*document.warnings, *self.warnings(document, as_of)),
             )
 
-    def warnings(self, document: Document) -> list[str]:
-        """What the model does not know of a record, in words."""
+    def warnings(self, document: Document, as_of: AsOf = None) -> list[str]:
+        """What the model does not know of a record as of a moment, in words."""
         record = document.record
         notes = self.models.quality.encoder.unknown(record.provider.domain.lower(), record.topics)
-        unscored = sum(entry.quality is None for entry in record.related)
+        known = known_coverage(record, moment_of(record, as_of))
+        unscored = sum(entry.quality is None for entry in known)
         if unscored:
             notes.append(f"coverage without a quality: {unscored}")
         return notes

@@ -53,7 +53,7 @@ def test_mask(moments: NDArray[np.datetime64], sections: Sequence[str], config: 
     Raises
     ------
     ModelError
-        If nothing is left to train on, or a section of `test_from` is not among the records.
+        If nothing is left to train on.
     """
     mask = latest_mask(moments, sections, config.test_ratio)
     names = np.asarray(sections, dtype=object)

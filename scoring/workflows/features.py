@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -78,16 +77,13 @@ def write_features(
     documents = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
     count = 0
     try:
-        handle, scratch = tempfile.mkstemp(prefix=f".{output.name}-", dir=output.parent)
-        os.close(handle)
-        try:
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            scratch = Path(folder) / output.name
             with parquet.ParquetWriter(scratch, _SCHEMA) as writer:
                 for batch in _tables(documents, as_of):
                     writer.write_table(batch)
                     count += batch.num_rows
-            Path(scratch).replace(output)
-        finally:
-            Path(scratch).unlink(missing_ok=True)
+            scratch.replace(output)
     except OSError as error:
         raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
     return count

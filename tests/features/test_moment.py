@@ -50,3 +50,15 @@ def test_a_record_without_a_date_is_taken_as_it_stands() -> None:
 def test_other_texts_are_refused_in_words(text: str) -> None:
     with pytest.raises(FeatureError, match=r"^as-of: got '.*', expected a moment, as "):
         parse_as_of(text)
+
+
+def test_a_record_that_lists_itself_does_not_see_its_own_label() -> None:
+    related = (
+        Coverage(title="Kites", quality=90, web_url="https://bay.example/kites"),
+        Coverage(title="More kites", quality=30, web_url="https://bay.example/more"),
+    )
+    record = Record(title="Kites", web_url="https://bay.example/kites", related=related)
+    assert [entry.quality for entry in known_coverage(record, None)] == [None, 30]
+    numbers = extract(record)[1]
+    assert numbers[NUMBER_INDEX["coverage_count"]] == 2
+    assert numbers[NUMBER_INDEX["coverage_quality_max"]] == 30
