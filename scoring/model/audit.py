@@ -132,12 +132,16 @@ class _Case:
         )
 
     def lead(self) -> Found:
-        """Records that lead or do not, against a rule that is sure of the other; ties are no rule's."""
-        probability, heat = self.opinion.lead_probability, self.training.labels.heat
+        """Leads although a better record covers the story, and others although none as good does.
+
+        The learned rule must be sure of it too; it is what ties are left to.
+        """
+        probability, labels = self.opinion.lead_probability, self.training.labels
         best = self.training.table.number("coverage_quality_max")
-        against = np.where(heat > NOT_LEADING, 1 - probability, probability)
-        is_tie = best == self.training.labels.quality
-        return self._in_order((against > SURE) & ~is_tie, against, self._say_lead)
+        is_lead = labels.heat > NOT_LEADING
+        against = np.where(is_lead, 1 - probability, probability)
+        is_odd = np.where(is_lead, best > labels.quality, ~(best >= labels.quality))
+        return self._in_order(is_odd & (against > SURE), against, self._say_lead)
 
     def _say_lead(self, row: int) -> Finding:
         document, label = self.documents[row], int(self.training.labels.heat[row])
@@ -150,7 +154,7 @@ class _Case:
             why = f"leads with a quality of {quality}, although a better record covers the story"
         else:
             expected = round(float(self.opinion.heat[row]))
-            why = f"does not lead, although nothing of more than its quality of {quality} covers the story"
+            why = f"does not lead, although nothing as good as its quality of {quality} covers the story"
         known = f"; the best is {named_coverage(best)}" if best else "; no coverage has a quality"
         return Finding(
             kind="lead",

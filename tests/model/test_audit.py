@@ -1,0 +1,239 @@
+"""Audit: planted labels are found, and hardly any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.errors import ModelError
+from scoring.model.audit import KINDS, Audit, audit
+from scoring.model.config import TrainConfig
+from scoring.model.fit import TrainingSet
+from scoring.model.opinion import OutOfFold, out_of_fold
+from scoring.model.results import Finding
+from scoring.records.record import Document, Labels
+from scoring.records.sample import sample_documents
+from scoring.records.sample_policy import DEFAULT_POLICY
+
+POLICY = DEFAULT_POLICY.without_noise()
+BIG = "wendlow.example"  # the provider with the most records, so that models know what it is worth
+CONFIG = TrainConfig()
+
+
+def documents(n_records: int = 400) -> list[Document]:
+    sample = sample_documents(n_records=n_records, seed=1, policy=POLICY)
+    return [
+        Document(f"{at:03}.md", 1, "0" * 64, record, labels) for at, (record, labels) in enumerate(sample)
+    ]
+
+
+def relabelled(document: Document, **labels: Any) -> Document:
+    return msgspec.structs.replace(document, labels=msgspec.structs.replace(document.labels, **labels))
+
+
+@dataclass
+class Planted:
+    """A sample in which some labels are wrong: paths by kind."""
+
+    documents: list[Document]
+    wrong: dict[str, str]
+
+    def spoil(
+        self, kind: str, where: Callable[[Document], bool], **labels: Callable[[Document], Any]
+    ) -> None:
+        """Set labels of the first record that fits and that is still right."""
+        taken = self.wrong.values()
+        at, chosen = next(
+            (at, one) for at, one in enumerate(self.documents) if where(one) and one.path not in taken
+        )
+        self.documents[at] = relabelled(chosen, **{name: of(chosen) for name, of in labels.items()})
+        self.wrong[kind] = chosen.path
+
+
+def is_lead(document: Document) -> bool:
+    return (document.labels.heat or 0) > -1
+
+
+def quality(document: Document) -> int:
+    assert document.labels.quality is not None
+    return document.labels.quality
+
+
+def margin(document: Document) -> int:
+    return quality(document) - max((entry.quality or 0 for entry in document.record.related), default=-99)
+
+
+def plant() -> Planted:
+    planted = Planted(documents(), {})
+    planted.spoil(
+        "quality",
+        lambda one: not is_lead(one) and one.record.provider.domain == BIG and quality(one) > 80,
+        quality=lambda one: quality(one) - 50,
+    )
+    planted.spoil(
+        "lead",
+        lambda one: is_lead(one) and margin(one) > 10 and bool(one.record.related),
+        heat=lambda one: -1,
+        published=lambda one: False,
+    )
+    planted.spoil(
+        "false lead",
+        lambda one: not is_lead(one) and margin(one) < -20 and quality(one) > 70,
+        heat=lambda one: quality(one) + 20 * len(one.record.related),
+        published=lambda one: True,
+    )
+    planted.spoil(
+        "heat",
+        lambda one: is_lead(one) and len(one.record.related) == 0 and 75 < quality(one) < 90,
+        heat=lambda one: quality(one) + 60,
+    )
+    planted.spoil("hidden", lambda one: (one.labels.heat or 0) > 90, published=lambda one: False)
+    planted.spoil("shown", lambda one: 20 < (one.labels.heat or 0) < 50, published=lambda one: True)
+    twin = next(
+        one
+        for one in planted.documents
+        if margin(one) < -30 and len(one.record.title.split()) > 7 and one.path not in planted.wrong.values()
+    )
+    record = msgspec.structs.replace(twin.record, title=twin.record.title + " too")
+    other = msgspec.structs.replace(twin, path="999.md", record=record)
+    planted.documents.append(relabelled(other, quality=quality(twin) + 21))
+    planted.wrong["twin"] = twin.path
+    return planted
+
+
+@dataclass
+class Audited:
+    planted: Planted
+    result: Audit
+
+    @cached_property
+    def by_kind(self) -> dict[str, list[Finding]]:
+        return {kind: [each for each in self.result.findings if each.kind == kind] for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def training_of(make_training: Callable[[Any], TrainingSet]) -> Callable[[Iterable[Document]], TrainingSet]:
+    return lambda documents: make_training([(one.record, one.labels) for one in documents])
+
+
+@pytest.fixture(scope="module")
+def audited(training_of: Callable[[Iterable[Document]], TrainingSet]) -> Audited:
+    planted = plant()
+    return Audited(planted, audit(planted.documents, training_of(planted.documents), CONFIG, limit=50))
+
+
+def first(findings: list[Finding], path: str, within: int = 1) -> Finding:
+    """The finding of a record, which is among the first."""
+    found = {finding.path: finding for finding in findings[:within]}
+    assert path in found, [(finding.path, finding.difference) for finding in findings]
+    return found[path]
+
+
+def test_wrong_quality_is_found_first(audited: Audited) -> None:
+    found = first(audited.by_kind["quality"], audited.planted.wrong["quality"])
+    assert found.field == "quality"
+    assert found.difference == pytest.approx(-50, abs=12)
+    assert found.difference == found.label - found.expected
+    assert found.low is not None
+    assert found.high is not None
+    assert found.label < found.low < found.expected < found.high
+    assert found.reason.startswith(
+        f"{-found.difference:.0f} points below what the other records let expect: "
+    )
+    assert found.reason.count(";") == 2
+
+
+def test_wrong_leads_are_found(audited: Audited) -> None:
+    wrong, leads = audited.planted.wrong, audited.by_kind["lead"]
+    hidden, false = (first(leads, wrong[kind], within=2) for kind in ("lead", "false lead"))
+    assert (hidden.label, false.expected) == (-1, -1)
+    assert hidden.expected > 0
+    assert hidden.difference == -1 - hidden.expected
+    assert "does not lead, although nothing as good as its quality" in hidden.reason
+    assert "although a better record covers the story; the best is '" in false.reason
+    assert min(hidden.probability or 0, false.probability or 0) > 0.95
+
+
+def test_wrong_heat_is_found(audited: Audited) -> None:
+    found = first(audited.by_kind["heat"], audited.planted.wrong["heat"])
+    assert found.difference == pytest.approx(60, abs=1)
+    assert f"heat {found.label} is +60 to a quality of " in found.reason
+    assert found.reason.endswith("with 0 related records, have +0")
+
+
+def test_wrong_published_is_found(audited: Audited) -> None:
+    wrong, findings = audited.planted.wrong, audited.by_kind["published"]
+    hidden, shown = (first(findings, wrong[kind], within=3) for kind in ("hidden", "shown"))
+    assert (hidden.label, hidden.expected, hidden.difference) == (False, True, -1)
+    assert (shown.label, shown.expected, shown.difference) == (True, False, 1)
+    assert shown.reason.endswith("this one is shown, others are not")
+
+
+def test_twin_of_another_quality_is_found(audited: Audited) -> None:
+    found = audited.by_kind["twin"][0]
+    assert {found.path, found.other} == {audited.planted.wrong["twin"], "999.md"}
+    assert found.field == "quality"
+    assert abs(found.difference) == 21
+    assert found.other in found.reason
+
+
+def test_each_kind_is_counted_and_limited(
+    audited: Audited,
+    training_of: Callable[[Iterable[Document]], TrainingSet],
+) -> None:
+    assert list(audited.result.counts) == list(KINDS)
+    assert audited.result.counts == {kind: len(found) for kind, found in audited.by_kind.items()}
+    again = audit(audited.planted.documents, training_of(audited.planted.documents), CONFIG, limit=1)
+    assert again.counts == audited.result.counts
+    assert list(again.findings) == [found[0] for found in audited.by_kind.values()]
+
+
+def test_labels_without_noise_are_hardly_ever_doubted(
+    training_of: Callable[[Iterable[Document]], TrainingSet],
+) -> None:
+    right = documents()
+    steps: list[tuple[int, int]] = []
+    result = audit(right, training_of(right), CONFIG, limit=400, on_step=lambda *step: steps.append(step))
+    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert sum(result.counts.values()) <= 0.03 * len(right)
+    # Who leads and what is shown are exact rules; twins agree.
+    assert [result.counts[kind] for kind in ("lead", "published", "twin")] == [0, 0, 0]
+
+
+def test_quality_alone_is_enough(training_of: Callable[[Iterable[Document]], TrainingSet]) -> None:
+    bare = [msgspec.structs.replace(one, labels=Labels(quality=one.labels.quality)) for one in documents(120)]
+    result = audit(bare, training_of(bare), CONFIG, limit=5)
+    assert [result.counts[kind] for kind in ("lead", "heat", "published")] == [0, 0, 0]
+
+
+def test_label_changes_nothing_of_its_own_opinion(
+    training_of: Callable[[Iterable[Document]], TrainingSet],
+) -> None:
+    right = documents(120)
+    wrong = [relabelled(right[0], quality=999), *right[1:]]
+
+    def opinion(of: list[Document]) -> OutOfFold:
+        return out_of_fold(training_of(of), CONFIG)
+
+    before, after = opinion(right), opinion(wrong)
+    same_fold = before.folds == before.folds[0]
+    assert before.quality[same_fold].tolist() == after.quality[same_fold].tolist()
+    assert not np.array_equal(before.quality, after.quality)
+
+
+@pytest.mark.parametrize("count", [5, 30], ids=["few", "one title"])
+def test_too_little_is_refused(count: int, training_of: Callable[[Iterable[Document]], TrainingSet]) -> None:
+    few = documents(count)
+    if count == 30:
+        few = [
+            msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, title="Same"))
+            for one in few
+        ]
+    with pytest.raises(ModelError, match=f"audited records: got {count} of {5 if count == 5 else 1} titles"):
+        audit(few, training_of(few), CONFIG, limit=5)
