@@ -32,8 +32,9 @@ types: $(READY)  ## Check the types
 layers: $(READY)  ## Check that imports only point down
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## Write docs/cli.md anew from the commands' help
+docs: $(READY)  ## Write the commands' help and the shipped model's figures into the docs
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_figures.py
 
 check: lint types layers smoke test  ## All of the checks; this is what CI runs
 

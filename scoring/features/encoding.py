@@ -11,6 +11,7 @@ from scoring.errors import FeatureError
 from scoring.features.column import Column
 from scoring.features.table import (
     NUMBER_COLUMNS,
+    NUMBER_INDEX,
     NUMBER_NAMES,
     TEXT_COLUMNS,
     TEXT_NAMES,
@@ -39,6 +40,10 @@ FITTED_COLUMNS: tuple[Column, ...] = (
     ),
 )
 TOPIC_PREFIX = "topic: "
+# Age is known of every training record but of a new one only where a moment is given, and what a record is
+# worth by itself does not age: only heat looks at it.
+ENCODED_NUMBERS = tuple(name for name in NUMBER_NAMES if name != "age_hours")
+_ENCODED_INDEX = [NUMBER_INDEX[name] for name in ENCODED_NUMBERS]
 
 
 class ProviderStatistics(msgspec.Struct, frozen=True):
@@ -132,7 +137,7 @@ class Encoder(msgspec.Struct, frozen=True):
     def names(self) -> tuple[str, ...]:
         """Columns of the matrix, in order."""
         return (
-            *NUMBER_NAMES,
+            *ENCODED_NUMBERS,
             *TEXT_NAMES,
             *(TOPIC_PREFIX + topic for topic in self.topics_),
             *(column.name for column in FITTED_COLUMNS),
@@ -166,7 +171,7 @@ class Encoder(msgspec.Struct, frozen=True):
             for topic in topics:
                 if topic in place:
                     flags[row, place[topic]] = 1.0
-        return np.hstack([table.numbers, codes, flags, self.providers_.transform(table)])
+        return np.hstack([table.numbers[:, _ENCODED_INDEX], codes, flags, self.providers_.transform(table)])
 
     def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
         """What of a record the training records did not have, in words."""
