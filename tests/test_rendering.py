@@ -173,6 +173,7 @@ def test_small_reasons_are_added_up() -> None:
 
 
 CHANGE = Change(
+    kind="add image",
     text="add an [image]",
     effort=4,
     decisions=("published",),

@@ -26,10 +26,10 @@ _EXCERPT_TEXT = (
 
 
 class _Edit(NamedTuple):
-    """A record after one edit: how big that is, which sort of edit it is, and what it is in words."""
+    """A record after one edit: how big that is, and what it is: its kind, and in words."""
 
     effort: int
-    sort: str
+    kind: str
     text: str
     record: Record
 
@@ -51,7 +51,7 @@ def cheapest_changes(
     as_of : datetime, timedelta or None
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
     limit : int
-        Changes to give back at most; >= 0. There is one of each sort: the topic whose loss does most,
+        Changes to give back at most; >= 0. There is one of each kind: the topic whose loss does most,
         not every topic.
 
     Returns
@@ -60,21 +60,28 @@ def cheapest_changes(
         By the size of the edit, then by what it does, the most first. Where no decision turns, those
         that raise the expected heat most, then the quality (for a record that cannot lead).
     """
-    stays = _Edit(0, "", "", record)
-    edits = list(_edits(scorer, record, as_of))
-    table = assemble([extract(edit.record, as_of) for edit in (stays, *edits)])
-    predictions = scorer.predict(table)
-    now, *after = (_change(edit, predictions, row) for row, edit in enumerate((stays, *edits)))
-    sorts = groupby(zip(edits, after, strict=True), key=lambda pair: pair[0].sort)
-    best = [
-        max((change for _, change in pairs), key=lambda change: _effect(change, now)) for _, pairs in sorts
-    ]
+    now, *possible = possible_changes(scorer, record, as_of)
+    kinds = groupby(possible, key=lambda change: change.kind)
+    best = [max(same, key=lambda change: _effect(change, now)) for _, same in kinds]
     chosen = [change for change in best if change.decisions]
     if not chosen:
         raising = [change for change in best if _gain(change, now) > (0, 0)]
         chosen = sorted(raising, key=lambda change: _gain(change, now), reverse=True)[:limit]
     chosen.sort(key=lambda change: (change.effort, *(-each for each in _effect(change, now))))
     return tuple(chosen[:limit])
+
+
+def possible_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Change, ...]:
+    """Every edit that makes sense for a record, whatever it does; see :func:`cheapest_changes`.
+
+    Returns
+    -------
+    tuple of Change
+        First the record as it stands (kind, text and decisions are empty), then the edits by kind.
+    """
+    edits = [_Edit(0, "", "", record), *_edits(scorer, record, as_of)]
+    predictions = scorer.predict(assemble([extract(edit.record, as_of) for edit in edits]))
+    return tuple(_change(edit, predictions, row) for row, edit in enumerate(edits))
 
 
 def _gain(change: Change, now: Change) -> tuple[int, int]:
@@ -92,6 +99,7 @@ def _effect(change: Change, now: Change) -> tuple[int, float, float]:
 def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
     decisions = {"lead": predictions.is_lead, "published": predictions.published}
     return Change(
+        kind=edit.kind,
         text=edit.text,
         effort=edit.effort,
         decisions=tuple(name for name, values in decisions.items() if values[row] != values[0]),
@@ -104,11 +112,11 @@ def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
 
 
 def _edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
-    """The edits that make sense for a record; those of one sort stand together."""
+    """The edits that make sense for a record; those of one kind stand together."""
     yield from _topic_edits(scorer, record)
     yield from _title_edits(scorer, record)
     if not record.excerpt.strip():
-        yield _Edit(_EXCERPT, "excerpt", "add an excerpt", _with(record, excerpt=_EXCERPT_TEXT))
+        yield _Edit(_EXCERPT, "add excerpt", "add an excerpt", _with(record, excerpt=_EXCERPT_TEXT))
     yield from _image_edits(record)
     yield from _coverage_edits(scorer, record, as_of)
 
@@ -116,7 +124,7 @@ def _edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
 def _topic_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
     for at, topic in enumerate(record.topics[1:], start=1):
         rest = record.topics[:at] + record.topics[at + 1 :]
-        yield _Edit(_TOPIC, "drop", f"drop the topic {topic}", _with(record, topics=rest))
+        yield _Edit(_TOPIC, "drop topic", f"drop the topic {topic}", _with(record, topics=rest))
     if not record.topics:
         return
     model = scorer.models.quality
@@ -125,25 +133,25 @@ def _topic_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
     named = [topic for topic in others if is_named(topic, record.title) or is_named(topic, record.excerpt)]
     for topic in named:
         text = f"add the topic {topic}, which its text names"
-        yield _Edit(_TOPIC, "add", text, _with(record, topics=(*record.topics, topic)))
+        yield _Edit(_TOPIC, "add topic", text, _with(record, topics=(*record.topics, topic)))
     if others and not named:
         points = model.rubric.levels_.get(TOPICS, {})
         middle = sorted(others, key=lambda topic: points.get(topic, 0.0))[len(others) // 2]
         text = "add a further topic that fits (of the worth that most have)"
-        yield _Edit(_TOPIC, "add", text, _with(record, topics=(*record.topics, middle)))
+        yield _Edit(_TOPIC, "add topic", text, _with(record, topics=(*record.topics, middle)))
 
 
 def _title_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
-    for sort, topic in zip(("section", "topic"), record.topics, strict=False):
+    for kind, topic in zip(("name section", "name topic"), record.topics, strict=False):
         if words_of(topic) and not is_named(topic, record.title):
             title = f"{topic}: {record.title}"
-            what = "section" if sort == "section" else "first finer topic"
-            yield _Edit(_TITLE, sort, f"name the {what} in the title: {topic}", _with(record, title=title))
+            what = "section" if kind == "name section" else "first finer topic"
+            yield _Edit(_TITLE, kind, f"name the {what} in the title: {topic}", _with(record, title=title))
     limit = int(scorer.models.quality.rubric.knots.get("title_chars", len(record.title)))
     if limit < len(record.title):
         title = record.title[: limit + 1].rpartition(" ")[0].rstrip(" ,;:-") or record.title[:limit]
         text = f"shorten the title from {len(record.title)} to {len(title)} characters"
-        yield _Edit(_TITLE, "shorten", text, _with(record, title=title))
+        yield _Edit(_TITLE, "shorten title", text, _with(record, title=title))
 
 
 def _image_edits(record: Record) -> Iterator[_Edit]:
@@ -155,7 +163,7 @@ def _image_edits(record: Record) -> Iterator[_Edit]:
         text = f"put an image of {size} that the site holds in the place of the first"
     else:
         return
-    yield _Edit(_IMAGE, "image", text, _with(record, images=(_PICTURE, *record.images[1:])))
+    yield _Edit(_IMAGE, "add image", text, _with(record, images=(_PICTURE, *record.images[1:])))
 
 
 def _coverage_edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
@@ -167,7 +175,7 @@ def _coverage_edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Ed
     latest = max((date for date in dates if date is not None), default=None)
     entry = Coverage(published_at=moment or latest, quality=quality)
     text = f"wait for one more related record, of quality {quality}"
-    yield _Edit(_OTHERS, "coverage", text, _with(record, related=(*record.related, entry)))
+    yield _Edit(_OTHERS, "add coverage", text, _with(record, related=(*record.related, entry)))
 
 
 _with: Callable[..., Record] = msgspec.structs.replace

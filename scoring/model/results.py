@@ -58,6 +58,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     Parameters
     ----------
+    kind : str
+        Sort of edit: ``drop topic``, ``add topic``, ``name section``, ``name topic``, ``shorten title``,
+        ``add excerpt``, ``add image``, ``add coverage``.
     text : str
         The edit, in words.
     effort : int
@@ -70,6 +73,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         As in :class:`Explanation`, after the edit.
     """
 
+    kind: str
     text: str
     effort: int
     decisions: tuple[str, ...]
