@@ -1,0 +1,161 @@
+"""Scoring against what others would set up: same records, same columns, same cut.
+
+    python experiments/benchmarks/accuracy.py ARCHIVE...
+    python experiments/benchmarks/accuracy.py --smoke
+
+The libraries come with the extra ``benchmarks``; one that is not installed is left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import numpy as np
+from blocks import Blocks, add_arguments, describe, load, markdown
+from competitors import COMPETITORS
+from contest import Outcome, compete
+
+from scoring.features.table import Floats
+from scoring.model.cascade import NOT_LEADING
+from scoring.model.config import TrainConfig
+from scoring.model.fit import fit_models
+from scoring.model.metrics import compute, days_of
+from scoring.model.scorer import Scorer
+
+BUDGET_RATIO = 2.0  # of our own training time, for a search that takes as long as it may
+N_DRAWS = 5000
+FIGURES = {
+    "quality_mae": "quality MAE",
+    "quality_within_1": "within 1",
+    "quality_r2": "R2",
+    "lead_accuracy": "lead accuracy",
+    "heat_within_5": "heat within 5",
+    "heat_ndcg_10": "NDCG@10 a day",
+    "published_f1": "published F1",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark and print its tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_arguments(parser)
+    parser.add_argument("--only", nargs="+", choices=COMPETITORS, metavar="NAME", help="some competitors")
+    options = parser.parse_args(arguments)
+    blocks, config = load(options, parser)
+    print(f"{describe(blocks, options.threads)}\n", flush=True)
+    outcomes = {"scoring": _ours(blocks, config, options.threads)}
+    budget = BUDGET_RATIO * outcomes["scoring"].seconds
+    for name, (module, competitor) in COMPETITORS.items():
+        if options.only and name not in options.only:
+            continue
+        if find_spec(module) is None:
+            print(f"{name}: left out, {module} is not installed\n")
+            continue
+        outcomes[name] = compete(competitor, blocks, config, threads=options.threads, budget_seconds=budget)
+        off = _errors(blocks, outcomes[name]).mean()
+        print(f"{name}: {outcomes[name].seconds:.0f} seconds, MAE {off:.2f}", file=sys.stderr, flush=True)
+    print(tables(blocks, outcomes))
+    return 0
+
+
+def _ours(blocks: Blocks, config: TrainConfig, threads: int) -> Outcome:
+    """Scoring, fitted and asked as `scoring train` does it for its figures."""
+    begins = time.perf_counter(), time.process_time()
+    models = fit_models(blocks.earlier, config, num_threads=threads)
+    seconds, cpu_seconds = time.perf_counter() - begins[0], time.process_time() - begins[1]
+    said = Scorer("scoring", models).predict(blocks.later.table, threads)
+    return Outcome(
+        said.quality, said.heat, said.heat_expected, said.is_lead, said.published, seconds, cpu_seconds
+    )
+
+
+def tables(blocks: Blocks, outcomes: dict[str, Outcome]) -> str:
+    """One table for all records after the cut, and one for each section."""
+    sections = np.asarray(blocks.later.sections, dtype=object)
+    names = sorted(set(blocks.later.sections))
+    masks = {"all": np.ones(len(sections), dtype=bool)}
+    if len(names) > 1:
+        masks |= {section: sections == section for section in names}
+    header = [
+        "set up",
+        *FIGURES.values(),
+        "MAE less that of scoring (95 %)",
+        "fit seconds (CPU)",
+    ]
+    parts = []
+    for title, mask in masks.items():
+        ours = _errors(blocks, outcomes["scoring"])[mask]
+        rows = []
+        for name, outcome in outcomes.items():
+            figures = compute({key: column[mask] for key, column in _columns(blocks, outcome).items()})
+            rows.append(
+                [
+                    name,
+                    *(_digits(key, figures.get(key)) for key in FIGURES),
+                    "-"
+                    if name == "scoring"
+                    else difference(_errors(blocks, outcome)[mask] - ours, blocks.later.moments[mask]),
+                    f"{outcome.seconds:.0f} ({outcome.cpu_seconds:.0f})",
+                ]
+            )
+        parts.append(f"{title}, {int(mask.sum())} records\n\n{markdown(header, rows)}\n")
+    return "\n".join(parts)
+
+
+def _columns(blocks: Blocks, outcome: Outcome) -> dict[str, np.ndarray]:
+    labels = blocks.later.labels
+    return {
+        "published_at": blocks.later.moments,
+        "quality": labels.quality,
+        "heat": labels.heat,
+        "lead": labels.heat > NOT_LEADING,
+        "published": labels.published == 1,
+        "quality_predicted": outcome.quality,
+        "heat_predicted": outcome.heat,
+        "heat_expected": outcome.heat_expected,
+        "lead_predicted": outcome.is_lead,
+        "published_predicted": outcome.published,
+    }
+
+
+def _errors(blocks: Blocks, outcome: Outcome) -> Floats:
+    errors: Floats = np.abs(outcome.quality - blocks.later.labels.quality)
+    return errors
+
+
+def difference(extra: Floats, moments: np.ndarray, *, seed: int = 0) -> str:
+    """Mean of paired differences with its 95 % interval of a bootstrap over days.
+
+    Parameters
+    ----------
+    extra : ndarray of shape (n_records,)
+        Absolute error of one set-up less that of the other, for each record; points.
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of publication; records of one day are drawn together.
+    seed : int
+        Seed of the draws.
+
+    Examples
+    --------
+    >>> difference(np.array([2.0, 2.0]), np.array(["2021-01-01", "2021-01-02"], dtype="datetime64[us]"))
+    '+2.00 (+2.00 to +2.00)'
+    """
+    day = days_of(moments)
+    sums, counts = np.bincount(day, extra), np.bincount(day)
+    drawn = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), N_DRAWS)
+    low, high = np.quantile(drawn @ sums / (drawn @ counts), [0.025, 0.975])
+    return f"{extra.mean():+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _digits(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if name == "quality_mae" else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

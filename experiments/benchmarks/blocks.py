@@ -1,0 +1,130 @@
+"""What the benchmarks share: the records on both sides of the cut, and a line on the machine.
+
+The split is that of an experiment (``experiments/default.yaml``), cut as ``scoring train`` cuts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import RecordError
+from scoring.model.config import TrainConfig
+from scoring.model.fit import TrainingSet
+from scoring.model.splits import test_mask
+from scoring.progress import SILENT
+from scoring.records.record import Document
+from scoring.records.sample import write_sample
+from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
+from scoring.workflows.train import load_config
+
+CONFIG = Path(__file__).resolve().parents[1] / "default.yaml"
+LIBRARIES = ("scoring", "lightgbm", "scikit-learn", "catboost", "xgboost", "flaml", "interpret-core")
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Labelled records of `n_records`, and what may be learned from.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        All of them, in the order of their dates.
+    is_test : ndarray of bool, shape (n_records,)
+        The test block.
+    earlier : TrainingSet
+        What precedes the test block, as it was known then: no later coverage, no later label.
+    later : TrainingSet
+        The test block.
+    """
+
+    corpus: Corpus
+    is_test: NDArray[np.bool_]
+    earlier: TrainingSet
+    later: TrainingSet
+
+    def documents(self, mask: NDArray[np.bool_]) -> list[Document]:
+        """The documents that a mask names."""
+        return [one for one, is_chosen in zip(self.corpus.documents, mask, strict=True) if is_chosen]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments that every benchmark on records takes."""
+    parser.add_argument("archives", nargs="*", metavar="ARCHIVE", help="folders of labelled records")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="experiment whose split is used")
+    parser.add_argument("--smoke", action="store_true", help="made-up records instead of archives: a dry run")
+    parser.add_argument("--sample-records", type=int, default=600, help="made-up records of a dry run")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each model")
+
+
+def load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Blocks, TrainConfig]:
+    """Read the archives, or made-up records in a dry run, and cut them."""
+    missing = [path for path in options.archives if not Path(path).exists()]
+    if missing or not options.archives:
+        if not options.smoke:
+            parser.error(f"archives: got {missing or 'none'}, expected folders of records (or --smoke)")
+        with tempfile.TemporaryDirectory() as folder:
+            write_sample(Path(folder) / "sample", n_records=options.sample_records, seed=1)
+            return cut([f"{folder}/sample"], load_config(None)), load_config(None)
+    config = load_config(options.config)
+    return cut(options.archives, config), config
+
+
+def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
+    """Read labelled records and cut them as a training with this configuration does."""
+    faults: list[RecordError] = []
+    corpus = read_corpus(paths, stdin=None, on_fault=faults.append, reporter=SILENT)
+    if faults:
+        print(f"{len(faults)} records cannot be used and are left out", file=sys.stderr)
+    is_test = test_mask(corpus.moments, corpus.sections, config.split)
+    earlier = corpus.training_set(~is_test, cuts_before(corpus, is_test))
+    return Blocks(corpus, is_test, earlier, corpus.training_set(is_test))
+
+
+def describe(blocks: Blocks, threads: int) -> str:
+    """Machine, versions, records and their hash, as one Markdown paragraph."""
+    versions = []
+    for library in LIBRARIES:
+        try:
+            versions.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            versions.append(f"{library} absent")
+    counts = f"{len(blocks.earlier.table)} records before the cut, {len(blocks.later.table)} after it"
+    return (
+        f"{platform.machine()}, {_processor()}, {threads} threads; Python {platform.python_version()}, "
+        f"{', '.join(versions)}; {counts}; data {blocks.corpus.data_sha256[:16]}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "processor unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table.
+
+    Examples
+    --------
+    >>> print(markdown(["a", "b"], [["1", "2"]]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    return "\n".join([_line(header), "|" + "---|" * len(header), *map(_line, rows)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

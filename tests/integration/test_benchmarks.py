@@ -1,0 +1,77 @@
+"""The benchmarks run from their commands on made-up records, and their arithmetic is right."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "experiments" / "benchmarks"
+
+
+def run(name: str, *arguments: str, expected: int = 0) -> str:
+    """What a benchmark prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / name), *arguments, "--threads", "1"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == expected, done.stderr
+    return done.stdout if expected == 0 else done.stderr
+
+
+def rows_of(printed: str) -> dict[str, list[str]]:
+    """Cells of each row of the tables by the first of them; of several, the last."""
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    return {cells[0]: cells[1:] for cells in rows}
+
+
+def test_accuracy_compares_on_the_same_records() -> None:
+    printed = run(
+        "accuracy.py", "--smoke", "--sample-records", "300", "--only", "ridge on TF-IDF and columns"
+    )
+    rows = rows_of(printed)
+    assert "255 records before the cut, 45 after it" in printed
+    ours, ridge = rows["scoring"], rows["ridge on TF-IDF and columns"]
+    # What the column of differences says is what the columns of errors say.
+    extra = float(ridge[7].partition(" ")[0])
+    assert extra == pytest.approx(float(ridge[0]) - float(ours[0]), abs=0.011)
+    low, high = map(float, re.findall(r"[+-]\d+\.\d+", ridge[7])[1:])
+    assert low <= extra <= high
+    assert 0 < float(ours[0]) < float(ridge[0]) < 20
+    assert all(0 <= float(share) <= 1 for share in (*ours[3:7], *ridge[3:7]))
+
+
+def test_twins_count_what_agrees() -> None:
+    printed = run("twins.py", "--smoke", "--sample-records", "300")
+    levels = [
+        "form, provider, topics, names",
+        "and matched words",
+        "and the whole title",
+        "and every column but time and coverage",
+    ]
+    with_twin = [
+        int(re.search(rf"^\| {level} \| [^|]+ \| (\d+) of 300 \|", printed, re.MULTILINE)[1])  # type: ignore[index]
+        for level in levels
+    ]
+    assert with_twin == sorted(with_twin, reverse=True)
+    assert 0 < with_twin[0] < 300
+    missed, later = map(int, re.search(r"^(\d+) of (\d+) records are off", printed, re.MULTILINE).groups())  # type: ignore[union-attr]
+    kinds = [
+        cells for line in printed.partition("| miss |")[2].splitlines() if (cells := line.split(" | "))[1:]
+    ]
+    assert later == 45
+    assert sum(int(cells[-1].strip(" |")) for cells in kinds if cells[-1].strip(" |").isdigit()) == missed
+
+
+@pytest.mark.parametrize("name", ["accuracy.py", "twins.py"])
+def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
+    told = run(name, str(tmp_path / "nowhere"), expected=2)
+    assert "nowhere" in told
+    assert "--smoke" in told
