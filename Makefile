@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RIVALS := $(VENV)/.benchmarks
 DEMO := .scoring/demo
+# Folders of labelled records that the benchmarks read; made-up records where there are none.
+ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types layers docs check demo build smoke clean
+.PHONY: help venv test lint types layers docs check demo benchmark-accuracy benchmark-twins build smoke clean
 
 help:  ## List what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(READY)  ## Make the environment: the package, editable, with what its tests need
 
@@ -46,6 +49,16 @@ demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	$(BIN)/scoring score $(DEMO)/incoming --model $(DEMO)/model --as-of 2019-01-01 --format table
 	$(BIN)/scoring config
 	@echo 'The run is in the experiment "demo" of the tracking_uri above: $(BIN)/scoring ui shows it.'
+
+$(RIVALS): $(READY)
+	$(BIN)/pip install --quiet --editable '.[benchmarks]'
+	@touch $@
+
+benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make benchmark-accuracy ARCHIVES='FOLDER ...'
+	$(BIN)/python experiments/benchmarks/accuracy.py $(or $(ARCHIVES),--smoke)
+
+benchmark-twins: $(READY)  ## Tell what no model can know of the records: make benchmark-twins ARCHIVES='FOLDER ...'
+	$(BIN)/python experiments/benchmarks/twins.py $(or $(ARCHIVES),--smoke)
 
 build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist
