@@ -12,15 +12,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from scoring import options
+from scoring import cli_experiments, options
 from scoring.terminal import Terminal
-
-if TYPE_CHECKING:
-    from scoring.settings import Settings
 
 app = typer.Typer(
     name="scoring",
@@ -43,20 +40,6 @@ def _now() -> datetime:
 
 def _command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(function.__name__)(options.as_command(function))
-
-
-def _settings(terminal: Terminal, **options: Any) -> Settings:
-    """Load the settings, and log as they and the flags say."""
-    from scoring.settings import load_settings
-
-    settings = load_settings(**options)
-    terminal.set_up_logging(settings.log_level)
-    return settings
-
-
-def _channels(terminal: Terminal) -> dict[str, Any]:
-    """What every workflow reads from and tells to."""
-    return {"stdin": sys.stdin.buffer, "on_fault": terminal.on_fault, "reporter": terminal}
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -105,7 +88,7 @@ def sample(
     n_files = write_sample(
         directory,
         n_records=records,
-        seed=_settings(terminal, seed=seed).seed,
+        seed=options.settings_of(terminal, seed=seed).seed,
         policy=Policy(**policy),
         is_labelled=not unlabelled,
         on_progress=functools.partial(terminal.step, "writing"),
@@ -122,7 +105,7 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
     from scoring import rendering
     from scoring.workflows.validate import validate as workflow
 
-    _settings(terminal)
+    options.settings_of(terminal)
     progress = functools.partial(terminal.step, "reading")
     found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
     terminal.n_faults = found.n_faulty
@@ -156,8 +139,8 @@ def features(
         return
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
-    _settings(terminal)
-    n_records = workflow.write_features(paths, output=output, as_of=as_of, **_channels(terminal))
+    options.settings_of(terminal)
+    n_records = workflow.write_features(paths, output=output, as_of=as_of, **options.channels_of(terminal))
     terminal.note(f"{output}: {n_records} records")
 
 
@@ -183,7 +166,7 @@ def train(
     from scoring.workflows.train import load_config
     from scoring.workflows.train import train as workflow
 
-    settings = _settings(terminal, experiment=experiment, tracking_uri=tracking_uri)
+    settings = options.settings_of(terminal, experiment=experiment, tracking_uri=tracking_uri)
     outcome = workflow(
         paths,
         config=load_config(config),
@@ -194,7 +177,7 @@ def train(
         run_name=run_name,
         register=register,
         is_tracked=not no_track,
-        **_channels(terminal),
+        **options.channels_of(terminal),
     )
     names = ("run_id", "model", "model_uri", "data_sha256", "n_records", "n_faults", "metrics")
     _show_outcome(terminal, outcome, names, is_json=json)
@@ -230,12 +213,12 @@ def evaluate(
     outcome = workflow(
         paths,
         model=model,
-        settings=_settings(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
         now=_now(),
         as_of=as_of,
         output=output,
         is_tracked=not no_track,
-        **_channels(terminal),
+        **options.channels_of(terminal),
     )
     _show_outcome(terminal, outcome, ("run_id", "model", "n_records", "n_faults"), is_json=json)
 
@@ -272,9 +255,9 @@ def score(
     scores = workflow.score(
         paths,
         model=model,
-        settings=_settings(terminal, tracking_uri=tracking_uri),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         as_of=as_of,
-        **_channels(terminal),
+        **options.channels_of(terminal),
     )
     if write:
         changes = workflow.write_scores(scores, paths=paths, is_dry_run=dry_run, on_fault=terminal.on_fault)
@@ -336,7 +319,7 @@ def explain(
     from scoring.workflows.explain import explain as workflow
 
     explanation = workflow(
-        file, model=model, settings=_settings(terminal), as_of=as_of, stdin=sys.stdin.buffer
+        file, model=model, settings=options.settings_of(terminal), as_of=as_of, stdin=sys.stdin.buffer
     )
     if json:
         terminal.out(rendering.to_json(explanation))
@@ -368,7 +351,11 @@ def audit(
     from scoring.workflows.train import load_config
 
     outcome = workflow(
-        paths, config=load_config(config), settings=_settings(terminal), limit=limit, **_channels(terminal)
+        paths,
+        config=load_config(config),
+        settings=options.settings_of(terminal),
+        limit=limit,
+        **options.channels_of(terminal),
     )
     counts = ", ".join(f"{kind} {count}" for kind, count in outcome.counts.items())
     if output is not None:
@@ -382,12 +369,16 @@ def audit(
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")
 
 
+for _each in cli_experiments.COMMANDS:
+    _command(_each)
+
+
 @_command
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
     """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
     from scoring.tracking import Store, serve_ui
 
-    settings = _settings(terminal)
+    settings = options.settings_of(terminal)
     terminal.note(f"http://127.0.0.1:{port}")
     serve_ui(Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose), port=port)
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scoring.errors import FeatureError
 from scoring.records.sample_policy import Policy
 from scoring.terminal import Terminal, exit_code
+
+if TYPE_CHECKING:
+    from scoring.settings import Settings
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
@@ -117,6 +121,20 @@ def _policy_options() -> Iterator[inspect.Parameter]:
             default=",".join(map(str, default)) if is_list else default,
             annotation=Annotated[str if is_list else type(default), option],
         )
+
+
+def settings_of(terminal: Terminal, **given: Any) -> Settings:
+    """Load the settings, and log as they and the flags say."""
+    from scoring.settings import load_settings
+
+    settings = load_settings(**given)
+    terminal.set_up_logging(settings.log_level)
+    return settings
+
+
+def channels_of(terminal: Terminal) -> dict[str, Any]:
+    """What every workflow reads from and tells to."""
+    return {"stdin": sys.stdin.buffer, "on_fault": terminal.on_fault, "reporter": terminal}
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:

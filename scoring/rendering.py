@@ -99,7 +99,7 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
 
 def scores_table(scores: Iterable[Score]) -> Table:
     """Scores, the highest heat first."""
-    table = _table("heat>", "quality>", "90 % interval>", "lead>", "published>", "record", "warnings")
+    table = empty_table("heat>", "quality>", "90 % interval>", "lead>", "published>", "record", "warnings")
     for score in sorted(scores, key=lambda score: (-score.heat, -score.quality, score.path)):
         table.add_row(
             str(score.heat),
@@ -116,10 +116,10 @@ def scores_table(scores: Iterable[Score]) -> Table:
 def evaluation(evaluation: Evaluation) -> RenderableType:
     """Figures with their intervals beside the baselines', then those at ingest, then the slices."""
     names = list(evaluation.baselines)
-    figures = _table("figure", "value>", "95 % interval>", *(f"{name}>" for name in names))
+    figures = empty_table("figure", "value>", "95 % interval>", *(f"{name}>" for name in names))
     for name, figure in evaluation.figures.items():
-        others = [_number(evaluation.baselines[baseline].get(name)) for baseline in names]
-        figures.add_row(name, _number(figure.value), _interval(figure), *others)
+        others = [shown_number(evaluation.baselines[baseline].get(name)) for baseline in names]
+        figures.add_row(name, shown_number(figure.value), shown_interval(figure), *others)
     span = f", {_day(evaluation.begins_at)} to {_day(evaluation.ends_at)}"
     heading = f"{evaluation.n_records} records with labels{span if evaluation.begins_at else ''}"
     return Group(Text(heading), figures, Text(), *_at_ingest(evaluation), _slices(evaluation))
@@ -130,7 +130,7 @@ def explanation(explanation: Explanation) -> RenderableType:
     views: list[RenderableType] = [scores_table([explanation.score])]
     views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
-        table = _table("adds>", "feature", f"why this {target}")
+        table = empty_table("adds>", "feature", f"why this {target}")
         table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "where every record starts")
         for reason in reasons[:_MAX_REASONS]:
             table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
@@ -144,7 +144,7 @@ def explanation(explanation: Explanation) -> RenderableType:
 
 def findings(findings: Iterable[Finding]) -> Table:
     """Labels that look wrong, in their order."""
-    table = _table("kind", "field", "is>", "expected>", "interval>", "off by>", "record", "why")
+    table = empty_table("kind", "field", "is>", "expected>", "interval>", "off by>", "record", "why")
     for finding in findings:
         is_flag = isinstance(finding.label, bool)
         table.add_row(
@@ -162,7 +162,7 @@ def findings(findings: Iterable[Finding]) -> Table:
 
 def _changes(changes: Iterable[Change]) -> RenderableType:
     """Edits with what the scores would be after each."""
-    table = _table("quality>", "heat>", "published>", "turns over", "what would change it")
+    table = empty_table("quality>", "heat>", "published>", "turns over", "what would change it")
     for change in changes:
         shown = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
         turned = ", ".join(change.decisions)
@@ -182,7 +182,7 @@ def named(rows: Iterable[tuple[str, object]]) -> Table:
 
 def catalogue(columns: Iterable[Any]) -> Table:
     """Feature columns with what they mean."""
-    table = _table("column", "family", "type", "unit", "range", "meaning")
+    table = empty_table("column", "family", "type", "unit", "range", "meaning")
     for column in columns:
         cells = (column.name, column.family, column.type, column.unit, column.range, column.meaning)
         table.add_row(*map(Text, cells))
@@ -191,7 +191,7 @@ def catalogue(columns: Iterable[Any]) -> Table:
 
 def origins(origins: Iterable[Origin]) -> Table:
     """Settings with where each comes from."""
-    table = _table("setting", "value", "origin")
+    table = empty_table("setting", "value", "origin")
     for name, value, origin in origins:
         shown = Text("" if value is None else str(value), overflow="fold")
         table.add_row(name, shown, Text(origin))
@@ -226,9 +226,9 @@ def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
     if not evaluation.at_ingest:
         return
     settled = {name: figure.value for name, figure in evaluation.figures.items()}
-    table = _table("as of", *(f"{name}>" for name in _INGEST_FIGURES))
+    table = empty_table("as of", *(f"{name}>" for name in _INGEST_FIGURES))
     for name, figures in {**evaluation.at_ingest, "settled": settled}.items():
-        table.add_row(name, *(_number(figures.get(figure)) for figure in _INGEST_FIGURES))
+        table.add_row(name, *(shown_number(figures.get(figure)) for figure in _INGEST_FIGURES))
     yield table
     yield Text()
 
@@ -236,16 +236,16 @@ def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
 def _slices(evaluation: Evaluation) -> Table:
     """The parts of the records; the first of each family, and one figure for each target."""
     names = [name for name in _SLICE_FIGURES if name in evaluation.figures]
-    table = _table("by", "part", "records>", *(f"{name}>" for name in names))
+    table = empty_table("by", "part", "records>", *(f"{name}>" for name in names))
     for family in dict.fromkeys(part.family for part in evaluation.slices):
         parts = [part for part in evaluation.slices if part.family == family][:_MAX_SLICES]
         for part in parts:
-            figures = [_number(part.figures.get(name)) for name in names]
+            figures = [shown_number(part.figures.get(name)) for name in names]
             table.add_row(Text(family), Text(part.name, overflow="fold"), str(part.n_records), *figures)
     return table
 
 
-def _table(*columns: str) -> Table:
+def empty_table(*columns: str) -> Table:
     """An empty table; a column whose name ends in ``>`` stands to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     for column in columns:
@@ -257,11 +257,11 @@ def _plainly(label: bool | int) -> str:
     return ("yes" if label else "no") if isinstance(label, bool) else str(label)
 
 
-def _number(value: float | None) -> str:
+def shown_number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _interval(figure: Figure) -> str:
+def shown_interval(figure: Figure) -> str:
     return "" if figure.low is None or figure.high is None else f"{figure.low:.3f} to {figure.high:.3f}"
 
 

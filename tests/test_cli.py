@@ -31,6 +31,8 @@ COMMANDS = (
     "score",
     "explain",
     "audit",
+    "backtest",
+    "tune",
     "ui",
     "config",
 )

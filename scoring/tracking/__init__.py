@@ -4,6 +4,7 @@ MLflow is imported when a store is first used (it costs two seconds and reads it
 environment at that moment), so importing this package costs nothing and changes nothing.
 """
 
+from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.registry import champion, resolve_model
 from scoring.tracking.runs import (
     EvaluationRun,
@@ -15,18 +16,24 @@ from scoring.tracking.runs import (
     write_evaluation,
 )
 from scoring.tracking.store import Store
+from scoring.tracking.studies import StudyRun, log_study
 from scoring.tracking.ui import serve_ui
 
 __all__ = [
+    "BacktestRun",
     "EvaluationRun",
     "Importance",
     "LoggedRun",
     "Store",
+    "StudyRun",
     "TrainingRun",
     "champion",
+    "log_backtest",
     "log_evaluation",
+    "log_study",
     "log_training",
     "resolve_model",
     "serve_ui",
+    "write_backtest",
     "write_evaluation",
 ]

@@ -1,0 +1,148 @@
+"""The commands that train many times: backtest and tune. :mod:`scoring.cli` puts them beside its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring import options
+from scoring.terminal import Terminal
+
+Config = Annotated[
+    Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
+]
+
+
+class Parts(StrEnum):
+    """What parts the folds of a backtest."""
+
+    month = "month"
+    section = "section"
+
+
+def parse_month(text: str) -> str:
+    """A month as it was given, checked.
+
+    Examples
+    --------
+    >>> parse_month("2021-01")
+    '2021-01'
+    """
+    try:
+        return f"{datetime.strptime(text, '%Y-%m').replace(tzinfo=UTC):%Y-%m}"
+    except ValueError:
+        raise typer.BadParameter(f"got '{text}', expected a month such as 2021-01") from None
+
+
+def backtest(
+    terminal: Terminal,
+    paths: options.Paths,
+    by: Annotated[
+        Parts,
+        typer.Option(
+            help="A training for each month, on all that precedes it; or for each section, on the others."
+        ),
+    ] = Parts.month,
+    config: Config = None,
+    begin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="YYYY-MM",
+            parser=parse_month,
+            help="First month to judge. Default: the first with enough records before it.",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
+    json: options.Json = False,
+    no_track: options.NoTrack = False,
+    tracking_uri: options.TrackingUri = None,
+    experiment: options.Experiment = None,
+) -> None:
+    """Train again for each month, and judge each training on what came after it.
+
+    A training sees nothing from its month's first moment on: neither records nor coverage.
+    """
+    if begin is not None and by is not Parts.month:
+        raise typer.BadParameter("--from goes with --by month")
+    from scoring import rendering, rendering_experiments
+    from scoring.workflows.backtest import backtest as workflow
+    from scoring.workflows.train import load_config
+
+    outcome = workflow(
+        paths,
+        by=by.value,
+        first=begin,
+        config=load_config(config),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        now=datetime.now(UTC),
+        output=output,
+        is_tracked=not no_track,
+        **options.channels_of(terminal),
+    )
+    if json:
+        names = ("run_id", "by", "data_sha256", "n_records", "n_faults", "folds", "evaluation")
+        terminal.out(rendering.to_json({name: getattr(outcome, name) for name in names}))
+        return
+    terminal.show(rendering_experiments.backtest(outcome.by, outcome.folds, outcome.evaluation), "")
+    terminal.show(rendering.named((name, getattr(outcome, name)) for name in ("run_id", "n_faults")))
+
+
+def tune(
+    terminal: Terminal,
+    paths: options.Paths,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in all, with those of earlier runs.")] = 20,
+    config: Config = None,
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Study to begin or to go on with. Default: the configuration's."),
+    ] = None,
+    timeout_minutes: Annotated[
+        float | None, typer.Option(min=0, metavar="M", help="Begin no further trial after so long.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="experiments/NAME.yaml",
+            help="File for the best configuration. Default: experiments/STUDY-best.yaml in the home.",
+        ),
+    ] = None,
+    json: options.Json = False,
+    no_track: options.NoTrack = False,
+    tracking_uri: options.TrackingUri = None,
+    experiment: options.Experiment = None,
+) -> None:
+    """Search for the configuration with the lowest quality error before the test block.
+
+    The test block is cut off first; the last records before it judge. Needs scoring[tune].
+    """
+    from scoring import rendering, rendering_experiments
+    from scoring.workflows.train import load_config
+    from scoring.workflows.tune import tune as workflow
+
+    outcome = workflow(
+        paths,
+        n_trials=trials,
+        config=load_config(config),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        now=datetime.now(UTC),
+        study=study,
+        timeout_minutes=timeout_minutes,
+        out=out,
+        is_tracked=not no_track,
+        **options.channels_of(terminal),
+    )
+    if json:
+        terminal.out(rendering.to_json(outcome))
+        return
+    terminal.show(rendering_experiments.trials(outcome.trials), "")
+    terminal.show(rendering_experiments.best_values(outcome.given, outcome.best, outcome.importances), "")
+    names = ("study", "run_id", "best_config", "n_training", "n_validation", "n_faults")
+    terminal.show(rendering.named((name, getattr(outcome, name)) for name in names))
+
+
+COMMANDS = (backtest, tune)

@@ -1,0 +1,66 @@
+"""Backtests and searches as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scoring.model.backtest import HEADLINES, FoldResult
+from scoring.model.results import Evaluation
+from scoring.model.search import Trial
+from scoring.rendering import empty_table, shown_interval, shown_number
+
+MAX_TRIALS = 10
+_SHORT = {
+    "quality_mae": "MAE",
+    "quality_within_1": "within 1",
+    "quality_r2": "R2",
+    "lead_accuracy": "lead",
+    "heat_within_5": "heat in 5",
+    "published_f1": "F1",
+    "quality_interval_coverage": "covered",
+    "quality_interval_width": "width",
+    "heat_ndcg_10": "NDCG",
+}
+
+
+def backtest(by: str, folds: Sequence[FoldResult], pooled: Evaluation) -> RenderableType:
+    """The headline figures of each fold, then those of all together with their intervals."""
+    table = empty_table(by, "trained on>", "records>", *(f"{_SHORT[name]}>" for name in HEADLINES))
+    for fold in folds:
+        figures = [fold.figures.get(name) for name in HEADLINES]
+        cells = [shown_number(None if figure is None else figure.value) for figure in figures]
+        table.add_row(Text(fold.name), str(fold.n_training), str(fold.n_records), *cells)
+    together = empty_table("all together", "", "value>", "95 % interval>")
+    for name, figure in pooled.figures.items():
+        together.add_row(name, _SHORT.get(name, ""), shown_number(figure.value), shown_interval(figure))
+    return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} parts"), together)
+
+
+def trials(trials: Iterable[Trial]) -> Table:
+    """The best trials, the lowest error first; those that were given up stand last."""
+    table = empty_table("trial>", "MAE>", "rubric alone>", "trees>", "")
+    ranked = sorted(trials, key=lambda one: (one.quality_mae is None, one.quality_mae, one.rubric_mae))
+    for one in ranked[:MAX_TRIALS]:
+        state = "given up" if one.quality_mae is None else ""
+        trees = "" if one.n_trees is None else str(one.n_trees)
+        table.add_row(
+            str(one.number), shown_number(one.quality_mae), shown_number(one.rubric_mae), trees, state
+        )
+    return table
+
+
+def best_values(given: Trial, best: Trial, importances: Mapping[str, float]) -> Table:
+    """Each parameter as it was given and as it is best, the most important first."""
+    table = empty_table("parameter", "given>", "best>", "importance>")
+    for name in sorted(given.values, key=lambda name: -importances.get(name, 0.0)):
+        share = f"{importances[name]:.0%}" if name in importances else ""
+        table.add_row(name, _value(given.values[name]), _value(best.values[name]), share)
+    return table
+
+
+def _value(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,126 @@
+"""Logging a backtest: one run for all folds together, and a run within it for each."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scoring.errors import ScoringError
+from scoring.model.backtest import FoldResult
+from scoring.model.results import Evaluation
+from scoring.tracking.runs import EvaluationRun, log_results, recording, write_evaluation
+from scoring.tracking.store import Store, load_mlflow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+_MONTH = re.compile(r"\d{4}-\d{2}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestRun(EvaluationRun):
+    """A backtest to be logged; its ``evaluation`` is that of all folds together.
+
+    Parameters
+    ----------
+    by : str
+        What parts the folds: ``month`` or ``section``.
+    folds : sequence of FoldResult
+        What each found, in order.
+    """
+
+    by: str
+    folds: Sequence[FoldResult]
+
+
+def log_backtest(store: Store, run: BacktestRun) -> str:
+    """Log a backtest as a run with a nested run for each fold, and return the id of the outer one.
+
+    The outer run has the figures of all folds together, and those of each fold as the steps of
+    ``BY/FIGURE`` (``month/quality_mae``), which MLflow draws as a line over the months.
+
+    Parameters
+    ----------
+    store : Store
+        A SQLite store is created on first use.
+    run : BacktestRun
+        What to log.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be reached or written; runs that were begun are ended as failed.
+    """
+    with recording(store, run, kind="backtest") as (client, run_id, files):
+        mlflow = load_mlflow()
+        write_folds(run.folds, files / "folds.csv")
+        log_results(run, files, model_id=None)
+        steps = []
+        for step, fold in enumerate(run.folds):
+            metrics = _metrics(fold)
+            tags = {"type": "backtest fold", "by": run.by, "fold": fold.name, "data_sha256": run.data_sha256}
+            with mlflow.start_run(run_name=fold.name, nested=True, tags=tags):
+                mlflow.log_metrics(metrics)
+            moment = int(_moment(fold.name, run.started_at).timestamp() * 1000)
+            steps += [
+                mlflow.entities.Metric(f"{run.by}/{name}", value, moment, step)
+                for name, value in metrics.items()
+            ]
+        for at in range(0, len(steps), 1000):  # no more are taken at once
+            client.log_batch(run_id, metrics=steps[at : at + 1000])
+    return run_id
+
+
+def write_backtest(
+    evaluation: Evaluation, folds: Sequence[FoldResult], plots: Mapping[str, Plot], folder: Path
+) -> None:
+    """Write what a backtest found: ``folds.csv`` beside what :func:`write_evaluation` writes.
+
+    Raises
+    ------
+    ScoringError
+        If the folder cannot be written.
+    """
+    try:
+        write_evaluation(evaluation, plots, folder)
+        write_folds(folds, folder / "folds.csv")
+    except OSError as error:
+        raise ScoringError(f"{folder}: cannot write the backtest: {error.strerror or error}") from error
+
+
+def write_folds(folds: Sequence[FoldResult], path: Path) -> None:
+    """Write a row for each fold: its figures, the ends of their intervals, the baselines' figures."""
+    rows = [{"fold": fold.name, **_metrics(fold)} for fold in folds]
+    names = dict.fromkeys(name for row in rows for name in row)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(names))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _metrics(fold: FoldResult) -> dict[str, float]:
+    """Every number of a fold, named as in the runs of trainings."""
+    metrics = {"n_training": float(fold.n_training), "n_records": float(fold.n_records)}
+    for name, figure in fold.figures.items():
+        ends = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+        metrics |= {key: value for key, value in ends.items() if value is not None}
+    for baseline, figures in fold.baselines.items():
+        slug = re.sub(r"[^0-9a-z]+", "_", baseline.lower()).strip("_")
+        metrics |= {f"baseline.{slug}.{name}": value for name, value in figures.items()}
+    return metrics
+
+
+def _moment(name: str, otherwise: datetime) -> datetime:
+    """Where a fold stands in time, for MLflow's axis: a month at its beginning."""
+    if not _MONTH.fullmatch(name):
+        return otherwise
+    return datetime.fromisoformat(f"{name}-01T00:00:00+00:00")

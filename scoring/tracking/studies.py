@@ -1,0 +1,166 @@
+"""Logging a search: one run for the study, and a run within it for each of its trials.
+
+A study may be taken up again by a later process, so a log is brought up to date instead of being
+written once: what is there already stays, what lacks is added. No run is active in between.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scoring.model.search import Trial
+from scoring.tracking.provenance import environment_tags, git_tags
+from scoring.tracking.runs import experiment_id, flat
+from scoring.tracking.store import Store, load_mlflow, opened
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PARENT = "mlflow.parentRunId"
+_MAX_RUNS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRun:
+    """A study to be logged.
+
+    Parameters
+    ----------
+    experiment, study : str
+        Where the run stands, and what the study is called.
+    began_at : str
+        When the study was begun, ISO 8601: what tells it from an earlier one of the same name.
+    config : mapping
+        The configuration that the search began from.
+    data_path, data_sha256 : str
+        Where the records came from, and the hex digest of those that were used.
+    counts : mapping of str to int
+        Records by what was done with them.
+    trials : sequence of Trial
+        All that are done, those of earlier processes too; at least one.
+    best : mapping
+        The best configuration so far.
+    """
+
+    experiment: str
+    study: str
+    began_at: str
+    config: Mapping[str, Any]
+    data_path: str
+    data_sha256: str
+    counts: Mapping[str, int]
+    trials: Sequence[Trial]
+    best: Mapping[str, Any]
+
+
+def log_study(store: Store, run: StudyRun) -> str:
+    """Bring the runs of a study up to date, and return the id of the outer one.
+
+    Parameters
+    ----------
+    store : Store
+        A SQLite store is created on first use.
+    run : StudyRun
+        What is to be there.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be reached or written.
+    """
+    with opened(store, f"log study {run.study!r}", writes=True) as client:
+        experiment = experiment_id(store, client, run.experiment)
+        parent = _parent(client, experiment, run)
+        logged = _logged(client, experiment, parent)
+        for trial in run.trials:
+            if str(trial.number) not in logged:
+                _log_trial(client, experiment, parent, trial, run)
+        done = [trial.quality_mae for trial in run.trials if trial.quality_mae is not None]
+        client.log_metric(parent, "best_quality_mae", min(done), step=len(run.trials))
+        client.log_metric(parent, "n_trials", len(run.trials), step=len(run.trials))
+        with tempfile.TemporaryDirectory() as folder:
+            _write_trials(run.trials, Path(folder, "trials.csv"))
+            client.log_artifacts(parent, folder)
+        client.log_dict(parent, dict(run.best), "best.yaml")
+        client.set_terminated(parent)
+    return parent
+
+
+def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
+    """The study's run, which is made where it is not there."""
+    sought = f"tags.type = 'tune' and tags.study = '{run.study}' and tags.began_at = '{run.began_at}'"
+    found = client.search_runs([experiment], sought, max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    tags = {
+        "type": "tune",
+        "study": run.study,
+        "began_at": run.began_at,
+        "data_sha256": run.data_sha256,
+        "data_path": run.data_path,
+        **environment_tags(),
+        **git_tags(Path.cwd()),
+    }
+    created = client.create_run(experiment, tags=tags, run_name=f"tune {run.study}")
+    entities = load_mlflow().entities
+    client.log_batch(
+        created.info.run_id,
+        params=[entities.Param(name, str(value)) for name, value in flat(run.config).items()],
+        metrics=[
+            entities.Metric(f"n_{name}", count, created.info.start_time, 0)
+            for name, count in run.counts.items()
+        ],
+    )
+    return str(created.info.run_id)
+
+
+def _logged(client: MlflowClient, experiment: str, parent: str) -> set[str]:
+    runs = client.search_runs([experiment], f"tags.`{_PARENT}` = '{parent}'", max_results=_MAX_RUNS)
+    return {run.data.tags["trial"] for run in runs}
+
+
+def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial, run: StudyRun) -> None:
+    """A run for one trial, and a step of the study's lines."""
+    entities = load_mlflow().entities
+    tags = {
+        _PARENT: parent,
+        "type": "trial",
+        "study": run.study,
+        "trial": str(trial.number),
+        "state": "pruned" if trial.quality_mae is None else "complete",
+        "data_sha256": run.data_sha256,
+    }
+    created = client.create_run(experiment, tags=tags, run_name=f"{run.study} {trial.number}")
+    moment = created.info.start_time
+    values = {"rubric_mae": trial.rubric_mae, "quality_mae": trial.quality_mae, "n_trees": trial.n_trees}
+    metrics = {name: float(value) for name, value in values.items() if value is not None}
+    client.log_batch(
+        created.info.run_id,
+        params=[entities.Param(name, str(value)) for name, value in trial.values.items()],
+        metrics=[entities.Metric(name, value, moment, 0) for name, value in metrics.items()],
+    )
+    client.set_terminated(created.info.run_id)
+    client.log_batch(
+        parent,
+        metrics=[
+            entities.Metric(f"trial/{name}", value, moment, trial.number) for name, value in metrics.items()
+        ],
+    )
+
+
+def _write_trials(trials: Sequence[Trial], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["trial", "quality_mae", "rubric_mae", "n_trees", *trials[0].values])
+        for trial in trials:
+            figures = (trial.number, trial.quality_mae, trial.rubric_mae, trial.n_trees)
+            writer.writerow([*figures, *trial.values.values()])

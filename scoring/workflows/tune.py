@@ -1,0 +1,251 @@
+"""Tune: search for a better configuration on the validation block; the test block is never looked at."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+import numpy as np
+import yaml
+
+from scoring.errors import ModelError, ScoringError
+from scoring.model.config import TrainConfig
+from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
+from scoring.model.search import Trial
+from scoring.model.splits import latest_mask, test_mask
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import data_sha256
+from scoring.settings import Settings
+from scoring.tracking import Store, StudyRun, log_study
+from scoring.workflows.labelled import Corpus, OnFault, cuts_before, read_corpus
+from scoring.workflows.study import (
+    Blocks,
+    Search,
+    importances_of,
+    opened_study,
+    require_optuna,
+    run_trial,
+    trials_of,
+)
+
+if TYPE_CHECKING:
+    import optuna
+
+_NAME = re.compile(r"[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOutcome:
+    """What a search found.
+
+    Parameters
+    ----------
+    study : str
+        Its name.
+    run_id : str or None
+        MLflow run of the study; None where nothing was logged.
+    best_config : str
+        File of the best configuration.
+    data_sha256 : str
+        Hex digest of the records before the test block.
+    n_training, n_validation, n_faults : int
+        Records that trials learned from, that judged them, and that could not be used.
+    given, best : Trial
+        The configuration as it was given, and the best; the same where nothing was better.
+    trials : tuple of Trial
+        All, in their order; those of earlier runs of the study too.
+    importances : dict of str to float
+        Share of each parameter in what parts the trials (fANOVA: Hutter et al., 2014), the largest first;
+        empty where there are too few trials.
+    """
+
+    study: str
+    run_id: str | None
+    best_config: str
+    data_sha256: str
+    n_training: int
+    n_validation: int
+    n_faults: int
+    given: Trial
+    best: Trial
+    trials: tuple[Trial, ...]
+    importances: dict[str, float]
+
+
+def tune(
+    paths: list[str],
+    *,
+    n_trials: int,
+    config: TrainConfig,
+    settings: Settings,
+    now: datetime,
+    study: str | None = None,
+    timeout_minutes: float | None = None,
+    out: Path | None = None,
+    is_tracked: bool = True,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> TuneOutcome:
+    """Search for the configuration with the lowest quality MAE on the validation block.
+
+    The first trial is the configuration as given. Trials run one after another, and each is drawn
+    from the seed and its number, so a study that is taken up again ends like one in a single run.
+
+    Parameters
+    ----------
+    paths : list of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    n_trials : int
+        Trials in all, those of earlier runs of the study included; >= 1.
+    config : TrainConfig
+        Where to begin; the split says what the test and the validation block are.
+    settings : Settings
+        Home, store, experiment and threads.
+    now : datetime
+        When the study is begun, aware UTC; it changes no trial.
+    study : str, optional
+        Name of the study, kept in ``studies`` in the home; the configuration's if not given.
+    timeout_minutes : float, optional
+        After so long, no further trial is begun; minutes.
+    out : Path, optional
+        File for the best configuration; ``experiments/STUDY-best.yaml`` in the home if not given.
+    is_tracked : bool
+        Whether to log runs.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    TuneOutcome
+
+    Raises
+    ------
+    ScoringError
+        If Optuna is not installed.
+    ModelError
+        If the records do not suffice, or the study was begun on others or is in use.
+    TrackingError
+        If the runs cannot be logged; the trials are kept.
+    """
+    require_optuna()
+    name = study or config.name
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    blocks = split_blocks(corpus, config)
+    search = Search(name, blocks, config, settings.threads)
+    deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
+    file = out or settings.home / "experiments" / f"{name}-best.yaml"
+    run_id = None
+    with opened_study(search, settings.home / "studies", now) as opened:
+        while True:
+            trials = trials_of(opened)
+            reporter.step("trials", min(len(trials), n_trials), n_trials)
+            if trials:
+                best = min(trials, key=_order)
+                _write_config(search.config_of(best), best, trials, file)
+                if is_tracked:
+                    run_id = _log(search, opened, trials, best, paths, settings)
+            if len(trials) >= n_trials or (trials and deadline and time.monotonic() > deadline):
+                break
+            run_trial(opened, search, len(trials))
+            reporter.note(_describe(trials_of(opened)[-1]))
+        importances = importances_of(opened, config.seed)
+    given = next(trial for trial in trials if trial.values == search.given)
+    return TuneOutcome(
+        name, run_id, str(file), blocks.data_sha256, len(blocks.earlier.table), len(blocks.validation.table),
+        corpus.n_faults, given, best, tuple(trials), importances,
+    )  # fmt: skip
+
+
+def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
+    """Cut off the test block, then part the rest into what trials learn from and what judges them.
+
+    Both are seen as a training sees them: the earlier records as they stood right before the
+    validation block, and this one as it stood right before the test block.
+
+    Raises
+    ------
+    ModelError
+        If a block has too few records.
+    """
+    if not corpus.documents:
+        raise ModelError("tuning records: got none with a quality and a date, expected some")
+    is_test = test_mask(corpus.moments, corpus.sections, config.split)
+    is_rest = ~is_test
+    sections = [name for name, is_taken in zip(corpus.sections, is_rest, strict=True) if is_taken]
+    is_validation = np.zeros(len(is_test), dtype=bool)
+    is_validation[is_rest] = latest_mask(corpus.moments[is_rest], sections, config.split.validation_ratio)
+    is_earlier = is_rest & ~is_validation
+    for what, mask, least in (
+        ("before the validation block", is_earlier, MIN_RECORDS),
+        ("in the validation block", is_validation, MIN_VALIDATION),
+    ):
+        if mask.sum() < least:
+            raise ModelError(f"tuning records: got {mask.sum()} {what}, expected {least} or more")
+    return Blocks(
+        corpus.training_set(is_earlier, cuts_before(corpus, ~is_earlier)),
+        corpus.training_set(is_validation, cuts_before(corpus, is_test)),
+        data_sha256(one.sha256 for one, is_kept in zip(corpus.documents, is_rest, strict=True) if is_kept),
+    )
+
+
+def _order(trial: Trial) -> tuple[float, int]:
+    return (float("inf") if trial.quality_mae is None else trial.quality_mae), trial.number
+
+
+def _describe(trial: Trial) -> str:
+    if trial.quality_mae is None:
+        return f"trial {trial.number}: given up, quality MAE {trial.rubric_mae:.3f} with the rubric alone"
+    return (
+        f"trial {trial.number}: quality MAE {trial.quality_mae:.3f} ({trial.rubric_mae:.3f} with the rubric)"
+    )
+
+
+def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], file: Path) -> None:
+    """The configuration as a file that a training takes; it bears the file's name."""
+    description = (
+        f"Best of {len(trials)} trials: quality MAE {best.quality_mae:.3f} on the validation block, "
+        f"trial {best.number}."
+    )
+    plain = msgspec.to_builtins(msgspec.structs.replace(config, description=description))
+    del plain["name"]
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    except OSError as error:
+        raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
+
+
+def _log(
+    search: Search,
+    study: optuna.Study,
+    trials: Sequence[Trial],
+    best: Trial,
+    paths: list[str],
+    settings: Settings,
+) -> str:
+    return log_study(
+        Store(settings.tracking_uri, settings.home),
+        StudyRun(
+            experiment=settings.experiment,
+            study=search.name,
+            began_at=study.user_attrs["began_at"],
+            config=msgspec.to_builtins(search.config),
+            data_path=" ".join(paths),
+            data_sha256=search.blocks.data_sha256,
+            counts={
+                "training": len(search.blocks.earlier.table),
+                "validation": len(search.blocks.validation.table),
+            },
+            trials=trials,
+            best=msgspec.to_builtins(search.config_of(best)),
+        ),
+    )
