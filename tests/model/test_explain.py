@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from scoring.features.table import build_table
+from scoring.model import cascade
+from scoring.model.boosters import predict
 from scoring.model.bundle import SavedModel
-from scoring.model.explain import explain
+from scoring.model.explain import explain, named_coverage
 from scoring.records.record import Coverage, Document, Labels, Provider, Record
 from scoring.records.sample import sample_documents
 
@@ -72,7 +74,11 @@ def test_unknown_provider_is_said(saved: SavedModel) -> None:
     told = explain(saved.scorer, record())
     assert "provider unknown to the model: never.example" in told.score.warnings
     texts = [reason.text for reason in told.reasons["quality"] if reason.feature == "provider_domain"]
-    assert all(text.endswith("never.example (unknown to the model)") for text in texts)
+    assert texts == ["domain of the provider: never.example (unknown to the model)"]
+    known = next(document for document in DOCUMENTS if document.record.provider.domain == "wendlow.example")
+    told = explain(saved.scorer, known)
+    texts = [reason.text for reason in told.reasons["quality"] if reason.feature == "provider_domain"]
+    assert texts == ["domain of the provider: wendlow.example"]
 
 
 def test_leader_is_named(saved: SavedModel) -> None:
@@ -89,6 +95,35 @@ def test_leader_is_named(saved: SavedModel) -> None:
     assert told.score.heat == -1
     margin = next(reason for reason in told.reasons["lead"] if reason.feature == "quality_margin")
     assert margin.contribution < 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (Coverage("Moss", quality=90), "'Moss' (unknown provider), quality 90"),
+        (Coverage("Moss", provider=Provider("Gulls"), quality=7), "'Moss' (Gulls), quality 7"),
+    ],
+    ids=["nobody", "a name"],
+)
+def test_coverage_is_named_as_far_as_it_is_known(entry: Coverage, words: str) -> None:
+    assert named_coverage(entry) == words
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
+def test_reasons_of_decisions_add_up_to_their_log_odds(saved: SavedModel, document: Document) -> None:
+    told, rules = explain(saved.scorer, document), saved.models.cascade
+    table = build_table([document.record])
+    predictions = saved.scorer.predict(table)
+    matrices = {
+        "lead": (rules.lead, cascade.lead_matrix(table, predictions.quality)),
+        "published": (
+            rules.published,
+            cascade.published_matrix(table, predictions.quality, predictions.heat),
+        ),
+    }
+    for target, (booster, X) in matrices.items():
+        total = told.base[target] + sum(reason.contribution for reason in told.reasons[target])
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(float(predict(booster, X)[0]), abs=1e-9)
 
 
 @pytest.mark.parametrize("related", [(), (Coverage("Moss"),)], ids=["none", "without a quality"])
