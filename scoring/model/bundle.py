@@ -24,7 +24,8 @@ from scoring.model.boosters import from_text, to_text
 from scoring.model.cascade import Cascade
 from scoring.model.config import TrainConfig
 from scoring.model.fit import Models, Thresholds
-from scoring.model.quality import ErrorDistribution, QualityModel
+from scoring.model.intervals import ErrorDistribution
+from scoring.model.quality import QualityModel
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer

@@ -15,54 +15,13 @@ from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import predict, train_booster
 from scoring.model.config import ModelConfig
+from scoring.model.intervals import MIN_SPREAD, NO_ERRORS, ErrorDistribution, add_foreign, fit_errors
 from scoring.model.rubric import Rubric
 from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import story_folds
 
 RUBRIC_COLUMN = "rubric_quality"
-MIN_SPREAD = 0.25  # of a point: labels are integers, so nothing is surer than half a step
-MAX_ATOMS = 15
-
-
-class ErrorDistribution(msgspec.Struct, frozen=True):
-    """What the quality may be off by, for groups of records that are sure alike.
-
-    Parameters
-    ----------
-    edges_ : list of float
-        Spreads that part the groups; points.
-    atoms_ : list of list of float
-        Errors (label less prediction) of each group; points.
-    weights_ : list of list of float
-        Their probabilities; each list sums to 1.
-    half_width_ : float
-        Interval half width in spreads (split conformal: Lei et al., 2018).
-    """
-
-    edges_: list[float]
-    atoms_: list[list[float]]
-    weights_: list[list[float]]
-    half_width_: float
-
-    def spread_out(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """Qualities that each record may have, and their probabilities.
-
-        Parameters
-        ----------
-        quality, spread : ndarray of shape (n_records,)
-            Likeliest quality and typical error; points.
-
-        Returns
-        -------
-        atoms, weights : ndarray of shape (n_records, n_atoms)
-        """
-        n_atoms = max(map(len, self.atoms_))
-        atoms, weights = np.zeros((2, len(self.atoms_), n_atoms))
-        for group, (values, shares) in enumerate(zip(self.atoms_, self.weights_, strict=True)):
-            atoms[group, : len(values)] = values
-            weights[group, : len(shares)] = shares
-        groups = np.searchsorted(np.asarray(self.edges_), spread, side="right")
-        return quality[:, None] + atoms[groups], weights[groups]
+MIN_SECTION = 20  # records of a section whose rubric is tried on the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +49,13 @@ class QualityModel:
 
     def predict_spread(self, X: Floats, num_threads: int = 1) -> Floats:
         """Typical error of each, shape (n_records,); points, above 0."""
-        return np.maximum(predict(self.spread, X, num_threads), MIN_SPREAD)
+        spread = np.maximum(predict(self.spread, X, num_threads), MIN_SPREAD)
+        foreign = self.errors.foreign_spread_
+        if not foreign:
+            return spread
+        is_foreign = np.isnan(X[:, self.names.index("topic_section")])
+        # Below the edge of the foreign group, whatever the booster says.
+        return np.where(is_foreign, foreign, np.minimum(spread, self.errors.edges_[-1] - MIN_SPREAD))
 
     def interval(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Low and high end for each record, shapes (n_records,); points."""
@@ -137,6 +102,7 @@ def fit_quality(
     X = draft.matrix(later)
     expected, spread = draft.predict(X), draft.predict_spread(X)
     errors = fit_errors(later_y - expected, spread, config)
+    errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign_errors(table, y, config), config)
     final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees())
     model = fit_once(table, y, msgspec.structs.replace(config, quality=final), None, **options)
     return QualityFit(replace(model, errors=errors), expected, spread)
@@ -221,46 +187,22 @@ def fit_constant(y: Floats, count: int) -> Floats:
     return np.full(count, float(np.median(y)))
 
 
-def fit_errors(errors: Floats, spread: Floats, config: ModelConfig) -> ErrorDistribution:
-    """Learn the interval's width and each group's distribution from errors on unseen records.
+def foreign_errors(table: FeatureTable, y: Floats, config: ModelConfig) -> Floats:
+    """What a section's qualities are off by where the rubric knows only the others.
 
-    Parameters
-    ----------
-    errors : ndarray of shape (n_records,)
-        Label less prediction; points.
-    spread : ndarray of shape (n_records,)
-        Predicted typical error; points.
-    config : ModelConfig
-        Number of groups and level of the interval.
+    Each section counts alike. Where there is one only, nothing tells how far its rubric travels: then they
+    are the distances from the median.
 
     Returns
     -------
-    ErrorDistribution
+    ndarray of shape (n_errors,)
+        Label less prediction; points.
     """
-    if not len(errors):
-        return NO_ERRORS
-    quantiles = np.quantile(spread, np.arange(1, config.n_spread_bins) / config.n_spread_bins)
-    edges = sorted(set(map(float, quantiles)))
-    groups = np.searchsorted(np.asarray(edges), spread, side="right")
-    atoms, weights = [], []
-    for group in range(len(edges) + 1):
-        own = errors[groups == group] if (groups == group).any() else errors
-        values, counts = np.unique(_compress(np.round(own)), return_counts=True)
-        atoms.append([float(value) for value in values])
-        weights.append([float(count) / len(own) for count in counts])
-    scaled = np.sort(np.abs(errors) / spread)
-    rank = min(int(np.ceil((len(scaled) + 1) * config.interval_level)), len(scaled))
-    return ErrorDistribution(edges, atoms, weights, float(scaled[rank - 1]))
-
-
-def _compress(values: Floats) -> Floats:
-    """At most MAX_ATOMS distinct values: beyond that, means of neighbours of equal number."""
-    if len(np.unique(values)) <= MAX_ATOMS:
-        return values
-    ordered = np.sort(values)
-    return np.concatenate(
-        [np.full(len(part), part.mean().round()) for part in np.array_split(ordered, MAX_ATOMS)]
-    )
-
-
-NO_ERRORS = ErrorDistribution([], [[0.0]], [[1.0]], 0.0)
+    sections = table.text("topic_section")
+    found = []
+    for section in sorted(set(sections)):
+        held = sections == section
+        if held.sum() >= MIN_SECTION and (~held).sum() >= MIN_SECTION:
+            rubric = fit_rubric(table.take(~held), y[~held], config.rubric)
+            found.append(np.quantile(y[held] - rubric.predict(table.take(held)), np.linspace(0, 1, 101)))
+    return np.concatenate(found) if found else y - np.median(y)

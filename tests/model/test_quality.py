@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.features.encoding import Encoder
-from scoring.features.table import Floats
+from scoring.features.table import Floats, build_table
 from scoring.model import quality
 from scoring.model.boosters import from_text, predict, to_text, train_booster
 from scoring.model.cascade import best_threshold
 from scoring.model.config import ModelConfig
-from scoring.model.quality import MAX_ATOMS, NO_ERRORS, fit_errors
+from scoring.model.intervals import MAX_ATOMS, NO_ERRORS, add_foreign, fit_errors
+from scoring.model.quality import foreign_errors
 from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import story_folds
+from scoring.records.record import Record
 from scoring.records.sample import sample_documents
 
 CONFIG = ModelConfig()
@@ -149,3 +151,24 @@ def test_training_stops_where_later_records_gain_nothing() -> None:
         patience=5,
     )
     assert 1 <= stopped.num_trees() < 20
+
+
+def test_a_record_of_an_unknown_section_is_less_sure() -> None:
+    known = fit_errors(np.linspace(-2, 2, 400), np.linspace(0.5, 2, 400), CONFIG)
+    foreign = np.linspace(-40, 40, 401)
+    fitted = add_foreign(known, 2.0, foreign, CONFIG)
+    assert fitted.half_width_ * fitted.foreign_spread_ == pytest.approx(36.0, abs=0.5)
+    assert fitted.foreign_spread_ > fitted.edges_[-1]
+    atoms, weights = fitted.spread_out(np.array([50.0]), np.array([fitted.foreign_spread_]))
+    assert atoms[0][weights[0] > 0].max() > 80
+    before, shares = known.spread_out(np.array([50.0]), np.array([1.0]))
+    after, same = fitted.spread_out(np.array([50.0]), np.array([1.0]))
+    n_atoms = before.shape[1]
+    assert np.array_equal(after[:, :n_atoms], before)
+    assert np.array_equal(same[:, :n_atoms], shares)
+
+
+def test_one_section_tells_nothing_of_others() -> None:
+    table = build_table([Record(title=f"Kite {number}", topics=("Kites",)) for number in range(60)])
+    y = np.arange(60.0)
+    assert np.array_equal(foreign_errors(table, y, CONFIG), y - np.median(y))
