@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.coverage import best_of
+from scoring.features.moment import known_coverage
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
@@ -147,7 +148,7 @@ class _Case:
         document, label = self.documents[row], int(self.training.labels.heat[row])
         quality = int(self.training.labels.quality[row])
         probability = float(self.opinion.lead_probability[row])
-        best = best_of(document.record.related)
+        best = best_of(known_coverage(document.record, None))
         if label > NOT_LEADING:
             expected = int(NOT_LEADING)
             probability = 1 - probability

@@ -17,7 +17,7 @@ from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.opinion import OutOfFold, out_of_fold
 from scoring.model.results import Finding
-from scoring.records.record import Document, Labels
+from scoring.records.record import Coverage, Document, Labels
 from scoring.records.sample import sample_documents
 from scoring.records.sample_policy import DEFAULT_POLICY
 
@@ -89,6 +89,17 @@ def plant() -> Planted:
         published=lambda one: True,
     )
     planted.spoil(
+        "lists itself",
+        lambda one: not one.record.related and quality(one) > 60,
+        heat=lambda one: -1,
+        published=lambda one: False,
+    )
+    at = next(at for at, one in enumerate(planted.documents) if one.path == planted.wrong["lists itself"])
+    alone = planted.documents[at]
+    itself = Coverage(web_url=alone.record.web_url, quality=quality(alone))
+    record = msgspec.structs.replace(alone.record, related=(itself,))
+    planted.documents[at] = msgspec.structs.replace(alone, record=record)
+    planted.spoil(
         "heat",
         lambda one: is_lead(one) and len(one.record.related) == 0 and 75 < quality(one) < 90,
         heat=lambda one: quality(one) + 60,
@@ -151,7 +162,10 @@ def test_wrong_quality_is_found_first(audited: Audited) -> None:
 
 def test_wrong_leads_are_found(audited: Audited) -> None:
     wrong, leads = audited.planted.wrong, audited.by_kind["lead"]
-    hidden, false = (first(leads, wrong[kind], within=2) for kind in ("lead", "false lead"))
+    hidden, false, alone = (
+        first(leads, wrong[kind], within=3) for kind in ("lead", "false lead", "lists itself")
+    )
+    assert (alone.label, alone.reason.partition("; ")[2]) == (-1, "no coverage has a quality")
     assert (hidden.label, false.expected) == (-1, -1)
     assert hidden.expected > 0
     assert hidden.difference == -1 - hidden.expected
