@@ -32,6 +32,8 @@ OPTIONS = {
 OTHER_PROGRAMS = {"make", "pip", "mlflow", "curl", "export"}
 NOT_RUN = {
     "train": "takes half a minute; a small model that other tests share stands where it would save its own",
+    "backtest": "trains for each month; tests/workflows/test_backtest.py runs it",
+    "tune": "trains for each trial; tests/workflows/test_tune.py runs it",
     "ui": "serves until it is interrupted",
 }
 WITH_MODEL = {"evaluate", "score", "explain"}
