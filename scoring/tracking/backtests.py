@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from scoring.errors import ScoringError
 from scoring.model.backtest import FoldResult
 from scoring.model.results import Evaluation
-from scoring.tracking.runs import EvaluationRun, log_results, recording, write_evaluation
+from scoring.tracking.runs import EvaluationRun, figure_metrics, log_results, recording, write_evaluation
 from scoring.tracking.store import Store, load_mlflow
 
 if TYPE_CHECKING:
@@ -109,14 +109,8 @@ def write_folds(folds: Sequence[FoldResult], path: Path) -> None:
 
 def _metrics(fold: FoldResult) -> dict[str, float]:
     """Every number of a fold, named as in the runs of trainings."""
-    metrics = {"n_training": float(fold.n_training), "n_records": float(fold.n_records)}
-    for name, figure in fold.figures.items():
-        ends = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
-        metrics |= {key: value for key, value in ends.items() if value is not None}
-    for baseline, figures in fold.baselines.items():
-        slug = re.sub(r"[^0-9a-z]+", "_", baseline.lower()).strip("_")
-        metrics |= {f"baseline.{slug}.{name}": value for name, value in figures.items()}
-    return metrics
+    counts = {"n_training": float(fold.n_training), "n_records": float(fold.n_records)}
+    return counts | figure_metrics(fold.figures, baseline=fold.baselines)
 
 
 def _moment(name: str, otherwise: datetime) -> datetime:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from scoring.errors import TrackingError
-from scoring.model.results import Evaluation
+from scoring.model.results import Evaluation, Figure
 from scoring.tracking.logged_model import log_model
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.registry import register_version
@@ -284,20 +284,33 @@ def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: 
 
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:
-    """Every number of the run under a name that MLflow takes.
+    """Every number of the run under a name that MLflow takes."""
+    evaluation = run.evaluation
+    counts = {f"n_{name}": float(count) for name, count in run.counts.items()}
+    figures = figure_metrics(
+        evaluation.figures, baseline=evaluation.baselines, at_ingest=evaluation.at_ingest
+    )
+    return counts | {"n_evaluated": float(evaluation.n_records)} | figures
 
-    Figures stand with the ends of their intervals; others as ``baseline.<name>.<figure>`` and
-    ``at_ingest.<age>.<figure>``.
+
+def figure_metrics(
+    figures: Mapping[str, Figure], **others: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """Figures with the ends of their intervals, others as ``KIND.<name>.<figure>``, named as MLflow takes it.
+
+    Examples
+    --------
+    >>> figure_metrics({"quality_mae": Figure(2.0)}, baseline={"plain LightGBM": {"quality_mae": 3.0}})
+    {'quality_mae': 2.0, 'baseline.plain_lightgbm.quality_mae': 3.0}
     """
-    metrics = {f"n_{name}": float(count) for name, count in run.counts.items()}
-    metrics["n_evaluated"] = float(run.evaluation.n_records)
-    for name, figure in run.evaluation.figures.items():
+    metrics = {}
+    for name, figure in figures.items():
         ends = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
         metrics.update({key: float(value) for key, value in ends.items() if value is not None})
-    for kind, parts in (("baseline", run.evaluation.baselines), ("at_ingest", run.evaluation.at_ingest)):
-        for part, figures in parts.items():
+    for kind, parts in others.items():
+        for part, values in parts.items():
             slug = re.sub(r"[^0-9a-z]+", "_", part.lower()).strip("_")
-            metrics.update({f"{kind}.{slug}.{name}": float(value) for name, value in figures.items()})
+            metrics.update({f"{kind}.{slug}.{name}": float(value) for name, value in values.items()})
     return metrics
 
 
