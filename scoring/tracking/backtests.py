@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.errors import ScoringError
-from scoring.model.backtest import FoldResult
 from scoring.model.results import Evaluation
 from scoring.tracking.runs import EvaluationRun, figure_metrics, log_results, recording, write_evaluation
 from scoring.tracking.store import Store, load_mlflow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
+
+    from scoring.model.backtest import FoldResult  # what it needs to fit is not needed to log
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from scoring.errors import FeatureError
-from scoring.features.encoding import FITTED_COLUMNS, TOPIC_PREFIX, Encoder, ProviderStatistics, topic_columns
+from scoring.features.encoding import (
+    ENCODED_NUMBERS,
+    FITTED_COLUMNS,
+    TOPIC_PREFIX,
+    Encoder,
+    ProviderStatistics,
+    topic_columns,
+)
 from scoring.features.table import NUMBER_NAMES, FeatureTable, build_table
 from scoring.records.record import Provider, Record
 
@@ -77,7 +84,8 @@ def test_domain_is_the_same_in_any_case(encoder: Encoder) -> None:
 
 def test_names_have_the_order_of_the_matrix(encoder: Encoder) -> None:
     names = encoder.names
-    assert names[: len(NUMBER_NAMES)] == NUMBER_NAMES
+    assert names[: len(ENCODED_NUMBERS)] == ENCODED_NUMBERS
+    assert set(NUMBER_NAMES) - set(ENCODED_NUMBERS) == {"age_hours"}
     assert names[-len(FITTED_COLUMNS) :] == tuple(one.name for one in FITTED_COLUMNS)
     assert len(set(names)) == len(names)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scoring.features.column import Column
-from scoring.features.encoding import FITTED_COLUMNS, TOPIC_PREFIX, Encoder, topic_columns
+from scoring.features.encoding import ENCODED_NUMBERS, FITTED_COLUMNS, TOPIC_PREFIX, Encoder, topic_columns
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, build_table
 from scoring.records.decode import decode_json
 from scoring.records.record import Coverage, Image, Provider, Record
@@ -116,5 +116,5 @@ def test_learned_columns_know_the_training_labels_only() -> None:
     }
     assert moved == {"provider_quality_mean"}
     learned = {column.name for column in (*FITTED_COLUMNS, *topic_columns(encoder))}
-    assert set(encoder.names) == learned | {column.name for column in (*NUMBER_COLUMNS, *TEXT_COLUMNS)}
+    assert set(encoder.names) == learned | {*ENCODED_NUMBERS, *(column.name for column in TEXT_COLUMNS)}
     assert all(name.startswith(TOPIC_PREFIX) for name in learned - {one.name for one in FITTED_COLUMNS})
