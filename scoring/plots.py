@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from scoring.model.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#5A5A5A"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#5A5A5A"
 MAX_BARS = 20
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

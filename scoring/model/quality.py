@@ -170,7 +170,8 @@ def _out_of_fold(
     table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, seed: int
 ) -> Floats:
     """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
-    X = np.column_stack([encoder.transform(table), fit_constant(y, len(table))])
+    # The median stands where there is one fold only.
+    X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
     folds = story_folds(table.title_words, config.n_folds, seed)
     for fold in range(config.n_folds):
         held = folds == fold
@@ -180,11 +181,6 @@ def _out_of_fold(
             points = fit_rubric(rest, y[~held], config.rubric, rubric.knots).predict(part)
             X[held] = np.column_stack([others.transform(part), points])
     return X
-
-
-def fit_constant(y: Floats, count: int) -> Floats:
-    """The median label, `count` times: what stands where there is one fold only."""
-    return np.full(count, float(np.median(y)))
 
 
 def foreign_errors(table: FeatureTable, y: Floats, config: ModelConfig) -> Floats:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 import numpy as np
@@ -25,7 +25,7 @@ from scoring.model.bundle import (
 )
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
-from scoring.model.fit import Models, fit_models
+from scoring.model.fit import Models, TrainingSet, fit_models
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask
@@ -146,12 +146,8 @@ def train(
     everything = np.ones(len(corpus.documents), dtype=bool)
     training = corpus.training_set(everything, latest_moments(corpus, everything))
     models = _fit(training, config, settings, reporter, "all records")
-    saved = save_model(
-        out or settings.home / "models" / config.name,
-        models,
-        _facts(corpus, config, evaluation),
-    )
     folder = out or settings.home / "models" / config.name
+    saved = save_model(folder, models, _facts(corpus, config, evaluation))
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)
@@ -190,7 +186,9 @@ def _evaluate_before_the_cut(
     )
 
 
-def _fit(training: Any, config: TrainConfig, settings: Settings, reporter: Reporter, what: str) -> Models:
+def _fit(
+    training: TrainingSet, config: TrainConfig, settings: Settings, reporter: Reporter, what: str
+) -> Models:
     name = f"training on {what}"
 
     def tell(step: str) -> None:
