@@ -18,7 +18,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from scoring import cli, options
+from scoring import cli
+from scoring.cli import options
 from scoring.errors import ModelError
 from scoring.records.sample_policy import Policy
 

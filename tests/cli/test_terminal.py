@@ -7,8 +7,8 @@ import sys
 import pytest
 from rich.table import Table
 
+from scoring.cli.terminal import Terminal, exit_code
 from scoring.errors import Fault, ModelError, RecordError
-from scoring.terminal import Terminal, exit_code
 
 FAULT = RecordError(
     Fault("inbox/a.md", 9, "quality", "'high'", "an integer"),

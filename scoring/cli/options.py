@@ -7,18 +7,24 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scoring.cli.terminal import Terminal, exit_code
 from scoring.errors import FeatureError
 from scoring.records.sample_policy import Policy
-from scoring.terminal import Terminal, exit_code
 
 if TYPE_CHECKING:
     from scoring.settings import Settings
+
+
+def now() -> datetime:
+    """The moment, aware UTC: below the command line time is an argument."""
+    return datetime.now(UTC)
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
@@ -76,6 +82,9 @@ AsOf = Annotated[
         help="See no coverage newer than this: ISO 8601 (UTC where it bears no zone), or a time after each "
         "record's publication, as published+6h. Default: see all.",
     ),
+]
+Config = Annotated[
+    Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]

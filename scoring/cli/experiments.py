@@ -9,12 +9,8 @@ from typing import Annotated
 
 import typer
 
-from scoring import options
-from scoring.terminal import Terminal
-
-Config = Annotated[
-    Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
-]
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
 
 
 class Parts(StrEnum):
@@ -47,7 +43,7 @@ def backtest(
             help="A training for each month, on all that precedes it; or for each section, on the others."
         ),
     ] = Parts.month,
-    config: Config = None,
+    config: options.Config = None,
     begin: Annotated[
         str | None,
         typer.Option(
@@ -69,7 +65,7 @@ def backtest(
     """
     if begin is not None and by is not Parts.month:
         raise typer.BadParameter("--from goes with --by month")
-    from scoring import rendering, rendering_experiments
+    from scoring.cli import rendering, rendering_experiments
     from scoring.workflows.backtest import backtest as workflow
     from scoring.workflows.train import load_config
 
@@ -79,7 +75,7 @@ def backtest(
         first=begin,
         config=load_config(config),
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
-        now=datetime.now(UTC),
+        now=options.now(),
         output=output,
         is_tracked=not no_track,
         **options.channels_of(terminal),
@@ -96,7 +92,7 @@ def tune(
     terminal: Terminal,
     paths: options.Paths,
     trials: Annotated[int, typer.Option(min=1, help="Trials in all, with those of earlier runs.")] = 20,
-    config: Config = None,
+    config: options.Config = None,
     study: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Study to begin or to go on with. Default: the configuration's."),
@@ -120,7 +116,7 @@ def tune(
 
     The test block is cut off first; the last records before it judge. Needs scoring[tune].
     """
-    from scoring import rendering, rendering_experiments
+    from scoring.cli import rendering, rendering_experiments
     from scoring.workflows.train import load_config
     from scoring.workflows.tune import tune as workflow
 
@@ -129,7 +125,7 @@ def tune(
         n_trials=trials,
         config=load_config(config),
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
-        now=datetime.now(UTC),
+        now=options.now(),
         study=study,
         timeout_minutes=timeout_minutes,
         out=out,

@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from scoring.cli.rendering import empty_table, shown_interval, shown_number
 from scoring.model.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
 from scoring.model.search import Trial
-from scoring.rendering import empty_table, shown_interval, shown_number
 
 MAX_TRIALS = 10
 _SHORT = {

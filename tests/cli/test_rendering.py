@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 from rich.console import Console, RenderableType
 
-from scoring import rendering
+from scoring.cli import rendering
 from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Reason, Score, Slice
 from scoring.settings import Origin
 

@@ -1,0 +1,59 @@
+"""The command line: each command parses, calls one workflow, prints and exits.
+
+Exit codes: 0 done; 1 some records could not be used, the rest were; 2 nothing was done: wrong usage, or
+an input, model, setting or store that cannot be used; 70 a defect of this program; 130 interrupted;
+141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scoring.cli import experiments, models, options, place, records
+from scoring.cli.terminal import Terminal
+
+app = typer.Typer(
+    name="scoring",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def main() -> None:
+    """Run the command that the process was started with."""
+    app(prog_name="scoring")
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from scoring import __version__
+
+        typer.echo(f"scoring {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def scoring(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell a news curation site what each incoming record is worth.
+
+    --quiet, --verbose and --debug may stand before or after the command.
+    """
+    context.obj = Terminal(quiet, verbose, debug)
+
+
+for _room in (records, models, experiments, place):
+    for _function in _room.COMMANDS:
+        app.command(_function.__name__)(options.as_command(_function))

@@ -1,0 +1,34 @@
+"""The commands on the place where scoring runs: its store's pages and its settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
+    """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
+    from scoring.tracking import Store, serve_ui
+
+    settings = options.settings_of(terminal)
+    terminal.note(f"http://127.0.0.1:{port}")
+    serve_ui(Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose), port=port)
+
+
+def config(terminal: Terminal, json: options.Json = False) -> None:
+    """Tell each setting, and where it comes from."""
+    from scoring.cli import rendering
+    from scoring.settings import settings_origins
+
+    origins = settings_origins()
+    if json:
+        terminal.out(rendering.to_json([origin._asdict() for origin in origins]))
+    else:
+        terminal.show(rendering.origins(origins))
+
+
+COMMANDS = (ui, config)

@@ -1,0 +1,90 @@
+"""The commands on records alone: sample, validate and features."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def sample(
+    terminal: Terminal,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)
+    ],
+    records: Annotated[int, typer.Option(min=1, help="Records to make up.")] = 1000,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn. Default: the setting.")] = None,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Leave the labels out.")] = False,
+    **policy: Any,
+) -> None:
+    """Write made-up records, labelled by the policy of an invented site.
+
+    The same options give the same files. The options of the policy tell how that site judges.
+    """
+    from scoring.records.sample import write_sample
+    from scoring.records.sample_policy import Policy
+
+    n_files = write_sample(
+        directory,
+        n_records=records,
+        seed=options.settings_of(terminal, seed=seed).seed,
+        policy=Policy(**policy),
+        is_labelled=not unlabelled,
+        on_progress=functools.partial(terminal.step, "writing"),
+    )
+    terminal.note(f"{directory}: {n_files} records")
+
+
+def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
+    """Check records and name everything that is wrong with them.
+
+    Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
+    """
+    from scoring.cli import rendering
+    from scoring.workflows.validate import validate as workflow
+
+    options.settings_of(terminal)
+    progress = functools.partial(terminal.step, "reading")
+    found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
+    terminal.n_faults = found.n_faulty
+    if json:
+        terminal.out(rendering.to_json(found))
+        return
+    for fault in found.faults:
+        terminal.error(str(fault))
+    for warning in found.warnings:
+        terminal.note(f"{warning} (warning)")
+    terminal.out(f"{found.n_records} records can be used, {found.n_faulty} cannot")
+
+
+def features(
+    terminal: Terminal,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH", help=options.PATH_HELP, show_default=False)
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="File to write.")] = None,
+    as_of: options.AsOf = None,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="Tell what each column means.")] = False,
+) -> None:
+    """Write the feature table of records, or tell what its columns mean."""
+    from scoring.workflows import features as workflow
+
+    if catalogue:
+        from scoring.cli import rendering
+
+        terminal.show(rendering.catalogue(workflow.catalogue()))
+        return
+    if not paths or output is None:
+        raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
+    options.settings_of(terminal)
+    n_records = workflow.write_features(paths, output=output, as_of=as_of, **options.channels_of(terminal))
+    terminal.note(f"{output}: {n_records} records")
+
+
+COMMANDS = (sample, validate, features)
