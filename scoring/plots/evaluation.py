@@ -1,22 +1,16 @@
-"""Plots of an evaluation and of a model; the only module that imports matplotlib.
-
-Each function makes a :class:`matplotlib.figure.Figure` of its own: pyplot, its backend and its global
-settings are never touched. Colours are Okabe and Ito's, which colour-blind readers can tell apart.
-"""
+"""Plots of an evaluation: predictions against labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.model.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
+from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#5A5A5A"
-MAX_BARS = 20
+MAX_STEPS = 500  # of a curve that is drawn
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Predictions = Mapping[str, np.ndarray]
@@ -52,13 +46,13 @@ def quality_figure(predictions: Predictions) -> Figure:
     true, predicted = predictions["quality"].astype(float), predictions["quality_predicted"].astype(float)
     known = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[known], predicted[known]
-    figure, axes = _figure("Quality: predicted against true", true.size)
+    figure, axes = new_figure("Quality: predicted against true", true.size)
     axes.set(xlabel="True quality (points)", ylabel="Predicted quality (points)")
     if not true.size:
-        return _empty(figure, axes)
+        return empty(figure, axes)
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
     axes.axline((low, low), slope=1, color=ORANGE, linewidth=1.5, label="perfect prediction")
-    _scatter(axes, true, predicted)
+    scatter(axes, true, predicted)
     margin = 0.03 * (high - low) + 1
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
     error = np.abs(predicted - true).mean()
@@ -88,10 +82,10 @@ def residuals_by_month_figure(predictions: Predictions) -> Figure:
 
 def precision_recall_figure(predictions: Predictions) -> Figure:
     """Precision against recall of ``lead`` and ``published``; a dotted line is what guessing reaches."""
-    figure, axes = _figure("Lead and published: precision against recall", predictions["lead"].size)
+    figure, axes = new_figure("Lead and published: precision against recall", predictions["lead"].size)
     axes.set(xlabel="Recall (ratio)", ylabel="Precision (ratio)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     if not predictions["lead"].size:
-        return _empty(figure, axes)
+        return empty(figure, axes)
     for target, colour in (("lead", BLUE), ("published", ORANGE)):
         truth = predictions[target].astype(bool)
         if not truth.any() or truth.all():
@@ -99,9 +93,10 @@ def precision_recall_figure(predictions: Predictions) -> Figure:
             continue
         precision, recall = precision_recall(truth, predictions[f"{target}_probability"])
         average = float(np.sum(np.diff(recall, prepend=0.0) * precision))
+        shown = np.unique(np.linspace(0, recall.size - 1, MAX_STEPS).astype(int))
         share = truth.mean()
         label = f"{target}: average precision {average:.3f}, share {share:.2f}"
-        axes.step(recall, precision, where="pre", color=colour, linewidth=1.8, label=label)
+        axes.step(recall[shown], precision[shown], where="pre", color=colour, linewidth=1.8, label=label)
         axes.axhline(share, color=colour, linewidth=1, linestyle=":")
     axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
     return figure
@@ -139,12 +134,12 @@ def calibration_figure(predictions: Predictions, *, n_bins: int = 10) -> Figure:
 
     A bar is the 95 % interval of a share (Wilson, 1927), so that bins of few records show it.
     """
-    figure, axes = _figure("Lead and published: calibration", predictions["lead"].size)
+    figure, axes = new_figure("Lead and published: calibration", predictions["lead"].size)
     axes.set(
         xlabel="Predicted probability", ylabel="Share that came true", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
     )
     if not predictions["lead"].size:
-        return _empty(figure, axes)
+        return empty(figure, axes)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect calibration")
     for target, colour, marker in (("lead", BLUE, "o"), ("published", ORANGE, "s")):
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
@@ -165,10 +160,10 @@ def calibration_figure(predictions: Predictions, *, n_bins: int = 10) -> Figure:
 def heat_figure(predictions: Predictions) -> Figure:
     """Predicted against true heat, in points on a logarithmic scale; records that do not lead stand apart."""
     true, predicted = predictions["heat"].astype(float), predictions["heat_predicted"].astype(float)
-    figure, axes = _figure("Heat: predicted against true", true.size)
+    figure, axes = new_figure("Heat: predicted against true", true.size)
     axes.set(xlabel="True heat (points)", ylabel="Predicted heat (points)")
     if not true.size:
-        return _empty(figure, axes)
+        return empty(figure, axes)
     high = max(10.0, true.max(), predicted.max())
     end = np.log10(1 + high) + 0.1
     ticks = [value for value in (0, 3, 10, 30, 100, 300, 1000, 3000, 10000) if value <= high * 1.2]
@@ -180,7 +175,7 @@ def heat_figure(predictions: Predictions) -> Figure:
     axes.axhspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
     axes.plot([0, end], [0, end], color=ORANGE, linewidth=1.5, label="perfect prediction")
     leads = (true >= 0) & (predicted >= 0)
-    _scatter(axes, np.log10(1 + true[leads]), np.log10(1 + predicted[leads]))
+    scatter(axes, np.log10(1 + true[leads]), np.log10(1 + predicted[leads]))
     # Where one of the two says that another record leads, a number says more than points on one spot.
     neither = int(((true < 0) & (predicted < 0)).sum())
     axes.text(-0.5, -0.5, f"{neither:,}\nagree", ha="center", va="center", fontsize=8)
@@ -190,116 +185,11 @@ def heat_figure(predictions: Predictions) -> Figure:
     )
     shake = np.random.default_rng(0).uniform(-0.2, 0.2, (2, x.size))  # only within the bands
     x, y = np.where(x < 0, x + shake[0], x), np.where(y < 0, y + shake[1], y)
-    axes.plot(x, y, "x", color=ORANGE, markersize=4, alpha=0.7, label=f"wrong about who leads: {x.size:,}")
+    axes.plot(x, y, "x", color=ORANGE, markersize=4, alpha=0.7, rasterized=True,
+              label=f"wrong about who leads: {x.size:,}")  # fmt: skip
     axes.set(xlim=(-0.8, end), ylim=(-0.8, end), aspect="equal")
     axes.legend(loc="upper left", bbox_to_anchor=(0.24, 1), frameon=True, framealpha=0.9, edgecolor="none")
     return figure
-
-
-def importance_figure(importances: Iterable[tuple[str, str, float, int]]) -> Figure:
-    """Share of the gain of each booster's strongest features.
-
-    Parameters
-    ----------
-    importances : iterable of (feature, booster, gain, split)
-        Gain summed over the booster's trees, >= 0; number of splits.
-    """
-    boosters: dict[str, list[tuple[float, str]]] = {}
-    for feature, booster, gain, _ in importances:
-        boosters.setdefault(booster, []).append((gain, feature))
-    shown = {
-        name: sorted(rows, key=lambda row: (-row[0], row[1]))[:MAX_BARS] for name, rows in boosters.items()
-    }
-    n_bars = max(map(len, shown.values()), default=0)
-    figure = Figure(figsize=(max(1, len(shown)) * 5.2, 1.8 + 0.24 * max(4, n_bars)), layout="constrained")
-    figure.suptitle("Feature importance", fontsize=13)
-    if not shown:
-        return _empty(figure, figure.subplots())
-    panels: Sequence[Axes] = figure.subplots(1, len(shown), squeeze=False)[0]
-    for axes, (name, rows) in zip(panels, shown.items(), strict=True):
-        total = sum(gain for gain, _ in boosters[name]) or 1.0
-        axes.barh([feature for _, feature in rows], [100 * gain / total for gain, _ in rows], color=BLUE)
-        axes.invert_yaxis()
-        axes.set_xlabel("Share of gain (%)")
-        axes.set_title(f"{name}: {len(rows)} of {len(boosters[name])} features", fontsize=10)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_axisbelow(True)
-    return figure
-
-
-def backtest_figure(by: str, folds: Sequence[FoldResult], *, baseline: str = "plain LightGBM") -> Figure:
-    """Each headline figure by fold, with its interval, beside a baseline.
-
-    Parameters
-    ----------
-    by : str
-        What parts the folds: ``month`` (joined by a line) or ``section``.
-    folds : sequence of FoldResult
-        In order.
-    baseline : str
-        Which baseline to draw; where a fold or a figure lacks it, it is left out there.
-    """
-    columns = 3
-    rows = -(-len(HEADLINES) // columns)
-    width = 3.2 + 0.16 * max(4, len(folds))
-    figure = Figure(figsize=(columns * width, 1.6 + 2.4 * rows), layout="constrained")
-    n_records = sum(fold.n_records for fold in folds)
-    figure.suptitle(f"Backtest by {by}: {len(folds)} trainings, {n_records:,} records judged", fontsize=12)
-    panels: np.ndarray = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    if not folds:
-        return _empty(figure, panels[rows // 2, columns // 2])
-    line = "-" if by == "month" else ""
-    for axes, name in zip(panels.flat, HEADLINES, strict=True):
-        _draw_folds(axes, name, folds, baseline, line)
-    labels = [f"{fold.name} ({fold.n_records:,})" for fold in folds]
-    for axes in panels[-1]:
-        axes.set_xticks(range(len(folds)), labels, rotation=90, fontsize=8)
-    figure.legend(
-        *panels[0, 0].get_legend_handles_labels(), loc="outside lower center", frameon=False, ncols=2
-    )
-    return figure
-
-
-def _draw_folds(axes: Axes, name: str, folds: Sequence[FoldResult], baseline: str, line: str) -> None:
-    """One figure of all folds; a fold that lacks it leaves a gap."""
-    nan = float("nan")
-    known = [fold.figures.get(name) for fold in folds]
-    value = np.array([nan if one is None else one.value for one in known])
-    low = np.array([nan if one is None or one.low is None else one.low for one in known])
-    high = np.array([nan if one is None or one.high is None else one.high for one in known])
-    others = np.array([fold.baselines.get(baseline, {}).get(name, nan) for fold in folds])
-    x = np.arange(len(folds))
-    axes.plot(x, others, "s", linestyle=line, color=GREY, markersize=3, linewidth=1, label=baseline)
-    axes.plot(
-        x, value, "o", linestyle=line, color=BLUE, markersize=4, linewidth=1.5, label="model, 95 % interval"
-    )
-    axes.vlines(x, low, high, color=BLUE, linewidth=1.2, alpha=0.6)
-    axes.set_title(name.replace("_", " "), fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
-
-
-def _figure(title: str, n_records: int, note: str = "") -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    axes = figure.subplots()
-    figure.suptitle(f"{title}\n{n_records:,} record{'' if n_records == 1 else 's'}{note}", fontsize=12)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _empty(figure: Figure, axes: Axes) -> Figure:
-    axes.text(0.5, 0.5, "nothing to draw", ha="center", va="center", color=GREY, transform=axes.transAxes)
-    return figure
-
-
-def _scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    # Fainter where there are many, so that crowds stand out of the noise.
-    alpha = float(np.clip(300 / max(1, x.size), 0.15, 0.8))
-    axes.scatter(x, y, s=14, color=BLUE, alpha=alpha, linewidths=0)
 
 
 def _residuals(predictions: Predictions) -> np.ndarray:
@@ -309,20 +199,21 @@ def _residuals(predictions: Predictions) -> np.ndarray:
 
 def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int, note: str = "") -> Figure:
     """A row for each group: median, its middle half, and 5 % to 95 %."""
-    figure, axes = _figure(title, n_records, note)
+    figure, axes = new_figure(title, n_records, note)
     figure.set_figheight(2.2 + 0.28 * max(4, len(groups)))
     axes.set_xlabel("Predicted minus true quality (points)")
     groups = {name: values[np.isfinite(values)] for name, values in groups.items()}
     groups = {name: values for name, values in groups.items() if values.size}
     if not groups:
-        return _empty(figure, axes)
+        return empty(figure, axes)
     spread = np.array([np.quantile(values, _QUANTILES) for values in groups.values()])
     rows = np.arange(len(groups))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.hlines(rows, spread[:, 0], spread[:, 4], color=BLUE, linewidth=1.2, label="5 % to 95 %")
     axes.hlines(rows, spread[:, 1], spread[:, 3], color=BLUE, linewidth=6, alpha=0.5, label="middle half")
     axes.plot(spread[:, 2], rows, "o", color=ORANGE, markersize=5, label="median")
-    axes.set_yticks(rows, [f"{name} ({values.size:,})" for name, values in groups.items()])
+    labels = [f"{name} ({values.size:,})" for name, values in groups.items()]
+    axes.set_yticks(rows, labels, parse_math=False)  # a name's dollar signs are no formula
     axes.invert_yaxis()
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
     return figure

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from io import BytesIO
 
 import numpy as np
 import pytest
 
-from scoring.model.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
-from scoring.model.results import Figure as Value
-from scoring.plots import (
-    MAX_BARS,
-    backtest_figure,
+from scoring.plots import evaluation_figures
+from scoring.plots.drawing import MAX_BARS
+from scoring.plots.evaluation import (
+    MAX_STEPS,
     calibration_figure,
-    evaluation_figures,
     heat_figure,
-    importance_figure,
     precision_recall,
     precision_recall_figure,
     quality_figure,
@@ -149,58 +144,20 @@ def test_heat_counts_who_leads() -> None:
     np.testing.assert_allclose(np.asarray(axes.collections[0].get_offsets()), [[np.log10(71)] * 2])
 
 
-def test_importance_orders_features_by_their_share_of_the_gain() -> None:
-    rows = [
-        ("title_chars", "quality", 1.0, 4),
-        ("age_hours", "quality", 3.0, 2),
-        ("age_hours", "lead", 0.0, 0),
-    ]
-    quality, lead = importance_figure(rows).axes
-    assert [label.get_text() for label in quality.get_yticklabels()] == ["age_hours", "title_chars"]
-    assert [bar.get_width() for bar in quality.containers[0]] == [75.0, 25.0]
-    assert lead.get_title() == "lead: 1 of 1 features"
+def test_curves_of_many_records_are_thinned_but_keep_their_ends_and_figures() -> None:
+    rng = np.random.default_rng(3)
+    columns = predictions(5000) | {"lead_probability": rng.random(5000)}
+    line = precision_recall_figure(columns).axes[0].get_lines()[0]
+    precision, recall = precision_recall(columns["lead"], columns["lead_probability"])
+    drawn = np.asarray(line.get_xydata())
+    assert len(drawn) == MAX_STEPS
+    assert drawn[[0, -1]].tolist() == [[recall[0], precision[0]], [recall[-1], precision[-1]]]
+    average = float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    assert f"average precision {average:.3f}" in str(line.get_label())
 
 
-def test_importance_of_no_model_says_so() -> None:
-    assert importance_figure([]).axes[0].texts[0].get_text() == "nothing to draw"
-
-
-def test_pyplot_is_never_imported() -> None:
-    code = (
-        "import sys, numpy; import scoring.plots as p; p.importance_figure([('a', 'b', 1.0, 1)]).savefig("
-        "__import__('io').BytesIO()); print('matplotlib.pyplot' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
-
-
-def test_backtest_has_a_panel_for_each_figure_and_a_gap_where_there_is_none() -> None:
-    baselines = {"plain LightGBM": {"quality_mae": 4.0}}
-    folds = [
-        FoldResult("2021-01", 300, 1200, {"quality_mae": Value(2.0, 1.5, 2.75)}, baselines),
-        FoldResult("2021-02", 400, 7, {"quality_mae": Value(1.0), "published_f1": Value(0.5)}, {}),
-    ]
-    figure = backtest_figure("month", folds)
-    assert figure.get_suptitle() == "Backtest by month: 2 trainings, 1,207 records judged"
-    panels = {axes.get_title(): axes for axes in figure.axes}
-    assert list(panels) == [name.replace("_", " ") for name in HEADLINES]
-    baseline, model = panels["quality mae"].get_lines()
-    assert model.get_ydata() == pytest.approx([2.0, 1.0])
-    assert baseline.get_ydata() == pytest.approx([4.0, np.nan], nan_ok=True)
-    assert model.get_linestyle() == "-"
-    (intervals,) = panels["quality mae"].collections
-    assert intervals.get_paths()[0].vertices == pytest.approx(np.array([[0, 1.5], [0, 2.75]]))
-    assert panels["published f1"].get_lines()[1].get_ydata() == pytest.approx([np.nan, 0.5], nan_ok=True)
-    labels = [label.get_text() for label in panels["heat ndcg 10"].get_xticklabels()]
-    assert labels == ["2021-01 (1,200)", "2021-02 (7)"]
-    png = BytesIO()
-    figure.savefig(png, format="png", dpi=40)
-    assert png.getvalue().startswith(b"\x89PNG")
-
-
-def test_sections_of_a_backtest_are_not_joined() -> None:
-    figure = backtest_figure("section", [FoldResult("Tea", 10, 20, {"quality_mae": Value(2.0)}, {})])
-    assert {line.get_linestyle() for line in figure.axes[0].get_lines()} == {"None"}
-    png = BytesIO()
-    backtest_figure("section", []).savefig(png, format="png", dpi=40)
-    assert png.getvalue().startswith(b"\x89PNG")
+def test_names_with_dollar_signs_are_no_formulas() -> None:
+    columns = predictions(60) | {"provider": np.array(["$x^$.example"] * 60, dtype=object)}
+    figure = residuals_by_provider_figure(columns)
+    figure.savefig(BytesIO(), format="png", dpi=40)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["$x^$.example (60)"]
