@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,10 +170,14 @@ def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, floa
 
 
 def ndcg_by_day(columns: Columns) -> Floats:
-    """NDCG of each day's list by expected heat, shape (n_days,); NaN where nothing of the day has heat."""
+    """NDCG of each day's list by expected heat, shape (n_days,); NaN where nothing of the day has heat.
+
+    A record whose heat is unknown is not in the list.
+    """
     day = days_of(columns["published_at"])
     gain, order_by = np.maximum(_floats(columns, "heat"), 0.0), _floats(columns, "heat_expected")
-    return np.array([ndcg(gain[rows], order_by[rows]) for rows in _rows_by_day(day)])
+    lists = [rows[~np.isnan(gain[rows])] for rows in _rows_by_day(day)]
+    return np.array([ndcg(gain[rows], order_by[rows]) for rows in lists])
 
 
 def _rows_by_day(day: NDArray[np.intp]) -> list[NDArray[np.intp]]:
@@ -213,25 +217,52 @@ def bootstrap(
     values = figures(columns)
     if n_draws <= 0:
         return {name: Figure(value) for name, value in values.items()}
-    rows = _rows_by_day(days_of(columns["published_at"]))
+    draws = [drawn for (drawn,) in draw_figures(columns, n_draws=n_draws, seed=seed, figures=figures)]
+    return {
+        name: Figure(value, *interval_of([drawn.get(name, float("nan")) for drawn in draws], level=level))
+        for name, value in values.items()
+    }
+
+
+def draw_figures(
+    *sides: Columns, n_draws: int, seed: int, figures: Callable[..., dict[str, float]] = compute
+) -> Iterator[tuple[dict[str, float], ...]]:
+    """Figures of drawn days; the same days of each side, so that what the sides differ by is paired.
+
+    Parameters
+    ----------
+    *sides : mapping of str to ndarray of shape (n_records,)
+        Predictions for the same records in the same order; see :func:`compute`.
+    n_draws, seed : int
+        Draws, and their seed.
+    figures : callable
+        What to compute; :func:`compute`.
+
+    Yields
+    ------
+    tuple of dict of str to float
+        For each draw, the figures of each side.
+    """
+    rows = _rows_by_day(days_of(sides[0]["published_at"]))
     random = np.random.default_rng(seed)
-    daily = ndcg_by_day(columns) if "heat_expected" in columns else None
-    draws: dict[str, list[float]] = {name: [] for name in values}
+    daily = [ndcg_by_day(side) if "heat_expected" in side else None for side in sides]
     for _ in range(n_draws):
         days = random.integers(0, len(rows), len(rows))
         index = np.concatenate([rows[day] for day in days])
-        drawn = figures(
-            {name: column[index] for name, column in columns.items()},
-            daily[days] if daily is not None else None,
+        yield tuple(
+            figures(
+                {name: column[index] for name, column in side.items()},
+                None if each is None else each[days],
+            )
+            for side, each in zip(sides, daily, strict=True)
         )
-        for name in draws:
-            draws[name].append(drawn.get(name, float("nan")))
+
+
+def interval_of(draws: Sequence[float], *, level: float = 0.95) -> tuple[float | None, float | None]:
+    """Ends of the percentile interval of draws, those that are not finite left out; None of nothing."""
+    known = np.array(draws)[np.isfinite(draws)]
+    if not len(known):
+        return None, None
     tail = (1 - level) / 2
-    found = {}
-    for name, value in values.items():
-        known = np.array(draws[name])[np.isfinite(draws[name])]
-        low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (None, None)
-        found[name] = Figure(
-            value, None if low is None else float(low), None if high is None else float(high)
-        )
-    return found
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,208 @@
+"""Whether one model's predictions are better than another's for the same records, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import ModelError
+from scoring.model.metrics import LOWER_IS_BETTER, Columns, compute, draw_figures, interval_of
+
+MIN_PART = 10
+PARTS = {"section": "section", "provider domain": "provider"}  # family of parts -> its column
+PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
+_LABELS = ("quality", "heat", "published")
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A figure of two models on the same records.
+
+    Parameters
+    ----------
+    name : str
+        See :data:`scoring.model.metrics.MEANINGS`.
+    first, second : float
+        The figure of each.
+    gain : float
+        By how much the second is better; below 0 where it is worse, whichever way the figure counts.
+    low, high : float or None
+        95 % interval of the gain by a paired bootstrap over days; None where it was not drawn.
+    """
+
+    name: str
+    first: float
+    second: float
+    gain: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says of the second: ``better``, ``worse``, ``same`` or ``unsure``."""
+        if self.gain == 0 and not self.low and not self.high:
+            return "same"
+        if self.low is not None and self.low > 0:
+            return "better"
+        return "worse" if self.high is not None and self.high < 0 else "unsure"
+
+
+class SliceDifference(msgspec.Struct, frozen=True):
+    """Differences on one part of the records: ``family`` is what they are split by, ``name`` the part."""
+
+    family: str
+    name: str
+    n_records: int
+    differences: dict[str, Difference]
+
+
+def align(sides: Mapping[str, Columns]) -> list[Columns]:
+    """The records that all sides have, in the order of the first, by path and date.
+
+    Parameters
+    ----------
+    sides : mapping of str to (mapping of str to ndarray)
+        By the name of each side, its predictions as in :class:`scoring.model.results.Evaluation`.
+
+    Returns
+    -------
+    list of mapping of str to ndarray of shape (n_common,)
+
+    Raises
+    ------
+    ModelError
+        If no record is in all of them, or the labels of one differ.
+    """
+    places = [_rows_by_record(columns) for columns in sides.values()]
+    # Records of one file may share a path and a date; where one side has more of them, none can be told.
+    common = [key for key in places[0] if len({len(place.get(key, ())) for place in places}) == 1]
+    if not common:
+        raise ModelError(
+            f"records of {' and '.join(sides)}: got none in common by path and date, expected some; "
+            "name records for the models to score"
+        )
+    aligned: list[Columns] = []
+    for columns, place in zip(sides.values(), places, strict=True):
+        rows = [row for key in common for row in place[key]]
+        aligned.append({name: values[rows] for name, values in columns.items()})
+    first, *others = sides
+    for name, columns in zip(others, aligned[1:], strict=True):
+        _check_labels(first, aligned[0], name, columns)
+    return aligned
+
+
+def _rows_by_record(columns: Columns) -> dict[tuple[Any, ...], list[int]]:
+    places: dict[tuple[Any, ...], list[int]] = {}
+    moments = np.asarray(columns["published_at"], dtype="datetime64[us]").astype(np.int64)
+    for row, key in enumerate(zip(columns["path"].tolist(), moments.tolist(), strict=True)):
+        places.setdefault(key, []).append(row)
+    return places
+
+
+def _check_labels(first: str, one: Columns, second: str, two: Columns) -> None:
+    n_records = len(one["quality"])
+    differs = np.zeros(n_records, dtype=bool)
+    for name in _LABELS:
+        left, right = (np.asarray(side[name], dtype=np.float64) for side in (one, two))
+        differs |= (left != right) & ~(np.isnan(left) & np.isnan(right))
+    if differs.any():
+        path = one["path"][np.flatnonzero(differs)[0]]
+        raise ModelError(
+            f"labels of {first} and {second}: got others for {int(differs.sum())} of {n_records} records "
+            f"(first: {path}), expected the same; name records for the models to score"
+        )
+
+
+def is_labelled(columns: Columns) -> NDArray[np.bool_]:
+    """Which records have a quality to compare with, shape (n_records,)."""
+    return ~np.isnan(np.asarray(columns["quality"], dtype=np.float64))
+
+
+def compare_predictions(
+    first: Columns, second: Columns, *, n_draws: int, seed: int, level: float = 0.95
+) -> dict[str, Difference]:
+    """Every figure of both on the records with labels, and the gain with its interval.
+
+    Days are drawn (Efron & Tibshirani, 1993), the same for both: what makes a day hard for both cancels out.
+
+    Parameters
+    ----------
+    first, second : mapping of str to ndarray of shape (n_records,)
+        Predictions for the same records in the same order, as in
+        :class:`scoring.model.results.Evaluation`; see :func:`align`.
+    n_draws, seed : int
+        Draws, and their seed; 0 draws leave the intervals out.
+    level : float
+        Share of draws that an interval holds; 0 to 1.
+
+    Returns
+    -------
+    dict of str to Difference
+        Empty where no record has labels.
+    """
+    known = is_labelled(first)
+    if not known.any():
+        return {}
+    # Text is in no figure, and costs most to draw.
+    one, two = (
+        {name: values[known] for name, values in side.items() if values.dtype != np.object_}
+        for side in (first, second)
+    )
+    before, after = compute(one), compute(two)
+    draws = list(draw_figures(one, two, n_draws=n_draws, seed=seed))
+    nan = float("nan")
+    return {
+        name: Difference(
+            name,
+            before[name],
+            after[name],
+            _gain(name, before[name], after[name]),
+            *interval_of([_gain(name, a.get(name, nan), b.get(name, nan)) for a, b in draws], level=level),
+        )
+        for name in before
+        if name in after
+    }
+
+
+def _gain(name: str, first: float, second: float) -> float:
+    return first - second if name in LOWER_IS_BETTER else second - first
+
+
+def slice_differences(
+    first: Columns, second: Columns, *, n_draws: int, seed: int, level: float = 0.95
+) -> tuple[SliceDifference, ...]:
+    """Differences by section, provider and month, of every part with :data:`MIN_PART` labelled records.
+
+    Parameters
+    ----------
+    first, second, n_draws, seed, level
+        As :func:`compare_predictions` takes them. Of many parts, ``1 - level`` seem to differ by chance.
+
+    Returns
+    -------
+    tuple of SliceDifference
+        Each with the figures of :data:`PART_FIGURES`.
+    """
+    known = is_labelled(first)
+    found = []
+    for family, name, mask in _parts(first):
+        part = mask & known
+        if (n_records := int(part.sum())) < MIN_PART:
+            continue
+        one, two = ({column: values[part] for column, values in side.items()} for side in (first, second))
+        differences = compare_predictions(one, two, n_draws=n_draws, seed=seed, level=level)
+        kept = {figure: differences[figure] for figure in PART_FIGURES if figure in differences}
+        found.append(SliceDifference(family, name, n_records, kept))
+    return tuple(found)
+
+
+def _parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    families = {family: columns[name] for family, name in PARTS.items() if name in columns}
+    moments = np.asarray(columns["published_at"], dtype="datetime64[M]")
+    for family, values in (families | {"month": moments}).items():
+        texts = values.astype(str)
+        for name in np.unique(texts):
+            yield family, str(name) or "(none)", texts == name

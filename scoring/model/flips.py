@@ -1,0 +1,181 @@
+"""Records whose ``published`` would change from one model to another, with both receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.model.metrics import Columns
+from scoring.model.results import Explanation, Reason, Score
+
+_BASE = "base"
+Rows = NDArray[np.intp]
+
+
+class ReasonPair(msgspec.Struct, frozen=True):
+    """What one feature adds to a target by each of two models; None where it adds nothing to speak of."""
+
+    target: str
+    feature: str
+    first: Reason | None
+    second: Reason | None
+
+
+class Flip(msgspec.Struct, frozen=True):
+    """A record whose ``published`` would change.
+
+    Parameters
+    ----------
+    path : str
+        Where the record was found.
+    published_at : datetime or None
+        Its date, aware UTC.
+    label : bool or None
+        Whether the site shows it; None where that is not known.
+    first, second : Score
+        The receipts.
+    reasons : tuple of ReasonPair
+        What the models see most differently, the largest difference of each target first.
+    """
+
+    path: str
+    published_at: datetime | None
+    label: bool | None
+    first: Score
+    second: Score
+    reasons: tuple[ReasonPair, ...] = ()
+
+    @property
+    def right(self) -> str | None:
+        """``first`` or ``second``: who agrees with the label; None where there is none."""
+        return None if self.label is None else "first" if self.first.published == self.label else "second"
+
+
+class FlipCounts(msgspec.Struct, frozen=True):
+    """Flips in all: those that the second would show or hide, and who was right of those with labels."""
+
+    n_flips: int
+    n_shown: int
+    n_hidden: int
+    n_first_right: int
+    n_second_right: int
+
+
+def flip_rows(first: Columns, second: Columns) -> Rows:
+    """Rows of the records whose ``published`` differs, the largest change of probability first."""
+    rows = np.flatnonzero(first["published_predicted"] != second["published_predicted"])
+    change = np.abs(
+        np.asarray(second["published_probability"], dtype=np.float64)
+        - np.asarray(first["published_probability"], dtype=np.float64)
+    )
+    return rows[np.argsort(-change[rows], kind="stable")]
+
+
+def count_flips(first: Columns, second: Columns) -> FlipCounts:
+    """How many flips there are, which way they go, and who was right."""
+    rows = flip_rows(first, second)
+    shown = np.asarray(second["published_predicted"], dtype=bool)[rows]
+    known = _has_published(first)[rows]
+    right = (np.asarray(first["published"], dtype=bool)[rows] == shown)[known]
+    return FlipCounts(len(rows), int(shown.sum()), int((~shown).sum()), int((~right).sum()), int(right.sum()))
+
+
+def flips(
+    first: Columns, second: Columns, *, models: tuple[str, str] = ("", ""), rows: Sequence[int] | None = None
+) -> tuple[Flip, ...]:
+    """Records whose ``published`` would change, with the scores of both.
+
+    Parameters
+    ----------
+    first, second : mapping of str to ndarray of shape (n_records,)
+        As :func:`compare_predictions` takes them.
+    models : tuple of str
+        Name and version of each model, as it stands in its scores.
+    rows : sequence of int, optional
+        Some of :func:`flip_rows`; all of them if not given.
+
+    Returns
+    -------
+    tuple of Flip
+        The largest change of probability first; without reasons, for which see :func:`unlike_reasons`.
+    """
+    is_known = _has_published(first)
+    return tuple(
+        Flip(
+            str(first["path"][row]),
+            as_datetime(first["published_at"][row]),
+            bool(first["published"][row]) if is_known[row] else None,
+            _score(first, row, models[0]),
+            _score(second, row, models[1]),
+        )
+        for row in (flip_rows(first, second) if rows is None else rows)
+    )
+
+
+def _has_published(columns: Columns) -> NDArray[np.bool_]:
+    # Who is shown is known of the records whose heat is: see metrics.compute.
+    return ~np.isnan(np.asarray(columns["heat"], dtype=np.float64))
+
+
+def _score(columns: Columns, row: int, model: str) -> Score:
+    return Score(
+        path=str(columns["path"][row]),
+        quality=int(columns["quality_predicted"][row]),
+        quality_low=float(columns["quality_low"][row]),
+        quality_high=float(columns["quality_high"][row]),
+        heat=int(columns["heat_predicted"][row]),
+        lead_probability=round(float(columns["lead_probability"][row]), 4),
+        published=bool(columns["published_predicted"][row]),
+        published_probability=round(float(columns["published_probability"][row]), 4),
+        model=model,
+    )
+
+
+def unlike_reasons(
+    first: Explanation, second: Explanation, *, targets: Sequence[str] = ("quality", "published"), n: int = 3
+) -> tuple[ReasonPair, ...]:
+    """What two models see most differently in one record.
+
+    Parameters
+    ----------
+    first, second : Explanation
+        The same record explained by each.
+    targets : sequence of str
+        Which reasons: of ``quality`` (points), ``lead`` and ``published`` (log-odds).
+    n : int
+        Reasons of each target at most.
+
+    Returns
+    -------
+    tuple of ReasonPair
+        By target, the largest difference first; ``base`` is what every record starts from.
+    """
+    pairs: list[ReasonPair] = []
+    for target in targets:
+        one, two = _reasons_of(first, target), _reasons_of(second, target)
+        found = [ReasonPair(target, name, one.get(name), two.get(name)) for name in one | two]
+        pairs += sorted((pair for pair in found if _apart(pair)), key=lambda pair: -_apart(pair))[:n]
+    return tuple(pairs)
+
+
+def _reasons_of(explanation: Explanation, target: str) -> dict[str, Reason]:
+    base = Reason(_BASE, "where every record starts", explanation.base[target])
+    return {_BASE: base} | {reason.feature: reason for reason in explanation.reasons[target]}
+
+
+def _apart(pair: ReasonPair) -> float:
+    """By how much the two models differ on it."""
+    first, second = (reason.contribution if reason else 0.0 for reason in (pair.first, pair.second))
+    return abs(second - first)
+
+
+def as_datetime(moment: np.datetime64) -> datetime | None:
+    """A date as Python's own, aware UTC; None for NaT."""
+    if np.isnat(moment):
+        return None
+    value: datetime = moment.astype("datetime64[us]").item()
+    return value.replace(tzinfo=UTC)

@@ -1,0 +1,23 @@
+"""What differs between parameters, facts and features."""
+
+from __future__ import annotations
+
+from scoring.model.differences import FeatureDifference, Unlike, unlike, unlike_features
+
+
+def test_only_what_differs_also_what_one_has_not() -> None:
+    first = {"seed": "0", "leaves": "15", "gone": "1"}
+    second = {"leaves": "31", "seed": "0", "new": "2"}
+    assert unlike(first, second) == (
+        Unlike("leaves", "15", "31"),
+        Unlike("gone", "1", None),
+        Unlike("new", None, "2"),
+    )
+    assert unlike(first, first) == ()
+
+
+def test_columns_of_parts_that_both_have() -> None:
+    first = {"quality": ("age", "image"), "lead": ("margin",), "heat": ("count",)}
+    second = {"quality": ("image", "sea", "land"), "lead": ("margin",), "spread": ("age",)}
+    assert unlike_features(first, second) == (FeatureDifference("quality", ("age",), ("sea", "land")),)
+    assert unlike_features(first, first) == ()

@@ -1,0 +1,105 @@
+"""Records whose ``published`` would change: which, how they were scored, who was right, why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scoring.model.flips import FlipCounts, count_flips, flip_rows, flips, unlike_reasons
+from scoring.model.results import Explanation, Reason, Score
+
+NAN = float("nan")
+
+
+def side(shown: list[float]) -> dict[str, Any]:
+    """Five records, each shown where its probability is over a half; nobody knows what became of the last."""
+    probability = np.array(shown)
+    return {
+        "path": np.array(["a.md", "b.md", "c.md", "d.md", "e.md"], dtype=object),
+        "published_at": np.array(["2021-03-01T05:06:07", "2021-03-02", "NaT", "2021-03-04", "2021-03-05"],
+                                 "datetime64[us]"),
+        "quality": np.array([80.0, 52, 67, 40, NAN]),
+        "quality_predicted": np.round(100 * probability),
+        "quality_low": 100 * probability - 4,
+        "quality_high": 100 * probability + 4,
+        "heat": np.array([100.0, -1, 87, 40, NAN]),
+        "heat_predicted": np.where(probability > 0.5, 100 * probability, -1),
+        "heat_expected": 90 * probability,
+        "lead": np.array([True, False, True, True, False]),
+        "lead_predicted": probability > 0.5,
+        "lead_probability": probability,
+        "published": np.array([True, False, True, False, False]),
+        "published_predicted": probability > 0.5,
+        "published_probability": probability,
+    }  # fmt: skip
+
+
+FIRST = side([0.9, 0.6, 0.4, 0.2, 0.3])
+SECOND = side([0.8, 0.2, 0.6, 0.1, 0.91234567])
+
+
+def test_the_largest_change_comes_first() -> None:
+    assert flip_rows(FIRST, SECOND).tolist() == [4, 1, 2]
+    assert [flip.path for flip in flips(FIRST, SECOND)] == ["e.md", "b.md", "c.md"]
+    assert [flip.path for flip in flips(FIRST, SECOND, rows=[1])] == ["b.md"]
+    assert flips(FIRST, FIRST) == ()
+
+
+def test_both_receipts_and_who_was_right() -> None:
+    unknown, hidden, shown = flips(FIRST, SECOND, models=("old@1", "new@2"))
+    assert hidden.first == Score(
+        path="b.md", quality=60, quality_low=56.0, quality_high=64.0, heat=60, lead_probability=0.6,
+        published=True, published_probability=0.6, model="old@1",
+    )  # fmt: skip
+    assert (hidden.second.published, hidden.second.heat, hidden.second.model) == (False, -1, "new@2")
+    assert hidden.published_at == datetime(2021, 3, 2, tzinfo=UTC)
+    assert (hidden.label, hidden.right) == (False, "second")
+    assert (shown.label, shown.right, shown.published_at) == (True, "second", None)
+    assert (unknown.label, unknown.right) == (None, None)
+    assert unknown.second.published_probability == 0.9123
+    assert [flip.right for flip in flips(SECOND, FIRST)] == [None, "first", "first"]
+
+
+def test_counts() -> None:
+    assert count_flips(FIRST, SECOND) == FlipCounts(3, 2, 1, 0, 2)
+    assert count_flips(SECOND, FIRST) == FlipCounts(3, 1, 2, 2, 0)
+    assert count_flips(FIRST, FIRST) == FlipCounts(0, 0, 0, 0, 0)
+
+
+def explained(base: float, **added: float) -> Explanation:
+    reasons = tuple(Reason(name, f"{name} of this model", value) for name, value in added.items())
+    return Explanation(
+        flips(FIRST, SECOND)[0].first,
+        0.0,
+        {"quality": base, "published": 1.0},
+        {"quality": reasons, "published": (Reason("heat", "heat: 94", -base),)},
+    )
+
+
+def test_reasons_are_those_that_differ_most() -> None:
+    first = explained(50.0, image=20.0, title=-3.0, excerpt=9.0)
+    second = explained(49.0, image=20.5, provider=4.0, excerpt=1.0)
+    pairs = unlike_reasons(first, second)
+    assert [(pair.target, pair.feature) for pair in pairs] == [
+        ("quality", "excerpt"),
+        ("quality", "provider"),
+        ("quality", "title"),
+        ("published", "heat"),  # where all start from is the same
+    ]
+    assert (pairs[0].first, pairs[0].second) == (
+        Reason("excerpt", "excerpt of this model", 9.0),
+        Reason("excerpt", "excerpt of this model", 1.0),
+    )
+    assert pairs[1].first is None
+    assert pairs[2].second is None
+    assert [pair.feature for pair in unlike_reasons(first, second, targets=("quality",), n=9)] == [
+        "excerpt", "provider", "title", "base", "image",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [[], [2, 4]])
+def test_only_those_rows_that_are_asked_for(rows: list[int]) -> None:
+    assert [flip.path for flip in flips(FIRST, SECOND, rows=rows)] == [FIRST["path"][row] for row in rows]
