@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -59,13 +59,15 @@ class SliceDifference(msgspec.Struct, frozen=True):
     differences: dict[str, Difference]
 
 
-def align(sides: Mapping[str, Columns]) -> list[Columns]:
+def align(sides: Sequence[Columns], names: Sequence[str]) -> list[Columns]:
     """The records that all sides have, in the order of the first, by path and date.
 
     Parameters
     ----------
-    sides : mapping of str to (mapping of str to ndarray)
-        By the name of each side, its predictions as in :class:`scoring.model.results.Evaluation`.
+    sides : sequence of (mapping of str to ndarray)
+        The predictions of each side, as in :class:`scoring.model.results.Evaluation`.
+    names : sequence of str
+        What a message calls each side.
 
     Returns
     -------
@@ -76,21 +78,20 @@ def align(sides: Mapping[str, Columns]) -> list[Columns]:
     ModelError
         If no record is in all of them, or the labels of one differ.
     """
-    places = [_rows_by_record(columns) for columns in sides.values()]
+    places = [_rows_by_record(columns) for columns in sides]
     # Records of one file may share a path and a date; where one side has more of them, none can be told.
     common = [key for key in places[0] if len({len(place.get(key, ())) for place in places}) == 1]
     if not common:
         raise ModelError(
-            f"records of {' and '.join(sides)}: got none in common by path and date, expected some; "
+            f"records of {' and '.join(names)}: got none in common by path and date, expected some; "
             "name records for the models to score"
         )
     aligned: list[Columns] = []
-    for columns, place in zip(sides.values(), places, strict=True):
+    for columns, place in zip(sides, places, strict=True):
         rows = [row for key in common for row in place[key]]
         aligned.append({name: values[rows] for name, values in columns.items()})
-    first, *others = sides
-    for name, columns in zip(others, aligned[1:], strict=True):
-        _check_labels(first, aligned[0], name, columns)
+    for name, columns in zip(names[1:], aligned[1:], strict=True):
+        _check_labels(names[0], aligned[0], name, columns)
     return aligned
 
 

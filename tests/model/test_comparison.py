@@ -148,7 +148,7 @@ def test_records_are_joined_by_path_and_date_in_the_order_of_the_first() -> None
     second["published_at"] = np.where(
         second["path"] == "50.md", np.datetime64("2001-01-01"), second["published_at"]
     )
-    one, two = align({"one": first, "two": second})
+    one, two = align([first, second], ["one", "two"])
     expected = [f"{row}.md" for row in range(20, 120) if row != 50]
     assert one["path"].tolist() == two["path"].tolist() == expected
     assert two["quality_predicted"].tolist() == [
@@ -161,10 +161,10 @@ def test_records_that_cannot_be_told_apart_are_left_out_where_one_side_has_more(
     for side in (first, second):
         side["path"] = np.where(np.arange(120) < 3, "all.jsonl", side["path"])
         side["published_at"][:3] = np.datetime64("NaT")
-    both = align({"one": first, "two": second})
+    both = align([first, second], ["one", "two"])
     assert [len(side["path"]) for side in both] == [120, 120]
     fewer = {name: values[1:] for name, values in second.items()}
-    one, two = align({"one": first, "two": fewer})
+    one, two = align([first, fewer], ["one", "two"])
     assert one["path"].tolist() == two["path"].tolist() == [f"{row}.md" for row in range(3, 120)]
 
 
@@ -172,7 +172,7 @@ def test_nothing_in_common() -> None:
     other = predictions(5)
     other["path"] = np.array([f"elsewhere/{path}" for path in other["path"]], dtype=object)
     with pytest.raises(ModelError, match="records of one and two: got none in common by path and date"):
-        align({"one": predictions(5), "two": other})
+        align([predictions(5), other], ["one", "two"])
 
 
 @pytest.mark.parametrize("label", ["quality", "heat", "published"])
@@ -180,14 +180,14 @@ def test_other_labels(label: str) -> None:
     other = predictions(5)
     other[label] = np.where(np.arange(120) == 7, 1 - other[label], other[label])
     with pytest.raises(ModelError, match=r"labels of one and two: got others for 1 of 120 .*first: 7\.md"):
-        align({"one": predictions(5), "two": other})
+        align([predictions(5), other], ["one", "two"])
 
 
 def test_labels_that_nobody_knows_are_the_same() -> None:
     first, second = predictions(5), predictions(4)
     for side in (first, second):
         side["heat"][3] = np.nan
-    assert len(align({"one": first, "two": second})[0]["path"]) == 120
+    assert len(align([first, second], ["one", "two"])[0]["path"]) == 120
     second["heat"][3] = 50
     with pytest.raises(ModelError, match="got others for 1 of 120"):
-        align({"one": first, "two": second})
+        align([first, second], ["one", "two"])

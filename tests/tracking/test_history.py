@@ -1,0 +1,160 @@
+"""What is read back from the store is what was logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partialmethod
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scoring.errors import TrackingError
+from scoring.model.results import Evaluation
+from scoring.tracking import (
+    Store,
+    TrainingRun,
+    Version,
+    find_run,
+    list_runs,
+    log_evaluation,
+    log_training,
+    read_columns,
+    read_evaluation,
+    read_run,
+    run_of_version,
+)
+from scoring.tracking.store import load_mlflow, opened
+
+Make = Callable[..., TrainingRun]
+LATER = datetime(2021, 5, 1, tzinfo=UTC)
+SHA256 = "0123456789abcdef" * 4
+
+
+def alias(store: Store, name: str, version: int) -> None:
+    with opened(store, "set an alias", writes=True) as client:
+        client.set_registered_model_alias("scoring", name, str(version))
+
+
+def test_runs_are_listed_newest_first_with_who_leads(store: Store, make_run: Make) -> None:
+    first = log_training(store, make_run(register="scoring")).run_id
+    second = log_evaluation(store, make_run(run_name="judged", experiment="other", started_at=LATER))
+    alias(store, "champion", 1)
+    alias(store, "previous", 1)
+    evaluated, trained = list_runs(store)
+    assert (evaluated.run_id, evaluated.name, evaluated.kind) == (second, "judged", "evaluate")
+    assert (evaluated.experiment, evaluated.started_at, evaluated.versions) == ("other", LATER, ())
+    assert (trained.run_id, trained.name, trained.kind, trained.status) == (
+        first,
+        "first",
+        "train",
+        "FINISHED",
+    )
+    assert trained.versions == (Version("scoring", 1, ("champion", "previous")),)
+    assert (trained.model, trained.data_sha256) == ("default 1", SHA256)
+    assert (trained.git_commit, trained.is_dirty) == ("", None)  # the working folder is no checkout
+    assert trained.metrics["quality_mae"] == 1.5
+    assert list_runs(store, "other") == [evaluated]
+    with pytest.raises(TrackingError, match=r"experiment: got 'none', expected one of Default, news, other$"):
+        list_runs(store, "none")
+
+
+def test_the_state_of_the_checkout_is_told(store: Store, make_run: Make) -> None:
+    log_evaluation(store, make_run(tags={"git_commit": "abc", "git_dirty": "true"}))
+    log_evaluation(store, make_run(tags={"git_commit": "abc", "git_dirty": "false"}, started_at=LATER))
+    assert [(run.git_commit, run.is_dirty) for run in list_runs(store)] == [("abc", False), ("abc", True)]
+
+
+def test_runs_within_a_run_are_left_out(store: Store, make_run: Make) -> None:
+    log_evaluation(store, make_run(tags={"mlflow.parentRunId": "0" * 32}))
+    whole = log_evaluation(store, make_run())
+    assert [run.run_id for run in list_runs(store)] == [whole]
+
+
+def test_all_pages_are_read(store: Store, make_run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = {log_evaluation(store, make_run()) for _ in range(3)}
+    client = load_mlflow().MlflowClient
+    monkeypatch.setattr(client, "search_runs", partialmethod(client.search_runs, max_results=2))
+    assert {run.run_id for run in list_runs(store)} == ids
+
+
+def test_a_store_that_does_not_exist_has_no_runs(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/none/mlflow.db", tmp_path / "none")
+    assert list_runs(store) == []
+    assert find_run(store, "abcdef") is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, make_run: Make) -> None:
+    run_id = log_evaluation(store, make_run())
+    assert find_run(store, run_id) == find_run(store, run_id[:6]) == run_id
+    absent = "0" if run_id[0] != "0" else "1"
+    assert find_run(store, absent * 6) is None
+    log_evaluation(store, make_run())
+    with pytest.raises(TrackingError, match="run: got '', with which 2 runs begin, expected more digits"):
+        find_run(store, "")
+
+
+def test_a_run_is_read_as_a_whole(store: Store, make_run: Make, tmp_path: Path) -> None:
+    run_id = log_training(store, make_run()).run_id
+    run = read_run(store, run_id)
+    assert run.summary == list_runs(store)[0]
+    assert run.params["quality.num_leaves"] == "31"
+    assert run.tags["reason"] == "a test"
+    assert run.data_path == str(tmp_path / "news")
+    assert set(run.files) >= {"config.json", "evaluation.json", "predictions.parquet", "importances.csv"}
+    assert read_columns(store, run) == {"quality": ("title_chars",)}
+    with pytest.raises(TrackingError, match="cannot read run 0000"):
+        read_run(store, "0" * 32)
+
+
+def test_an_evaluation_is_read_as_it_was_logged(store: Store, make_run: Make) -> None:
+    logged = make_run().evaluation
+    moments = np.array(["2021-03-01T05:06:07", "NaT"], "datetime64[us]")
+    predictions = {**logged.predictions, "published_at": moments, "lead": np.array([True, False])}
+    values = {name: getattr(logged, name) for name in Evaluation.__struct_fields__}
+    run_id = log_evaluation(store, make_run(evaluation=Evaluation(**values | {"predictions": predictions})))
+    found = read_evaluation(store, read_run(store, run_id))
+    assert {name: getattr(found, name) for name in values if name != "predictions"} == {
+        name: value for name, value in values.items() if name != "predictions"
+    }
+    assert found.predictions.keys() == predictions.keys()
+    for name, column in predictions.items():
+        np.testing.assert_array_equal(found.predictions[name], column)
+        assert found.predictions[name].dtype == column.dtype, name
+
+
+def test_a_run_that_has_judged_nothing(store: Store, make_run: Make) -> None:
+    with opened(store, "begin a run", writes=True) as client:
+        run_id = client.create_run("0", tags={"type": "tune"}).info.run_id
+    run = read_run(store, run_id)
+    with pytest.raises(TrackingError, match=r"kind 'tune' without evaluation\.json, expected one that has"):
+        read_evaluation(store, run)
+    assert read_columns(store, run) == {}
+
+
+@pytest.mark.parametrize("spec", ["models:/scoring/1", "models:/scoring@champion"])
+def test_the_run_of_a_version(store: Store, make_run: Make, spec: str) -> None:
+    run_id = log_training(store, make_run(register="scoring")).run_id
+    alias(store, "champion", 1)
+    assert run_of_version(store, spec) == run_id
+    with pytest.raises(TrackingError, match="cannot find the run of"):
+        run_of_version(store, spec.replace("1", "2").replace("champion", "none"))
+
+
+def test_people_search_by_plain_names(store: Store, make_run: Make) -> None:
+    run_id = log_training(store, make_run()).run_id
+    mlflow = load_mlflow()
+    mlflow.set_tracking_uri(store.tracking_uri)
+    try:
+        found, none = (
+            mlflow.search_runs(experiment_names=["news"], filter_string=f"metrics.quality_mae < {limit}")
+            for limit in (2, 1)
+        )
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert found["run_id"].tolist() == [run_id]
+    assert found["metrics.lead_accuracy"].tolist() == [0.9]
+    assert found["params.quality.num_leaves"].tolist() == ["31"]
+    assert len(none) == 0
