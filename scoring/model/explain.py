@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from scoring.features.column import Column
@@ -18,7 +20,9 @@ from scoring.model.rubric import TERMS, Rubric
 from scoring.model.scorer import Scorer
 from scoring.records.record import Coverage, Document, Record
 
+MAX_EXPLAINED = 1000  # records that an average over many looks at
 _MIN_CONTRIBUTION = 0.005
+_FLOOR = "floor"
 _WHO = frozenset(
     {
         *("provider_host", "provider_section", "provider_form", "is_provider_known", "provider_image_count"),
@@ -33,7 +37,16 @@ _DERIVED = {
     "rubric_quality": "what the points so far tell of the rest",
     "topics": "topics of the record",
     TERMS: "words of the title under its topics",
+    _FLOOR: "no record is worth less than the lowest label",
 }
+
+
+class Contribution(NamedTuple):
+    """A feature, what it means, and how far it moves the expected quality on average; points, >= 0."""
+
+    feature: str
+    meaning: str
+    points: float
 
 
 def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanation:
@@ -94,23 +107,57 @@ def named_coverage(entry: Coverage) -> str:
     return f"{entry.title!r} ({place}{when}), quality {entry.quality}"
 
 
+def mean_contributions(model: QualityModel, table: FeatureTable) -> tuple[Contribution, ...]:
+    """What each feature adds to or takes from the expected quality, on average over records; largest first.
+
+    Parameters
+    ----------
+    model : QualityModel
+        The model.
+    table : FeatureTable
+        Records; of many, :data:`MAX_EXPLAINED` spread over the table stand for all.
+
+    Returns
+    -------
+    tuple of Contribution
+    """
+    chosen = np.zeros(len(table), dtype=bool)
+    chosen[np.unique(np.linspace(0, len(table) - 1, MAX_EXPLAINED).astype(int))] = True
+    _, points = _parts_of_quality(model, table.take(chosen))
+    meanings = {
+        column.name: column.meaning for column in (*ALL_COLUMNS, *topic_columns(model.encoder))
+    } | _DERIVED
+    means = [
+        Contribution(name, meanings.get(name, name), float(np.abs(values).mean()))
+        for name, values in points.items()
+    ]
+    told = [one for one in means if one.points >= _MIN_CONTRIBUTION]
+    return tuple(sorted(told, key=lambda one: (-one.points, one.feature)))
+
+
+def _parts_of_quality(model: QualityModel, table: FeatureTable) -> tuple[float, dict[str, Floats]]:
+    """Base, and points of each record by feature, shapes (n_records,); all add up to the expected quality."""
+    X = model.matrix(table)
+    shap = contributions(model.booster, X)
+    means = model.rubric.means_
+    points: dict[str, Floats] = {}
+    for name, values in model.rubric.parts(table).items():
+        points[_merged(name)] = points.get(_merged(name), 0.0) + values - means[name]
+    for name, values in zip(model.names, shap[:, :-1].T, strict=True):
+        points[_merged(name)] = points.get(_merged(name), 0.0) + values
+    base = model.rubric.intercept_ + sum(means.values()) + float(shap[0, -1])
+    points[_FLOOR] = model.predict(X) - base - sum(points.values())
+    return base, points
+
+
 def _explain_quality(
     model: QualityModel, table: FeatureTable, words: _Words
 ) -> tuple[float, tuple[Reason, ...]]:
     """Base and reasons; with the base they add up to the expected quality."""
-    X = model.matrix(table)
-    shap = contributions(model.booster, X)[0]
-    means = model.rubric.means_
-    points: dict[str, float] = {}
-    for name, values in model.rubric.parts(table).items():
-        points[_merged(name)] = points.get(_merged(name), 0.0) + float(values[0]) - means[name]
-    for name, value in zip(model.names, shap[:-1], strict=True):
-        points[_merged(name)] = points.get(_merged(name), 0.0) + float(value)
-    base = model.rubric.intercept_ + sum(means.values()) + float(shap[-1])
-    expected = float(model.predict(X)[0])
-    at_floor = expected - base - sum(points.values())
-    reasons = [Reason(name, words.of(name), value) for name, value in points.items()]
-    reasons.append(Reason("floor", f"no record is worth less than {model.rubric.floor_:g}", at_floor))
+    base, points = _parts_of_quality(model, table)
+    at_floor = float(points.pop(_FLOOR)[0])
+    reasons = [Reason(name, words.of(name), float(values[0])) for name, values in points.items()]
+    reasons.append(Reason(_FLOOR, f"no record is worth less than {model.rubric.floor_:g}", at_floor))
     return base, _largest_first(reasons)
 
 

@@ -11,6 +11,7 @@ from scoring.model.results import Evaluation
 from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
 
 MAX_STEPS = 500  # of a curve that is drawn
+N_BINS = 10  # of the predicted probability
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 Predictions = Mapping[str, np.ndarray]
@@ -31,14 +32,21 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Figure]:
         ``precision_recall``, ``calibration``, ``heat``.
     """
     predictions = evaluation.predictions
+    settled = with_heat(predictions)
     return {
         "quality": quality_figure(predictions),
         "residuals_by_provider": residuals_by_provider_figure(predictions),
         "residuals_by_month": residuals_by_month_figure(predictions),
-        "precision_recall": precision_recall_figure(predictions),
-        "calibration": calibration_figure(predictions),
-        "heat": heat_figure(predictions),
+        "precision_recall": precision_recall_figure(settled),
+        "calibration": calibration_figure(settled),
+        "heat": heat_figure(settled),
     }
+
+
+def with_heat(predictions: Predictions) -> dict[str, np.ndarray]:
+    """The predictions for records whose heat is known; of others nobody can say whether they lead."""
+    known = np.isfinite(predictions["heat"].astype(float))
+    return {name: column[known] for name, column in predictions.items()}
 
 
 def quality_figure(predictions: Predictions) -> Figure:
@@ -60,24 +68,35 @@ def quality_figure(predictions: Predictions) -> Figure:
     return figure
 
 
+def residuals_by_provider(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Errors of the predicted quality, in points, of each of the providers with the most records."""
+    residuals, domains = _residuals(predictions), predictions["provider"].astype(str)
+    providers, counts = np.unique(domains, return_counts=True)
+    top = providers[np.lexsort((providers, -counts))][:MAX_BARS]
+    return {str(name) or "(none)": residuals[domains == name] for name in top}
+
+
 def residuals_by_provider_figure(predictions: Predictions) -> Figure:
     """Error of the predicted quality for the providers with the most records, in points."""
+    groups = residuals_by_provider(predictions)
+    n_providers = np.unique(predictions["provider"].astype(str)).size
+    note = f", {len(groups)} of {n_providers} providers" if n_providers > len(groups) else ""
+    return _spread_figure("Quality error by provider", groups, predictions["quality"].size, note)
+
+
+def residuals_by_month(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Errors of the predicted quality, in points, by month of publication; undated records last."""
     residuals = _residuals(predictions)
-    providers, counts = np.unique(predictions["provider"].astype(str), return_counts=True)
-    top = providers[np.lexsort((providers, -counts))][:MAX_BARS]
-    groups = {str(name): residuals[predictions["provider"].astype(str) == name] for name in top}
-    note = f", {top.size} of {providers.size} providers" if providers.size > top.size else ""
-    return _spread_figure("Quality error by provider", groups, residuals.size, note)
+    months = predictions["published_at"].astype("datetime64[M]").astype(str)
+    groups = {name: residuals[months == name] for name in sorted(set(months.tolist()))}
+    undated = groups.pop("NaT", None)
+    return groups | ({"no date": undated} if undated is not None else {})
 
 
 def residuals_by_month_figure(predictions: Predictions) -> Figure:
     """Error of the predicted quality by month of publication, in points; undated records apart."""
-    residuals = _residuals(predictions)
-    months = predictions["published_at"].astype("datetime64[M]").astype(str)
-    groups = {name: residuals[months == name] for name in sorted(set(months.tolist()), reverse=True)}
-    undated = groups.pop("NaT", None)
-    groups = dict(reversed(groups.items())) | ({"no date": undated} if undated is not None else {})
-    return _spread_figure("Quality error by month of publication", groups, residuals.size)
+    groups = residuals_by_month(predictions)
+    return _spread_figure("Quality error by month of publication", groups, predictions["quality"].size)
 
 
 def precision_recall_figure(predictions: Predictions) -> Figure:
@@ -92,10 +111,9 @@ def precision_recall_figure(predictions: Predictions) -> Figure:
             axes.plot([], [], color=colour, label=f"{target}: not drawn, labels are all one class")
             continue
         precision, recall = precision_recall(truth, predictions[f"{target}_probability"])
-        average = float(np.sum(np.diff(recall, prepend=0.0) * precision))
         shown = np.unique(np.linspace(0, recall.size - 1, MAX_STEPS).astype(int))
         share = truth.mean()
-        label = f"{target}: average precision {average:.3f}, share {share:.2f}"
+        label = f"{target}: average precision {average_precision(precision, recall):.3f}, share {share:.2f}"
         axes.step(recall[shown], precision[shown], where="pre", color=colour, linewidth=1.8, label=label)
         axes.axhline(share, color=colour, linewidth=1, linestyle=":")
     axes.legend(loc="lower left", frameon=True, framealpha=0.9, edgecolor="none")
@@ -129,7 +147,35 @@ def precision_recall(truth: np.ndarray, probability: np.ndarray) -> tuple[np.nda
     return hits[last] / (last + 1), hits[last] / hits[-1]
 
 
-def calibration_figure(predictions: Predictions, *, n_bins: int = 10) -> Figure:
+def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
+    """Precision averaged over the recall that each cut adds; 0 to 1.
+
+    Examples
+    --------
+    >>> average_precision(np.array([1.0, 0.5]), np.array([0.5, 1.0]))
+    0.75
+    """
+    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+
+
+def calibration(
+    truth: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share that came true and count of each bin that has records; bins of equal width.
+
+    Examples
+    --------
+    >>> calibration(np.array([False, True, True]), np.array([0.125, 0.875, 0.875]), n_bins=2)
+    (array([0.125, 0.875]), array([0., 1.]), array([1, 2]))
+    """
+    bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+    used, count = np.unique(bins, return_counts=True)
+    middle = np.array([probability[bins == index].mean() for index in used])
+    share = np.array([truth[bins == index].mean() for index in used])
+    return middle, share, count
+
+
+def calibration_figure(predictions: Predictions) -> Figure:
     """Share that came true against predicted probability, in bins of equal width.
 
     A bar is the 95 % interval of a share (Wilson, 1927), so that bins of few records show it.
@@ -140,20 +186,17 @@ def calibration_figure(predictions: Predictions, *, n_bins: int = 10) -> Figure:
     )
     if not predictions["lead"].size:
         return empty(figure, axes)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect calibration")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     for target, colour, marker in (("lead", BLUE, "o"), ("published", ORANGE, "s")):
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
-        bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
-        used, count = np.unique(bins, return_counts=True)
-        share = np.array([truth[bins == index].mean() for index in used])
-        middle = np.array([probability[bins == index].mean() for index in used])
+        middle, share, count = calibration(truth, probability)
         low, high = _wilson(share, count)
         axes.errorbar(
             middle, share, yerr=np.maximum([share - low, high - share], 0), color=colour, marker=marker,
-            markersize=5, linewidth=1.5, elinewidth=1, capsize=2, label=f"{target}, with 95 % interval",
+            markersize=5, linewidth=1.5, elinewidth=1, capsize=2, label=target,
         )  # fmt: skip
     axes.set_aspect("equal")
-    axes.legend(loc="upper left", frameon=False)
+    figure.legend(loc="outside lower center", frameon=False, ncols=3, title="with 95 % intervals")
     return figure
 
 
@@ -214,7 +257,7 @@ def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int,
     axes.plot(spread[:, 2], rows, "o", color=ORANGE, markersize=5, label="median")
     labels = [f"{name} ({values.size:,})" for name, values in groups.items()]
     axes.set_yticks(rows, labels, parse_math=False)  # a name's dollar signs are no formula
-    axes.invert_yaxis()
+    axes.set_ylim(len(groups) - 0.5, -0.5)
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
     return figure
 

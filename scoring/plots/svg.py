@@ -20,6 +20,7 @@ VARIABLES = {
     "#ffffff": "var(--paper)",
     "#b0b0b0": "var(--line)",
 }
+_WIDTH_INCHES = 5.6  # so that text can be read where the page is as narrow as a phone
 _DPI = 160  # of the points, which are a picture within the drawing, so that its size is bounded
 _COLOUR = re.compile("|".join(VARIABLES))
 _DECIMALS = re.compile(r"(\.\d\d)\d+")
@@ -36,7 +37,7 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
     Parameters
     ----------
     figure : Figure
-        What to draw.
+        What to draw; it is given the width of a page's column.
     name : str
         Begins every id, so that ids are unique in a page whose plots have names of their own.
     label : str
@@ -48,6 +49,8 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
         The element, with ``role="img"`` and the label.
     """
     buffer = BytesIO()
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(_WIDTH_INCHES, height * _WIDTH_INCHES / width)
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "scoring", "font.sans-serif": ["DejaVu Sans"]}):
         figure.savefig(buffer, format="svg", dpi=_DPI, metadata=nothing)
@@ -60,7 +63,6 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
         _rewrite(element, name, used)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
-        "width": f"{figure.get_figwidth() * 96:.0f}",
         "role": "img",
         "aria-label": label,
     }

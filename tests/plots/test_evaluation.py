@@ -161,3 +161,12 @@ def test_names_with_dollar_signs_are_no_formulas() -> None:
     figure = residuals_by_provider_figure(columns)
     figure.savefig(BytesIO(), format="png", dpi=40)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["$x^$.example (60)"]
+
+
+def test_records_without_a_heat_are_in_the_plots_of_quality_alone() -> None:
+    columns = predictions(40)
+    columns["heat"] = np.where(np.arange(40) < 15, np.nan, columns["heat"])
+    figures = evaluation_figures(evaluation(columns))
+    shown = {name: figure.get_suptitle().splitlines()[1] for name, figure in figures.items()}
+    assert shown["quality"] == "40 records"
+    assert [shown[name] for name in ("precision_recall", "calibration", "heat")] == ["25 records"] * 3

@@ -1,0 +1,84 @@
+"""The records whose quality was predicted worst, with the reasons of the prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from scoring.features.moment import AsOf
+from scoring.model.explain import quality_reasons
+from scoring.model.metrics import Columns
+from scoring.model.quality import QualityModel
+from scoring.model.results import Reason
+from scoring.records.record import Document
+
+N_MISSES = 10
+
+
+class Miss(msgspec.Struct, frozen=True, kw_only=True):
+    """A record whose quality was predicted badly.
+
+    Parameters
+    ----------
+    path : str
+        Where the record was found.
+    day : str
+        Date of publication, ``YYYY-MM-DD``.
+    provider : str
+        Domain of the provider; empty where unknown.
+    quality : int
+        The label; points.
+    predicted, low, high : float
+        What was predicted, and its 90 % interval; points.
+    reasons : tuple of Reason
+        What the expected quality is made of, in points, the largest first.
+    """
+
+    path: str
+    day: str
+    provider: str
+    quality: int
+    predicted: float
+    low: float
+    high: float
+    reasons: tuple[Reason, ...]
+
+    @property
+    def error(self) -> float:
+        """Predicted less true; points."""
+        return self.predicted - self.quality
+
+
+def worst_misses(
+    model: QualityModel, documents: Sequence[Document], predictions: Columns, as_of: AsOf = None
+) -> tuple[Miss, ...]:
+    """The :data:`N_MISSES` records whose predicted quality is farthest off, the worst first.
+
+    Parameters
+    ----------
+    model : QualityModel
+        What predicted.
+    documents : sequence of Document
+        The `n_records` records.
+    predictions : mapping of str to ndarray of shape (n_records,)
+        As in :class:`scoring.model.results.Evaluation`, in the order of the documents.
+    as_of : datetime, timedelta or None
+        What the predictions were as of.
+    """
+    off = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
+    worst = sorted(np.flatnonzero(off > 0).tolist(), key=lambda row: (-off[row], documents[row].path))
+    return tuple(
+        Miss(
+            path=documents[row].path,
+            day=str(predictions["published_at"][row].astype("datetime64[D]")),
+            provider=str(predictions["provider"][row]),
+            quality=int(predictions["quality"][row]),
+            predicted=float(predictions["quality_predicted"][row]),
+            low=float(predictions["quality_low"][row]),
+            high=float(predictions["quality_high"][row]),
+            reasons=quality_reasons(model, documents[row].record, as_of),
+        )
+        for row in worst[:N_MISSES]
+    )

@@ -1,0 +1,5 @@
+"""Reports for people: one HTML page that needs nothing else, no network and no script."""
+
+from scoring.report.evaluation import evaluation_report
+
+__all__ = ["evaluation_report"]

@@ -1,0 +1,81 @@
+"""The worst misses, and how far features move the quality: held against a count by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from scoring.features.table import build_table
+from scoring.model.bundle import SavedModel
+from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
+from scoring.model.misses import N_MISSES, worst_misses
+from scoring.records.record import Document, Record
+from scoring.records.sample import sample_documents
+
+DOCUMENTS = [
+    Document(f"{at:02}.md", 1, "0" * 64, record, labels)
+    for at, (record, labels) in enumerate(sample_documents(n_records=30, seed=8))
+]
+RECORDS: list[Record] = [document.record for document in DOCUMENTS]
+
+
+def predictions(errors: list[float]) -> dict[str, np.ndarray]:
+    n_records = len(errors)
+    quality = np.arange(n_records) + 50
+    return {
+        "published_at": np.full(n_records, np.datetime64("2018-06-01T10:00", "us")),
+        "provider": np.array([f"p{at}.example" for at in range(n_records)], dtype=object),
+        "quality": quality,
+        "quality_predicted": quality + np.array(errors),
+        "quality_low": quality - 9.0,
+        "quality_high": quality + 9.0,
+    }
+
+
+def test_worst_come_first_and_hits_are_no_misses(saved: SavedModel) -> None:
+    errors = [0.0, -3.0, 7.0, 3.0, 0.0]
+    misses = worst_misses(saved.models.quality, DOCUMENTS[:5], predictions(errors))
+    assert [(miss.path, miss.error) for miss in misses] == [("02.md", 7.0), ("01.md", -3.0), ("03.md", 3.0)]
+    worst = misses[0]
+    assert (worst.quality, worst.predicted, worst.low, worst.high) == (52, 59.0, 43.0, 61.0)
+    assert (worst.day, worst.provider) == ("2018-06-01", "p2.example")
+
+
+def test_reasons_are_those_of_the_record_as_it_stood(saved: SavedModel) -> None:
+    moment = datetime(2018, 1, 5, tzinfo=UTC)
+    model = saved.models.quality
+    for as_of in (None, moment):
+        (miss,) = worst_misses(model, DOCUMENTS[:1], predictions([4.0]), as_of)
+        assert miss.reasons == quality_reasons(model, DOCUMENTS[0].record, as_of)
+
+
+def test_no_more_than_so_many(saved: SavedModel) -> None:
+    misses = worst_misses(saved.models.quality, DOCUMENTS, predictions([float(at) for at in range(30)]))
+    assert [miss.error for miss in misses] == [float(at) for at in range(29, 29 - N_MISSES, -1)]
+
+
+def test_contributions_are_the_mean_size_of_each_records(saved: SavedModel) -> None:
+    model = saved.models.quality
+    found = {one.feature: one for one in mean_contributions(model, build_table(RECORDS))}
+    told = [
+        {reason.feature: abs(reason.contribution) for reason in quality_reasons(model, record)}
+        for record in RECORDS
+    ]
+    for name in ("provider_domain", "topic_count", "has_image"):
+        mean = np.mean([reasons.get(name, 0.0) for reasons in told])
+        assert found[name].points == pytest.approx(mean, abs=0.005)  # smaller ones are told together
+    assert found["has_image"].meaning == "the record has an image"
+    points = [one.points for one in found.values()]
+    assert points == sorted(points, reverse=True)
+
+
+def test_many_records_are_thinned_evenly(saved: SavedModel) -> None:
+    table = build_table(RECORDS[:2])
+    first, second = (mean_contributions(saved.models.quality, table.take(np.array([at]))) for at in (0, 1))
+    half = table.take(np.repeat([0, 1], MAX_EXPLAINED))
+    mixed = {one.feature: one.points for one in mean_contributions(saved.models.quality, half)}
+    sides = [{one.feature: one.points for one in side} for side in (first, second)]
+    name = max(mixed, key=lambda name: mixed[name])
+    assert mixed[name] == pytest.approx((sides[0].get(name, 0) + sides[1].get(name, 0)) / 2, rel=0.01)

@@ -1,0 +1,207 @@
+"""The report of an evaluation: what it tells, that it stands alone, that nothing in it can be run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from jinja2 import UndefinedError
+
+from scoring.model.results import Evaluation, Figure, Slice
+from scoring.plots import evaluation_figures
+from scoring.report.evaluation import MAX_PARTS
+from scoring.report.labels import importance_label, plot_labels
+from scoring.report.pages import render
+
+MakePage = Callable[[str], Any]
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def changed(evaluation: Evaluation, **changes: Any) -> Evaluation:
+    return msgspec.structs.replace(evaluation, **changes)
+
+
+def repeated(predictions: Mapping[str, np.ndarray], n_records: int) -> dict[str, np.ndarray]:
+    """As many predictions, the numbers a little apart from each other."""
+    rng = np.random.default_rng(1)
+    rows = np.arange(n_records) % len(predictions["quality"])
+    columns = {name: column[rows] for name, column in predictions.items()}
+    for name in ("quality_predicted", "lead_probability", "published_probability"):
+        columns[name] = np.clip(columns[name] + rng.normal(0, 0.01, n_records), 0, None)
+    return columns
+
+
+def test_page_needs_nothing_else(page: Any, html: str) -> None:
+    policies = [of["content"] for _, of, _ in page.all("meta") if "http-equiv" in of]
+    assert policies == [POLICY]
+    assert not page.all("script", "link", "iframe", "object", "embed", "form", "base", "img", "foreignobject")
+    links = [of[name] for _, of, _ in page.elements for name in ("href", "src", "action") if name in of]
+    assert len(links) > 8
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
+    assert re.findall(r"https?:|@import|url\((?!#)|javascript:", re.sub(r"base64,[^\"]*", "", html)) == []
+    assert not any(name.startswith("on") for _, of, _ in page.elements for name in of)
+
+
+def test_page_is_the_same_each_time(make_report: Callable[..., str]) -> None:
+    assert make_report() == make_report()
+
+
+def test_ids_are_unique_and_links_arrive(page: Any) -> None:
+    ids = [of["id"] for _, of, _ in page.elements if "id" in of]
+    assert len(ids) == len(set(ids))
+    targets = [of["href"][1:] for tag, of, _ in page.elements if tag in ("a", "use") and "href" in of]
+    assert set(targets) <= set(ids)
+    assert {"figures", "plots", "slices", "misses", "features", "data", "config"} <= set(targets)
+
+
+def test_page_can_be_read_without_eyes(page: Any) -> None:
+    ((_, of, _),) = page.all("html")
+    assert of["lang"] == "en"
+    assert page.texts("title") == page.texts("h1") == ["Evaluation of small"]
+    assert next(tag for tag, _, _ in page.all("h1", "h2", "h3", "h4")) == "h1"
+    assert not page.all("h3", "h4")
+    plots = page.all("svg")
+    assert len(plots) == 8
+    assert all(of["role"] == "img" and of["aria-label"].endswith(".") for _, of, _ in plots)
+    assert len(page.all("caption")) == len(page.all("table")) == 5
+    assert {of.get("scope") for _, of, _ in page.all("th")} == {"col", "row", "rowgroup"}
+    boxes = [of for _, of, _ in page.elements if of.get("class") == "box"]
+    assert all(of["tabindex"] == "0" and of["role"] == "region" and of["aria-label"] for of in boxes)
+
+
+def test_figures_stand_beside_baselines(
+    make_report: Callable[..., str], make_page: MakePage, values: Any
+) -> None:
+    evaluation = changed(
+        values["evaluation"],
+        figures={"quality_mae": Figure(2.5, 2.0, 3.125), "lead_accuracy": Figure(0.9)},
+        baselines={"plain": {"quality_mae": 2.25, "lead_accuracy": 0.75}, "median": {"quality_mae": 19.0}},
+    )
+    page = make_page(make_report(evaluation=evaluation))
+    head, mae, lead = page.rows(f"{evaluation.n_records} records; intervals")
+    assert head == ["Figure", "Model", "95 % interval", "plain", "median"]
+    assert mae[0].startswith("Quality MAEmean distance")
+    assert mae[1:] == ["2.500", "2.000 to 3.125", "2.250better than the model", "19.000"]
+    assert lead[1:] == ["0.900", "–", "0.750", "–"]  # noqa: RUF001
+    tiles = [text for tag, _, text in page.all("li") if text.startswith(("Quality MAE", "Lead accuracy"))]
+    assert tiles == ["Quality MAE 2.500 2.000 to 3.125 plain 2.250", "Lead accuracy 0.900 – plain 0.750"]  # noqa: RUF001
+
+
+def test_ages_stand_beside_settled(page: Any, values: Any) -> None:
+    evaluation = values["evaluation"]
+    rows = page.rows("The same records as they stood")
+    assert [row[0] for row in rows[1:]] == [*evaluation.at_ingest, "settled"]
+    shown = rows[0].index("Lead accuracy")
+    assert rows[-1][shown] == f"{evaluation.figures['lead_accuracy'].value:.3f}"
+    assert rows[1][shown] == f"{evaluation.at_ingest['published']['lead_accuracy']:.3f}"
+
+
+def test_smallest_parts_are_left_out_and_counted(
+    make_report: Callable[..., str], make_page: MakePage, values: Any
+) -> None:
+    parts = [Slice("topic", f"t{at:02}", at, {"quality_mae": at / 4}) for at in range(1, MAX_PARTS + 4)]
+    page = make_page(make_report(evaluation=changed(values["evaluation"], slices=tuple(parts))))
+    _, family, *rows = page.rows("Figures by part")
+    assert family == ["By topic3 smaller left out"]
+    assert [row[0] for row in rows] == [f"t{at:02}" for at in range(4, MAX_PARTS + 4)]
+    assert rows[0][1:3] == ["4", "1.000"]
+
+
+def test_misses_have_reasons(page: Any) -> None:
+    (told,) = [text for text in page.texts("li") if text.startswith("news/a.md")]
+    assert "Labelled 84, predicted 52 (40 to 64), off by −32; a.example, 2018-11-09" in told  # noqa: RUF001
+    assert told.endswith("−17.8 the record has an image: no")  # noqa: RUF001
+
+
+def test_contributions_have_bars_as_long_as_their_points(page: Any) -> None:
+    bars = [(of["style"], text) for _, of, text in page.all("td") if "bar" in of.get("class", "")]
+    assert bars == [("--share: 1.000", "8.00"), ("--share: 0.250", "2.00")]
+
+
+def test_data_and_configuration_are_told(page: Any, values: Any) -> None:
+    told = dict(zip(page.texts("dt"), page.texts("dd"), strict=True))
+    training = values["training"]
+    assert told["Model"] == "small"
+    assert told["SHA-256 of what was read"] == "0123456789abcdef" * 4
+    assert told["Counts"] == "train 340, test 60"
+    assert told["The model learned from"].startswith(
+        f"{training.n_records} records, {training.begins_at:%Y-%m-%d}"
+    )
+    n_judged = values["evaluation"].n_records
+    ((section, n_learned),) = training.sections.items()
+    assert page.rows("Records by section")[1:] == [[section, str(n_judged), str(n_learned)]]
+    (config,) = page.texts("pre")
+    assert config.startswith("name: small")
+
+
+def test_hostile_names_are_text(make_report: Callable[..., str], make_page: MakePage, values: Any) -> None:
+    bad = '"/><script>alert(1)</script>'
+    evaluation = values["evaluation"]
+    n_records = len(evaluation.predictions["quality"])
+    predictions = evaluation.predictions | {
+        name: np.array([bad] * n_records, dtype=object) for name in ("provider", "section", "path")
+    }
+    miss = msgspec.structs.replace(values["misses"][0], path=bad, provider=bad)
+    html = make_report(
+        title=bad, intro=bad, data_path=bad, misses=(miss,), importances=[(bad, bad, 1.0, 1)],
+        evaluation=changed(
+            evaluation, predictions=predictions, slices=(Slice(bad, bad, 12, {}),), baselines={bad: {}}
+        ),
+    )  # fmt: skip
+    assert "<script" not in html
+    page = make_page(html)
+    assert page.texts("h1") == [bad]
+    assert any(text.startswith(bad) for text in page.texts("p"))
+    assert f"{bad} ({n_records})" in page.texts("text")
+
+
+def test_size_is_bounded(make_report: Callable[..., str], values: Any) -> None:
+    evaluation = values["evaluation"]
+    many = changed(evaluation, predictions=repeated(evaluation.predictions, 5000), n_records=5000)
+    assert len(make_report(evaluation=many).encode()) < 600_000
+
+
+def test_what_is_not_there_is_said(make_report: Callable[..., str], make_page: MakePage, values: Any) -> None:
+    evaluation = changed(values["evaluation"], baselines={}, slices=(), at_ingest={})
+    page = make_page(make_report(evaluation=evaluation, misses=(), contributions=(), importances=[]))
+    assert "No part has records enough." in page.texts("p")
+    assert "There are none: every quality was predicted to the point." in page.texts("p")
+    assert "At ingest" not in page.texts("a")
+
+
+def test_labels_say_what_plots_show(values: Any) -> None:
+    evaluation = values["evaluation"]
+    labels = plot_labels(evaluation)
+    assert labels.keys() == evaluation_figures(evaluation).keys()
+    columns = evaluation.predictions
+    off = np.abs(columns["quality_predicted"] - columns["quality"])
+    assert f"Half of {off.size} records are off by {np.median(off):.1f} at most" in labels["quality"]
+    wrong = int((columns["lead"] != columns["lead_predicted"]).sum())
+    assert f"about {wrong} the prediction of who leads is wrong" in labels["heat"]
+    assert f"guessing reaches {columns['lead'].mean():.2f}" in labels["precision_recall"]
+    months = np.unique(columns["published_at"].astype("datetime64[M]").astype(str))
+    assert all(f"{month} " in labels["residuals_by_month"] for month in months)
+
+
+def test_labels_of_nothing_say_so(values: Any) -> None:
+    evaluation = values["evaluation"]
+    none = changed(
+        evaluation, predictions={name: column[:0] for name, column in evaluation.predictions.items()}
+    )
+    assert all("Nothing to draw" in label for label in plot_labels(none).values())
+
+
+def test_importance_names_the_strongest() -> None:
+    rows = [("a", "lead", 1.0, 1), ("b", "lead", 3.0, 1)]
+    assert importance_label("lead", rows).endswith("of the lead booster. Strongest: b 75%, a 25%.")
+    assert importance_label("lead", [("a", "lead", 0.0, 0)]).endswith("Strongest: a 0%.")
+
+
+@pytest.mark.parametrize("missing", ["title", "intro"])
+def test_template_names_nothing_unknown(missing: str) -> None:
+    with pytest.raises(UndefinedError, match=missing):
+        render("page.html.j2", **{name: "a" for name in ("title", "intro") if name != missing})
