@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from scoring.model.comparison import Difference
 from scoring.model.results import Figure
 
 ABSENT = "–"  # noqa: RUF001 -- a dash, as tables show what is not there
@@ -74,7 +75,7 @@ def signed(value: float, digits: int = 1) -> str:
     return f"{value:+,.{digits}f}".replace("-", _MINUS)
 
 
-def interval(figure: Figure, digits: int = 3) -> str:
+def interval(figure: Figure | Difference, digits: int = 3) -> str:
     """The ends of an interval, or a dash.
 
     Examples

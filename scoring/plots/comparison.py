@@ -1,0 +1,57 @@
+"""Plots of a comparison: by how much one model is better than another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scoring.model.comparison import Difference
+from scoring.model.metrics import MEANINGS
+from scoring.plots.drawing import BLUE, GREY, ORANGE, empty
+
+# By verdict: colour and marker, so that neither has to be seen alone.
+_MARKS = {"better": (BLUE, "o"), "worse": (ORANGE, "s"), "unsure": (GREY, "D"), "same": (GREY, "D")}
+
+
+def differences_figure(differences: Mapping[str, Difference]) -> Figure:
+    """The gain of each figure as a dot, its interval as a whisker; figures in points have a panel of theirs.
+
+    Parameters
+    ----------
+    differences : mapping of str to Difference
+        By name of the figure, in the order in which they are drawn.
+    """
+    is_points = {name: "points" in MEANINGS.get(name, "").split("; ") for name in differences}
+    panels = {
+        unit: [one for name, one in differences.items() if is_points[name] is in_points]
+        for unit, in_points in (("points", True), ("ratio", False))
+    }
+    panels = {unit: rows for unit, rows in panels.items() if rows}
+    sizes = [len(rows) for rows in panels.values()] or [2]
+    figure = Figure(figsize=(7, 1.2 + 0.8 * len(sizes) + 0.32 * sum(sizes)), layout="constrained")
+    figure.suptitle("Gain of the second over the first", fontsize=12)
+    all_axes: np.ndarray = figure.subplots(len(sizes), 1, squeeze=False, height_ratios=sizes)
+    if not panels:
+        return empty(figure, all_axes[0, 0])
+    for axes, (unit, rows) in zip(all_axes[:, 0], panels.items(), strict=True):
+        _draw_gains(axes, unit, rows)
+    return figure
+
+
+def _draw_gains(axes: Axes, unit: str, rows: list[Difference]) -> None:
+    """A row for each figure; the right side of zero is where the second is better."""
+    axes.axvline(0, color=GREY, linewidth=1)
+    for at, one in enumerate(rows):
+        colour, marker = _MARKS[one.verdict]
+        if one.low is not None and one.high is not None:
+            axes.hlines(at, one.low, one.high, color=colour, linewidth=1.5)
+        axes.plot(one.gain, at, marker, color=colour, markersize=6)
+    axes.set_yticks(range(len(rows)), [one.name.replace("_", " ") for one in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlabel(f"Gain ({unit}): worse to the left, better to the right")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)

@@ -1,0 +1,167 @@
+"""The report of a comparison: only what differs, with intervals and both receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from scoring.model.comparison import Difference, SliceDifference
+from scoring.model.differences import Comparison, FeatureDifference, Side, Unlike
+from scoring.model.flips import Flip, FlipCounts, ReasonPair
+from scoring.model.results import Reason, Score
+from scoring.report import comparison_report
+
+MakePage = Callable[[str], Any]
+MAE = Difference("quality_mae", 3.0, 2.5, 0.5, 0.25, 0.75)
+F1 = Difference("published_f1", 0.5, 0.375, -0.125, -0.25, 0.125)
+SAME = Difference("lead_accuracy", 0.875, 0.875, 0.0, 0.0, 0.0)
+
+
+def score(probability: float, quality: int) -> Score:
+    return Score(
+        path="inbox/a.md", quality=quality, quality_low=quality - 6.0, quality_high=quality + 7.0, heat=-1,
+        lead_probability=0.25, published=probability >= 0.5, published_probability=probability, model="m",
+    )  # fmt: skip
+
+
+FLIP = Flip(
+    "inbox/a.md",
+    datetime(2021, 6, 3, tzinfo=UTC),
+    True,
+    score(0.125, 48),
+    score(0.75, 61),
+    (
+        ReasonPair(
+            "quality", "has_image", Reason("has_image", "no image", -3.25), Reason("has_image", "none", 4.5)
+        ),
+        ReasonPair("published", "heat", Reason("heat", "heat of the record", 2.25), None),
+    ),
+)
+COMPARISON = Comparison(
+    first=Side("default 3", None, "default@1111"),
+    second=Side("wide 1", "feed" * 8, "wide@2222"),
+    n_records=1200,
+    n_labelled=1100,
+    begins_at=datetime(2021, 5, 15, tzinfo=UTC),
+    ends_at=datetime(2021, 7, 1, tzinfo=UTC),
+    parameters=(Unlike("model.lead.num_leaves", "15", None),),
+    data=(),
+    features=(FeatureDifference("quality", ("age_hours", "host_depth"), ()),),
+    differences={"quality_mae": MAE, "published_f1": F1, "lead_accuracy": SAME},
+    slices=(
+        SliceDifference("section", "North", 700, {"published_f1": F1, "quality_mae": MAE}),
+        SliceDifference("month", "2021-05", 300, {"published_f1": F1}),
+    ),
+    flip_counts=FlipCounts(5, 3, 2, 1, 4),
+    flips=(FLIP,),
+    notes=("Some records were in a training.",),
+)
+
+
+@pytest.fixture(scope="module")
+def page(make_page: MakePage) -> Any:
+    return make_page(comparison_report(COMPARISON))
+
+
+def test_page_stands_alone_and_is_the_same_each_time(page: Any) -> None:
+    assert page.html == comparison_report(COMPARISON)
+    assert not page.all("script", "link", "iframe", "img")
+    ids = [of["id"] for _, of, _ in page.elements if "id" in of]
+    assert len(ids) == len(set(ids))
+    links = [of["href"] for tag, of, _ in page.elements if tag in ("a", "use") and "href" in of]
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    assert all("scope" in of for _, of, _ in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_sides_and_records_are_named(page: Any) -> None:
+    assert page.texts("h1") == ["wide 1 against default 3"]
+    told = page.texts("p")
+    assert told[0] == (
+        "First: default 3; second: wide 1. What differs on 1,200 records that both scored, "
+        "2021-05-15 to 2021-07-01, 1,100 of them with labels."
+    )
+    assert told[1] == "Some records were in a training."
+    assert page.texts("dd") == ["default 3, model default@1111", f"wide 1, model wide@2222, run {'feed' * 8}"]
+
+
+def test_only_figures_that_differ_have_rows(page: Any) -> None:
+    _, mae, f1 = page.rows("A gain above zero")
+    assert mae[1:] == ["3.000", "2.500", "+0.500", "0.250 to 0.750", "better"]
+    assert f1[1:] == ["0.500", "0.375", "−0.125", "−0.250 to 0.125", "unsure"]  # noqa: RUF001
+    assert "The same for both: Lead accuracy." in page.texts("p")
+    ((_, of, _),) = page.all("svg")
+    assert of["aria-label"].endswith(
+        "Quality MAE +0.500 (0.250 to 0.750), better; Published F1 −0.125 (−0.250 to 0.125), unsure."  # noqa: RUF001
+    )
+
+
+def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
+    _, family, *rows = page.rows("Parts with a figure whose interval leaves out zero, of 2 parts")
+    assert family == ["By section"]
+    assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
+
+
+def test_flips_bear_both_receipts(page: Any) -> None:
+    tiles = [text for text in page.texts("li") if text.startswith(("Published would", "The second was"))]
+    assert tiles == [
+        "Published would change5of 1,200 records",
+        "The second was right4by the labels that there are",
+    ]
+    (flip,) = [text for text in page.texts("li") if text.startswith("inbox/a.md")]
+    assert "2021-06-03, labelled published: the second is right" in flip
+    assert page.rows("Receipts") == [
+        ["Score", "First", "Second"],
+        ["Published", "no, 12 %", "yes, 75 %"],
+        ["Quality", "48 (42 to 55)", "61 (55 to 68)"],
+        ["Heat", "−1", "−1"],  # noqa: RUF001
+        ["Lead", "25 %", "25 %"],
+        ["Why this qualitynone", "−3.25", "+4.50"],  # noqa: RUF001
+        ["Why this publishedheat of the record", "+2.25", ""],
+    ]
+
+
+def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
+    assert page.rows("Parameters that differ")[1:] == [["model.lead.num_leaves", "15", "–"]]  # noqa: RUF001
+    assert page.rows("Features that one side lacks")[1:] == [["quality", "age_hours, host_depth", "–"]]  # noqa: RUF001
+    assert "Data: the same for both." in page.texts("p")
+
+
+def test_twins_are_said_to_be_the_same(make_page: MakePage) -> None:
+    twins = msgspec.structs.replace(
+        COMPARISON, differences={"lead_accuracy": SAME}, slices=(), flips=(), parameters=(), features=(),
+        flip_counts=FlipCounts(0, 0, 0, 0, 0),
+    )  # fmt: skip
+    page = make_page(comparison_report(twins))
+    told = page.texts("p")
+    assert {"The same for both: Lead accuracy.", "Both would publish the same records."} <= set(told)
+    assert "Features: the same for both." in told
+    assert not page.all("table", "svg")
+
+
+def test_records_without_labels_have_flips_alone(make_page: MakePage) -> None:
+    flip = msgspec.structs.replace(FLIP, label=None, published_at=None, reasons=())
+    unknown = msgspec.structs.replace(COMPARISON, differences={}, slices=(), flips=(flip,), n_labelled=0)
+    page = make_page(comparison_report(unknown))
+    assert "No record has labels, so there are no figures." in page.texts("p")
+    assert "–, without a label" in page.texts("p")  # noqa: RUF001
+    assert len(page.rows("Receipts")) == 5
+
+
+def test_hostile_names_are_text(make_page: MakePage) -> None:
+    bad = '"/><script>alert(1)</script>'
+    hostile = msgspec.structs.replace(
+        COMPARISON,
+        first=Side(bad, bad, bad),
+        parameters=(Unlike(bad, bad, bad),),
+        slices=(SliceDifference(bad, bad, 700, {"quality_mae": MAE}),),
+        flips=(msgspec.structs.replace(FLIP, path=bad),),
+        notes=(bad,),
+    )
+    html = comparison_report(hostile)
+    assert "<script" not in html
+    assert make_page(html).texts("p")[1] == bad
