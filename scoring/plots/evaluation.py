@@ -187,13 +187,14 @@ def calibration_figure(predictions: Predictions) -> Figure:
     if not predictions["lead"].size:
         return empty(figure, axes)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
-    for target, colour, marker in (("lead", BLUE, "o"), ("published", ORANGE, "s")):
+    # The first is the larger: where both say the same, it looks out behind the second.
+    for target, colour, marker, size in (("lead", BLUE, "o", 8), ("published", ORANGE, "s", 5)):
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, count = calibration(truth, probability)
         low, high = _wilson(share, count)
         axes.errorbar(
             middle, share, yerr=np.maximum([share - low, high - share], 0), color=colour, marker=marker,
-            markersize=5, linewidth=1.5, elinewidth=1, capsize=2, label=target,
+            markersize=size, linewidth=1.5, elinewidth=1, capsize=2, label=target,
         )  # fmt: skip
     axes.set_aspect("equal")
     figure.legend(loc="outside lower center", frameon=False, ncols=3, title="with 95 % intervals")
@@ -211,7 +212,7 @@ def heat_figure(predictions: Predictions) -> Figure:
     end = np.log10(1 + high) + 0.1
     ticks = [value for value in (0, 3, 10, 30, 100, 300, 1000, 3000, 10000) if value <= high * 1.2]
     places = [-0.5, *np.log10(1 + np.array(ticks))]
-    labels = ["no lead", *(f"{tick:,}" for tick in ticks)]
+    labels = ["no lead", *(f"{tick // 1000}k" if tick >= 1000 else str(tick) for tick in ticks)]
     axes.set_xticks(places, labels)
     axes.set_yticks(places, labels)
     axes.axvspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
