@@ -1,14 +1,16 @@
-"""The records whose quality was predicted worst, with the reasons of the prediction."""
+"""What stands behind an evaluation: the records predicted worst, with reasons, and what features move."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from scoring.features.moment import AsOf
-from scoring.model.explain import quality_reasons
+from scoring.features.table import FeatureTable
+from scoring.model.explain import Contribution, mean_contributions, quality_reasons
 from scoring.model.metrics import Columns
 from scoring.model.quality import QualityModel
 from scoring.model.results import Reason
@@ -49,6 +51,33 @@ class Miss(msgspec.Struct, frozen=True, kw_only=True):
     def error(self) -> float:
         """Predicted less true; points."""
         return self.predicted - self.quality
+
+
+class Account(NamedTuple):
+    """Why predictions are as they are: the worst misses, and how far each feature moves the quality."""
+
+    misses: tuple[Miss, ...]
+    contributions: tuple[Contribution, ...]
+
+
+def account_for(
+    model: QualityModel,
+    documents: Sequence[Document],
+    table: FeatureTable,
+    predictions: Columns,
+    as_of: AsOf = None,
+) -> Account:
+    """Look behind the predictions for some records.
+
+    Parameters
+    ----------
+    model, documents, predictions, as_of
+        As :func:`worst_misses` takes them.
+    table : FeatureTable
+        Features of the documents, as of then.
+    """
+    misses = worst_misses(model, documents, predictions, as_of)
+    return Account(misses, mean_contributions(model, table))
 
 
 def worst_misses(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,9 +11,9 @@ import msgspec
 import yaml
 
 from scoring.model.bundle import TrainingFacts
-from scoring.model.explain import MAX_EXPLAINED, Contribution
+from scoring.model.explain import MAX_EXPLAINED
 from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS
-from scoring.model.misses import Miss
+from scoring.model.misses import Account
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures, importance_figure, to_svg
 from scoring.report.labels import importance_label, plot_labels
@@ -81,8 +81,7 @@ def evaluation_report(
     data_path: str,
     data_sha256: str,
     counts: Mapping[str, int],
-    misses: Sequence[Miss],
-    contributions: Sequence[Contribution],
+    account: Account,
     importances: Iterable[tuple[str, str, float, int]],
 ) -> str:
     """One page about how good a model is, and why.
@@ -102,10 +101,8 @@ def evaluation_report(
         Where the judged records came from, and the hex digest of their content.
     counts : mapping of str to int
         Records by what was done with them.
-    misses : sequence of Miss
-        The worst first.
-    contributions : sequence of Contribution
-        Features by how far they move the quality, the largest first.
+    account : Account
+        The worst misses, and how far features move the quality.
     importances : iterable of (feature, booster, gain, split)
         As :func:`scoring.plots.importance_figure` takes them.
 
@@ -127,9 +124,9 @@ def evaluation_report(
         headline_names=[name for name in HEADLINES if name in evaluation.figures],
         at_ingest=_at_ingest(evaluation),
         families=_families(evaluation.slices),
-        misses=misses,
+        misses=account.misses,
         max_reasons=MAX_REASONS,
-        contributions=contributions[:MAX_CONTRIBUTIONS],
+        contributions=account.contributions[:MAX_CONTRIBUTIONS],
         max_explained=MAX_EXPLAINED,
         importances=_importance_plots(importances),
         training=training,

@@ -10,7 +10,7 @@ import pytest
 from scoring.features.table import build_table
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
-from scoring.model.misses import N_MISSES, worst_misses
+from scoring.model.misses import N_MISSES, account_for, worst_misses
 from scoring.records.record import Document, Record
 from scoring.records.sample import sample_documents
 
@@ -49,6 +49,13 @@ def test_reasons_are_those_of_the_record_as_it_stood(saved: SavedModel) -> None:
     for as_of in (None, moment):
         (miss,) = worst_misses(model, DOCUMENTS[:1], predictions([4.0]), as_of)
         assert miss.reasons == quality_reasons(model, DOCUMENTS[0].record, as_of)
+
+
+def test_account_has_both(saved: SavedModel) -> None:
+    model, table = saved.models.quality, build_table(RECORDS[:3])
+    account = account_for(model, DOCUMENTS[:3], table, predictions([0.0, 2.0, -4.0]))
+    assert [miss.path for miss in account.misses] == ["02.md", "01.md"]
+    assert account.contributions == mean_contributions(model, table)
 
 
 def test_no_more_than_so_many(saved: SavedModel) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import Contribution
-from scoring.model.misses import Miss
+from scoring.model.misses import Account, Miss
 from scoring.model.results import Reason
 from scoring.report import evaluation_report
 from scoring.workflows.train import TrainOutcome
@@ -98,10 +98,12 @@ def values(training: TrainOutcome, saved: SavedModel) -> dict[str, Any]:
         "data_path": "news",
         "data_sha256": "0123456789abcdef" * 4,
         "counts": {"train": 340, "test": 60},
-        "misses": (miss,),
-        "contributions": (
-            Contribution("has_image", "the record has an image", 8.0),
-            Contribution("title_chars", "length of the title", 2.0),
+        "account": Account(
+            (miss,),
+            (
+                Contribution("has_image", "the record has an image", 8.0),
+                Contribution("title_chars", "length of the title", 2.0),
+            ),
         ),
         "importances": [("title_chars", "quality", 3.0, 4), ("age_hours", "lead", 1.0, 2)],
     }

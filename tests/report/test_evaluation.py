@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
+from scoring.model.misses import Account
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS
@@ -145,9 +146,9 @@ def test_hostile_names_are_text(make_report: Callable[..., str], make_page: Make
     predictions = evaluation.predictions | {
         name: np.array([bad] * n_records, dtype=object) for name in ("provider", "section", "path")
     }
-    miss = msgspec.structs.replace(values["misses"][0], path=bad, provider=bad)
+    miss = msgspec.structs.replace(values["account"].misses[0], path=bad, provider=bad)
     html = make_report(
-        title=bad, intro=bad, data_path=bad, misses=(miss,), importances=[(bad, bad, 1.0, 1)],
+        title=bad, intro=bad, data_path=bad, account=Account((miss,), ()), importances=[(bad, bad, 1.0, 1)],
         evaluation=changed(
             evaluation, predictions=predictions, slices=(Slice(bad, bad, 12, {}),), baselines={bad: {}}
         ),
@@ -167,7 +168,7 @@ def test_size_is_bounded(make_report: Callable[..., str], values: Any) -> None:
 
 def test_what_is_not_there_is_said(make_report: Callable[..., str], make_page: MakePage, values: Any) -> None:
     evaluation = changed(values["evaluation"], baselines={}, slices=(), at_ingest={})
-    page = make_page(make_report(evaluation=evaluation, misses=(), contributions=(), importances=[]))
+    page = make_page(make_report(evaluation=evaluation, account=Account((), ()), importances=[]))
     assert "No part has records enough." in page.texts("p")
     assert "There are none: every quality was predicted to the point." in page.texts("p")
     assert "At ingest" not in page.texts("a")
