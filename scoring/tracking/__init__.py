@@ -16,11 +16,11 @@ from scoring.tracking.history import (
     read_run,
     run_of_version,
 )
+from scoring.tracking.pending import SyncedRun, sync_runs
 from scoring.tracking.registry import champion, resolve_model
 from scoring.tracking.runs import (
     EvaluationRun,
     Importance,
-    LoggedRun,
     TrainingRun,
     flat,
     log_evaluation,
@@ -30,6 +30,7 @@ from scoring.tracking.runs import (
 from scoring.tracking.store import Store
 from scoring.tracking.studies import StudyRun, log_study
 from scoring.tracking.ui import serve_ui
+from scoring.tracking.upload import LoggedRun
 
 __all__ = [
     "BacktestRun",
@@ -40,6 +41,7 @@ __all__ = [
     "RunSummary",
     "Store",
     "StudyRun",
+    "SyncedRun",
     "TrainingRun",
     "Version",
     "champion",
@@ -56,6 +58,7 @@ __all__ = [
     "resolve_model",
     "run_of_version",
     "serve_ui",
+    "sync_runs",
     "write_backtest",
     "write_evaluation",
 ]

@@ -10,10 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from scoring.errors import ScoringError
 from scoring.model.results import Evaluation
-from scoring.tracking.runs import EvaluationRun, figure_metrics, log_results, recording, write_evaluation
-from scoring.tracking.store import Store, load_mlflow
+from scoring.tracking.pending import log_run
+from scoring.tracking.prepared import ARTIFACTS, PartRun
+from scoring.tracking.runs import EvaluationRun, figure_metrics, prepare, write_evaluation, write_results
+from scoring.tracking.store import Store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -59,26 +63,21 @@ def log_backtest(store: Store, run: BacktestRun) -> str:
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; runs that were begun are ended as failed.
+        If the store cannot be reached or written; the message tells where the run is kept.
     """
-    with recording(store, run, kind="backtest") as (client, run_id, files):
-        mlflow = load_mlflow()
-        write_folds(run.folds, files / "folds.csv")
-        log_results(run, files, model_id=None)
-        steps = []
-        for step, fold in enumerate(run.folds):
-            metrics = _metrics(fold)
-            tags = {"type": "backtest fold", "by": run.by, "fold": fold.name, "data_sha256": run.data_sha256}
-            with mlflow.start_run(run_name=fold.name, nested=True, tags=tags):
-                mlflow.log_metrics(metrics)
-            moment = int(_moment(fold.name, run.started_at).timestamp() * 1000)
-            steps += [
-                mlflow.entities.Metric(f"{run.by}/{name}", value, moment, step)
-                for name, value in metrics.items()
-            ]
-        for at in range(0, len(steps), 1000):  # no more are taken at once
-            client.log_batch(run_id, metrics=steps[at : at + 1000])
-    return run_id
+
+    def write(folder: Path) -> None:
+        write_results(run, folder / ARTIFACTS)
+        write_folds(run.folds, folder / ARTIFACTS / "folds.csv")
+
+    parts = tuple(_part(run, fold) for fold in run.folds)
+    prepared = prepare(store, run, kind="backtest")
+    return log_run(store, msgspec.structs.replace(prepared, series=run.by, parts=parts), write).run_id
+
+
+def _part(run: BacktestRun, fold: FoldResult) -> PartRun:
+    tags = {"type": "backtest fold", "by": run.by, "fold": fold.name, "data_sha256": run.data_sha256}
+    return PartRun(name=fold.name, tags=tags, metrics=_metrics(fold), at=_moment(fold.name, run.started_at))
 
 
 def write_backtest(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import platform
 import shutil
 import subprocess
@@ -12,9 +14,12 @@ from pathlib import Path
 REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "numpy", "pandas", "pyyaml", "rapidyaml")
 
 
-def environment_tags() -> dict[str, str]:
-    """Versions of what computes, and the platform."""
-    tags = {f"version.{name}": metadata.version(name) for name in REQUIREMENTS}
+def environment_tags(command: str) -> dict[str, str]:
+    """Who computes by which command, the versions of what computes, and the platform."""
+    tags = {"mlflow.source.name": f"scoring {command}", "mlflow.source.type": "LOCAL"}
+    with contextlib.suppress(KeyError, OSError):  # in some containers the user has no name
+        tags["mlflow.user"] = getpass.getuser()
+    tags |= {f"version.{name}": metadata.version(name) for name in REQUIREMENTS}
     try:
         tags["version.scoring"] = metadata.version("scoring")
     except metadata.PackageNotFoundError:

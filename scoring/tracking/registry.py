@@ -16,11 +16,17 @@ from scoring.tracking.store import Store, load_mlflow, opened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.exceptions import MlflowException
-    from mlflow.models.model import ModelInfo
 
 _SPEC = re.compile(
     r"runs:/(?P<run>[^/@]+)(/model)?|models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))"
+)
+
+# What the page of a registered model says; each version's says what is its own.
+_DESCRIPTION = (
+    "Tells what records of a news curation site are worth: quality, heat, lead, published. "
+    "Each version is a training run. The version with the alias champion scores where none is named."
 )
 
 
@@ -81,24 +87,83 @@ def resolve_model(store: Store, spec: str) -> Path:
     return root / str(flavor["artifacts"]["model"]["path"])
 
 
+def ready_model(client: MlflowClient, experiment: str, run_id: str) -> LoggedModel | None:
+    """The model that the run logged; None where it has none, or none that is whole.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the store.
+    experiment, run_id : str
+        Ids of the run and of its experiment.
+
+    Returns
+    -------
+    LoggedModel or None
+    """
+    return next((model for model in _models(client, experiment, run_id) if model.status == "READY"), None)
+
+
+def delete_unready_models(client: MlflowClient, experiment: str, run_id: str) -> None:
+    """Delete what is left of models whose logging broke off."""
+    for model in _models(client, experiment, run_id):
+        if model.status != "READY":
+            client.delete_logged_model(model.model_id)
+
+
+def _models(client: MlflowClient, experiment: str, run_id: str) -> list[LoggedModel]:
+    return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
+
+
+def registered_version(client: MlflowClient, name: str, run_id: str) -> int | None:
+    """Number of the registered model's version that came from the run; None where there is none."""
+    found = client.search_model_versions(f"run_id = '{run_id}'")
+    return next((int(version.version) for version in found if version.name == name), None)
+
+
 def register_version(
-    client: MlflowClient, name: str, info: ModelInfo, *, description: str, tags: Mapping[str, str]
-) -> int:
-    """Make the logged model the next version of a registered model; aliases stay where they are."""
+    client: MlflowClient,
+    name: str,
+    model: LoggedModel,
+    run_id: str,
+    *,
+    description: str,
+    tags: Mapping[str, str],
+) -> None:
+    """Make the logged model the next version of a registered model; aliases stay where they are.
+
+    A version that is there from an earlier attempt stays as it is.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Of the store.
+    name : str
+        Registered model; made where it is not there, with a description of what its versions are.
+    model : LoggedModel
+        What :func:`ready_model` found.
+    run_id : str
+        The run that logged it.
+    description : str
+        What the version's page says; may be empty.
+    tags : mapping of str to str
+        The version's tags.
+    """
+    if registered_version(client, name, run_id) is not None:
+        return
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=_DESCRIPTION)
     except load_mlflow().exceptions.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(
+    client.create_model_version(
         name,
-        source=info.model_uri,
-        run_id=info.run_id,
-        model_id=info.model_id,
+        source=model.model_uri,
+        run_id=run_id,
+        model_id=model.model_id,
         description=description or None,
         tags=dict(tags),
     )
-    return int(version.version)
 
 
 def _is_absent(error: MlflowException) -> bool:
@@ -111,9 +176,8 @@ def _location(
 ) -> str | None:
     """Where the files of a run's or a version's model are; None where the run logged none."""
     if run is not None:
-        outputs = client.get_run(run).outputs
-        models = outputs.model_outputs if outputs else []
-        return str(client.get_logged_model(models[0].model_id).artifact_location) if models else None
+        model = ready_model(client, client.get_run(run).info.experiment_id, run)
+        return str(model.artifact_location) if model else None
     if alias is not None:
         version = client.get_model_version_by_alias(str(name), alias).version
     return str(client.get_model_version_download_uri(str(name), str(version)))

@@ -1,36 +1,29 @@
-"""Logging a training or an evaluation as one MLflow run, which is ended whatever happens."""
+"""Logging a training or an evaluation: what it found, as the folder of files that is then uploaded."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
-import tempfile
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import msgspec
 
-from scoring.errors import TrackingError
 from scoring.model.results import Evaluation, Figure
-from scoring.tracking.logged_model import log_model
+from scoring.tracking.pending import log_run
+from scoring.tracking.prepared import ARTIFACTS, MODEL, DataInput, PreparedRun
 from scoring.tracking.provenance import environment_tags, git_tags
-from scoring.tracking.registry import register_version
-from scoring.tracking.store import Store, load_mlflow, opened
+from scoring.tracking.store import Store
+from scoring.tracking.upload import LoggedRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
-    from mlflow import MlflowClient
-
-_DIGEST_CHARS = 36  # MLflow keeps no more of a data set's digest; tags hold the whole hash
 
 
 class Importance(NamedTuple):
@@ -66,6 +59,8 @@ class EvaluationRun:
         When the work began, aware UTC.
     tags : mapping of str to str
         Further tags.
+    report : str
+        A page of HTML about it, for people; empty where there is none.
     """
 
     experiment: str
@@ -79,6 +74,7 @@ class EvaluationRun:
     plots: Mapping[str, Plot]
     started_at: datetime
     tags: Mapping[str, str] = field(default_factory=dict)
+    report: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +99,6 @@ class TrainingRun(EvaluationRun):
     description: str = ""
 
 
-class LoggedRun(NamedTuple):
-    """What a training left in the store; ``version`` is None where nothing was registered."""
-
-    run_id: str
-    model_uri: str
-    version: int | None
-
-
 def log_training(store: Store, run: TrainingRun) -> LoggedRun:
     """Log a training, its evaluation and its model as one run.
 
@@ -129,19 +117,18 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; a run that was begun is ended as failed.
+        If the store cannot be reached or written; the message tells where the run is kept, with its model.
     """
-    with recording(store, run, kind="train") as (client, run_id, files):
-        with (files / "importances.csv").open("w", newline="", encoding="utf-8") as file:
+
+    def write(folder: Path) -> None:
+        write_results(run, folder / ARTIFACTS)
+        with (folder / ARTIFACTS / "importances.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([Importance._fields, *run.importances])
-        info = log_model(run.model_folder)
-        log_results(run, files, model_id=info.model_id)
-        # Last, so that a version stands only for a run that is whole.
-        version = None
-        if run.register is not None:
-            tags = {"model": run.model, "data_sha256": run.data_sha256} | dict(run.tags)
-            version = register_version(client, run.register, info, description=run.description, tags=tags)
-    return LoggedRun(run_id, f"runs:/{run_id}/model", version)
+        shutil.copytree(run.model_folder, folder / MODEL)
+
+    prepared = prepare(store, run, kind="train")
+    register = {"register": run.register, "model_folder": MODEL, "description": run.description}
+    return log_run(store, msgspec.structs.replace(prepared, **register), write)
 
 
 def log_evaluation(store: Store, run: EvaluationRun) -> str:
@@ -150,116 +137,45 @@ def log_evaluation(store: Store, run: EvaluationRun) -> str:
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; a run that was begun is ended as failed.
+        If the store cannot be reached or written; the message tells where the run is kept.
     """
-    with recording(store, run, kind="evaluate") as (_, run_id, files):
-        log_results(run, files, model_id=None)
-    return run_id
+    prepared = prepare(store, run, kind="evaluate")
+    return log_run(store, prepared, lambda folder: write_results(run, folder / ARTIFACTS)).run_id
 
 
-@contextmanager
-def recording(store: Store, run: EvaluationRun, *, kind: str) -> Iterator[tuple[MlflowClient, str, Path]]:
-    """An active run and an empty folder whose files become its artifacts; ended whatever happens."""
-    with (
-        opened(store, f"log run {run.run_name!r}", writes=True) as client,
-        tempfile.TemporaryDirectory() as files,
-        _global_uris(store.tracking_uri),
-        _sigterm_exits(),
-    ):
-        mlflow = load_mlflow()
-        created = client.create_run(
-            experiment_id(store, client, run.experiment),
-            start_time=int(run.started_at.timestamp() * 1000),
-            tags={"type": kind, "model": run.model, "data_sha256": run.data_sha256}
-            | environment_tags() | git_tags(Path.cwd()) | dict(run.tags),
-            run_name=run.run_name,
-        )  # fmt: skip
-        run_id = str(created.info.run_id)
-        status = "KILLED"
-        try:
-            mlflow.start_run(run_id=run_id)
-            yield client, run_id, Path(files)
-            status = "FINISHED"
-        except Exception:
-            status = "FAILED"
-            raise
-        finally:
-            mlflow.end_run(status)
-
-
-@contextmanager
-def _global_uris(uri: str) -> Iterator[None]:
-    # log_model and the registry read MLflow's global address, whatever client they are called on.
-    # Setting one also sets its variable, and without one the variable counts.
-    mlflow = load_mlflow()
-    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-@contextmanager
-def _sigterm_exits() -> Iterator[None]:
-    """Turn a request to terminate into SystemExit, so that the run is ended on the way out."""
-
-    def exit_(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield  # another thread cannot, and a host that handles the signal knows better
-        return
-    signal.signal(signal.SIGTERM, exit_)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
-    """Id of an experiment, which is made where it is not there; a deleted one is a TrackingError."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        location = (store.home / "artifacts").absolute().as_uri() if store.database else None
-        try:
-            return str(client.create_experiment(name, artifact_location=location))
-        except load_mlflow().exceptions.MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)  # another process was first
-    if found is None or found.lifecycle_stage == "deleted":
-        raise TrackingError(f"{store}: experiment {name!r} is deleted: restore it or use another name")
-    return str(found.experiment_id)
-
-
-def log_results(run: EvaluationRun, files: Path, *, model_id: str | None) -> None:
-    """Log parameters, metrics, data set, plots and tables, with whatever already is in ``files``."""
-    mlflow = load_mlflow()
-    source = mlflow.data.sources.LocalArtifactDatasetSource(run.data_path)
-    # The records stay where they are: MLflow learns of the place and of the content's hash.
-    data = mlflow.data.meta_dataset.MetaDataset(
-        source, name=Path(run.data_path).name, digest=run.data_sha256[:_DIGEST_CHARS]
+def prepare(store: Store, run: EvaluationRun, *, kind: str) -> PreparedRun:
+    """What a store is to have of a run besides its files."""
+    context = "training" if kind == "train" else "evaluation"
+    return PreparedRun(
+        id=uuid4().hex,
+        kind=kind,
+        store=str(store),
+        experiment=run.experiment,
+        name=run.run_name,
+        started_at=run.started_at,
+        params={name: str(value) for name, value in flat(run.config).items()},
+        metrics=_metrics(run),
+        tags={"model": run.model, "data_sha256": run.data_sha256} | dict(run.tags),
+        environment=environment_tags(kind) | git_tags(Path.cwd()),
+        data=DataInput(
+            source=run.data_path, sha256=run.data_sha256, context=context, counts=dict(run.counts)
+        ),
     )
-    tags = {"sha256": run.data_sha256} | {f"n_{name}": str(count) for name, count in run.counts.items()}
-    context = "training" if model_id else "evaluation"
-    mlflow.log_input(data, context=context, tags=tags)
-    mlflow.log_params(flat(run.config))
-    mlflow.log_metrics(_metrics(run), dataset=data, model_id=model_id)
-    (files / "config.json").write_text(json.dumps(run.config, indent=2, default=str), encoding="utf-8")
-    write_evaluation(run.evaluation, run.plots, files)
-    mlflow.log_artifacts(str(files))
 
 
-def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: Path) -> None:
-    """Write what an evaluation found: ``evaluation.json``, ``predictions.parquet`` and ``plots/NAME.png``.
+def write_results(run: EvaluationRun, folder: Path) -> None:
+    """Write the files that every run has: its configuration and what its evaluation found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(run.config, indent=2, default=str), encoding="utf-8")
+    write_evaluation(run.evaluation, run.plots, folder, report=run.report)
+
+
+def write_evaluation(
+    evaluation: Evaluation, plots: Mapping[str, Plot], folder: Path, *, report: str = ""
+) -> None:
+    """Write what an evaluation found.
+
+    ``evaluation.json``, ``predictions.parquet``, ``plots/NAME.png`` and, where there is one, ``report.html``.
 
     Parameters
     ----------
@@ -269,6 +185,8 @@ def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: 
         Plots by file name without suffix.
     folder : Path
         Made where it is not there.
+    report : str
+        A page of HTML for people.
     """
     import pandas as pd
 
@@ -281,6 +199,8 @@ def write_evaluation(evaluation: Evaluation, plots: Mapping[str, Plot], folder: 
     }
     (folder / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
     pd.DataFrame(evaluation.predictions).to_parquet(folder / "predictions.parquet", index=False)
+    if report:
+        (folder / "report.html").write_text(report, encoding="utf-8")
 
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:

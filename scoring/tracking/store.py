@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
+from scoring.settings import mask_credentials
+from scoring.tracking.causes import cause_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,8 +51,7 @@ class Store:
         return Path(path.partition("?")[0].removeprefix("file:")).absolute() if scheme == "sqlite" else None
 
     def __str__(self) -> str:
-        # A database's address may bear a password.
-        return re.sub(r"//[^/@]*@", "//***@", self.tracking_uri)
+        return mask_credentials(self.tracking_uri)
 
 
 def load_mlflow() -> Any:
@@ -60,7 +60,10 @@ def load_mlflow() -> Any:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # its own 7 keep a user waiting for minutes
+        # A server that is down is told within seconds: MLflow's own 7 retries take minutes.
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     }.items():
         os.environ.setdefault(name, value)
     with warnings.catch_warnings():
@@ -74,19 +77,39 @@ def load_mlflow() -> Any:
 @contextmanager
 def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]:
     """A client of the store, with every failure of the store turned into one line."""
+    if store.database is not None and not writes and not store.database.exists():
+        raise TrackingError(f"{store}: cannot {action}: there is no store, nothing was logged yet")
     with _quiet(store):
         try:
             if store.database is not None:
                 _check_sqlite(store, store.database, writes=writes)
         except (OSError, sqlite3.Error) as error:
-            raise TrackingError(f"{store}: cannot {action}: {_cause(error)}") from error
+            raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
         mlflow = load_mlflow()
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield mlflow.MlflowClient(store.tracking_uri, registry_uri=store.tracking_uri)
         except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-            raise TrackingError(f"{store}: cannot {action}: {_cause(error)}") from error
+            raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
+
+
+def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
+    """Id of an experiment, which is made where it is not there; a deleted one is a TrackingError."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = (store.home / "artifacts").absolute().as_uri() if store.database else None
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except load_mlflow().exceptions.MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)  # another process was first
+    if found is not None and not found.experiment_id:
+        raise TrackingError(f"{store}: got an empty answer, expected that of an MLflow server")
+    if found is None or found.lifecycle_stage == "deleted":
+        raise TrackingError(f"{store}: experiment {name!r} is deleted: restore it or use another name")
+    return str(found.experiment_id)
 
 
 def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
@@ -105,8 +128,13 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
     mode = "rw" if writes else "ro"
     uri = f"{path.as_uri()}?mode={mode}"
     with closing(sqlite3.connect(uri, uri=True, timeout=store.timeout_seconds)) as db:
-        db.execute("BEGIN IMMEDIATE" if writes else "SELECT name FROM sqlite_master")
-        db.rollback()
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            raise OSError("the file is a database, but has no MLflow store in it")
+        if writes:
+            # A write that is taken back: it shows whether SQLite can make its journal in the folder.
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("PRAGMA user_version = 0")
+            db.rollback()
 
 
 def _create_sqlite(path: Path) -> None:
@@ -120,17 +148,6 @@ def _create_sqlite(path: Path) -> None:
             last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
             raise OSError(f"MLflow did not create its tables: {last[0]}")
         new.replace(path)
-
-
-def _cause(error: BaseException) -> str:
-    """The first line of the system's own error, which libraries wrap in theirs."""
-    deepest, link = error, error.__cause__ or error.__context__
-    while link is not None:
-        if isinstance(link, (OSError, sqlite3.Error)):
-            deepest = link
-        link = link.__cause__ or link.__context__
-    text = str(deepest).strip() or type(deepest).__name__
-    return text.splitlines()[0][:300]
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.model.search import Trial
+from scoring.tracking.processes import end_abandoned, process_tags
 from scoring.tracking.provenance import environment_tags, git_tags
-from scoring.tracking.runs import experiment_id, flat
-from scoring.tracking.store import Store, load_mlflow, opened
+from scoring.tracking.runs import flat
+from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -79,6 +80,7 @@ def log_study(store: Store, run: StudyRun) -> str:
     """
     with opened(store, f"log study {run.study!r}", writes=True) as client:
         experiment = experiment_id(store, client, run.experiment)
+        end_abandoned(client, experiment)
         parent = _parent(client, experiment, run)
         logged = _logged(client, experiment, parent)
         for trial in run.trials:
@@ -107,7 +109,8 @@ def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
         "began_at": run.began_at,
         "data_sha256": run.data_sha256,
         "data_path": run.data_path,
-        **environment_tags(),
+        **environment_tags("tune"),
+        **process_tags(),
         **git_tags(Path.cwd()),
     }
     created = client.create_run(experiment, tags=tags, run_name=f"tune {run.study}")
@@ -138,6 +141,7 @@ def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial,
         "trial": str(trial.number),
         "state": "pruned" if trial.quality_mae is None else "complete",
         "data_sha256": run.data_sha256,
+        **process_tags(),
     }
     created = client.create_run(experiment, tags=tags, run_name=f"{run.study} {trial.number}")
     moment = created.info.start_time

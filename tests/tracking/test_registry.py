@@ -26,7 +26,12 @@ def test_each_address_of_a_model_leads_to_the_folder_that_was_logged(store: Stor
         version = client.get_model_version("scoring", "1")
     assert (version.description, version.run_id) == ("The first.", logged.run_id)
     assert version.tags == {"model": "default 1", "data_sha256": run.data_sha256, "reason": "a test"}
-    specs = [f"runs:/{logged.run_id}", logged.model_uri, "models:/scoring/1", "models:/scoring@champion"]
+    specs = [
+        f"runs:/{logged.run_id}",
+        f"runs:/{logged.run_id}/model",
+        "models:/scoring/1",
+        "models:/scoring@champion",
+    ]
     folders = {resolve_model(store, spec) for spec in specs}
     (folder,) = folders
     assert (folder / "manifest.json").read_text() == '{"name": "default"}'

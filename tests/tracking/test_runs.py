@@ -15,8 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scoring.errors import TrackingError
-from scoring.tracking import EvaluationRun, Store, TrainingRun, log_evaluation, log_training, runs
+from scoring.tracking import EvaluationRun, Store, TrainingRun, log_evaluation, log_training
 from scoring.tracking.provenance import git_tags
 from scoring.tracking.store import opened
 
@@ -118,62 +117,6 @@ def test_nothing_is_printed_and_nothing_global_is_left(
     assert "MLFLOW_TRACKING_URI" not in os.environ
     assert "MLFLOW_REGISTRY_URI" not in os.environ
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-
-
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [(ValueError("bug"), "FAILED"), (KeyboardInterrupt(), "KILLED"), (OSError(28, "full"), "FAILED")],
-)
-def test_a_run_that_breaks_off_is_not_left_running(
-    store: Store, make_run: Make, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
-) -> None:
-    def break_off(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr(runs, "write_evaluation", break_off)
-    expected = TrackingError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected):
-        log_training(store, make_run(register="scoring"))
-    (run,) = search(store)
-    assert run.info.status == status
-    with opened(store, "read", writes=False) as client:
-        assert client.search_registered_models() == []
-
-
-def test_a_terminated_process_ends_its_run(store: Store, tmp_path: Path) -> None:
-    code = """
-import sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from scoring.model.results import Evaluation
-from scoring.tracking import EvaluationRun, Store, runs
-
-def wait(*_, **__):
-    print("running", flush=True)
-    time.sleep(60)
-
-runs.log_results = wait
-home = Path(sys.argv[1])
-runs.log_evaluation(Store(f"sqlite:///{home}/mlflow.db", home), EvaluationRun(
-    experiment="news", run_name="long", model="m", config={}, data_path="d", data_sha256="0", counts={},
-    evaluation=Evaluation(0, None, None, {}, {}, (), {}), plots={}, started_at=datetime.now(UTC)))
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(store.home)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout:
-        assert process.stdout.readline() == "running\n"
-    process.terminate()
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
-    assert [run.info.status for run in search(store)] == ["KILLED"]
-
-
-def test_a_deleted_experiment_is_named(store: Store, make_run: Make) -> None:
-    with opened(store, "delete", writes=True) as client:
-        client.delete_experiment(client.create_experiment("news"))
-    with pytest.raises(TrackingError, match=r"experiment 'news' is deleted: restore it or use another name$"):
-        log_training(store, make_run())
 
 
 def test_the_commit_and_its_dirty_mark(tmp_path: Path) -> None:

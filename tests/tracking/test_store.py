@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import socket
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.tracking import Store
-from scoring.tracking.store import opened
+from scoring.tracking import Store, resolve_model
+from scoring.tracking.store import load_mlflow, opened
 
 
 def test_importing_does_not_import_mlflow_and_leaves_the_environment_alone() -> None:
@@ -27,25 +29,44 @@ def test_importing_does_not_import_mlflow_and_leaves_the_environment_alone() -> 
     assert done.stdout == "set() True\n"
 
 
+# Forked from one process that has MLflow in memory: what is tested is the store, not the import.
+AT_ONCE = """
+import multiprocessing, sys
+from pathlib import Path
+from scoring.tracking.store import Store, load_mlflow, opened
+
+def use(home, name, start):
+    start.wait()
+    with opened(Store(f"sqlite:///{home}/mlflow.db", home), "log", writes=True) as client:
+        run = client.create_run(client.create_experiment(name))
+        client.log_metric(run.info.run_id, "quality_mae", 1.5)
+        client.set_terminated(run.info.run_id)
+
+load_mlflow()
+fork = multiprocessing.get_context("fork")
+start = fork.Event()
+workers = [fork.Process(target=use, args=(Path(sys.argv[1]), f"experiment {k}", start)) for k in range(4)]
+for worker in workers:
+    worker.start()
+start.set()
+for worker in workers:
+    worker.join()
+print([worker.exitcode for worker in workers])
+"""
+
+
 def test_four_processes_may_use_a_new_store_at_once(tmp_path: Path) -> None:
     home = tmp_path / "new"
-    code = (
-        "import sys; from pathlib import Path; from scoring.tracking.store import Store, opened\n"
-        "home = Path(sys.argv[1])\n"
-        "with opened(Store(f'sqlite:///{home}/mlflow.db', home), 'open', writes=True) as client:\n"
-        "    print(client.create_experiment(sys.argv[2]))"
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, str(home)], capture_output=True, text=True, timeout=120, check=True
     )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(home), f"experiment {k}"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )
-        for k in range(4)
-    ]  # fmt: skip
-    answers = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0], answers
-    assert sorted(int(out) for out, _ in answers) == [1, 2, 3, 4]
-    assert [err for _, err in answers] == [""] * 4
+    assert (done.stdout, done.stderr) == ("[0, 0, 0, 0]\n", "")
+    with opened(Store(f"sqlite:///{home}/mlflow.db", home), "read", writes=False) as client:
+        experiments = {one.name: one.experiment_id for one in client.search_experiments()}
+        runs = client.search_runs(list(experiments.values()), "metrics.quality_mae = 1.5")
+    assert set(experiments) == {"Default", *(f"experiment {k}" for k in range(4))}
+    assert {run.info.experiment_id for run in runs} == {"1", "2", "3", "4"}
+    assert {run.info.status for run in runs} == {"FINISHED"}
     assert sorted(path.name for path in home.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
 
 
@@ -101,17 +122,112 @@ def test_a_read_only_store_can_be_read_and_says_why_it_cannot_be_written(store: 
         client.create_experiment("news")
 
 
-def test_a_server_that_is_down_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = Store(f"http://127.0.0.1:{port}", tmp_path)
-    with pytest.raises(TrackingError) as caught, opened(store, "read", writes=False) as client:
+@pytest.mark.parametrize("writes", [False, True])
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("UPDATE alembic_version SET version_num = 'feedfacecafe'", "newer than this one, .* .feedfacecafe."),
+        (
+            "UPDATE alembic_version SET version_num = 'bd07f7e963c5'",
+            "of an older MLflow .bd07f7e963c5.:",
+        ),
+        ("DROP TABLE alembic_version", "the file is a database, but has no MLflow store in it"),
+    ],
+)
+def test_tables_of_another_version_or_program_are_left_alone(
+    store: Store, sql: str, message: str, writes: bool
+) -> None:
+    def tables() -> list[tuple[str, int]]:
+        with closing(sqlite3.connect(str(store.database))) as database:
+            names = [
+                row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            ]
+            return [(name, *database.execute(f"SELECT count(*) FROM {name}").fetchone()) for name in names]  # noqa: S608
+
+    with closing(sqlite3.connect(str(store.database))) as database:
+        database.execute(sql)
+        database.commit()
+    before = tables()
+    with (
+        pytest.raises(TrackingError, match=rf": cannot look: .*{message}"),
+        opened(store, "look", writes=writes) as client,
+    ):
         client.search_experiments()
-    assert re.fullmatch(
-        rf"http://127\.0\.0\.1:{port}: cannot read: .*Connection refused.*", str(caught.value)
-    )
+    assert tables() == before
+
+
+def test_an_empty_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    with (
+        pytest.raises(TrackingError, match="the file is a database, but has no MLflow store in it"),
+        opened(Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path), "log", writes=True),
+    ):
+        pass
+    assert (tmp_path / "mlflow.db").read_bytes() == b""
+
+
+@pytest.mark.parametrize("spec", ["runs:/" + "0" * 32, "models:/scoring/1", "models:/scoring@champion"])
+def test_a_store_that_is_not_there_is_told(tmp_path: Path, spec: str) -> None:
+    store = Store(f"sqlite:///{tmp_path}/home/mlflow.db", tmp_path / "home")
+    with pytest.raises(TrackingError) as caught:
+        resolve_model(store, spec)
+    assert str(caught.value) == f"{store}: cannot load {spec}: there is no store, nothing was logged yet"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def ordinary(template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store in a place of its own, used by somebody whom the modes of files hold back, unlike root."""
+    with tempfile.TemporaryDirectory() as folder:  # nobody may look into pytest's own
+        home = Path(folder) / "home"
+        home.mkdir()
+        shutil.copy(template, home)
+        is_root = os.geteuid() == 0
+        if is_root:
+            for path in (Path(folder), home, home / template.name):
+                os.chown(path, 65534, 65534)
+        load_mlflow()
+        try:
+            if is_root:
+                os.seteuid(65534)
+            yield Store(f"sqlite:///{home}/mlflow.db", home)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            home.chmod(0o700)
+
+
+def test_a_file_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
+    assert ordinary.database is not None
+    ordinary.database.chmod(0o400)
+    with opened(ordinary, "read", writes=False) as client:
+        assert [one.name for one in client.search_experiments()] == ["Default"]
+    with (
+        pytest.raises(TrackingError, match=r": cannot log: attempt to write a readonly database$"),
+        opened(ordinary, "log", writes=True),
+    ):
+        pass
+
+
+def test_a_folder_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
+    ordinary.home.chmod(0o500)
+    with opened(ordinary, "read", writes=False) as client:
+        assert [one.name for one in client.search_experiments()] == ["Default"]
+    with (
+        pytest.raises(TrackingError, match=r": its folder cannot be written, where SQLite needs a journal$"),
+        opened(ordinary, "log", writes=True),
+    ):
+        pass
+
+
+def test_a_store_in_a_folder_that_may_not_be_written_is_not_made(ordinary: Store) -> None:
+    ordinary.home.chmod(0o500)
+    new = replace(ordinary, tracking_uri=f"sqlite:///{ordinary.home}/new.db")
+    with (
+        pytest.raises(TrackingError, match=r": cannot log: .*Permission denied"),
+        opened(new, "log", writes=True),
+    ):
+        pass
 
 
 def test_a_password_in_the_address_is_never_shown(tmp_path: Path) -> None:

@@ -1,0 +1,207 @@
+"""Uploading a prepared run as one MLflow run, which is ended whatever happens.
+
+Every step finds out what an earlier upload that broke off has left, so a second one completes the run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
+
+from scoring.tracking.logged_model import log_model
+from scoring.tracking.prepared import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
+from scoring.tracking.processes import end_abandoned, process_tags
+from scoring.tracking.registry import (
+    delete_unready_models,
+    ready_model,
+    register_version,
+    registered_version,
+)
+from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_DIGEST_CHARS = 36  # MLflow keeps no more of a data set's digest; tags hold the whole hash
+_MAX_RUNS = 10_000
+_UPLOAD, _PARENT, _NOTE = "upload_id", "mlflow.parentRunId", "mlflow.note.content"
+
+
+class LoggedRun(NamedTuple):
+    """What a run left in the store; None where it had no model, or registered none."""
+
+    run_id: str
+    model_uri: str | None
+    version: int | None
+
+
+def upload(store: Store, folder: Path) -> LoggedRun:
+    """Bring a prepared run into the store, whole; what of it is there already stays.
+
+    Parameters
+    ----------
+    store : Store
+        A SQLite store is created on first use, also by several processes at once.
+    folder : Path
+        The prepared run; not changed.
+
+    Returns
+    -------
+    LoggedRun
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be reached or written; a run that was begun is ended as failed.
+    """
+    run = read_prepared(folder)
+    with (
+        opened(store, f"log run {run.name!r}", writes=True) as client,
+        _global_uris(store.tracking_uri),
+        _sigterm_exits(),
+    ):
+        experiment = experiment_id(store, client, run.experiment)
+        end_abandoned(client, experiment)
+        run_id, is_whole = _begin(client, experiment, run)
+        if not is_whole:
+            # The moment at which the work was done, however long it then waited for its store.
+            done_at = int((folder / RUN_FILE).stat().st_mtime * 1000)
+            with _running(client, run_id, done_at):
+                _log_contents(client, experiment, run_id, run, folder, done_at)
+        model = ready_model(client, experiment, run_id)
+        version = registered_version(client, run.register, run_id) if run.register else None
+    return LoggedRun(run_id, f"runs:/{run_id}/{model.name}" if model else None, version)
+
+
+def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str, bool]:
+    """Id of the run, which is made where it is not there, and whether it is whole already."""
+    found = client.search_runs([experiment], f"tags.{_UPLOAD} = '{run.id}'", max_results=1)
+    if found:
+        info = found[0].info
+        for name, value in process_tags().items():
+            client.set_tag(info.run_id, name, value)
+        return str(info.run_id), info.status == "FINISHED"
+    tags = {"type": run.kind} | run.environment | process_tags() | run.tags
+    created = client.create_run(
+        experiment,
+        start_time=_milliseconds(run.started_at),
+        tags=tags | {_UPLOAD: run.id} | ({_NOTE: run.description} if run.description else {}),
+        run_name=run.name,
+    )
+    return str(created.info.run_id), False
+
+
+def _log_contents(
+    client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, folder: Path, done_at: int
+) -> None:
+    """Log all that the run has, in the active run."""
+    mlflow = load_mlflow()
+    # The records stay where they are: MLflow learns of the place and of the content's hash.
+    data = mlflow.data.meta_dataset.MetaDataset(
+        mlflow.data.sources.LocalArtifactDatasetSource(run.data.source),
+        name=Path(run.data.source).name,
+        digest=run.data.sha256[:_DIGEST_CHARS],
+    )
+    tags = {"sha256": run.data.sha256} | {f"n_{name}": str(count) for name, count in run.data.counts.items()}
+    mlflow.log_input(data, context=run.data.context, tags=tags)
+    mlflow.log_params(run.params)
+    # After the parameters, which MLflow copies to the model's page; before the metrics, which are of it.
+    model = ready_model(client, experiment, run_id)
+    if model is None and run.model_folder is not None:
+        delete_unready_models(client, experiment, run_id)
+        model = client.get_logged_model(log_model(folder / run.model_folder).model_id)
+    model_id = model.model_id if model else None
+    # The same moment each time: MLflow drops what it has already.
+    mlflow.log_metrics(run.metrics, timestamp=done_at, model_id=model_id, dataset=data)
+    mlflow.log_artifacts(str(folder / ARTIFACTS))
+    _log_parts(client, experiment, run_id, run, done_at)
+    # Last, so that a version stands only for a run that is whole.
+    if run.register is not None and model is not None:
+        register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
+
+
+def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, done_at: int) -> None:
+    """Log the runs within the run, and the lines over them."""
+    if not run.parts:
+        return
+    make = load_mlflow().entities.Metric
+    inner = client.search_runs([experiment], f"tags.`{_PARENT}` = '{run_id}'", max_results=_MAX_RUNS)
+    ids = {one.info.run_name: one.info.run_id for one in inner}
+    lines = []
+    for step, part in enumerate(run.parts):
+        part_id = ids.get(part.name)
+        if part_id is None:
+            tags = {_PARENT: run_id} | process_tags() | part.tags
+            made = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
+            part_id = made.info.run_id
+        metrics = [make(name, value, done_at, 0) for name, value in part.metrics.items()]
+        client.log_batch(part_id, metrics=metrics)
+        client.set_terminated(part_id, end_time=done_at)
+        at = _milliseconds(part.at)
+        lines += [make(f"{run.series}/{name}", value, at, step) for name, value in part.metrics.items()]
+    client.log_batch(run_id, metrics=lines)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+@contextmanager
+def _running(client: MlflowClient, run_id: str, done_at: int) -> Iterator[None]:
+    """The run as MLflow's active one; ended whatever happens."""
+    mlflow = load_mlflow()
+    status = "KILLED"
+    try:
+        mlflow.start_run(run_id=run_id)
+        yield
+        status = "FINISHED"
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        mlflow.end_run(status)
+    client.set_terminated(run_id, status, done_at)
+
+
+@contextmanager
+def _global_uris(uri: str) -> Iterator[None]:
+    # log_model and the registry read MLflow's global address, whatever client they are called on.
+    # Setting one also sets its variable, and without one the variable counts.
+    mlflow = load_mlflow()
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextmanager
+def _sigterm_exits() -> Iterator[None]:
+    """Turn a request to terminate into SystemExit, so that the run is ended on the way out."""
+
+    def exit_(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield  # another thread cannot, and a host that handles the signal knows better
+        return
+    signal.signal(signal.SIGTERM, exit_)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
