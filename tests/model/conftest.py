@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
-from scoring.model.config import TrainConfig
+from scoring.features.table import build_table
+from scoring.model.config import ModelConfig, TrainConfig
 from scoring.model.fit import Models, TrainingSet, fit_models
+from scoring.model.profile import AS_OF, Profile, fit_profile
 from scoring.model.scorer import Predictions, Scorer
+from scoring.records.record import Labels, Record
 from scoring.records.sample import sample_documents
 from scoring.records.sample_policy import DEFAULT_POLICY
 
@@ -44,3 +48,37 @@ def other_site(make_training: Callable[[Any], TrainingSet]) -> Judged:
     return judge(
         make_training, scale=0.5, shift=4.0, heat_bonus=7, bonus_from_quality=30, published_from_heat=45
     )
+
+
+class Deployed(NamedTuple):
+    """A model with its profile, the records that it was trained on, and those that came after them."""
+
+    scorer: Scorer
+    profile: Profile
+    training: TrainingSet
+    later: list[tuple[Record, Labels]]
+
+
+N_TRAINING, N_EARLIER = 700, 595
+
+
+def deploy(make_training: Callable[[Any], TrainingSet], seed: int) -> Deployed:
+    documents = list(sample_documents(n_records=1000, seed=seed))
+    seen = documents[:N_TRAINING]
+    training = replace(make_training(seen), table=build_table([record for record, _ in seen], AS_OF))
+    quick = {
+        name: msgspec.structs.replace(getattr(ModelConfig(), name), num_iterations=30)
+        for name in ("quality", "spread", "lead", "heat", "published")
+    }
+    config = TrainConfig(model=msgspec.structs.replace(ModelConfig(), **quick))
+    is_held = np.arange(N_TRAINING) >= N_EARLIER
+    earlier = Scorer("earlier", fit_models(training.take(~is_held), config, num_threads=1))
+    scorer = Scorer("site", fit_models(training, config, num_threads=1))
+    profile = fit_profile(training, training.take(is_held), earlier, scorer.models)
+    assert profile is not None
+    return Deployed(scorer, profile, training, documents[N_TRAINING:])
+
+
+@pytest.fixture(scope="session")
+def deployed(make_training: Callable[[Any], TrainingSet]) -> Deployed:
+    return deploy(make_training, seed=1)

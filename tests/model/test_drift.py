@@ -1,0 +1,172 @@
+"""New records against a profile: quiet where they are like those of training, loud where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.features.table import build_table
+from scoring.model.drift import Drift, measure_drift, rule
+from scoring.model.fit import TrainingSet
+from scoring.model.profile import AS_OF
+from scoring.records.record import Image, Labels, Provider, Record
+from tests.model.conftest import Deployed, deploy
+
+Change = Callable[[Record], Record]
+
+
+def drift(
+    deployed: Deployed,
+    documents: Sequence[tuple[Record, Labels]],
+    change: Change = lambda record: record,
+    **options: Any,
+) -> Drift:
+    labels = np.array([float(labels.quality or 0) for _, labels in documents])
+    table = build_table([change(record) for record, _ in documents], AS_OF)
+    return measure_drift(deployed.profile, deployed.scorer, table, labels, **options)
+
+
+def without_images(record: Record) -> Record:
+    return msgspec.structs.replace(record, images=())
+
+
+def of_another_provider(record: Record) -> Record:
+    return msgspec.structs.replace(
+        record, provider=Provider("Other", "other.example", (Image("https://o", 1, 1),))
+    )
+
+
+def of_another_section(record: Record) -> Record:
+    return msgspec.structs.replace(record, topics=("Elsewhere", *record.topics[1:]))
+
+
+def later_parts(deployed: Deployed) -> list[list[tuple[Record, Labels]]]:
+    """The next 300 records together, by the hundred, and by fifty."""
+    return [deployed.later[begin : begin + size] for size in (300, 100, 50) for begin in range(0, 300, size)]
+
+
+def beyond(found: Drift) -> dict[str, bool]:
+    return {one.family: one.is_beyond for one in found.families}
+
+
+def test_later_records_are_quiet(deployed: Deployed) -> None:
+    for part in later_parts(deployed):
+        assert drift(deployed, part).reasons == ()
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_later_records_of_other_sites_are_quiet(
+    make_training: Callable[[Any], TrainingSet], seed: int
+) -> None:
+    other = deploy(make_training, seed)
+    assert [drift(other, part).reasons for part in later_parts(other)] == [()] * 10
+    assert drift(other, other.later, of_another_provider).reasons != ()
+
+
+def test_expected_error_of_later_records_is_about_right(deployed: Deployed) -> None:
+    found = drift(deployed, deployed.later)
+    assert found.n_records == found.n_labelled == 300
+    assert found.error_ratio == pytest.approx(1, abs=0.2)
+    [expected] = [shift for shift in found.shifts if shift.name == "expected_error"]
+    assert expected.before * (found.error_ratio or 0) == pytest.approx(expected.new)
+    assert expected.new == pytest.approx(found.label_error, rel=0.3)
+
+
+@pytest.mark.parametrize("count", [50, 300])
+def test_dropped_images(deployed: Deployed, count: int) -> None:
+    found = drift(deployed, deployed.later[:count], without_images)
+    assert beyond(found) == dict.fromkeys(["provider", "topic", "recency", "coverage"], False) | {
+        "content": True
+    }
+    [content] = [one for one in found.families if one.family == "content"]
+    assert content.distance > 2 * content.limit
+    assert "has_image" in content.columns
+    assert list(content.columns.values()) == sorted(content.columns.values(), reverse=True)
+    [points] = [one for one in found.shifts if one.name == "points_by_content"]
+    assert points.is_beyond
+    assert points.new < points.before - 10
+    first, *harm = [reason.partition(":")[0] for reason in found.reasons]
+    assert first == "content moved"
+    assert "points_by_content" in harm
+
+
+@pytest.mark.parametrize("count", [50, 300])
+def test_another_provider(deployed: Deployed, count: int) -> None:
+    found = drift(deployed, deployed.later[:count], of_another_provider)
+    provider, topic = found.unseen
+    assert (provider.what, provider.ratio, provider.names) == ("provider", 1.0, {"other.example": count})
+    assert provider.usual_ratio < provider.limit_ratio < 1
+    assert (topic.what, topic.is_beyond) == ("topic", False)
+    assert beyond(found)["provider"]
+    assert found.reasons[0] == f"unseen provider: 100.0% of records, limit {provider.limit_ratio:.1%}"
+
+
+def test_another_section(deployed: Deployed) -> None:
+    found = drift(deployed, deployed.later[:50], of_another_section)
+    assert found.unseen[1].names["Elsewhere"] == 50
+    assert found.reasons[0].startswith("unseen topic: 100.0% of records")
+    assert found.error_ratio is not None
+    assert found.error_ratio > 2
+
+
+def test_what_the_model_does_not_look_at_is_harmless(deployed: Deployed) -> None:
+    found = drift(
+        deployed, deployed.later, lambda record: msgspec.structs.replace(record, title=record.title + "!")
+    )
+    [content] = [one for one in found.families if one.is_beyond]
+    assert (content.family, next(iter(content.columns))) == ("content", "has_title_exclamation")
+    assert found.reasons == ()
+
+
+def test_time_that_passes_is_no_drift(deployed: Deployed) -> None:
+    def later(record: Record, days: int = 7 * 200) -> Record:
+        assert record.published_at is not None
+        related = tuple(
+            msgspec.structs.replace(one, published_at=one.published_at and one.published_at + timedelta(days))
+            for one in record.related
+        )
+        moment = record.published_at + timedelta(days)
+        return msgspec.structs.replace(record, published_at=moment, related=related)
+
+    assert drift(deployed, deployed.later, later) == drift(deployed, deployed.later)
+
+
+def test_limit_of_the_error(deployed: Deployed) -> None:
+    harmless = {"change": lambda record: msgspec.structs.replace(record, title=record.title + "!")}
+    ratio = drift(deployed, deployed.later).error_ratio
+    assert ratio is not None
+    assert drift(deployed, deployed.later, limit=ratio + 0.1, **harmless).reasons == ()
+    strict = drift(deployed, deployed.later, limit=ratio - 0.1, **harmless)
+    assert [reason.partition(":")[0] for reason in strict.reasons] == ["content moved", "expected_error"]
+    assert drift(deployed, deployed.later, limit=ratio - 0.1).reasons == ()  # nothing has moved
+
+
+def test_labels_decide_nothing(deployed: Deployed) -> None:
+    part = deployed.later[:50]
+    wrong = [(record, msgspec.structs.replace(labels, quality=1000)) for record, labels in part]
+    right, found = drift(deployed, part), drift(deployed, wrong)
+    assert found.label_error is not None
+    assert found.label_error > 800
+    assert msgspec.structs.replace(found, label_error=right.label_error) == right
+    table = build_table([record for record, _ in part], AS_OF)
+    unlabelled = measure_drift(deployed.profile, deployed.scorer, table, np.full(50, np.nan))
+    assert (unlabelled.n_labelled, unlabelled.label_error) == (0, None)
+
+
+def test_rule_names_the_limit() -> None:
+    assert "it matters: the expected error, a mean score" in rule()
+    assert "it matters: the expected error is over 1.5 times what it was, or a mean score" in rule(1.5)
+
+
+def test_json_is_stable(deployed: Deployed) -> None:
+    one, other = (msgspec.json.encode(drift(deployed, deployed.later[:60])) for _ in range(2))
+    assert one == other
+    assert list(msgspec.json.decode(one)) == [
+        *("model", "n_records", "families", "unseen", "shifts", "error_ratio", "n_labelled", "label_error"),
+        *("reasons", "rule"),
+    ]
