@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,14 +12,17 @@ import numpy as np
 
 from scoring.errors import ModelError, ScoringError
 from scoring.features.moment import AsOf
+from scoring.model.bundle import SavedModel, TrainingFacts
 from scoring.model.evaluation import evaluate_models
+from scoring.model.misses import Account, account_for
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
+from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
-from scoring.workflows.labelled import OnFault, read_corpus
-from scoring.workflows.models import open_model
+from scoring.workflows.labelled import Corpus, OnFault, read_corpus
+from scoring.workflows.models import importances_of, open_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def evaluate(
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen; the labels are
         taken as they settled.
     output : Path, optional
-        Folder for the figures, the predictions and the plots.
+        Folder for the figures, the predictions, the plots and the report.
     is_tracked : bool
         Whether to log a run.
     stdin, on_fault, reporter
@@ -82,43 +85,76 @@ def evaluate(
     if not corpus.documents:
         raise ModelError("evaluation records: got none with a quality and a date, expected some")
     training = saved.manifest.training
-    if training.data_sha256 == corpus.data_sha256:
-        reporter.note("the model was trained on these very records: the figures say how well it remembers")
-    elif corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
-        reporter.note(
-            f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})"
-        )
+    warning = _warning(training, corpus)
+    if warning:
+        reporter.note(warning)
     everything = np.ones(len(corpus.documents), dtype=bool)
+    seen = corpus.as_seen(everything, as_of)
     evaluation = evaluate_models(
         saved.scorer,
-        corpus.as_seen(everything, as_of),
+        seen,
         [document.path for document in corpus.documents],
         early=corpus.at_ingest(everything) if as_of is None else {},
         n_bootstrap=training.config.n_bootstrap,
         seed=settings.seed,
         num_threads=settings.threads,
     )
-    plots = evaluation_figures(evaluation) if output or is_tracked else {}
+    run = EvaluationRun(
+        experiment=settings.experiment,
+        run_name=f"evaluate {saved.name}",
+        model=saved.name,
+        config=msgspec.to_builtins(training.config),
+        data_path=" ".join(paths),
+        data_sha256=corpus.data_sha256,
+        counts={"evaluated": evaluation.n_records},
+        evaluation=evaluation,
+        plots={},
+        started_at=now,
+    )
+    if output or is_tracked:
+        account = account_for(
+            saved.models.quality, corpus.documents, seen.table, evaluation.predictions, as_of
+        )
+        report = _report(run, saved, account, as_of, warning)
+        run = replace(run, plots=evaluation_figures(evaluation), report=report)
     if output is not None:
         try:
-            write_evaluation(evaluation, plots, output)
+            write_evaluation(evaluation, run.plots, output, report=run.report)
         except OSError as error:
             raise ScoringError(f"{output}: cannot write the evaluation: {error.strerror or error}") from error
-    run_id = None
-    if is_tracked:
-        run_id = log_evaluation(
-            Store(settings.tracking_uri, settings.home),
-            EvaluationRun(
-                experiment=settings.experiment,
-                run_name=f"evaluate {saved.name}",
-                model=saved.name,
-                config=msgspec.to_builtins(training.config),
-                data_path=" ".join(paths),
-                data_sha256=corpus.data_sha256,
-                counts={"evaluated": evaluation.n_records},
-                evaluation=evaluation,
-                plots=plots,
-                started_at=now,
-            ),
-        )
+    run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(run_id, saved.name, evaluation.n_records, corpus.n_faults, evaluation)
+
+
+def _warning(training: TrainingFacts, corpus: Corpus) -> str:
+    """What makes the figures look better than they are; empty where nothing does."""
+    if training.data_sha256 == corpus.data_sha256:
+        return "the model was trained on these very records: the figures say how well it remembers"
+    if corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
+        return (
+            f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})"
+        )
+    return ""
+
+
+def _report(run: EvaluationRun, saved: SavedModel, account: Account, as_of: AsOf, warning: str) -> str:
+    """The page for people."""
+    seen = "" if as_of is None else f", as they stood {_spelled(as_of)}"
+    intro = f"The model's scores of labelled records{seen}, against their labels."
+    return evaluation_report(
+        run.evaluation,
+        title=f"Evaluation of {saved.name}",
+        intro=f"{intro} Note: {warning}." if warning else intro,
+        training=saved.manifest.training,
+        data_path=run.data_path,
+        data_sha256=run.data_sha256,
+        counts=run.counts,
+        account=account,
+        importances=importances_of(saved.models),
+    )
+
+
+def _spelled(as_of: datetime | timedelta) -> str:
+    if isinstance(as_of, timedelta):
+        return f"{as_of.total_seconds() / 3600:g} h after each was published"
+    return f"on {as_of:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Find and open the model that a command names."""
+"""Find and open the model that a command names; what its boosters use."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel, load_model
+from scoring.model.boosters import importances
+from scoring.model.bundle import SavedModel, boosters_of, columns_of, load_model
+from scoring.model.fit import Models
 from scoring.settings import Settings, default_model_folder
-from scoring.tracking import Store, champion, resolve_model
+from scoring.tracking import Importance, Store, champion, resolve_model
 
 _TRACKED = re.compile(r"(runs|models):/")
 
@@ -48,3 +50,13 @@ def open_model(spec: str | None, settings: Settings) -> SavedModel:
             f"model: got {spec!r}, expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
         )
     return load_model(Path(spec))
+
+
+def importances_of(models: Models) -> tuple[Importance, ...]:
+    """What each feature does for each booster that scores."""
+    boosters = boosters_of(models)
+    return tuple(
+        Importance(name, part, gain, split)
+        for part, columns in columns_of(models).items()
+        for name, gain, split in importances(boosters[part], columns)
+    )

@@ -14,27 +14,31 @@ import yaml
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError, SettingsError
-from scoring.model.boosters import importances
 from scoring.model.bundle import (
     SavedModel,
     TrainingFacts,
-    boosters_of,
-    columns_of,
     library_versions,
     save_model,
 )
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import Models, TrainingSet, fit_models
+from scoring.model.misses import Account, account_for
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
+from scoring.report import evaluation_report
 from scoring.settings import Settings
-from scoring.tracking import Importance, LoggedRun, Store, TrainingRun, log_training
+from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.workflows.labelled import Corpus, OnFault, cuts_before, latest_moments, read_corpus
+from scoring.workflows.models import importances_of
 
+_INTRO = (
+    "The figures are of a model that was fitted on the records before the test block and judged on that "
+    "block. The model that was saved has the same configuration and was fitted on all records."
+)
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
 
@@ -142,7 +146,7 @@ def train(
     if not corpus.documents:
         raise ModelError("training records: got none with a quality and a date, expected some")
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    evaluation = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
+    evaluation, account = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
     everything = np.ones(len(corpus.documents), dtype=bool)
     training = corpus.training_set(everything, latest_moments(corpus, everything))
     models = _fit(training, config, settings, reporter, "all records")
@@ -152,7 +156,9 @@ def train(
     if is_tracked:
         reporter.step("logging", 0, 1)
         counts = {"train": int((~is_test).sum()), "test": int(is_test.sum()), "all": len(is_test)}
-        logged = _log(saved, folder, evaluation, counts, paths, settings, now, experiment, run_name, register)
+        logged = _log(
+            saved, folder, evaluation, account, counts, paths, settings, now, experiment, run_name, register
+        )
         reporter.step("logging", 1, 1)
     return TrainOutcome(
         logged.run_id if logged else None,
@@ -168,22 +174,24 @@ def train(
 
 def _evaluate_before_the_cut(
     corpus: Corpus, is_test: NDArray[np.bool_], config: TrainConfig, settings: Settings, reporter: Reporter
-) -> Evaluation:
+) -> tuple[Evaluation, Account]:
     """Fit on what precedes the test block, and compare with the labels of that block."""
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
     training = corpus.training_set(~is_test, cuts_before(corpus, is_test))
     models = _fit(training, config, settings, reporter, "records before the test block")
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
-    return evaluate_models(
+    test = corpus.as_seen(is_test)
+    evaluation = evaluate_models(
         Scorer(config.name, models),
-        corpus.as_seen(is_test),
+        test,
         [document.path for document in documents],
         early=corpus.at_ingest(is_test),
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,
     )
+    return evaluation, account_for(models.quality, documents, test.table, evaluation.predictions)
 
 
 def _fit(
@@ -219,6 +227,7 @@ def _log(
     saved: SavedModel,
     folder: Path,
     evaluation: Evaluation,
+    account: Account,
     counts: dict[str, int],
     paths: list[str],
     settings: Settings,
@@ -229,12 +238,17 @@ def _log(
 ) -> LoggedRun:
     """Log the training as one run."""
     training = saved.manifest.training
-    columns = columns_of(saved.models)
-    gains = tuple(
-        Importance(name, part, gain, split)
-        for part, booster in boosters_of(saved.models).items()
-        if part in columns
-        for name, gain, split in importances(booster, columns[part])
+    data_path, gains = " ".join(paths), importances_of(saved.models)
+    report = evaluation_report(
+        evaluation,
+        title=f"Training of {saved.name}",
+        intro=_INTRO,
+        training=training,
+        data_path=data_path,
+        data_sha256=training.data_sha256,
+        counts=counts,
+        account=account,
+        importances=gains,
     )
     return log_training(
         Store(settings.tracking_uri, settings.home),
@@ -243,11 +257,12 @@ def _log(
             run_name=run_name or training.name,
             model=saved.name,
             config=msgspec.to_builtins(training.config),
-            data_path=" ".join(paths),
+            data_path=data_path,
             data_sha256=training.data_sha256,
             counts=counts,
             evaluation=evaluation,
             plots={**evaluation_figures(evaluation), "importances": importance_figure(gains)},
+            report=report,
             started_at=now,
             model_folder=folder,
             importances=gains,

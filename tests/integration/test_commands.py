@@ -88,6 +88,16 @@ def test_training_is_told_and_tracked(trained: Trained) -> None:
     assert versions == [("site", 1)]
 
 
+def test_report_of_a_training_is_in_its_run(trained: Trained) -> None:
+    outcome = trained.outcome
+    (report,) = trained.database.parent.glob(f"artifacts/{outcome['run_id']}/artifacts/report.html")
+    page = report.read_text("utf-8")
+    assert "<h1>Training of small@" in page
+    assert "fitted on the records before the test block" in page
+    assert f"<strong>{outcome['metrics']['quality_mae']:.3f}</strong>" in page
+    assert "train 170, test 30, all 200" in page
+
+
 def test_every_form_has_the_same_scores(trained: Trained, inbox: Path, tmp_path: Path) -> None:
     expected = scores(inbox, "--model", trained.model)
     assert len(expected) == 12

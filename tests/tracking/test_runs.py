@@ -88,6 +88,12 @@ def test_the_artifacts_lie_in_the_stores_home(store: Store, make_run: Make) -> N
     assert (files / "plots" / "importance.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_report_lies_beside_the_figures(store: Store, make_run: Make) -> None:
+    run_id = log_training(store, make_run(report="<p>näh</p>")).run_id
+    report = store.home / "artifacts" / run_id / "artifacts" / "report.html"
+    assert report.read_text("utf-8") == "<p>näh</p>"
+
+
 def test_runs_are_found_by_their_figures(store: Store, make_run: Make) -> None:
     log_training(store, make_run())
     assert len(search(store, "metrics.quality_mae < 2")) == 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.features.moment import AsOf
+from scoring.records.corpus import read_documents
 from scoring.records.sample import write_sample
 from scoring.settings import Settings
 from scoring.workflows.evaluate import EvaluateOutcome, evaluate
@@ -41,13 +44,19 @@ def later(tmp_path: Path) -> Path:
 
 
 def run(
-    training: TrainOutcome, settings: Settings, folder: Path, notes: Notes, output: Path | None = None
+    training: TrainOutcome,
+    settings: Settings,
+    folder: Path,
+    notes: Notes,
+    output: Path | None = None,
+    as_of: AsOf = None,
 ) -> EvaluateOutcome:
     return evaluate(
         [str(folder)],
         model=training.model,
         settings=settings,
         now=NOW,
+        as_of=as_of,
         output=output,
         is_tracked=False,
         on_fault=stop,
@@ -69,6 +78,32 @@ def test_later_records_are_evaluated(
     names = {file.name for file in (tmp_path / "found").rglob("*") if file.is_file()}
     assert {Path(name).suffix for name in names} >= {".json", ".png"}
     assert not settings.home.exists()
+
+
+def test_report_stands_beside_the_figures(
+    training: TrainOutcome, settings: Settings, later: Path, tmp_path: Path
+) -> None:
+    outcome = run(training, settings, later, Notes(), tmp_path / "found", timedelta(hours=6))
+    page = (tmp_path / "found" / "report.html").read_text("utf-8")
+    assert f"<h1>Evaluation of {outcome.model}</h1>" in page
+    assert "as they stood 6 h after each was published, against their labels.</p>" in page
+    assert f"{outcome.evaluation.figures['quality_mae'].value:.3f}" in page
+    columns = outcome.evaluation.predictions
+    off = abs(columns["quality_predicted"] - columns["quality"])
+    worst = str(columns["path"][off.argmax()])
+    assert Path(worst).name in page.replace("<wbr>", "")
+    text = unescape(page).replace("<wbr>", "")
+    records = [document.record for document in read_documents([str(later)], on_fault=stop)]
+    assert not any(record.title in text or (record.excerpt and record.excerpt in text) for record in records)
+
+
+def test_report_warns_of_what_the_model_remembers(
+    training: TrainOutcome, settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    moment = datetime(2018, 12, 1, 9, tzinfo=UTC)
+    run(training, settings, archive, Notes(), tmp_path / "found", moment)
+    page = (tmp_path / "found" / "report.html").read_text("utf-8")
+    assert "as they stood on 2018-12-01 09:00 UTC, against their labels. Note: the model was trained" in page
 
 
 def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Settings, later: Path) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import ModelError, TrackingError
+from scoring.model.bundle import SavedModel
 from scoring.settings import Settings, load_settings
 from scoring.workflows import models
-from scoring.workflows.models import open_model
+from scoring.workflows.models import importances_of, open_model
 from scoring.workflows.train import TrainOutcome
 
 
@@ -50,3 +51,15 @@ def test_folder_without_a_model(settings: Settings, tmp_path: Path) -> None:
 def test_tracked_model_without_a_store(settings: Settings, spec: str) -> None:
     with pytest.raises(TrackingError):
         open_model(spec, settings)
+
+
+def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedModel) -> None:
+    found = importances_of(saved.models)
+    assert list(dict.fromkeys(one.booster for one in found)) == [
+        "quality", "spread", "lead", "heat", "published",
+    ]  # fmt: skip
+    quality = [one for one in found if one.booster == "quality"]
+    assert tuple(one.feature for one in quality) == saved.models.quality.names
+    booster = saved.models.quality.booster
+    assert [one.gain for one in quality] == booster.feature_importance("gain").tolist()
+    assert [one.split for one in quality] == booster.feature_importance("split").tolist()
