@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from scoring.cli import app
@@ -25,17 +28,24 @@ Written by `make docs` from the help of the commands themselves; a test holds th
 
 
 def reference() -> str:
-    """The whole page: the exit codes, then the help of each command."""
-    commands = [[], *([command.name] for command in app.registered_commands if command.name)]
-    return INTRODUCTION + "".join(_section(command) for command in commands)
+    """The whole page: the exit codes, then the help of each command, with those below a group after it."""
+    return INTRODUCTION + "".join(_section(words) for words in words_of(typer.main.get_command(app)))
 
 
-def _section(command: list[str]) -> str:
-    arguments = [*command, "--help"]
+def words_of(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words by which a command and all commands below it are called."""
+    yield words
+    if isinstance(command, TyperGroup):
+        for name in command.list_commands(typer.Context(command)):
+            yield from words_of(command.commands[name], (*words, name))
+
+
+def _section(words: tuple[str, ...]) -> str:
+    arguments = [*words, "--help"]
     done = CliRunner().invoke(app, arguments, prog_name="scoring", terminal_width=100)
     if done.exit_code:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.exit_code}: {done.output}")
-    title = " ".join(["scoring", *command])
+    title = " ".join(["scoring", *words])
     return f"\n## {title}\n\n```text\n{done.output.strip()}\n```\n"
 
 

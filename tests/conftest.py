@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,13 +17,17 @@ from scoring.model.bundle import SavedModel, load_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
+from scoring.model.results import Figure
 from scoring.model.splits import to_moment
 from scoring.records.record import Labels, Record
 from scoring.records.sample import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
+from scoring.tracking.store import opened
 from scoring.workflows.train import TrainOutcome, train
 
 Labelled = Sequence[tuple[Record, Labels]]
+Run = TypeVar("Run", bound=EvaluationRun)
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +96,84 @@ def training(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOu
 def saved(training: TrainOutcome) -> SavedModel:
     """The small model, loaded."""
     return load_model(Path(training.model))
+
+
+class KeptRuns(NamedTuple):
+    """A store with the runs of experiment ``demo``, by their ids, the oldest first; tests only read it."""
+
+    settings: Settings
+    fewer: str  # the last 40 of the records that the others judge
+    trained: str  # version 1 of the registered model "scoring", its champion
+    judged: str  # perfect, but for one record wrongly published or not; another configuration
+    failed: str  # has come to nothing
+
+
+@pytest.fixture(scope="session")
+def kept_runs(
+    training: TrainOutcome, saved: SavedModel, tmp_path_factory: pytest.TempPathFactory
+) -> KeptRuns:
+    """The small model's training, and evaluations beside it."""
+    settings = load_settings(home=tmp_path_factory.mktemp("kept"), threads=1)
+    store = Store(settings.tracking_uri, settings.home)
+    config = msgspec.to_builtins(saved.manifest.training.config)
+    whole = training.evaluation
+
+    def run(kind: type[Run], day: int, **values: Any) -> Run:
+        common: dict[str, Any] = {
+            "experiment": "demo",
+            "model": saved.name,
+            "config": config,
+            "data_path": "archive",
+            "data_sha256": training.data_sha256,
+            "counts": {},
+            "evaluation": whole,
+            "plots": {},
+            "started_at": datetime(2019, 1, day, tzinfo=UTC),
+        }
+        return kind(**common | values)
+
+    last = {name: column[-40:] for name, column in whole.predictions.items()}
+    fewer = msgspec.structs.replace(whole, predictions=last, figures={}, n_records=40)
+    perfect = whole.predictions | {
+        "quality_predicted": whole.predictions["quality"],
+        "published_predicted": whole.predictions["published"].copy(),
+        "published_probability": whole.predictions["published_probability"].copy(),
+    }
+    wrong = int(np.flatnonzero(whole.predictions["published_predicted"] == perfect["published"])[0])
+    perfect["published_predicted"][wrong] ^= True
+    perfect["published_probability"][wrong] = 0.5
+    other = msgspec.structs.replace(whole, predictions=perfect, figures={"quality_mae": Figure(0.0)})
+    tags = {"git_commit": "0123456789", "git_dirty": "true"}
+    kept = KeptRuns(
+        settings,
+        log_evaluation(store, run(EvaluationRun, 1, run_name="fewer", evaluation=fewer)),
+        log_training(
+            store,
+            run(
+                TrainingRun,
+                2,
+                run_name="small",
+                counts={"train": 340, "test": 60},
+                model_folder=Path(training.model),
+                importances=(Importance("title_chars", "quality", 12.5, 3),),
+                register="scoring",
+            ),
+        ).run_id,
+        log_evaluation(
+            store,
+            run(
+                EvaluationRun,
+                3,
+                run_name="other",
+                model="other@1",
+                config=config | {"name": "other", "seed": 7},
+                evaluation=other,
+                tags=tags,
+            ),
+        ),
+        log_evaluation(store, run(EvaluationRun, 4, run_name="broken", evaluation=fewer)),
+    )
+    with opened(store, "prepare", writes=True) as client:
+        client.set_registered_model_alias("scoring", "champion", "1")
+        client.set_terminated(kept.failed, "FAILED")
+    return kept

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import experiments, models, options, place, records
+from scoring.cli import experiments, models, options, place, records, runs
+from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
 
 app = typer.Typer(
@@ -54,6 +55,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-for _room in (records, models, experiments, place):
-    for _function in _room.COMMANDS:
-        app.command(_function.__name__)(options.as_command(_function))
+_ROOMS = (records, models, experiments, runs, place)
+add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -151,10 +151,10 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 
     The command takes the global flags too, so that they may stand before or after its name; keywords
     that the function collects (``**policy``) are the options of the policy. Every way in which the
-    function can end becomes an exit code.
+    function can end becomes an exit code. A group's own work gives way to the command below it.
     """
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
-    takes_policy = own[-1].kind is inspect.Parameter.VAR_KEYWORD
+    takes_policy = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in own)
     flags = {"quiet": Quiet, "verbose": Verbose, "debug": Debug}
     parameters = [
         inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
@@ -166,9 +166,22 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     def run(context: typer.Context, quiet: bool, verbose: bool, debug: bool, **options: Any) -> None:
         early = context.obj
         terminal = Terminal(early.is_quiet or quiet, early.is_verbose or verbose, early.is_debug or debug)
+        if context.invoked_subcommand is not None:
+            _refuse_given(context, options)
+            context.obj = terminal
+            return
         raise typer.Exit(exit_code(terminal, functools.partial(function, terminal, **options)))
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
+
+
+def _refuse_given(context: typer.Context, options: Iterable[str]) -> None:
+    """Refuse what was given to a group and would be lost, since a command below it does the work."""
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter(f"{option} does not go with {context.invoked_subcommand}")

@@ -13,7 +13,7 @@ from scoring.errors import ModelError
 from scoring.model.metrics import LOWER_IS_BETTER, Columns, compute, draw_figures, interval_of
 
 MIN_PART = 10
-PARTS = {"section": "section", "provider domain": "provider"}  # family of parts -> its column
+PARTS = ("section", "provider")  # columns; months are parts too
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 _LABELS = ("quality", "heat", "published")
 
@@ -177,6 +177,8 @@ def slice_differences(
 ) -> tuple[SliceDifference, ...]:
     """Differences by section, provider and month, of every part with :data:`MIN_PART` labelled records.
 
+    A part that holds all of them is left out: the figures of the whole say the same.
+
     Parameters
     ----------
     first, second, n_draws, seed, level
@@ -191,7 +193,8 @@ def slice_differences(
     found = []
     for family, name, mask in _parts(first):
         part = mask & known
-        if (n_records := int(part.sum())) < MIN_PART:
+        n_records = int(part.sum())
+        if n_records < MIN_PART or n_records == known.sum():
             continue
         one, two = ({column: values[part] for column, values in side.items()} for side in (first, second))
         differences = compare_predictions(one, two, n_draws=n_draws, seed=seed, level=level)
@@ -201,7 +204,7 @@ def slice_differences(
 
 
 def _parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    families = {family: columns[name] for family, name in PARTS.items() if name in columns}
+    families = {name: columns[name] for name in PARTS if name in columns}
     moments = np.asarray(columns["published_at"], dtype="datetime64[M]")
     for family, values in (families | {"month": moments}).items():
         texts = values.astype(str)

@@ -20,9 +20,9 @@ class Unlike(msgspec.Struct, frozen=True):
 
 
 class FeatureDifference(msgspec.Struct, frozen=True):
-    """Columns of one part of the model that one side has and the other has not."""
+    """Columns of parts of the model that one side has and the other has not."""
 
-    part: str
+    parts: tuple[str, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
 
@@ -49,7 +49,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     parameters, data : tuple of Unlike
         Parameters, and facts of the training data, that differ.
     features : tuple of FeatureDifference
-        Parts of the model whose columns differ.
+        Columns that the models do not share.
     differences : dict of str to Difference
         Figures on the records with labels; empty where there are none.
     slices : tuple of SliceDifference
@@ -96,12 +96,22 @@ def unlike(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Unlike,
 def unlike_features(
     first: Mapping[str, Sequence[str]], second: Mapping[str, Sequence[str]]
 ) -> tuple[FeatureDifference, ...]:
-    """Columns that one side has and the other has not, by part; parts of one side alone are left out."""
-    found = []
+    """Columns that one side has and the other has not; parts that differ alike stand together.
+
+    Parameters
+    ----------
+    first, second : mapping of str to sequence of str
+        By part, its columns; a part of one side alone is left out.
+
+    Returns
+    -------
+    tuple of FeatureDifference
+    """
+    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for part, columns in first.items():
         others = second.get(part, columns)
         only_first = tuple(name for name in columns if name not in set(others))
         only_second = tuple(name for name in others if name not in set(columns))
         if only_first or only_second:
-            found.append(FeatureDifference(part, only_first, only_second))
-    return tuple(found)
+            found.setdefault((only_first, only_second), []).append(part)
+    return tuple(FeatureDifference(tuple(parts), *columns) for columns, parts in found.items())

@@ -136,7 +136,11 @@ def _score(columns: Columns, row: int, model: str) -> Score:
 
 
 def unlike_reasons(
-    first: Explanation, second: Explanation, *, targets: Sequence[str] = ("quality", "published"), n: int = 3
+    first: Explanation,
+    second: Explanation,
+    *,
+    targets: Sequence[str] = ("quality", "lead", "published"),
+    n: int = 2,
 ) -> tuple[ReasonPair, ...]:
     """What two models see most differently in one record.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _EVALUATION, _PREDICTIONS, _IMPORTANCES = "evaluation.json", "predictions.parquet", "importances.csv"
 _PARENT = "mlflow.parentRunId"
+_VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/@]+))")
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -146,12 +148,17 @@ def run_of_version(store: Store, spec: str) -> str:
     TrackingError
         If the store has no such version, or cannot be read.
     """
+    match = _VERSION.fullmatch(spec)
+    if match is None:
+        raise TrackingError(f"model: got {spec!r}, expected models:/NAME/VERSION or models:/NAME@ALIAS")
     with opened(store, f"find the run of {spec}", writes=False) as client:
-        name, _, alias = spec.removeprefix("models:/").partition("@")
-        if alias:
-            return str(client.get_model_version_by_alias(name, alias).run_id)
-        name, _, number = name.partition("/")
-        return str(client.get_model_version(name, number).run_id)
+        if match["alias"]:
+            version = client.get_model_version_by_alias(match["name"], match["alias"])
+        else:
+            version = client.get_model_version(match["name"], match["number"])
+    if not version.run_id:
+        raise TrackingError(f"{store}: {spec}: got a version that no run made, expected one of a run")
+    return str(version.run_id)
 
 
 def read_run(store: Store, run_id: str) -> RunRecord:

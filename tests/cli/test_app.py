@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
 from scoring import cli
@@ -34,6 +35,8 @@ COMMANDS = (
     "audit",
     "backtest",
     "tune",
+    "runs",
+    "compare",
     "ui",
     "config",
 )
@@ -61,8 +64,11 @@ def program(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "scoring", *arguments]
 
 
-def test_commands_are_these() -> None:
-    assert sorted(command.name or "" for command in cli.app.registered_commands) == sorted(COMMANDS)
+def test_commands_are_these_in_this_order() -> None:
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, TyperGroup)
+    assert tuple(group.list_commands(typer.Context(group))) == COMMANDS
+    assert group.commands.keys() == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -24,7 +24,16 @@ from scoring.workflows.train import TrainOutcome
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 CARD = (ROOT / "models" / "MODEL_CARD.md").read_text("utf-8")
-COMMANDS: dict[str, Any] = vars(typer.main.get_command(app))["commands"]
+
+
+def commands_below(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Each command by the words that call it; those of a group stand below the group's own."""
+    for name, command in getattr(group, "commands", {}).items():
+        yield " ".join((*words, name)), command
+        yield from commands_below(command, (*words, name))
+
+
+COMMANDS = dict(commands_below(typer.main.get_command(app)))
 OPTIONS = {
     name: {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
     for name, command in COMMANDS.items()
@@ -34,6 +43,8 @@ NOT_RUN = {
     "train": "takes half a minute; a small model that other tests share stands where it would save its own",
     "backtest": "trains for each month; tests/workflows/test_backtest.py runs it",
     "tune": "trains for each trial; tests/workflows/test_tune.py runs it",
+    "runs": "lists trainings that are not run here; tests/cli/test_runs.py runs it",
+    "compare": "likewise",
     "ui": "serves until it is interrupted",
 }
 WITH_MODEL = {"evaluate", "score", "explain"}
@@ -58,6 +69,12 @@ def examples(page: str) -> Iterator[Example]:
             yield Example(line, words, stdin, shown)
 
 
+def parted(words: list[str]) -> tuple[str, list[str]]:
+    """The command that words call, the longest that there is, and what it is given."""
+    name = max((name for name in COMMANDS if words[: len(name.split())] == name.split()), key=len)
+    return name, words[len(name.split()) :]
+
+
 EXAMPLES = list(examples(README))
 OWN = [example for example in EXAMPLES + list(examples(CARD)) if example.words[0] == "scoring"]
 
@@ -73,12 +90,12 @@ def test_examples_call_known_programs() -> None:
 
 
 def test_every_command_has_an_example() -> None:
-    assert {example.words[1] for example in OWN} == COMMANDS.keys()
+    assert {parted(example.words[1:])[0] for example in OWN} == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("example", OWN, ids=lambda example: example.line)
 def test_example_parses(example: Example) -> None:
-    _, name, *arguments = example.words
+    name, arguments = parted(example.words[1:])
     COMMANDS[name].make_context(name, arguments)
 
 
@@ -150,18 +167,18 @@ def test_words_about_gain_are_true() -> None:
 def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
     shutil.copytree(training.model, tmp_path / "model")
     ran = set()
-    for _, (program, name, *arguments), stdin, shown in EXAMPLES:
-        if program != "scoring" or name in NOT_RUN:
+    for _, (program, *words), stdin, shown in EXAMPLES:
+        if program != "scoring" or (name := parted(words)[0]) in NOT_RUN:
             continue
-        done = CliRunner().invoke(app, [name, *arguments], input=stdin, prog_name="scoring")
-        assert done.exit_code == 0, f"{name} {arguments}: {done.output}"
+        done = CliRunner().invoke(app, words, input=stdin, prog_name="scoring")
+        assert done.exit_code == 0, f"{words}: {done.output}"
         if name in WITH_MODEL:
             # The figures are of another model; the line that the page shows first has none.
             first = shown.partition("\n")[0]
             lines = done.output.splitlines() or [""]
-            assert any(is_as_shown(line, first) for line in lines), f"{name} {arguments}: {done.output}"
+            assert any(is_as_shown(line, first) for line in lines), f"{words}: {done.output}"
         else:
             expected = re.sub(r"/home/me/news|(?<=threads           )\d", "...", shown)
-            assert is_as_shown(done.output, expected), f"{name} {arguments}: {done.output}"
+            assert is_as_shown(done.output, expected), f"{words}: {done.output}"
         ran.add(name)
     assert ran == COMMANDS.keys() - NOT_RUN.keys()

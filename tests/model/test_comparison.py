@@ -130,7 +130,7 @@ def test_parts_are_sections_providers_and_months() -> None:
     assert {key: one.n_records for key, one in found.items()} == {
         ("section", "Land"): 60,
         ("section", "Sea"): 60,
-        ("provider domain", "a.example"): 115,  # the other has fewer than MIN_PART
+        ("provider", "a.example"): 115,  # the other has fewer than MIN_PART
         ("month", "2021-03"): 62,
         ("month", "2021-04"): 58,
     }

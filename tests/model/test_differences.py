@@ -17,7 +17,10 @@ def test_only_what_differs_also_what_one_has_not() -> None:
 
 
 def test_columns_of_parts_that_both_have() -> None:
-    first = {"quality": ("age", "image"), "lead": ("margin",), "heat": ("count",)}
-    second = {"quality": ("image", "sea", "land"), "lead": ("margin",), "spread": ("age",)}
-    assert unlike_features(first, second) == (FeatureDifference("quality", ("age",), ("sea", "land")),)
+    first = {"quality": ("age", "image"), "spread": ("age", "image"), "lead": ("margin",), "heat": ("count",)}
+    second = {"quality": ("image", "sea", "land"), "spread": ("image", "sea", "land"), "lead": ("ratio",)}
+    assert unlike_features(first, second) == (
+        FeatureDifference(("quality", "spread"), ("age",), ("sea", "land")),
+        FeatureDifference(("lead",), ("margin",), ("ratio",)),
+    )
     assert unlike_features(first, first) == ()

@@ -74,8 +74,8 @@ def explained(base: float, **added: float) -> Explanation:
     return Explanation(
         flips(FIRST, SECOND)[0].first,
         0.0,
-        {"quality": base, "published": 1.0},
-        {"quality": reasons, "published": (Reason("heat", "heat: 94", -base),)},
+        {"quality": base, "lead": 0.0, "published": 1.0},
+        {"quality": reasons, "lead": (), "published": (Reason("heat", "heat: 94", -base),)},
     )
 
 
@@ -86,7 +86,6 @@ def test_reasons_are_those_that_differ_most() -> None:
     assert [(pair.target, pair.feature) for pair in pairs] == [
         ("quality", "excerpt"),
         ("quality", "provider"),
-        ("quality", "title"),
         ("published", "heat"),  # where all start from is the same
     ]
     assert (pairs[0].first, pairs[0].second) == (
@@ -94,10 +93,9 @@ def test_reasons_are_those_that_differ_most() -> None:
         Reason("excerpt", "excerpt of this model", 1.0),
     )
     assert pairs[1].first is None
-    assert pairs[2].second is None
-    assert [pair.feature for pair in unlike_reasons(first, second, targets=("quality",), n=9)] == [
-        "excerpt", "provider", "title", "base", "image",
-    ]  # fmt: skip
+    everything = unlike_reasons(first, second, targets=("quality",), n=9)
+    assert [pair.feature for pair in everything] == ["excerpt", "provider", "title", "base", "image"]
+    assert everything[2].second is None
 
 
 @pytest.mark.parametrize("rows", [[], [2, 4]])

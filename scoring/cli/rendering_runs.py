@@ -1,0 +1,220 @@
+"""Runs, and what differs between them, as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from scoring.cli.rendering import empty_table, shown_number
+from scoring.model.differences import Comparison, FeatureDifference, Unlike
+from scoring.model.flips import Flip, FlipCounts, ReasonPair
+from scoring.model.results import Score
+from scoring.tracking import RunSummary
+
+MAX_SLICES = 15  # JSON has all
+_HEADLINES = {"quality_mae": "MAE", "lead_accuracy": "lead", "heat_within_5": "heat", "published_f1": "F1"}
+_SHORT = 7  # characters of a hash
+_MAX_VALUE = 60  # characters of a parameter
+
+
+def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
+    """Runs in their order; the figure that they are sorted by stands among the headlines."""
+    figures = _HEADLINES if sort in (None, *_HEADLINES) else {str(sort): str(sort), **_HEADLINES}
+    heads = [f"{head}>" for head in figures.values()]
+    table = empty_table("run", "when (UTC)", "name", "kind", "leads", *heads, "data", "commit")
+    registered = {version.name for run in runs for version in run.versions}
+    for run in runs:
+        kind = run.kind if run.status == "FINISHED" else f"{run.kind} {run.status.lower()}"
+        table.add_row(
+            run.run_id[:_SHORT],
+            f"{run.started_at:%Y-%m-%d %H:%M}",
+            Text(run.name, overflow="fold"),
+            kind,
+            _leads(run, is_one=len(registered) == 1),
+            *(shown_number(run.metrics.get(figure)) for figure in figures),
+            run.data_sha256[:_SHORT],
+            run.git_commit[:_SHORT] + ("+" if run.is_dirty else ""),
+        )
+    return table
+
+
+def _leads(run: RunSummary, *, is_one: bool) -> Text:
+    """Versions of the run's model with their aliases; their name only where there are several."""
+    shown = [
+        " ".join((*version.aliases, f"v{version.number}" if is_one else f"{version.name}/{version.number}"))
+        for version in run.versions
+    ]
+    return Text(", ".join(shown), style="bold" if any(version.aliases for version in run.versions) else "")
+
+
+def comparison(comparison: Comparison) -> RenderableType:
+    """What differs: who, parameters, data, features, figures, slices, flips."""
+    return Group(*_separated(_blocks(comparison)))
+
+
+def _separated(blocks: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    for number, block in enumerate(blocks):
+        if number:
+            yield Text()
+        yield block
+
+
+def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
+    sides = Table(box=None, show_header=False, pad_edge=False)
+    for name, side in (("first", comparison.first), ("second", comparison.second)):
+        sides.add_row(Text(name, style="bold"), Text(side.name), Text(side.model))
+    yield sides
+    if comparison.parameters:
+        yield _unlike("parameter", comparison.parameters)
+    if comparison.data:
+        yield _unlike("data", comparison.data)
+    if comparison.features:
+        yield _features(comparison.features)
+    if not (comparison.parameters or comparison.data or comparison.features):
+        yield Text("same parameters, data and features")
+    yield Group(Text(_records(comparison)), *([_figures(comparison)] if comparison.differences else []))
+    if comparison.slices:
+        yield _slices(comparison)
+    yield from _flips(comparison.n_records, comparison.flip_counts, comparison.flips)
+
+
+def _unlike(head: str, values: Iterable[Unlike]) -> Table:
+    table = empty_table(head, "first", "second")
+    for each in values:
+        cells = ("-" if value is None else _cut(value) for value in (each.first, each.second))
+        table.add_row(each.name, *(Text(cell, overflow="fold") for cell in cells))
+    return table
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _MAX_VALUE else value[: _MAX_VALUE - 3] + "..."
+
+
+def _features(differences: Iterable[FeatureDifference]) -> Table:
+    table = empty_table("features of", "only first", "only second")
+    for each in differences:
+        names = (each.parts, each.only_first, each.only_second)
+        table.add_row(*(Text(", ".join(one)) for one in names))
+    return table
+
+
+def _records(comparison: Comparison) -> str:
+    count = f"{comparison.n_records} records"
+    if comparison.n_labelled < comparison.n_records:
+        count += f", {comparison.n_labelled or 'none'} of them with labels"
+    if comparison.begins_at and comparison.ends_at:
+        count += f", {comparison.begins_at:%Y-%m-%d} to {comparison.ends_at:%Y-%m-%d}"
+    return count
+
+
+def _figures(comparison: Comparison) -> RenderableType:
+    """Figures that differ; which do not is said in a line."""
+    table = empty_table("figure", "first>", "second>", "gain>", "95 % interval>", "second is")
+    same = [each.name for each in comparison.differences.values() if each.verdict == "same"]
+    for each in comparison.differences.values():
+        if each.verdict != "same":
+            numbers = (shown_number(each.first), shown_number(each.second), _signed(each.gain))
+            table.add_row(each.name, *numbers, _interval(each.low, each.high), _verdict(each.verdict))
+    views: list[RenderableType] = [table] if table.row_count else []
+    return Group(*views, *([Text(f"the same: {', '.join(same)}")] if same else []))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{_signed(low)} to {_signed(high)}"
+
+
+def _signed(value: float) -> str:
+    """Three digits, but never a nought for what is none: its sign decides who is better."""
+    return f"{value:+.3f}" if value == 0 or abs(value) >= 0.0005 else f"{value:+.0e}"
+
+
+def _verdict(verdict: str) -> Text:
+    return Text("" if verdict == "unsure" else verdict, style="bold")
+
+
+def _slices(comparison: Comparison) -> RenderableType:
+    """Parts of the records on which a figure has moved, the surest move first."""
+    moved = [
+        (part, each)
+        for part in comparison.slices
+        for each in part.differences.values()
+        if each.verdict in ("better", "worse")
+    ]
+    n_all = sum(len(part.differences) for part in comparison.slices)
+    by_chance = f"by chance alone it would be about {0.05 * n_all:.0f}"
+    heading = f"{len(moved)} of {n_all} figures of parts of the records moved; {by_chance}"
+    if not moved:
+        return Text(heading)
+    moved.sort(key=lambda one: -abs(one[1].gain) / ((one[1].high or 0) - (one[1].low or 0) or 1e-9))
+    table = empty_table("by", "part", "records>", "figure", "first>", "second>", "gain>", "95 % interval>")
+    for part, each in moved[:MAX_SLICES]:
+        numbers = (shown_number(each.first), shown_number(each.second), _signed(each.gain))
+        where = (part.family, Text(part.name, overflow="fold"), str(part.n_records))
+        table.add_row(*where, each.name, *numbers, _interval(each.low, each.high))
+    return Group(Text(heading), table)
+
+
+def _flips(n_records: int, counts: FlipCounts, flips: Sequence[Flip]) -> Iterator[RenderableType]:
+    if not counts.n_flips:
+        yield Text(f"published would change for none of {n_records} records")
+        return
+    text = f"published would change for {counts.n_flips} of {n_records} records: "
+    text += f"{counts.n_shown} to yes, {counts.n_hidden} to no"
+    if counts.n_first_right or counts.n_second_right:
+        text += f"\nright by the labels: first {counts.n_first_right}, second {counts.n_second_right}"
+    yield Text(text)
+    for flip in flips:
+        yield _flip(flip)
+    if len(flips) < counts.n_flips:
+        yield Text(f"{counts.n_flips - len(flips)} more: --limit shows them")
+
+
+def _flip(flip: Flip) -> RenderableType:
+    """A record with both receipts, and what the models see differently."""
+    table = empty_table("", "quality>", "90 % interval>", "heat>", "lead>", "published>", "")
+    for name, score in (("first", flip.first), ("second", flip.second)):
+        table.add_row(name, *_receipt(score), "right" if flip.right == name else "")
+    views: list[RenderableType] = [Text(f"{_day(flip.published_at)} {flip.path}", overflow="fold"), table]
+    if flip.reasons:
+        views.append(_reasons(flip.reasons))
+    return Group(views[0], *(Padding(view, (0, 0, 0, 2), expand=False) for view in views[1:]))
+
+
+def _receipt(score: Score) -> tuple[str | Text, ...]:
+    return (
+        str(score.quality),
+        f"{score.quality_low:.0f} to {score.quality_high:.0f}",
+        str(score.heat),
+        f"{score.lead_probability:.0%}",
+        Text(
+            f"{score.published_probability:.0%} {'yes' if score.published else 'no'}",
+            style="bold" if score.published else "",
+        ),
+    )
+
+
+def _reasons(pairs: Iterable[ReasonPair]) -> Table:
+    table = empty_table("why", "first>", "second>", "")
+    for pair in pairs:
+        both = (pair.first, pair.second)
+        added = ("-" if reason is None else f"{reason.contribution:+.2f}" for reason in both)
+        table.add_row(pair.target, *added, Text(_words(pair), overflow="fold"))
+    return table
+
+
+def _words(pair: ReasonPair) -> str:
+    """What the reason is; what both call the same is said once."""
+    first, *other = dict.fromkeys(reason.text for reason in (pair.first, pair.second) if reason)
+    if not other:
+        return first
+    meaning, _, value = other[0].rpartition(": ")
+    return f"{first} / {value if first.startswith(f'{meaning}: ') else other[0]}"
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else "no date"

@@ -1,0 +1,86 @@
+"""The commands on what the store has kept: its runs, and what differs between them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.groups import Group
+from scoring.cli.terminal import Terminal
+
+
+def runs(
+    terminal: Terminal,
+    experiment: options.Experiment = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIGURE", help="Best first by this figure, as quality_mae. Default: newest first."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at most.")] = 20,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """List the runs of the store: who leads, headline figures, data, commit.
+
+    A + after the commit says that files differed from it. Folds and trials are left out.
+    """
+    from scoring.cli import rendering, rendering_runs
+    from scoring.workflows.runs import runs as workflow
+
+    outcome = workflow(
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        experiment=experiment,
+        sort=sort,
+        limit=limit,
+    )
+    if json:
+        terminal.out(rendering.to_json(outcome.runs))
+        return
+    if outcome.runs:
+        terminal.show(rendering_runs.runs(outcome.runs, sort))
+    if not outcome.runs or len(outcome.runs) < outcome.n_runs:
+        terminal.note(f"{len(outcome.runs)} of {outcome.n_runs} runs")
+
+
+def compare(
+    terminal: Terminal,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN|PATH",
+            help="Two or more runs or models: a run's id or 6 or more digits that it begins with, runs:/ID, "
+            "models:/NAME/VERSION, models:/NAME@ALIAS, a model's folder. Then records for them to score: "
+            "folders, Markdown files, globs, *.jsonl, or -; without any, those that the runs held back.",
+            show_default=False,
+        ),
+    ],
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Changed records to show at most.")] = 20,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Tell what differs between runs or models, and whose published would change.
+
+    Each is held against the first on the same records. Intervals hold 95 %, by a bootstrap over days
+    that is paired: the same days are drawn for both.
+    """
+    from scoring.cli import rendering, rendering_runs
+    from scoring.workflows.compare import compare as workflow
+
+    comparisons = workflow(
+        runs,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        limit=limit,
+        **options.channels_of(terminal),
+    )
+    if json:
+        terminal.out(rendering.to_json({"comparisons": comparisons}))
+        return
+    for comparison in comparisons:
+        terminal.show(rendering_runs.comparison(comparison), "")
+
+
+COMMANDS = (Group(runs), compare)

@@ -1,0 +1,117 @@
+"""Compare: what differs between runs or models, and which records' ``published`` would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from scoring.errors import ModelError
+from scoring.model.comparison import compare_predictions, is_labelled, slice_differences
+from scoring.model.differences import Comparison, unlike, unlike_features
+from scoring.model.explain import explain
+from scoring.model.flips import Flip, as_datetime, count_flips, flip_rows, flips, unlike_reasons
+from scoring.progress import SILENT, Reporter
+from scoring.settings import Settings
+from scoring.tracking import Store
+from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
+from scoring.workflows.labelled import OnFault
+
+N_DRAWS = 1000
+N_PART_DRAWS = 200
+
+
+def compare(
+    arguments: Sequence[str],
+    *,
+    settings: Settings,
+    limit: int = 20,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> tuple[Comparison, ...]:
+    """Compare two or more runs or models.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Runs and models: ``runs:/ID``, a run's id or 6 or more digits that it begins with, ``models:/...``, or
+        a folder that holds a model. All else are records for the models to score, as
+        :func:`scoring.records.corpus.read_documents` takes them; without any, the runs' own predictions of
+        the records that they held back are compared.
+    settings : Settings
+        Store, seed and threads.
+    limit : int
+        Flips at most.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    tuple of Comparison
+        The first run against each of the others.
+
+    Raises
+    ------
+    ModelError
+        If fewer than two are named, a model cannot be used, or there are no records to compare on.
+    TrackingError
+        If the store cannot be read, or has no such run.
+    """
+    store = Store(settings.tracking_uri, settings.home)
+    named, paths = sort_out(arguments, store)
+    if len(named) < 2:
+        got = ", ".join(one.spec for one in named) or "none"
+        raise ModelError(f"runs to compare: got {got}, expected two or more")
+    if paths:
+        documents = read_records(paths, stdin, on_fault, reporter)
+        contenders, notes = scored(named, documents, settings, reporter)
+    else:
+        contenders, notes = logged(named, store, reporter)
+    for note in notes:
+        reporter.note(note)
+    first, *others = contenders
+    return tuple(_compared(first, other, notes, limit, settings.seed, reporter) for other in others)
+
+
+def _compared(
+    first: Contender, second: Contender, notes: tuple[str, ...], limit: int, seed: int, reporter: Reporter
+) -> Comparison:
+    one, two = first.predictions, second.predictions
+    name = f"comparing with {second.side.name}"
+    reporter.step(name, 0, 2)
+    differences = compare_predictions(one, two, n_draws=N_DRAWS, seed=seed)
+    slices = slice_differences(one, two, n_draws=N_PART_DRAWS, seed=seed)
+    reporter.step(name, 1, 2)
+    rows = flip_rows(one, two)[:limit].tolist()
+    changed = flips(one, two, models=(first.side.model, second.side.model), rows=rows)
+    moments = one["published_at"][~np.isnat(one["published_at"])]
+    both = set(first.data) & set(second.data)  # what one side does not know does not differ
+    comparison = Comparison(
+        first=first.side,
+        second=second.side,
+        n_records=len(one["path"]),
+        n_labelled=int(is_labelled(one).sum()),
+        begins_at=as_datetime(moments.min()) if len(moments) else None,
+        ends_at=as_datetime(moments.max()) if len(moments) else None,
+        parameters=unlike(first.params, second.params),
+        data=tuple(each for each in unlike(first.data, second.data) if each.name in both),
+        features=unlike_features(first.features, second.features),
+        differences=differences,
+        slices=slices,
+        flip_counts=count_flips(one, two),
+        flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
+        notes=notes,
+    )
+    reporter.step(name, 2, 2)
+    return comparison
+
+
+def _with_reasons(flip: Flip, row: int, first: Contender, second: Contender) -> Flip:
+    """The flip with what the models see most differently, where they are at hand."""
+    if first.saved is None or second.saved is None:
+        return flip
+    one, two = (explain(side.saved.scorer, side.documents[row]) for side in (first, second) if side.saved)
+    return msgspec.structs.replace(flip, first=one.score, second=two.score, reasons=unlike_reasons(one, two))

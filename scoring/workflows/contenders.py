@@ -1,0 +1,188 @@
+"""Who is compared: runs and models as they are named, with what they predicted and what is known of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from scoring.errors import ModelError, TrackingError
+from scoring.model.bundle import MANIFEST, SavedModel, columns_of
+from scoring.model.comparison import align
+from scoring.model.differences import Side
+from scoring.model.evaluation import _label_columns, _score_columns
+from scoring.model.metrics import Columns
+from scoring.model.results import Evaluation
+from scoring.progress import Reporter
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.record import Document
+from scoring.settings import Settings
+from scoring.tracking import (
+    RunRecord,
+    Store,
+    find_run,
+    flat,
+    read_columns,
+    read_evaluation,
+    read_run,
+    run_of_version,
+)
+from scoring.workflows.labelled import Corpus, OnFault
+from scoring.workflows.models import open_model
+
+_RUN_ID = re.compile(r"[0-9a-f]{6,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A run or a model as it was named: the run that logged it, if any, and how to open its model."""
+
+    spec: str
+    run: RunRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One side with all that is known of it."""
+
+    side: Side
+    params: Mapping[str, str]
+    data: Mapping[str, str]
+    features: Mapping[str, Sequence[str]]
+    predictions: Columns
+    saved: SavedModel | None = None
+    documents: Sequence[Document] = field(default=(), repr=False)
+
+
+def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[str]]:
+    """Runs and models apart from paths."""
+    named: list[Named] = []
+    paths: list[str] = []
+    for argument in arguments:
+        run_id = None
+        if argument.startswith("models:/"):
+            run_id = run_of_version(store, argument)
+        elif Path(argument, MANIFEST).is_file():
+            named.append(Named(argument, None))
+            continue
+        elif argument.startswith("runs:/") or _RUN_ID.fullmatch(argument):
+            beginning = argument.removeprefix("runs:/").removesuffix("/model")
+            run_id = find_run(store, beginning) if _RUN_ID.fullmatch(beginning) else None
+            if run_id is None and not Path(argument).exists():
+                raise TrackingError(f"{store}: run: got {argument!r}, expected one that is there, or records")
+        if run_id is None:
+            paths.append(argument)
+        else:
+            spec = argument if argument.startswith("models:/") else f"runs:/{run_id}"
+            named.append(Named(spec, read_run(store, run_id)))
+    return named, paths
+
+
+def read_records(
+    paths: Sequence[str], stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter
+) -> list[Document]:
+    """Records to score, also those without labels."""
+
+    def tell(done: int, total: int) -> None:
+        reporter.step("reading", done, total)
+
+    documents = list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell))
+    if not documents:
+        raise ModelError("records to compare on: got none that can be used, expected some")
+    return documents
+
+
+def scored(
+    named: Sequence[Named], documents: list[Document], settings: Settings, reporter: Reporter
+) -> tuple[list[Contender], tuple[str, ...]]:
+    """Each model with its scores of the records."""
+    corpus = Corpus(documents, 0, 0, data_sha256(document.sha256 for document in documents))
+    records = corpus.as_seen(np.ones(len(documents), dtype=bool))
+    paths = [document.path for document in documents]
+    contenders, notes = [], []
+    for done, one in enumerate(named):
+        reporter.step("scoring", done, len(named))
+        saved = open_model(one.spec, settings)
+        said = saved.scorer.predict(records.table, settings.threads)
+        predictions = _label_columns(records, paths) | _score_columns(said)
+        training = saved.manifest.training
+        known = training.ends_at.replace(tzinfo=None)
+        n_known = int((records.moments <= np.datetime64(known)).sum())
+        side = _side(one, saved.name)
+        if n_known:
+            notes.append(
+                f"{side.name}: {n_known} of {len(documents)} records are not newer than its training records "
+                f"(to {known:%Y-%m-%d}); on those the figures say how well it remembers"
+            )
+        data = {
+            **(_data_of_run(one.run) if one.run else {}),
+            "sha256": training.data_sha256,
+            "n_all": str(training.n_records),
+            "trained_from": f"{training.begins_at:%Y-%m-%d}",
+            "trained_to": f"{training.ends_at:%Y-%m-%d}",
+            **{f"n_all in {name or '(none)'}": str(count) for name, count in training.sections.items()},
+        }
+        params = {name: str(value) for name, value in flat(msgspec.to_builtins(training.config)).items()}
+        columns = columns_of(saved.models)
+        contenders.append(Contender(side, params, data, columns, predictions, saved, documents))
+    reporter.step("scoring", len(named), len(named))
+    return contenders, tuple(notes)
+
+
+def logged(
+    named: Sequence[Named], store: Store, reporter: Reporter
+) -> tuple[list[Contender], tuple[str, ...]]:
+    """Each run with the predictions that it logged, of the records that all have."""
+    evaluations: list[Evaluation] = []
+    for done, one in enumerate(named):
+        reporter.step("reading", done, len(named))
+        if one.run is None:
+            raise ModelError(
+                f"{one.spec}: got a model's folder, which has no predictions of its own, expected runs, or "
+                "records for the models to score"
+            )
+        evaluations.append(read_evaluation(store, one.run))
+    reporter.step("reading", len(named), len(named))
+    sides = [_side(one, one.run.summary.model) for one in named if one.run is not None]
+    predictions = [evaluation.predictions for evaluation in evaluations]
+    aligned = align(predictions, [side.name for side in sides])
+    n_common = len(aligned[0]["path"])
+    contenders, notes = [], []
+    for one, side, evaluation, columns in zip(named, sides, evaluations, aligned, strict=True):
+        assert one.run is not None  # noqa: S101 -- refused above
+        if evaluation.n_records > n_common:
+            notes.append(
+                f"{side.name}: {n_common} of its {evaluation.n_records} held-back records are shared"
+            )
+        data = _data_of_run(one.run) | {
+            "judged_from": _day(evaluation.begins_at),
+            "judged_to": _day(evaluation.ends_at),
+        }
+        contenders.append(Contender(side, one.run.params, data, read_columns(store, one.run), columns))
+    return contenders, tuple(notes)
+
+
+def _side(named: Named, model: str) -> Side:
+    if named.run is None:
+        return Side(model, None, model)
+    summary = named.run.summary
+    return Side(f"{summary.name} {summary.run_id[:8]}", summary.run_id, model)
+
+
+def _data_of_run(run: RunRecord) -> dict[str, str]:
+    counts = {name: value for name, value in run.summary.metrics.items() if name.startswith("n_")}
+    return {
+        "sha256": run.summary.data_sha256,
+        "path": run.data_path,
+        **{name: f"{value:.0f}" for name, value in sorted(counts.items())},
+    }
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d}" if moment else ""

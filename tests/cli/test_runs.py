@@ -1,0 +1,75 @@
+"""`scoring runs` and `scoring compare` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scoring.cli import app
+from tests.conftest import KeptRuns
+
+
+def run(kept_runs: KeptRuns | None, *arguments: str) -> Result:
+    place = {"SCORING_HOME": str(kept_runs.settings.home)} if kept_runs else {}
+    return CliRunner().invoke(app, [*arguments], env=place, prog_name="scoring")
+
+
+def test_runs_are_listed(kept_runs: KeptRuns) -> None:
+    done = run(kept_runs, "runs", "--limit", "3")
+    assert (done.exit_code, done.stderr) == (0, "3 of 4 runs\n")
+    head, broken, other, small = (line.split() for line in done.stdout.splitlines())
+    assert head[:6] == ["run", "when", "(UTC)", "name", "kind", "leads"]
+    assert broken[:6] == [kept_runs.failed[:7], "2019-01-04", "00:00", "broken", "evaluate", "failed"]
+    assert other[-1] == "0123456+"
+    assert small[:7] == [kept_runs.trained[:7], "2019-01-02", "00:00", "small", "train", "champion", "v1"]
+
+
+def test_runs_for_programs(kept_runs: KeptRuns) -> None:
+    done = run(kept_runs, "runs", "--sort", "quality_mae", "--limit", "2", "--json")
+    best, second = json.loads(done.stdout)
+    assert (best["run_id"], best["metrics"]["quality_mae"], best["is_dirty"]) == (kept_runs.judged, 0.0, True)
+    assert second["versions"] == [{"name": "scoring", "number": 1, "aliases": ["champion"]}]
+    assert second["started_at"] == "2019-01-02T00:00:00Z"
+
+
+@pytest.mark.parametrize(("flag", "printed"), [("--debug", ""), ("--json", "[]\n")])
+def test_no_runs_yet(flag: str, printed: str) -> None:
+    done = run(None, "runs", flag)
+    assert (done.exit_code, done.stdout) == (0, printed)
+    assert done.stderr == ("" if flag == "--json" else "0 of 0 runs\n")
+
+
+def test_runs_are_compared(kept_runs: KeptRuns) -> None:
+    done = run(kept_runs, "compare", kept_runs.trained[:7], kept_runs.judged[:7], "--limit", "0")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "quality_mae" in done.stdout
+    assert "published would change for" in done.stdout
+    assert "more: --limit shows them" in done.stdout
+
+
+def test_comparison_for_programs(kept_runs: KeptRuns) -> None:
+    done = run(kept_runs, "compare", kept_runs.trained, kept_runs.judged, kept_runs.fewer, "--json")
+    first, second = json.loads(done.stdout)["comparisons"]
+    assert first["second"]["run_id"] == kept_runs.judged
+    assert second["second"]["run_id"] == kept_runs.fewer
+    assert first["differences"]["quality_mae"]["second"] == 0.0
+    assert len(first["flips"]) == first["flip_counts"]["n_flips"] > 0
+    assert first["flips"][0]["first"]["published"] is not first["flips"][0]["second"]["published"]
+    assert first["notes"] == done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["compare"], "Missing argument"),
+        (["compare", "abcdef"], "run: got 'abcdef', expected one that is there, or records"),
+        (["runs", "--sort", "loss"], "sort: got 'loss', expected a figure of the runs: quality_mae"),
+        (["runs", "--limit", "0"], "--limit"),
+    ],
+)
+def test_wrong_usage(kept_runs: KeptRuns, arguments: list[str], message: str) -> None:
+    done = run(kept_runs, *arguments)
+    assert done.exit_code == 2
+    assert message in done.stderr

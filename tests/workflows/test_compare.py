@@ -1,0 +1,243 @@
+"""Runs and models held against each other: on what they held back, or on records that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
+from scoring.model.bundle import SavedModel, load_model
+from scoring.model.comparison import compare_predictions
+from scoring.model.differences import Comparison, Side, Unlike
+from scoring.records.corpus import read_documents
+from scoring.records.sample import write_sample
+from scoring.settings import default_model_folder
+from scoring.workflows import compare as workflow
+from scoring.workflows.compare import compare
+from scoring.workflows.train import TrainOutcome
+from tests.conftest import KeptRuns
+from tests.workflows.test_evaluate import Notes
+
+SHIPPED = str(default_model_folder())
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow, "N_DRAWS", 30)
+    monkeypatch.setattr(workflow, "N_PART_DRAWS", 10)
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """60 records that are newer than the small model, the last 20 of them without labels."""
+    folder = tmp_path_factory.mktemp("records") / "later"
+    write_sample(folder, n_records=40, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC))
+    write_sample(
+        folder / "new", n_records=20, seed=2, begins_at=datetime(2020, 1, 1, tzinfo=UTC), is_labelled=False
+    )
+    return str(folder)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+def run(
+    arguments: Sequence[str], kept_runs: KeptRuns, notes: Notes | None = None, limit: int = 20
+) -> tuple[Comparison, ...]:
+    settings = kept_runs.settings
+    return compare(arguments, settings=settings, limit=limit, on_fault=stop, reporter=notes or Notes())
+
+
+def test_runs_are_compared_on_what_they_held_back(
+    kept_runs: KeptRuns, saved: SavedModel, training: TrainOutcome
+) -> None:
+    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    assert found.first == Side(f"small {kept_runs.trained[:8]}", kept_runs.trained, saved.name)
+    assert found.second == Side(f"other {kept_runs.judged[:8]}", kept_runs.judged, "other@1")
+    assert found.parameters == (Unlike("name", "small", "other"), Unlike("seed", "0", "7"))
+    assert (found.data, found.features, found.notes) == ((), (), ())
+    assert (found.n_records, found.n_labelled) == (60, 60)
+    assert (found.begins_at, found.ends_at) == (training.evaluation.begins_at, training.evaluation.ends_at)
+    error = found.differences["quality_mae"]
+    assert (error.first, error.second) == (training.metrics["quality_mae"], 0.0)
+    assert error.verdict == "better"
+    assert {part.family for part in found.slices} == {"provider", "month"}
+    predictions = training.evaluation.predictions
+    n_wrong = int((predictions["published_predicted"] != predictions["published"]).sum())
+    counts = found.flip_counts
+    assert (counts.n_flips, counts.n_first_right, counts.n_second_right) == (n_wrong + 1, 1, n_wrong)
+    assert len(found.flips) == counts.n_flips
+    assert [flip.right for flip in found.flips].count("first") == 1
+    assert {flip.reasons for flip in found.flips} == {()}
+    (limited,) = run([kept_runs.trained, kept_runs.judged], kept_runs, limit=1)
+    assert (limited.flips, limited.flip_counts) == (found.flips[:1], counts)
+
+
+def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
+    notes = Notes()
+    first, second = run([kept_runs.trained, kept_runs.judged, kept_runs.fewer], kept_runs, notes)
+    assert notes.notes == [
+        f"small {kept_runs.trained[:8]}: 40 of its 60 held-back records are shared",
+        f"other {kept_runs.judged[:8]}: 40 of its 60 held-back records are shared",
+    ]
+    assert first.notes == second.notes == tuple(notes.notes)
+    assert first.n_records == second.n_records == 40
+    assert (first.second.run_id, second.second.run_id) == (kept_runs.judged, kept_runs.fewer)
+    assert {each.verdict for each in second.differences.values()} == {"same"}
+    assert second.data == (Unlike("n_evaluated", "60", "40"),)
+    assert second.flip_counts.n_flips == 0
+
+
+def test_models_score_records_that_are_named(
+    kept_runs: KeptRuns, training: TrainOutcome, saved: SavedModel, later: str
+) -> None:
+    notes = Notes()
+    (found,) = run([training.model, SHIPPED, later], kept_runs, notes, limit=3)
+    shipped = load_model(Path(SHIPPED))
+    assert (found.first, found.second) == (
+        Side(saved.name, None, saved.name),
+        Side(shipped.name, None, shipped.name),
+    )
+    assert (found.n_records, found.n_labelled) == (60, 40)
+    until = shipped.manifest.training.ends_at
+    assert notes.notes == [
+        f"{shipped.name}: 60 of 60 records are not newer than its training records (to {until:%Y-%m-%d}); "
+        "on those the figures say how well it remembers"
+    ]
+    data = {each.name: (each.first, each.second) for each in found.data}
+    assert data["n_all"] == ("400", str(shipped.manifest.training.n_records))
+    assert data["trained_to"][1] == f"{until:%Y-%m-%d}"
+    assert [each.parts for each in found.features] == [("quality", "spread")]
+    only_shipped = set(shipped.manifest.feature_names) - set(saved.manifest.feature_names)
+    assert set(found.features[0].only_second) == only_shipped != set()
+    assert found.differences["quality_mae"].verdict == "worse"  # it was made for another site
+    documents = {document.path: document for document in read_documents([later], on_fault=stop)}
+    assert len(found.flips) == min(3, found.flip_counts.n_flips) > 0
+    for flip in found.flips:
+        document = documents[flip.path]
+        assert flip.label == document.labels.published
+        assert [flip.first] == list(saved.scorer.score([document]))
+        assert [flip.second] == list(shipped.scorer.score([document]))
+        assert {pair.target for pair in flip.reasons} == {"quality", "lead", "published"}
+
+
+def test_figures_are_those_of_the_records_with_labels(
+    kept_runs: KeptRuns, training: TrainOutcome, later: str
+) -> None:
+    labelled, whole = (
+        run([training.model, SHIPPED, path], kept_runs)[0] for path in (f"{later}/*.md", later)
+    )
+    assert labelled.n_records == labelled.n_labelled == 40
+    assert labelled.differences == whole.differences
+    assert labelled.slices == whole.slices
+
+
+def test_records_without_labels_have_flips_and_no_figures(
+    kept_runs: KeptRuns, training: TrainOutcome, later: str
+) -> None:
+    (found,) = run([training.model, SHIPPED, f"{later}/new"], kept_runs)
+    assert (found.n_records, found.n_labelled) == (20, 0)
+    assert (found.differences, found.slices) == ({}, ())
+    assert found.flip_counts.n_flips > 0
+    assert (found.flip_counts.n_first_right, found.flip_counts.n_second_right) == (0, 0)
+    assert {flip.label for flip in found.flips} == {None}
+
+
+def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutcome, later: str) -> None:
+    names = [
+        training.model,
+        kept_runs.trained[:6],
+        f"runs:/{kept_runs.trained}",
+        f"runs:/{kept_runs.trained}/model",
+        "models:/scoring/1",
+        "models:/scoring@champion",
+    ]
+    found = run([*names, f"{later}/new"], kept_runs)
+    assert [each.second.run_id for each in found] == [kept_runs.trained] * 5
+    for each in found:
+        assert each.first.model == each.second.model
+        assert (each.parameters, each.data, each.features, each.flips) == ((), (), (), ())
+    held = run(names[1:], kept_runs)
+    assert [each.n_records for each in held] == [60] * 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["TRAINED"], ModelError, "runs to compare: got runs:/.*, expected two or more"),
+        (["later"], ModelError, "runs to compare: got none, expected two or more"),
+        (
+            ["TRAINED", "MODEL"],
+            ModelError,
+            "small: got a model's folder, which has no predictions of its own",
+        ),
+        (["TRAINED", "000000"], TrackingError, "run: got '000000', expected one that is there, or records"),
+        (
+            ["runs:/" + "0" * 32, "TRAINED"],
+            TrackingError,
+            "got 'runs:/0000.*, expected one that is there",
+        ),
+        (["runs:/x", "TRAINED"], TrackingError, "run: got 'runs:/x', expected one that is there"),
+        (
+            ["models:/scoring", "TRAINED"],
+            TrackingError,
+            "got 'models:/scoring', expected models:/NAME/",
+        ),
+        (["models:/scoring/9", "TRAINED"], TrackingError, "cannot find the run of models:/scoring/9"),
+        (["TRAINED", "JUDGED", "LATER"], TrackingError, "runs:/.* has no model"),
+        (["TRAINED", "MODEL", "absent"], RecordError, "absent: got no such file or folder"),
+        (["TRAINED", "MODEL", "empty"], ScoringError, "empty: got "),
+    ],
+)
+def test_what_cannot_be_compared(
+    kept_runs: KeptRuns,
+    training: TrainOutcome,
+    later: str,
+    tmp_path: Path,
+    arguments: list[str],
+    error: type[Exception],
+    message: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    names = {
+        "TRAINED": kept_runs.trained,
+        "JUDGED": kept_runs.judged,
+        "MODEL": training.model,
+        "LATER": later,
+    }
+    with pytest.raises(error, match=message):
+        run([names.get(argument, argument) for argument in arguments], kept_runs)
+
+
+def test_a_folder_may_be_called_like_a_run(
+    kept_runs: KeptRuns, training: TrainOutcome, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "abcdef0", n_records=3, seed=4)
+    (found,) = run([training.model, SHIPPED, "abcdef0"], kept_runs)
+    assert found.n_records == 3
+
+
+def test_intervals_are_drawn_from_the_seed(kept_runs: KeptRuns, training: TrainOutcome) -> None:
+    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    first = training.evaluation.predictions
+    second = dict(first, quality_predicted=first["quality"])
+    again = compare_predictions(first, second, n_draws=30, seed=kept_runs.settings.seed)
+    assert found.differences["quality_mae"] == again["quality_mae"]
+    other = compare(
+        [kept_runs.trained, kept_runs.judged],
+        settings=kept_runs.settings.model_copy(update={"seed": 5}),
+        on_fault=stop,
+    )
+    assert other[0].differences["quality_mae"] != again["quality_mae"]
+
+
+def test_a_comparison_is_json(kept_runs: KeptRuns) -> None:
+    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
+    assert np.isfinite(found.differences["quality_mae"].gain)

@@ -1,0 +1,47 @@
+"""Which runs are listed, and in what order."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoring.errors import ScoringError, TrackingError
+from scoring.settings import Settings
+from scoring.workflows.runs import runs
+from tests.conftest import KeptRuns
+
+
+def test_the_newest_stands_first(kept_runs: KeptRuns) -> None:
+    outcome = runs(settings=kept_runs.settings)
+    assert [run.run_id for run in outcome.runs] == [*kept_runs[:0:-1]]
+    assert outcome.n_runs == 4
+    assert runs(settings=kept_runs.settings, experiment="demo") == outcome
+    assert runs(settings=kept_runs.settings, experiment="Default").runs == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "order"),
+    [
+        ("quality_mae", ["other", "small", "broken", "fewer"]),  # the lowest error
+        ("published_f1", ["small", "broken", "other", "fewer"]),  # the highest share; else the newest
+    ],
+)
+def test_the_best_stands_first(kept_runs: KeptRuns, figure: str, order: list[str]) -> None:
+    assert [run.name for run in runs(settings=kept_runs.settings, sort=figure).runs] == order
+
+
+def test_no_more_than_the_limit(kept_runs: KeptRuns) -> None:
+    outcome = runs(settings=kept_runs.settings, sort="quality_mae", limit=1)
+    assert [run.run_id for run in outcome.runs] == [kept_runs.judged]
+    assert outcome.n_runs == 4
+
+
+def test_a_figure_that_no_run_has(kept_runs: KeptRuns) -> None:
+    with pytest.raises(ScoringError, match="sort: got 'loss', expected a figure of the runs: quality_mae, "):
+        runs(settings=kept_runs.settings, sort="loss")
+    with pytest.raises(TrackingError, match="experiment: got 'none', expected one of Default, demo"):
+        runs(settings=kept_runs.settings, experiment="none")
+
+
+def test_no_store_no_runs(settings: Settings) -> None:
+    assert runs(settings=settings, sort="quality_mae").n_runs == 0
+    assert not settings.home.exists()
