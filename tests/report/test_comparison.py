@@ -50,7 +50,7 @@ COMPARISON = Comparison(
     ends_at=datetime(2021, 7, 1, tzinfo=UTC),
     parameters=(Unlike("model.lead.num_leaves", "15", None),),
     data=(),
-    features=(FeatureDifference("quality", ("age_hours", "host_depth"), ()),),
+    features=(FeatureDifference(("quality", "spread"), ("age_hours", "host_depth"), ()),),
     differences={"quality_mae": MAE, "published_f1": F1, "lead_accuracy": SAME},
     slices=(
         SliceDifference("section", "North", 700, {"published_f1": F1, "quality_mae": MAE}),
@@ -127,7 +127,8 @@ def test_flips_bear_both_receipts(page: Any) -> None:
 
 def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
     assert page.rows("Parameters that differ")[1:] == [["model.lead.num_leaves", "15", "–"]]  # noqa: RUF001
-    assert page.rows("Features that one side lacks")[1:] == [["quality", "age_hours, host_depth", "–"]]  # noqa: RUF001
+    _, features = page.rows("Features that one side lacks")
+    assert features == ["quality, spread", "age_hours, host_depth", "–"]  # noqa: RUF001
     assert "Data: the same for both." in page.texts("p")
 
 
