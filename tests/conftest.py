@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.features.story import copies
 from scoring.features.table import build_table
 from scoring.model.bundle import SavedModel, load_model
 from scoring.model.cascade import CascadeLabels
@@ -61,6 +62,7 @@ def make_training() -> Callable[[Labelled], TrainingSet]:
             ),
             np.array([to_moment(record.published_at) for record, _ in labelled], dtype="datetime64[us]"),
             [record.topics[0] if record.topics else "" for record, _ in labelled],
+            copies([record for record, _ in labelled]),
         )
 
     return make

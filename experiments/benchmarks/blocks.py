@@ -86,7 +86,8 @@ def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
     if faults:
         print(f"{len(faults)} records cannot be used and are left out", file=sys.stderr)
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    earlier = corpus.training_set(~is_test, cuts_before(corpus, is_test))
+    cuts = cuts_before(corpus, is_test, config.split.gap_hours)
+    earlier = corpus.training_apart(is_test, cuts, config)
     return Blocks(corpus, is_test, earlier, corpus.training_set(is_test))
 
 

@@ -24,17 +24,21 @@ def train(
     register: Annotated[
         str | None, typer.Option(metavar="NAME", help="Register the model under that name.")
     ] = None,
+    as_of: options.TrainAsOf = None,
     no_track: options.NoTrack = False,
     json: options.Json = False,
 ) -> None:
     """Train a model on labelled records, evaluate it on the last of them, track both."""
+    import msgspec
+
     from scoring.workflows.train import load_config
     from scoring.workflows.train import train as workflow
 
     settings = options.settings_of(terminal, experiment=experiment, tracking_uri=tracking_uri)
+    chosen = load_config(config)
     outcome = workflow(
         paths,
-        config=load_config(config),
+        config=chosen if as_of is None else msgspec.structs.replace(chosen, as_of=as_of),
         settings=settings,
         now=options.now(),
         out=out,
@@ -65,6 +69,7 @@ def evaluate(
     paths: options.Paths,
     model: options.Model = None,
     as_of: options.AsOf = None,
+    since: options.Since = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
     json: options.Json = False,
     no_track: options.NoTrack = False,
@@ -80,6 +85,7 @@ def evaluate(
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
         now=options.now(),
         as_of=as_of,
+        since=since,
         output=output,
         is_tracked=not no_track,
         **options.channels_of(terminal),

@@ -36,6 +36,20 @@ def parse_as_of(text: str) -> datetime | timedelta:
         raise typer.BadParameter(f"got '{text}', expected {moment.EXPECTED}") from None
 
 
+def check_as_of(text: str | None) -> str | None:
+    """The text as it is, for a configuration, if it is an ``as_of``."""
+    if text is not None:
+        parse_as_of(text)
+    return text
+
+
+def parse_moment(text: str) -> datetime:
+    moment = parse_as_of(text)
+    if not isinstance(moment, datetime):
+        raise typer.BadParameter(f"got '{text}', expected a moment, as 2021-03-04T05:06:07Z")
+    return moment
+
+
 def parse_points(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
@@ -85,6 +99,19 @@ AsOf = Annotated[
 ]
 Config = Annotated[
     Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
+]
+TrainAsOf = Annotated[
+    str | None,
+    typer.Option(
+        callback=check_as_of,
+        metavar="TIME",
+        help="Learn from records as they stood: at an age, as published+6h, with their labels as they "
+        "settled; or at a moment, after which nothing is seen. Default: as the configuration says.",
+    ),
+]
+Since = Annotated[
+    Any,
+    typer.Option(parser=parse_moment, metavar="TIME", help="Take records published from then on only."),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]

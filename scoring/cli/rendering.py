@@ -23,7 +23,10 @@ from scoring.settings import Origin
 _SCORE_FIELDS = Score.__struct_fields__
 _MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures
 _MAX_REASONS = 10  # of one target, likewise
-_INGEST_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10", "published_f1")
+_INGEST_FIGURES = (
+    *("lead_accuracy", "lead_brier", "heat_mae", "heat_within_5", "heat_ndcg_10"),
+    *("published_f1", "published_brier"),
+)
 _SLICE_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
@@ -99,10 +102,12 @@ def replaced(path: Path) -> Iterator[IO[bytes]]:
 
 def scores_table(scores: Iterable[Score]) -> Table:
     """Scores, the highest heat first."""
-    table = empty_table("heat>", "quality>", "90 % interval>", "lead>", "published>", "record", "warnings")
+    numbers = ("heat>", "settles at>", "quality>", "90 % interval>", "lead>", "published>")
+    table = empty_table(*numbers, "record", "warnings")
     for score in sorted(scores, key=lambda score: (-score.heat, -score.quality, score.path)):
         table.add_row(
             str(score.heat),
+            f"{score.heat_settled:.0f}",
             str(score.quality),
             f"{score.quality_low:.0f} to {score.quality_high:.0f}",
             f"{score.lead_probability:.0%}",
@@ -222,13 +227,15 @@ def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
 
 
 def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """What was known at an age of each record, beside what was known when it settled."""
+    """What was said at an age of each record of then and of later, beside what was said when it settled."""
     if not evaluation.at_ingest:
         return
     settled = {name: figure.value for name, figure in evaluation.figures.items()}
     table = empty_table("as of", *(f"{name}>" for name in _INGEST_FIGURES))
-    for name, figures in {**evaluation.at_ingest, "settled": settled}.items():
-        table.add_row(name, *(shown_number(figures.get(figure)) for figure in _INGEST_FIGURES))
+    for name, figures in evaluation.at_ingest.items():
+        for row, said in ((name, figures), (f"{name}, forecast", evaluation.forecast.get(name, {}))):
+            table.add_row(row, *(shown_number(said.get(figure)) for figure in _INGEST_FIGURES))
+    table.add_row("settled", *(shown_number(settled.get(figure)) for figure in _INGEST_FIGURES))
     yield table
     yield Text()
 

@@ -8,11 +8,10 @@ from statistics import median
 
 from scoring.features.column import Column
 from scoring.features.recency import hours_between
-from scoring.features.text import words_of
+from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, words_of
 from scoring.records.record import Coverage, Record
 
 NEAR_MARGIN_RATIO = 0.9
-NEAR_IDENTICAL_RATIO = 0.8
 
 COLUMNS = (
     Column("coverage_count", "coverage", "count", "records", ">= 0", "related records known at as_of"),
@@ -127,12 +126,6 @@ COLUMNS = (
 )
 _NAN = float("nan")
 _LATEST = datetime.max.replace(tzinfo=UTC)
-
-
-def similarity(words: set[str], others: set[str]) -> float:
-    """Share of the words of two titles that stand in both (Jaccard); 0 to 1."""
-    shared = len(words & others)
-    return shared / (len(words) + len(others) - shared) if shared else 0.0
 
 
 def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Coverage]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from math import ceil
 
 _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
 MAX_TERM_WORDS = 3
+NEAR_IDENTICAL_RATIO = 0.8
 
 
 def words_of(text: str) -> list[str]:
@@ -54,3 +58,32 @@ def is_named(name: str, text: str) -> bool:
     """
     wanted = " ".join(words_of(name))
     return bool(wanted) and f" {wanted}" in f" {' '.join(words_of(text))}"
+
+
+def similarity(words: set[str], others: set[str]) -> float:
+    """Share of the words of two titles that stand in both (Jaccard); 0 to 1."""
+    shared = len(words & others)
+    return shared / (len(words) + len(others) - shared) if shared else 0.0
+
+
+def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
+    """Pairs of nearly the same title (:data:`NEAR_IDENTICAL_RATIO`), the smaller place first.
+
+    Not all pairs are compared: titles of a similarity of ``t`` share one of the rarest words of both,
+    among as many as ``1 - t`` of their words leave (prefix filter; Chaudhuri et al., 2006).
+
+    Examples
+    --------
+    >>> list(similar_pairs([{"tide", "rises"}, {"bees", "rest"}, {"tide", "rises"}]))
+    [(0, 2)]
+    """
+    counts = Counter(word for words in titles for word in words)
+    seen: defaultdict[str, list[int]] = defaultdict(list)
+    for at, words in enumerate(titles):
+        n_rarest = len(words) - ceil(NEAR_IDENTICAL_RATIO * len(words)) + 1 if words else 0
+        rarest = sorted(words, key=lambda word: (counts[word], word))[:n_rarest]
+        for other in sorted({earlier for word in rarest for earlier in seen[word]}):
+            if similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:
+                yield other, at
+        for word in rarest:
+            seen[word].append(at)

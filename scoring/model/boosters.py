@@ -37,6 +37,7 @@ def train_booster(
     categories: Sequence[str] = (),
     validation: tuple[Floats, Floats] | None = None,
     patience: int = 50,
+    start: Floats | None = None,
 ) -> lgb.Booster:
     """Train one booster.
 
@@ -60,6 +61,8 @@ def train_booster(
         Later records, features and targets, on which to stop early.
     patience : int
         Trees without a gain on them after which to stop.
+    start : ndarray of shape (n_samples,), optional
+        What the first tree adds to, in the objective's raw scores; the booster's own have none of it.
 
     Returns
     -------
@@ -79,7 +82,9 @@ def train_booster(
     }
     columns = _column_names(names)
     coded = [columns[names.index(name)] for name in categories]
-    data = lgb.Dataset(X, y, feature_name=columns, categorical_feature=coded, params=settings)
+    data = lgb.Dataset(
+        X, y, init_score=start, feature_name=columns, categorical_feature=coded, params=settings
+    )
     try:
         if validation is None:
             return lgb.train(settings, data, num_boost_round=num_iterations)
@@ -102,9 +107,13 @@ def _column_names(names: Sequence[str]) -> list[str]:
     return [name if counts[name] == 1 else f"{name}_{at}" for at, name in enumerate(plain)]
 
 
-def predict(booster: lgb.Booster, X: Floats, num_threads: int = 1) -> Floats:
-    """Predictions, shape (n_samples,); one thread by default, since records come one by one."""
-    return np.asarray(booster.predict(np.ascontiguousarray(X), num_threads=num_threads), dtype=np.float64)
+def predict(booster: lgb.Booster, X: Floats, num_threads: int = 1, *, is_raw: bool = False) -> Floats:
+    """Predictions, shape (n_samples,); one thread by default, since records come one by one.
+
+    `is_raw` gives what the trees add up to (log-odds of a binary objective).
+    """
+    X = np.ascontiguousarray(X)
+    return np.asarray(booster.predict(X, num_threads=num_threads, raw_score=is_raw), dtype=np.float64)
 
 
 def contributions(booster: lgb.Booster, X: Floats) -> Floats:

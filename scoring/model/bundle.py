@@ -18,12 +18,13 @@ import msgspec
 
 from scoring.errors import ModelError
 from scoring.features.encoding import Encoder
-from scoring.model import cascade
+from scoring.model import cascade, forecast
 from scoring.model.baselines import TARGETS, Baselines, Medians
 from scoring.model.boosters import from_text, to_text
 from scoring.model.cascade import Cascade
 from scoring.model.config import TrainConfig
 from scoring.model.fit import Models, Thresholds
+from scoring.model.forecast import Forecast
 from scoring.model.intervals import ErrorDistribution
 from scoring.model.quality import QualityModel
 from scoring.model.results import Figure
@@ -33,7 +34,10 @@ from scoring.model.scorer import Scorer
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 MAX_FILE_BYTES = 256 * 2**20
-PARTS = ("quality", "spread", "lead", "heat", "published", *(f"baseline_{target}" for target in TARGETS))
+PARTS = (
+    *("quality", "spread", "lead", "heat", "published", "settled_lead", "growth"),
+    *(f"baseline_{target}" for target in TARGETS),
+)
 
 
 class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
         First and last date of publication among them, aware UTC.
     sections : dict of str to int
         Records of each section.
+    section_ends_at : dict of str to datetime
+        By section: the last moment that the training knew of, coverage included, aware UTC.
     config : TrainConfig
         The resolved configuration.
     versions : dict of str to str
@@ -67,6 +73,7 @@ class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
     begins_at: datetime
     ends_at: datetime
     sections: dict[str, int]
+    section_ends_at: dict[str, datetime]
     config: TrainConfig
     versions: dict[str, str]
     metrics: dict[str, Figure]
@@ -100,6 +107,8 @@ _CASCADE_NAMES = {
     "lead": list(cascade.LEAD_NAMES),
     "heat": list(cascade.HEAT_NAMES),
     "published": list(cascade.PUBLISHED_NAMES),
+    "settled_lead": list(forecast.SETTLED_LEAD_NAMES),
+    "growth": list(forecast.GROWTH_NAMES),
 }
 
 
@@ -146,6 +155,8 @@ def boosters_of(models: Models) -> dict[str, lgb.Booster]:
         "lead": models.cascade.lead,
         "heat": models.cascade.heat,
         "published": models.cascade.published,
+        "settled_lead": models.forecast.lead,
+        "growth": models.forecast.growth,
         **{f"baseline_{target}": models.baselines.boosters[target] for target in TARGETS},
     }
 
@@ -158,6 +169,8 @@ def columns_of(models: Models) -> dict[str, tuple[str, ...]]:
         "lead": cascade.LEAD_NAMES,
         "heat": cascade.HEAT_NAMES,
         "published": cascade.PUBLISHED_NAMES,
+        "settled_lead": forecast.SETTLED_LEAD_NAMES,
+        "growth": forecast.GROWTH_NAMES,
     }
 
 
@@ -280,12 +293,14 @@ def load_model(folder: Path) -> SavedModel:
         raise ModelError(
             f"{folder}/{MANIFEST}: got the features of another version of scoring, expected this one's"
         )
+    rules = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
     return SavedModel(
         sha256,
         manifest,
         Models(
             quality,
-            Cascade(boosters["lead"], boosters["heat"], boosters["published"]),
+            rules,
+            Forecast(rules, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,
             Baselines(manifest.medians, {target: boosters[f"baseline_{target}"] for target in TARGETS}),
         ),

@@ -9,7 +9,7 @@ distribution, and the rules are averaged over it. That is how thresholds that sw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -99,47 +99,20 @@ class Cascade:
     heat: lgb.Booster
     published: lgb.Booster
 
-    def outlook(
-        self, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1
-    ) -> Outlook:
-        """Average the parts over what the quality may be.
+    def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
+        """Probability that each record leads its story, shape (n_records,)."""
+        return predict(self.lead, lead_matrix(table, quality), num_threads)
 
-        Parameters
-        ----------
-        table : FeatureTable
-            Features of `n_records` records.
-        quality : ndarray of shape (n_records,)
-            Likeliest quality; points.
-        atoms, weights : ndarray of shape (n_records, n_atoms)
-            Qualities that each may have, and their probabilities (rows sum to 1).
-        num_threads : int
+    def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
+        """Heat of each record if it leads, shape (n_records,): quality, and what each related record adds."""
+        each = predict(self.heat, heat_matrix(table, quality), num_threads)
+        return quality + each * np.maximum(table.number("coverage_count"), 1.0)
 
-        Returns
-        -------
-        Outlook
-        """
-        n_records, n_atoms = atoms.shape
-        repeated = table.take(np.repeat(np.arange(n_records), n_atoms + 1))
-        qualities = np.column_stack([quality, atoms]).ravel()
-        lead = predict(self.lead, lead_matrix(repeated, qualities), num_threads).reshape(n_records, -1)
-        heat = self.heat_if_lead(repeated, qualities, num_threads)
-        shown = predict(self.published, published_matrix(repeated, qualities, heat), num_threads).reshape(
-            n_records, -1
-        )
-        hidden = np.full(len(qualities), NOT_LEADING)
-        shown_hidden = predict(self.published, published_matrix(repeated, qualities, hidden), num_threads)
-        heat = heat.reshape(n_records, -1)
-        probability = lead[:, 1:]
-        published = (
-            probability * shown[:, 1:] + (1 - probability) * shown_hidden.reshape(n_records, -1)[:, 1:]
-        )
-        expected = probability * heat[:, 1:] + (1 - probability) * NOT_LEADING
-        return Outlook(
-            (weights * probability).sum(axis=1),
-            heat[:, 0],
-            (weights * expected).sum(axis=1),
-            (weights * published).sum(axis=1),
-        )
+    def published_probability(
+        self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
+    ) -> Floats:
+        """Probability that the site shows each record, shape (n_records,)."""
+        return predict(self.published, published_matrix(table, quality, heat), num_threads)
 
     def steps(self, highest: float) -> Steps:
         """Read the steps off the boosters, for qualities and heats from 0 to `highest` points."""
@@ -161,10 +134,60 @@ class Cascade:
             float(points[shown[0]]) if len(shown) else None,
         )
 
+
+class Rules(Protocol):
+    """What holds of records of a known quality; each takes and gives arrays of shape (n_records,)."""
+
+    def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
+        """Probability that each leads its story."""
+
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Heat of each record if it leads, shape (n_records,): quality, and what each related record adds."""
-        each = predict(self.heat, heat_matrix(table, quality), num_threads)
-        return quality + each * np.maximum(table.number("coverage_count"), 1.0)
+        """Heat of each if it leads; points."""
+
+    def published_probability(
+        self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
+    ) -> Floats:
+        """Probability that the site shows each."""
+
+
+def outlook(
+    rules: Rules, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1
+) -> Outlook:
+    """Average rules over what the quality may be.
+
+    Parameters
+    ----------
+    rules : Rules
+        A cascade, or a forecast.
+    table : FeatureTable
+        Features of `n_records` records.
+    quality : ndarray of shape (n_records,)
+        Likeliest quality; points.
+    atoms, weights : ndarray of shape (n_records, n_atoms)
+        Qualities that each may have, and their probabilities (rows sum to 1).
+    num_threads : int
+
+    Returns
+    -------
+    Outlook
+    """
+    n_records, n_atoms = atoms.shape
+    repeated = table.take(np.repeat(np.arange(n_records), n_atoms + 1))
+    qualities = np.column_stack([quality, atoms]).ravel()
+    lead = rules.lead_probability(repeated, qualities, num_threads)
+    heat = rules.heat_if_lead(repeated, qualities, num_threads)
+    hidden = np.full(len(qualities), NOT_LEADING)
+    shown = lead * rules.published_probability(repeated, qualities, heat, num_threads)
+    shown += (1 - lead) * rules.published_probability(repeated, qualities, hidden, num_threads)
+    expected = lead * heat + (1 - lead) * NOT_LEADING
+    # The first column is of the likeliest quality, the others are of the atoms.
+    lead, heat, shown, expected = (each.reshape(n_records, -1) for each in (lead, heat, shown, expected))
+    return Outlook(
+        (weights * lead[:, 1:]).sum(axis=1),
+        heat[:, 0],
+        (weights * expected[:, 1:]).sum(axis=1),
+        (weights * shown[:, 1:]).sum(axis=1),
+    )
 
 
 def fit_cascade(

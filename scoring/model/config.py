@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -34,6 +34,10 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality, spread, lead, heat, published : BoosterConfig
         The boosters: what the rubric leaves of quality, how far off it is, who leads, what heat adds
         for each related record, and whether the site shows the record.
+    settled_lead, growth : BoosterConfig
+        The boosters of the forecast: who leads once the story is settled, and by what factor heat grows.
+    forecast_ages_hours : tuple of float
+        Ages at which the forecast looks at training records; hours.
     n_folds : int
         Folds of the out-of-fold features.
     n_spread_bins : int
@@ -79,6 +83,27 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     published: BoosterConfig = BoosterConfig(
         150, {"objective": "binary", "learning_rate": 0.1, "num_leaves": 4, "min_data_in_leaf": 5}
     )
+    settled_lead: BoosterConfig = BoosterConfig(
+        100,
+        {
+            "objective": "binary",
+            "learning_rate": 0.02,
+            "num_leaves": 4,
+            "min_data_in_leaf": 200,
+            "lambda_l2": 20.0,
+        },
+    )
+    growth: BoosterConfig = BoosterConfig(
+        100,
+        {
+            "objective": "regression_l1",
+            "learning_rate": 0.02,
+            "num_leaves": 4,
+            "min_data_in_leaf": 200,
+            "lambda_l2": 20.0,
+        },
+    )
+    forecast_ages_hours: tuple[Annotated[float, msgspec.Meta(ge=0)], ...] = (0.0, 2.0, 6.0, 24.0, 48.0)
     n_folds: Positive = 3
     n_spread_bins: Positive = 4
     interval_level: Ratio = 0.9
@@ -96,11 +121,18 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         By section (the first topic): where its test block begins, aware UTC; goes before `test_ratio`.
     validation_ratio : float
         Share of what precedes the test block on which iterations and intervals are chosen; 0 to 1.
+    gap_hours : float
+        Time before a test block that no training sees; hours, >= 0.
+    apart : {"copies", "stories"}
+        What is kept on one side of the cut: a record's copies (the same address, nearly the same title), or
+        with them whatever related coverage links to it.
     """
 
     test_ratio: Ratio = 0.15
     test_from: dict[str, datetime] = {}
     validation_ratio: Ratio = 0.15
+    gap_hours: Annotated[float, msgspec.Meta(ge=0)] = 48.0
+    apart: Literal["copies", "stories"] = "copies"
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,6 +152,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seed of all that is drawn.
     n_bootstrap : int
         Draws of the figures' intervals; 0 leaves the intervals out.
+    as_of : str
+        Train on records as they stood then: at an age (``published+6h``), their labels as they settled, or
+        at a moment, after which nothing is seen at all. Empty: as they stand.
     """
 
     name: str = "default"
@@ -128,3 +163,4 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelConfig = ModelConfig()
     seed: int = 0
     n_bootstrap: int = 1000
+    as_of: str = ""

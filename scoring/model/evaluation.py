@@ -52,10 +52,11 @@ def evaluate_models(
     Evaluation
     """
     predictions = _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
-    at_ingest = {
-        name: compute(_label_columns(then, paths) | _score_columns(scorer.predict(then.table, num_threads)))
-        for name, then in (early or {}).items()
-    }
+    at_ingest, forecast = {}, {}
+    for name, then in (early or {}).items():
+        labels, said = _label_columns(then, paths), scorer.predict(then.table, num_threads)
+        at_ingest[name] = compute(labels | _score_columns(said))
+        forecast[name] = compute(labels | _forecast_columns(said, scorer.models.thresholds.published))
     known = test.moments[~np.isnat(test.moments)]
     return Evaluation(
         len(test.table),
@@ -66,6 +67,7 @@ def evaluate_models(
         tuple(slices(predictions, test, scorer.models)),
         predictions,
         at_ingest,
+        forecast,
     )
 
 
@@ -93,6 +95,22 @@ def _score_columns(said: Predictions) -> dict[str, NDArray[Any]]:
         "lead_probability": said.lead_probability,
         "published_predicted": said.published,
         "published_probability": said.published_probability,
+        "lead_settled_probability": said.lead_settled_probability,
+        "heat_settled": said.heat_settled,
+        "published_settled_probability": said.published_settled_probability,
+    }
+
+
+def _forecast_columns(said: Predictions, published_from: float) -> dict[str, NDArray[Any]]:
+    """What is expected once coverage has come, under the names of what holds now."""
+    is_lead = said.lead_settled_probability >= 0.5
+    return _score_columns(said) | {
+        "heat_predicted": np.where(is_lead, np.round(said.heat_settled_if_lead), NOT_LEADING),
+        "heat_expected": said.heat_settled,
+        "lead_predicted": is_lead,
+        "lead_probability": said.lead_settled_probability,
+        "published_predicted": said.published_settled_probability >= published_from,
+        "published_probability": said.published_settled_probability,
     }
 
 

@@ -12,8 +12,16 @@ from numpy.typing import NDArray
 from scoring.errors import ModelError
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.baselines import Baselines, fit_baselines
-from scoring.model.cascade import NOT_LEADING, Cascade, CascadeLabels, best_threshold, fit_cascade
+from scoring.model.cascade import (
+    NOT_LEADING,
+    Cascade,
+    CascadeLabels,
+    best_threshold,
+    fit_cascade,
+    outlook,
+)
 from scoring.model.config import ModelConfig, TrainConfig
+from scoring.model.forecast import Forecast, fit_forecast
 from scoring.model.quality import QualityFit, QualityModel, fit_quality
 from scoring.model.splits import latest_mask
 
@@ -34,6 +42,7 @@ class Models:
 
     quality: QualityModel
     cascade: Cascade
+    forecast: Forecast
     thresholds: Thresholds
     baselines: Baselines
 
@@ -52,18 +61,27 @@ class TrainingSet:
         Dates of publication, UTC.
     sections : sequence of str
         First topics.
+    copies : ndarray of int, shape (n_records,)
+        Group of each record; copies of one record share one.
+    early : tuple of FeatureTable
+        The same records as they stood at the ages of the forecast; without any, it learns from `table`.
     """
 
     table: FeatureTable
     labels: CascadeLabels
     moments: NDArray[np.datetime64]
     sections: Sequence[str]
+    copies: NDArray[np.intp]
+    early: tuple[FeatureTable, ...] = ()
 
     def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
         """The records that a mask of shape (n_records,) names."""
         labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
         sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
-        return TrainingSet(self.table.take(mask), labels, self.moments[mask], sections)
+        early = tuple(table.take(mask) for table in self.early)
+        return TrainingSet(
+            self.table.take(mask), labels, self.moments[mask], sections, self.copies[mask], early
+        )
 
 
 def fit_models(
@@ -109,15 +127,20 @@ def fit_models(
         is_validation = np.zeros(n_records, dtype=bool)
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
     on_step("quality")
-    quality = fit_quality(training.table, training.labels.quality, is_validation, config.model, **options)
+    quality = fit_quality(
+        training.table, training.labels.quality, training.copies, is_validation, config.model, **options
+    )
     on_step("lead, heat and published")
     thresholds = _choose_thresholds(training, is_validation, quality, config.model, **options)
     cascade = fit_cascade(training.table, training.labels, config.model, **options)
+    on_step("forecast")
+    early = training.early or (training.table,)
+    forecast = fit_forecast(cascade, early, training.labels, config.model, **options)
     on_step("baselines")
     encoder = quality.model.encoder
     X = encoder.transform(training.table)
     baselines = fit_baselines(training.table, encoder, X, training.labels, **options)
-    return Models(quality.model, cascade, thresholds, baselines)
+    return Models(quality.model, cascade, forecast, thresholds, baselines)
 
 
 def _lacking(labels: CascadeLabels) -> str:
@@ -147,12 +170,11 @@ def _choose_thresholds(
     cascade = fit_cascade(earlier.table, earlier.labels, config, num_threads=num_threads, seed=seed)
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
-    outlook = cascade.outlook(
-        later.table, likeliest, np.maximum(atoms, quality.model.rubric.floor_), weights, num_threads
-    )
+    atoms = np.maximum(atoms, quality.model.rubric.floor_)
+    said = outlook(cascade, later.table, likeliest, atoms, weights, num_threads)
     return Thresholds(
-        best_threshold(outlook.lead_probability[known], heat[known] > NOT_LEADING),
-        best_threshold(outlook.published_probability[known], published[known] > 0.5),
+        best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
+        best_threshold(said.published_probability[known], published[known] > 0.5),
     )
 
 

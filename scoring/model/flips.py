@@ -128,9 +128,13 @@ def _score(columns: Columns, row: int, model: str) -> Score:
         quality_low=float(columns["quality_low"][row]),
         quality_high=float(columns["quality_high"][row]),
         heat=int(columns["heat_predicted"][row]),
+        heat_expected=round(float(columns["heat_expected"][row]), 1),
+        heat_settled=round(float(columns["heat_settled"][row]), 1),
         lead_probability=round(float(columns["lead_probability"][row]), 4),
         published=bool(columns["published_predicted"][row]),
         published_probability=round(float(columns["published_probability"][row]), 4),
+        lead_settled_probability=round(float(columns["lead_settled_probability"][row]), 4),
+        published_settled_probability=round(float(columns["published_settled_probability"][row]), 4),
         model=model,
     )
 

@@ -1,4 +1,4 @@
-"""What models say of labelled records that they have not seen: fitted fold by fold, titles kept together."""
+"""What models say of labelled records that they have not seen: fitted fold by fold, copies kept together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from scoring.errors import ModelError
 from scoring.features.table import Floats
 from scoring.model import cascade
-from scoring.model.boosters import predict
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, TrainingSet
 from scoring.model.quality import QualityModel, fit_quality
-from scoring.model.splits import story_folds
+from scoring.model.splits import group_folds
 
 N_FOLDS = 3
 N_INNER_FOLDS = 5  # one of them tells when to stop, and how wide the intervals are
@@ -25,7 +24,7 @@ EDGE = 2.0  # points: a label is not called wrong by a rule that turns over with
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """What models that have not seen a record's title say of it, as arrays of shape (n_records,).
+    """What models that have not seen a record, nor a copy, say of it, as arrays of shape (n_records,).
 
     ``quality`` and ``half_width`` (of its interval) are in points. The rest is what the learned rules
     say of the record's *true* quality: ``lead_probability``; ``heat``, if it leads, and ``heat_off``,
@@ -50,7 +49,7 @@ def out_of_fold(
     num_threads: int = 1,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> OutOfFold:
-    """Predict each record by models that were fitted on the other folds; records of one title share a fold.
+    """Predict each record by models that were fitted on the other folds; copies share a fold.
 
     Parameters
     ----------
@@ -73,10 +72,10 @@ def out_of_fold(
         If there are too few records.
     """
     n_records = len(training.table)
-    folds = story_folds(training.table.title_words, N_FOLDS, config.seed)
+    folds = group_folds(training.copies, N_FOLDS, config.seed)
     if n_records < MIN_RECORDS or len(set(folds)) < N_FOLDS:
         raise ModelError(
-            f"audited records: got {n_records} of {len(set(training.table.title_words))} titles, "
+            f"audited records: got {n_records} of which {len(set(training.copies))} are no copies, "
             f"expected {MIN_RECORDS} or more records with a quality and a date"
         )
     columns = np.full((6, n_records), np.nan)
@@ -86,8 +85,10 @@ def out_of_fold(
         held = folds == fold
         rest, part = training.take(~held), training.take(held)
         options = {"num_threads": num_threads, "seed": config.seed}
-        is_inner = story_folds(rest.table.title_words, N_INNER_FOLDS, config.seed) == 0
-        model = fit_quality(rest.table, rest.labels.quality, is_inner, config.model, **options).model
+        is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
+        model = fit_quality(
+            rest.table, rest.labels.quality, rest.copies, is_inner, config.model, **options
+        ).model
         models.append(model)
         X = model.matrix(part.table)
         columns[:2, held] = (
@@ -110,12 +111,12 @@ def _is_judged(training: TrainingSet) -> bool:
 def _apply(rules: cascade.Cascade, part: TrainingSet, num_threads: int) -> Floats:
     """Lead, heat, its distance and published of records whose labels are known, shape (4, n_records)."""
     table, labels = part.table, part.labels
-    lead = predict(rules.lead, cascade.lead_matrix(table, labels.quality), num_threads)
+    lead = rules.lead_probability(table, labels.quality, num_threads)
     heats, shown = [], []
     for step in (0.0, -EDGE, EDGE):
         heats.append(rules.heat_if_lead(table, labels.quality + step, num_threads) - step)
-        X = cascade.published_matrix(table, labels.quality, np.maximum(labels.heat + step, NOT_LEADING))
-        shown.append(predict(rules.published, X, num_threads))
+        heat = np.maximum(labels.heat + step, NOT_LEADING)
+        shown.append(rules.published_probability(table, labels.quality, heat, num_threads))
     off = np.min(np.abs(labels.heat - np.array(heats)), axis=0)
     kindest = np.where(labels.published > 0.5, np.max(shown, axis=0), np.min(shown, axis=0))
     is_lead, is_known = labels.heat > NOT_LEADING, np.isfinite(labels.heat)

@@ -18,8 +18,9 @@ from scoring.model.config import ModelConfig
 from scoring.model.intervals import MIN_SPREAD, NO_ERRORS, ErrorDistribution, add_foreign, fit_errors
 from scoring.model.rubric import Rubric
 from scoring.model.rubric_fit import fit_rubric
-from scoring.model.splits import story_folds
+from scoring.model.splits import group_folds
 
+Groups = NDArray[np.intp]
 RUBRIC_COLUMN = "rubric_quality"
 MIN_SECTION = 20  # records of a section whose rubric is tried on the others
 
@@ -73,7 +74,12 @@ class QualityFit:
 
 
 def fit_quality(
-    table: FeatureTable, y: Floats, is_validation: NDArray[np.bool_], config: ModelConfig, **options: Any
+    table: FeatureTable,
+    y: Floats,
+    copies: Groups,
+    is_validation: NDArray[np.bool_],
+    config: ModelConfig,
+    **options: Any,
 ) -> QualityFit:
     """Fit the quality model.
 
@@ -86,6 +92,8 @@ def fit_quality(
         Training records.
     y : ndarray of shape (n_records,)
         Their qualities; points.
+    copies : ndarray of int, shape (n_records,)
+        Group of each; copies of one record share one, and a fold.
     is_validation : ndarray of bool, shape (n_records,)
         The latest of them.
     config : ModelConfig
@@ -98,19 +106,21 @@ def fit_quality(
     QualityFit
     """
     later, later_y = table.take(is_validation), y[is_validation]
-    draft = fit_once(table.take(~is_validation), y[~is_validation], config, (later, later_y), **options)
+    earlier = ~is_validation
+    draft = fit_once(table.take(earlier), y[earlier], copies[earlier], config, (later, later_y), **options)
     X = draft.matrix(later)
     expected, spread = draft.predict(X), draft.predict_spread(X)
     errors = fit_errors(later_y - expected, spread, config)
     errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign_errors(table, y, config), config)
     final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees())
-    model = fit_once(table, y, msgspec.structs.replace(config, quality=final), None, **options)
+    model = fit_once(table, y, copies, msgspec.structs.replace(config, quality=final), None, **options)
     return QualityFit(replace(model, errors=errors), expected, spread)
 
 
 def fit_once(
     table: FeatureTable,
     y: Floats,
+    copies: Groups,
     config: ModelConfig,
     validation: tuple[FeatureTable, Floats] | None,
     *,
@@ -122,7 +132,7 @@ def fit_once(
 
     Parameters
     ----------
-    table, y, config
+    table, y, copies, config
         As for :func:`fit_quality`.
     validation : tuple of FeatureTable and ndarray, or None
         Later records and their qualities, on which the booster stops early; it keeps its best trees.
@@ -137,7 +147,7 @@ def fit_once(
     """
     encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
     on_rubric(rubric)
-    X = _out_of_fold(table, y, encoder, rubric, config, seed)
+    X = _out_of_fold(table, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
     left = y - X[:, -1]
     options: dict[str, Any] = {
         "names": (*encoder.names, RUBRIC_COLUMN),
@@ -167,12 +177,11 @@ def fit_once(
 
 
 def _out_of_fold(
-    table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, seed: int
+    table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, folds: Groups
 ) -> Floats:
     """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
     # The median stands where there is one fold only.
     X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
-    folds = story_folds(table.title_words, config.n_folds, seed)
     for fold in range(config.n_folds):
         held = folds == fold
         if held.any() and not held.all():

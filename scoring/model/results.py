@@ -21,12 +21,18 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         90 % interval of the quality.
     heat : int
         What its story is worth now; -1 where another record leads the story.
+    heat_expected : float
+        Mean of what the heat may be now; records are ordered by it.
+    heat_settled : float
+        Mean of what the heat may be once the story's coverage has come.
     lead_probability : float
         Probability that the record leads its story; 0 to 1.
     published : bool
         Whether the site would show it.
     published_probability : float
         Probability of that; 0 to 1.
+    lead_settled_probability, published_settled_probability : float
+        The same once the story's coverage has come.
     model : str
         Name and version of the model that scored.
     warnings : tuple of str
@@ -38,9 +44,13 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     quality_low: float
     quality_high: float
     heat: int
+    heat_expected: float
+    heat_settled: float
     lead_probability: float
     published: bool
     published_probability: float
+    lead_settled_probability: float
+    published_settled_probability: float
     model: str
     warnings: tuple[str, ...] = ()
 
@@ -174,10 +184,13 @@ class Evaluation(msgspec.Struct, frozen=True):
         Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
         ``provider``, ``quality``, ``quality_predicted`` (float), ``quality_low``, ``quality_high``, ``heat``,
         ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool), ``lead_probability``,
-        ``published`` (bool), ``published_predicted`` (bool), ``published_probability``.
+        ``published`` (bool), ``published_predicted`` (bool), ``published_probability``, and of the forecast
+        ``lead_settled_probability``, ``heat_settled`` (float), ``published_settled_probability``.
     at_ingest : dict of str to dict of str to float
         The same figures where coverage is cut at an age of each record (``published``, ``published+6h``),
         against the labels as they settled; empty where that was not looked at.
+    forecast : dict of str to dict of str to float
+        The same of the forecast: what was expected then of the story once it has settled.
     """
 
     n_records: int
@@ -188,3 +201,4 @@ class Evaluation(msgspec.Struct, frozen=True):
     slices: tuple[Slice, ...]
     predictions: dict[str, np.ndarray]
     at_ingest: dict[str, dict[str, float]] = {}
+    forecast: dict[str, dict[str, float]] = {}

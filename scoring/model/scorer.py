@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
-from scoring.model.cascade import NOT_LEADING
+from scoring.model.cascade import NOT_LEADING, outlook
 from scoring.model.fit import Models
 from scoring.model.results import Score
 from scoring.records.record import Document
@@ -32,6 +32,10 @@ class Predictions:
     heat_expected: Floats
     published: NDArray[np.bool_]
     published_probability: Floats
+    lead_settled_probability: Floats
+    heat_settled_if_lead: Floats
+    heat_settled: Floats
+    published_settled_probability: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +74,23 @@ class Scorer:
         low, high = quality_model.interval(expected, spread)
         quality = np.round(expected)
         atoms, weights = quality_model.errors.spread_out(quality, spread)
-        outlook = self.models.cascade.outlook(table, quality, np.maximum(atoms, floor), weights, num_threads)
-        is_lead = outlook.lead_probability >= thresholds.lead
+        may_be = (table, quality, np.maximum(atoms, floor), weights, num_threads)
+        now, settled = outlook(self.models.cascade, *may_be), outlook(self.models.forecast, *may_be)
+        is_lead = now.lead_probability >= thresholds.lead
         return Predictions(
             quality,
             np.minimum(np.round(low, 1), quality),
             np.maximum(np.round(high, 1), quality),
-            outlook.lead_probability,
+            now.lead_probability,
             is_lead,
-            np.where(is_lead, np.round(outlook.heat_if_lead), NOT_LEADING),
-            outlook.heat_expected,
-            outlook.published_probability >= thresholds.published,
-            outlook.published_probability,
+            np.where(is_lead, np.round(now.heat_if_lead), NOT_LEADING),
+            now.heat_expected,
+            now.published_probability >= thresholds.published,
+            now.published_probability,
+            settled.lead_probability,
+            settled.heat_if_lead,
+            settled.heat_expected,
+            settled.published_probability,
         )
 
     def score(self, documents: Iterable[Document], as_of: AsOf = None) -> Iterator[Score]:
@@ -112,9 +121,13 @@ class Scorer:
                 quality_low=float(predictions.quality_low[row]),
                 quality_high=float(predictions.quality_high[row]),
                 heat=int(predictions.heat[row]),
+                heat_expected=round(float(predictions.heat_expected[row]), 1),
+                heat_settled=round(float(predictions.heat_settled[row]), 1),
                 lead_probability=probability(predictions.lead_probability[row]),
                 published=bool(predictions.published[row]),
                 published_probability=probability(predictions.published_probability[row]),
+                lead_settled_probability=probability(predictions.lead_settled_probability[row]),
+                published_settled_probability=probability(predictions.published_settled_probability[row]),
                 model=self.name,
                 warnings=(*document.warnings, *self.warnings(document, as_of)),
             )

@@ -75,13 +75,13 @@ def to_moment(moment: datetime | None) -> np.datetime64:
     return np.datetime64(naive, "us")
 
 
-def story_folds(title_words: Sequence[tuple[str, ...]], n_folds: int, seed: int) -> NDArray[np.intp]:
-    """Fold of each record; records of the same title share one.
+def group_folds(groups: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:
+    """Fold of each record; records of one group share one.
 
     Parameters
     ----------
-    title_words : sequence of tuple of str
-        Words of each title.
+    groups : ndarray of int, shape (n_records,)
+        Group of each record.
     n_folds, seed : int
         Folds, and the seed of the draw.
 
@@ -89,6 +89,6 @@ def story_folds(title_words: Sequence[tuple[str, ...]], n_folds: int, seed: int)
     -------
     ndarray of int, shape (n_records,)
     """
-    titles = {words: at for at, words in enumerate(sorted(set(title_words)))}
-    fold_of = np.random.default_rng(seed).permutation(len(titles)) % n_folds
-    return np.array([fold_of[titles[words]] for words in title_words], dtype=np.intp)
+    names, place = np.unique(groups, return_inverse=True)
+    folds = np.random.default_rng(seed).permutation(len(names)) % n_folds
+    return np.asarray(folds[place], dtype=np.intp)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from math import ceil
+from collections import defaultdict
 
 import numpy as np
 
-from scoring.features.coverage import NEAR_IDENTICAL_RATIO, similarity
 from scoring.features.table import FeatureTable
+from scoring.features.text import similar_pairs
 
 SAME_TEXTS = ("provider_domain", "provider_host", "provider_form")
 SAME_NUMBERS = (
@@ -22,8 +20,7 @@ def near_twins(table: FeatureTable) -> list[tuple[int, int]]:
     """Pairs of records that a site would be expected to judge alike.
 
     They have a title of nearly the same words, and the same provider, topics, picture and form of
-    address. Not all pairs are compared: titles of a similarity of ``t`` share one of the rarest words
-    of both, among as many as ``1 - t`` of their words leave (prefix filter; Chaudhuri et al., 2006).
+    address.
 
     Parameters
     ----------
@@ -42,23 +39,8 @@ def near_twins(table: FeatureTable) -> list[tuple[int, int]]:
         if texts[0][row] and table.title_words[row]:
             key = (*(text[row] for text in texts), frozenset(table.topics[row]), numbers[row].tobytes())
             groups[key].append(row)
-    counts = Counter(word for words in table.title_words for word in set(words))
-    pairs: set[tuple[int, int]] = set()
-    for rows in groups.values():
-        pairs.update(_alike(rows, [set(table.title_words[row]) for row in rows], counts))
-    return sorted(pairs)
-
-
-def _alike(
-    rows: Sequence[int], titles: Sequence[set[str]], counts: Counter[str]
-) -> Iterator[tuple[int, int]]:
-    """Pairs of nearly the same title among some records; their rows ascend."""
-    seen: defaultdict[str, list[int]] = defaultdict(list)
-    for at, words in enumerate(titles):
-        n_rarest = len(words) - ceil(NEAR_IDENTICAL_RATIO * len(words)) + 1
-        rarest = sorted(words, key=lambda word: (counts[word], word))[:n_rarest]
-        for other in sorted({earlier for word in rarest for earlier in seen[word]}):
-            if similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:
-                yield rows[other], rows[at]
-        for word in rarest:
-            seen[word].append(at)
+    return sorted(
+        (rows[left], rows[right])
+        for rows in groups.values()
+        for left, right in similar_pairs([set(table.title_words[row]) for row in rows])
+    )

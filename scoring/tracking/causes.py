@@ -50,7 +50,5 @@ def _schema(revision: str) -> str:
 
     known = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
     if any(known.glob(f"{revision}_*.py")):
-        return (
-            f"its tables are of an older MLflow ({revision}): copy it, then run `mlflow db upgrade URI`"
-        )
+        return f"its tables are of an older MLflow ({revision}): copy it, then run `mlflow db upgrade URI`"
     return f"its tables are of an MLflow newer than this one, {mlflow.__version__} ({revision})"

@@ -208,7 +208,10 @@ def _metrics(run: EvaluationRun) -> dict[str, float]:
     evaluation = run.evaluation
     counts = {f"n_{name}": float(count) for name, count in run.counts.items()}
     figures = figure_metrics(
-        evaluation.figures, baseline=evaluation.baselines, at_ingest=evaluation.at_ingest
+        evaluation.figures,
+        baseline=evaluation.baselines,
+        at_ingest=evaluation.at_ingest,
+        forecast=evaluation.forecast,
     )
     return counts | {"n_evaluated": float(evaluation.n_records)} | figures
 

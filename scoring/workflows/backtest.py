@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -130,7 +130,7 @@ def backtest(
 def _evaluate(corpus: Corpus, fold: Fold, config: TrainConfig, settings: Settings) -> Evaluation:
     """One training, judged on the fold's records as they stand."""
     try:
-        models = fit_models(_training_set(corpus, fold), config, num_threads=settings.threads)
+        models = fit_models(_training_set(corpus, fold, config), config, num_threads=settings.threads)
     except ModelError as error:
         raise ModelError(f"{fold.name}: {error}") from error
     documents = [one for one, is_held in zip(corpus.documents, fold.is_test, strict=True) if is_held]
@@ -144,11 +144,12 @@ def _evaluate(corpus: Corpus, fold: Fold, config: TrainConfig, settings: Setting
     )
 
 
-def _training_set(corpus: Corpus, fold: Fold) -> TrainingSet:
+def _training_set(corpus: Corpus, fold: Fold, config: TrainConfig) -> TrainingSet:
     """What the fold learns from, as it stood when the fold's records were still to come."""
     if fold.as_of is None:
-        return corpus.training_set(fold.is_training, latest_moments(corpus, fold.is_training))
-    return corpus.training_set(fold.is_training, dict.fromkeys(np.unique(corpus.sections), fold.as_of))
+        return corpus.training_apart(fold.is_test, latest_moments(corpus, fold.is_training), config)
+    cut = fold.as_of - timedelta(hours=config.split.gap_hours)
+    return corpus.training_apart(fold.is_test, dict.fromkeys(np.unique(corpus.sections), cut), config)
 
 
 def _keep(

@@ -43,6 +43,7 @@ def evaluate(
     settings: Settings,
     now: datetime,
     as_of: AsOf = None,
+    since: datetime | None = None,
     output: Path | None = None,
     is_tracked: bool = True,
     stdin: BinaryIO | None = None,
@@ -64,6 +65,8 @@ def evaluate(
     as_of : datetime or timedelta, optional
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen; the labels are
         taken as they settled.
+    since : datetime, optional
+        Compare records published from then on only, aware UTC.
     output : Path, optional
         Folder for the figures, the predictions, the plots and the report.
     is_tracked : bool
@@ -81,7 +84,7 @@ def evaluate(
         If the model cannot be used, or no record has a quality and a date.
     """
     saved = open_model(model, settings)
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, since=since)
     if not corpus.documents:
         raise ModelError("evaluation records: got none with a quality and a date, expected some")
     training = saved.manifest.training

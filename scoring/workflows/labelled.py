@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import RecordError
-from scoring.features.moment import AsOf, parse_as_of
-from scoring.features.table import assemble, extract
+from scoring.features import story
+from scoring.features.moment import AsOf, moment_of, parse_as_of
+from scoring.features.table import Row, assemble, extract
 from scoring.model.cascade import CascadeLabels
+from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
 from scoring.model.splits import to_moment
 from scoring.progress import Reporter
@@ -24,7 +27,7 @@ INGEST_AGES = ("published", "published+6h", "published+48h")
 OnFault = Callable[[RecordError], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Corpus:
     """Labelled records as they were read.
 
@@ -77,24 +80,38 @@ class Corpus:
         """The records of a mask as they stood at each age of :data:`INGEST_AGES`."""
         return {name: self.as_seen(mask, parse_as_of(name)) for name in INGEST_AGES}
 
-    def training_set(self, mask: NDArray[np.bool_], as_of: dict[str, datetime] | None = None) -> TrainingSet:
+    def training_set(
+        self,
+        mask: NDArray[np.bool_],
+        cuts: dict[str, datetime] | None = None,
+        *,
+        age: timedelta | None = None,
+        forecast_ages_hours: Sequence[float] = (),
+    ) -> TrainingSet:
         """Features and labels of the records that a mask names.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_records,)
             Which records.
-        as_of : dict of str to datetime, optional
+        cuts : dict of str to datetime, optional
             By section: the moment after which nothing is seen. A record whose coverage goes on after it
             keeps its quality, but its heat and whether it was published, which hang on that coverage, are
             left out.
+        age : timedelta, optional
+            Age at which each record is looked at; its labels are taken as they settled.
+        forecast_ages_hours : sequence of float
+            Ages at which the forecast is to see them too.
         """
         chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
-        rows, heats, published = [], [], []
+        ages = (age, *(timedelta(hours=hours) for hours in forecast_ages_hours))
+        tables: list[list[Row]] = [[] for _ in ages]
+        heats, published = [], []
         for document in chosen:
-            moment = as_of.get(section_of(document.record)) if as_of else None
-            rows.append(extract(document.record, moment))
-            is_settled = moment is None or not _has_coverage_after(document.record, moment)
+            cut = cuts.get(section_of(document.record)) if cuts else None
+            for rows, each in zip(tables, ages, strict=True):
+                rows.append(extract(document.record, _earliest(cut, moment_of(document.record, each))))
+            is_settled = cut is None or not _has_coverage_after(document.record, cut)
             heats.append(document.labels.heat if is_settled else None)
             published.append(document.labels.published if is_settled else None)
         labels = CascadeLabels(
@@ -102,10 +119,44 @@ class Corpus:
             as_floats(heats),
             as_floats(published),
         )
-        moments = self.moments[mask]
-        return TrainingSet(
-            assemble(rows), labels, moments, [section_of(document.record) for document in chosen]
+        table, *early = map(assemble, tables)
+        sections = [section_of(document.record) for document in chosen]
+        return TrainingSet(table, labels, self.moments[mask], sections, self.copies[mask], tuple(early))
+
+    def training_apart(
+        self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], config: TrainConfig
+    ) -> TrainingSet:
+        """What a training may learn from, where some records are held back.
+
+        Parameters
+        ----------
+        is_held : ndarray of bool, shape (n_records,)
+            Records that are held back: neither they nor what the split keeps with them are learned from.
+        cuts : dict of str to datetime
+            By section: the moment after which nothing is seen.
+        config : TrainConfig
+            What is kept apart, the age at which records are looked at, and the ages of the forecast.
+        """
+        groups = self.stories if config.split.apart == "stories" else self.copies
+        last = np.array([to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]")
+        mask = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= last)
+        at = parse_as_of(config.as_of) if config.as_of else None
+        return self.training_set(
+            mask,
+            cuts,
+            age=at if isinstance(at, timedelta) else None,
+            forecast_ages_hours=config.model.forecast_ages_hours,
         )
+
+    @cached_property
+    def copies(self) -> NDArray[np.intp]:
+        """Group of each record; see :func:`scoring.features.story.copies`."""
+        return story.copies([document.record for document in self.documents])
+
+    @cached_property
+    def stories(self) -> NDArray[np.intp]:
+        """Group of each record; see :func:`scoring.features.story.stories`."""
+        return story.stories([document.record for document in self.documents])
 
 
 def section_of(record: Record) -> str:
@@ -113,7 +164,7 @@ def section_of(record: Record) -> str:
     return record.topics[0] if record.topics else ""
 
 
-def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_]) -> dict[str, datetime]:
+def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_], gap_hours: float = 0.0) -> dict[str, datetime]:
     """By section: the moment before the held-back records begin, after which no training may see anything.
 
     Parameters
@@ -122,12 +173,15 @@ def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_]) -> dict[str, datetim
         Labelled records.
     is_held : ndarray of bool, shape (n_records,)
         Which of them are held back.
+    gap_hours : float
+        Time between the moment and the first of them; hours, >= 0.
     """
+    gap = timedelta(hours=gap_hours, microseconds=1)
     begins: dict[str, datetime] = {}
     for document, section, is_one_held in zip(corpus.documents, corpus.sections, is_held, strict=True):
         if is_one_held and document.record.published_at is not None:
             # A record of the block's first moment may be others' coverage, and its quality is a label.
-            begins.setdefault(section, document.record.published_at - timedelta(microseconds=1))
+            begins.setdefault(section, document.record.published_at - gap)
     return begins | {
         section: moment
         for section, moment in latest_moments(corpus, ~is_held).items()
@@ -135,8 +189,10 @@ def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_]) -> dict[str, datetim
     }
 
 
-def latest_moments(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetime]:
-    """By section: the last moment that the records of a mask and their coverage know of."""
+def latest_moments(
+    corpus: Corpus, mask: NDArray[np.bool_], until: datetime | None = None
+) -> dict[str, datetime]:
+    """By section: the last moment, up to a limit, that the records of a mask and their coverage know of."""
     latest: dict[str, datetime] = {}
     for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
         if is_chosen:
@@ -144,9 +200,13 @@ def latest_moments(corpus: Corpus, mask: NDArray[np.bool_]) -> dict[str, datetim
                 document.record.published_at,
                 *(entry.published_at for entry in document.record.related),
             ]
-            known = [moment for moment in moments if moment is not None]
+            known = [moment for moment in moments if moment is not None and (not until or moment <= until)]
             latest[section] = max([*known, latest.get(section, known[0])])
     return latest
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _has_coverage_after(record: Record, moment: datetime) -> bool:
@@ -154,7 +214,13 @@ def _has_coverage_after(record: Record, moment: datetime) -> bool:
 
 
 def read_corpus(
-    paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Corpus:
     """Read every record that can be used and has a quality and a date.
 
@@ -168,6 +234,8 @@ def read_corpus(
         Called with the error of each record that cannot be used.
     reporter : Reporter
         Told how far the reading is.
+    since, until : datetime, optional
+        Leave out records that were published earlier, or later, aware UTC.
 
     Returns
     -------
@@ -187,8 +255,17 @@ def read_corpus(
     usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
     if len(usable) < len(read):
         reporter.note(f"{len(read) - len(usable)} records without a quality or a date are left out")
+    n_unlabelled = len(read) - len(usable)
+    if since is not None or until is not None:
+        n_usable = len(usable)
+        usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
+        reporter.note(f"{n_usable - len(usable)} records of other times are left out")
     usable.sort(key=_order)
-    return Corpus(usable, faults, len(read) - len(usable), data_sha256(one.sha256 for one in usable))
+    return Corpus(usable, faults, n_unlabelled, data_sha256(one.sha256 for one in usable))
+
+
+def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
+    return moment is not None and (since is None or moment >= since) and (until is None or moment <= until)
 
 
 def _order(document: Document) -> tuple[datetime, str]:

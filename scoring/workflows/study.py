@@ -86,6 +86,7 @@ class Search:
         model = fit_once(
             earlier.table,
             earlier.labels.quality,
+            earlier.copies,
             model_config,
             (later.table, later.labels.quality),
             num_threads=self.threads,

@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError, SettingsError
+from scoring.features.moment import AsOf, parse_as_of
 from scoring.model.bundle import (
     SavedModel,
     TrainingFacts,
@@ -39,7 +40,7 @@ _INTRO = (
     "The figures are of a model that was fitted on the records before the test block and judged on that "
     "block. The model that was saved has the same configuration and was fitted on all records."
 )
-_STEPS = ("quality", "lead, heat and published", "baselines")
+_STEPS = ("quality", "lead, heat and published", "forecast", "baselines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +143,22 @@ def train(
     TrackingError
         If the run cannot be logged; the model is saved by then.
     """
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    as_of = parse_as_of(config.as_of) if config.as_of else None
+    until = as_of if isinstance(as_of, datetime) else None
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=until)
     if not corpus.documents:
         raise ModelError("training records: got none with a quality and a date, expected some")
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    evaluation, account = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
-    everything = np.ones(len(corpus.documents), dtype=bool)
-    training = corpus.training_set(everything, latest_moments(corpus, everything))
-    models = _fit(training, config, settings, reporter, "all records")
+    evaluation, account, n_training = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, as_of)
+    nothing = np.zeros(len(corpus.documents), dtype=bool)
+    cuts = latest_moments(corpus, ~nothing, until)
+    models = _fit(corpus.training_apart(nothing, cuts, config), config, settings, reporter, "all records")
     folder = out or settings.home / "models" / config.name
-    saved = save_model(folder, models, _facts(corpus, config, evaluation))
+    saved = save_model(folder, models, _facts(corpus, cuts, config, evaluation))
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)
-        counts = {"train": int((~is_test).sum()), "test": int(is_test.sum()), "all": len(is_test)}
+        counts = {"train": n_training, "test": int(is_test.sum()), "all": len(is_test)}
         logged = _log(
             saved, folder, evaluation, account, counts, paths, settings, now, experiment, run_name, register
         )
@@ -173,25 +176,35 @@ def train(
 
 
 def _evaluate_before_the_cut(
-    corpus: Corpus, is_test: NDArray[np.bool_], config: TrainConfig, settings: Settings, reporter: Reporter
-) -> tuple[Evaluation, Account]:
-    """Fit on what precedes the test block, and compare with the labels of that block."""
+    corpus: Corpus,
+    is_test: NDArray[np.bool_],
+    config: TrainConfig,
+    settings: Settings,
+    reporter: Reporter,
+    as_of: AsOf,
+) -> tuple[Evaluation, Account, int]:
+    """Fit on what precedes the test block, and compare with the labels of that block.
+
+    Also what the report says of its worst misses, and how many records were learned from.
+    """
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
-    training = corpus.training_set(~is_test, cuts_before(corpus, is_test))
+    cuts = cuts_before(corpus, is_test, config.split.gap_hours)
+    training = corpus.training_apart(is_test, cuts, config)
     models = _fit(training, config, settings, reporter, "records before the test block")
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
-    test = corpus.as_seen(is_test)
+    test = corpus.as_seen(is_test, as_of)
     evaluation = evaluate_models(
         Scorer(config.name, models),
         test,
         [document.path for document in documents],
-        early=corpus.at_ingest(is_test),
+        early=corpus.at_ingest(is_test) if as_of is None else {},
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,
     )
-    return evaluation, account_for(models.quality, documents, test.table, evaluation.predictions)
+    account = account_for(models.quality, documents, test.table, evaluation.predictions)
+    return evaluation, account, len(training.table)
 
 
 def _fit(
@@ -207,7 +220,9 @@ def _fit(
     return models
 
 
-def _facts(corpus: Corpus, config: TrainConfig, evaluation: Evaluation) -> TrainingFacts:
+def _facts(
+    corpus: Corpus, cuts: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
+) -> TrainingFacts:
     moments = corpus.moments
     return TrainingFacts(
         name=config.name,
@@ -216,6 +231,7 @@ def _facts(corpus: Corpus, config: TrainConfig, evaluation: Evaluation) -> Train
         begins_at=moments.min().item().replace(tzinfo=UTC),
         ends_at=moments.max().item().replace(tzinfo=UTC),
         sections=dict(sorted(Counter(corpus.sections).items())),
+        section_ends_at=dict(sorted(cuts.items())),
         config=config,
         versions=library_versions(),
         metrics=evaluation.figures,

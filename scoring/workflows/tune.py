@@ -190,8 +190,11 @@ def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
     ):
         if mask.sum() < least:
             raise ModelError(f"tuning records: got {mask.sum()} {what}, expected {least} or more")
+    # A search is on quality alone, so the ages of the forecast would be read for nothing.
+    model = msgspec.structs.replace(config.model, forecast_ages_hours=())
+    quick = msgspec.structs.replace(config, model=model)
     return Blocks(
-        corpus.training_set(is_earlier, cuts_before(corpus, ~is_earlier)),
+        corpus.training_apart(~is_earlier, cuts_before(corpus, ~is_earlier, config.split.gap_hours), quick),
         corpus.training_set(is_validation, cuts_before(corpus, is_test)),
         data_sha256(one.sha256 for one, is_kept in zip(corpus.documents, is_rest, strict=True) if is_kept),
     )

@@ -25,9 +25,13 @@ LOW = Score(
     quality_low=25.4,
     quality_high=36.6,
     heat=-1,
+    heat_expected=2.5,
+    heat_settled=17.4,
     lead_probability=0.04,
     published=False,
     published_probability=0.01,
+    lead_settled_probability=0.03,
+    published_settled_probability=0.02,
     model="default 1",
     warnings=("provider unknown: example.org", 'title has a "quote"'),
 )
@@ -137,8 +141,8 @@ def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
 
 def test_table_has_the_highest_heat_first() -> None:
     lines = cells(rendering.scores_table([LOW, HIGH]))
-    assert lines[1] == ["92", "52", "25 to 37", "4%", "1%", "inbox/[a].md"]
-    assert lines[2][5:] == ["inbox/b.md", 'provider unknown: example.org; title has a "quote"']
+    assert lines[1] == ["92", "17", "52", "25 to 37", "4%", "1%", "inbox/[a].md"]
+    assert lines[2][6:] == ["inbox/b.md", 'provider unknown: example.org; title has a "quote"']
 
 
 def test_figures_stand_beside_the_baselines() -> None:

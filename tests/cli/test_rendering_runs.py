@@ -37,9 +37,13 @@ FIRST = Score(
     quality_low=66.5,
     quality_high=68.0,
     heat=-1,
+    heat_expected=0.5,
+    heat_settled=1.5,
     lead_probability=0.011,
     published=False,
     published_probability=0.02,
+    lead_settled_probability=0.013,
+    published_settled_probability=0.03,
     model="old@1",
 )
 SECOND = msgspec.structs.replace(FIRST, quality=68, heat=88, published=True, published_probability=0.914)

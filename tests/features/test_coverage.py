@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from scoring.features.coverage import best_of, similarity
+from scoring.features.coverage import best_of
 from scoring.features.table import build_table
+from scoring.features.text import similarity
 from scoring.records.record import Coverage, Image, Provider, Record
 
 NOON = datetime(2021, 3, 4, 12, tzinfo=UTC)

@@ -72,6 +72,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         np.array([moment.replace(tzinfo=None) for moment in moments], dtype="datetime64[us]"),
         [record.topics[0] for record in records],
+        np.arange(len(records)),
     )
     config = TrainConfig()
     facts = TrainingFacts(
@@ -81,6 +82,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         begins_at=moments[0],
         ends_at=moments[-1],
         sections={},
+        section_ends_at={},
         config=config,
         versions={},
         metrics={},
@@ -120,7 +122,9 @@ def logged(tmp_path_factory: pytest.TempPathFactory, saved: Path) -> tuple[Store
         started_at=datetime(2021, 4, 1, tzinfo=UTC),
         model_folder=saved,
     )
-    return store, log_training(store, run).model_uri
+    uri = log_training(store, run).model_uri
+    assert uri is not None
+    return store, uri
 
 
 def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str], saved: Path) -> None:

@@ -249,5 +249,7 @@ def test_too_little_is_refused(count: int, training_of: Callable[[Iterable[Docum
             msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, title="Same"))
             for one in few
         ]
-    with pytest.raises(ModelError, match=f"audited records: got {count} of {5 if count == 5 else 1} titles"):
+    with pytest.raises(
+        ModelError, match=f"audited records: got {count} of which {5 if count == 5 else 1} are no"
+    ):
         audit(few, training_of(few), CONFIG, limit=5)

@@ -12,6 +12,7 @@ import pytest
 from scoring.errors import ModelError
 from scoring.features.table import Floats
 from scoring.model.boosters import to_text
+from scoring.model.cascade import outlook
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.fit import Models, TrainingSet, fit_models
 from scoring.model.metrics import mean_absolute_error, precision_recall_f1
@@ -40,8 +41,8 @@ def site(request: pytest.FixtureRequest) -> Any:
 
 def test_rules_are_learned_where_the_quality_is_known(site: Any) -> None:
     labels, table = site.later.labels, site.later.table
-    certain = site.models.cascade.outlook(
-        table, labels.quality, labels.quality[:, None], np.ones((len(table), 1))
+    certain = outlook(
+        site.models.cascade, table, labels.quality, labels.quality[:, None], np.ones((len(table), 1))
     )
     is_lead, is_shown = labels.heat > -1, labels.published == 1
     assert np.mean((certain.lead_probability >= 0.5) == is_lead) > 0.985
@@ -122,7 +123,7 @@ def test_seed_is_used(make_training: Make) -> None:
 def test_steps_are_told(make_training: Make) -> None:
     told: list[str] = []
     fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=told.append)
-    assert told == ["quality", "lead, heat and published", "baselines"]
+    assert told == ["quality", "lead, heat and published", "forecast", "baselines"]
 
 
 def changed(**values: Any) -> list[tuple[Any, Labels]]:

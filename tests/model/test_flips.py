@@ -34,6 +34,9 @@ def side(shown: list[float]) -> dict[str, Any]:
         "published": np.array([True, False, True, False, False]),
         "published_predicted": probability > 0.5,
         "published_probability": probability,
+        "lead_settled_probability": probability / 2,
+        "heat_settled": 80 * probability,
+        "published_settled_probability": probability / 4,
     }  # fmt: skip
 
 
@@ -51,8 +54,9 @@ def test_the_largest_change_comes_first() -> None:
 def test_both_receipts_and_who_was_right() -> None:
     unknown, hidden, shown = flips(FIRST, SECOND, models=("old@1", "new@2"))
     assert hidden.first == Score(
-        path="b.md", quality=60, quality_low=56.0, quality_high=64.0, heat=60, lead_probability=0.6,
-        published=True, published_probability=0.6, model="old@1",
+        path="b.md", quality=60, quality_low=56.0, quality_high=64.0, heat=60, heat_expected=54.0,
+        heat_settled=48.0, lead_probability=0.6, published=True, published_probability=0.6,
+        lead_settled_probability=0.3, published_settled_probability=0.15, model="old@1",
     )  # fmt: skip
     assert (hidden.second.published, hidden.second.heat, hidden.second.model) == (False, -1, "new@2")
     assert hidden.published_at == datetime(2021, 3, 2, tzinfo=UTC)

@@ -19,7 +19,7 @@ from scoring.model.config import ModelConfig
 from scoring.model.intervals import MAX_ATOMS, NO_ERRORS, add_foreign, fit_errors
 from scoring.model.quality import foreign_errors
 from scoring.model.rubric_fit import fit_rubric
-from scoring.model.splits import story_folds
+from scoring.model.splits import group_folds
 from scoring.records.record import Record
 from scoring.records.sample import sample_documents
 
@@ -30,10 +30,10 @@ def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callab
     training = make_training(list(sample_documents(n_records=90, seed=2)))
     table, y = training.table, training.labels.quality
     encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y)
-    folds = story_folds(table.title_words, CONFIG.n_folds, 0)
-    before = quality._out_of_fold(table, y, encoder, rubric, CONFIG, 0)
+    folds = group_folds(training.copies, CONFIG.n_folds, 0)
+    before = quality._out_of_fold(table, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality._out_of_fold(table, changed, encoder, rubric, CONFIG, 0)
+    after = quality._out_of_fold(table, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.

@@ -10,7 +10,7 @@ import pytest
 from scoring.errors import ModelError
 from scoring.model import splits
 from scoring.model.config import SplitConfig
-from scoring.model.splits import latest_mask, story_folds, to_moment
+from scoring.model.splits import group_folds, latest_mask, to_moment
 
 
 def days(*numbers: int) -> np.ndarray:
@@ -57,21 +57,16 @@ def test_moments_are_utc() -> None:
     assert np.isnat(to_moment(None))
 
 
-def test_equal_titles_share_a_fold() -> None:
-    titles = [("ebb", str(at % 37)) for at in range(200)]
-    folds = story_folds(titles, 3, seed=1)
-    for title in set(titles):
-        assert len({int(fold) for fold, one in zip(folds, titles, strict=True) if one == title}) == 1
-    assert set(folds.tolist()) == {0, 1, 2}
-    # Titles, not records, are dealt out evenly.
-    sizes = [
-        len({one for one, found in zip(titles, folds, strict=True) if found == fold}) for fold in range(3)
-    ]
-    assert sorted(sizes) == [12, 12, 13]
+def test_records_of_a_group_share_a_fold() -> None:
+    groups = np.arange(200) % 37 * 3
+    folds = group_folds(groups, 3, seed=1)
+    assert all(len(set(folds[groups == group].tolist())) == 1 for group in groups)
+    # Groups, not records, are dealt out evenly.
+    assert sorted(len(set(groups[folds == fold].tolist())) for fold in range(3)) == [12, 12, 13]
 
 
 def test_folds_do_not_hang_on_the_order() -> None:
-    titles = [("ebb", str(at)) for at in range(50)]
-    folds, other = story_folds(titles, 3, seed=1), story_folds(titles[::-1], 3, seed=1)
+    groups = np.arange(50)
+    folds, other = group_folds(groups, 3, seed=1), group_folds(groups[::-1], 3, seed=1)
     assert folds.tolist() == other[::-1].tolist()
-    assert folds.tolist() != story_folds(titles, 3, seed=2).tolist()
+    assert folds.tolist() != group_folds(groups, 3, seed=2).tolist()

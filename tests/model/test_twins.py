@@ -8,9 +8,8 @@ from random import Random
 import msgspec
 import pytest
 
-from scoring.features.coverage import NEAR_IDENTICAL_RATIO, similarity
 from scoring.features.table import build_table
-from scoring.features.text import words_of
+from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, words_of
 from scoring.model.twins import near_twins
 from scoring.records.record import Image, Provider, Record
 

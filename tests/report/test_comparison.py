@@ -24,7 +24,9 @@ SAME = Difference("lead_accuracy", 0.875, 0.875, 0.0, 0.0, 0.0)
 def score(probability: float, quality: int) -> Score:
     return Score(
         path="inbox/a.md", quality=quality, quality_low=quality - 6.0, quality_high=quality + 7.0, heat=-1,
-        lead_probability=0.25, published=probability >= 0.5, published_probability=probability, model="m",
+        heat_expected=3.0, heat_settled=2.0, lead_probability=0.25, published=probability >= 0.5,
+        published_probability=probability, lead_settled_probability=0.5, published_settled_probability=0.5,
+        model="m",
     )  # fmt: skip
 
 

@@ -83,8 +83,10 @@ def test_as_of_is_a_moment_or_counts_from_publication() -> None:
 
 def test_scores_are_rows_with_all_their_fields() -> None:
     score = Score(
-        path="a.md", quality=52, quality_low=48.5, quality_high=55.5, heat=-1, lead_probability=0.25,
-        published=False, published_probability=0.125, model="default 1", warnings=("provider unknown",),
+        path="a.md", quality=52, quality_low=48.5, quality_high=55.5, heat=-1, heat_expected=3.5,
+        heat_settled=7.25, lead_probability=0.25, published=False, published_probability=0.125,
+        lead_settled_probability=0.5, published_settled_probability=0.375, model="default 1",
+        warnings=("provider unknown",),
     )  # fmt: skip
     frame = write_scores([score, score])
     assert frame.columns.tolist() == list(Score.__struct_fields__)
@@ -94,9 +96,13 @@ def test_scores_are_rows_with_all_their_fields() -> None:
         48.5,
         55.5,
         -1,
+        3.5,
+        7.25,
         0.25,
         False,
         0.125,
+        0.5,
+        0.375,
         "default 1",
         ["provider unknown"],
     ]

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from scoring.cli import app
 from scoring.errors import ModelError
 from scoring.model.backtest import HEADLINES, month_folds, section_folds
-from scoring.model.config import BoosterConfig, ModelConfig, TrainConfig
+from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.metrics import compute
 from scoring.model.rubric import RubricConfig
 from scoring.progress import SILENT
@@ -130,7 +130,7 @@ def test_a_training_sees_nothing_from_its_month_on(corpus: Corpus) -> None:
         record, labels = document.record, document.labels
         assert record.published_at is not None
         if record.published_at >= begin:
-            record = msgspec.structs.replace(record, title="Other", images=())
+            record = msgspec.structs.replace(record, images=(), excerpt="Other")
             labels = Labels(quality=1, heat=999, published=True)
         elif any(entry.published_at is not None and entry.published_at >= begin for entry in record.related):
             n_stories_that_go_on += 1
@@ -146,14 +146,16 @@ def test_a_training_sees_nothing_from_its_month_on(corpus: Corpus) -> None:
         changed.append(msgspec.structs.replace(document, record=record, labels=labels))
     assert n_stories_that_go_on > 0, "no story goes on over the cut: the test would prove nothing"
     fold = month_folds(corpus.moments, "2018-03")[0]
-    before = _training_set(corpus, fold)
-    after = _training_set(Corpus(changed, 0, 0, "0" * 64), fold)
+    no_gap = msgspec.structs.replace(CONFIG, split=SplitConfig(gap_hours=0))
+    before = _training_set(corpus, fold, no_gap)
+    after = _training_set(Corpus(changed, 0, 0, "0" * 64), fold, no_gap)
     assert np.array_equal(before.table.numbers, after.table.numbers, equal_nan=True)
     assert np.array_equal(before.labels.heat, after.labels.heat, equal_nan=True)
     assert np.array_equal(before.labels.published, after.labels.published, equal_nan=True)
     assert np.array_equal(before.labels.quality, after.labels.quality)
     assert np.isnan(before.labels.heat).sum() == n_stories_that_go_on
     assert before.moments.max() < np.datetime64("2018-03-01")
+    assert _training_set(corpus, fold, CONFIG).moments.max() < np.datetime64("2018-02-27")
 
 
 def test_each_section_is_judged_by_the_others(two_sections: Path, settings: Settings, corpus: Corpus) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from scoring.errors import RecordError
+from scoring.model.config import TrainConfig
 from scoring.progress import SILENT
-from scoring.workflows.labelled import Corpus, read_corpus, section_of
+from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus, section_of
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"
 LABELS = "quality: 20\nheat: 25\npublished: false\n"
@@ -99,3 +100,68 @@ def test_no_usable_record(tmp_path: Path) -> None:
     corpus = read(tmp_path)
     assert corpus.documents == []
     assert corpus.n_unlabelled == 1
+
+
+def everything(corpus: Corpus) -> np.ndarray:
+    return np.ones(len(corpus.documents), dtype=bool)
+
+
+def test_gap_moves_the_cut_and_leaves_records_out(folder: Path) -> None:
+    corpus = read(folder)
+    is_held = np.array([False, False, False, True])
+    begins = datetime(2021, 3, 5, 10, tzinfo=UTC)
+    assert cuts_before(corpus, is_held)["Sea"] == begins - timedelta(microseconds=1)
+    cuts = cuts_before(corpus, is_held, 24.0)
+    assert cuts["Sea"] == begins - timedelta(hours=24, microseconds=1)
+    config = TrainConfig()
+    assert len(corpus.training_apart(is_held, cuts_before(corpus, is_held), config).table) == 3
+    # The record of 07:30 on the same day lies in the gap.
+    training = corpus.training_apart(is_held, cuts, config)
+    assert training.moments.tolist() == corpus.moments[:2].tolist()
+
+
+def test_copies_of_held_back_records_are_not_learned_from(folder: Path) -> None:
+    write(folder, "copy of the long title a", "2021-03-01T12:00:00Z")
+    write(folder, "another title", "2021-03-06T12:00:00Z")
+    (folder / "again.md").write_text(
+        FRONT.format(
+            title="copy of the long title a",
+            date="2021-03-07T12:00:00Z",
+            labels=LABELS,
+            topics="Sea",
+            related="",
+        )
+    )
+    corpus = read(folder)
+    is_held = corpus.moments == np.datetime64("2021-03-07T12:00:00")
+    assert is_held.sum() == 1
+    training = corpus.training_apart(is_held, cuts_before(corpus, is_held), TrainConfig())
+    assert len(training.table) == len(corpus.documents) - 2
+    assert ("copy", "of", "the", "long", "title", "a") not in training.table.title_words
+
+
+def test_training_at_an_age_sees_no_later_coverage_and_settled_labels(folder: Path) -> None:
+    corpus = read(folder)
+    nothing = ~everything(corpus)
+    cuts = latest_moments(corpus, ~nothing)
+    counts = {}
+    for as_of in ("", "published", "+96h"):
+        training = corpus.training_apart(nothing, cuts, TrainConfig(as_of=as_of))
+        counts[as_of] = training.table.number("coverage_count").tolist()
+        assert np.isnan(training.labels.heat).tolist() == [False, True, False, False]
+        # The forecast sees the same ages, whatever the training does.
+        assert [table.number("coverage_count")[2] for table in training.early] == [0, 0, 0, 0, 0]
+    assert counts == {"": [0, 0, 1, 0], "published": [0, 0, 0, 0], "+96h": [0, 0, 1, 0]}
+
+
+def test_other_times_are_left_out(folder: Path) -> None:
+    def read_between(since: datetime | None, until: datetime | None) -> list[str]:
+        corpus = read_corpus(
+            [str(folder)], stdin=None, on_fault=lambda _: None, reporter=SILENT, since=since, until=until
+        )
+        return [Path(one.path).stem for one in corpus.documents]
+
+    second = datetime(2021, 3, 2, 10, tzinfo=UTC)
+    assert read_between(second, None) == ["e", "b", "a"]
+    assert read_between(None, second) == ["c", "e"]
+    assert read_between(second, second) == ["e"]

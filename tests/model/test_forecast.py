@@ -1,0 +1,127 @@
+"""The forecast: it begins at what holds now, and learns what coverage still to come will change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scoring.features.table import NUMBER_INDEX, FeatureTable, build_table
+from scoring.model.cascade import Cascade, fit_cascade, outlook
+from scoring.model.config import BoosterConfig, ModelConfig
+from scoring.model.fit import TrainingSet
+from scoring.model.forecast import Forecast, fit_forecast
+from scoring.records.sample import sample_documents
+
+CONFIG = ModelConfig()
+#: Learns fast, where few records have much to tell.
+_FAST = {"learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 10, "lambda_l2": 1.0}
+EAGER = ModelConfig(
+    settled_lead=BoosterConfig(60, {"objective": "binary", **_FAST}),
+    growth=BoosterConfig(60, {"objective": "regression_l1", **_FAST}),
+)
+AGES = (0, 12)
+
+
+@pytest.fixture(scope="module")
+def earlier(make_training: Callable[[Any], TrainingSet]) -> TrainingSet:
+    labelled = list(sample_documents(n_records=500, seed=5))
+    tables = tuple(build_table([one for one, _ in labelled], timedelta(hours=age)) for age in AGES)
+    return replace(make_training(labelled), early=tables)
+
+
+@pytest.fixture(scope="module")
+def cascade(earlier: TrainingSet) -> Cascade:
+    return fit_cascade(earlier.table, earlier.labels, CONFIG, num_threads=1, seed=0)
+
+
+@pytest.fixture(scope="module")
+def forecast(earlier: TrainingSet, cascade: Cascade) -> Forecast:
+    return fit_forecast(cascade, earlier.early, earlier.labels, CONFIG, num_threads=1, seed=0)
+
+
+def with_columns(table: FeatureTable, **columns: Any) -> FeatureTable:
+    numbers = table.numbers.copy()
+    for name, values in columns.items():
+        numbers[:, NUMBER_INDEX[name]] = values
+    return replace(table, numbers=numbers)
+
+
+def test_growth_of_coverage_is_learned(earlier: TrainingSet, cascade: Cascade) -> None:
+    """Where half of the coverage is still to come, the heat that it will bring is forecast."""
+    young = with_columns(earlier.table, coverage_count=earlier.table.number("coverage_count") // 2)
+    is_later = np.arange(len(young)) >= 300
+    learned = earlier.take(~is_later)
+    fitted = fit_forecast(cascade, [young.take(~is_later)], learned.labels, EAGER, num_threads=1, seed=0)
+    later = earlier.take(is_later)
+    quality, heat = later.labels.quality, later.labels.heat
+    has_grown = heat > quality + 25
+    assert has_grown.sum() > 15
+    off = [
+        np.abs(rules.heat_if_lead(young.take(is_later), quality) - heat)[has_grown].mean()
+        for rules in (cascade, fitted)
+    ]
+    assert off[1] < 0.6 * off[0]
+
+
+def test_who_will_lead_is_learned(earlier: TrainingSet, cascade: Cascade) -> None:
+    """Nothing better is known yet of any record, but what appears before noon is overtaken."""
+    young = with_columns(earlier.table, coverage_quality_max=np.nan)
+    is_overtaken = young.number("published_hour") < 12
+    labels = replace(earlier.labels, heat=np.where(is_overtaken, -1.0, 40.0))
+    assert 100 < is_overtaken.sum() < 400
+    fitted = fit_forecast(cascade, [young], labels, EAGER, num_threads=1, seed=0)
+    said = fitted.lead_probability(young, labels.quality)
+    assert np.mean((said >= 0.5) == ~is_overtaken) > 0.98
+    now = cascade.lead_probability(young, labels.quality)
+    assert np.mean((now >= 0.5) == ~is_overtaken) < 0.8
+
+
+def test_nothing_changes_where_training_saw_nothing_change(earlier: TrainingSet, cascade: Cascade) -> None:
+    still = fit_forecast(cascade, [earlier.table], earlier.labels, CONFIG, num_threads=1, seed=0)
+    quality = earlier.labels.quality
+    heats = [rules.heat_if_lead(earlier.table, quality) for rules in (cascade, still)]
+    assert np.median(np.abs(heats[1] - heats[0])) < 0.5
+    leads = [rules.lead_probability(earlier.table, quality) for rules in (cascade, still)]
+    assert np.mean((leads[0] >= 0.5) == (leads[1] >= 0.5)) > 0.99
+
+
+def test_age_may_be_unknown(earlier: TrainingSet, forecast: Forecast) -> None:
+    ageless = earlier.table.take(np.arange(50))
+    assert np.isnan(ageless.number("age_hours")).all()
+    quality = earlier.labels.quality[:50]
+    said = outlook(forecast, ageless, quality, quality[:, None], np.ones((50, 1)))
+    assert np.isfinite(said.heat_expected).all()
+    assert ((said.lead_probability >= 0) & (said.lead_probability <= 1)).all()
+    assert (said.heat_expected >= -1).all()
+
+
+def test_labels_that_are_unknown_teach_nothing(
+    earlier: TrainingSet, cascade: Cascade, forecast: Forecast
+) -> None:
+    """Tables of records whose heat is unknown may hold anything."""
+    n_records = len(earlier.table)
+    hidden = np.arange(n_records) % 10 == 0
+    labels = replace(earlier.labels, heat=np.where(hidden, np.nan, earlier.labels.heat))
+    spoilt = []
+    for table in earlier.early:
+        numbers = table.numbers.copy()
+        numbers[hidden] = 999.0
+        spoilt.append(replace(table, numbers=numbers))
+    fitted = [
+        fit_forecast(cascade, tables, labels, EAGER, num_threads=1, seed=0)
+        for tables in (earlier.early, spoilt)
+    ]
+    quality = earlier.labels.quality
+    first, second = (one.heat_if_lead(earlier.table, quality) for one in fitted)
+    assert first.tolist() == second.tolist()
+    assert first.tolist() != forecast.heat_if_lead(earlier.table, quality).tolist()
+
+
+def test_certain_probabilities_stay_finite(forecast: Forecast, earlier: TrainingSet) -> None:
+    quality = np.full(len(earlier.table), 1e6)
+    assert np.isfinite(forecast.lead_probability(earlier.table, quality)).all()
