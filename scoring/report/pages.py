@@ -111,5 +111,5 @@ def words(name: str) -> str:
 
 
 def breakable(text: Any) -> Markup:
-    """Escaped text that may break after a slash, a dot or an underscore, as long paths must."""
-    return Markup(re.sub(r"([/._])", r"\1<wbr>", str(Markup.escape(text))))  # noqa: S704 -- escaped
+    """Escaped text that may break after a slash or an underscore, as long paths must."""
+    return Markup(re.sub(r"([/_])", r"\1<wbr>", str(Markup.escape(text))))  # noqa: S704 -- escaped

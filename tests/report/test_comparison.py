@@ -122,8 +122,8 @@ def test_flips_bear_both_receipts(page: Any) -> None:
         ["Quality", "48 (42 to 55)", "61 (55 to 68)"],
         ["Heat", "−1", "−1"],  # noqa: RUF001
         ["Lead", "25 %", "25 %"],
-        ["Why this qualitynone", "−3.25", "+4.50"],  # noqa: RUF001
-        ["Why this publishedheat of the record", "+2.25", ""],
+        ["Why this quality first: no image second: none", "−3.25", "+4.50"],  # noqa: RUF001
+        ["Why this published heat of the record", "+2.25", ""],
     ]
 
 
