@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,6 +60,9 @@ def compare(
         ),
     ],
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Changed records to show at most.")] = 20,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Page to write as well; takes two runs.")
+    ] = None,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
@@ -76,6 +80,14 @@ def compare(
         limit=limit,
         **options.channels_of(terminal),
     )
+    if html is not None:
+        from scoring.report import comparison_report
+
+        if len(comparisons) > 1:
+            raise typer.BadParameter(f"--html takes two runs, got {len(comparisons) + 1}")
+        with rendering.replaced(html) as file:
+            file.write(comparison_report(comparisons[0]).encode())
+        terminal.note(f"{html}: the comparison as a page")
     if json:
         terminal.out(rendering.to_json({"comparisons": comparisons}))
         return

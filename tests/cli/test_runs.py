@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
+from scoring.workflows import compare
 from tests.conftest import KeptRuns
+
+
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "N_DRAWS", 30)
+    monkeypatch.setattr(compare, "N_PART_DRAWS", 10)
 
 
 def run(kept_runs: KeptRuns | None, *arguments: str) -> Result:
@@ -58,6 +66,21 @@ def test_comparison_for_programs(kept_runs: KeptRuns) -> None:
     assert len(first["flips"]) == first["flip_counts"]["n_flips"] > 0
     assert first["flips"][0]["first"]["published"] is not first["flips"][0]["second"]["published"]
     assert first["notes"] == done.stderr.splitlines()
+
+
+def test_comparison_as_a_page(kept_runs: KeptRuns, tmp_path: Path) -> None:
+    page = tmp_path / "pages" / "found.html"
+    done = run(kept_runs, "compare", kept_runs.trained, kept_runs.judged, "--html", str(page))
+    assert (done.exit_code, done.stderr) == (0, f"{page}: the comparison as a page\n")
+    assert done.stdout.startswith("first ")
+    text = page.read_text("utf-8")
+    assert text.lower().startswith("<!doctype html>")
+    assert f"other {kept_runs.judged[:8]}" in text
+    several = [kept_runs.trained, kept_runs.judged, kept_runs.fewer]
+    done = run(kept_runs, "compare", *several, "--html", str(tmp_path / "several.html"))
+    assert done.exit_code == 2
+    assert "--html takes two runs, got 3" in done.stderr
+    assert not (tmp_path / "several.html").exists()
 
 
 @pytest.mark.parametrize(
