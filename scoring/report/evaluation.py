@@ -150,11 +150,15 @@ def _rows(evaluation: Evaluation) -> Iterable[FigureRow]:
 
 
 def _at_ingest(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Figures by age of the records, with those of settled records last; empty if no age was looked at."""
+    """Figures by age of the records, each with its forecast, then settled; empty if no age was looked at."""
     if not evaluation.at_ingest:
         return {}
-    settled = {name: figure.value for name, figure in evaluation.figures.items()}
-    return {**evaluation.at_ingest, "settled": settled}
+    rows: dict[str, dict[str, float]] = {}
+    for age, figures in evaluation.at_ingest.items():
+        rows[age] = figures
+        if age in evaluation.forecast:
+            rows[f"{age}, forecast"] = evaluation.forecast[age]
+    return rows | {"settled": {name: figure.value for name, figure in evaluation.figures.items()}}
 
 
 def _plots(evaluation: Evaluation) -> list[Plot]:

@@ -122,6 +122,8 @@ def test_flips_bear_both_receipts(page: Any) -> None:
         ["Quality", "48 (42 to 55)", "61 (55 to 68)"],
         ["Heat", "−1", "−1"],  # noqa: RUF001
         ["Lead", "25 %", "25 %"],
+        ["Published, once settled", "50 %", "50 %"],
+        ["Heat, once settled", "2", "2"],
         ["Why this quality first: no image second: none", "−3.25", "+4.50"],  # noqa: RUF001
         ["Why this published heat of the record", "+2.25", ""],
     ]
@@ -152,7 +154,7 @@ def test_records_without_labels_have_flips_alone(make_page: MakePage) -> None:
     page = make_page(comparison_report(unknown))
     assert "No record has labels, so there are no figures." in page.texts("p")
     assert "–, without a label" in page.texts("p")  # noqa: RUF001
-    assert len(page.rows("Receipts")) == 5
+    assert len(page.rows("Receipts")) == 7
 
 
 def test_hostile_names_are_text(make_page: MakePage) -> None:

@@ -95,10 +95,12 @@ def test_figures_stand_beside_baselines(
 def test_ages_stand_beside_settled(page: Any, values: Any) -> None:
     evaluation = values["evaluation"]
     rows = page.rows("The same records as they stood")
-    assert [row[0] for row in rows[1:]] == [*evaluation.at_ingest, "settled"]
+    ages = [name for age in evaluation.at_ingest for name in (age, f"{age}, forecast")]
+    assert [row[0] for row in rows[1:]] == [*ages, "settled"]
     shown = rows[0].index("Lead accuracy")
     assert rows[-1][shown] == f"{evaluation.figures['lead_accuracy'].value:.3f}"
     assert rows[1][shown] == f"{evaluation.at_ingest['published']['lead_accuracy']:.3f}"
+    assert rows[2][shown] == f"{evaluation.forecast['published']['lead_accuracy']:.3f}"
 
 
 def test_smallest_parts_are_left_out_and_counted(
