@@ -26,6 +26,7 @@ from scoring.model.config import TrainConfig
 from scoring.model.fit import Models, Thresholds
 from scoring.model.forecast import Forecast
 from scoring.model.intervals import ErrorDistribution
+from scoring.model.profile import Profile
 from scoring.model.quality import QualityModel
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
@@ -92,6 +93,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]
+    profile: Profile | None = None
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -174,7 +176,9 @@ def columns_of(models: Models) -> dict[str, tuple[str, ...]]:
     }
 
 
-def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedModel:
+def save_model(
+    folder: Path, models: Models, training: TrainingFacts, profile: Profile | None = None
+) -> SavedModel:
     """Write a model folder; one that is there is replaced whole, or not at all.
 
     Parameters
@@ -185,6 +189,8 @@ def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedMo
         The fitted parts.
     training : TrainingFacts
         What they were made of.
+    profile : Profile or None
+        What the training records looked like; None where that was not looked at.
 
     Returns
     -------
@@ -208,6 +214,7 @@ def save_model(folder: Path, models: Models, training: TrainingFacts) -> SavedMo
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files={name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+        profile=profile,
     )
     inner = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     sha256 = hashlib.sha256(inner).hexdigest()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import get_args
 
 import msgspec
 import numpy as np
 
+from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.bins import distance
 from scoring.model.fit import Models
@@ -220,6 +222,7 @@ def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
     for name, bins in profile.columns_.items():
         away = float(distance(bins.tally(values[name])[0], np.asarray(bins.counts_)))
         found.setdefault(bins.family, {})[name] = away / limits.usual(name, n_records)
+    by_family = ((family, found[family]) for family in get_args(Family))
     return tuple(
         FamilyDrift(
             family,
@@ -227,7 +230,7 @@ def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
             limits.limit(family, n_records),
             dict(sorted(columns.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMES]),
         )
-        for family, columns in found.items()
+        for family, columns in by_family
     )
 
 

@@ -25,6 +25,7 @@ from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import Models, TrainingSet, fit_models
 from scoring.model.misses import Account, account_for
+from scoring.model.profile import AS_OF, fit_profile
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask
@@ -73,6 +74,16 @@ class TrainOutcome:
     n_faults: int
     metrics: dict[str, float]
     evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the fit on the records before the test block, `n_training` of them, made of that block."""
+
+    scorer: Scorer
+    evaluation: Evaluation
+    account: Account
+    n_training: int
 
 
 def load_config(path: Path | None) -> TrainConfig:
@@ -149,19 +160,19 @@ def train(
     if not corpus.documents:
         raise ModelError("training records: got none with a quality and a date, expected some")
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    evaluation, account, n_training = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, as_of)
+    held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, as_of)
     nothing = np.zeros(len(corpus.documents), dtype=bool)
     cuts = latest_moments(corpus, ~nothing, until)
     models = _fit(corpus.training_apart(nothing, cuts, config), config, settings, reporter, "all records")
     folder = out or settings.home / "models" / config.name
-    saved = save_model(folder, models, _facts(corpus, cuts, config, evaluation))
+    at_publication = corpus.as_seen(~nothing, AS_OF)
+    profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
+    saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)
-        counts = {"train": n_training, "test": int(is_test.sum()), "all": len(is_test)}
-        logged = _log(
-            saved, folder, evaluation, account, counts, paths, settings, now, experiment, run_name, register
-        )
+        counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
+        logged = _log(saved, folder, held, counts, paths, settings, now, experiment, run_name, register)
         reporter.step("logging", 1, 1)
     return TrainOutcome(
         logged.run_id if logged else None,
@@ -170,8 +181,8 @@ def train(
         corpus.data_sha256,
         len(corpus.documents),
         corpus.n_faults,
-        {name: figure.value for name, figure in evaluation.figures.items()},
-        evaluation,
+        {name: figure.value for name, figure in held.evaluation.figures.items()},
+        held.evaluation,
     )
 
 
@@ -182,11 +193,8 @@ def _evaluate_before_the_cut(
     settings: Settings,
     reporter: Reporter,
     as_of: AsOf,
-) -> tuple[Evaluation, Account, int]:
-    """Fit on what precedes the test block, and compare with the labels of that block.
-
-    Also what the report says of its worst misses, and how many records were learned from.
-    """
+) -> _Held:
+    """Fit on what precedes the test block, and compare with the labels of that block."""
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
     cuts = cuts_before(corpus, is_test, config.split.gap_hours)
@@ -194,8 +202,9 @@ def _evaluate_before_the_cut(
     models = _fit(training, config, settings, reporter, "records before the test block")
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
     test = corpus.as_seen(is_test, as_of)
+    scorer = Scorer(config.name, models)
     evaluation = evaluate_models(
-        Scorer(config.name, models),
+        scorer,
         test,
         [document.path for document in documents],
         early=corpus.at_ingest(is_test) if as_of is None else {},
@@ -203,8 +212,8 @@ def _evaluate_before_the_cut(
         seed=config.seed,
         num_threads=settings.threads,
     )
-    account = account_for(models.quality, documents, test.table, evaluation.predictions)
-    return evaluation, account, len(training.table)
+    account = account_for(models.quality, documents, test.table, evaluation.predictions, as_of)
+    return _Held(scorer, evaluation, account, len(training.table))
 
 
 def _fit(
@@ -242,8 +251,7 @@ def _facts(
 def _log(
     saved: SavedModel,
     folder: Path,
-    evaluation: Evaluation,
-    account: Account,
+    held: _Held,
     counts: dict[str, int],
     paths: list[str],
     settings: Settings,
@@ -256,14 +264,14 @@ def _log(
     training = saved.manifest.training
     data_path, gains = " ".join(paths), importances_of(saved.models)
     report = evaluation_report(
-        evaluation,
+        held.evaluation,
         title=f"Training of {saved.name}",
         intro=_INTRO,
         training=training,
         data_path=data_path,
         data_sha256=training.data_sha256,
         counts=counts,
-        account=account,
+        account=held.account,
         importances=gains,
     )
     return log_training(
@@ -276,8 +284,8 @@ def _log(
             data_path=data_path,
             data_sha256=training.data_sha256,
             counts=counts,
-            evaluation=evaluation,
-            plots={**evaluation_figures(evaluation), "importances": importance_figure(gains)},
+            evaluation=held.evaluation,
+            plots={**evaluation_figures(held.evaluation), "importances": importance_figure(gains)},
             report=report,
             started_at=now,
             model_folder=folder,

@@ -40,7 +40,7 @@ def test_folder_holds_the_parts_and_nothing_else(folder: Path) -> None:
 def test_saved_and_loaded_again_is_the_same_to_the_byte(
     saved: SavedModel, folder: Path, tmp_path: Path
 ) -> None:
-    again = save_model(tmp_path / "again", saved.models, saved.manifest.training)
+    again = save_model(tmp_path / "again", saved.models, saved.manifest.training, saved.manifest.profile)
     assert contents(tmp_path / "again") == contents(folder)
     loaded = load_model(tmp_path / "again")
     assert again.sha256 == loaded.sha256 == saved.sha256
@@ -50,6 +50,12 @@ def test_saved_and_loaded_again_is_the_same_to_the_byte(
         (name, getattr(saved.scorer.predict(table), name)) for name in ("quality", "heat_expected")
     ):
         assert np.array_equal(getattr(loaded.scorer.predict(table), name), values)
+
+
+def test_profile_may_be_absent(saved: SavedModel, tmp_path: Path) -> None:
+    assert saved.manifest.profile is not None
+    save_model(tmp_path / "bare", saved.models, saved.manifest.training)
+    assert load_model(tmp_path / "bare").manifest.profile is None
 
 
 def test_what_was_trained_on_is_known(saved: SavedModel, training: TrainOutcome) -> None:
@@ -213,7 +219,7 @@ def test_model_is_replaced_and_what_lies_beside_it_is_kept(saved: SavedModel, fo
     (folder / "plots").mkdir()
     (folder / "plots" / "a.txt").write_text("a")
     (folder / "lead.txt").write_text("damaged")
-    again = save_model(folder, saved.models, saved.manifest.training)
+    again = save_model(folder, saved.models, saved.manifest.training, saved.manifest.profile)
     assert load_model(folder).sha256 == again.sha256 == saved.sha256
     assert (folder / "MODEL_CARD.md").read_text() == "# About"
     assert (folder / "plots" / "a.txt").read_text() == "a"
