@@ -47,6 +47,33 @@ def runs(
         terminal.note(f"{len(outcome.runs)} of {outcome.n_runs} runs")
 
 
+def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: options.Json = False) -> None:
+    """Upload the runs that were kept because their store could not be used, the oldest first.
+
+    They lie in the folder pending of the home. Each goes to the store that it was meant for;
+    --tracking-uri names another one. A run of which the store has a part is completed.
+    """
+    from scoring.cli import rendering
+    from scoring.errors import TrackingError
+    from scoring.workflows.sync import sync as workflow
+
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    synced = workflow(settings, is_store_named=tracking_uri is not None)
+    if json:
+        terminal.out(rendering.to_json(synced))
+    uploaded = [one for one in synced if one.error is None]
+    for one in uploaded if not json else ():
+        version = f", version {one.version}" if one.version else ""
+        terminal.out(f"{one.folder}: run {one.run_id}{version}")
+    errors = [one.error for one in synced if one.error is not None]
+    if errors and not uploaded:
+        raise TrackingError("\n".join(errors))
+    for error in errors:
+        terminal.error(error)
+    terminal.n_faults += len(errors)
+    terminal.note(f"{len(uploaded)} of {len(synced)} pending runs uploaded")
+
+
 def compare(
     terminal: Terminal,
     runs: Annotated[
@@ -95,4 +122,4 @@ def compare(
         terminal.show(rendering_runs.comparison(comparison), "")
 
 
-COMMANDS = (Group(runs), compare)
+COMMANDS = (Group(runs, (sync,)), compare)

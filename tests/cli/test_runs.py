@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
+from scoring.tracking import SyncedRun
 from scoring.workflows import compare
 from tests.conftest import KeptRuns
 
@@ -96,3 +98,24 @@ def test_wrong_usage(kept_runs: KeptRuns, arguments: list[str], message: str) ->
     done = run(kept_runs, *arguments)
     assert done.exit_code == 2
     assert message in done.stderr
+
+
+def test_what_became_of_pending_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = SyncedRun("pending/a", "0123", "runs:/0123/model", 2)
+    other = SyncedRun("pending/b", "4567")
+    damaged = SyncedRun("pending/c", error="pending/c: damaged")
+    outcomes = {
+        (whole, other): (0, "2 of 2 pending runs uploaded\n"),
+        (whole, damaged, other): (1, "pending/c: damaged\n2 of 3 pending runs uploaded\n"),
+        (damaged,): (2, "error: pending/c: damaged\n"),
+        (): (0, "0 of 0 pending runs uploaded\n"),
+    }
+    lines = {whole: "pending/a: run 0123, version 2\n", other: "pending/b: run 4567\n"}
+    for synced, (code, stderr) in outcomes.items():
+        monkeypatch.setattr("scoring.workflows.sync.sync", lambda *_, synced=synced, **__: list(synced))
+        done = run(None, "runs", "sync")
+        assert (done.exit_code, done.stderr) == (code, stderr)
+        assert done.stdout == "".join(lines.get(one, "") for one in synced)
+        done = run(None, "runs", "sync", "--json", "--quiet")
+        assert done.exit_code == code
+        assert json.loads(done.stdout) == [asdict(one) for one in synced]

@@ -12,6 +12,7 @@ import yaml
 from scoring.errors import TrackingError
 from scoring.model.search import Trial
 from scoring.tracking import Store, StudyRun, log_study
+from scoring.tracking.processes import process_tags
 from scoring.tracking.store import opened
 
 TRIALS = (
@@ -47,6 +48,7 @@ def test_a_study_that_goes_on_keeps_its_run(store: Store, tmp_path: Path) -> Non
     runs = {run.info.run_name: run for run in search(store)}
     assert sorted(runs) == ["first 0", "first 2", "first 3", "tune first"]
     assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    assert all(process_tags().items() <= run.data.tags.items() for run in runs.values())
     outer = runs.pop("tune first").data
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {run_id}
     assert outer.params == {"model.n_folds": "3"}

@@ -1,0 +1,194 @@
+"""A store on an MLflow server that keeps runs in SQLite and hands out artifacts: from training to scores."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scoring.cli import app
+from scoring.model.bundle import load_model
+from scoring.tracking.store import Store, opened
+
+SMALL = """\
+n_bootstrap: 0
+model:
+  n_folds: 2
+  quality: {num_iterations: 20, params: {objective: regression_l1, num_leaves: 7, min_data_in_leaf: 10}}
+  spread: {num_iterations: 10, params: {objective: regression, num_leaves: 4, min_data_in_leaf: 10}}
+"""
+
+
+class Server(NamedTuple):
+    """A running server: its address, and the folder of its own."""
+
+    url: str
+    folder: Path
+
+
+class Trained(NamedTuple):
+    """A site that was trained with the server as its store: its folder, and what the training printed."""
+
+    store: Store
+    folder: Path
+    outcome: dict[str, Any]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
+    command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
+    log = folder / "server.log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=os.environ | quiet | {"PATH": path},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}/health", process, log)
+            yield Server(f"http://127.0.0.1:{port}", folder)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)  # its worker too
+
+
+def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"no answer from {url}, exit code {process.poll()}: {log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "small.yaml").write_text(SMALL)
+    assert run("sample", folder / "news", "--records", "150", "--seed", "1", "--quiet").exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCORING_HOME", str(folder / "home"))
+        patch.setenv("SCORING_THREADS", "1")
+        options = ["--config", folder / "small.yaml", "--tracking-uri", server.url, "--register", "site"]
+        done = run("train", folder / "news", *options, "--json", "--quiet")
+    assert (done.exit_code, done.stderr) == (0, "")
+    return Trained(Store(server.url, folder / "home"), folder, json.loads(done.stdout))
+
+
+@pytest.fixture
+def home(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings of the site that was trained."""
+    monkeypatch.setenv("SCORING_HOME", str(trained.store.home))
+    monkeypatch.setenv("SCORING_TRACKING_URI", trained.store.tracking_uri)
+    monkeypatch.setenv("SCORING_THREADS", "1")
+    return trained.store.home
+
+
+def test_a_training_is_on_the_server_with_its_files(server: Server, trained: Trained) -> None:
+    with opened(trained.store, "read", writes=False) as client:
+        found = client.get_run(trained.outcome["run_id"])
+        (model,) = client.search_logged_models([found.info.experiment_id])
+        version = client.get_model_version("site", "1")
+        files = {one.path for one in client.list_artifacts(found.info.run_id)}
+    assert found.info.status == "FINISHED"
+    assert found.data.metrics["quality_mae"] == pytest.approx(trained.outcome["metrics"]["quality_mae"])
+    assert found.info.artifact_uri is not None
+    assert found.info.artifact_uri.startswith("mlflow-artifacts:")
+    assert files >= {"config.json", "evaluation.json", "importances.csv", "plots", "predictions.parquet"}
+    assert any((server.folder / "artifacts").rglob("evaluation.json"))
+    assert found.inputs is not None
+    (data,) = found.inputs.dataset_inputs
+    assert data.dataset.digest == trained.outcome["data_sha256"][:36]
+    assert {tag.key: tag.value for tag in data.tags}["sha256"] == trained.outcome["data_sha256"]
+    assert "quality_mae" in {one.key for one in model.metrics or []}
+    assert (version.run_id, version.status, version.aliases) == (found.info.run_id, "READY", [])
+    assert version.tags["data_sha256"] == trained.outcome["data_sha256"]
+    # At home there is the model, no store, and nothing that waits for one.
+    assert sorted(path.name for path in trained.store.home.iterdir()) == ["models", "pending"]
+    assert list((trained.store.home / "pending").iterdir()) == []
+
+
+def test_each_address_gives_the_scores_of_the_folder(trained: Trained, home: Path, tmp_path: Path) -> None:
+    assert run("sample", tmp_path / "inbox", "--records", "5", "--seed", "2", "--unlabelled").exit_code == 0
+    with opened(trained.store, "promote", writes=True) as client:
+        client.set_registered_model_alias("site", "champion", "1")
+    run_id = trained.outcome["run_id"]
+    specs = [trained.outcome["model"], f"runs:/{run_id}", "models:/site/1", "models:/site@champion"]
+    printed = [run("score", tmp_path / "inbox", "--model", spec).stdout for spec in specs]
+    assert len(printed[0].splitlines()) == 5
+    assert printed == [printed[0]] * 4
+    assert len(list((home / "models").glob("[0-9a-f]" * 16))) == 1  # downloaded once
+
+
+def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: Path) -> None:
+    assert run("sample", tmp_path / "later", "--records", "30", "--seed", "3").exit_code == 0
+    done = run("evaluate", tmp_path / "later", "--model", trained.outcome["model"], "--json")
+    assert done.exit_code == 0, done.output
+    with opened(trained.store, "read", writes=False) as client:
+        found = client.get_run(json.loads(done.stdout)["run_id"])
+    assert (found.info.status, found.data.tags["type"]) == ("FINISHED", "evaluate")
+    assert found.data.metrics["n_evaluated"] == 30
+
+
+def test_a_wrong_address_is_one_line_and_the_run_is_kept_for_later(
+    server: Server, trained: Trained, home: Path, tmp_path: Path
+) -> None:
+    wrong = f"{server.url}/elsewhere"
+    assert run("sample", tmp_path / "later", "--records", "30", "--seed", "3").exit_code == 0
+    evaluate = ["evaluate", tmp_path / "later", "--model", trained.outcome["model"], "--quiet"]
+    done = run(*evaluate, "--tracking-uri", wrong)
+    (folder,) = (home / "pending").glob("[!.]*")
+    name = load_model(Path(trained.outcome["model"])).name
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == (
+        f"error: {wrong}: cannot log run 'evaluate {name}': the server answered 404: is this "
+        f"the address of an MLflow server?; the run is kept in {folder}, `scoring runs sync` uploads it"
+    )
+    done = run("runs", "sync", "--tracking-uri", wrong)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {wrong}: cannot upload the pending runs: the server answered 404: is this the address of an "
+        "MLflow server?\n"
+    )
+    done = run("runs", "sync")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: {folder}: store: got {server.url}, expected {wrong}: name a store to send the run there\n"
+    )
+    done = run("runs", "sync", "--tracking-uri", server.url)
+    assert (done.exit_code, done.stderr) == (0, "1 of 1 pending runs uploaded\n")
+    run_id = done.stdout.strip().removeprefix(f"{folder}: run ")
+    with opened(trained.store, "read", writes=False) as client:
+        found = client.get_run(run_id)
+    assert (found.info.status, found.data.tags["model"]) == ("FINISHED", name)
+    done = run("runs", "sync")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "0 of 0 pending runs uploaded\n")
