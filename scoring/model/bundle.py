@@ -1,17 +1,12 @@
-"""A model as a folder: LightGBM text files and one manifest, checked before anything is loaded."""
+"""A model as a folder: what stands in its files, and the fitted parts made of them."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
-import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import lightgbm as lgb
 import msgspec
@@ -23,6 +18,16 @@ from scoring.model.baselines import TARGETS, Baselines, Medians
 from scoring.model.boosters import from_text, to_text
 from scoring.model.cascade import Cascade
 from scoring.model.config import TrainConfig
+from scoring.model.files import (
+    MANIFEST,
+    PARTS,
+    ModelFiles,
+    decoded,
+    hashes_of,
+    read_files,
+    with_manifest,
+    write_files,
+)
 from scoring.model.fit import Models, Thresholds
 from scoring.model.forecast import Forecast
 from scoring.model.intervals import ErrorDistribution
@@ -32,13 +37,13 @@ from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-MAX_FILE_BYTES = 256 * 2**20
-PARTS = (
-    *("quality", "spread", "lead", "heat", "published", "settled_lead", "growth"),
-    *(f"baseline_{target}" for target in TARGETS),
-)
+_CASCADE_NAMES = {
+    "lead": list(cascade.LEAD_NAMES),
+    "heat": list(cascade.HEAT_NAMES),
+    "published": list(cascade.PUBLISHED_NAMES),
+    "settled_lead": list(forecast.SETTLED_LEAD_NAMES),
+    "growth": list(forecast.GROWTH_NAMES),
+}
 
 
 class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,24 +99,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     medians: Medians
     files: dict[str, str]
     profile: Profile | None = None
-
-
-class _Envelope(msgspec.Struct, frozen=True):
-    format: str
-    format_version: int
-    sha256: str
-    manifest: msgspec.Raw
-
-
-_FORMAT = "scoring model"
-_BEGINNING = f'{{"format":"{_FORMAT}",'.encode()
-_CASCADE_NAMES = {
-    "lead": list(cascade.LEAD_NAMES),
-    "heat": list(cascade.HEAT_NAMES),
-    "published": list(cascade.PUBLISHED_NAMES),
-    "settled_lead": list(forecast.SETTLED_LEAD_NAMES),
-    "growth": list(forecast.GROWTH_NAMES),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +188,7 @@ def save_model(
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if folder.exists() and not _may_be_replaced(folder):
-        raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
-    contents = {f"{part}.txt": to_text(booster).encode() for part, booster in boosters_of(models).items()}
+    parts = {f"{part}.txt": to_text(booster).encode() for part, booster in boosters_of(models).items()}
     manifest = Manifest(
         training=training,
         feature_names=list(models.quality.names),
@@ -213,53 +198,13 @@ def save_model(
         errors=models.quality.errors,
         thresholds=models.thresholds,
         medians=models.baselines.medians,
-        files={name: hashlib.sha256(data).hexdigest() for name, data in contents.items()},
+        files=hashes_of(parts),
         profile=profile,
     )
     inner = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
-    sha256 = hashlib.sha256(inner).hexdigest()
-    contents[MANIFEST] = msgspec.json.encode(_Envelope(_FORMAT, FORMAT_VERSION, sha256, msgspec.Raw(inner)))
-    try:
-        _write_folder(folder, contents)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
-    return SavedModel(sha256, manifest, models)
-
-
-def _may_be_replaced(folder: Path) -> bool:
-    """Whether a folder is empty or holds a model; others have a manifest.json as well."""
-    if not folder.is_dir():
-        return False
-    manifest = folder / MANIFEST
-    if not manifest.is_file():
-        return not any(folder.iterdir())
-    with manifest.open("rb") as file:
-        return file.read(len(_BEGINNING)) == _BEGINNING
-
-
-def _write_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / "new"
-        fresh.mkdir()
-        for name, data in contents.items():
-            with (fresh / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            for kept in folder.iterdir():
-                if kept.name not in contents and kept.name.removesuffix(".txt") not in PARTS:
-                    shutil.copy2(kept, fresh / kept.name) if kept.is_file() else shutil.copytree(
-                        kept, fresh / kept.name
-                    )
-            folder.rename(Path(scratch) / "old")
-        try:
-            fresh.rename(folder)
-        except OSError:
-            if (Path(scratch) / "old").exists():
-                (Path(scratch) / "old").rename(folder)
-            raise
+    files = with_manifest(str(folder), inner, parts)
+    write_files(folder, files.contents)
+    return SavedModel(files.sha256, manifest, models)
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -279,30 +224,28 @@ def load_model(folder: Path) -> SavedModel:
     ModelError
         If it is no model folder, is of another format, or is damaged.
     """
-    sha256, manifest = _read_manifest(folder)
-    if sorted(manifest.files) != sorted(f"{part}.txt" for part in PARTS):
-        raise ModelError(
-            f"{folder}/{MANIFEST}: files: got {sorted(manifest.files)}, expected one of each part"
-        )
-    boosters = {}
-    for part in PARTS:
-        name = f"{part}.txt"
-        data = _read(folder / name)
-        if hashlib.sha256(data).hexdigest() != manifest.files[name]:
-            raise ModelError(
-                f"{folder / name}: got other bytes than the manifest names, expected the saved model's"
-            )
-        boosters[part] = from_text(data.decode())
+    return open_files(read_files(folder))
+
+
+def open_files(files: ModelFiles) -> SavedModel:
+    """Make a model of its files.
+
+    Raises
+    ------
+    ModelError
+        If they are of another version of this package.
+    """
+    path = f"{files.place}/{MANIFEST}"
+    manifest: Manifest = decoded(path, files.manifest, Manifest)
+    boosters = {part: from_text(files.text_of(part)) for part in PARTS}
     quality = QualityModel(
         manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors
     )
     if list(quality.names) != manifest.feature_names or manifest.cascade_names != _CASCADE_NAMES:
-        raise ModelError(
-            f"{folder}/{MANIFEST}: got the features of another version of scoring, expected this one's"
-        )
+        raise ModelError(f"{path}: got the features of another version of scoring, expected this one's")
     rules = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
     return SavedModel(
-        sha256,
+        files.sha256,
         manifest,
         Models(
             quality,
@@ -317,39 +260,3 @@ def load_model(folder: Path) -> SavedModel:
 def load_scorer(folder: Path) -> Scorer:
     """Load what scores from a model folder: see :func:`load_model`."""
     return load_model(folder).scorer
-
-
-def _read_manifest(folder: Path) -> tuple[str, Manifest]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise ModelError(f"{folder}: got no {MANIFEST}, expected a model folder")
-    envelope = _decode(path, _read(path), _Envelope)
-    if envelope.format != _FORMAT or envelope.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: got format {envelope.format!r} version {envelope.format_version}, "
-            f"expected {_FORMAT!r} version {FORMAT_VERSION}"
-        )
-    inner = bytes(envelope.manifest)
-    if hashlib.sha256(inner).hexdigest() != envelope.sha256:
-        raise ModelError(f"{path}: got other bytes than its hash names, expected a manifest as it was saved")
-    manifest: Manifest = _decode(path, inner, Manifest)
-    return envelope.sha256, manifest
-
-
-def _decode(path: Path, data: bytes, kind: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ModelError(
-            f"{path}: got a damaged manifest ({error}), expected JSON as it was saved"
-        ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise ModelError(f"{path}: got {size} bytes, expected {MAX_FILE_BYTES} at most")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error

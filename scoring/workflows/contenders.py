@@ -13,10 +13,11 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError, TrackingError
-from scoring.model.bundle import MANIFEST, SavedModel, columns_of
+from scoring.model.bundle import SavedModel, columns_of
 from scoring.model.comparison import align
 from scoring.model.differences import Side
 from scoring.model.evaluation import _label_columns, _score_columns
+from scoring.model.files import MANIFEST
 from scoring.model.metrics import Columns
 from scoring.model.results import Evaluation
 from scoring.progress import Reporter

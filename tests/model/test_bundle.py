@@ -13,12 +13,11 @@ import pytest
 
 from scoring.errors import ModelError
 from scoring.features.table import build_table
-from scoring.model import bundle
-from scoring.model.bundle import MANIFEST, PARTS, SavedModel, load_model, save_model
+from scoring.model import files
+from scoring.model.bundle import SavedModel, load_model, save_model
+from scoring.model.files import FILES, MANIFEST
 from scoring.records.sample import sample_documents
 from scoring.workflows.train import TrainOutcome
-
-FILES = [MANIFEST, *(f"{part}.txt" for part in PARTS)]
 
 
 @pytest.fixture
@@ -186,8 +185,8 @@ def test_manifest_of_another_version_is_refused(folder: Path, changes: dict[str,
 
 
 def test_file_of_unlikely_size_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle, "MAX_FILE_BYTES", 1000)
-    assert "expected 1000 at most" in refused(folder)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
+    assert "expected 1000 bytes at most" in refused(folder)
 
 
 def test_place_without_a_model(tmp_path: Path) -> None:

@@ -1,0 +1,220 @@
+"""The files of a model: LightGBM text of each part and one manifest, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scoring.errors import ModelError
+from scoring.model.baselines import TARGETS
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MAX_FILE_BYTES = 256 * 2**20
+PARTS = (
+    *("quality", "spread", "lead", "heat", "published", "settled_lead", "growth"),
+    *(f"baseline_{target}" for target in TARGETS),
+)
+FILES = (MANIFEST, *(f"{part}.txt" for part in PARTS))  # the manifest first
+
+_FORMAT = "scoring model"
+_BEGINNING = f'{{"format":"{_FORMAT}",'.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of a model, each with the hash that the manifest names.
+
+    Parameters
+    ----------
+    place : str
+        Where they are, for messages.
+    sha256 : str
+        Hex digest of the manifest, and through it of every file.
+    manifest : bytes
+        What is known of the model, as JSON.
+    contents : dict of str to bytes
+        Every file by its name: the manifest in its envelope, and the text of each part.
+    """
+
+    place: str
+    sha256: str
+    manifest: bytes
+    contents: dict[str, bytes]
+
+    def text_of(self, part: str) -> str:
+        """LightGBM's text of one part."""
+        return self.contents[f"{part}.txt"].decode()
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    format: str
+    format_version: int
+    sha256: str
+    manifest: msgspec.Raw
+
+
+class _Hashes(msgspec.Struct, frozen=True):
+    files: dict[str, str]
+
+
+def hashes_of(contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Hex digest of each file."""
+    return {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+
+
+def with_manifest(place: str, manifest: bytes, parts: Mapping[str, bytes]) -> ModelFiles:
+    """The files of a new model.
+
+    Parameters
+    ----------
+    place : str
+        Where they are to be.
+    manifest : bytes
+        JSON that has the hash of each part's file under ``files``.
+    parts : mapping of str to bytes
+        The text of each part by the name of its file.
+    """
+    sha256 = hashlib.sha256(manifest).hexdigest()
+    envelope = msgspec.json.encode(_Envelope(_FORMAT, FORMAT_VERSION, sha256, msgspec.Raw(manifest)))
+    return ModelFiles(place, sha256, manifest, {MANIFEST: envelope, **parts})
+
+
+def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
+    """Files as they are found, after the format and every hash were found right.
+
+    Parameters
+    ----------
+    place : str
+        Where they are, for messages.
+    read : callable
+        Gives the content of a file by its name; the manifest is asked for first.
+
+    Raises
+    ------
+    ModelError
+        If they are of another format, or damaged.
+    """
+    path = f"{place}/{MANIFEST}"
+    contents = {MANIFEST: read(MANIFEST)}
+    envelope = decoded(path, contents[MANIFEST], _Envelope)
+    if envelope.format != _FORMAT or envelope.format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: got format {envelope.format!r} version {envelope.format_version}, "
+            f"expected {_FORMAT!r} version {FORMAT_VERSION}"
+        )
+    manifest = bytes(envelope.manifest)
+    if hashlib.sha256(manifest).hexdigest() != envelope.sha256:
+        raise ModelError(f"{path}: got other bytes than its hash names, expected a manifest as it was saved")
+    hashes = decoded(path, manifest, _Hashes).files
+    if sorted(hashes) != sorted(FILES[1:]):
+        raise ModelError(f"{path}: files: got {sorted(hashes)}, expected one of each part")
+    for name in FILES[1:]:
+        contents[name] = read(name)
+        if hashlib.sha256(contents[name]).hexdigest() != hashes[name]:
+            raise ModelError(
+                f"{place}/{name}: got other bytes than the manifest names, expected the saved model's"
+            )
+    return ModelFiles(place, envelope.sha256, manifest, contents)
+
+
+def read_files(folder: Path) -> ModelFiles:
+    """The files of a model folder; what lies beside them is left alone.
+
+    Raises
+    ------
+    ModelError
+        If it is no model folder, is of another format, or is damaged.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ModelError(f"{folder}: got no {MANIFEST}, expected a model folder")
+    return checked(str(folder), lambda name: read_file(folder / name))
+
+
+def read_file(path: Path) -> bytes:
+    """One file of a model, if it is not larger than any can be."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise ModelError(f"{path}: got a larger file, expected {MAX_FILE_BYTES} bytes at most")
+    return data
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write a model folder; one that is there is replaced whole, or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where; a folder that holds anything but a model is refused. What lies beside a model's files stays.
+    contents : mapping of str to bytes
+        Every file by its name.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds something else, or cannot be written.
+    """
+    if folder.exists() and not _may_be_replaced(folder):
+        raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
+    try:
+        _write_folder(folder, contents)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
+
+
+def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
+    """JSON of a manifest as a typed value; a ModelError where it is none."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ModelError(
+            f"{path}: got a damaged manifest ({error}), expected JSON as it was saved"
+        ) from error
+
+
+def _may_be_replaced(folder: Path) -> bool:
+    """Whether a folder is empty or holds a model; others have a manifest.json as well."""
+    if not folder.is_dir():
+        return False
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return not any(folder.iterdir())
+    with manifest.open("rb") as file:
+        return file.read(len(_BEGINNING)) == _BEGINNING
+
+
+def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+        fresh = Path(scratch) / "new"
+        fresh.mkdir()
+        for name, data in contents.items():
+            with (fresh / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        if folder.exists():
+            for kept in folder.iterdir():
+                if kept.name not in FILES:
+                    shutil.copy2(kept, fresh / kept.name) if kept.is_file() else shutil.copytree(
+                        kept, fresh / kept.name
+                    )
+            folder.rename(Path(scratch) / "old")
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if (Path(scratch) / "old").exists():
+                (Path(scratch) / "old").rename(folder)
+            raise
