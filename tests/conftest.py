@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,14 @@ def saved(training: TrainOutcome) -> SavedModel:
     return load_model(Path(training.model))
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs; its tables take seconds to make, so tests copy it."""
+    database = tmp_path_factory.mktemp("template") / "mlflow.db"
+    with opened(Store(f"sqlite:///{database}", database.parent), "create", writes=True):
+        return database
+
+
 class KeptRuns(NamedTuple):
     """A store with the runs of experiment ``demo``, by their ids, the oldest first; tests only read it."""
 
@@ -112,10 +121,11 @@ class KeptRuns(NamedTuple):
 
 @pytest.fixture(scope="session")
 def kept_runs(
-    training: TrainOutcome, saved: SavedModel, tmp_path_factory: pytest.TempPathFactory
+    training: TrainOutcome, saved: SavedModel, template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> KeptRuns:
     """The small model's training, and evaluations beside it."""
     settings = load_settings(home=tmp_path_factory.mktemp("kept"), threads=1)
+    shutil.copy(template, settings.home)
     store = Store(settings.tracking_uri, settings.home)
     config = msgspec.to_builtins(saved.manifest.training.config)
     whole = training.evaluation

@@ -1,4 +1,4 @@
-"""A real SQLite store, made once and copied for each test, and a run to put into it."""
+"""A real SQLite store of each test's own, and a run to put into it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ import pytest
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import importance_figure
 from scoring.tracking import Importance, Store, TrainingRun, logged_model
-from scoring.tracking.store import opened
 
 # A model file that answers without a trained model behind it: what is tested here is the store.
 STAND_IN = """
@@ -32,13 +31,6 @@ set_model(StandIn())
 """
 
 SHA256 = "0123456789abcdef" * 4
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    with opened(Store(f"sqlite:///{database}", database.parent), "create", writes=True):
-        return database
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def test_nothing_pending_is_nothing_done(settings: Settings) -> None:
 def test_an_evaluation_whose_store_was_down_is_uploaded_later(
     training: TrainOutcome,
     settings: Settings,
+    template: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -38,6 +40,7 @@ def test_an_evaluation_whose_store_was_down_is_uploaded_later(
     write_sample(tmp_path / "later", n_records=30, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC))
     with pytest.raises(TrackingError, match=r"Connection refused; the run is kept in .*`scoring runs sync`"):
         evaluate([str(tmp_path / "later")], model=training.model, settings=down, now=NOW, on_fault=stop)
+    shutil.copy(template, settings.home)
     (refused,) = sync(settings)
     assert "expected http://127.0.0.1:1: name a store" in (refused.error or "")
     (synced,) = sync(settings, is_store_named=True)
