@@ -151,7 +151,7 @@ def kept_runs(
         "published_predicted": whole.predictions["published"].copy(),
         "published_probability": whole.predictions["published_probability"].copy(),
     }
-    wrong = int(np.flatnonzero(whole.predictions["published_predicted"] == perfect["published"])[0])
+    wrong = int(np.flatnonzero(whole.predictions["published_predicted"] == perfect["published"])[-1])
     perfect["published_predicted"][wrong] ^= True
     perfect["published_probability"][wrong] = 0.5
     other = msgspec.structs.replace(whole, predictions=perfect, figures={"quality_mae": Figure(0.0)})

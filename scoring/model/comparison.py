@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.model.metrics import LOWER_IS_BETTER, Columns, compute, draw_figures, interval_of
+from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS, Columns, compute, draw_figures, interval_of
 
 MIN_PART = 10
 PARTS = ("section", "provider")  # columns; months are parts too
@@ -123,9 +124,15 @@ def is_labelled(columns: Columns) -> NDArray[np.bool_]:
 
 
 def compare_predictions(
-    first: Columns, second: Columns, *, n_draws: int, seed: int, level: float = 0.95
+    first: Columns,
+    second: Columns,
+    *,
+    n_draws: int,
+    seed: int,
+    level: float = 0.95,
+    names: Collection[str] = MEANINGS,
 ) -> dict[str, Difference]:
-    """Every figure of both on the records with labels, and the gain with its interval.
+    """Figures of both on the records with labels, and the gain with its interval.
 
     Days are drawn (Efron & Tibshirani, 1993), the same for both: what makes a day hard for both cancels out.
 
@@ -138,6 +145,8 @@ def compare_predictions(
         Draws, and their seed; 0 draws leave the intervals out.
     level : float
         Share of draws that an interval holds; 0 to 1.
+    names : collection of str
+        Figures that are wanted.
 
     Returns
     -------
@@ -152,8 +161,9 @@ def compare_predictions(
         {name: values[known] for name, values in side.items() if values.dtype != np.object_}
         for side in (first, second)
     )
-    before, after = compute(one), compute(two)
-    draws = list(draw_figures(one, two, n_draws=n_draws, seed=seed))
+    figures = partial(compute, names=names)
+    before, after = figures(one), figures(two)
+    draws = list(draw_figures(one, two, n_draws=n_draws, seed=seed, figures=figures))
     nan = float("nan")
     return {
         name: Difference(
@@ -197,9 +207,10 @@ def slice_differences(
         if n_records < MIN_PART or n_records == known.sum():
             continue
         one, two = ({column: values[part] for column, values in side.items()} for side in (first, second))
-        differences = compare_predictions(one, two, n_draws=n_draws, seed=seed, level=level)
-        kept = {figure: differences[figure] for figure in PART_FIGURES if figure in differences}
-        found.append(SliceDifference(family, name, n_records, kept))
+        differences = compare_predictions(
+            one, two, n_draws=n_draws, seed=seed, level=level, names=PART_FIGURES
+        )
+        found.append(SliceDifference(family, name, n_records, differences))
     return tuple(found)
 
 
@@ -209,4 +220,4 @@ def _parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     for family, values in (families | {"month": moments}).items():
         texts = values.astype(str)
         for name in np.unique(texts):
-            yield family, str(name) or "(none)", texts == name
+            yield family, "(none)" if name in ("", "NaT") else str(name), texts == name

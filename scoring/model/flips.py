@@ -37,7 +37,7 @@ class Flip(msgspec.Struct, frozen=True):
     label : bool or None
         Whether the site shows it; None where that is not known.
     first, second : Score
-        The receipts.
+        The receipts; NaN where a run of an earlier version has logged no such number.
     reasons : tuple of ReasonPair
         What the models see most differently, the largest difference of each target first.
     """
@@ -122,19 +122,23 @@ def _has_published(columns: Columns) -> NDArray[np.bool_]:
 
 
 def _score(columns: Columns, row: int, model: str) -> Score:
+    def number(name: str, digits: int = 4) -> float:
+        # What a run of an earlier version has not logged is not known, which is no reason to refuse the run.
+        return round(float(columns[name][row]), digits) if name in columns else float("nan")
+
     return Score(
         path=str(columns["path"][row]),
         quality=int(columns["quality_predicted"][row]),
-        quality_low=float(columns["quality_low"][row]),
-        quality_high=float(columns["quality_high"][row]),
+        quality_low=number("quality_low"),
+        quality_high=number("quality_high"),
         heat=int(columns["heat_predicted"][row]),
-        heat_expected=round(float(columns["heat_expected"][row]), 1),
-        heat_settled=round(float(columns["heat_settled"][row]), 1),
-        lead_probability=round(float(columns["lead_probability"][row]), 4),
+        heat_expected=number("heat_expected", 1),
+        heat_settled=number("heat_settled", 1),
+        lead_probability=number("lead_probability"),
         published=bool(columns["published_predicted"][row]),
-        published_probability=round(float(columns["published_probability"][row]), 4),
-        lead_settled_probability=round(float(columns["lead_settled_probability"][row]), 4),
-        published_settled_probability=round(float(columns["published_settled_probability"][row]), 4),
+        published_probability=number("published_probability"),
+        lead_settled_probability=number("lead_settled_probability"),
+        published_settled_probability=number("published_settled_probability"),
         model=model,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +120,9 @@ def _flags(columns: Columns, name: str) -> NDArray[np.bool_]:
     return np.asarray(columns[name], dtype=np.bool_)
 
 
-def compute(columns: Columns, daily_ndcg: Floats | None = None) -> dict[str, float]:
+def compute(
+    columns: Columns, daily_ndcg: Floats | None = None, *, names: Collection[str] = MEANINGS
+) -> dict[str, float]:
     """Every figure of :data:`MEANINGS` that the columns allow, where it is defined.
 
     Parameters
@@ -129,44 +131,61 @@ def compute(columns: Columns, daily_ndcg: Floats | None = None) -> dict[str, flo
         As in :class:`scoring.model.results.Evaluation`; a column that is absent leaves its figures out.
     daily_ndcg : ndarray of shape (n_days,), optional
         Each day's NDCG where it is known already.
+    names : collection of str
+        Figures that are wanted; the others cost no time.
 
     Returns
     -------
     dict of str to float
     """
-    truth, predicted = _floats(columns, "quality"), _floats(columns, "quality_predicted")
-    figures = {
-        "quality_mae": mean_absolute_error(truth, predicted),
-        "quality_r2": r2_score(truth, predicted),
-        "quality_spearman": spearman(truth, predicted),
-        "quality_within_1": within(truth, predicted, 1),
-        "quality_within_5": within(truth, predicted, 5),
-    }
-    if "quality_low" in columns:
-        low, high = _floats(columns, "quality_low"), _floats(columns, "quality_high")
-        figures["quality_interval_coverage"] = float(np.mean((truth >= low) & (truth <= high)))
-        figures["quality_interval_width"] = float(np.mean(high - low))
+    figures = _quality_figures(columns)
     known = ~np.isnan(_floats(columns, "heat"))
     if known.any():
         figures |= _heat_figures({name: values[known] for name, values in columns.items()}, daily_ndcg)
-    return {name: value for name, value in figures.items() if np.isfinite(value)}
+    values = {name: figure() for name, figure in figures.items() if name in names}
+    return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, float]:
-    heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
-    lead, shown = _flags(columns, "lead"), _flags(columns, "published")
-    figures = {"lead_accuracy": float(np.mean(lead == _flags(columns, "lead_predicted")))}
-    if "lead_probability" in columns:
-        figures["lead_brier"] = float(np.mean((lead - _floats(columns, "lead_probability")) ** 2))
-    figures["heat_mae"] = mean_absolute_error(heat, predicted)
-    figures["heat_within_5"] = within(heat, predicted, 5)
-    each = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
-    figures["heat_ndcg_10"] = float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
-    names = ("published_precision", "published_recall", "published_f1")
-    figures |= zip(names, precision_recall_f1(shown, _flags(columns, "published_predicted")), strict=True)
-    if "published_probability" in columns:
-        figures["published_brier"] = float(np.mean((shown - _floats(columns, "published_probability")) ** 2))
+def _quality_figures(columns: Columns) -> dict[str, Callable[[], float]]:
+    truth, predicted = _floats(columns, "quality"), _floats(columns, "quality_predicted")
+    figures: dict[str, Callable[[], float]] = {
+        "quality_mae": lambda: mean_absolute_error(truth, predicted),
+        "quality_r2": lambda: r2_score(truth, predicted),
+        "quality_spearman": lambda: spearman(truth, predicted),
+        "quality_within_1": lambda: within(truth, predicted, 1),
+        "quality_within_5": lambda: within(truth, predicted, 5),
+    }
+    if "quality_low" in columns:
+        low, high = _floats(columns, "quality_low"), _floats(columns, "quality_high")
+        figures["quality_interval_coverage"] = lambda: float(np.mean((truth >= low) & (truth <= high)))
+        figures["quality_interval_width"] = lambda: float(np.mean(high - low))
     return figures
+
+
+def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, Callable[[], float]]:
+    heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
+    lead, shown, said = (_flags(columns, name) for name in ("lead", "published", "published_predicted"))
+
+    def squared_error(truth: NDArray[np.bool_], probability: str) -> float:
+        return float(np.mean((truth - _floats(columns, probability)) ** 2))
+
+    def mean_ndcg() -> float:
+        each = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
+        return float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
+
+    figures: dict[str, Callable[[], float]] = {
+        "lead_accuracy": lambda: float(np.mean(lead == _flags(columns, "lead_predicted"))),
+        "lead_brier": lambda: squared_error(lead, "lead_probability"),
+        "heat_mae": lambda: mean_absolute_error(heat, predicted),
+        "heat_within_5": lambda: within(heat, predicted, 5),
+        "heat_ndcg_10": mean_ndcg,
+        "published_precision": lambda: precision_recall_f1(shown, said)[0],
+        "published_recall": lambda: precision_recall_f1(shown, said)[1],
+        "published_f1": lambda: precision_recall_f1(shown, said)[2],
+        "published_brier": lambda: squared_error(shown, "published_probability"),
+    }
+    absent = {f"{name}_brier" for name in ("lead", "published") if f"{name}_probability" not in columns}
+    return {name: figure for name, figure in figures.items() if name not in absent}
 
 
 def ndcg_by_day(columns: Columns) -> Floats:

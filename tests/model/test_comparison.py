@@ -122,6 +122,21 @@ def test_records_without_labels_count_for_nothing() -> None:
     assert slice_differences(first, second, n_draws=5, seed=0) == ()
 
 
+def test_only_the_figures_that_are_wanted() -> None:
+    first, second = predictions(5), predictions(4)
+    whole = compare_predictions(first, second, n_draws=30, seed=0)
+    some = compare_predictions(first, second, n_draws=30, seed=0, names=PART_FIGURES)
+    assert some == {name: whole[name] for name in PART_FIGURES}
+
+
+def test_records_without_a_date_are_a_part() -> None:
+    first, second = predictions(5), predictions(4)
+    for side in (first, second):
+        side["published_at"] = np.where(np.arange(120) < 20, np.datetime64("NaT"), side["published_at"])
+    months = [one for one in slice_differences(first, second, n_draws=5, seed=0) if one.family == "month"]
+    assert [(one.name, one.n_records) for one in months] == [("2021-03", 42), ("2021-04", 58), ("(none)", 20)]
+
+
 def test_parts_are_sections_providers_and_months() -> None:
     first, second = predictions(5), predictions(5)
     is_land = second["section"] == "Land"

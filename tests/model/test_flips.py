@@ -67,6 +67,13 @@ def test_both_receipts_and_who_was_right() -> None:
     assert [flip.right for flip in flips(SECOND, FIRST)] == [None, "first", "first"]
 
 
+def test_runs_of_an_earlier_version_have_no_forecast() -> None:
+    earlier = {name: values for name, values in FIRST.items() if "settled" not in name}
+    flip = flips(earlier, SECOND)[1]
+    assert np.isnan([flip.first.heat_settled, flip.first.published_settled_probability]).all()
+    assert (flip.first.published_probability, flip.second.heat_settled) == (0.6, SECOND["heat_settled"][1])
+
+
 def test_counts() -> None:
     assert count_flips(FIRST, SECOND) == FlipCounts(3, 2, 1, 0, 2)
     assert count_flips(SECOND, FIRST) == FlipCounts(3, 1, 2, 2, 0)
