@@ -33,7 +33,7 @@ def test_importing_does_not_import_mlflow_and_leaves_the_environment_alone() -> 
 AT_ONCE = """
 import multiprocessing, sys
 from pathlib import Path
-from scoring.tracking.store import Store, load_mlflow, opened
+from scoring.tracking.store import Store, opened
 
 def use(home, name, start):
     start.wait()
@@ -42,7 +42,8 @@ def use(home, name, start):
         client.log_metric(run.info.run_id, "quality_mae", 1.5)
         client.set_terminated(run.info.run_id)
 
-load_mlflow()
+with opened(Store(f"sqlite:///{sys.argv[2]}", Path(sys.argv[2]).parent), "warm up", writes=False) as client:
+    client.search_experiments()
 fork = multiprocessing.get_context("fork")
 start = fork.Event()
 workers = [fork.Process(target=use, args=(Path(sys.argv[1]), f"experiment {k}", start)) for k in range(4)]
@@ -55,11 +56,10 @@ print([worker.exitcode for worker in workers])
 """
 
 
-def test_four_processes_may_use_a_new_store_at_once(tmp_path: Path) -> None:
+def test_four_processes_may_use_a_new_store_at_once(template: Path, tmp_path: Path) -> None:
     home = tmp_path / "new"
-    done = subprocess.run(
-        [sys.executable, "-c", AT_ONCE, str(home)], capture_output=True, text=True, timeout=120, check=True
-    )
+    command = [sys.executable, "-c", AT_ONCE, str(home), str(template)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert (done.stdout, done.stderr) == ("[0, 0, 0, 0]\n", "")
     with opened(Store(f"sqlite:///{home}/mlflow.db", home), "read", writes=False) as client:
         experiments = {one.name: one.experiment_id for one in client.search_experiments()}
