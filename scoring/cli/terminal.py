@@ -36,6 +36,8 @@ class Terminal:
     ----------
     n_faults : int
         Records that could not be used so far.
+    is_refused : bool
+        Whether a limit was passed: the work was done, and its answer is no.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class Terminal:
     is_verbose: bool = False
     is_debug: bool = False
     n_faults: int = field(default=0, init=False)
+    is_refused: bool = field(default=False, init=False)
     _progress: Progress | None = field(default=None, init=False)
     _tasks: dict[str, TaskID] = field(default_factory=dict, init=False)
     _is_done_with_progress: bool = field(default=False, init=False)
@@ -156,4 +159,6 @@ def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
         return 70
     finally:
         terminal.close()
+    if terminal.is_refused:
+        return 3
     return 1 if terminal.n_faults else 0

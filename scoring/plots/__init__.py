@@ -7,8 +7,16 @@ Ito's, which colour-blind readers can tell apart.
 
 from scoring.plots.backtest import backtest_figure
 from scoring.plots.comparison import differences_figure
+from scoring.plots.drift import drift_figure
 from scoring.plots.evaluation import evaluation_figures
 from scoring.plots.importance import importance_figure
 from scoring.plots.svg import to_svg
 
-__all__ = ["backtest_figure", "differences_figure", "evaluation_figures", "importance_figure", "to_svg"]
+__all__ = [
+    "backtest_figure",
+    "differences_figure",
+    "drift_figure",
+    "evaluation_figures",
+    "importance_figure",
+    "to_svg",
+]

@@ -5,6 +5,7 @@ environment at that moment), so importing this package costs nothing and changes
 """
 
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
+from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.history import (
     RunRecord,
     RunSummary,
@@ -34,6 +35,7 @@ from scoring.tracking.upload import LoggedRun
 
 __all__ = [
     "BacktestRun",
+    "DriftRun",
     "EvaluationRun",
     "Importance",
     "LoggedRun",
@@ -49,6 +51,7 @@ __all__ = [
     "flat",
     "list_runs",
     "log_backtest",
+    "log_drift",
     "log_evaluation",
     "log_study",
     "log_training",
@@ -60,5 +63,6 @@ __all__ = [
     "serve_ui",
     "sync_runs",
     "write_backtest",
+    "write_drift",
     "write_evaluation",
 ]

@@ -33,6 +33,7 @@ COMMANDS = (
     "score",
     "explain",
     "audit",
+    "drift",
     "backtest",
     "tune",
     "runs",

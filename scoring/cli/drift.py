@@ -1,0 +1,62 @@
+"""The command on new records and a model's training records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def drift(
+    terminal: Terminal,
+    paths: options.Paths,
+    against: options.Model = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATIO",
+            min=0,
+            help="Expected error that is accepted, in times that of the held-back records. Default: what 99 "
+            "of 100 windows of these show.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for the figures and the plot.")
+    ] = None,
+    json: options.Json = False,
+    no_track: options.NoTrack = False,
+    tracking_uri: options.TrackingUri = None,
+    experiment: options.Experiment = None,
+) -> None:
+    """Tell how far new records are from a model's training records, and whether that matters.
+
+    Both are taken as they stood at their publication; labels are not needed. Exit code 3 where a limit
+    is passed: the rule stands below the verdict.
+    """
+    from scoring.cli import rendering, rendering_drift
+    from scoring.workflows.drift import drift as workflow
+
+    outcome = workflow(
+        paths,
+        against=against,
+        limit=limit,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        now=options.now(),
+        output=output,
+        is_tracked=not no_track,
+        **options.channels_of(terminal),
+    )
+    terminal.is_refused = bool(outcome.drift.reasons)
+    if json:
+        terminal.out(rendering.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
+        return
+    terminal.show(rendering_drift.drift(outcome.drift))
+    if outcome.run_id is not None:
+        terminal.show("", rendering.named([("run_id", outcome.run_id)]))
+
+
+COMMANDS = (drift,)

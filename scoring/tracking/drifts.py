@@ -1,0 +1,117 @@
+"""Logging drift: how far new records are from a model's training records, as a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import msgspec
+
+from scoring.tracking.pending import log_run
+from scoring.tracking.prepared import ARTIFACTS, DataInput, PreparedRun
+from scoring.tracking.provenance import environment_tags, git_tags
+from scoring.tracking.runs import flat
+from scoring.tracking.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+    from scoring.model.drift import Drift  # what it needs to measure is not needed to log
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftRun:
+    """Drift to be logged.
+
+    Parameters
+    ----------
+    experiment, run_name : str
+        Where the run stands, and what it is called.
+    drift : Drift
+        What was found.
+    config : mapping
+        Configuration of the model; its leaves become the run's parameters.
+    data_path, data_sha256 : str
+        Where the new records came from, and the hex digest of their content.
+    plots : mapping of str to matplotlib Figure
+        Plots by file name without suffix.
+    started_at : datetime
+        When the work began, aware UTC.
+    """
+
+    experiment: str
+    run_name: str
+    drift: Drift
+    config: Mapping[str, Any]
+    data_path: str
+    data_sha256: str
+    plots: Mapping[str, Plot]
+    started_at: datetime
+
+
+def log_drift(store: Store, run: DriftRun) -> str:
+    """Log drift as a run, and return the run's id.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be reached or written; the message tells where the run is kept.
+    """
+    found = run.drift
+    counts = {"new": found.n_records, "labelled": found.n_labelled}
+    prepared = PreparedRun(
+        id=uuid4().hex,
+        kind="drift",
+        store=str(store),
+        experiment=run.experiment,
+        name=run.run_name,
+        started_at=run.started_at,
+        params={name: str(value) for name, value in flat(run.config).items()},
+        metrics=drift_metrics(found),
+        tags={
+            "model": found.model,
+            "data_sha256": run.data_sha256,
+            "verdict": "refused" if found.reasons else "accepted",
+        },
+        environment=environment_tags("drift") | git_tags(Path.cwd()),
+        data=DataInput(source=run.data_path, sha256=run.data_sha256, context="drift", counts=counts),
+        description="; ".join(found.reasons),
+    )
+    return log_run(store, prepared, lambda folder: write_drift(found, run.plots, folder / ARTIFACTS)).run_id
+
+
+def write_drift(drift: Drift, plots: Mapping[str, Plot], folder: Path) -> None:
+    """Write ``drift.json`` and ``plots/NAME.png``.
+
+    Parameters
+    ----------
+    drift : Drift
+        What was found.
+    plots : mapping of str to matplotlib Figure
+        Plots by file name without suffix.
+    folder : Path
+        Made where it is not there.
+    """
+    (folder / "plots").mkdir(parents=True, exist_ok=True)
+    for name, plot in plots.items():
+        plot.savefig(folder / "plots" / f"{name}.png", dpi=120)
+    (folder / "drift.json").write_bytes(msgspec.json.format(msgspec.json.encode(drift)))
+
+
+def drift_metrics(drift: Drift) -> dict[str, float]:
+    """Every number of it under a name that MLflow takes, with its limit as ``NAME_limit``."""
+    metrics = {"n_new": float(drift.n_records), "n_labelled": float(drift.n_labelled)}
+    for family in drift.families:
+        metrics |= {f"distance.{family.family}": family.distance}
+        metrics |= {f"distance.{family.family}_limit": family.limit}
+    for one in drift.unseen:
+        metrics |= {f"unseen.{one.what}_ratio": one.ratio, f"unseen.{one.what}_ratio_limit": one.limit_ratio}
+    for shift in drift.shifts:
+        metrics |= {f"mean.{shift.name}": shift.new, f"mean.{shift.name}_before": shift.before}
+        metrics |= {f"mean.{shift.name}_limit": shift.limit}
+    errors = {"error_ratio": drift.error_ratio, "label_error": drift.label_error}
+    return metrics | {name: value for name, value in errors.items() if value is not None}

@@ -1,0 +1,121 @@
+"""Drift: new records against what a model's training records looked like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from scoring.errors import ModelError, ScoringError
+from scoring.features.table import build_table
+from scoring.model.drift import Drift, measure_drift
+from scoring.model.fit import as_floats
+from scoring.model.profile import AS_OF
+from scoring.model.windows import MIN_WINDOW
+from scoring.plots import drift_figure
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.settings import Settings
+from scoring.tracking import DriftRun, Store, log_drift, write_drift
+from scoring.workflows.labelled import OnFault
+from scoring.workflows.models import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class DriftOutcome:
+    """What was found; `run_id` is None where nothing was logged."""
+
+    run_id: str | None
+    drift: Drift
+
+
+def drift(
+    paths: list[str],
+    *,
+    against: str | None = None,
+    limit: float | None = None,
+    settings: Settings,
+    now: datetime,
+    output: Path | None = None,
+    is_tracked: bool = True,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> DriftOutcome:
+    """Hold new records against a model's training records, each as it stood at its own publication.
+
+    Parameters
+    ----------
+    paths : list of str
+        As :func:`scoring.records.corpus.read_documents` takes them; the records may bear labels or not.
+    against : str, optional
+        The model: see :func:`scoring.workflows.models.open_model`.
+    limit : float, optional
+        What the expected error may be, in times that of the held-back records; see
+        :func:`scoring.model.drift.measure_drift`.
+    settings : Settings
+        Home, store, experiment and threads.
+    now : datetime
+        When the run begins, aware UTC.
+    output : Path, optional
+        Folder for ``drift.json`` and the plot.
+    is_tracked : bool
+        Whether to log a run.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    DriftOutcome
+
+    Raises
+    ------
+    RecordError
+        If a path names no record.
+    ModelError
+        If the model cannot be used or has no profile, or the records are too few to tell.
+    """
+    saved = open_model(against, settings)
+    profile = saved.manifest.profile
+    if profile is None:
+        raise ModelError(f"{saved.name}: got a model without a profile of its records: train it anew")
+
+    def tell(done: int, total: int) -> None:
+        reporter.step("reading", done, total)
+
+    documents = list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell))
+    if len(documents) < MIN_WINDOW:
+        raise ModelError(f"new records: got {len(documents)} that can be used, expected {MIN_WINDOW} or more")
+    found = measure_drift(
+        profile,
+        saved.scorer,
+        build_table([document.record for document in documents], AS_OF),
+        as_floats([document.labels.quality for document in documents]),
+        limit=limit,
+        num_threads=settings.threads,
+    )
+    plots = {"drift": drift_figure(found)} if output or is_tracked else {}
+    if output is not None:
+        try:
+            write_drift(found, plots, output)
+        except OSError as error:
+            raise ScoringError(f"{output}: cannot write the drift: {error.strerror or error}") from error
+    run_id = None
+    if is_tracked:
+        run_id = log_drift(
+            Store(settings.tracking_uri, settings.home),
+            DriftRun(
+                experiment=settings.experiment,
+                run_name=f"drift from {saved.name}",
+                drift=found,
+                config=msgspec.to_builtins(saved.manifest.training.config),
+                data_path=" ".join(paths),
+                data_sha256=data_sha256(document.sha256 for document in documents),
+                plots=plots,
+                started_at=now,
+            ),
+        )
+    return DriftOutcome(run_id, found)

@@ -1,0 +1,64 @@
+"""``scoring drift`` from its words to its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from scoring import cli
+from scoring.records.sample import write_sample
+from scoring.workflows.train import TrainOutcome
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(
+        cli.app, ["drift", *map(str, arguments), "--no-track"], prog_name="scoring", color=False
+    )
+
+
+def test_accepted(training: TrainOutcome, archive: Path) -> None:
+    done = run(archive, "--against", training.model)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("400 records against small@")
+    assert "accepted" in lines
+    assert "beyond" not in done.stdout
+    assert "A family of features has moved where" in done.stdout
+    assert any(line.startswith("expected error of quality: ") for line in lines)
+
+
+def test_refused_as_text_and_as_json(training: TrainOutcome, tmp_path: Path) -> None:
+    write_sample(tmp_path / "other", n_records=60, seed=3, section="Elsewhere")
+    done = run(tmp_path / "other", "--against", training.model, "--output", tmp_path / "out", "--limit", 1.5)
+    assert done.exit_code == 3, done.output
+    at = done.stdout.splitlines().index("refused")
+    assert "  unseen topic: 100.0% of records, limit" in done.stdout.splitlines()[at + 2]
+    assert "over 1.5 times" in done.stdout
+    shown = run(tmp_path / "other", "--against", training.model, "--json", "--limit", 1.5)
+    assert shown.exit_code == 3
+    told = json.loads(shown.stdout)
+    assert list(told) == ["run_id", "drift"]
+    assert told["run_id"] is None
+    assert told["drift"] == json.loads((tmp_path / "out" / "drift.json").read_text())
+    assert (
+        run(tmp_path / "other", "--against", training.model, "--json", "--limit", 1.5).stdout == shown.stdout
+    )
+
+
+def test_a_refusal_goes_before_a_faulty_record(training: TrainOutcome, archive: Path, tmp_path: Path) -> None:
+    write_sample(tmp_path / "other", n_records=20, seed=3, section="Elsewhere")
+    (tmp_path / "other" / "bad.md").write_text("---\nquality: high\n---\n")
+    done = run(tmp_path / "other", "--against", training.model)
+    assert (done.exit_code, "got 'high'" in done.stderr) == (3, True)
+    assert run(archive, tmp_path / "other" / "bad.md", "--against", training.model).exit_code == 1
+
+
+def test_nothing_done(training: TrainOutcome, archive: Path, tmp_path: Path) -> None:
+    assert run(archive, "--against", tmp_path / "none").exit_code == 2
+    assert run(archive, "--against", training.model, "--limit", -1).exit_code == 2
+    write_sample(tmp_path / "few", n_records=3, seed=3)
+    done = run(tmp_path / "few", "--against", training.model)
+    assert done.exit_code == 2
+    assert done.stderr == "error: new records: got 3 that can be used, expected 10 or more\n"

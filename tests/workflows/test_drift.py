@@ -1,0 +1,89 @@
+"""New records against the records of a trained model, from files to verdict."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.model.bundle import SavedModel, save_model
+from scoring.records.sample import sample_json_lines, write_sample
+from scoring.settings import Settings
+from scoring.workflows.drift import DriftOutcome, drift
+from scoring.workflows.train import TrainOutcome
+
+NOW = datetime(2019, 1, 1, tzinfo=UTC)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+def run(against: str, settings: Settings, *paths: Path, **options: Any) -> DriftOutcome:
+    options = dict[str, Any](is_tracked=False, on_fault=stop) | options
+    return drift([str(path) for path in paths], against=against, settings=settings, now=NOW, **options)
+
+
+def test_own_records_are_accepted(training: TrainOutcome, settings: Settings, archive: Path) -> None:
+    outcome = run(training.model, settings, archive)
+    found = outcome.drift
+    assert (outcome.run_id, found.reasons, found.n_records, found.n_labelled) == (None, (), 400, 400)
+    assert found.model.startswith("small@")
+    assert [one.family for one in found.families] == ["provider", "topic", "recency", "coverage", "content"]
+    assert max(one.distance for one in found.families) == 0  # to the digit, as they were profiled
+    assert not settings.home.exists()
+
+
+def test_records_of_another_site_are_refused(
+    training: TrainOutcome, settings: Settings, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "other", n_records=100, seed=3, section="Elsewhere", is_labelled=False)
+    found = run(training.model, settings, tmp_path / "other").drift
+    assert (found.n_records, found.n_labelled, found.label_error) == (100, 0, None)
+    assert [reason.partition(":")[0] for reason in found.reasons][:2] == ["unseen provider", "unseen topic"]
+    assert found.unseen[1].names["Elsewhere"] == 100
+
+
+def test_json_lines_are_like_files(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    write_sample(tmp_path / "files", n_records=30, seed=5)
+    lines = io.BytesIO(b"".join(sample_json_lines(n_records=30, seed=5)))
+    from_files = run(training.model, settings, tmp_path / "files").drift
+    found = run(training.model, settings, Path("-"), stdin=lines).drift
+    assert (found.families, found.unseen) == (from_files.families, from_files.unseen)
+    assert found.label_error == pytest.approx(from_files.label_error)
+
+
+def test_a_run_and_its_files(
+    training: TrainOutcome, settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    outcome = run(training.model, settings, archive, output=tmp_path / "out", is_tracked=True)
+    assert outcome.run_id is not None
+    names = {str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.*")}
+    assert names == {"drift.json", "plots/drift.png"}
+    assert (settings.home / "mlflow.db").exists()
+
+
+def test_a_model_without_a_profile(
+    saved: SavedModel, settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    save_model(tmp_path / "bare", saved.models, saved.manifest.training)
+    with pytest.raises(ModelError, match="got a model without a profile of its records: train it anew"):
+        run(str(tmp_path / "bare"), settings, archive)
+
+
+def test_too_few_records_tell_nothing(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+    write_sample(tmp_path / "few", n_records=9, seed=5)
+    with pytest.raises(ModelError, match="new records: got 9 that can be used, expected 10 or more"):
+        run(training.model, settings, tmp_path / "few")
+
+
+def test_output_that_cannot_be_written(
+    training: TrainOutcome, settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ScoringError, match="cannot write the drift"):
+        run(training.model, settings, archive, output=tmp_path / "file")
