@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from scoring.features.table import build_table
-from scoring.model.boosters import importances
 from scoring.model.bundle import SavedModel, boosters_of, columns_of, load_model
 from scoring.model.metrics import MEANINGS, mean_absolute_error
 from scoring.records.sample import sample_documents
@@ -66,11 +65,11 @@ def columns(saved: SavedModel) -> Iterator[str]:
     names = columns_of(saved.models)
     for part, booster in boosters_of(saved.models).items():
         if part in names:
-            gains = {name: gain for name, gain, _ in importances(booster, names[part])}
+            gains = dict(zip(names[part], booster.importances()[0], strict=True))
             whole = sum(gains.values())
             first = sorted(gains, key=lambda name: -gains[name])[:N_COLUMNS]
             shares = ", ".join(f"`{name}` {gains[name] / whole:.0%}" for name in first)
-            yield f"| {part} | {booster.num_trees()} | {shares} |"
+            yield f"| {part} | {booster.num_trees} | {shares} |"
 
 
 def foreign(saved: SavedModel) -> Iterator[str]:

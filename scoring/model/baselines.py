@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import lightgbm as lgb
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import predict, train_booster
+from scoring.model.boosters import train_booster
 from scoring.model.cascade import NOT_LEADING, CascadeLabels, best_threshold
+from scoring.model.trees import Booster
 
 TARGETS = ("quality", "heat", "published")
 
@@ -34,7 +34,7 @@ class Baselines:
     """Medians, and one plain LightGBM regressor (its defaults, 100 trees) on each label as a number."""
 
     medians: Medians
-    boosters: dict[str, lgb.Booster]
+    boosters: dict[str, Booster]
 
     def decide(self, predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Who leads and what is published, by predictions that are numbers; shapes (n_records,)."""
@@ -61,7 +61,7 @@ class Baselines:
                 )
                 for target in TARGETS
             },
-            "plain LightGBM": {target: predict(self.boosters[target], X) for target in TARGETS},
+            "plain LightGBM": {target: self.boosters[target].predict(X) for target in TARGETS},
         }
 
 
@@ -106,10 +106,10 @@ def fit_baselines(
         )
     cuts = {
         "heat": best_threshold(
-            predict(boosters["heat"], X[known_heat]), labels.heat[known_heat] > NOT_LEADING
+            boosters["heat"].predict(X[known_heat]), labels.heat[known_heat] > NOT_LEADING
         ),
         "published": best_threshold(
-            predict(boosters["published"], X[known_shown]), labels.published[known_shown] > 0.5
+            boosters["published"].predict(X[known_shown]), labels.published[known_shown] > 0.5
         ),
     }
     return Baselines(Medians(of_all, of_provider, cuts), boosters)

@@ -1,19 +1,15 @@
-"""LightGBM, the one place: how boosters are trained, so that the same data give the same bytes."""
+"""How boosters are trained, so that the same data give the same bytes; :mod:`.trees` has what predicts."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import lightgbm as lgb
-import numpy as np
-
 from scoring.errors import ModelError
 from scoring.features.table import Floats
+from scoring.model.trees import Booster
 
-_THREADS = re.compile(r"\[num_threads: \d+\]")
 # Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
 # Below so many records a second thread waits more than it works.
 _MIN_RECORDS_A_THREAD = 10_000
@@ -38,7 +34,7 @@ def train_booster(
     validation: tuple[Floats, Floats] | None = None,
     patience: int = 50,
     start: Floats | None = None,
-) -> lgb.Booster:
+) -> Booster:
     """Train one booster.
 
     Parameters
@@ -66,7 +62,7 @@ def train_booster(
 
     Returns
     -------
-    lightgbm.Booster
+    Booster
         With `validation`, cut back to its best trees.
 
     Raises
@@ -74,6 +70,8 @@ def train_booster(
     ModelError
         If LightGBM refuses a parameter.
     """
+    import lightgbm as lgb  # two seconds, and no score needs them
+
     settings = {
         **_FIXED,
         **params,
@@ -86,18 +84,17 @@ def train_booster(
         X, y, init_score=start, feature_name=columns, categorical_feature=coded, params=settings
     )
     try:
-        if validation is None:
-            return lgb.train(settings, data, num_boost_round=num_iterations)
         booster = lgb.train(
             settings,
             data,
             num_boost_round=num_iterations,
-            valid_sets=[data.create_valid(*validation)],
-            callbacks=[lgb.early_stopping(patience, verbose=False)],
+            valid_sets=[data.create_valid(*validation)] if validation else None,
+            callbacks=[lgb.early_stopping(patience, verbose=False)] if validation else None,
         )
     except lgb.basic.LightGBMError as error:
         raise ModelError(f"LightGBM cannot train with {params}: {error}") from error
-    return lgb.Booster(model_str=booster.model_to_string(num_iteration=max(booster.best_iteration, 1)))
+    n_trees = max(booster.best_iteration, 1) if validation else -1
+    return Booster(booster.model_to_string(num_iteration=n_trees, importance_type="gain"))
 
 
 def _column_names(names: Sequence[str]) -> list[str]:
@@ -105,39 +102,3 @@ def _column_names(names: Sequence[str]) -> list[str]:
     plain = ["".join(character if character.isalnum() else "_" for character in name) for name in names]
     counts = Counter(plain)
     return [name if counts[name] == 1 else f"{name}_{at}" for at, name in enumerate(plain)]
-
-
-def predict(booster: lgb.Booster, X: Floats, num_threads: int = 1, *, is_raw: bool = False) -> Floats:
-    """Predictions, shape (n_samples,); one thread by default, since records come one by one.
-
-    `is_raw` gives what the trees add up to (log-odds of a binary objective).
-    """
-    X = np.ascontiguousarray(X)
-    return np.asarray(booster.predict(X, num_threads=num_threads, raw_score=is_raw), dtype=np.float64)
-
-
-def contributions(booster: lgb.Booster, X: Floats) -> Floats:
-    """SHAP values, shape (n_samples, n_features + 1), the base in the last column."""
-    return np.asarray(
-        booster.predict(np.ascontiguousarray(X), pred_contrib=True, num_threads=1), dtype=np.float64
-    )
-
-
-def importances(booster: lgb.Booster, names: Sequence[str]) -> list[tuple[str, float, int]]:
-    """Each column with its gain and its count of splits."""
-    gains = booster.feature_importance("gain")
-    splits = booster.feature_importance("split")
-    return [(name, float(gain), int(split)) for name, gain, split in zip(names, gains, splits, strict=True)]
-
-
-def to_text(booster: lgb.Booster) -> str:
-    """The booster as LightGBM's text model, the same for any number of threads."""
-    return _THREADS.sub("[num_threads: 0]", booster.model_to_string(num_iteration=-1, importance_type="gain"))
-
-
-def from_text(text: str) -> lgb.Booster:
-    """A booster from LightGBM's text model; the caller has checked that the text is whole.
-
-    LightGBM ends the process on a text that is cut short, so its hash must have been compared first.
-    """
-    return lgb.Booster(model_str=text)

@@ -8,14 +8,12 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import lightgbm as lgb
 import msgspec
 
 from scoring.errors import ModelError
 from scoring.features.encoding import Encoder
 from scoring.model import cascade, forecast
 from scoring.model.baselines import TARGETS, Baselines, Medians
-from scoring.model.boosters import from_text, to_text
 from scoring.model.cascade import Cascade
 from scoring.model.config import TrainConfig
 from scoring.model.files import (
@@ -28,14 +26,15 @@ from scoring.model.files import (
     with_manifest,
     write_files,
 )
-from scoring.model.fit import Models, Thresholds
 from scoring.model.forecast import Forecast
 from scoring.model.intervals import ErrorDistribution
+from scoring.model.models import Models, Thresholds
 from scoring.model.profile import Profile
 from scoring.model.quality import QualityModel
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
+from scoring.model.trees import Booster
 
 _CASCADE_NAMES = {
     "lead": list(cascade.LEAD_NAMES),
@@ -136,7 +135,7 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
 
 
-def boosters_of(models: Models) -> dict[str, lgb.Booster]:
+def boosters_of(models: Models) -> dict[str, Booster]:
     """Each booster by the name of its part."""
     return {
         "quality": models.quality.booster,
@@ -188,7 +187,7 @@ def save_model(
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    parts = {f"{part}.txt": to_text(booster).encode() for part, booster in boosters_of(models).items()}
+    parts = {f"{part}.txt": booster.text.encode() for part, booster in boosters_of(models).items()}
     manifest = Manifest(
         training=training,
         feature_names=list(models.quality.names),
@@ -237,7 +236,7 @@ def open_files(files: ModelFiles) -> SavedModel:
     """
     path = f"{files.place}/{MANIFEST}"
     manifest: Manifest = decoded(path, files.manifest, Manifest)
-    boosters = {part: from_text(files.text_of(part)) for part in PARTS}
+    boosters = {part: Booster(files.text_of(part)) for part in PARTS}
     quality = QualityModel(
         manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors
     )

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import predict, train_booster
+from scoring.model.boosters import train_booster
 from scoring.model.config import ModelConfig
+from scoring.model.trees import Booster
 
 NOT_LEADING = -1.0
 
@@ -95,24 +95,24 @@ class Steps:
 class Cascade:
     """The boosters of lead, heat and published."""
 
-    lead: lgb.Booster
-    heat: lgb.Booster
-    published: lgb.Booster
+    lead: Booster
+    heat: Booster
+    published: Booster
 
     def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Probability that each record leads its story, shape (n_records,)."""
-        return predict(self.lead, lead_matrix(table, quality), num_threads)
+        return self.lead.predict(lead_matrix(table, quality), num_threads)
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Heat of each record if it leads, shape (n_records,): quality, and what each related record adds."""
-        each = predict(self.heat, heat_matrix(table, quality), num_threads)
+        each = self.heat.predict(heat_matrix(table, quality), num_threads)
         return quality + each * np.maximum(table.number("coverage_count"), 1.0)
 
     def published_probability(
         self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
     ) -> Floats:
         """Probability that the site shows each record, shape (n_records,)."""
-        return predict(self.published, published_matrix(table, quality, heat), num_threads)
+        return self.published.predict(published_matrix(table, quality, heat), num_threads)
 
     def steps(self, highest: float) -> Steps:
         """Read the steps off the boosters, for qualities and heats from 0 to `highest` points."""
@@ -124,11 +124,11 @@ class Cascade:
         for name in ("coverage_quality_mean", "coverage_quality_max"):
             X[:, HEAT_NAMES.index(name)] = points / 2
         X[:, HEAT_NAMES.index("coverage_own_provider_count")] = 0.0
-        rises = np.diff(predict(self.heat, X))
+        rises = np.diff(self.heat.predict(X))
         largest = int(np.argmax(rises)) if len(rises) else 0
         X = np.zeros((len(points), len(PUBLISHED_NAMES)))
         X[:, PUBLISHED_NAMES.index("heat")] = X[:, PUBLISHED_NAMES.index("quality")] = points
-        shown = np.flatnonzero(predict(self.published, X) >= 0.5)
+        shown = np.flatnonzero(self.published.predict(X) >= 0.5)
         return Steps(
             float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
             float(points[shown[0]]) if len(shown) else None,
@@ -247,7 +247,7 @@ def fit_cascade(
 
 def _fit(
     X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[str, Any], options: dict[str, Any]
-) -> lgb.Booster:
+) -> Booster:
     params = {**config.params, **extra}
     if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
         # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.

@@ -12,7 +12,7 @@ import numpy as np
 from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.bins import distance
-from scoring.model.fit import Models
+from scoring.model.models import Models
 from scoring.model.profile import (
     EXPECTED_ERROR,
     Profile,

@@ -12,7 +12,6 @@ from scoring.features.encoding import ALL_COLUMNS, topic_columns
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
-from scoring.model.boosters import contributions
 from scoring.model.changes import cheapest_changes
 from scoring.model.quality import QualityModel
 from scoring.model.results import Explanation, Reason
@@ -76,9 +75,9 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     quality_base, quality = _explain_quality(scorer.models.quality, table, words)
     likeliest = predictions.quality
     heat = scorer.models.cascade.heat_if_lead(table, likeliest)
-    leads = contributions(scorer.models.cascade.lead, cascade.lead_matrix(table, likeliest))[0]
-    shown = contributions(
-        scorer.models.cascade.published, cascade.published_matrix(table, likeliest, predictions.heat)
+    leads = scorer.models.cascade.lead.contributions(cascade.lead_matrix(table, likeliest))[0]
+    shown = scorer.models.cascade.published.contributions(
+        cascade.published_matrix(table, likeliest, predictions.heat)
     )[0]
     return Explanation(
         next(scorer.score([document], as_of)),
@@ -138,7 +137,7 @@ def mean_contributions(model: QualityModel, table: FeatureTable) -> tuple[Contri
 def _parts_of_quality(model: QualityModel, table: FeatureTable) -> tuple[float, dict[str, Floats]]:
     """Base, and points of each record by feature, shapes (n_records,); all add up to the expected quality."""
     X = model.matrix(table)
-    shap = contributions(model.booster, X)
+    shap = model.booster.contributions(X)
     means = model.rubric.means_
     points: dict[str, Floats] = {}
     for name, values in model.rubric.parts(table).items():

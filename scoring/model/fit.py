@@ -5,46 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.baselines import Baselines, fit_baselines
+from scoring.model.baselines import fit_baselines
 from scoring.model.cascade import (
     NOT_LEADING,
-    Cascade,
     CascadeLabels,
     best_threshold,
     fit_cascade,
     outlook,
 )
 from scoring.model.config import ModelConfig, TrainConfig
-from scoring.model.forecast import Forecast, fit_forecast
-from scoring.model.quality import QualityFit, QualityModel, fit_quality
+from scoring.model.forecast import fit_forecast
+from scoring.model.models import Models, Thresholds
+from scoring.model.quality_fit import QualityFit, fit_quality
 from scoring.model.splits import latest_mask
 
 MIN_RECORDS = 20
 MIN_VALIDATION = 5
-
-
-class Thresholds(msgspec.Struct, frozen=True):
-    """Probabilities from which a record is said to lead, and to be published; learned from later records."""
-
-    lead: float = 0.5
-    published: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """Every fitted part."""
-
-    quality: QualityModel
-    cascade: Cascade
-    forecast: Forecast
-    thresholds: Thresholds
-    baselines: Baselines
 
 
 @dataclass(frozen=True, slots=True)

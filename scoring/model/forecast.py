@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
-from scipy.special import expit, logit
 
 from scoring.features.table import NUMBER_INDEX, FeatureTable, Floats
-from scoring.model.boosters import predict, train_booster
+from scoring.model.boosters import train_booster
 from scoring.model.cascade import NOT_LEADING, Cascade, CascadeLabels
 from scoring.model.config import ModelConfig
+from scoring.model.trees import Booster
 
 _SEEN = (
     "age_hours",
@@ -49,20 +48,21 @@ class Forecast:
     """The cascade's rules as they will hold once coverage has come."""
 
     cascade: Cascade
-    lead: lgb.Booster
-    growth: lgb.Booster
+    lead: Booster
+    growth: Booster
 
     def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Probability that each record will lead its story, shape (n_records,)."""
         now = _log_odds(self.cascade.lead_probability(table, quality, num_threads))
-        change = predict(self.lead, _matrix(table, quality, now), num_threads, is_raw=True)
-        probability: Floats = expit(now + change)
+        change = self.lead.predict(_matrix(table, quality, now), num_threads, is_raw=True)
+        # The logistic function, which this form keeps from overflowing.
+        probability: Floats = 0.5 * (1 + np.tanh((now + change) / 2))
         return probability
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Heat that each record will have if it leads, shape (n_records,); points."""
         now = self.cascade.heat_if_lead(table, quality, num_threads)
-        factor = np.exp(predict(self.growth, _matrix(table, quality, now), num_threads))
+        factor = np.exp(self.growth.predict(_matrix(table, quality, now), num_threads))
         heat: Floats = now + np.maximum(now, 1.0) * (factor - 1)
         return heat
 
@@ -136,7 +136,8 @@ def _matrix(table: FeatureTable, quality: Floats, now: Floats) -> Floats:
 
 
 def _log_odds(probability: Floats) -> Floats:
-    odds: Floats = logit(np.clip(probability, _CERTAIN, 1 - _CERTAIN))
+    probability = np.clip(probability, _CERTAIN, 1 - _CERTAIN)
+    odds: Floats = np.log(probability / (1 - probability))
     return odds
 
 

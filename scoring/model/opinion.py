@@ -14,7 +14,8 @@ from scoring.model import cascade
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, TrainingSet
-from scoring.model.quality import QualityModel, fit_quality
+from scoring.model.quality import QualityModel
+from scoring.model.quality_fit import fit_quality
 from scoring.model.splits import group_folds
 
 N_FOLDS = 3

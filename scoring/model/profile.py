@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,7 +18,7 @@ from scoring.features.encoding import ENCODED_NUMBERS, Encoder
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
 from scoring.model.bins import Bins, Values, distance
 from scoring.model.error_groups import ErrorGroups
-from scoring.model.fit import Models, TrainingSet
+from scoring.model.models import Models
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, TOPICS
 from scoring.model.scorer import Predictions, Scorer
@@ -33,6 +34,9 @@ from scoring.model.windows import (
     time_blocks,
     windows_of,
 )
+
+if TYPE_CHECKING:
+    from scoring.model.fit import TrainingSet  # what it needs to fit is not needed to compare
 
 AS_OF = timedelta(0)  # after publication
 MIN_HELD = MIN_WINDOW * MIN_WINDOWS

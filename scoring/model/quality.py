@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import lightgbm as lgb
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from scoring.features.encoding import Encoder, ProviderStatistics
+from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import predict, train_booster
-from scoring.model.config import ModelConfig
-from scoring.model.intervals import MIN_SPREAD, NO_ERRORS, ErrorDistribution, add_foreign, fit_errors
+from scoring.model.intervals import MIN_SPREAD, ErrorDistribution
 from scoring.model.rubric import Rubric
-from scoring.model.rubric_fit import fit_rubric
-from scoring.model.splits import group_folds
+from scoring.model.trees import Booster
 
-Groups = NDArray[np.intp]
 RUBRIC_COLUMN = "rubric_quality"
-MIN_SECTION = 20  # records of a section whose rubric is tried on the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +21,8 @@ class QualityModel:
 
     encoder: Encoder
     rubric: Rubric
-    booster: lgb.Booster
-    spread: lgb.Booster
+    booster: Booster
+    spread: Booster
     errors: ErrorDistribution
 
     @property
@@ -46,11 +36,11 @@ class QualityModel:
 
     def predict(self, X: Floats, num_threads: int = 1) -> Floats:
         """Expected quality of a matrix's records, shape (n_records,); points."""
-        return np.maximum(X[:, -1] + predict(self.booster, X, num_threads), self.rubric.floor_)
+        return np.maximum(X[:, -1] + self.booster.predict(X, num_threads), self.rubric.floor_)
 
     def predict_spread(self, X: Floats, num_threads: int = 1) -> Floats:
         """Typical error of each, shape (n_records,); points, above 0."""
-        spread = np.maximum(predict(self.spread, X, num_threads), MIN_SPREAD)
+        spread = np.maximum(self.spread.predict(X, num_threads), MIN_SPREAD)
         foreign = self.errors.foreign_spread_
         if not foreign:
             return spread
@@ -62,152 +52,3 @@ class QualityModel:
         """Low and high end for each record, shapes (n_records,); points."""
         half = self.errors.half_width_ * spread
         return np.maximum(quality - half, self.rubric.floor_), quality + half
-
-
-@dataclass(frozen=True, slots=True)
-class QualityFit:
-    """The model, and what its draft said of the validation block: quality and spread, shapes (n_later,)."""
-
-    model: QualityModel
-    validation_quality: Floats
-    validation_spread: Floats
-
-
-def fit_quality(
-    table: FeatureTable,
-    y: Floats,
-    copies: Groups,
-    is_validation: NDArray[np.bool_],
-    config: ModelConfig,
-    **options: Any,
-) -> QualityFit:
-    """Fit the quality model.
-
-    The number of trees and the distribution of errors come from the validation block, which the
-    first fit has not seen; the second fit has all records and that many trees.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Training records.
-    y : ndarray of shape (n_records,)
-        Their qualities; points.
-    copies : ndarray of int, shape (n_records,)
-        Group of each; copies of one record share one, and a fold.
-    is_validation : ndarray of bool, shape (n_records,)
-        The latest of them.
-    config : ModelConfig
-        How.
-    **options
-        ``num_threads`` and ``seed``.
-
-    Returns
-    -------
-    QualityFit
-    """
-    later, later_y = table.take(is_validation), y[is_validation]
-    earlier = ~is_validation
-    draft = fit_once(table.take(earlier), y[earlier], copies[earlier], config, (later, later_y), **options)
-    X = draft.matrix(later)
-    expected, spread = draft.predict(X), draft.predict_spread(X)
-    errors = fit_errors(later_y - expected, spread, config)
-    errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign_errors(table, y, config), config)
-    final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees())
-    model = fit_once(table, y, copies, msgspec.structs.replace(config, quality=final), None, **options)
-    return QualityFit(replace(model, errors=errors), expected, spread)
-
-
-def fit_once(
-    table: FeatureTable,
-    y: Floats,
-    copies: Groups,
-    config: ModelConfig,
-    validation: tuple[FeatureTable, Floats] | None,
-    *,
-    num_threads: int,
-    seed: int,
-    on_rubric: Callable[[Rubric], None] = lambda rubric: None,
-) -> QualityModel:
-    """One fit, which knows nothing yet of its errors.
-
-    Parameters
-    ----------
-    table, y, copies, config
-        As for :func:`fit_quality`.
-    validation : tuple of FeatureTable and ndarray, or None
-        Later records and their qualities, on which the booster stops early; it keeps its best trees.
-    num_threads, seed : int
-        Threads, and the seed of all that is drawn.
-    on_rubric : callable
-        Called with the rubric before the rest is fitted; what it raises ends the fit.
-
-    Returns
-    -------
-    QualityModel
-    """
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
-    on_rubric(rubric)
-    X = _out_of_fold(table, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
-    left = y - X[:, -1]
-    options: dict[str, Any] = {
-        "names": (*encoder.names, RUBRIC_COLUMN),
-        "categories": encoder.categories,
-        "num_threads": num_threads,
-        "seed": seed,
-    }
-    off = np.minimum(np.abs(left), np.percentile(np.abs(left), 99))
-    spread = train_booster(
-        X, off, params=config.spread.params, num_iterations=config.spread.num_iterations, **options
-    )
-    held = None
-    if validation is not None:
-        later, later_y = validation
-        points = rubric.predict(later)
-        held = (np.column_stack([encoder.transform(later), points]), later_y - points)
-    booster = train_booster(
-        X,
-        left,
-        params=config.quality.params,
-        num_iterations=config.quality.num_iterations,
-        validation=held,
-        patience=config.patience,
-        **options,
-    )
-    return QualityModel(encoder, rubric, booster, spread, NO_ERRORS)
-
-
-def _out_of_fold(
-    table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, folds: Groups
-) -> Floats:
-    """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
-    # The median stands where there is one fold only.
-    X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
-    for fold in range(config.n_folds):
-        held = folds == fold
-        if held.any() and not held.all():
-            rest, part = table.take(~held), table.take(held)
-            others = msgspec.structs.replace(encoder, providers_=ProviderStatistics.fit(rest, y[~held]))
-            points = fit_rubric(rest, y[~held], config.rubric, rubric.knots).predict(part)
-            X[held] = np.column_stack([others.transform(part), points])
-    return X
-
-
-def foreign_errors(table: FeatureTable, y: Floats, config: ModelConfig) -> Floats:
-    """What a section's qualities are off by where the rubric knows only the others.
-
-    Each section counts alike. Where there is one only, nothing tells how far its rubric travels: then they
-    are the distances from the median.
-
-    Returns
-    -------
-    ndarray of shape (n_errors,)
-        Label less prediction; points.
-    """
-    sections = table.text("topic_section")
-    found = []
-    for section in sorted(set(sections)):
-        held = sections == section
-        if held.sum() >= MIN_SECTION and (~held).sum() >= MIN_SECTION:
-            rubric = fit_rubric(table.take(~held), y[~held], config.rubric)
-            found.append(np.quantile(y[held] - rubric.predict(table.take(held)), np.linspace(0, 1, 101)))
-    return np.concatenate(found) if found else y - np.median(y)

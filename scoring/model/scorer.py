@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model.cascade import NOT_LEADING, outlook
-from scoring.model.fit import Models
+from scoring.model.models import Models
 from scoring.model.results import Score
 from scoring.records.record import Document
 

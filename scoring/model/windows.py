@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from scoring.features.table import Floats
 
@@ -146,7 +145,7 @@ def next_limit(values: Floats, *, least_scatter: float = 0.0) -> float:
     6.15
     """
     scatter = max(float(values.std(ddof=1)), least_scatter)
-    reach = float(stdtrit(len(values) - 1, LEVEL)) * float(np.sqrt(1 + 1 / len(values)))
+    reach = _student(len(values) - 1, LEVEL) * float(np.sqrt(1 + 1 / len(values)))
     return float(values.mean()) + reach * scatter
 
 
@@ -158,8 +157,15 @@ def next_shift(values: Floats) -> float:
     >>> round(next_shift(np.array([-1.0, 1.0, 1.0, -1.0])), 2)
     6.53
     """
-    reach = float(stdtrit(len(values) - 1, (1 + LEVEL) / 2)) * float(np.sqrt(1 + 1 / len(values)))
+    reach = _student(len(values) - 1, (1 + LEVEL) / 2) * float(np.sqrt(1 + 1 / len(values)))
     return reach * float(np.sqrt(np.mean(values**2)))
+
+
+def _student(n_free: int, level: float) -> float:
+    """Quantile of Student's t distribution."""
+    from scipy.special import stdtrit  # learned with, not scored with
+
+    return float(stdtrit(n_free, level))
 
 
 def fit_means(values: Mapping[str, Floats], blocks: NDArray[np.intp], *, first: int = 0) -> Means:

@@ -16,6 +16,9 @@ from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
 
+#: Called with the error of each record that cannot be used.
+OnFault = Callable[[RecordError], None]
+
 STDIN = "-"
 """The path that stands for standard input."""
 
@@ -63,7 +66,7 @@ def read_documents(
     paths: Sequence[str],
     *,
     stdin: BinaryIO | None = None,
-    on_fault: Callable[[RecordError], None],
+    on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Document]:
     """Read the records that paths name, one at a time.

@@ -12,8 +12,9 @@ from scoring.model.audit import audit as audit_labels
 from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
 from scoring.settings import Settings
-from scoring.workflows.labelled import OnFault, read_corpus
+from scoring.workflows.labelled import read_corpus
 
 
 @dataclass(frozen=True, slots=True)

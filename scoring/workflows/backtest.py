@@ -19,9 +19,10 @@ from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
-from scoring.workflows.labelled import Corpus, OnFault, latest_moments, read_corpus
+from scoring.workflows.labelled import Corpus, latest_moments, read_corpus
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from scoring.model.differences import Comparison, unlike, unlike_features
 from scoring.model.explain import explain
 from scoring.model.flips import Flip, as_datetime, count_flips, flip_rows, flips, unlike_reasons
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
-from scoring.workflows.labelled import OnFault
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200

@@ -21,7 +21,7 @@ from scoring.model.files import MANIFEST
 from scoring.model.metrics import Columns
 from scoring.model.results import Evaluation
 from scoring.progress import Reporter
-from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document
 from scoring.settings import Settings
 from scoring.tracking import (
@@ -34,7 +34,7 @@ from scoring.tracking import (
     read_run,
     run_of_version,
 )
-from scoring.workflows.labelled import Corpus, OnFault
+from scoring.workflows.labelled import Corpus
 from scoring.workflows.models import open_model
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")

@@ -18,10 +18,11 @@ from scoring.model.misses import Account, account_for
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
-from scoring.workflows.labelled import Corpus, OnFault, read_corpus
+from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import importances_of, open_model
 
 

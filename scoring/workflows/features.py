@@ -17,9 +17,8 @@ from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.moment import AsOf
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble, extract
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import read_documents
+from scoring.records.corpus import OnFault, read_documents
 from scoring.records.record import Document
-from scoring.workflows.labelled import OnFault
 
 _BATCH = 2048
 _SCHEMA = pa.schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -20,11 +20,10 @@ from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
 from scoring.model.splits import to_moment
 from scoring.progress import Reporter
-from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
-OnFault = Callable[[RecordError], None]
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,12 @@ class Corpus:
     def sections(self) -> list[str]:
         """First topic of each record; empty where it has none."""
         return [section_of(document.record) for document in self.documents]
+
+    def take(self, mask: NDArray[np.bool_]) -> Corpus:
+        """The records of a mask of shape (n_records,), as if they had been read alone."""
+        chosen = [document for document, is_taken in zip(self.documents, mask, strict=True) if is_taken]
+        digest = data_sha256(document.sha256 for document in chosen)
+        return Corpus(chosen, self.n_faults, self.n_unlabelled, digest)
 
     def as_seen(self, mask: NDArray[np.bool_], as_of: AsOf = None) -> TrainingSet:
         """Features as they stood at `as_of` beside the labels as they settled, of the records of a mask.

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 from scoring.errors import ModelError
-from scoring.model.boosters import importances
 from scoring.model.bundle import SavedModel, boosters_of, columns_of, load_model
-from scoring.model.fit import Models
+from scoring.model.models import Models
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Importance, Store, champion, resolve_model
 
@@ -56,7 +55,7 @@ def importances_of(models: Models) -> tuple[Importance, ...]:
     """What each feature does for each booster that scores."""
     boosters = boosters_of(models)
     return tuple(
-        Importance(name, part, gain, split)
+        Importance(name, part, float(gain), int(split))
         for part, columns in columns_of(models).items()
-        for name, gain, split in importances(boosters[part], columns)
+        for name, gain, split in zip(columns, *boosters[part].importances(), strict=True)
     )

@@ -10,11 +10,10 @@ from scoring.errors import Fault, RecordError
 from scoring.features.moment import AsOf
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import read_documents
+from scoring.records.corpus import OnFault, read_documents
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
-from scoring.workflows.labelled import OnFault
 from scoring.workflows.models import open_model
 
 

@@ -18,7 +18,7 @@ from scoring.features.table import Floats
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.metrics import mean_absolute_error
-from scoring.model.quality import fit_once
+from scoring.model.quality_fit import fit_once
 from scoring.model.rubric import Rubric
 from scoring.model.search import Dimension, Trial, space_around, values_of, with_values
 
@@ -93,7 +93,7 @@ class Search:
             seed=self.config.seed,
             on_rubric=judge,
         )
-        trial.set_user_attr("n_trees", model.booster.num_trees())
+        trial.set_user_attr("n_trees", model.booster.num_trees)
         return _printed_error(later.labels.quality, model.predict(model.matrix(later.table)))
 
 

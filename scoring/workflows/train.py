@@ -23,18 +23,20 @@ from scoring.model.bundle import (
 )
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
-from scoring.model.fit import Models, TrainingSet, fit_models
+from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.misses import Account, account_for
+from scoring.model.models import Models
 from scoring.model.profile import AS_OF, fit_profile
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
-from scoring.workflows.labelled import Corpus, OnFault, cuts_before, latest_moments, read_corpus
+from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
 from scoring.workflows.models import importances_of
 
 _INTRO = (

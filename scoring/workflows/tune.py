@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
-import numpy as np
 import yaml
 
 from scoring.errors import ModelError, ScoringError
@@ -20,10 +19,10 @@ from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.model.search import Trial
 from scoring.model.splits import latest_mask, test_mask
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import data_sha256
+from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import Store, StudyRun, log_study
-from scoring.workflows.labelled import Corpus, OnFault, cuts_before, read_corpus
+from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
 from scoring.workflows.study import (
     Blocks,
     Search,
@@ -179,13 +178,11 @@ def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
     if not corpus.documents:
         raise ModelError("tuning records: got none with a quality and a date, expected some")
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    is_rest = ~is_test
-    sections = [name for name, is_taken in zip(corpus.sections, is_rest, strict=True) if is_taken]
-    is_validation = np.zeros(len(is_test), dtype=bool)
-    is_validation[is_rest] = latest_mask(corpus.moments[is_rest], sections, config.split.validation_ratio)
-    is_earlier = is_rest & ~is_validation
+    # Cut off before anything is looked at: not even whose copies the test block holds may tell in a trial.
+    rest = corpus.take(~is_test)
+    is_validation = latest_mask(rest.moments, rest.sections, config.split.validation_ratio)
     for what, mask, least in (
-        ("before the validation block", is_earlier, MIN_RECORDS),
+        ("before the validation block", ~is_validation, MIN_RECORDS),
         ("in the validation block", is_validation, MIN_VALIDATION),
     ):
         if mask.sum() < least:
@@ -193,10 +190,11 @@ def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
     # A search is on quality alone, so the ages of the forecast would be read for nothing.
     model = msgspec.structs.replace(config.model, forecast_ages_hours=())
     quick = msgspec.structs.replace(config, model=model)
+    cuts = cuts_before(rest, is_validation, config.split.gap_hours)
     return Blocks(
-        corpus.training_apart(~is_earlier, cuts_before(corpus, ~is_earlier, config.split.gap_hours), quick),
-        corpus.training_set(is_validation, cuts_before(corpus, is_test)),
-        data_sha256(one.sha256 for one, is_kept in zip(corpus.documents, is_rest, strict=True) if is_kept),
+        rest.training_apart(is_validation, cuts, quick),
+        rest.training_set(is_validation, cuts_before(corpus, is_test)),
+        rest.data_sha256,
     )
 
 

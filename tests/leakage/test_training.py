@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from scoring.model.boosters import to_text
 from scoring.model.bundle import boosters_of
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
@@ -43,7 +42,7 @@ def fitted_before_the_cut(documents: list[Document]) -> tuple[TrainingSet, dict[
     rest = msgspec.json.encode(
         (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
     )
-    return training, {name: to_text(part) for name, part in boosters_of(models).items()}, rest
+    return training, {name: part.text for name, part in boosters_of(models).items()}, rest
 
 
 def changed_after_the_cut(documents: list[Document]) -> list[Document]:

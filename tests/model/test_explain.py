@@ -10,7 +10,6 @@ import pytest
 
 from scoring.features.table import build_table
 from scoring.model import cascade
-from scoring.model.boosters import predict
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain, named_coverage
 from scoring.records.record import Coverage, Document, Labels, Provider, Record
@@ -123,7 +122,7 @@ def test_reasons_of_decisions_add_up_to_their_log_odds(saved: SavedModel, docume
     }
     for target, (booster, X) in matrices.items():
         total = told.base[target] + sum(reason.contribution for reason in told.reasons[target])
-        assert 1 / (1 + np.exp(-total)) == pytest.approx(float(predict(booster, X)[0]), abs=1e-9)
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(float(booster.predict(X)[0]), abs=1e-9)
 
 
 @pytest.mark.parametrize("related", [(), (Coverage("Moss"),)], ids=["none", "without a quality"])

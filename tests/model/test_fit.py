@@ -11,11 +11,11 @@ import pytest
 
 from scoring.errors import ModelError
 from scoring.features.table import Floats
-from scoring.model.boosters import to_text
 from scoring.model.cascade import outlook
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.model.fit import Models, TrainingSet, fit_models
+from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.metrics import mean_absolute_error, precision_recall_f1
+from scoring.model.models import Models
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.sample import sample_documents
@@ -101,7 +101,7 @@ def texts(models: Models) -> dict[str, str]:
     parts |= {"quality": models.quality.booster, "spread": models.quality.spread} | models.baselines.boosters
     rest = (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
     rest_of_it = msgspec.json.encode((*rest, models.baselines.medians)).decode()
-    return {name: to_text(booster) for name, booster in parts.items()} | {"rest": rest_of_it}
+    return {name: booster.text for name, booster in parts.items()} | {"rest": rest_of_it}
 
 
 def test_models_are_the_same_for_any_number_of_threads(make_training: Make) -> None:

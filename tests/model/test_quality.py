@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import Floats, build_table
-from scoring.model import quality
-from scoring.model.boosters import from_text, predict, to_text, train_booster
+from scoring.model import quality_fit
+from scoring.model.boosters import train_booster
 from scoring.model.cascade import best_threshold
 from scoring.model.config import ModelConfig
 from scoring.model.intervals import MAX_ATOMS, NO_ERRORS, add_foreign, fit_errors
-from scoring.model.quality import foreign_errors
+from scoring.model.quality_fit import foreign_errors
 from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import group_folds
+from scoring.model.trees import Booster
 from scoring.records.record import Record
 from scoring.records.sample import sample_documents
 
@@ -31,9 +32,9 @@ def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callab
     table, y = training.table, training.labels.quality
     encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality._out_of_fold(table, y, encoder, rubric, CONFIG, folds)
+    before = quality_fit._out_of_fold(table, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality._out_of_fold(table, changed, encoder, rubric, CONFIG, folds)
+    after = quality_fit._out_of_fold(table, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.
@@ -123,17 +124,17 @@ def booster(num_threads: int = 1, names: tuple[str, ...] = ("a b", "a,b")) -> An
 
 
 def test_text_of_a_booster_is_the_booster() -> None:
-    text = to_text(booster())
-    again = from_text(text)
+    text = booster().text
+    again = Booster(text)
     X = np.random.default_rng(1).random((50, 2))
-    assert np.array_equal(predict(again, X), predict(booster(), X))
-    assert to_text(again) == text
-    assert to_text(booster(num_threads=2)) == text
+    assert np.array_equal(again.predict(X), booster().predict(X))
+    assert again.text == text
+    assert booster(num_threads=2).text == text
 
 
 def test_columns_that_lightgbm_would_call_alike_stay_two() -> None:
-    assert len(set(booster().feature_name())) == 2
-    assert booster(names=("plain", "other")).feature_name() == ["plain", "other"]
+    assert "\nfeature_names=a_b_0 a_b_1\n" in booster(names=("a b", "a-b")).text
+    assert "\nfeature_names=plain other\n" in booster(names=("plain", "other")).text
 
 
 def test_training_stops_where_later_records_gain_nothing() -> None:
@@ -150,7 +151,7 @@ def test_training_stops_where_later_records_gain_nothing() -> None:
         validation=(X, noise[200:]),
         patience=5,
     )
-    assert 1 <= stopped.num_trees() < 20
+    assert 1 <= stopped.num_trees < 20
 
 
 def test_a_record_of_an_unknown_section_is_less_sure() -> None:

@@ -60,5 +60,7 @@ def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedMo
     quality = [one for one in found if one.booster == "quality"]
     assert tuple(one.feature for one in quality) == saved.models.quality.names
     booster = saved.models.quality.booster
-    assert [one.gain for one in quality] == booster.feature_importance("gain").tolist()
-    assert [one.split for one in quality] == booster.feature_importance("split").tolist()
+    gains, splits = booster.importances()
+    assert [one.gain for one in quality] == gains.tolist()
+    assert [one.split for one in quality] == splits.tolist()
+    assert sum(splits) > 100
