@@ -17,10 +17,9 @@ from scoring.model.profile import AS_OF
 from scoring.model.windows import MIN_WINDOW
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
-from scoring.workflows.labelled import OnFault
 from scoring.workflows.models import open_model
 
 
