@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import drift, experiments, models, options, place, records, runs
+from scoring.cli import drift, experiments, models, options, place, records, runs, transfer
 from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
 
@@ -55,5 +55,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, place)
+_ROOMS = (records, models, drift, experiments, runs, transfer, place)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -29,8 +29,15 @@ class Group(NamedTuple):
 
 
 def name_of(command: Command | Group) -> str:
-    """What the command is called on the command line."""
-    return (command.function if isinstance(command, Group) else command).__name__
+    """What the command is called on the command line, without the ``_`` of a word that Python keeps.
+
+    Examples
+    --------
+    >>> def import_(): ...
+    >>> name_of(import_)
+    'import'
+    """
+    return (command.function if isinstance(command, Group) else command).__name__.removesuffix("_")
 
 
 def add_all(app: typer.Typer, commands: Iterable[Command | Group]) -> None:

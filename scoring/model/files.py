@@ -140,15 +140,15 @@ def read_files(folder: Path) -> ModelFiles:
 
 
 def read_file(path: Path) -> bytes:
-    """One file of a model, if it is not larger than any can be."""
+    """One file, if it is not larger than a model's can be."""
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE_BYTES:
+                raise ModelError(f"{path}: got {size} bytes, expected {MAX_FILE_BYTES} at most")
+            return file.read(size)
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise ModelError(f"{path}: got a larger file, expected {MAX_FILE_BYTES} bytes at most")
-    return data
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:

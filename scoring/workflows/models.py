@@ -14,8 +14,8 @@ from scoring.tracking import Importance, Store, champion, resolve_model
 _TRACKED = re.compile(r"(runs|models):/")
 
 
-def open_model(spec: str | None, settings: Settings) -> SavedModel:
-    """Open a model.
+def find_model(spec: str | None, settings: Settings) -> Path:
+    """Local folder of a model; not to be written to.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ def open_model(spec: str | None, settings: Settings) -> SavedModel:
 
     Returns
     -------
-    SavedModel
+    Path
 
     Raises
     ------
     ModelError
-        If the folder holds no usable model.
+        If there is no such folder.
     TrackingError
         If the store has no such model, or cannot be reached.
     """
@@ -41,14 +41,27 @@ def open_model(spec: str | None, settings: Settings) -> SavedModel:
     if spec is None:
         spec = champion(store, settings.registered_model)
     if spec is None:
-        return load_model(default_model_folder())
+        return default_model_folder()
     if _TRACKED.match(spec):
-        return load_model(resolve_model(store, spec))
+        return resolve_model(store, spec)
     if not Path(spec).is_dir():
         raise ModelError(
             f"model: got {spec!r}, expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
         )
-    return load_model(Path(spec))
+    return Path(spec)
+
+
+def open_model(spec: str | None, settings: Settings) -> SavedModel:
+    """Open a model: see :func:`find_model`.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no usable model.
+    TrackingError
+        If the store has no such model, or cannot be reached.
+    """
+    return load_model(find_model(spec, settings))
 
 
 def importances_of(models: Models) -> tuple[Importance, ...]:

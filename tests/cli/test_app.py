@@ -38,6 +38,8 @@ COMMANDS = (
     "tune",
     "runs",
     "compare",
+    "export",
+    "import",
     "ui",
     "config",
 )

@@ -1,0 +1,59 @@
+"""The commands that carry a model from one place to another as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def export(
+    terminal: Terminal,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model's folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS.",
+            show_default=False,
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="File to write.", show_default=False)],
+    tracking_uri: options.TrackingUri = None,
+) -> None:
+    """Write a model as one file, which scores elsewhere without a store.
+
+    The file holds the model's files with their hashes; the same model gives the same bytes.
+    """
+    from scoring.cli import rendering
+    from scoring.workflows.export import export_model as workflow
+
+    exported = workflow(model, settings=options.settings_of(terminal, tracking_uri=tracking_uri))
+    with rendering.replaced(file) as target:
+        target.write(exported.data)
+    terminal.note(f"{file}: {exported.name}")
+
+
+def import_(
+    terminal: Terminal,
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What export wrote.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder to save the model in. Default: models/NAME in the home."),
+    ] = None,
+) -> None:
+    """Read an exported model into a folder, if it is whole, and print the folder.
+
+    A model that is there is replaced; anything else is left alone.
+    """
+    from scoring.workflows.export import import_model as workflow
+
+    imported = workflow(file, settings=options.settings_of(terminal), out=out)
+    terminal.note(f"{file}: {imported.name}")
+    terminal.out(str(imported.folder))
+
+
+COMMANDS = (export, import_)
