@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from scoring.model.metrics import Columns, bootstrap, compute, ndcg_by_day
 from scoring.model.models import Models
 from scoring.model.results import Evaluation, Slice
 from scoring.model.scorer import Predictions, Scorer
+from scoring.model.splits import as_datetime
 
 MIN_SLICE = 10
 NEAR_STEP = 5  # points
@@ -52,7 +52,7 @@ def evaluate_models(
     -------
     Evaluation
     """
-    predictions = _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
+    predictions = prediction_columns(scorer, test, paths, num_threads=num_threads)
     at_ingest, forecast = {}, {}
     for name, then in (early or {}).items():
         labels, said = _label_columns(then, paths), scorer.predict(then.table, num_threads)
@@ -61,8 +61,8 @@ def evaluate_models(
     known = test.moments[~np.isnat(test.moments)]
     return Evaluation(
         len(test.table),
-        _as_datetime(known.min()) if len(known) else None,
-        _as_datetime(known.max()) if len(known) else None,
+        as_datetime(known.min()) if len(known) else None,
+        as_datetime(known.max()) if len(known) else None,
         bootstrap(predictions, n_draws=n_bootstrap, seed=seed),
         baseline_figures(scorer.models, test, _label_columns(test, paths)),
         tuple(slices(predictions, test, scorer.models)),
@@ -70,6 +70,13 @@ def evaluate_models(
         at_ingest,
         forecast,
     )
+
+
+def prediction_columns(
+    scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, num_threads: int
+) -> dict[str, NDArray[Any]]:
+    """Labels of records beside what a model says of them, as in :class:`scoring.model.results.Evaluation`."""
+    return _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
 
 
 def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -175,8 +182,3 @@ def _levels(family: str, values: Sequence[str] | NDArray[Any]) -> Iterator[tuple
     column = np.asarray(values, dtype=object)
     for level in sorted(set(column)):
         yield family, str(level) or "(none)", column == level
-
-
-def _as_datetime(moment: np.datetime64) -> datetime:
-    value: datetime = moment.astype("datetime64[us]").item()
-    return value.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.model.metrics import Columns
 from scoring.model.results import Explanation, Reason, Score
+from scoring.model.splits import as_datetime
 
 _BASE = "base"
 Rows = NDArray[np.intp]
@@ -183,11 +184,3 @@ def _apart(pair: ReasonPair) -> float:
     """By how much the two models differ on it."""
     first, second = (reason.contribution if reason else 0.0 for reason in (pair.first, pair.second))
     return abs(second - first)
-
-
-def as_datetime(moment: np.datetime64) -> datetime | None:
-    """A date as Python's own, aware UTC; None for NaT."""
-    if np.isnat(moment):
-        return None
-    value: datetime = moment.astype("datetime64[us]").item()
-    return value.replace(tzinfo=UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,14 @@ def to_moment(moment: datetime | None) -> np.datetime64:
     offset = moment.utcoffset()
     naive = moment.replace(tzinfo=None) - offset if offset is not None else moment
     return np.datetime64(naive, "us")
+
+
+def as_datetime(moment: np.datetime64) -> datetime | None:
+    """The inverse of :func:`to_moment`: aware UTC, None for NaT."""
+    if np.isnat(moment):
+        return None
+    value: datetime = moment.astype("datetime64[us]").item()
+    return value.replace(tzinfo=UTC)
 
 
 def group_folds(groups: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:

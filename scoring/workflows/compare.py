@@ -12,7 +12,8 @@ from scoring.errors import ModelError
 from scoring.model.comparison import compare_predictions, is_labelled, slice_differences
 from scoring.model.differences import Comparison, unlike, unlike_features
 from scoring.model.explain import explain
-from scoring.model.flips import Flip, as_datetime, count_flips, flip_rows, flips, unlike_reasons
+from scoring.model.flips import Flip, count_flips, flip_rows, flips, unlike_reasons
+from scoring.model.splits import as_datetime
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings

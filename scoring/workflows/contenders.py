@@ -16,7 +16,7 @@ from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel, columns_of
 from scoring.model.comparison import align
 from scoring.model.differences import Side
-from scoring.model.evaluation import _label_columns, _score_columns
+from scoring.model.evaluation import prediction_columns
 from scoring.model.files import MANIFEST
 from scoring.model.metrics import Columns
 from scoring.model.results import Evaluation
@@ -110,8 +110,7 @@ def scored(
     for done, one in enumerate(named):
         reporter.step("scoring", done, len(named))
         saved = open_model(one.spec, settings)
-        said = saved.scorer.predict(records.table, settings.threads)
-        predictions = _label_columns(records, paths) | _score_columns(said)
+        predictions = prediction_columns(saved.scorer, records, paths, num_threads=settings.threads)
         training = saved.manifest.training
         known = training.ends_at.replace(tzinfo=None)
         n_known = int((records.moments <= np.datetime64(known)).sum())
