@@ -118,8 +118,10 @@ def _log_contents(
         delete_unready_models(client, experiment, run_id)
         model = client.get_logged_model(log_model(folder / run.model_folder).model_id)
     model_id = model.model_id if model else None
-    # The same moment each time: MLflow drops what it has already.
-    mlflow.log_metrics(run.metrics, timestamp=done_at, model_id=model_id, dataset=data)
+    # The same moment each time: MLflow drops what the run has already. It does not for the model's figures.
+    known = {one.key for one in (model.metrics or [])} if model else set()
+    metrics = {name: value for name, value in run.metrics.items() if name not in known}
+    mlflow.log_metrics(metrics, timestamp=done_at, model_id=model_id, dataset=data)
     mlflow.log_artifacts(str(folder / ARTIFACTS))
     _log_parts(client, experiment, run_id, run, done_at)
     # Last, so that a version stands only for a run that is whole.
