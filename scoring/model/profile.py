@@ -108,9 +108,11 @@ def fit_profile(
     values = feature_values(training.table)
     columns = {name: Bins.fit(_FAMILIES[name], values[name]) for name in values}
     predictions = earlier.predict(held.table, num_threads)
-    spread, is_seen = _reliability(earlier.models.quality, held.table, num_threads)
+    # Grouped by what the model of all says of them, as new records are: two models are not sure alike.
+    spread = models.quality.predict_spread(models.quality.matrix(held.table), num_threads)
+    is_seen = _is_seen(earlier.models.quality.encoder, held.table)
     errors = ErrorGroups.fit(spread, is_seen, np.abs(held.labels.quality - predictions.quality))
-    expected = expected_errors(errors, earlier.models.quality, held.table, num_threads)
+    expected = errors.expected(spread, is_seen)
     blocks, held_blocks = (time_blocks(one.moments, one.sections) for one in (training, held))
     return Profile(
         columns,
@@ -176,8 +178,8 @@ def expected_errors(
     -------
     ndarray of shape (n_records,)
     """
-    spread, is_seen = _reliability(quality, table, num_threads)
-    expected = groups.expected(spread, is_seen)
+    spread = quality.predict_spread(quality.matrix(table), num_threads)
+    expected = groups.expected(spread, _is_seen(quality.encoder, table))
     if not quality.errors.foreign_spread_:
         return expected
     atoms, weights = quality.errors.spread_out(np.zeros(len(spread)), spread)
@@ -195,13 +197,10 @@ def unseen(encoder: Encoder, table: FeatureTable) -> dict[str, list[tuple[str, .
     }
 
 
-def _reliability(
-    quality: QualityModel, table: FeatureTable, num_threads: int
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Predicted typical error (points) of each record, and whether training saw its provider and topics."""
-    new = unseen(quality.encoder, table)
-    is_seen = np.array([not any(both) for both in zip(*new.values(), strict=True)], dtype=bool)
-    return quality.predict_spread(quality.matrix(table), num_threads), is_seen
+def _is_seen(encoder: Encoder, table: FeatureTable) -> NDArray[np.bool_]:
+    """Whether training saw the provider and every topic of each record."""
+    new = unseen(encoder, table).values()
+    return np.array([not any(both) for both in zip(*new, strict=True)], dtype=bool)
 
 
 def _distance_limits(
