@@ -1,0 +1,197 @@
+"""Fit: evaluate on the held-back block, fit again on all, save; nothing is logged here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.errors import ModelError
+from scoring.features.moment import AsOf, parse_as_of
+from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
+from scoring.model.config import TrainConfig
+from scoring.model.evaluation import evaluate_models
+from scoring.model.fit import TrainingSet, fit_models
+from scoring.model.misses import Account, account_for
+from scoring.model.models import Models
+from scoring.model.profile import AS_OF, fit_profile
+from scoring.model.results import Evaluation
+from scoring.model.scorer import Scorer
+from scoring.model.splits import test_mask
+from scoring.progress import Reporter
+from scoring.records.corpus import OnFault
+from scoring.settings import Settings
+from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
+
+_STEPS = ("quality", "lead, heat and published", "forecast", "baselines")
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A saved model, and what a fit on the records before the test block made of that block.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        Fitted on all records.
+    evaluation : Evaluation
+        Figures and predictions of the earlier fit.
+    account : Account
+        What a report says of its worst misses.
+    counts : dict of str to int
+        Records that the earlier fit learned from (``train``), the test block (``test``), and ``all``.
+    """
+
+    saved: SavedModel
+    evaluation: Evaluation
+    account: Account
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the fit on the records before the test block, `n_training` of them, made of that block."""
+
+    scorer: Scorer
+    evaluation: Evaluation
+    account: Account
+    n_training: int
+
+
+def read_training(
+    paths: Sequence[str],
+    config: TrainConfig,
+    *,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
+) -> Corpus:
+    """Read the records that a configuration learns from: those up to its moment, where it has one.
+
+    Raises
+    ------
+    RecordError
+        If a path names no record.
+    ModelError
+        If none has a quality and a date.
+    """
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=_until(config))
+    if not corpus.documents:
+        raise ModelError("training records: got none with a quality and a date, expected some")
+    return corpus
+
+
+def fit_and_save(
+    corpus: Corpus, folder: Path, config: TrainConfig, settings: Settings, reporter: Reporter
+) -> Fitted:
+    """Fit and judge models on what precedes the test block, then fit on all records and save that.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        What :func:`read_training` read for this configuration.
+    folder : Path
+        Where to save the model.
+    config : TrainConfig
+        The split and the models.
+    settings : Settings
+        Threads; they change no byte.
+    reporter : Reporter
+        Who hears of progress.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    ModelError
+        If the records do not suffice, or the model cannot be saved.
+    """
+    is_test = test_mask(corpus.moments, corpus.sections, config.split)
+    held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
+    nothing = np.zeros(len(corpus.documents), dtype=bool)
+    cuts = latest_moments(corpus, ~nothing, _until(config))
+    models = _fit(corpus.training_apart(nothing, cuts, config), config, settings, reporter, "all records")
+    at_publication = corpus.as_seen(~nothing, AS_OF)
+    profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
+    saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
+    counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
+    return Fitted(saved, held.evaluation, held.account, counts)
+
+
+def _as_of(config: TrainConfig) -> AsOf:
+    return parse_as_of(config.as_of) if config.as_of else None
+
+
+def _until(config: TrainConfig) -> datetime | None:
+    as_of = _as_of(config)
+    return as_of if isinstance(as_of, datetime) else None
+
+
+def _evaluate_before_the_cut(
+    corpus: Corpus,
+    is_test: NDArray[np.bool_],
+    config: TrainConfig,
+    settings: Settings,
+    reporter: Reporter,
+) -> _Held:
+    """Fit on what precedes the test block, and compare with the labels of that block."""
+    if not is_test.any():
+        raise ModelError("split: got no record in the test block, expected some to evaluate on")
+    cuts = cuts_before(corpus, is_test, config.split.gap_hours)
+    training = corpus.training_apart(is_test, cuts, config)
+    models = _fit(training, config, settings, reporter, "records before the test block")
+    documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
+    as_of = _as_of(config)
+    test = corpus.as_seen(is_test, as_of)
+    scorer = Scorer(config.name, models)
+    evaluation = evaluate_models(
+        scorer,
+        test,
+        [document.path for document in documents],
+        early=corpus.at_ingest(is_test) if as_of is None else {},
+        n_bootstrap=config.n_bootstrap,
+        seed=config.seed,
+        num_threads=settings.threads,
+    )
+    account = account_for(models.quality, documents, test.table, evaluation.predictions, as_of)
+    return _Held(scorer, evaluation, account, len(training.table))
+
+
+def _fit(
+    training: TrainingSet, config: TrainConfig, settings: Settings, reporter: Reporter, what: str
+) -> Models:
+    name = f"training on {what}"
+
+    def tell(step: str) -> None:
+        reporter.step(name, _STEPS.index(step), len(_STEPS))
+
+    models = fit_models(training, config, num_threads=settings.threads, on_step=tell)
+    reporter.step(name, len(_STEPS), len(_STEPS))
+    return models
+
+
+def _facts(
+    corpus: Corpus, cuts: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
+) -> TrainingFacts:
+    moments = corpus.moments
+    return TrainingFacts(
+        name=config.name,
+        data_sha256=corpus.data_sha256,
+        n_records=len(corpus.documents),
+        begins_at=moments.min().item().replace(tzinfo=UTC),
+        ends_at=moments.max().item().replace(tzinfo=UTC),
+        sections=dict(sorted(Counter(corpus.sections).items())),
+        section_ends_at=dict(sorted(cuts.items())),
+        config=config,
+        versions=library_versions(),
+        metrics=evaluation.figures,
+        baselines=evaluation.baselines,
+    )
