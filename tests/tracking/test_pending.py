@@ -151,7 +151,7 @@ def test_a_home_that_cannot_be_written_is_named(store: Store, make_run: Make) ->
 def test_a_run_that_cannot_be_written_leaves_nothing(
     store: Store, make_run: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(runs, "write_evaluation", fail)
