@@ -161,8 +161,13 @@ def test_words_about_gain_are_true() -> None:
         for part, column, share in re.findall(r"^\| (\w+) \| \d+ \| `(\w+)` (\d+)%", rows, re.MULTILINE)
     }
     over_half = {part: column for part, (column, share) in most.items() if share > 50}
-    assert "over half of the gain of three boosters" in CARD
-    assert over_half == {"lead": "quality_margin", "heat": "coverage_quality_max", "published": "heat"}
+    assert "over half of the gain of four boosters" in CARD
+    assert over_half == {
+        "lead": "quality_margin",
+        "heat": "coverage_quality_max",
+        "published": "heat",
+        "settled_lead": "lead_log_odds",
+    }
 
 
 def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
