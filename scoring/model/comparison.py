@@ -14,7 +14,6 @@ from scoring.errors import ModelError
 from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS, Columns, compute, draw_figures, interval_of
 
 MIN_PART = 10
-PARTS = ("section", "provider")  # columns; months are parts too
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 _LABELS = ("quality", "heat", "published")
 
@@ -170,24 +169,26 @@ def compare_predictions(
             name,
             before[name],
             after[name],
-            _gain(name, before[name], after[name]),
-            *interval_of([_gain(name, a.get(name, nan), b.get(name, nan)) for a, b in draws], level=level),
+            gain_of(name, before[name], after[name]),
+            *interval_of([gain_of(name, a.get(name, nan), b.get(name, nan)) for a, b in draws], level=level),
         )
         for name in before
         if name in after
     }
 
 
-def _gain(name: str, first: float, second: float) -> float:
+def gain_of(name: str, first: float, second: float) -> float:
+    """By how much the second figure is better; below 0 where it is worse."""
     return first - second if name in LOWER_IS_BETTER else second - first
 
 
 def slice_differences(
     first: Columns, second: Columns, *, n_draws: int, seed: int, level: float = 0.95
 ) -> tuple[SliceDifference, ...]:
-    """Differences by section, provider and month, of every part with :data:`MIN_PART` labelled records.
+    """Differences by section, provider, coverage and month.
 
-    A part that holds all of them is left out: the figures of the whole say the same.
+    Parts have :data:`MIN_PART` labelled records or more. One that holds all of them is left out: the figures
+    of the whole say the same.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def slice_differences(
     """
     known = is_labelled(first)
     found = []
-    for family, name, mask in _parts(first):
+    for family, name, mask in parts(first):
         part = mask & known
         n_records = int(part.sum())
         if n_records < MIN_PART or n_records == known.sum():
@@ -214,10 +215,16 @@ def slice_differences(
     return tuple(found)
 
 
-def _parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    families = {name: columns[name] for name in PARTS if name in columns}
-    moments = np.asarray(columns["published_at"], dtype="datetime64[M]")
-    for family, values in (families | {"month": moments}).items():
-        texts = values.astype(str)
+def parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Parts of the records: family, name and mask of shape (n_records,) of each.
+
+    By section, provider, coverage and month, as far as there are columns for it.
+    """
+    families = {name: columns[name].astype(str) for name in ("section", "provider") if name in columns}
+    if "coverage_count" in columns:
+        count = np.asarray(columns["coverage_count"], dtype=np.float64)
+        families["coverage"] = np.select([count == 0, count <= 2], ["none", "1 to 2"], "3 or more")
+    families["month"] = np.asarray(columns["published_at"], dtype="datetime64[M]").astype(str)
+    for family, texts in families.items():
         for name in np.unique(texts):
             yield family, "(none)" if name in ("", "NaT") else str(name), texts == name

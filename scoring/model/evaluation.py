@@ -85,6 +85,7 @@ def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray
         "published_at": test.moments,
         "section": np.asarray(test.sections, dtype=object),
         "provider": test.table.text("provider_domain"),
+        "coverage_count": test.table.number("coverage_count"),
         "quality": test.labels.quality,
         "heat": test.labels.heat,
         "lead": test.labels.heat > NOT_LEADING,

@@ -182,10 +182,11 @@ class Evaluation(msgspec.Struct, frozen=True):
         Figures by provider, topic, coverage, month, ...
     predictions : dict of str to ndarray of shape (n_records,)
         Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
-        ``provider``, ``quality``, ``quality_predicted`` (float), ``quality_low``, ``quality_high``, ``heat``,
-        ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool), ``lead_probability``,
-        ``published`` (bool), ``published_predicted`` (bool), ``published_probability``, and of the forecast
-        ``lead_settled_probability``, ``heat_settled`` (float), ``published_settled_probability``.
+        ``provider``, ``coverage_count``, ``quality``, ``quality_predicted`` (float), ``quality_low``,
+        ``quality_high``, ``heat``, ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool),
+        ``lead_probability``, ``published`` (bool), ``published_predicted`` (bool), ``published_probability``,
+        and of the forecast ``lead_settled_probability``, ``heat_settled`` (float),
+        ``published_settled_probability``.
     at_ingest : dict of str to dict of str to float
         The same figures where coverage is cut at an age of each record (``published``, ``published+6h``),
         against the labels as they settled; empty where that was not looked at.

@@ -14,6 +14,7 @@ from scoring.model.comparison import (
     Difference,
     align,
     compare_predictions,
+    parts,
     slice_differences,
 )
 from scoring.model.metrics import bootstrap, compute
@@ -206,3 +207,11 @@ def test_labels_that_nobody_knows_are_the_same() -> None:
     second["heat"][3] = 50
     with pytest.raises(ModelError, match="got others for 1 of 120"):
         align([first, second], ["one", "two"])
+
+
+def test_coverage_parts_the_records_where_it_is_told() -> None:
+    columns = predictions(3)
+    assert "coverage" not in {family for family, _, _ in parts(columns)}
+    columns["coverage_count"] = np.arange(120) % 4
+    sizes = {name: int(mask.sum()) for family, name, mask in parts(columns) if family == "coverage"}
+    assert sizes == {"none": 30, "1 to 2": 60, "3 or more": 30}

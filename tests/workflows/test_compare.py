@@ -67,7 +67,7 @@ def test_runs_are_compared_on_what_they_held_back(
     error = found.differences["quality_mae"]
     assert (error.first, error.second) == (training.metrics["quality_mae"], 0.0)
     assert error.verdict == "better"
-    assert {part.family for part in found.slices} == {"provider", "month"}
+    assert {part.family for part in found.slices} == {"provider", "coverage", "month"}
     predictions = training.evaluation.predictions
     n_wrong = int((predictions["published_predicted"] != predictions["published"]).sum())
     counts = found.flip_counts
