@@ -1,8 +1,9 @@
 """The command line: each command parses, calls one workflow, prints and exits.
 
 Exit codes: 0 done; 1 some records could not be used, the rest were; 2 nothing was done: wrong usage, or
-an input, model, setting or store that cannot be used; 3 refused: a limit was passed; 70 a defect of this
-program; 130 interrupted; 141 the reader of the output went away.
+an input, model, setting or store that cannot be used; 3 the answer is no: a limit was passed, or a
+training does not give the same bytes; 70 a defect of this program; 130 interrupted; 141 the reader of
+the output went away.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import drift, experiments, models, options, place, records, runs, transfer
+from scoring.cli import drift, experiments, models, options, place, records, reproduce, runs, transfer
 from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
 
@@ -55,5 +56,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, transfer, place)
+_ROOMS = (records, models, drift, experiments, runs, reproduce, transfer, place)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

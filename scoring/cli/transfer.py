@@ -52,8 +52,8 @@ def import_(
     from scoring.workflows.export import import_model as workflow
 
     imported = workflow(file, settings=options.settings_of(terminal), out=out)
-    terminal.note(f"{file}: {imported.name}")
     terminal.out(str(imported.folder))
+    terminal.note(f"{file}: {imported.name}")
 
 
 COMMANDS = (export, import_)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_EVALUATION, _PREDICTIONS, _IMPORTANCES = "evaluation.json", "predictions.parquet", "importances.csv"
+_CONFIG, _IMPORTANCES = "config.json", "importances.csv"
+_EVALUATION, _PREDICTIONS = "evaluation.json", "predictions.parquet"
 _PARENT = "mlflow.parentRunId"
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/@]+))")
 
@@ -201,6 +202,21 @@ def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
             raise TrackingError(f"{store}: run {run.summary.run_id}: {_EVALUATION}: {error}") from error
     columns = {str(name): frame[name].to_numpy() for name in frame}
     return msgspec.structs.replace(found, predictions=columns)
+
+
+def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
+    """The configuration of a run, with all that its file left out.
+
+    Raises
+    ------
+    TrackingError
+        If the run has logged none, or the store cannot be read.
+    """
+    with _files(store, run, _CONFIG) as (path,):
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise TrackingError(f"{store}: run {run.summary.run_id}: {_CONFIG}: {error}") from error
 
 
 def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:

@@ -1,10 +1,11 @@
-"""What computed a run: versions, platform, and the state of the working folder."""
+"""What computed a run: versions, machine, and the state of the working folder."""
 
 from __future__ import annotations
 
 import contextlib
 import getpass
 import platform
+import re
 import shutil
 import subprocess
 from importlib import metadata
@@ -13,18 +14,34 @@ from pathlib import Path
 # What a served model imports beside this package, which travels with it as code.
 REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "numpy", "pandas", "pyyaml", "rapidyaml")
 
+CPUINFO = Path("/proc/cpuinfo")  # on Linux alone
+
 
 def environment_tags(command: str) -> dict[str, str]:
-    """Who computes by which command, the versions of what computes, and the platform."""
+    """Who computes by which command, and what computes."""
     tags = {"mlflow.source.name": f"scoring {command}", "mlflow.source.type": "LOCAL"}
     with contextlib.suppress(KeyError, OSError):  # in some containers the user has no name
         tags["mlflow.user"] = getpass.getuser()
-    tags |= {f"version.{name}": metadata.version(name) for name in REQUIREMENTS}
+    return tags | version_tags() | machine_tags()
+
+
+def version_tags() -> dict[str, str]:
+    """Versions of Python, of this package, and of the libraries that compute or store."""
+    tags = {f"version.{name}": metadata.version(name) for name in (*REQUIREMENTS, "scipy")}
     try:
         tags["version.scoring"] = metadata.version("scoring")
     except metadata.PackageNotFoundError:
         tags["version.scoring"] = "not installed"
-    return tags | {"version.python": platform.python_version(), "platform": platform.platform()}
+    return tags | {"version.python": platform.python_version()}
+
+
+def machine_tags() -> dict[str, str]:
+    """System, architecture and processor: sums of floats may end otherwise on another one."""
+    cpu = platform.processor()
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*: (.*)$", CPUINFO.read_text("utf-8"), re.MULTILINE)
+        cpu = found[1] if found else cpu
+    return {"platform": platform.platform(), "architecture": platform.machine(), "cpu": cpu or "unknown"}
 
 
 def git_tags(folder: Path) -> dict[str, str]:

@@ -205,15 +205,19 @@ def write_evaluation(
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:
     """Every number of the run under a name that MLflow takes."""
-    evaluation = run.evaluation
     counts = {f"n_{name}": float(count) for name, count in run.counts.items()}
+    return counts | evaluation_metrics(run.evaluation)
+
+
+def evaluation_metrics(evaluation: Evaluation) -> dict[str, float]:
+    """Every number of an evaluation under the name that its run has it by."""
     figures = figure_metrics(
         evaluation.figures,
         baseline=evaluation.baselines,
         at_ingest=evaluation.at_ingest,
         forecast=evaluation.forecast,
     )
-    return counts | {"n_evaluated": float(evaluation.n_records)} | figures
+    return {"n_evaluated": float(evaluation.n_records)} | figures
 
 
 def figure_metrics(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -161,7 +162,7 @@ def _log(
     """Log the training as one run."""
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
-    data_path, gains = " ".join(paths), importances_of(saved.models)
+    data_path, gains = shlex.join(paths), importances_of(saved.models)
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",

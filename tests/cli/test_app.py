@@ -38,6 +38,7 @@ COMMANDS = (
     "tune",
     "runs",
     "compare",
+    "reproduce",
     "export",
     "import",
     "ui",

@@ -45,6 +45,7 @@ NOT_RUN = {
     "tune": "trains for each trial; tests/workflows/test_tune.py runs it",
     "runs": "lists trainings that are not run here; tests/cli/test_runs.py runs it",
     "compare": "likewise",
+    "reproduce": "trains; tests/workflows/test_reproduce.py runs it",
     "ui": "serves until it is interrupted",
 }
 WITH_MODEL = {"evaluate", "score", "explain", "drift"}

@@ -21,6 +21,7 @@ from scoring.tracking import (
     log_evaluation,
     log_training,
     read_columns,
+    read_config,
     read_evaluation,
     read_run,
     run_of_version,
@@ -105,6 +106,7 @@ def test_a_run_is_read_as_a_whole(store: Store, make_run: Make, tmp_path: Path) 
     assert run.data_path == str(tmp_path / "news")
     assert set(run.files) >= {"config.json", "evaluation.json", "predictions.parquet", "importances.csv"}
     assert read_columns(store, run) == {"quality": ("title_chars",)}
+    assert read_config(store, run) == make_run().config
     with pytest.raises(TrackingError, match="cannot read run 0000"):
         read_run(store, "0" * 32)
 
@@ -131,6 +133,8 @@ def test_a_run_that_has_judged_nothing(store: Store, make_run: Make) -> None:
     run = read_run(store, run_id)
     with pytest.raises(TrackingError, match=r"kind 'tune' without evaluation\.json, expected one that has"):
         read_evaluation(store, run)
+    with pytest.raises(TrackingError, match=r"kind 'tune' without config\.json"):
+        read_config(store, run)
     assert read_columns(store, run) == {}
 
 

@@ -1,0 +1,61 @@
+"""The command that makes a training again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def reproduce(
+    terminal: Terminal,
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A training: a run's id or 6 or more digits that it begins with, runs:/ID, "
+            "models:/NAME/VERSION, models:/NAME@ALIAS.",
+            show_default=False,
+        ),
+    ],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="The run's records, where they are now. Default: where the run had them.",
+            show_default=False,
+        ),
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Train also where the records are not the run's.")
+    ] = False,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Make a run's training again and tell whether it gives the same bytes.
+
+    The configuration is the run's; the code is what it is now. Nothing is logged or kept. Exit code 3
+    where anything is not the same: then a table tells what differs around the training (data, code,
+    versions, machine), in the model and in the figures.
+    """
+    from scoring.cli import rendering, rendering_reproduction
+    from scoring.workflows.reproduce import reproduce as workflow
+
+    found = workflow(
+        run,
+        paths or (),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        is_anyway=anyway,
+        **options.channels_of(terminal),
+    )
+    terminal.is_refused = not found.is_same
+    if json:
+        terminal.out(rendering.to_json(found))
+    else:
+        terminal.show(rendering_reproduction.reproduction(found))
+
+
+COMMANDS = (reproduce,)

@@ -1,0 +1,185 @@
+"""Reproduce: make a run's training again, and tell whether it gives the same bytes."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from scoring.errors import ModelError, TrackingError
+from scoring.model.config import TrainConfig
+from scoring.model.differences import Unlike, unlike
+from scoring.model.files import ModelFiles, read_files
+from scoring.model.reproduction import Reproduction, unlike_figures, unlike_parts
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import STDIN, OnFault
+from scoring.settings import Settings
+from scoring.tracking import (
+    RunRecord,
+    Store,
+    evaluation_metrics,
+    git_tags,
+    machine_tags,
+    read_config,
+    resolve_model,
+    version_tags,
+)
+from scoring.workflows.contenders import sort_out
+from scoring.workflows.fitting import fit_and_save, read_training
+from scoring.workflows.labelled import Corpus
+
+
+def reproduce(
+    run: str,
+    paths: Sequence[str] = (),
+    *,
+    settings: Settings,
+    is_anyway: bool = False,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> Reproduction:
+    """Train again from a run's configuration and records, with the code as it is now; log nothing.
+
+    Parameters
+    ----------
+    run : str
+        Training: a run's id or 6 or more digits that it begins with, ``runs:/ID``, ``models:/NAME/VERSION``
+        or ``models:/NAME@ALIAS``.
+    paths : sequence of str
+        As :func:`scoring.records.corpus.read_documents` takes them; where the run had them if none is given.
+    settings : Settings
+        Store and threads; neither changes a byte.
+    is_anyway : bool
+        Whether to train where the records are not the run's.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    RecordError
+        If a path names no record.
+    ModelError
+        If the run's model or configuration is of another version, or the records do not suffice.
+    TrackingError
+        If the store cannot be read, or has no such training.
+    """
+    store = Store(settings.tracking_uri, settings.home)
+    record = _training(run, store)
+    config = _config(record, store)
+    logged = read_files(resolve_model(store, f"runs:/{record.summary.run_id}"))
+    corpus = read_training(
+        paths or _logged_paths(record), config, stdin=stdin, on_fault=on_fault, reporter=reporter
+    )
+    outcome = _before_training(record, corpus)
+    if outcome.data and not is_anyway:
+        return outcome
+    if outcome.code:
+        reporter.note("training with the code as it is now, which may not be the run's")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        fitted = fit_and_save(corpus, folder, config, settings, reporter)
+        again = read_files(folder)
+    return _compared(outcome, record, logged, again, evaluation_metrics(fitted.evaluation))
+
+
+def _training(spec: str, store: Store) -> RunRecord:
+    named, _ = sort_out([spec], store)
+    record = named[0].run if named else None
+    if record is None:
+        expected = "a run's id, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+        raise TrackingError(f"{store}: run: got {spec!r}, expected {expected}")
+    if record.summary.kind != "train":
+        got = f"a run of kind {record.summary.kind!r}"
+        raise TrackingError(f"{store}: run {record.summary.run_id}: got {got}, expected a training")
+    return record
+
+
+def _config(record: RunRecord, store: Store) -> TrainConfig:
+    try:
+        return msgspec.convert(read_config(store, record), TrainConfig)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"{store}: run {record.summary.run_id}: configuration: {error}") from error
+
+
+def _logged_paths(record: RunRecord) -> list[str]:
+    """Where the run had its records."""
+    try:
+        paths = shlex.split(record.data_path)
+    except ValueError:
+        paths = []
+    if not paths or STDIN in paths:
+        place = f"run {record.summary.run_id}: records"
+        raise ModelError(
+            f"{place}: got {record.data_path!r}, which cannot be read again, expected PATH as well"
+        )
+    return paths
+
+
+def _before_training(record: RunRecord, corpus: Corpus) -> Reproduction:
+    """What can be told of the records, the code and the computer alone."""
+    summary = record.summary
+    versions = version_tags()
+    own = {"version.scoring": versions.pop("version.scoring")}
+    return Reproduction(
+        run_id=summary.run_id,
+        run_name=summary.name,
+        model=summary.model,
+        n_records=len(corpus.documents),
+        is_trained=False,
+        is_same=False,
+        data=unlike({"sha256": summary.data_sha256}, {"sha256": corpus.data_sha256}),
+        code=(
+            *_unlike_commits(record.tags, git_tags(Path.cwd())),
+            *_unlike_tags(record.tags, own),
+        ),
+        versions=_unlike_tags(record.tags, versions),
+        machine=_unlike_tags(record.tags, machine_tags()),
+        parts=(),
+        figures=(),
+    )
+
+
+def _unlike_tags(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Unlike, ...]:
+    def named(tags: Mapping[str, str]) -> dict[str, str]:
+        return {name.removeprefix("version."): tags[name] for name in now if name in tags}
+
+    return unlike(named(then), named(now))
+
+
+def _unlike_commits(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Unlike, ...]:
+    """Commits that differ, or that do not tell what the files were."""
+    first, second = (
+        tags.get("git_commit", "-") + ("+" if tags.get("git_dirty") == "true" else "") for tags in (then, now)
+    )
+    return (Unlike("commit", first, second),) if first != second or first.endswith("+") else ()
+
+
+def _compared(
+    outcome: Reproduction,
+    record: RunRecord,
+    logged: ModelFiles,
+    again: ModelFiles,
+    metrics: Mapping[str, float],
+) -> Reproduction:
+    known = {
+        name: value
+        for name, value in record.summary.metrics.items()
+        if name in metrics or not name.startswith("n_")  # counts of records, which are compared by their hash
+    }
+    figures = unlike_figures(known, metrics)
+    return msgspec.structs.replace(
+        outcome,
+        is_trained=True,
+        is_same=logged.contents == again.contents and not figures,
+        parts=unlike_parts(logged, again),
+        figures=figures,
+    )

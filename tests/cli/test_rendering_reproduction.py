@@ -1,0 +1,90 @@
+"""What came of making a training again, as people read it."""
+
+from __future__ import annotations
+
+import io
+
+import msgspec
+from rich.console import Console
+
+from scoring.cli.rendering_reproduction import reproduction
+from scoring.model.differences import Unlike
+from scoring.model.reproduction import FigureChange, Reproduction
+
+SAME = Reproduction(
+    run_id="476aacb29fe049e3",
+    run_name="strong-shrinkage",
+    model="strong-shrinkage@1",
+    n_records=600,
+    is_trained=True,
+    is_same=True,
+    data=(),
+    code=(),
+    versions=(),
+    machine=(),
+    parts=(),
+    figures=(),
+)
+
+
+def lines(found: Reproduction) -> list[str]:
+    console = Console(width=110, file=io.StringIO())
+    console.print(reproduction(found))
+    assert isinstance(console.file, io.StringIO)
+    printed = console.file.getvalue().splitlines()
+    assert max(map(len, printed)) <= 110
+    return [" ".join(line.split()) for line in printed]
+
+
+def test_the_same_bytes() -> None:
+    assert lines(SAME) == [
+        "run 476aacb strong-shrinkage, strong-shrinkage@1, 600 records",
+        "the same bytes: 11 files, and every figure",
+    ]
+
+
+def test_the_same_bytes_by_other_means() -> None:
+    found = msgspec.structs.replace(SAME, versions=(Unlike("numpy", "1.0", "2.0"),))
+    assert lines(found)[1:] == [
+        "what differs run now",
+        "versions numpy 1.0 2.0",
+        "the same bytes: 11 files, and every figure",
+    ]
+
+
+def test_other_records() -> None:
+    data = (Unlike("sha256", "a" * 64, "b" * 64),)
+    printed = lines(msgspec.structs.replace(SAME, is_trained=False, is_same=False, data=data))
+    assert printed[1] == "what differs run now"
+    assert "".join(printed[2:-1]).count("b") == 64
+    assert printed[-1] == "not the same records: nothing was trained; --anyway trains on them"
+
+
+def test_all_that_can_differ() -> None:
+    figures = (
+        FigureChange("baseline.global_median.quality_mae", 4.5, None),
+        *(FigureChange(f"figure_{number}", 0.1 + 0.2, 0.3) for number in range(20)),
+    )
+    found = msgspec.structs.replace(
+        SAME,
+        is_same=False,
+        code=(Unlike("commit", "abc+", "-"),),
+        machine=(Unlike("cpu", None, "An abacus [3]"),),
+        parts=(Unlike("quality", "4 trees, sha256 01234567", "5 trees, sha256 89abcdef"),),
+        figures=figures,
+    )
+    printed = lines(found)
+    assert printed[1:7] == [
+        "what differs run now",
+        "code commit abc+ -",
+        "machine cpu - An abacus [3]",
+        "model quality 4 trees, sha256 01234567 5 trees, sha256 89abcdef",
+        "figure run now",
+        "figure_0 0.30000000000000004 0.3",
+    ]
+    assert printed[-2:] == [
+        "6 more: --json has them",
+        "not the same: differing parts of the model 1, figures 21",
+    ]
+    few = lines(msgspec.structs.replace(found, figures=figures[:2]))
+    assert few[-2] == "baseline.global_median.quality_mae 4.5 -"
