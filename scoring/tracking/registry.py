@@ -30,8 +30,8 @@ _DESCRIPTION = (
 )
 
 
-def champion(store: Store, name: str) -> str | None:
-    """Address of the version that bears the alias ``champion`` (``models:/NAME/3``); None where none does.
+def champion(store: Store, name: str, alias: str = "champion") -> str | None:
+    """Address of the version that bears an alias (``models:/NAME/3``); None where none does.
 
     Creates nothing: a SQLite store that does not exist has no champion.
 
@@ -42,13 +42,18 @@ def champion(store: Store, name: str) -> str | None:
     """
     if store.database is not None and not store.database.exists():
         return None
-    with opened(store, "look up the champion", writes=False) as client:
-        try:
-            version = client.get_model_version_by_alias(name, "champion").version
-        except load_mlflow().exceptions.MlflowException as error:
-            if not _is_absent(error):
-                raise
-            return None
+    with opened(store, f"look up the {alias}", writes=False) as client:
+        return aliased(client, name, alias)
+
+
+def aliased(client: MlflowClient, name: str, alias: str) -> str | None:
+    """The same of a store that is open."""
+    try:
+        version = client.get_model_version_by_alias(name, alias).version
+    except load_mlflow().exceptions.MlflowException as error:
+        if not _is_absent(error):
+            raise
+        return None
     return f"models:/{name}/{version}"
 
 

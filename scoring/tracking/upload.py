@@ -64,7 +64,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     run = read_prepared(folder)
     with (
         opened(store, f"log run {run.name!r}", writes=True) as client,
-        _global_uris(store.tracking_uri),
+        global_uris(store.tracking_uri),
         _sigterm_exits(),
     ):
         experiment = experiment_id(store, client, run.experiment)
@@ -173,7 +173,8 @@ def _running(client: MlflowClient, run_id: str, done_at: int) -> Iterator[None]:
 
 
 @contextmanager
-def _global_uris(uri: str) -> Iterator[None]:
+def global_uris(uri: str) -> Iterator[None]:
+    """The store as the one of MLflow's functions that take no client."""
     # log_model and the registry read MLflow's global address, whatever client they are called on.
     # Setting one also sets its variable, and without one the variable counts.
     mlflow = load_mlflow()
