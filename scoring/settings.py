@@ -175,6 +175,18 @@ def mask_credentials(text: str) -> str:
     return _CREDENTIALS.sub("***", text)
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite store, absolute; None for any other store.
+
+    Examples
+    --------
+    >>> sqlite_file("sqlite:////srv/news/mlflow.db")
+    PosixPath('/srv/news/mlflow.db')
+    """
+    scheme, _, path = uri.partition(":///")
+    return Path(path.partition("?")[0].removeprefix("file:")).absolute() if scheme == "sqlite" else None
+
+
 def default_model_folder() -> Path:
     """Folder of the model that ships, in an installed package and in a checkout alike.
 

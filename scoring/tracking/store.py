@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
-from scoring.settings import mask_credentials
+from scoring.settings import mask_credentials, sqlite_file
 from scoring.tracking.causes import cause_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Store:
     @property
     def database(self) -> Path | None:
         """The SQLite file; None for any other store."""
-        scheme, _, path = self.tracking_uri.partition(":///")
-        return Path(path.partition("?")[0].removeprefix("file:")).absolute() if scheme == "sqlite" else None
+        return sqlite_file(self.tracking_uri)
 
     def __str__(self) -> str:
         return mask_credentials(self.tracking_uri)

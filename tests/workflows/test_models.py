@@ -64,3 +64,40 @@ def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedMo
     assert [one.gain for one in quality] == gains.tolist()
     assert [one.split for one in quality] == splits.tolist()
     assert sum(splits) > 100
+
+
+def test_champion_is_asked_for_again_only_when_the_store_has_changed(
+    settings: Settings, saved: SavedModel, training: TrainOutcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow takes seconds to import, and most scores come from the champion of before."""
+    asked = []
+
+    def ask(_: Settings) -> Path | None:
+        asked.append(1)
+        return answer
+
+    monkeypatch.setattr(models, "_ask_for_champion", ask)
+    answer: Path | None = Path(training.model)
+    assert open_model(None, settings).name.startswith("default@"), "there is no store yet"
+    assert not asked
+    settings.home.mkdir(parents=True)
+    database = settings.home / "mlflow.db"
+    database.write_bytes(b"one")
+    for _ in range(2):
+        assert open_model(None, settings).name == saved.name
+    assert len(asked) == 1
+    answer = None
+    database.write_bytes(b"another")
+    for _ in range(2):
+        assert open_model(None, settings).name.startswith("default@")
+    assert len(asked) == 2
+    other = settings.model_copy(update={"registered_model": "other"})
+    answer = Path(training.model)
+    assert open_model(None, other).name == saved.name
+    assert len(asked) == 3
+    pointer = settings.home / "cache" / "champion.json"
+    pointer.write_bytes(pointer.read_bytes().replace(str(answer).encode(), b"/nowhere"))
+    assert open_model(None, other).name == saved.name, "its folder is gone"
+    pointer.write_bytes(b"{")
+    assert open_model(None, other).name == saved.name
+    assert len(asked) == 5
