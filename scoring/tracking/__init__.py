@@ -19,6 +19,7 @@ from scoring.tracking.history import (
     run_of_version,
 )
 from scoring.tracking.pending import SyncedRun, sync_runs
+from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
 from scoring.tracking.runs import (
@@ -54,6 +55,7 @@ __all__ = [
     "find_run",
     "flat",
     "git_tags",
+    "give_back",
     "list_runs",
     "log_backtest",
     "log_drift",
@@ -65,10 +67,13 @@ __all__ = [
     "read_config",
     "read_evaluation",
     "read_run",
+    "register_run",
     "resolve_model",
     "run_of_version",
     "serve_ui",
     "sync_runs",
+    "tag_run",
+    "take_charge",
     "version_tags",
     "write_backtest",
     "write_drift",

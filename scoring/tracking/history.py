@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +29,12 @@ _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version of a registered model, with the aliases that it bears."""
+    """A version of a registered model, with the aliases that it bears, and the tags that its run has not."""
 
     name: str
     number: int
     aliases: tuple[str, ...]
+    tags: dict[str, str] = {}
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -278,7 +279,8 @@ def _versions(client: MlflowClient) -> dict[str, tuple[Version, ...]]:
     versions: dict[str, tuple[Version, ...]] = {}
     for one in _pages(lambda token: client.search_model_versions(page_token=token)):
         number = int(one.version)
-        version = Version(str(one.name), number, tuple(sorted(aliases.get((one.name, number), []))))
+        borne = tuple(sorted(aliases.get((one.name, number), [])))
+        version = Version(str(one.name), number, borne, dict(one.tags))
         versions[one.run_id] = (*versions.get(one.run_id, ()), version)
     return versions
 
@@ -304,12 +306,17 @@ def _summary(run: Run, experiments: dict[str, str], versions: dict[str, tuple[Ve
         status=str(run.info.status),
         started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         model=tags.get("model", ""),
-        versions=versions.get(str(run.info.run_id), ()),
+        versions=tuple(_with_own_tags(version, tags) for version in versions.get(run.info.run_id, ())),
         metrics=dict(run.data.metrics),
         data_sha256=tags.get("data_sha256", ""),
         git_commit=tags.get("git_commit", ""),
         is_dirty=None if dirty is None else dirty == "true",
     )
+
+
+def _with_own_tags(version: Version, tags: Mapping[str, str]) -> Version:
+    own = {name: value for name, value in version.tags.items() if tags.get(name) != value}
+    return msgspec.structs.replace(version, tags=own)
 
 
 def _data_path(run: Run) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,7 +136,8 @@ def train(
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)
-        logged = _log(fitted, folder, paths, settings, now, experiment, run_name, register)
+        names = {"experiment": experiment, "run_name": run_name, "register": register}
+        logged = log_fitted(fitted, folder, paths, settings=settings, now=now, **names)
         reporter.step("logging", 1, 1)
     return TrainOutcome(
         logged.run_id if logged else None,
@@ -149,17 +151,39 @@ def train(
     )
 
 
-def _log(
+def log_fitted(
     fitted: Fitted,
     folder: Path,
-    paths: list[str],
+    paths: Sequence[str],
+    *,
     settings: Settings,
     now: datetime,
-    experiment: str | None,
-    run_name: str | None,
-    register: str | None,
+    experiment: str | None = None,
+    run_name: str | None = None,
+    register: str | None = None,
 ) -> LoggedRun:
-    """Log the training as one run."""
+    """Log a training as one run.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        What was fitted.
+    folder : Path
+        The saved model.
+    paths : sequence of str
+        The records, as they were named.
+    settings, now, experiment, run_name, register
+        As :func:`train` takes them.
+
+    Returns
+    -------
+    LoggedRun
+
+    Raises
+    ------
+    TrackingError
+        If the run cannot be logged.
+    """
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
     data_path, gains = shlex.join(paths), importances_of(saved.models)

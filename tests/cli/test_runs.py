@@ -40,7 +40,7 @@ def test_runs_for_programs(kept_runs: KeptRuns) -> None:
     done = run(kept_runs, "runs", "--sort", "quality_mae", "--limit", "2", "--json")
     best, second = json.loads(done.stdout)
     assert (best["run_id"], best["metrics"]["quality_mae"], best["is_dirty"]) == (kept_runs.judged, 0.0, True)
-    assert second["versions"] == [{"name": "scoring", "number": 1, "aliases": ["champion"]}]
+    assert second["versions"] == [{"name": "scoring", "number": 1, "aliases": ["champion"], "tags": {}}]
     assert second["started_at"] == "2019-01-02T00:00:00Z"
 
 

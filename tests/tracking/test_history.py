@@ -53,6 +53,9 @@ def test_runs_are_listed_newest_first_with_who_leads(store: Store, make_run: Mak
         "FINISHED",
     )
     assert trained.versions == (Version("scoring", 1, ("champion", "previous")),)
+    with opened(store, "promote", writes=True) as client:
+        client.set_model_version_tag("scoring", "1", "promoted_by", "gate")
+    assert list_runs(store)[1].versions[0].tags == {"promoted_by": "gate"}
     assert (trained.model, trained.data_sha256) == ("default 1", SHA256)
     assert (trained.git_commit, trained.is_dirty) == ("", None)  # the working folder is no checkout
     assert trained.metrics["quality_mae"] == 1.5
