@@ -33,7 +33,7 @@ LIBRARIES = ("scoring", "lightgbm", "scikit-learn", "catboost", "xgboost", "flam
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Labelled records of `n_records`, and what may be learned from.
+    """`n_records` labelled records, and what may be learned from.
 
     Parameters
     ----------
@@ -41,14 +41,18 @@ class Blocks:
         All of them, in the order of their dates.
     is_test : ndarray of bool, shape (n_records,)
         The test block.
+    is_earlier : ndarray of bool, shape (n_records,)
+        What may be learned from: it precedes the test block by the gap, and none of it is a copy of a
+        record in there.
     earlier : TrainingSet
-        What precedes the test block, as it was known then: no later coverage, no later label.
+        These, as they were known then: no later coverage, no later label.
     later : TrainingSet
         The test block.
     """
 
     corpus: Corpus
     is_test: NDArray[np.bool_]
+    is_earlier: NDArray[np.bool_]
     earlier: TrainingSet
     later: TrainingSet
 
@@ -88,7 +92,8 @@ def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
     cuts = cuts_before(corpus, is_test, config.split.gap_hours)
     earlier = corpus.training_apart(is_test, cuts, config)
-    return Blocks(corpus, is_test, earlier, corpus.training_set(is_test))
+    is_earlier = corpus.mask_apart(is_test, cuts, config.split.apart)
+    return Blocks(corpus, is_test, is_earlier, earlier, corpus.training_set(is_test))
 
 
 def describe(blocks: Blocks, threads: int) -> str:

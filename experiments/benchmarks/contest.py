@@ -152,7 +152,7 @@ def compete(
 ) -> Outcome:
     """Fit each target, and predict the test block in whole points, as the labels are."""
     columns = Columns(blocks.earlier.table)
-    data = columns.data(blocks.earlier.table, blocks.documents(~blocks.is_test))
+    data = columns.data(blocks.earlier.table, blocks.documents(blocks.is_earlier))
     is_validation = latest_mask(
         blocks.earlier.moments, blocks.earlier.sections, config.split.validation_ratio
     )

@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
+from itertools import compress
 
 import numpy as np
 from blocks import Blocks, add_arguments, describe, load, markdown
@@ -170,12 +171,9 @@ def beside_ours(levels: dict[str, Keys], blocks: Blocks, predicted: Floats) -> s
     rows = []
     for level, keys in levels.items():
         earlier: dict[Hashable, list[float]] = defaultdict(list)
-        cut = list(zip(keys, blocks.is_test, strict=True))
-        for key, label in zip(
-            [k for k, is_held in cut if not is_held], blocks.earlier.labels.quality, strict=True
-        ):
+        for key, label in zip(compress(keys, blocks.is_earlier), blocks.earlier.labels.quality, strict=True):
             earlier[key].append(float(label))
-        later = [key for key, is_held in cut if is_held]
+        later = list(compress(keys, blocks.is_test))
         seen = np.array([key in earlier for key in later])
         looked_up = np.array([_median(np.array(earlier[key])) for key in later if key in earlier])
         if seen.any():

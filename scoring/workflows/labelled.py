@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,17 @@ class Corpus:
     def sections(self) -> list[str]:
         """First topic of each record; empty where it has none."""
         return [section_of(document.record) for document in self.documents]
+
+    @property
+    def n_days(self) -> int:
+        """Days (UTC) on which they were published."""
+        return len(np.unique(self.moments.astype("datetime64[D]")))
+
+    def taken(self, mask: NDArray[np.bool_]) -> Corpus:
+        """The records that a mask of shape (n_records,) names."""
+        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
+        sha256 = data_sha256(document.sha256 for document in chosen)
+        return replace(self, documents=chosen, data_sha256=sha256)
 
     def take(self, mask: NDArray[np.bool_]) -> Corpus:
         """The records of a mask of shape (n_records,), as if they had been read alone."""
@@ -142,16 +153,22 @@ class Corpus:
         config : TrainConfig
             What is kept apart, the age at which records are looked at, and the ages of the forecast.
         """
-        groups = self.stories if config.split.apart == "stories" else self.copies
-        last = np.array([to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]")
-        mask = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= last)
         at = parse_as_of(config.as_of) if config.as_of else None
         return self.training_set(
-            mask,
+            self.mask_apart(is_held, cuts, config.split.apart),
             cuts,
             age=at if isinstance(at, timedelta) else None,
             forecast_ages_hours=config.model.forecast_ages_hours,
         )
+
+    def mask_apart(
+        self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], apart: Literal["copies", "stories"]
+    ) -> NDArray[np.bool_]:
+        """Mask, shape (n_records,), of the records that :meth:`training_apart` takes."""
+        groups = self.stories if apart == "stories" else self.copies
+        last = np.array([to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]")
+        is_apart: NDArray[np.bool_] = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= last)
+        return is_apart
 
     @cached_property
     def copies(self) -> NDArray[np.intp]:

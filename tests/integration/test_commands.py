@@ -95,7 +95,7 @@ def test_report_of_a_training_is_in_its_run(trained: Trained) -> None:
     assert "<h1>Training of small@" in page
     assert "fitted on the records before the test block" in page
     assert f"<strong>{outcome['metrics']['quality_mae']:.3f}</strong>" in page
-    assert "train 170, test 30, all 200" in page
+    assert "train 169, test 30, all 200" in page
 
 
 def test_every_form_has_the_same_scores(trained: Trained, inbox: Path, tmp_path: Path) -> None:
