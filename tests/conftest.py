@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -15,7 +16,7 @@ import pytest
 
 from scoring.features.story import copies
 from scoring.features.table import build_table
-from scoring.model.bundle import SavedModel, load_model
+from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
@@ -189,3 +190,69 @@ def kept_runs(
         client.set_registered_model_alias("scoring", "champion", "1")
         client.set_terminated(kept.failed, "FAILED")
     return kept
+
+
+class Registry(NamedTuple):
+    """A store of the test's own, with the runs of three trainings on the archive."""
+
+    settings: Settings
+    weak: str  # 20 points off; version 1 of the registered model "scoring", its champion
+    small: str  # the small model
+    worse: str  # 40 points off
+
+
+@pytest.fixture(scope="session")
+def registry_template(
+    training: TrainOutcome, saved: SavedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Registry:
+    """The store that tests get copies of."""
+    home = tmp_path_factory.mktemp("registry")
+    settings = load_settings(home=home, threads=1)
+    store = Store(settings.tracking_uri, settings.home)
+
+    def log(name: str, off: float, day: int, register: str | None = None) -> str:
+        quality = saved.models.quality
+        rubric = msgspec.structs.replace(quality.rubric, intercept_=quality.rubric.intercept_ + off)
+        facts = msgspec.structs.replace(saved.manifest.training, name=name)
+        models = replace(saved.models, quality=replace(quality, rubric=rubric))
+        made = save_model(home / "models" / name, models, facts)
+        said = training.evaluation.predictions
+        shifted = {
+            column: said[column] + off for column in ("quality_predicted", "quality_low", "quality_high")
+        }
+        run = TrainingRun(
+            experiment="scoring",
+            run_name=name,
+            model=made.name,
+            config=msgspec.to_builtins(facts.config),
+            data_path="archive",
+            data_sha256=training.data_sha256,
+            counts={},
+            evaluation=msgspec.structs.replace(training.evaluation, predictions=said | shifted),
+            plots={},
+            started_at=datetime(2019, 1, day, tzinfo=UTC),
+            model_folder=home / "models" / name,
+            register=register,
+        )
+        return log_training(store, run).run_id
+
+    made = Registry(settings, log("weak", 20, 1, "scoring"), log("small", 0, 2), log("worse", 40, 3))
+    with opened(store, "prepare", writes=True) as client:
+        client.set_registered_model_alias("scoring", "champion", "1")
+    return made
+
+
+@pytest.fixture
+def registry(registry_template: Registry, settings: Settings) -> Registry:
+    """A copy; the files of the runs stay where they are, and are only read."""
+    settings.home.mkdir()
+    shutil.copy(registry_template.settings.home / "mlflow.db", settings.home)
+    return registry_template._replace(settings=settings)
+
+
+@pytest.fixture(scope="session")
+def later(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """60 labelled records of 2019, which are newer than the archive; tests read them only."""
+    folder = tmp_path_factory.mktemp("records") / "later"
+    write_sample(folder, n_records=60, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC), days=60)
+    return str(folder)

@@ -12,7 +12,18 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import drift, experiments, models, options, place, records, reproduce, runs, transfer
+from scoring.cli import (
+    drift,
+    experiments,
+    models,
+    options,
+    place,
+    records,
+    registry,
+    reproduce,
+    runs,
+    transfer,
+)
 from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
 
@@ -56,5 +67,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, reproduce, transfer, place)
+_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, place)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -113,6 +113,12 @@ Since = Annotated[
     Any,
     typer.Option(parser=parse_moment, metavar="TIME", help="Take records published from then on only."),
 ]
+BeginsAt = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_moment, metavar="TIME", help="From when on they are published. Default: 2018-01-01."
+    ),
+]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Leave no run in MLflow.")]

@@ -21,6 +21,10 @@ def sample(
     records: Annotated[int, typer.Option(min=1, help="Records to make up.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn. Default: the setting.")] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Leave the labels out.")] = False,
+    begins_at: options.BeginsAt = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Days on which they fall. Default: a year, or more of many.")
+    ] = None,
     **policy: Any,
 ) -> None:
     """Write made-up records, labelled by the policy of an invented site.
@@ -29,6 +33,7 @@ def sample(
     """
     from scoring.records.sample import write_sample
     from scoring.records.sample_policy import Policy
+    from scoring.records.sample_stories import BEGINS_AT
 
     n_files = write_sample(
         directory,
@@ -36,6 +41,8 @@ def sample(
         seed=options.settings_of(terminal, seed=seed).seed,
         policy=Policy(**policy),
         is_labelled=not unlabelled,
+        begins_at=begins_at or BEGINS_AT,
+        days=days,
         on_progress=functools.partial(terminal.step, "writing"),
     )
     terminal.note(f"{directory}: {n_files} records")

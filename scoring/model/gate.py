@@ -76,7 +76,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     part : str
         Part of the records, as ``provider: example.org``; empty for all of them.
     n_records : int
-        Labelled records that it is of.
+        Labelled records that it is of; 0 where that is not known.
     first, second : float
         The figure of the champion (or baseline) and of the challenger.
     gain : float
@@ -101,13 +101,15 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     is_passed: bool
 
+    @property
+    def shown_gain(self) -> str:
+        """The gain with its interval, as text."""
+        return f"{self.gain:+.3g}" + ("" if self.low is None else f" ({self.low:+.3g} to {self.high:+.3g})")
+
     def __str__(self) -> str:
         where = f"{self.figure} of {self.part}" if self.part else self.figure
-        interval = "" if self.low is None else f" ({self.low:+.3g} to {self.high:+.3g})"
-        return (
-            f"{where}: {self.against} {self.first:.3f}, challenger {self.second:.3f}, "
-            f"gain {self.gain:+.3g}{interval}"
-        )
+        figures = f"{self.against} {self.first:.3f}, challenger {self.second:.3f}"
+        return f"{where}: {figures}, gain {self.shown_gain}"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,7 +215,7 @@ def judge_first(
     baselines: Mapping[str, Mapping[str, float]],
     config: GateConfig,
     *,
-    n_records: int,
+    n_records: int = 0,
 ) -> Verdict:
     """Judge a model where no champion is: it has to beat every baseline's figure.
 
@@ -226,7 +228,7 @@ def judge_first(
     config : GateConfig
         What is asked for.
     n_records : int
-        Labelled records.
+        Labelled records; 0 where that is not known.
 
     Returns
     -------

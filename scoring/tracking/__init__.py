@@ -6,6 +6,7 @@ environment at that moment), so importing this package costs nothing and changes
 
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
+from scoring.tracking.folders import find_model_run, log_model_folder
 from scoring.tracking.history import (
     RunRecord,
     RunSummary,
@@ -18,6 +19,7 @@ from scoring.tracking.history import (
     read_run,
     run_of_version,
 )
+from scoring.tracking.logged_model import EXAMPLE
 from scoring.tracking.pending import SyncedRun, sync_runs
 from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
@@ -38,6 +40,7 @@ from scoring.tracking.ui import serve_ui
 from scoring.tracking.upload import LoggedRun
 
 __all__ = [
+    "EXAMPLE",
     "BacktestRun",
     "DriftRun",
     "EvaluationRun",
@@ -52,6 +55,7 @@ __all__ = [
     "Version",
     "champion",
     "evaluation_metrics",
+    "find_model_run",
     "find_run",
     "flat",
     "git_tags",
@@ -60,6 +64,7 @@ __all__ = [
     "log_backtest",
     "log_drift",
     "log_evaluation",
+    "log_model_folder",
     "log_study",
     "log_training",
     "machine_tags",

@@ -126,12 +126,13 @@ def fit_and_save(
     return Fitted(saved, held.evaluation, held.account, counts)
 
 
-def _as_of(config: TrainConfig) -> AsOf:
+def as_of_training(config: TrainConfig) -> AsOf:
+    """The age or the moment at which a configuration looks at records; None for as they stand."""
     return parse_as_of(config.as_of) if config.as_of else None
 
 
 def _until(config: TrainConfig) -> datetime | None:
-    as_of = _as_of(config)
+    as_of = as_of_training(config)
     return as_of if isinstance(as_of, datetime) else None
 
 
@@ -149,7 +150,7 @@ def _evaluate_before_the_cut(
     training = corpus.training_apart(is_test, cuts, config)
     models = _fit(training, config, settings, reporter, "records before the test block")
     documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
-    as_of = _as_of(config)
+    as_of = as_of_training(config)
     test = corpus.as_seen(is_test, as_of)
     scorer = Scorer(config.name, models)
     evaluation = evaluate_models(

@@ -64,12 +64,6 @@ class Corpus:
         """Days (UTC) on which they were published."""
         return len(np.unique(self.moments.astype("datetime64[D]")))
 
-    def taken(self, mask: NDArray[np.bool_]) -> Corpus:
-        """The records that a mask of shape (n_records,) names."""
-        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
-        sha256 = data_sha256(document.sha256 for document in chosen)
-        return replace(self, documents=chosen, data_sha256=sha256)
-
     def take(self, mask: NDArray[np.bool_]) -> Corpus:
         """The records of a mask of shape (n_records,), as if they had been read alone."""
         chosen = [document for document, is_taken in zip(self.documents, mask, strict=True) if is_taken]

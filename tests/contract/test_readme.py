@@ -46,6 +46,9 @@ NOT_RUN = {
     "runs": "lists trainings that are not run here; tests/cli/test_runs.py runs it",
     "compare": "likewise",
     "reproduce": "trains; tests/workflows/test_reproduce.py runs it",
+    "promote": "judges trainings; tests/integration/test_session.py runs it",
+    "rollback": "likewise",
+    "retrain": "likewise",
     "ui": "serves until it is interrupted",
 }
 WITH_MODEL = {"evaluate", "score", "explain", "drift"}
@@ -77,6 +80,7 @@ def parted(words: list[str]) -> tuple[str, list[str]]:
     return name, words[len(name.split()) :]
 
 
+SESSION = README.partition("### From two configurations")[2].partition("\n### ")[0]
 EXAMPLES = list(examples(README))
 OWN = [example for example in EXAMPLES + list(examples(CARD)) if example.words[0] == "scoring"]
 
@@ -174,7 +178,8 @@ def test_words_about_gain_are_true() -> None:
 def test_examples_run_in_order(training: TrainOutcome, tmp_path: Path) -> None:
     shutil.copytree(training.model, tmp_path / "model")
     ran = set()
-    for _, (program, *words), stdin, shown in EXAMPLES:
+    # The session of trainings has a test of its own: tests/integration/test_session.py.
+    for _, (program, *words), stdin, shown in examples(README.replace(SESSION, "")):
         if program != "scoring" or (name := parted(words)[0]) in NOT_RUN:
             continue
         done = CliRunner().invoke(app, words, input=stdin, prog_name="scoring")

@@ -1,0 +1,180 @@
+"""The commands on who is in charge: promote, rollback and retrain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scoring.model.gate import GateConfig
+    from scoring.workflows.promote import PromoteOutcome
+
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Registered model, instead of the setting.")]
+Figure = Annotated[str, typer.Option(metavar="FIGURE", help="Figure that has to gain.")]
+AllowEqual = Annotated[
+    bool, typer.Option("--allow-equal", help="Promote also what is no worse by more than the margin.")
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATIO", help="With --allow-equal: share of the champion's figure. Default: 0.02.", min=0
+    ),
+]
+_FIGURE = "quality_mae"
+_MARGIN = 0.02
+
+
+def promote(
+    terminal: Terminal,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="The challenger: models:/NAME/VERSION, runs:/ID, a run's id or 6 or more digits that it "
+            "begins with, or a model's folder. It is registered where it is not yet.",
+            show_default=False,
+        ),
+    ],
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Labelled records to judge on, later than what either training knew; may be repeated. "
+            "Default: what the runs of both held back.",
+        ),
+    ] = None,
+    name: Name = None,
+    figure: Figure = _FIGURE,
+    allow_equal: AllowEqual = False,
+    margin: Margin = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, change nothing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Promote against the gate; takes --why.")] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With --force: the reason, kept with the version.")
+    ] = None,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Judge a model against the champion on the same later records, and put it in charge if it passes.
+
+    It passes where the figure's gain is sure, no other headline figure is surely worse and no part of the
+    records surely falls beyond its limit; without a champion, where it beats every baseline. The version's
+    tags tell why, and the champion before stays as previous. Exit code 3 where it is refused.
+    """
+    from scoring.workflows.promote import promote as workflow
+
+    if force != (why is not None):
+        raise typer.BadParameter("--force and --why TEXT go together")
+    outcome = workflow(
+        model,
+        on=on or (),
+        name=name,
+        gate=_gate(figure, allow_equal, margin),
+        why=why,
+        is_dry_run=dry_run,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        now=options.now(),
+        **options.channels_of(terminal),
+    )
+    _show(terminal, outcome, is_json=json)
+
+
+def rollback(
+    terminal: Terminal,
+    name: Name = None,
+    why: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The reason, kept with both versions.")
+    ] = None,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Put the champion before back in charge: champion and previous change places."""
+    from scoring.cli import rendering
+    from scoring.workflows.rollback import rollback as workflow
+
+    outcome = workflow(
+        name=name,
+        why=why,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        now=options.now(),
+    )
+    if json:
+        terminal.out(rendering.to_json(outcome))
+        return
+    terminal.show(
+        rendering.named([("champion", f"{outcome.champion} {outcome.model}"), ("previous", outcome.previous)])
+    )
+
+
+def retrain(
+    terminal: Terminal,
+    paths: options.Paths,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="experiments/NAME.yaml",
+            help="Configuration. Default: the champion's, else the package's.",
+        ),
+    ] = None,
+    name: Name = None,
+    figure: Figure = _FIGURE,
+    allow_equal: AllowEqual = False,
+    margin: Margin = None,
+    wait: Annotated[
+        float, typer.Option(metavar="MINUTES", min=0, help="Wait for another retraining that is at work.")
+    ] = 0.0,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Train on an archive that has grown, judge on what the champion has not seen, promote or explain.
+
+    For a schedule: one at a time, and ended at any moment it leaves a champion that scores. It does not
+    train where there is too little that is new. Exit code 3 where the champion stays.
+    """
+    from scoring.workflows.retrain import retrain as workflow
+    from scoring.workflows.train import load_config
+
+    outcome = workflow(
+        paths,
+        config=load_config(config) if config is not None else None,
+        name=name,
+        gate=_gate(figure, allow_equal, margin),
+        wait_minutes=wait,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        now=options.now(),
+        **options.channels_of(terminal),
+    )
+    _show(terminal, outcome, is_json=json)
+
+
+def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
+    from scoring.model.gate import GateConfig
+
+    if margin is not None and not allow_equal:
+        raise typer.BadParameter("--margin goes with --allow-equal")
+    if allow_equal and margin is None:
+        margin = _MARGIN
+    try:
+        return GateConfig(figure=figure, margin=margin)
+    except ValueError as error:
+        raise typer.BadParameter(f"--{error}") from None
+
+
+def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:
+    from scoring.cli import rendering, rendering_registry
+
+    terminal.is_refused = not outcome.is_promoted
+    if is_json:
+        terminal.out(rendering.to_json(outcome))
+    else:
+        terminal.show(rendering_registry.promotion(outcome))
+
+
+COMMANDS = (promote, rollback, retrain)

@@ -1,0 +1,65 @@
+"""What the gate said, as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scoring.cli.rendering import empty_table, named, shown_number
+from scoring.model.gate import Check, Verdict
+from scoring.workflows.promote import PromoteOutcome
+
+
+def promotion(outcome: PromoteOutcome) -> RenderableType:
+    """Who stood against whom, what was looked at, the verdict with its reasons, and the rule."""
+    return Group(*_blocks(outcome))
+
+
+def _blocks(outcome: PromoteOutcome) -> Iterator[RenderableType]:
+    who = [("challenger", " ".join(filter(None, (outcome.model, outcome.version)))), ("run", outcome.run_id)]
+    yield named((name, value) for name, value in [("champion", outcome.champion or "none"), *who] if value)
+    verdict = outcome.verdict
+    if verdict.checks:
+        yield Text(_records(verdict))
+        yield _checks(verdict)
+    yield Text(_answer(outcome), style="bold")
+    for reason in verdict.reasons:
+        yield Text(f"  {reason}")
+    yield Text(verdict.rule)
+
+
+def _records(verdict: Verdict) -> str:
+    if not verdict.n_records:
+        return "on what its training held back"
+    days = f" of {verdict.n_days} days" if verdict.n_days else ""
+    return f"on {verdict.n_records} labelled records{days}"
+
+
+def _checks(verdict: Verdict) -> Table:
+    """Every figure on all records; of the parts those that fail."""
+    table = empty_table(
+        "figure", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""
+    )
+    for check in verdict.checks:
+        if not check.part or not check.is_passed:
+            where = f"{check.figure} of {check.part}" if check.part else check.figure
+            gain, _, interval = check.shown_gain.partition(" (")
+            values = (shown_number(check.first), shown_number(check.second), gain, interval.rstrip(")"))
+            table.add_row(Text(where), check.against, *values, check.expected, _mark(check))
+    return table
+
+
+def _mark(check: Check) -> Text:
+    return Text("" if check.is_passed else "fails", style="bold")
+
+
+def _answer(outcome: PromoteOutcome) -> str:
+    if not outcome.is_promoted:
+        return "refused" if outcome.champion is None else f"refused: {outcome.champion} stays in charge"
+    how = " against the gate" if outcome.by == "force" else ""
+    if outcome.is_dry_run:
+        return f"would be promoted{how}"
+    return f"promoted{how}: {outcome.version} is the champion of {outcome.name}"

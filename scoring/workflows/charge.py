@@ -1,0 +1,129 @@
+"""Putting a model in charge: registered, seen to score, and only then the champion."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from scoring.errors import ModelError
+from scoring.model.bundle import SavedModel
+from scoring.model.gate import GateConfig
+from scoring.records.decode import decode_json
+from scoring.settings import Settings
+from scoring.tracking import EXAMPLE, Store, register_run, take_charge
+from scoring.workflows.judging import Judged
+from scoring.workflows.models import open_model
+
+
+def put_in_charge(
+    saved: SavedModel,
+    run_id: str,
+    name: str,
+    judged: Judged,
+    gate: GateConfig,
+    *,
+    champion: str | None,
+    version: str | None = None,
+    why: str | None = None,
+    settings: Settings,
+    now: datetime,
+) -> str:
+    """Register a run's model if need be, see that it scores, and make it the champion.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        The model that was judged.
+    run_id, name : str
+        Its run, and the registered model.
+    judged, gate
+        What was said of it, and by which rule.
+    champion : str or None
+        The champion that it was judged against.
+    version : str, optional
+        Its address, where it is registered already.
+    why : str, optional
+        Why it is promoted against the gate.
+    settings, now
+        The store, and the moment, aware UTC.
+
+    Returns
+    -------
+    str
+        Address of the version.
+
+    Raises
+    ------
+    ModelError
+        If the store's copy of the model cannot be used.
+    TrackingError
+        If the store cannot be written, or another champion has come meanwhile.
+    """
+    store = Store(settings.tracking_uri, settings.home)
+    training = saved.manifest.training
+    version = version or register_run(
+        store,
+        name,
+        run_id,
+        description=training.config.description,
+        tags={"model": saved.name, "data_sha256": training.data_sha256},
+    )
+    check_scores(version, settings, sha256=saved.sha256)
+    tags = _tags(judged, gate, champion, why, now)
+    take_charge(store, version, instead_of=champion, tags=tags)
+    return version
+
+
+def check_scores(version: str, settings: Settings, *, sha256: str | None = None) -> SavedModel:
+    """Load a version as the champion is loaded, and score a record with it.
+
+    Parameters
+    ----------
+    version : str
+        ``models:/NAME/3``.
+    settings : Settings
+        Where the store is.
+    sha256 : str, optional
+        Digest that its manifest has to have.
+
+    Returns
+    -------
+    SavedModel
+
+    Raises
+    ------
+    ModelError
+        If it cannot be used, or is another model.
+    TrackingError
+        If the store has no such version, or cannot be reached.
+    """
+    saved = open_model(version, settings)
+    if sha256 is not None and saved.sha256 != sha256:
+        raise ModelError(f"{version}: got model {saved.sha256[:8]}, expected {sha256[:8]}, which was judged")
+    example = decode_json(msgspec.json.encode(EXAMPLE), path="example", line=1)
+    (score,) = saved.scorer.score([example])
+    if not score.quality_low <= score.quality <= score.quality_high:
+        raise ModelError(f"{version}: got a score outside of its own interval, expected it inside")
+    return saved
+
+
+def _tags(
+    judged: Judged, gate: GateConfig, champion: str | None, why: str | None, now: datetime
+) -> dict[str, str]:
+    """What the version's page says of the promotion; the same names each time, so that none goes stale."""
+    verdict = judged.verdict
+    said = "; ".join(verdict.reasons)
+    is_forced = why is not None and not verdict.is_passed
+    gained = verdict.checks[0] if champion and verdict.checks else None
+    return {
+        "promoted_at": now.isoformat(timespec="seconds"),
+        "promoted_by": "force" if is_forced else "gate",
+        "promoted_reason": why if is_forced and why else said,
+        "promoted_against_gate": said if is_forced else "",
+        "promoted_figure": gate.figure,
+        "promoted_gain": gained.shown_gain if gained else "",
+        "promoted_against": champion or "",
+        "promoted_on_records": str(verdict.n_records or ""),
+        "promoted_on_data_sha256": judged.data_sha256,
+    }

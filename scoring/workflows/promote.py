@@ -1,0 +1,208 @@
+"""Promote: a model past the gate into the place of the champion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from scoring.errors import ModelError, ScoringError
+from scoring.model.bundle import SavedModel
+from scoring.model.gate import GateConfig, Verdict, refuse
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
+from scoring.settings import Settings
+from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
+from scoring.workflows.charge import put_in_charge
+from scoring.workflows.contenders import Named, sort_out
+from scoring.workflows.judging import Judged, judge_alone, judge_logged, judge_on
+from scoring.workflows.labelled import read_corpus
+from scoring.workflows.models import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class PromoteOutcome:
+    """What the gate said, and what came of it.
+
+    Parameters
+    ----------
+    name : str
+        The registered model.
+    model : str
+        Name and version of the challenger, as it stands in its scores; empty where none was trained.
+    run_id : str or None
+        Its run; None where it has none yet.
+    version : str or None
+        Its address, ``models:/NAME/3``; None where it is not registered.
+    champion : str or None
+        Address of the champion that it was judged against; None where there was none.
+    is_promoted : bool
+        Whether it is in charge now, or would be, were it not a dry run.
+    is_dry_run : bool
+        Whether nothing was changed.
+    by : str
+        ``gate`` or, where it was promoted against the gate, ``force``.
+    verdict : Verdict
+        What the gate said.
+    data_sha256 : str
+        Hex digest of the records that it is of.
+    """
+
+    name: str
+    model: str
+    run_id: str | None
+    version: str | None
+    champion: str | None
+    is_promoted: bool
+    is_dry_run: bool
+    by: str
+    verdict: Verdict
+    data_sha256: str
+
+
+def promote(
+    spec: str,
+    *,
+    on: Sequence[str] = (),
+    name: str | None = None,
+    gate: GateConfig | None = None,
+    why: str | None = None,
+    is_dry_run: bool = False,
+    settings: Settings,
+    now: datetime,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> PromoteOutcome:
+    """Judge a model against the champion and, if it passes, put it in charge.
+
+    Parameters
+    ----------
+    spec : str
+        The challenger: ``models:/NAME/VERSION``, ``runs:/ID``, a run's id, or a model's folder.
+    on : sequence of str
+        Labelled records to judge on, as :func:`scoring.records.corpus.read_documents` takes them; without
+        any, what the runs of both held back before their last fit.
+    name : str, optional
+        Registered model; the setting's if not given.
+    gate : GateConfig, optional
+        What is asked for.
+    why : str, optional
+        Promote whatever the gate says, for this reason.
+    is_dry_run : bool
+        Change nothing.
+    settings : Settings
+        Store, home, experiment, seed and threads.
+    now : datetime
+        The moment of promotion, aware UTC.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    PromoteOutcome
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used, or is the champion itself.
+    TrackingError
+        If the store has no such model, or another champion has come meanwhile.
+    """
+    store = Store(settings.tracking_uri, settings.home)
+    name, gate = name or settings.registered_model, gate or GateConfig()
+    challenger, saved = _open(spec, store, settings)
+    in_charge = champion(store, name)
+    version = _version_of(challenger, name)
+    if version is not None and version == in_charge:
+        raise ModelError(f"{spec}: got the champion itself ({in_charge}), expected another model")
+    try:
+        judged = _judge(challenger, saved, in_charge, on, gate, settings, stdin, on_fault, reporter)
+    except ScoringError as error:
+        if why is None:
+            raise
+        judged = Judged(refuse(f"it could not be judged: {error}", gate))
+    is_promoted = judged.verdict.is_passed or why is not None
+    run_id = challenger.run.summary.run_id if challenger.run else None
+    if is_promoted and not is_dry_run:
+        run_id = run_id or _log_folder(Path(spec), saved, store, settings, now)
+        of = {"champion": in_charge, "version": version, "why": why}
+        version = put_in_charge(saved, run_id, name, judged, gate, settings=settings, now=now, **of)
+    return PromoteOutcome(
+        name=name,
+        model=saved.name,
+        run_id=run_id,
+        version=version,
+        champion=in_charge,
+        is_promoted=is_promoted,
+        is_dry_run=is_dry_run,
+        by="gate" if judged.verdict.is_passed or why is None else "force",
+        verdict=judged.verdict,
+        data_sha256=judged.data_sha256,
+    )
+
+
+def _open(spec: str, store: Store, settings: Settings) -> tuple[Named, SavedModel]:
+    """The challenger with its run and its model; a folder's run is the one that has logged the very model."""
+    if spec.startswith("models:/") and "@" in spec:
+        name, _, alias = spec.removeprefix("models:/").partition("@")
+        spec = champion(store, name, alias) or spec
+    named, _ = sort_out([spec], store)
+    if not named:
+        raise ModelError(f"model: got {spec!r}, expected a folder, a run, or models:/NAME/VERSION")
+    (one,) = named
+    saved = open_model(one.spec, settings)
+    if one.run is None and (run_id := find_model_run(store, saved.name)) is not None:
+        return Named(spec, read_run(store, run_id)), saved
+    return one, saved
+
+
+def _version_of(challenger: Named, name: str) -> str | None:
+    """Address of the challenger as a version of a registered model; None where it is none yet."""
+    versions = challenger.run.summary.versions if challenger.run else ()
+    numbers = [one.number for one in versions if one.name == name]
+    addresses = [f"models:/{name}/{number}" for number in sorted(numbers, reverse=True)]
+    return challenger.spec if challenger.spec in addresses else next(iter(addresses), None)
+
+
+def _judge(
+    challenger: Named,
+    saved: SavedModel,
+    in_charge: str | None,
+    on: Sequence[str],
+    gate: GateConfig,
+    settings: Settings,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
+) -> Judged:
+    if on:
+        corpus = read_corpus(on, stdin=stdin, on_fault=on_fault, reporter=reporter)
+        other = open_model(in_charge, settings) if in_charge else None
+        return judge_on(corpus, other, saved, gate, settings=settings, reporter=reporter)
+    if in_charge is None:
+        return judge_alone(saved, gate)
+    store = Store(settings.tracking_uri, settings.home)
+    (one,), _ = sort_out([in_charge], store)
+    return judge_logged(one, challenger, gate, store=store, seed=settings.seed, reporter=reporter)
+
+
+def _log_folder(folder: Path, saved: SavedModel, store: Store, settings: Settings, now: datetime) -> str:
+    """Bring a model that no run has logged into the store; the run is told from a training by its kind."""
+    training = saved.manifest.training
+    return log_model_folder(
+        store,
+        folder,
+        experiment=settings.experiment,
+        model=saved.name,
+        config=msgspec.to_builtins(training.config),
+        figures=training.metrics,
+        baselines=training.baselines,
+        data_sha256=training.data_sha256,
+        n_records=training.n_records,
+        started_at=now,
+    )

@@ -1,0 +1,264 @@
+"""Retrain: train on an archive that has grown, judge on what the champion has not seen, promote or not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from scoring.model.bundle import SavedModel
+from scoring.model.config import SplitConfig, TrainConfig
+from scoring.model.evaluation import prediction_columns
+from scoring.model.gate import GateConfig, judge_first, refuse, too_few
+from scoring.model.splits import as_datetime, test_mask
+from scoring.model.weighing import weigh
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import OnFault
+from scoring.settings import Settings
+from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
+from scoring.workflows.charge import put_in_charge
+from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
+from scoring.workflows.judging import Judged, is_later
+from scoring.workflows.labelled import Corpus
+from scoring.workflows.lock import only_one
+from scoring.workflows.models import open_model
+from scoring.workflows.promote import PromoteOutcome
+from scoring.workflows.train import log_fitted
+
+_NEVER = np.datetime64("9999-01-01", "us")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one retraining is given."""
+
+    paths: Sequence[str]
+    name: str
+    gate: GateConfig
+    settings: Settings
+    now: datetime
+    reporter: Reporter
+
+
+def retrain(
+    paths: Sequence[str],
+    *,
+    config: TrainConfig | None = None,
+    name: str | None = None,
+    gate: GateConfig | None = None,
+    wait_minutes: float = 0.0,
+    settings: Settings,
+    now: datetime,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> PromoteOutcome:
+    """Train on all records, judge the same configuration on the newest of them, promote it if it passes.
+
+    The records that are judged are later than all that the champion knew, and held back from the fit that
+    is judged. Ended at any moment, it leaves the old champion in charge, or the new one whole.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The archive, as :func:`scoring.records.corpus.read_documents` takes it.
+    config : TrainConfig, optional
+        The champion's if not given, else the package's.
+    name : str, optional
+        Registered model; the setting's if not given.
+    gate : GateConfig, optional
+        What is asked for.
+    wait_minutes : float
+        How long to wait for another retraining in this home; minutes, >= 0.
+    settings : Settings
+        Home, store, experiment, seed and threads.
+    now : datetime
+        The moment, aware UTC.
+    stdin, on_fault, reporter
+        What ``-`` reads, who hears of bad records, who hears of progress.
+
+    Returns
+    -------
+    PromoteOutcome
+        Without a model where there was nothing new to judge on: then none was trained.
+
+    Raises
+    ------
+    ScoringError
+        If another process is at it.
+    ModelError
+        If the records do not suffice to train, or a model cannot be used.
+    TrackingError
+        If the store cannot be read or written, or another champion has come meanwhile.
+    """
+    name = name or settings.registered_model
+    with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
+        in_charge = champion(Store(settings.tracking_uri, settings.home), name)
+        current = open_model(in_charge, settings) if in_charge else None
+        if config is None:
+            config = _as_new(current.manifest.training.config) if current else TrainConfig()
+        corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
+        job = _Job(paths, name, gate or GateConfig(), settings, now, reporter)
+        if in_charge is None or current is None:
+            return _train_first(job, corpus, config)
+        return _train_next(job, corpus, config, in_charge, current)
+
+
+def _as_new(config: TrainConfig) -> TrainConfig:
+    """A configuration for records of now: without the moment, if any, at which a training was to stand."""
+    is_moment = isinstance(as_of_training(config), datetime)
+    return msgspec.structs.replace(config, as_of="") if is_moment else config
+
+
+def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutcome:
+    """Train where no champion is: the model is held against its baselines."""
+    fitted, run_id = _train(job, corpus, config)
+    evaluation = fitted.evaluation
+    figures = {name: figure.value for name, figure in evaluation.figures.items()}
+    verdict = judge_first(figures, evaluation.baselines, job.gate, n_records=evaluation.n_records)
+    return _conclude(job, Judged(verdict, corpus.data_sha256), fitted.saved, run_id, None)
+
+
+def _train_next(
+    job: _Job, corpus: Corpus, config: TrainConfig, in_charge: str, current: SavedModel
+) -> PromoteOutcome:
+    """Train and judge on a block that the champion has not seen; not at all where there is too little."""
+    ends_at = current.manifest.training.section_ends_at
+    split = split_after(corpus, config.split, ends_at)
+    block = corpus.take(test_mask(corpus.moments, corpus.sections, split))
+    new = corpus.take(is_later(corpus, ends_at))
+    since = f"{max(ends_at.values()):%Y-%m-%d}"
+    if lacking := too_few(len(new.documents), new.n_days, job.gate):
+        return _refused(job, f"nothing new to judge on since {since}: {lacking}", in_charge)
+    if lacking := too_few(len(block.documents), block.n_days, job.gate):
+        reason = f"too little of what is new since {since} is in the test block: {lacking}"
+        return _refused(job, reason, in_charge)
+    fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
+    job.reporter.step("judging", 0, 1)
+    said = prediction_columns(
+        current.scorer,
+        block.as_seen(np.ones(len(block.documents), dtype=bool), as_of_training(config)),
+        [document.path for document in block.documents],
+        num_threads=job.settings.threads,
+    )
+    verdict = weigh(said, fitted.evaluation.predictions, job.gate, seed=job.settings.seed)
+    job.reporter.step("judging", 1, 1)
+    return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, in_charge)
+
+
+def split_after(corpus: Corpus, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
+    """The split whose test block has nothing that a training knew of.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Labelled records.
+    split : SplitConfig
+        Where the test block would begin. A date that the training had seen cuts no longer; the ratio does.
+    ends_at : mapping of str to datetime
+        By section, the last moment that the training knew of.
+
+    Returns
+    -------
+    SplitConfig
+        By section, the later of its own cut and what follows that moment.
+    """
+    known = {name: end for name, end in ends_at.items() if name in set(corpus.sections)}
+    own = {
+        name: begins_at
+        for name, begins_at in split.test_from.items()
+        if name not in known or begins_at > known[name]
+    }
+    mask = test_mask(corpus.moments, corpus.sections, msgspec.structs.replace(split, test_from=own))
+    sections = np.asarray(corpus.sections, dtype=object)
+    test_from = dict(own)
+    for name, end in known.items():
+        begins = as_datetime(corpus.moments[mask & (sections == name)].min(initial=_NEVER))
+        if begins is not None and begins <= end:
+            test_from[name] = end + timedelta(microseconds=1)
+    return msgspec.structs.replace(split, test_from=dict(sorted(test_from.items())))
+
+
+def _train(job: _Job, corpus: Corpus, config: TrainConfig) -> tuple[Fitted, str]:
+    """Fit and log; the model's folder is gone then, since the store has it."""
+    scratch = job.settings.home / "retrain"
+    shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed has left
+    try:
+        folder = scratch / config.name
+        fitted = fit_and_save(corpus, folder, config, job.settings, job.reporter)
+        job.reporter.step("logging", 0, 1)
+        logged = log_fitted(fitted, folder, job.paths, settings=job.settings, now=job.now)
+        job.reporter.step("logging", 1, 1)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return fitted, logged.run_id
+
+
+def _conclude(
+    job: _Job, judged: Judged, saved: SavedModel, run_id: str, in_charge: str | None
+) -> PromoteOutcome:
+    """Promote or not, and tell the run's page why."""
+    verdict = judged.verdict
+    if verdict.is_passed and (why := _rolled_back(job, saved.name, in_charge)):
+        verdict = msgspec.structs.replace(verdict, is_passed=False, reasons=(why,))
+    said = f"{'passed' if verdict.is_passed else 'refused'}: {'; '.join(verdict.reasons)}"
+    tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": said})
+    version = None
+    if verdict.is_passed:
+        version = put_in_charge(
+            saved,
+            run_id,
+            job.name,
+            judged,
+            job.gate,
+            champion=in_charge,
+            settings=job.settings,
+            now=job.now,
+        )
+    return PromoteOutcome(
+        name=job.name,
+        model=saved.name,
+        run_id=run_id,
+        version=version,
+        champion=in_charge,
+        is_promoted=verdict.is_passed,
+        is_dry_run=False,
+        by="gate",
+        verdict=verdict,
+        data_sha256=judged.data_sha256,
+    )
+
+
+def _rolled_back(job: _Job, model: str, in_charge: str | None) -> str | None:
+    """Why a model is not promoted that people have taken out of charge: the same bytes, on the next run."""
+    store = Store(job.settings.tracking_uri, job.settings.home)
+    before = champion(store, job.name, "previous")
+    if before is None:
+        return None
+    summary = read_run(store, run_of_version(store, before)).summary
+    for version in summary.versions:
+        is_it = f"models:/{version.name}/{version.number}" == before
+        if is_it and summary.model == model and version.tags.get("rolled_back_to") == in_charge:
+            why = version.tags["rolled_back_reason"]
+            return f"{before} is the same model, and was rolled back ({why}): scoring rollback puts it back"
+    return None
+
+
+def _refused(job: _Job, reason: str, in_charge: str) -> PromoteOutcome:
+    return PromoteOutcome(
+        name=job.name,
+        model="",
+        run_id=None,
+        version=None,
+        champion=in_charge,
+        is_promoted=False,
+        is_dry_run=False,
+        by="gate",
+        verdict=refuse(reason, job.gate),
+        data_sha256="",
+    )

@@ -1,0 +1,111 @@
+"""`scoring promote`, `scoring rollback` and `scoring retrain` from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scoring.cli import app
+from scoring.model.gate import GateConfig
+from scoring.tracking import read_run
+from scoring.tracking.store import Store
+from scoring.workflows import retrain
+from tests.conftest import Registry
+
+FIRST, SECOND = "models:/scoring/1", "models:/scoring/2"
+
+
+def run(registry: Registry, *arguments: object) -> Result:
+    home = {"SCORING_HOME": str(registry.settings.home), "SCORING_THREADS": "1"}
+    return CliRunner().invoke(app, list(map(str, arguments)), env=home, prog_name="scoring")
+
+
+def test_promoted_and_rolled_back(registry: Registry) -> None:
+    done = run(registry, "promote", registry.small[:8])
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["champion", FIRST]
+    assert lines[2].split() == ["run", registry.small]
+    assert "on 60 labelled records of 31 days" in lines
+    assert f"promoted: {SECOND} is the champion of scoring" in lines
+    assert " ".join(done.stdout.split()).endswith("those of parts all together.")
+    back = run(registry, "rollback", "--why", "too many were published")
+    assert (back.exit_code, back.stderr) == (0, "")
+    assert [line.split()[:2] for line in back.stdout.splitlines()] == [
+        ["champion", FIRST],
+        ["previous", SECOND],
+    ]
+    (version,) = read_run(
+        Store(registry.settings.tracking_uri, registry.settings.home), registry.small
+    ).summary.versions
+    assert version.tags["rolled_back_reason"] == "too many were published"
+    assert json.loads(run(registry, "rollback", "--json").stdout)["champion"] == SECOND
+
+
+def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
+    done = run(registry, "promote", registry.worse)
+    assert (done.exit_code, done.stderr) == (3, "")
+    assert f"refused: {FIRST} stays in charge" in done.stdout
+    assert "expected its interval above 0" in " ".join(done.stdout.split())
+    found = run(registry, "promote", registry.worse, "--json")
+    told = json.loads(found.stdout)
+    assert (found.exit_code, told["is_promoted"], told["champion"]) == (3, False, FIRST)
+    assert told["verdict"]["checks"][0]["figure"] == "quality_mae"
+
+
+def test_dry_runs_and_force(registry: Registry) -> None:
+    dry = run(registry, "promote", registry.worse, "--dry-run", "--force", "--why", "the editors ask")
+    assert dry.exit_code == 0
+    assert "would be promoted against the gate" in dry.stdout
+    done = run(registry, "promote", registry.worse, "--force", "--why", "the editors ask", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["by"], told["version"], told["champion"]) == (0, "force", SECOND, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--force"], "--force and --why TEXT go together"),
+        (["--why", "so"], "--force and --why TEXT go together"),
+        (["--margin", "0.1"], "--margin goes with --allow-equal"),
+        (["--figure", "beauty"], "figure: got 'beauty'"),
+    ],
+)
+def test_options_that_do_not_go_together(registry: Registry, options: list[str], told: str) -> None:
+    done = run(registry, "promote", registry.small, *options)
+    assert done.exit_code == 2
+    assert told in done.stderr
+
+
+def test_what_the_gate_is_asked_for(
+    registry: Registry, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[GateConfig] = []
+
+    def answer(*_: object, gate: GateConfig, **__: Any) -> None:
+        asked.append(gate)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(retrain, "retrain", answer)
+    for options in (
+        (),
+        ("--allow-equal",),
+        ("--allow-equal", "--margin", "0.1", "--figure", "lead_accuracy"),
+    ):
+        assert run(registry, "retrain", archive, *options).exit_code == 130
+    assert [(gate.figure, gate.margin) for gate in asked] == [
+        ("quality_mae", None),
+        ("quality_mae", 0.02),
+        ("lead_accuracy", 0.1),
+    ]
+
+
+def test_a_retraining_without_anything_new(registry: Registry, archive: Path) -> None:
+    done = run(registry, "retrain", archive, "--quiet")
+    assert (done.exit_code, done.stderr) == (3, "")
+    assert f"refused: {FIRST} stays in charge" in done.stdout
+    assert "nothing new to judge on since" in done.stdout

@@ -1,0 +1,49 @@
+"""One at a time: who holds the lock is told, and whoever ends frees it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import ScoringError
+from scoring.workflows.lock import only_one
+
+NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
+HOLD = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from scoring.workflows.lock import only_one
+with only_one(Path(sys.argv[1]), "train", now=datetime(2019, 5, 1, tzinfo=UTC)):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        told = (
+            rf"train.lock: held by process {other.pid} since 2019-05-01T00:00:00\+00:00: only one may train"
+        )
+        with pytest.raises(ScoringError, match=told), only_one(tmp_path, "train", now=NOW):
+            pytest.fail("two hold the lock")
+        other.send_signal(signal.SIGKILL)
+    with only_one(tmp_path, "train", now=NOW):
+        assert json.loads((tmp_path / "train.holder").read_text())["since"] == "2019-06-01T12:00:00+00:00"
+    assert not (tmp_path / "train.holder").exists()
+
+
+def test_it_is_free_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="wrong"), only_one(tmp_path / "new", "train", now=NOW):
+        raise ValueError("wrong")
+    with only_one(tmp_path / "new", "train", now=NOW), only_one(tmp_path / "new", "other", now=NOW):
+        pass

@@ -1,0 +1,285 @@
+"""Past the gate or not: what is judged, what is changed, and what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from scoring.errors import ModelError, RecordError, TrackingError
+from scoring.model.gate import GateConfig
+from scoring.records.sample import write_sample
+from scoring.settings import Settings, load_settings
+from scoring.tracking import Store, champion, list_runs, read_evaluation, read_run
+from scoring.tracking.store import opened
+from scoring.tracking.upload import global_uris
+from scoring.workflows import charge, contenders
+from scoring.workflows import promote as workflow
+from scoring.workflows.models import open_model
+from scoring.workflows.promote import PromoteOutcome, promote
+from tests.conftest import Registry
+from tests.workflows.test_evaluate import Notes
+
+NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
+GATE = GateConfig(n_draws=100)
+EQUAL = msgspec.structs.replace(GATE, margin=0.02)
+FIRST, SECOND = "models:/scoring/1", "models:/scoring/2"
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+def run(spec: str, settings: Settings, **options: Any) -> PromoteOutcome:
+    return promote(spec, settings=settings, now=NOW, on_fault=stop, **{"gate": GATE} | options)
+
+
+def in_charge(settings: Settings, name: str = "scoring") -> tuple[str | None, str | None]:
+    store = Store(settings.tracking_uri, settings.home)
+    return champion(store, name), champion(store, name, "previous")
+
+
+def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
+    settings = registry.settings
+    found = run(registry.small, settings)
+    assert (found.is_promoted, found.is_dry_run, found.by) == (True, False, "gate")
+    assert (found.name, found.champion, found.version) == ("scoring", FIRST, SECOND)
+    assert found.run_id == registry.small
+    assert (found.verdict.n_records, found.verdict.n_days) == (60, 31)
+    assert in_charge(settings) == (SECOND, FIRST)
+    assert open_model(None, settings).name == found.model
+    store = Store(settings.tracking_uri, settings.home)
+    (version,) = read_run(store, registry.small).summary.versions
+    gain = found.verdict.checks[0]
+    assert (version.number, version.aliases) == (2, ("champion",))
+    assert version.tags == {
+        "promoted_at": "2019-06-01T12:00:00+00:00",
+        "promoted_by": "gate",
+        "promoted_reason": found.verdict.reasons[0],
+        "promoted_against_gate": "",
+        "promoted_figure": "quality_mae",
+        "promoted_gain": f"{gain.gain:+.3g} ({gain.low:+.3g} to {gain.high:+.3g})",
+        "promoted_against": FIRST,
+        "promoted_on_records": "60",
+        "promoted_on_data_sha256": found.data_sha256,
+    }
+    assert gain.low is not None
+    assert gain.low > 10
+    with pytest.raises(ModelError, match=r"got the champion itself \(models:/scoring/2\), expected another"):
+        run("models:/scoring@champion", settings)
+
+
+def test_a_worse_run_is_refused_and_nothing_changes(registry: Registry) -> None:
+    before = (registry.settings.home / "mlflow.db").read_bytes()
+    found = run(registry.worse, registry.settings)
+    assert (found.is_promoted, found.version, found.champion) == (False, None, FIRST)
+    assert found.verdict.reasons[0].startswith("quality_mae: champion ")
+    assert found.verdict.reasons[0].endswith(", expected its interval above 0")
+    assert in_charge(registry.settings) == (FIRST, None)
+    assert (registry.settings.home / "mlflow.db").read_bytes() == before
+
+
+def test_a_dry_run_tells_and_changes_nothing(registry: Registry) -> None:
+    before = (registry.settings.home / "mlflow.db").read_bytes()
+    found = run(registry.small, registry.settings, is_dry_run=True)
+    assert (found.is_promoted, found.is_dry_run, found.version) == (True, True, None)
+    assert (registry.settings.home / "mlflow.db").read_bytes() == before
+
+
+def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None:
+    settings = registry.settings
+    found = run(registry.worse, settings, why="the editors asked for it")
+    assert (found.is_promoted, found.by, found.verdict.is_passed) == (True, "force", False)
+    assert in_charge(settings) == (SECOND, FIRST)
+    (version,) = read_run(Store(settings.tracking_uri, settings.home), registry.worse).summary.versions
+    assert version.tags["promoted_by"] == "force"
+    assert version.tags["promoted_reason"] == "the editors asked for it"
+    assert version.tags["promoted_against_gate"] == "; ".join(found.verdict.reasons)
+
+
+def test_force_that_was_not_needed_is_told_as_the_gates(registry: Registry) -> None:
+    found = run(registry.small, registry.settings, why="at any rate")
+    assert (found.is_promoted, found.by) == (True, "gate")
+
+
+def test_force_needs_no_champion_that_can_be_used(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ModelError("damaged")
+
+    monkeypatch.setattr(workflow, "judge_logged", fail)
+    with pytest.raises(ModelError, match="damaged"):
+        run(registry.small, registry.settings)
+    found = run(registry.small, registry.settings, why="the champion is damaged")
+    assert found.verdict.reasons == ("it could not be judged: damaged",)
+    assert in_charge(registry.settings) == (SECOND, FIRST)
+
+
+def test_both_score_records_that_neither_knew(registry: Registry, later: str, archive: Path) -> None:
+    notes = Notes()
+    found = run(registry.small, registry.settings, on=[later, str(archive)], reporter=notes)
+    assert found.is_promoted
+    assert found.verdict.n_records == 60
+    assert notes.notes == ["400 of 460 records are left out: a training may have known of them"]
+    alone = run(registry.worse, registry.settings, on=[later], is_dry_run=True)
+    assert alone.data_sha256 == found.data_sha256
+    assert (alone.is_promoted, alone.champion) == (False, SECOND)
+
+
+def test_as_good_is_enough_where_that_is_asked_for(registry: Registry, later: str) -> None:
+    run(registry.small, registry.settings)
+    store = Store(registry.settings.tracking_uri, registry.settings.home)
+    with opened(store, "copy", writes=True) as client, global_uris(store.tracking_uri):
+        source = client.get_model_version("scoring", "2").source
+        client.create_model_version("scoring", str(source), run_id=registry.small)
+    same = "models:/scoring/3"
+    assert not run(same, registry.settings, on=[later]).is_promoted
+    found = run(same, registry.settings, on=[later], gate=EQUAL)
+    assert (found.is_promoted, found.version) == (True, same)
+    assert in_charge(registry.settings) == (same, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("n_records", "days", "lacking"),
+    [
+        (29, 29, "got 29 labelled records of"),
+        (60, 3, "expected 30 or more of 7 days or more"),
+    ],
+)
+def test_too_few_later_records_are_refused(
+    registry: Registry, tmp_path: Path, n_records: int, days: int, lacking: str
+) -> None:
+    begins_at = datetime(2019, 3, 1, tzinfo=UTC)
+    write_sample(tmp_path / "few", n_records=n_records, seed=1, begins_at=begins_at, days=days)
+    found = run(registry.small, registry.settings, on=[str(tmp_path / "few")])
+    assert not found.is_promoted
+    (reason,) = found.verdict.reasons
+    assert reason.startswith("records that are new to both: ")
+    assert lacking in reason
+
+
+def test_records_that_were_known_are_no_records_to_judge_on(registry: Registry, archive: Path) -> None:
+    found = run(registry.small, registry.settings, on=[str(archive)])
+    assert found.verdict.reasons == (
+        "records that are new to both: got 0 labelled records of 0 days, "
+        "expected 30 or more of 7 days or more",
+    )
+
+
+def test_without_a_champion_the_baselines_are_to_be_beaten(registry: Registry, later: str) -> None:
+    found = run(registry.small, registry.settings, name="fresh", is_dry_run=True)
+    assert (found.is_promoted, found.champion) == (True, None)
+    assert {check.against for check in found.verdict.checks} == {
+        "global median",
+        "provider median",
+        "plain LightGBM",
+    }
+    shown = run(registry.worse, registry.settings, name="fresh", on=[later])
+    assert not shown.is_promoted
+    assert shown.verdict.n_records == 60
+    first = run(registry.small, registry.settings, name="fresh", on=[later])
+    assert first.is_promoted
+    assert in_charge(registry.settings, "fresh") == ("models:/fresh/1", None)
+    assert in_charge(registry.settings) == (FIRST, None)
+
+
+def test_a_folder_is_the_run_that_logged_it(registry: Registry, registry_template: Registry) -> None:
+    folder = registry_template.settings.home / "models" / "small"
+    found = run(str(folder), registry.settings)
+    assert (found.is_promoted, found.run_id) == (True, registry.small)
+
+
+def test_a_folder_that_no_run_has_logged_is_judged_on_records_and_then_logged(
+    registry: Registry, registry_template: Registry, later: str, tmp_path: Path
+) -> None:
+    elsewhere = load_settings(home=tmp_path / "elsewhere", threads=1)
+    weak, small = (str(registry_template.settings.home / "models" / name) for name in ("weak", "small"))
+    first = run(weak, elsewhere)
+    assert (first.is_promoted, first.version) == (True, FIRST)
+    refused = run(small, elsewhere)
+    assert refused.verdict.reasons == (
+        f"{small}: no run has logged its predictions: name later records with --on",
+    )
+    assert (refused.run_id, refused.is_promoted) == (None, False)
+    second = run(small, elsewhere, on=[later])
+    assert (second.is_promoted, second.version) == (True, SECOND)
+    runs = {run.run_id: run for run in list_runs(Store(elsewhere.tracking_uri, elsewhere.home))}
+    assert set(runs) == {first.run_id, second.run_id}
+    logged = runs[str(second.run_id)]
+    assert (logged.kind, logged.model) == ("model", second.model)
+    assert logged.metrics["n_all"] == 400
+    assert logged.metrics["quality_mae"] > 0
+    assert open_model(None, elsewhere).name == second.model
+
+
+def test_runs_that_held_back_other_records_cannot_be_compared(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_others_saw(arguments: list[str], store: Store) -> Any:
+        (one,), rest = contenders.sort_out(arguments, store)
+        assert one.run is not None
+        params = one.run.params | {"as_of": "published+6h" if arguments[0] == registry.small else ""}
+        return [type(one)(one.spec, msgspec.structs.replace(one.run, params=params))], rest
+
+    monkeypatch.setattr(workflow, "sort_out", as_others_saw)
+    found = run(registry.small, registry.settings)
+    assert found.verdict.reasons == (
+        "as_of: got 'published+6h', expected '', as of the champion: name later records with --on",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda columns: {name: values[:20] for name, values in columns.items()},
+            "got 20 labelled records of",
+        ),
+        (lambda columns: columns | {"path": columns["path"] + "x"}, "got none in common by path and date"),
+        (lambda columns: columns | {"heat": columns["heat"] + 1}, "got others for "),
+    ],
+    ids=["few", "none", "labels"],
+)
+def test_what_is_not_shared_is_refused_with_a_way_out(
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    reason: str,
+) -> None:
+    def read(store: Store, record: Any) -> Any:
+        found = read_evaluation(store, record)
+        if record.summary.run_id != registry.small:
+            return found
+        return msgspec.structs.replace(found, predictions=change(found.predictions))
+
+    monkeypatch.setattr(contenders, "read_evaluation", read)
+    found = run(registry.small, registry.settings)
+    assert not found.is_promoted
+    (told,) = found.verdict.reasons
+    assert reason in told
+    assert told.endswith("name later records with --on")
+
+
+@pytest.mark.parametrize("spec", ["absent", "abcdef", "models:/scoring/9"])
+def test_a_model_that_is_not_there_is_told(registry: Registry, spec: str) -> None:
+    with pytest.raises((ModelError, TrackingError), match=rf"{spec}"):
+        run(spec, registry.settings)
+
+
+def test_a_model_that_does_not_score_is_not_put_in_charge(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ModelError("models:/scoring/2: damaged")
+
+    monkeypatch.setattr(charge, "open_model", fail)
+    with pytest.raises(ModelError, match="damaged"):
+        run(registry.small, registry.settings)
+    assert in_charge(registry.settings) == (FIRST, None)
+    monkeypatch.undo()
+    assert run(registry.small, registry.settings).version == SECOND

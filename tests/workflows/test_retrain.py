@@ -1,0 +1,162 @@
+"""The scheduled job: it trains where there is something new, and promotes what is better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from scoring.errors import ScoringError, TrackingError
+from scoring.model.bundle import SavedModel
+from scoring.model.config import SplitConfig, TrainConfig
+from scoring.model.weighing import weigh
+from scoring.progress import SILENT
+from scoring.settings import Settings
+from scoring.tracking import Store, list_runs, read_run
+from scoring.workflows import retrain as workflow
+from scoring.workflows.labelled import read_corpus
+from scoring.workflows.lock import only_one
+from scoring.workflows.models import open_model
+from scoring.workflows.promote import PromoteOutcome
+from scoring.workflows.promote import promote as promote_run
+from scoring.workflows.retrain import retrain, split_after
+from scoring.workflows.rollback import rollback
+from tests.conftest import Registry
+from tests.workflows.test_promote import EQUAL, FIRST, GATE, SECOND, in_charge, stop
+
+NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
+
+
+def run(paths: list[str], settings: Settings, **options: Any) -> PromoteOutcome:
+    return retrain(paths, settings=settings, now=NOW, on_fault=stop, **{"gate": GATE} | options)
+
+
+def count(settings: Settings) -> int:
+    return len(list_runs(Store(settings.tracking_uri, settings.home)))
+
+
+def gate_tag(settings: Settings, run_id: str | None) -> str:
+    return read_run(Store(settings.tracking_uri, settings.home), str(run_id)).tags["gate"]
+
+
+def test_a_better_model_takes_over_and_the_next_has_nothing_new(
+    registry: Registry, archive: Path, later: str
+) -> None:
+    settings, paths = registry.settings, [str(archive), later]
+    found = run(paths, settings)
+    assert (found.is_promoted, found.champion, found.version) == (True, FIRST, SECOND)
+    assert 30 <= found.verdict.n_records <= 60
+    assert in_charge(settings) == (SECOND, FIRST)
+    saved = open_model(None, settings)
+    assert (saved.name, saved.manifest.training.n_records) == (found.model, 460)
+    assert saved.manifest.training.config.name == "small"  # the champion's configuration
+    assert gate_tag(settings, found.run_id) == f"passed: {found.verdict.reasons[0]}"
+    assert not (settings.home / "retrain").exists()
+    again = run(paths, settings)
+    assert (again.is_promoted, again.run_id, again.model, again.champion) == (False, None, "", SECOND)
+    (reason,) = again.verdict.reasons
+    assert reason.startswith("nothing new to judge on since 2019-0")
+    assert "got 0 labelled records of 0 days, expected 30 or more of 7 days or more" in reason
+    assert count(settings) == 4
+
+
+def test_what_was_rolled_back_does_not_return_by_itself(
+    registry: Registry, archive: Path, later: str
+) -> None:
+    settings, paths = registry.settings, [str(archive), later]
+    assert run(paths, settings).version == SECOND
+    rollback(why="too few were published", settings=settings, now=NOW)
+    found = run(paths, settings)
+    assert (found.is_promoted, found.champion, found.version) == (False, FIRST, None)
+    assert found.verdict.reasons == (
+        f"{SECOND} is the same model, and was rolled back (too few were published): "
+        "scoring rollback puts it back",
+    )
+    assert found.verdict.checks[0].is_passed
+    assert in_charge(settings) == (FIRST, SECOND)
+    assert rollback(settings=settings, now=NOW).champion == SECOND
+
+
+def test_a_training_of_a_moment_does_not_hold_back_the_next(
+    registry: Registry, archive: Path, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_as_of_a_moment(spec: str | None, settings: Settings) -> SavedModel:
+        saved = open_model(spec, settings)
+        facts = saved.manifest.training
+        facts = msgspec.structs.replace(
+            facts, config=msgspec.structs.replace(facts.config, as_of="2018-06-01T00:00:00Z")
+        )
+        return replace(saved, manifest=msgspec.structs.replace(saved.manifest, training=facts))
+
+    monkeypatch.setattr(workflow, "open_model", open_as_of_a_moment)
+    asked: list[TrainConfig] = []
+
+    def read(_: object, config: TrainConfig, **__: object) -> None:
+        asked.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "read_training", read)
+    with pytest.raises(KeyboardInterrupt):
+        run([str(archive), later], registry.settings)
+    assert asked[0].as_of == ""
+
+
+def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
+    registry: Registry, archive: Path, later: str
+) -> None:
+    settings, paths = registry.settings, [str(archive), later]
+    promote_run(registry.small, gate=GATE, settings=settings, now=NOW, on_fault=stop)
+    refused = run(paths, settings)
+    assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
+    assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
+    assert in_charge(settings) == (SECOND, FIRST)
+
+
+def test_the_first_has_to_beat_the_baselines(registry: Registry, archive: Path) -> None:
+    config = TrainConfig(name="first", n_bootstrap=10)
+    found = run([str(archive)], registry.settings, name="fresh", config=config)
+    assert (found.is_promoted, found.champion, found.version) == (True, None, "models:/fresh/1")
+    assert {check.against for check in found.verdict.checks} >= {"global median", "provider median"}
+    assert open_model("models:/fresh@champion", registry.settings).name == found.model
+
+
+def test_only_one_at_a_time(registry: Registry, archive: Path) -> None:
+    with (
+        only_one(registry.settings.home, "retrain", now=NOW),
+        pytest.raises(ScoringError, match=r"retrain\.lock: held by process \d+ since 2019-06-01"),
+    ):
+        run([str(archive)], registry.settings)
+
+
+def test_a_champion_that_came_meanwhile_stays(
+    registry: Registry, archive: Path, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def promote_meanwhile(*arguments: Any, **options: Any) -> Any:
+        promote_run(registry.small, gate=GATE, settings=registry.settings, now=NOW, on_fault=stop)
+        return weigh(*arguments, **options)
+
+    monkeypatch.setattr(workflow, "weigh", promote_meanwhile)
+    with pytest.raises(TrackingError, match=f"got {SECOND}, which has come meanwhile, expected {FIRST}"):
+        run([str(archive), later], registry.settings, gate=EQUAL)
+    assert in_charge(registry.settings) == (SECOND, FIRST)
+
+
+def test_the_test_block_begins_after_what_the_champion_knew(archive: Path) -> None:
+    corpus = read_corpus([str(archive)], stdin=None, on_fault=stop, reporter=SILENT)
+    section = corpus.sections[0]
+    moments = sorted(
+        document.record.published_at
+        for document, own in zip(corpus.documents, corpus.sections, strict=True)
+        if own == section and document.record.published_at is not None
+    )
+    known = moments[-10]
+    found = split_after(corpus, SplitConfig(), {section: known, "gone": moments[0]})
+    assert known < found.test_from[section] <= moments[-9]
+    assert "gone" not in found.test_from
+    later = SplitConfig(test_from={section: moments[-3]})
+    assert split_after(corpus, later, {section: known}).test_from[section] == moments[-3]
+    assert split_after(corpus, later, {section: moments[-2]}).test_from[section] > moments[-2]
