@@ -28,10 +28,14 @@ from scoring.errors import SettingsError
 _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
 # The user and password before a host, and secrets in the query.
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
 # Where pydantic's own words do not follow "expected".
-_EXPECTED = {"path_type": "the path of a folder", "string_too_short": "a text that is not empty"}
+_EXPECTED = {
+    "path_type": "the path of a folder",
+    "string_too_short": "a text that is not empty",
+    "string_pattern_mismatch": "a name without / and :",
+}
 
 
 class Settings(BaseSettings):
@@ -77,7 +81,7 @@ class Settings(BaseSettings):
         default_factory=lambda earlier: f"sqlite:///{earlier['home'] / 'mlflow.db'}", min_length=1, repr=False
     )
     experiment: str = Field(default="scoring", min_length=1)
-    registered_model: str = Field(default="scoring", min_length=1)
+    registered_model: str = Field(default="scoring", min_length=1, pattern=r"^[^/:]+$")
     model: str | None = Field(default=None, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     threads: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1)
@@ -171,6 +175,8 @@ def mask_credentials(text: str) -> str:
     --------
     >>> mask_credentials("https://me:hidden@mlflow.example.com/api?token=abc")
     'https://***@mlflow.example.com/api?***'
+    >>> mask_credentials("https://me:p@ss@mlflow.example.com")
+    'https://***@mlflow.example.com'
     """
     return _CREDENTIALS.sub("***", text)
 

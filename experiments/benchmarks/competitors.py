@@ -241,7 +241,7 @@ def ridge(task: Task) -> tuple[Floats, Fitted]:
 
 
 def ebm(task: Task) -> tuple[Floats, Fitted]:
-    """Explainable boosting machine: additive shape functions and 30 pairs; 4 bags of its own in the end."""
+    """Explainable boosting machine: additive shape functions, no pairs; 2 bags of its own in the end."""
     from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
     kinds = ["nominal" if name in CATEGORIES else "continuous" for name in task.data.frame]
@@ -257,8 +257,8 @@ def ebm(task: Task) -> tuple[Floats, Fitted]:
         bags = np.where(task.is_validation, -1, 1).astype(np.int8)[:, None] if is_trial else None
         model = kind(
             feature_types=kinds,
-            interactions=30,
-            outer_bags=1 if is_trial else 4,
+            interactions=0,
+            outer_bags=1 if is_trial else 2,
             n_jobs=task.threads,
             random_state=task.seed,
         )

@@ -22,7 +22,8 @@ def train(
     run_name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the MLflow run.")] = None,
     tracking_uri: options.TrackingUri = None,
     register: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Register the model under that name.")
+        str | None,
+        typer.Option(callback=options.check_name, metavar="NAME", help="Register the model under that name."),
     ] = None,
     as_of: options.TrainAsOf = None,
     no_track: options.NoTrack = False,
@@ -70,7 +71,9 @@ def evaluate(
     model: options.Model = None,
     as_of: options.AsOf = None,
     since: options.Since = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for figures, plots and the report.")
+    ] = None,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,

@@ -50,6 +50,13 @@ def parse_moment(text: str) -> datetime:
     return moment
 
 
+def check_name(text: str | None) -> str | None:
+    """The text as it is, if it can be the name of a registered model."""
+    if text is not None and (not text.strip() or "/" in text or ":" in text):
+        raise typer.BadParameter(f"got '{text}', expected a name without / and :")
+    return text
+
+
 def parse_points(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))

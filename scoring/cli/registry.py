@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from scoring.model.gate import GateConfig
     from scoring.workflows.promote import PromoteOutcome
 
-Name = Annotated[str | None, typer.Option(metavar="NAME", help="Registered model, instead of the setting.")]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        callback=options.check_name, metavar="NAME", help="Registered model, instead of the setting."
+    ),
+]
 Figure = Annotated[str, typer.Option(metavar="FIGURE", help="Figure that has to gain.")]
 AllowEqual = Annotated[
     bool, typer.Option("--allow-equal", help="Promote also what is no worse by more than the margin.")

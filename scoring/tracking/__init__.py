@@ -13,9 +13,6 @@ from scoring.tracking.history import (
     Version,
     find_run,
     list_runs,
-    read_columns,
-    read_config,
-    read_evaluation,
     read_run,
     run_of_version,
 )
@@ -24,6 +21,7 @@ from scoring.tracking.pending import SyncedRun, sync_runs
 from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
+from scoring.tracking.run_files import read_columns, read_config, read_evaluation
 from scoring.tracking.runs import (
     EvaluationRun,
     Importance,

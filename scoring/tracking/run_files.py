@@ -1,0 +1,95 @@
+"""What a run has logged, read back from its files."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scoring.errors import TrackingError
+from scoring.model.results import Evaluation
+from scoring.tracking.history import RunRecord
+from scoring.tracking.store import Store, load_mlflow, opened
+
+_CONFIG, _IMPORTANCES = "config.json", "importances.csv"
+_EVALUATION, _PREDICTIONS = "evaluation.json", "predictions.parquet"
+
+
+def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
+    """What a run found: figures, slices, and the predictions for each record.
+
+    Raises
+    ------
+    TrackingError
+        If the run has logged none, or the store cannot be read.
+    """
+    with _files(store, run, _EVALUATION, _PREDICTIONS) as (evaluation, predictions):
+        import pandas as pd
+
+        frame = pd.read_parquet(predictions)
+        try:
+            content = msgspec.json.decode(evaluation.read_bytes())
+            found = msgspec.convert(content | {"predictions": {}}, Evaluation, strict=False)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise TrackingError(f"{store}: run {run.summary.run_id}: {_EVALUATION}: {error}") from error
+    columns = {str(name): frame[name].to_numpy() for name in frame}
+    return msgspec.structs.replace(found, predictions=columns)
+
+
+def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
+    """The configuration of a run, with all that its file left out.
+
+    Raises
+    ------
+    TrackingError
+        If the run has logged none, or the store cannot be read.
+    """
+    with _files(store, run, _CONFIG) as (path,):
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise TrackingError(f"{store}: run {run.summary.run_id}: {_CONFIG}: {error}") from error
+
+
+def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
+    """Columns of each booster of the model that a run logged; empty where it logged none.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be read.
+    """
+    if _IMPORTANCES not in run.files:
+        return {}
+    columns: dict[str, list[str]] = {}
+    with (
+        _files(store, run, _IMPORTANCES) as (path,),
+        path.open(newline="", encoding="utf-8") as file,
+    ):
+        for row in csv.DictReader(file):
+            columns.setdefault(row["booster"], []).append(row["feature"])
+    return {booster: tuple(names) for booster, names in columns.items()}
+
+
+@contextmanager
+def _files(store: Store, run: RunRecord, *names: str) -> Iterator[tuple[Path, ...]]:
+    """Some of a run's files, on this machine for as long as the block lasts."""
+    run_id = run.summary.run_id
+    for name in names:
+        if name not in run.files:
+            got = f"a run of kind {run.summary.kind!r} without {name}"
+            raise TrackingError(f"{store}: run {run_id}: got {got}, expected one that has judged records")
+    with opened(store, f"read run {run_id}", writes=False), tempfile.TemporaryDirectory() as folder:
+        yield tuple(
+            Path(
+                load_mlflow().artifacts.download_artifacts(
+                    artifact_uri=f"runs:/{run_id}/{name}", dst_path=folder, tracking_uri=store.tracking_uri
+                )
+            )
+            for name in names
+        )
