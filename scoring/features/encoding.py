@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from math import isnan, nan
 
 import msgspec
 import numpy as np
@@ -163,14 +165,12 @@ class Encoder(msgspec.Struct, frozen=True):
             )
         codes = np.full((len(table), len(TEXT_NAMES)), np.nan)
         for at, name in enumerate(TEXT_NAMES):
-            index = {level: float(code) for code, level in enumerate(self.levels_[name])}
-            codes[:, at] = [index.get(level, np.nan) for level in table.text(name)]
-        place = {topic: at for at, topic in enumerate(self.topics_)}
-        flags = np.zeros((len(table), len(place)))
+            codes[:, at] = [_code(self.levels_[name], level) for level in table.text(name)]
+        flags = np.zeros((len(table), len(self.topics_)))
         for row, topics in enumerate(table.topics):
             for topic in topics:
-                if topic in place:
-                    flags[row, place[topic]] = 1.0
+                if not isnan(code := _code(self.topics_, topic)):
+                    flags[row, int(code)] = 1.0
         return np.hstack([table.numbers[:, _ENCODED_INDEX], codes, flags, self.providers_.transform(table)])
 
     def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
@@ -183,6 +183,12 @@ class Encoder(msgspec.Struct, frozen=True):
         return notes + [
             f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_
         ]
+
+
+def _code(levels: list[str], level: str) -> float:
+    """Place of a level among sorted ones; NaN where it is none of them."""
+    at = bisect_left(levels, level)
+    return float(at) if at < len(levels) and levels[at] == level else nan
 
 
 def topic_columns(encoder: Encoder) -> tuple[Column, ...]:

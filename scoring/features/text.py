@@ -26,7 +26,7 @@ def words_of(text: str) -> list[str]:
     ]
 
 
-def terms_of(words: list[str]) -> tuple[str, ...]:
+def terms_of(words: Sequence[str]) -> tuple[str, ...]:
     """Every run of one to three words, each once, sorted.
 
     Examples
@@ -34,16 +34,17 @@ def terms_of(words: list[str]) -> tuple[str, ...]:
     >>> terms_of(["blob", "store", "copy"])
     ('blob', 'blob store', 'blob store copy', 'copy', 'store', 'store copy')
     """
+    return tuple(sorted(runs_of(words)))
+
+
+def runs_of(words: Sequence[str]) -> set[str]:
+    """The terms of :func:`terms_of`, in no order."""
     n_words = len(words)
-    return tuple(
-        sorted(
-            {
-                " ".join(words[start : start + length])
-                for length in range(1, MAX_TERM_WORDS + 1)
-                for start in range(n_words - length + 1)
-            }
-        )
-    )
+    return {
+        " ".join(words[start : start + length])
+        for length in range(1, MAX_TERM_WORDS + 1)
+        for start in range(n_words - length + 1)
+    }
 
 
 def is_named(name: str, text: str) -> bool:

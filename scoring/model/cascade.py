@@ -9,7 +9,7 @@ distribution, and the rules are averaged over it. That is how thresholds that sw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,19 +67,6 @@ class CascadeLabels:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the cascade says of `n_records` records, each an ndarray of shape (n_records,).
-
-    ``heat_if_lead`` is that of the likeliest quality; ``heat_expected`` is the mean over all that may be.
-    """
-
-    lead_probability: Floats
-    heat_if_lead: Floats
-    heat_expected: Floats
-    published_probability: Floats
-
-
-@dataclass(frozen=True, slots=True)
 class Steps:
     """Where the learned rules switch; points, None where they do not.
 
@@ -133,61 +120,6 @@ class Cascade:
             float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
             float(points[shown[0]]) if len(shown) else None,
         )
-
-
-class Rules(Protocol):
-    """What holds of records of a known quality; each takes and gives arrays of shape (n_records,)."""
-
-    def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Probability that each leads its story."""
-
-    def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Heat of each if it leads; points."""
-
-    def published_probability(
-        self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
-    ) -> Floats:
-        """Probability that the site shows each."""
-
-
-def outlook(
-    rules: Rules, table: FeatureTable, quality: Floats, atoms: Floats, weights: Floats, num_threads: int = 1
-) -> Outlook:
-    """Average rules over what the quality may be.
-
-    Parameters
-    ----------
-    rules : Rules
-        A cascade, or a forecast.
-    table : FeatureTable
-        Features of `n_records` records.
-    quality : ndarray of shape (n_records,)
-        Likeliest quality; points.
-    atoms, weights : ndarray of shape (n_records, n_atoms)
-        Qualities that each may have, and their probabilities (rows sum to 1).
-    num_threads : int
-
-    Returns
-    -------
-    Outlook
-    """
-    n_records, n_atoms = atoms.shape
-    repeated = table.take(np.repeat(np.arange(n_records), n_atoms + 1))
-    qualities = np.column_stack([quality, atoms]).ravel()
-    lead = rules.lead_probability(repeated, qualities, num_threads)
-    heat = rules.heat_if_lead(repeated, qualities, num_threads)
-    hidden = np.full(len(qualities), NOT_LEADING)
-    shown = lead * rules.published_probability(repeated, qualities, heat, num_threads)
-    shown += (1 - lead) * rules.published_probability(repeated, qualities, hidden, num_threads)
-    expected = lead * heat + (1 - lead) * NOT_LEADING
-    # The first column is of the likeliest quality, the others are of the atoms.
-    lead, heat, shown, expected = (each.reshape(n_records, -1) for each in (lead, heat, shown, expected))
-    return Outlook(
-        (weights * lead[:, 1:]).sum(axis=1),
-        heat[:, 0],
-        (weights * expected[:, 1:]).sum(axis=1),
-        (weights * shown[:, 1:]).sum(axis=1),
-    )
 
 
 def fit_cascade(

@@ -16,11 +16,11 @@ from scoring.model.cascade import (
     CascadeLabels,
     best_threshold,
     fit_cascade,
-    outlook,
 )
 from scoring.model.config import ModelConfig, TrainConfig
 from scoring.model.forecast import fit_forecast
 from scoring.model.models import Models, Thresholds
+from scoring.model.outlook import Chances, outlook_now
 from scoring.model.quality_fit import QualityFit, fit_quality
 from scoring.model.splits import latest_mask
 
@@ -152,7 +152,7 @@ def _choose_thresholds(
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
     atoms = np.maximum(atoms, quality.model.rubric.floor_)
-    said = outlook(cascade, later.table, likeliest, atoms, weights, num_threads)
+    said = outlook_now(cascade, later.table, Chances(likeliest, atoms, weights), num_threads)
     return Thresholds(
         best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(said.published_probability[known], published[known] > 0.5),

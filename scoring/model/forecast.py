@@ -51,26 +51,27 @@ class Forecast:
     lead: Booster
     growth: Booster
 
-    def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Probability that each record will lead its story, shape (n_records,)."""
-        now = _log_odds(self.cascade.lead_probability(table, quality, num_threads))
-        change = self.lead.predict(_matrix(table, quality, now), num_threads, is_raw=True)
+    def lead_probability(
+        self, table: FeatureTable, quality: Floats, num_threads: int = 1, *, now: Floats | None = None
+    ) -> Floats:
+        """Probability that each record will lead its story, shape (n_records,); `now` if that is known."""
+        if now is None:
+            now = self.cascade.lead_probability(table, quality, num_threads)
+        odds = _log_odds(now)
+        change = self.lead.predict(_matrix(table, quality, odds), num_threads, is_raw=True)
         # The logistic function, which this form keeps from overflowing.
-        probability: Floats = 0.5 * (1 + np.tanh((now + change) / 2))
+        probability: Floats = 0.5 * (1 + np.tanh((odds + change) / 2))
         return probability
 
-    def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Heat that each record will have if it leads, shape (n_records,); points."""
-        now = self.cascade.heat_if_lead(table, quality, num_threads)
+    def heat_if_lead(
+        self, table: FeatureTable, quality: Floats, num_threads: int = 1, *, now: Floats | None = None
+    ) -> Floats:
+        """Heat that each record will have if it leads, shape (n_records,); points; `now` if that is known."""
+        if now is None:
+            now = self.cascade.heat_if_lead(table, quality, num_threads)
         factor = np.exp(self.growth.predict(_matrix(table, quality, now), num_threads))
         heat: Floats = now + np.maximum(now, 1.0) * (factor - 1)
         return heat
-
-    def published_probability(
-        self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
-    ) -> Floats:
-        """Probability that the site shows each, shape (n_records,): by the rule that holds now."""
-        return self.cascade.published_probability(table, quality, heat, num_threads)
 
 
 def fit_forecast(

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from scoring.features.table import FeatureTable, Floats
-from scoring.features.text import terms_of
+from scoring.features.table import NUMBER_INDEX, FeatureTable, Floats
+from scoring.features.text import runs_of
 
 TERMS = "title_terms"
 TOPICS = "topics"
@@ -93,7 +93,8 @@ class Rubric(msgspec.Struct, frozen=True):
     def parts(self, table: FeatureTable) -> dict[str, Floats]:
         """Points of each record by name of what they are given for, each of shape (n_records,)."""
         n_records = len(table)
-        parts = {name: weight * np.nan_to_num(table.number(name)) for name, weight in self.numbers_.items()}
+        counted = np.nan_to_num(table.numbers[:, [NUMBER_INDEX[name] for name in self.numbers_]])
+        parts = {name: weight * counted[:, at] for at, (name, weight) in enumerate(self.numbers_.items())}
         for name, hinges in self.hinges_.items():
             chars = table.number(name)
             parts[name] = sum(
@@ -117,8 +118,9 @@ class Rubric(msgspec.Struct, frozen=True):
         return sum(self.terms_[topic][term] for topic, term in self._found(topics, words))
 
     def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
-        terms = terms_of(list(words))
-        return [(topic, term) for topic in topics for term in terms if term in self.terms_.get(topic, {})]
+        terms = runs_of(words)
+        known = ((topic, self.terms_.get(topic, {})) for topic in topics)
+        return [(topic, term) for topic, points in known for term in sorted(terms & points.keys())]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
         """Words of a title that are worth points under its topics, each with them, in words."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
-from scoring.model.cascade import NOT_LEADING, outlook
+from scoring.model.cascade import NOT_LEADING
 from scoring.model.models import Models
+from scoring.model.outlook import Chances, outlooks
 from scoring.model.results import Score
 from scoring.records.record import Document
 
@@ -74,8 +75,8 @@ class Scorer:
         low, high = quality_model.interval(expected, spread)
         quality = np.round(expected)
         atoms, weights = quality_model.errors.spread_out(quality, spread)
-        may_be = (table, quality, np.maximum(atoms, floor), weights, num_threads)
-        now, settled = outlook(self.models.cascade, *may_be), outlook(self.models.forecast, *may_be)
+        chances = Chances(quality, np.maximum(atoms, floor), weights)
+        now, settled = outlooks(self.models.cascade, self.models.forecast, table, chances, num_threads)
         is_lead = now.lead_probability >= thresholds.lead
         return Predictions(
             quality,

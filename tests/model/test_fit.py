@@ -11,11 +11,11 @@ import pytest
 
 from scoring.errors import ModelError
 from scoring.features.table import Floats
-from scoring.model.cascade import outlook
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.metrics import mean_absolute_error, precision_recall_f1
 from scoring.model.models import Models
+from scoring.model.outlook import Chances, outlook_now
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.sample import sample_documents
@@ -41,9 +41,8 @@ def site(request: pytest.FixtureRequest) -> Any:
 
 def test_rules_are_learned_where_the_quality_is_known(site: Any) -> None:
     labels, table = site.later.labels, site.later.table
-    certain = outlook(
-        site.models.cascade, table, labels.quality, labels.quality[:, None], np.ones((len(table), 1))
-    )
+    sure = Chances(labels.quality, labels.quality[:, None], np.ones((len(table), 1)))
+    certain = outlook_now(site.models.cascade, table, sure)
     is_lead, is_shown = labels.heat > -1, labels.published == 1
     assert np.mean((certain.lead_probability >= 0.5) == is_lead) > 0.985
     precision, recall, _ = precision_recall_f1(is_shown, certain.published_probability >= 0.5)

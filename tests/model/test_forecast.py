@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from scoring.features.table import NUMBER_INDEX, FeatureTable, build_table
-from scoring.model.cascade import Cascade, fit_cascade, outlook
+from scoring.model.cascade import Cascade, fit_cascade
 from scoring.model.config import BoosterConfig, ModelConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.forecast import Forecast, fit_forecast
+from scoring.model.outlook import Chances, outlooks
 from scoring.records.sample import sample_documents
 
 CONFIG = ModelConfig()
@@ -90,11 +91,11 @@ def test_nothing_changes_where_training_saw_nothing_change(earlier: TrainingSet,
     assert np.mean((leads[0] >= 0.5) == (leads[1] >= 0.5)) > 0.99
 
 
-def test_age_may_be_unknown(earlier: TrainingSet, forecast: Forecast) -> None:
+def test_age_may_be_unknown(earlier: TrainingSet, cascade: Cascade, forecast: Forecast) -> None:
     ageless = earlier.table.take(np.arange(50))
     assert np.isnan(ageless.number("age_hours")).all()
     quality = earlier.labels.quality[:50]
-    said = outlook(forecast, ageless, quality, quality[:, None], np.ones((50, 1)))
+    _, said = outlooks(cascade, forecast, ageless, Chances(quality, quality[:, None], np.ones((50, 1))))
     assert np.isfinite(said.heat_expected).all()
     assert ((said.lead_probability >= 0) & (said.lead_probability <= 1)).all()
     assert (said.heat_expected >= -1).all()
