@@ -57,6 +57,9 @@ class RecordError(ScoringError):
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
 
+    def __reduce__(self) -> tuple[type[RecordError], tuple[Fault, ...]]:
+        return RecordError, self.faults  # not the message, so that another process gets the faults
+
 
 class FeatureError(ScoringError):
     """A feature table does not have the columns or values that its reader needs."""

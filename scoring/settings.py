@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     seed : int
         Seed of everything that draws; >= 0.
     threads : int
-        Threads of training and of reading; >= 1.
+        Threads of training, and processes of reading; >= 1.
+    cache_mb : int
+        Bound of the features that are kept in ``home``; MB, 0 keeps none.
     log_level : str
         ``debug``, ``info``, ``warning`` or ``error``.
 
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     model: str | None = Field(default=None, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
     threads: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1)
+    cache_mb: int = Field(default=256, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
 
     @field_validator("home")

@@ -112,6 +112,7 @@ def score(
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write the scores into the records' files.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
+    no_cache: options.NoCache = False,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Score records: quality, lead, heat, published.
@@ -124,11 +125,13 @@ def score(
         raise typer.BadParameter("--write takes neither --format nor --output")
     from scoring.workflows import score as workflow
 
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     scores = workflow.score(
         paths,
         model=model,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        settings=settings,
         as_of=as_of,
+        cache=options.cache_of(settings, is_used=not no_cache),
         **options.channels_of(terminal),
     )
     if write:

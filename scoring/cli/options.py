@@ -19,6 +19,7 @@ from scoring.errors import FeatureError
 from scoring.records.sample_policy import Policy
 
 if TYPE_CHECKING:
+    from scoring.features.cache import FeatureCache
     from scoring.settings import Settings
 
 
@@ -128,6 +129,9 @@ BeginsAt = Annotated[
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Compute features anew, and keep none for the next time.")
+]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Leave no run in MLflow.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -184,6 +188,13 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
 def channels_of(terminal: Terminal) -> dict[str, Any]:
     """What every workflow reads from and tells to."""
     return {"stdin": sys.stdin.buffer, "on_fault": terminal.on_fault, "reporter": terminal}
+
+
+def cache_of(settings: Settings, *, is_used: bool) -> FeatureCache | None:
+    """The home's cache of features, where it is to be used."""
+    from scoring.workflows.cache import open_cache
+
+    return open_cache(settings, now()) if is_used and settings.cache_mb else None
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
+from scoring.cli.groups import Group
 from scoring.cli.terminal import Terminal
 
 
@@ -31,4 +32,29 @@ def config(terminal: Terminal, json: options.Json = False) -> None:
         terminal.show(rendering.origins(origins))
 
 
-COMMANDS = (ui, config)
+def cache(terminal: Terminal, json: options.Json = False) -> None:
+    """Tell what the cache of features holds: features of records that were read before."""
+    from scoring.cli import rendering
+    from scoring.workflows.cache import open_cache
+
+    found = open_cache(options.settings_of(terminal), options.now()).info()
+    if json:
+        terminal.out(rendering.to_json(found))
+    else:
+        terminal.show(rendering.named((name, getattr(found, name)) for name in found.__slots__))
+
+
+def info(terminal: Terminal, json: options.Json = False) -> None:
+    """Tell what the cache of features holds."""
+    cache(terminal, json=json)
+
+
+def clear(terminal: Terminal) -> None:
+    """Forget the features that were kept; they are computed anew when they are needed."""
+    from scoring.workflows.cache import open_cache
+
+    n_records = open_cache(options.settings_of(terminal), options.now()).clear()
+    terminal.note(f"{n_records} records forgotten")
+
+
+COMMANDS = (Group(cache, (info, clear)), ui, config)

@@ -78,6 +78,7 @@ def features(
     output: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="File to write.")] = None,
     as_of: options.AsOf = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Tell what each column means.")] = False,
+    no_cache: options.NoCache = False,
 ) -> None:
     """Write the feature table of records, or tell what its columns mean."""
     from scoring.workflows import features as workflow
@@ -89,8 +90,15 @@ def features(
         return
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
-    options.settings_of(terminal)
-    n_records = workflow.write_features(paths, output=output, as_of=as_of, **options.channels_of(terminal))
+    settings = options.settings_of(terminal)
+    n_records = workflow.write_features(
+        paths,
+        output=output,
+        as_of=as_of,
+        n_processes=settings.threads,
+        cache=options.cache_of(settings, is_used=not no_cache),
+        **options.channels_of(terminal),
+    )
     terminal.note(f"{output}: {n_records} records")
 
 

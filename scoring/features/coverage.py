@@ -8,7 +8,7 @@ from statistics import median
 
 from scoring.features.column import Column
 from scoring.features.recency import hours_between
-from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, words_of
+from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, word_set
 from scoring.records.record import Coverage, Record
 
 NEAR_MARGIN_RATIO = 0.9
@@ -130,9 +130,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Coverage]:
     return [
-        entry
-        for entry in coverage
-        if similarity(title_words, set(words_of(entry.title))) >= NEAR_IDENTICAL_RATIO
+        entry for entry in coverage if similarity(title_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from scoring.features import content, coverage, provider, recency, topics
 from scoring.features.column import Column
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.text import words_of
-from scoring.records.record import Record
+from scoring.records.record import Coverage, Record
 
 TEXT_COLUMNS: tuple[Column, ...] = (*provider.TEXT_COLUMNS, *topics.TEXT_COLUMNS)
 NUMBER_COLUMNS: tuple[Column, ...] = (
@@ -92,7 +93,11 @@ def extract(record: Record, as_of: AsOf = None) -> Row:
         Values of :data:`TEXT_COLUMNS`, of :data:`NUMBER_COLUMNS`, the topics, the title's words.
     """
     moment = moment_of(record, as_of)
-    known = known_coverage(record, moment)
+    return extract_known(record, known_coverage(record, moment), moment)
+
+
+def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime | None) -> Row:
+    """Features of one record with the coverage that was known at a moment: see :func:`extract`."""
     title_words, excerpt_words = words_of(record.title), words_of(record.excerpt)
     provider_texts, provider_values = provider.extract(record)
     topic_texts, topic_values = topics.extract(record, title_words, excerpt_words)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from functools import lru_cache
 from math import ceil
 
 _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
@@ -24,6 +25,12 @@ def words_of(text: str) -> list[str]:
         word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word
         for word in _WORD.findall(text.lower())
     ]
+
+
+@lru_cache(maxsize=2**14)
+def word_set(title: str) -> frozenset[str]:
+    """The words of a title; those of a story's coverage come again with each of its records."""
+    return frozenset(words_of(title))
 
 
 def terms_of(words: Sequence[str]) -> tuple[str, ...]:
@@ -61,7 +68,7 @@ def is_named(name: str, text: str) -> bool:
     return bool(wanted) and f" {wanted}" in f" {' '.join(words_of(text))}"
 
 
-def similarity(words: set[str], others: set[str]) -> float:
+def similarity(words: Set[str], others: Set[str]) -> float:
     """Share of the words of two titles that stand in both (Jaccard); 0 to 1."""
     shared = len(words & others)
     return shared / (len(words) + len(others) - shared) if shared else 0.0

@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features.moment import AsOf, known_coverage, moment_of
-from scoring.features.table import FeatureTable, Floats, assemble, extract
+from scoring.features.extraction import Extracted, extracted
+from scoring.features.moment import AsOf
+from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.models import Models
 from scoring.model.outlook import Chances, outlooks
@@ -109,15 +110,28 @@ class Scorer:
         ------
         Score
         """
-        waiting = iter(documents)
-        while batch := tuple(islice(waiting, BATCH)):
-            table = assemble([extract(document.record, as_of) for document in batch])
-            yield from self._scores(batch, self.predict(table), as_of)
+        return self.score_features(extracted(document, as_of) for document in documents)
 
-    def _scores(self, batch: tuple[Document, ...], predictions: Predictions, as_of: AsOf) -> Iterator[Score]:
-        for row, document in enumerate(batch):
+    def score_features(self, records: Iterable[Extracted]) -> Iterator[Score]:
+        """Score records by their features, in their order, some at a time.
+
+        Parameters
+        ----------
+        records : iterable of Extracted
+            As :func:`scoring.features.extraction.read_features` gives them.
+
+        Yields
+        ------
+        Score
+        """
+        waiting = iter(records)
+        while batch := tuple(islice(waiting, BATCH)):
+            yield from self._scores(batch, self.predict(assemble([one.row for one in batch])))
+
+    def _scores(self, batch: tuple[Extracted, ...], predictions: Predictions) -> Iterator[Score]:
+        for row, record in enumerate(batch):
             yield Score(
-                path=document.path,
+                path=record.path,
                 quality=int(predictions.quality[row]),
                 quality_low=float(predictions.quality_low[row]),
                 quality_high=float(predictions.quality_high[row]),
@@ -130,17 +144,15 @@ class Scorer:
                 lead_settled_probability=probability(predictions.lead_settled_probability[row]),
                 published_settled_probability=probability(predictions.published_settled_probability[row]),
                 model=self.name,
-                warnings=(*document.warnings, *self.warnings(document, as_of)),
+                warnings=(*record.warnings, *self.warnings(record)),
             )
 
-    def warnings(self, document: Document, as_of: AsOf = None) -> list[str]:
-        """What the model does not know of a record as of a moment, in words."""
-        record = document.record
-        notes = self.models.quality.encoder.unknown(record.provider.domain.lower(), record.topics)
-        known = known_coverage(record, moment_of(record, as_of))
-        unscored = sum(entry.quality is None for entry in known)
-        if unscored:
-            notes.append(f"coverage without a quality: {unscored}")
+    def warnings(self, record: Extracted) -> list[str]:
+        """What the model does not know of a record, in words."""
+        (domain, *_), _, topics, _ = record.row
+        notes = self.models.quality.encoder.unknown(domain, topics)
+        if record.n_unscored:
+            notes.append(f"coverage without a quality: {record.n_unscored}")
         return notes
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file, decode_json
@@ -24,6 +24,41 @@ STDIN = "-"
 
 _HEAD_BYTES = 128
 _GLOB_CHARACTERS = frozenset("*?[")
+
+
+class Source(NamedTuple):
+    """Where a record is: a whole file, or a line of one.
+
+    ``line`` is from 1, and 0 for a whole file; ``data`` is what was read from there already; ``error`` is
+    what there is instead of a record.
+    """
+
+    path: str
+    line: int = 0
+    data: bytes | None = None
+    error: RecordError | None = None
+
+    def content(self) -> bytes:
+        """The bytes of the record.
+
+        Raises
+        ------
+        RecordError
+            If there are none.
+        """
+        if self.error is not None:
+            raise self.error
+        return read_bytes(self.path) if self.data is None else self.data
+
+    def document(self, content: bytes) -> Document:
+        """The record that its bytes hold.
+
+        Raises
+        ------
+        RecordError
+            With every fault of the record.
+        """
+        return decode_json(content, self.path, self.line) if self.line else decode_file(content, self.path)
 
 
 def expand(paths: Sequence[str]) -> list[str]:
@@ -95,9 +130,9 @@ def read_documents(
     """
     files = expand(paths)
     for n_done, file in enumerate(files, start=1):
-        for read in _readers(file, stdin):
+        for source in sources_of(file, stdin):
             try:
-                document = read()
+                document = source.document(source.content())
             except RecordError as error:
                 on_fault(error)
             else:
@@ -175,25 +210,25 @@ def _may_hold_record(file: str) -> bool:
     reading it tells what is wrong.
     """
     try:
-        with open(file, "rb") as handle:
+        with open(file, "rb", buffering=0) as handle:
             head = handle.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
             return not head or has_front_matter(head)
     except OSError:
         return True
 
 
-def _readers(file: str, stdin: BinaryIO | None) -> Iterator[Callable[[], Document]]:
-    """One call a record, so that each record's fault is its own."""
+def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
+    """Where each record of a file that :func:`expand` found is, so that each record's fault is its own."""
     if file == STDIN:
-        yield from _stream_readers(stdin or sys.stdin.buffer)
+        yield from _stream_sources(stdin or sys.stdin.buffer)
     elif file.endswith((".jsonl", ".ndjson")):
         try:
             with open(file, "rb") as handle:
-                yield from _line_readers(handle, file, first=b"")
+                yield from _line_sources(handle, file, first=b"")
         except OSError as error:
-            yield lambda error=error: _raise(_unreadable(file, error))  # type: ignore[misc]
+            yield Source(file, error=_unreadable(file, error))
     else:
-        yield lambda: decode_file(read_bytes(file), file)
+        yield Source(file)
 
 
 def read_bytes(file: str | Path) -> bytes:
@@ -214,16 +249,15 @@ def read_bytes(file: str | Path) -> bytes:
         raise _unreadable(str(file), error) from None
 
 
-def _stream_readers(stream: BinaryIO) -> Iterator[Callable[[], Document]]:
+def _stream_sources(stream: BinaryIO) -> Iterator[Source]:
     first = stream.readline(MAX_BYTES + 1)
     if has_front_matter(first):
-        data = first + stream.read(MAX_BYTES + 1)
-        yield lambda: decode_file(data, STDIN)
+        yield Source(STDIN, data=first + stream.read(MAX_BYTES + 1))
     else:
-        yield from _line_readers(stream, STDIN, first=first)
+        yield from _line_sources(stream, STDIN, first=first)
 
 
-def _line_readers(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Callable[[], Document]]:
+def _line_sources(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Source]:
     number = 0
     n_records = 0
     line = first or stream.readline(MAX_BYTES + 1)
@@ -231,19 +265,15 @@ def _line_readers(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Call
         number += 1
         if line.removeprefix(codecs.BOM_UTF8).strip():
             n_records += 1
-            yield lambda line=line, number=number: decode_json(line, file, number)  # type: ignore[misc]
+            yield Source(file, number, line)
         while len(line) > MAX_BYTES and not line.endswith(b"\n"):  # the rest of a line that is too long
             line = stream.readline(MAX_BYTES + 1)
         line = stream.readline(MAX_BYTES + 1)
     if not n_records:
-        error = RecordError(Fault(file, 0, "", "no record", "a record a line, or one in front matter"))
-        yield lambda: _raise(error)
+        fault = Fault(file, 0, "", "no record", "a record a line, or one in front matter")
+        yield Source(file, error=RecordError(fault))
 
 
 def _unreadable(file: str, error: OSError) -> RecordError:
     got = error.strerror or "an error of the disk"
     return RecordError(Fault(file, 0, "", got, "a file that can be read"))
-
-
-def _raise(error: RecordError) -> Document:
-    raise error

@@ -12,13 +12,14 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from scoring.errors import FeatureError
+from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
+from scoring.features.extraction import Extracted, read_features
 from scoring.features.moment import AsOf
-from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble, extract
+from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, read_documents
-from scoring.records.record import Document
+from scoring.records.corpus import OnFault
 
 _BATCH = 2048
 _SCHEMA = pa.schema(
@@ -41,6 +42,8 @@ def write_features(
     *,
     output: Path,
     as_of: AsOf = None,
+    n_processes: int = 1,
+    cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -56,6 +59,10 @@ def write_features(
     as_of : datetime or timedelta, optional
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen, and
         age is measured from it.
+    n_processes : int
+        How many read, where there is enough to do.
+    cache : FeatureCache, optional
+        Where features of records that were read before are kept.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -73,13 +80,21 @@ def write_features(
     def tell(done: int, total: int) -> None:
         reporter.step("features", done, total)
 
-    documents = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
+    records = read_features(
+        paths,
+        as_of=as_of,
+        n_processes=n_processes,
+        cache=cache,
+        stdin=stdin,
+        on_fault=on_fault,
+        on_progress=tell,
+    )
     count = 0
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             scratch = Path(folder) / output.name
             with parquet.ParquetWriter(scratch, _SCHEMA) as writer:
-                for batch in _tables(documents, as_of):
+                for batch in _tables(records):
                     writer.write_table(batch)
                     count += batch.num_rows
             scratch.replace(output)
@@ -88,13 +103,13 @@ def write_features(
     return count
 
 
-def _tables(documents: Iterable[Document], as_of: AsOf) -> Iterator[pa.Table]:
-    waiting = iter(documents)
+def _tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
+    waiting = iter(records)
     while batch := list(islice(waiting, _BATCH)):
-        table = assemble([extract(document.record, as_of) for document in batch])
+        table = assemble([one.row for one in batch])
         yield pa.table(
             [
-                [document.path for document in batch],
+                [one.path for one in batch],
                 *([text or None for text in table.text(name)] for name in TEXT_NAMES),
                 [list(topics) for topics in table.topics],
                 *(pa.array(table.number(name), from_pandas=True) for name in NUMBER_NAMES),

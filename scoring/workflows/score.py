@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from scoring.errors import Fault, RecordError
+from scoring.features.cache import FeatureCache
+from scoring.features.extraction import read_features
 from scoring.features.moment import AsOf
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, read_documents
+from scoring.records.corpus import OnFault
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
@@ -23,6 +25,7 @@ def score(
     model: str | None = None,
     settings: Settings,
     as_of: AsOf = None,
+    cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -40,6 +43,8 @@ def score(
     as_of : datetime or timedelta, optional
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen; without it
         records are taken as they stand.
+    cache : FeatureCache, optional
+        Where features of records that were read before are kept.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -58,7 +63,17 @@ def score(
     def tell(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
-    return scorer.score(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell), as_of)
+    return scorer.score_features(
+        read_features(
+            paths,
+            as_of=as_of,
+            n_processes=settings.threads,
+            cache=cache,
+            stdin=stdin,
+            on_fault=on_fault,
+            on_progress=tell,
+        )
+    )
 
 
 def write_scores(

@@ -44,6 +44,7 @@ COMMANDS = (
     "reproduce",
     "export",
     "import",
+    "cache",
     "ui",
     "config",
 )

@@ -1,0 +1,154 @@
+"""Features that were computed before, by the content of their records: one SQLite file in the home.
+
+It holds what :mod:`scoring.features.extraction` puts in: numbers, the provider, topics and words of titles;
+no excerpt, no address. A cache is a help, not a condition: where it cannot be read or written, features
+are computed.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+_TIMEOUT_SECONDS = 5.0
+_SHARE_KEPT = 0.75  # of the bound, when it is passed
+_MAX_MARKS = 500  # of one statement
+_SUM = 8  # bytes
+_OPEN = (
+    "PRAGMA auto_vacuum = FULL",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, day INTEGER NOT NULL, value BLOB NOT NULL)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What a cache holds: where, how many records, and bytes; ``max_bytes`` is its bound."""
+
+    file: str
+    n_records: int
+    n_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCache:
+    """Values by keys, bounded in size; several processes may use it at once.
+
+    Parameters
+    ----------
+    file : Path
+        The SQLite file; made when something is put in.
+    max_bytes : int
+        Size from which what was not used for longest goes.
+    day : int
+        Today, as days since 1970-01-01: when a value was used last.
+    """
+
+    file: Path
+    max_bytes: int
+    day: int
+
+    def key(self, content: bytes, circumstances: str) -> bytes:
+        """What stands for a content, under circumstances and under the code as it is now."""
+        digest = hashlib.sha256(code_version() + circumstances.encode() + b"\0")
+        digest.update(content)
+        return digest.digest()
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The values that there are, each as it was put in; they count as used today."""
+
+        def read(store: sqlite3.Connection) -> dict[bytes, bytes]:
+            rows: list[tuple[bytes, int, bytes]] = []
+            for start in range(0, len(keys), _MAX_MARKS):
+                some = keys[start : start + _MAX_MARKS]
+                marks = ",".join("?" * len(some))
+                rows += store.execute(f"SELECT key, day, value FROM features WHERE key IN ({marks})", some)  # noqa: S608 -- marks only
+            old = [(self.day, key) for key, day, _ in rows if day < self.day]
+            if old:
+                store.executemany("UPDATE features SET day = ? WHERE key = ?", old)
+            return {key: value[_SUM:] for key, _, value in rows if value[:_SUM] == _sum(value[_SUM:])}
+
+        return self._ask(read, {}) if self.file.exists() else {}
+
+    def put(self, values: Mapping[bytes, bytes]) -> None:
+        """Keep values; where there are more than the bound, what was not used for longest goes."""
+
+        def write(store: sqlite3.Connection) -> None:
+            rows = [(key, self.day, _sum(value) + value) for key, value in values.items()]
+            store.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
+            ((n_pages,), (page_bytes,)) = (
+                store.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+            )
+            if n_pages * page_bytes > self.max_bytes:
+                (n_records,) = store.execute("SELECT count(*) FROM features").fetchone()
+                n_gone = n_records - int(n_records * _SHARE_KEPT * self.max_bytes / (n_pages * page_bytes))
+                oldest = "SELECT key FROM features ORDER BY day, rowid LIMIT ?"
+                store.execute(f"DELETE FROM features WHERE key IN ({oldest})", (n_gone,))  # noqa: S608
+
+        self._ask(write, None)
+
+    def info(self) -> CacheInfo:
+        """How much it holds."""
+
+        def count(store: sqlite3.Connection) -> int:
+            return int(store.execute("SELECT count(*) FROM features").fetchone()[0])
+
+        n_records = self._ask(count, 0) if self.file.exists() else 0
+        n_bytes = sum(file.stat().st_size for file in self._files() if file.exists())
+        return CacheInfo(str(self.file), n_records, n_bytes, self.max_bytes)
+
+    def clear(self) -> int:
+        """Forget everything; how many records that was."""
+
+        def delete(store: sqlite3.Connection) -> int:
+            return store.execute("DELETE FROM features").rowcount
+
+        return self._ask(delete, 0) if self.file.exists() else 0
+
+    def _files(self) -> list[Path]:
+        return [self.file.with_name(self.file.name + end) for end in ("", "-wal", "-shm")]
+
+    def _ask(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """Do something in one transaction; where that fails the default, since the cache is no condition."""
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
+                for statement in _OPEN:
+                    store.execute(statement)
+                with store:
+                    return action(store)
+        except (sqlite3.OperationalError, OSError) as error:  # locked, read-only, a full disk
+            _LOG.info("%s: not used: %s", self.file, error)
+        except sqlite3.DatabaseError as error:
+            _LOG.warning("%s: damaged (%s), made anew", self.file, error)
+            for file in self._files():
+                file.unlink(missing_ok=True)
+        return default
+
+
+def _sum(value: bytes) -> bytes:
+    """What tells that a value is whole: SQLite does not look."""
+    return hashlib.blake2b(value, digest_size=_SUM).digest()
+
+
+@functools.cache
+def code_version() -> bytes:
+    """Digest of the code that makes features of bytes: other code, other features."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in ("features", "records"):
+        for file in sorted((package / folder).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.digest()

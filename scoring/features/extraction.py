@@ -1,0 +1,261 @@
+"""From where records are to what a model needs of them, chunk by chunk, on as many processes as there are."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import accumulate
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import BinaryIO, NamedTuple
+
+import msgspec
+
+from scoring.errors import RecordError, ScoringError
+from scoring.features.cache import FeatureCache
+from scoring.features.moment import AsOf, known_coverage, moment_of
+from scoring.features.table import Row, extract_known
+from scoring.records.corpus import OnFault, Source, expand, sources_of
+from scoring.records.record import Document
+
+CHUNK_BYTES = 2**21
+"""Size of what is handed out at once, and of what a process holds."""
+
+PARALLEL_BYTES = 4 * CHUNK_BYTES
+"""Size from which more processes pay for their start."""
+
+
+class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What scoring needs of a record: where it is, its features, and what to say of it.
+
+    Parameters
+    ----------
+    path : str
+        Its file; ``-`` is standard input.
+    row : tuple
+        See :func:`scoring.features.table.extract`.
+    n_unscored : int
+        Related records that are known, but not their quality.
+    warnings : tuple of str
+        What had to be assumed to read it.
+    """
+
+    path: str
+    row: Row
+    n_unscored: int
+    warnings: tuple[str, ...]
+
+
+def extracted(document: Document, as_of: AsOf = None) -> Extracted:
+    """Features of a document as of a moment or an age: see :func:`scoring.features.table.extract`."""
+    record = document.record
+    moment = moment_of(record, as_of)
+    known = known_coverage(record, moment)
+    n_unscored = sum(entry.quality is None for entry in known)
+    return Extracted(document.path, extract_known(record, known, moment), n_unscored, document.warnings)
+
+
+def read_features(
+    paths: Sequence[str],
+    *,
+    as_of: AsOf = None,
+    n_processes: int = 1,
+    cache: FeatureCache | None = None,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Extracted]:
+    """Features of the records that paths name, in their order; a bounded number of them is held.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`scoring.records.corpus.read_documents` takes them.
+    as_of : datetime, timedelta or None
+        As :func:`scoring.features.table.extract` takes it.
+    n_processes : int
+        How many work where there is enough to do; >= 1. They are forked (started anew where the system
+        cannot) before this process has begun to report.
+    cache : FeatureCache, optional
+        Where features of the same content are kept.
+    stdin, on_fault, on_progress
+        As :func:`scoring.records.corpus.read_documents` takes them.
+
+    Yields
+    ------
+    Extracted
+
+    Raises
+    ------
+    RecordError
+        Before the first record, if a path does not exist or names no record.
+    ScoringError
+        If one of the processes is ended from outside.
+    """
+    files = expand(paths)
+    work = _Work(as_of, cache)
+    n_done = 0
+    for chunk, results in _worked(_chunks(files, stdin), work, n_processes, is_much=_is_much(files)):
+        for result in results:
+            if isinstance(result, RecordError):
+                on_fault(result)
+            else:
+                yield result
+        n_done += chunk.n_files
+        if on_progress is not None and chunk.n_files:
+            on_progress(n_done, len(files))
+
+
+class _Chunk(NamedTuple):
+    sources: tuple[Source, ...]
+    n_files: int  # that end in it
+    n_bytes: int
+
+
+_Results = list[Extracted | RecordError]
+
+
+class _Work(NamedTuple):
+    """What is done with a chunk, in whichever process."""
+
+    as_of: AsOf
+    cache: FeatureCache | None
+
+    def results(self, chunk: _Chunk) -> _Results:
+        contents = [_content(source) for source in chunk.sources]
+        keys = [b"" if isinstance(content, RecordError) else self._key(content) for content in contents]
+        kept = self.cache.get(keys) if self.cache else {}
+        results: _Results = []
+        new: dict[bytes, bytes] = {}
+        for source, content, key in zip(chunk.sources, contents, keys, strict=True):
+            if isinstance(content, RecordError):
+                results.append(content)
+            elif (found := _decode(kept.get(key), source.path)) is not None:
+                results.append(found)
+            else:
+                results.append(result := self._extract(source, content))
+                if self.cache and isinstance(result, Extracted):
+                    new[key] = _ENCODER.encode(msgspec.structs.replace(result, path=""))
+        if self.cache and new:
+            self.cache.put(new)
+        return results
+
+    def _key(self, content: bytes) -> bytes:
+        return self.cache.key(content, repr(self.as_of)) if self.cache else b""
+
+    def _extract(self, source: Source, content: bytes) -> Extracted | RecordError:
+        try:
+            return extracted(source.document(content), self.as_of)
+        except RecordError as error:
+            return error
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Extracted)
+
+
+def _content(source: Source) -> bytes | RecordError:
+    try:
+        return source.content()
+    except RecordError as error:
+        return error
+
+
+def _decode(kept: bytes | None, path: str) -> Extracted | None:
+    """What was kept of a record, under its path of now; None where nothing usable was."""
+    if kept is None:
+        return None
+    try:
+        return msgspec.structs.replace(_DECODER.decode(kept), path=path)
+    except msgspec.DecodeError:  # another program's, or damaged: made again
+        return None
+
+
+def _is_much(files: Iterable[str]) -> bool:
+    """Whether the files, as far as their size is known, are worth more than one process."""
+    return any(n_bytes >= PARALLEL_BYTES for n_bytes in accumulate(map(_size, files)))
+
+
+def _size(file: str) -> int:
+    """Bytes of a file; 0 where they are not known."""
+    try:
+        return os.stat(file).st_size
+    except OSError:
+        return 0
+
+
+def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
+    """Records by bytes, not by their number: half of the files may hold nearly all of the bytes."""
+    sources: list[Source] = []
+    n_bytes = n_files = 0
+    for file in files:
+        for source in sources_of(file, stdin):
+            sources.append(source)
+            is_file = source.data is None and source.error is None
+            n_bytes += _size(source.path) if is_file else len(source.data or b"")
+            if n_bytes >= CHUNK_BYTES and not is_file:
+                yield _Chunk(tuple(sources), n_files, n_bytes)
+                sources, n_bytes, n_files = [], 0, 0
+        n_files += 1
+        if n_bytes >= CHUNK_BYTES:
+            yield _Chunk(tuple(sources), n_files, n_bytes)
+            sources, n_bytes, n_files = [], 0, 0
+    if n_files:
+        yield _Chunk(tuple(sources), n_files, n_bytes)
+
+
+def _worked(
+    chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, is_much: bool
+) -> Iterator[tuple[_Chunk, _Results]]:
+    """Chunks with their results: here while there is little, then on other processes, in the same order."""
+    n_here = 0
+    if n_processes == 1 or not is_much:
+        for chunk in chunks:
+            yield chunk, work.results(chunk)
+            n_here += chunk.n_bytes
+            if n_processes > 1 and n_here >= PARALLEL_BYTES:
+                break
+        else:
+            return
+    waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
+    with _pool(n_processes) as pool:
+        try:
+            for chunk in chunks:
+                waiting.append((chunk, pool.submit(work.results, chunk)))
+                if len(waiting) > 2 * n_processes:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        except BrokenProcessPool:
+            raise ScoringError("a process that reads records was ended from outside (memory?)") from None
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _pool(n_processes: int) -> ProcessPoolExecutor:
+    # Forked, a process has all that is imported here; as yet no thread is at work that could hold a lock.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    return ProcessPoolExecutor(n_processes, get_context(method), initializer=_begin)
+
+
+def _begin() -> None:
+    # An interrupt of the keyboard reaches all processes; it is for the one that hands out the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()  # what was forked is not this process's to look through, nor to copy by looking
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A process that is killed ends none of those that it has started: they would wait for work for ever."""
+    if (parent := parent_process()) is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,16 @@
+"""The cache of features of this home."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from scoring.features.cache import FeatureCache
+from scoring.settings import Settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open_cache(settings: Settings, now: datetime) -> FeatureCache:
+    """The cache of a home, as of a moment (aware UTC); nothing is made before something is kept."""
+    file = settings.home / "cache" / "features.db"
+    return FeatureCache(file, settings.cache_mb * 10**6, (now - _EPOCH).days)

@@ -1,0 +1,219 @@
+"""Features of many records: the same on one process and on several, in order, each fault at its place."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scoring.errors import RecordError, ScoringError
+from scoring.features import extraction
+from scoring.features.cache import FeatureCache
+from scoring.features.extraction import Extracted, extracted, read_features
+from scoring.features.moment import AsOf
+from scoring.features.table import extract
+from scoring.records.corpus import read_documents
+from scoring.records.record import Document
+from scoring.records.sample import sample_json_lines
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks of some records, and more than one process for more than a few of them."""
+    monkeypatch.setattr(extraction, "CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(extraction, "PARALLEL_BYTES", 60_000)
+
+
+@pytest.fixture
+def lines() -> bytes:
+    """120 records a line, with a broken one after each tenth."""
+    records = list(sample_json_lines(n_records=120, seed=4))
+    return b"".join(line + (b'{"title": 7\n' if at % 10 == 9 else b"") for at, line in enumerate(records))
+
+
+def told(records: list[Extracted]) -> list[str]:
+    """Records as text, where NaN is equal to itself."""
+    return list(map(repr, records))
+
+
+@pytest.mark.parametrize("as_of", [None, timedelta(hours=6)])
+@pytest.mark.usefixtures("small_chunks")
+def test_several_processes_give_what_one_gives(archive: Path, as_of: AsOf) -> None:
+    documents = list(read_documents([str(archive)], on_fault=stop))
+    expected = [extracted(document, as_of) for document in documents]
+    assert repr(expected[7].row) == repr(extract(documents[7].record, as_of))
+    for n_processes in (1, 2, 3):
+        steps: list[tuple[int, int]] = []
+
+        def step(done: int, total: int, steps: list[tuple[int, int]] = steps) -> None:
+            steps.append((done, total))
+
+        found = list(
+            read_features(
+                [str(archive)], as_of=as_of, n_processes=n_processes, on_fault=stop, on_progress=step
+            )
+        )
+        assert told(found) == told(expected)
+        assert steps[-1] == (400, 400)
+        assert len(steps) > 5
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+@pytest.mark.usefixtures("small_chunks")
+def test_each_fault_has_its_place(lines: bytes, n_processes: int) -> None:
+    order: list[str] = []
+    found = []
+    for record in read_features(
+        ["-"],
+        n_processes=n_processes,
+        stdin=io.BytesIO(lines),
+        on_fault=lambda error: order.append(str(error)),
+    ):
+        found.append(record)
+        order.append("record")
+    assert len(found) == 120
+    assert [at for at, each in enumerate(order) if each != "record"] == list(range(10, 132, 11))
+    assert order[10] == "-:11: got JSON that does not parse (Expecting ',' delimiter), expected JSON"
+    assert order[131].startswith("-:132: ")
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_output_begins_before_the_input_ends(lines: bytes) -> None:
+    reads, writes = os.pipe()
+    with open(reads, "rb") as stdin, open(writes, "wb") as feed:
+        has_begun = threading.Event()
+
+        def write() -> None:
+            feed.write(lines[: len(lines) // 2])
+            feed.flush()
+            assert has_begun.wait(30)
+            feed.write(lines[len(lines) // 2 :])
+            feed.close()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        count = 0
+        for _ in read_features(["-"], stdin=stdin, on_fault=lambda _: None):
+            has_begun.set()
+            count += 1
+        writer.join()
+    assert count == 120
+
+
+class Feed(io.BytesIO):
+    """Standard input that knows how far it was read."""
+
+    n_lines = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.n_lines += 1
+        return super().readline(size)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_bounded_number_of_records_is_held(lines: bytes) -> None:
+    for n_processes, most in ((1, 40), (2, 100)):
+        feed = Feed(lines * 4)
+        records = read_features(["-"], n_processes=n_processes, stdin=feed, on_fault=lambda _: None)
+        for n_taken in range(1, 300):
+            next(records)
+            assert feed.n_lines - n_taken * 1.1 < most
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_process_that_is_killed_is_told(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(document: Document, as_of: AsOf = None) -> Extracted:
+        if document.path.endswith("n200.md"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return extracted(document, as_of)
+
+    monkeypatch.setattr(extraction, "extracted", die)
+    found: list[Any] = []
+    with pytest.raises(ScoringError, match="a process that reads records was ended from outside"):
+        found.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
+
+
+def test_few_records_start_no_process(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        pytest.fail("started")
+
+    monkeypatch.setattr(extraction, "_pool", fail)
+    assert sum(1 for _ in read_features([str(archive)], n_processes=2, on_fault=stop)) == 400
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The records whose features are computed, in this process."""
+    computed: list[str] = []
+
+    def count(document: Document, as_of: AsOf = None) -> Extracted:
+        computed.append(document.path)
+        return extracted(document, as_of)
+
+    monkeypatch.setattr(extraction, "extracted", count)
+    return computed
+
+
+def test_features_are_computed_once(archive: Path, lines: bytes, tmp_path: Path, counted: list[str]) -> None:
+    cache = FeatureCache(tmp_path / "cache" / "features.db", 10**8, 17_000)
+
+    def read(*paths: str, as_of: AsOf = None) -> list[str]:
+        counted.clear()
+        stdin = io.BytesIO(lines)
+        return told(
+            list(read_features(paths, as_of=as_of, cache=cache, stdin=stdin, on_fault=lambda _: None))
+        )
+
+    first = read(str(archive))
+    assert len(counted) == 400
+    assert (read(str(archive)), counted) == (first, [])
+    aged = read(str(archive), as_of=timedelta(hours=6))
+    assert len(counted) == 400
+    assert aged != first
+    assert (read(str(archive)), counted) == (first, [])
+    from_lines = read("-")
+    assert len(counted) == 120
+    assert (read("-"), counted) == (from_lines, [])
+    # The same content elsewhere, and another one beside it.
+    copy, other = tmp_path / "copy.md", tmp_path / "other.md"
+    original = sorted(archive.glob("*.md"))[0]
+    copy.write_bytes(original.read_bytes())
+    other.write_bytes(original.read_bytes().replace(b"---\n", b"---\nfeaturedContent: x\n", 1))
+    of_copy, of_other = read(str(copy), str(other))
+    assert counted == [str(other)]
+    assert of_copy == first[0].replace(str(original), str(copy))
+    assert of_other != of_copy.replace(str(copy), str(other))
+    assert cache.info().n_records == 400 * 2 + 120 + 1
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_processes_share_the_cache(archive: Path, tmp_path: Path, counted: list[str]) -> None:
+    cache = FeatureCache(tmp_path / "features.db", 10**8, 17_000)
+    first = told(list(read_features([str(archive)], n_processes=3, cache=cache, on_fault=stop)))
+    assert cache.info().n_records == 400
+    counted.clear()
+    assert told(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
+    assert counted == []
+
+
+def test_what_is_kept_and_cannot_be_read_is_made_again(
+    archive: Path, tmp_path: Path, counted: list[str]
+) -> None:
+    cache = FeatureCache(tmp_path / "features.db", 10**8, 17_000)
+    key = cache.key(sorted(archive.glob("*.md"))[0].read_bytes(), repr(None))
+    cache.put({key: b"\xc1 not a record"})
+    first = told(list(read_features([str(archive)], cache=cache, on_fault=stop)))
+    assert len(counted) == 400
+    counted.clear()
+    assert told(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
+    assert counted == []
