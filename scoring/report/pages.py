@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from functools import cache
+from math import isnan
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -42,6 +43,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": number,
+        "percent": percent,
         "signed": signed,
         "interval": interval,
         "count": count,
@@ -58,10 +60,21 @@ def number(value: float | None, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> number(2.46), number(-1.25, 1)
-    ('2.460', '−1.2')
-    """  # noqa: RUF002 -- a minus sign
-    return ABSENT if value is None else f"{value:,.{digits}f}".replace("-", _MINUS)
+    >>> number(2.46), number(-1.25, 1), number(float("nan"))
+    ('2.460', '−1.2', '–')
+    """  # noqa: RUF002 -- a minus sign and a dash
+    return ABSENT if value is None or isnan(value) else f"{value:,.{digits}f}".replace("-", _MINUS)
+
+
+def percent(probability: float) -> str:
+    r"""A probability from 0 to 1 as percent; a dash where it is not known.
+
+    Examples
+    --------
+    >>> percent(0.125), percent(float("nan"))
+    ('12\xa0%', '–')
+    """  # noqa: RUF002 -- a dash
+    return ABSENT if isnan(probability) else f"{number(100 * probability, 0)}\N{NO-BREAK SPACE}%"
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -129,6 +129,18 @@ def test_flips_bear_both_receipts(page: Any) -> None:
     ]
 
 
+def test_a_forecast_that_an_earlier_run_has_not_logged_is_a_dash(make_page: MakePage) -> None:
+    nan = float("nan")
+    earlier = msgspec.structs.replace(FLIP.first, heat_settled=nan, published_settled_probability=nan)
+    flip = msgspec.structs.replace(FLIP, first=earlier)
+    page = make_page(comparison_report(msgspec.structs.replace(COMPARISON, flips=(flip,))))
+    assert page.rows("Receipts")[5:7] == [
+        ["Published, once settled", "–", "50 %"],  # noqa: RUF001
+        ["Heat, once settled", "–", "2"],  # noqa: RUF001
+    ]
+    assert "nan" not in page.html
+
+
 def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
     assert page.rows("Parameters that differ")[1:] == [["model.lead.num_leaves", "15", "–"]]  # noqa: RUF001
     _, features = page.rows("Features that one side lacks")
