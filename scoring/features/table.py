@@ -60,6 +60,11 @@ class FeatureTable:
         column: Floats = self.numbers[:, NUMBER_INDEX[name]]
         return column
 
+    def columns(self, names: Sequence[str]) -> Floats:
+        """Columns of numbers, shape (n_records, len(names))."""
+        found: Floats = self.numbers[:, [NUMBER_INDEX[name] for name in names]]
+        return found
+
     def text(self, name: str) -> NDArray[np.object_]:
         """One column of texts, shape (n_records,)."""
         column: NDArray[np.object_] = self.texts[:, TEXT_NAMES.index(name)]

@@ -44,17 +44,17 @@ PUBLISHED_NAMES = ("heat", "quality", "has_image", "coverage_count")
 def lead_matrix(table: FeatureTable, quality: Floats) -> Floats:
     """Features of the lead booster, shape (n_records, len(LEAD_NAMES)); the margin is over the coverage."""
     margin = quality - table.number("coverage_quality_max")
-    return np.column_stack([margin, *(table.number(name) for name in LEAD_NAMES[1:])])
+    return np.column_stack([margin, table.columns(LEAD_NAMES[1:])])
 
 
 def heat_matrix(table: FeatureTable, quality: Floats) -> Floats:
     """Features of the heat booster, shape (n_records, len(HEAT_NAMES))."""
-    return np.column_stack([quality, *(table.number(name) for name in HEAT_NAMES[1:])])
+    return np.column_stack([quality, table.columns(HEAT_NAMES[1:])])
 
 
 def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
     """Features of the published booster, shape (n_records, len(PUBLISHED_NAMES))."""
-    return np.column_stack([heat, quality, *(table.number(name) for name in PUBLISHED_NAMES[2:])])
+    return np.column_stack([heat, quality, table.columns(PUBLISHED_NAMES[2:])])
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def fit_forecast(
 def _matrix(table: FeatureTable, quality: Floats, now: Floats) -> Floats:
     """Features of both boosters, shape (n_records, len(GROWTH_NAMES)); `now` is what the cascade says."""
     margin = quality - table.number("coverage_quality_max")
-    return np.column_stack([now, quality, margin, *(table.number(name) for name in _SEEN)])
+    return np.column_stack([now, quality, margin, table.columns(_SEEN)])
 
 
 def _log_odds(probability: Floats) -> Floats:

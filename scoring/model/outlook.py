@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.cascade import NOT_LEADING, Cascade, published_matrix
+from scoring.model.cascade import NOT_LEADING, PUBLISHED_NAMES, Cascade, published_matrix
 from scoring.model.forecast import Forecast
 
 
@@ -89,11 +89,12 @@ def _distinct(chances: Chances) -> tuple[NDArray[np.intp], Floats, NDArray[np.in
     likeliest and each atom of a record, shape (n_records, 1 + n_atoms), the place of its own among them."""
     qualities = np.column_stack([chances.quality, chances.atoms])
     order = np.argsort(qualities, axis=1, kind="stable")
-    ordered = np.take_along_axis(qualities, order, axis=1)
+    order += np.arange(order.size, step=order.shape[1])[:, None]  # now places in all of the array
+    ordered = qualities.ravel()[order]
     is_first = np.ones(ordered.shape, dtype=bool)
     is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     place = np.empty(ordered.shape, dtype=np.intp)
-    np.put_along_axis(place, order, np.cumsum(is_first).reshape(ordered.shape) - 1, axis=1)
+    place.ravel()[order.ravel()] = np.cumsum(is_first) - 1
     return np.nonzero(is_first)[0], ordered[is_first], place
 
 
@@ -109,13 +110,14 @@ def _average(
 ) -> list[Outlook]:
     """What each pair of lead and heat comes to; whether they are shown is asked of all at once."""
     hidden = np.full(len(quality), NOT_LEADING)
-    X = np.vstack([published_matrix(asked, quality, heat) for heat in (*heats, hidden)])
+    X = np.tile(published_matrix(asked, quality, hidden), (len(heats) + 1, 1))
+    X[: len(heats) * len(quality), PUBLISHED_NAMES.index("heat")] = np.concatenate(heats)
     *shown, shown_hidden = cascade.published.predict(X, num_threads).reshape(-1, len(quality))
     found = []
     for lead, heat, shown_lead in zip(leads, heats, shown, strict=True):
         published = lead * shown_lead + (1 - lead) * shown_hidden
         expected = lead * heat + (1 - lead) * NOT_LEADING
         # The first column is of the likeliest quality, the others are of the atoms.
-        averages = [(weights * each[place[:, 1:]]).sum(axis=1) for each in (lead, expected, published)]
+        averages = (weights * np.stack([lead, expected, published])[:, place[:, 1:]]).sum(axis=2)
         found.append(Outlook(averages[0], heat[place[:, 0]], averages[1], averages[2]))
     return found

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from scoring.features.table import NUMBER_INDEX, FeatureTable, Floats
+from scoring.features.table import FeatureTable, Floats
 from scoring.features.text import runs_of
 
 TERMS = "title_terms"
@@ -92,25 +92,27 @@ class Rubric(msgspec.Struct, frozen=True):
 
     def parts(self, table: FeatureTable) -> dict[str, Floats]:
         """Points of each record by name of what they are given for, each of shape (n_records,)."""
-        n_records = len(table)
-        counted = np.nan_to_num(table.numbers[:, [NUMBER_INDEX[name] for name in self.numbers_]])
-        parts = {name: weight * counted[:, at] for at, (name, weight) in enumerate(self.numbers_.items())}
-        for name, hinges in self.hinges_.items():
-            chars = table.number(name)
-            parts[name] = sum(
-                (weight * np.maximum(chars - knot, 0.0) for knot, weight in hinges), np.zeros(n_records)
-            )
-        for name, effects in self.levels_.items():
-            points = [sum(effects.get(level, 0.0) for level in row) for row in levels_of(table, name)]
-            parts[name] = np.array(points, dtype=np.float64)
-        parts[TERMS] = np.array(
-            [
-                self._term_points(topics, words)
-                for topics, words in zip(table.topics, table.title_words, strict=True)
-            ],
-            dtype=np.float64,
-        )
-        return parts
+        names = (*self.numbers_, *self.hinges_, *self.levels_, TERMS)
+        return dict(zip(names, self._points(table).T, strict=True))
+
+    def _points(self, table: FeatureTable) -> Floats:
+        """The values of :meth:`parts` as columns, shape (n_records, n_parts)."""
+        weights = np.array(list(self.numbers_.values()), dtype=np.float64)
+        counted = table.columns(list(self.numbers_))
+        counted = np.where(np.isnan(counted), 0.0, counted) * weights
+        overruns = [
+            sum((weight * np.maximum(table.number(name) - knot, 0.0) for knot, weight in hinges), 0.0)
+            for name, hinges in self.hinges_.items()
+        ]
+        levels = [
+            [sum(effects.get(level, 0.0) for level in row) for row in levels_of(table, name)]
+            for name, effects in self.levels_.items()
+        ]
+        terms = [
+            self._term_points(topics, words)
+            for topics, words in zip(table.topics, table.title_words, strict=True)
+        ]
+        return np.column_stack([counted, *overruns, *levels, terms])
 
     def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
         if not any(topic in self.terms_ for topic in topics):
@@ -131,7 +133,8 @@ class Rubric(msgspec.Struct, frozen=True):
 
     def predict(self, table: FeatureTable) -> Floats:
         """Points of each record, not below the lowest label; shape (n_records,)."""
-        points = self.intercept_ + sum(self.parts(table).values(), np.zeros(len(table)))
+        # One after the other: a sum in another order has other last digits.
+        points = self.intercept_ + np.cumsum(self._points(table), axis=1)[:, -1]
         return np.maximum(points, self.floor_)
 
 

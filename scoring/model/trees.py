@@ -100,7 +100,7 @@ class Booster:
         _call(
             "LGBM_BoosterPredictForMat",
             self._handle,
-            X.ctypes.data_as(ctypes.c_void_p),
+            _doubles(X),
             _FLOAT64,
             ctypes.c_int32(len(X)),
             ctypes.c_int32(X.shape[1]),
@@ -117,8 +117,8 @@ class Booster:
         return found
 
 
-def _doubles(values: Floats) -> Any:
-    return values.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+def _doubles(values: Floats) -> ctypes.c_void_p:
+    return ctypes.c_void_p(values.ctypes.data)
 
 
 @functools.cache

@@ -94,6 +94,13 @@ def test_rows_are_taken_by_mask_and_by_index() -> None:
         assert taken.title_words == (table.title_words[0], table.title_words[3])
 
 
+def test_columns_are_those_that_are_named_in_their_order() -> None:
+    table = build_table([Record(title="A title"), Record(title="More")])
+    names = ("title_word_count", "title_chars")
+    assert table.columns(names).tolist() == [[2.0, 7.0], [1.0, 4.0]]
+    assert table.columns(()).shape == (2, 0)
+
+
 def test_row_depends_on_its_own_record_only() -> None:
     together, alone = build_table(SAMPLE[:20]), [build_table([record]) for record in SAMPLE[:20]]
     assert np.array_equal(together.numbers, np.vstack([one.numbers for one in alone]), equal_nan=True)
