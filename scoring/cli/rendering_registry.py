@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, named, shown_number
-from scoring.model.gate import Check, Verdict
+from scoring.model.gate import Verdict
 from scoring.workflows.promote import PromoteOutcome
 
 
@@ -48,12 +48,9 @@ def _checks(verdict: Verdict) -> Table:
             where = f"{check.figure} of {check.part}" if check.part else check.figure
             gain, _, interval = check.shown_gain.partition(" (")
             values = (shown_number(check.first), shown_number(check.second), gain, interval.rstrip(")"))
-            table.add_row(Text(where), check.against, *values, check.expected, _mark(check))
+            mark = Text("" if check.is_passed else "fails", style="bold")
+            table.add_row(Text(where), check.against, *values, check.expected, mark)
     return table
-
-
-def _mark(check: Check) -> Text:
-    return Text("" if check.is_passed else "fails", style="bold")
 
 
 def _answer(outcome: PromoteOutcome) -> str:

@@ -8,7 +8,6 @@ import msgspec
 
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel
-from scoring.model.gate import GateConfig
 from scoring.records.decode import decode_json
 from scoring.settings import Settings
 from scoring.tracking import EXAMPLE, Store, register_run, take_charge
@@ -21,7 +20,6 @@ def put_in_charge(
     run_id: str,
     name: str,
     judged: Judged,
-    gate: GateConfig,
     *,
     champion: str | None,
     version: str | None = None,
@@ -37,8 +35,8 @@ def put_in_charge(
         The model that was judged.
     run_id, name : str
         Its run, and the registered model.
-    judged, gate
-        What was said of it, and by which rule.
+    judged : Judged
+        What was said of it.
     champion : str or None
         The champion that it was judged against.
     version : str, optional
@@ -70,8 +68,7 @@ def put_in_charge(
         tags={"model": saved.name, "data_sha256": training.data_sha256},
     )
     check_scores(version, settings, sha256=saved.sha256)
-    tags = _tags(judged, gate, champion, why, now)
-    take_charge(store, version, instead_of=champion, tags=tags)
+    take_charge(store, version, instead_of=champion, tags=_tags(judged, champion, why, now))
     return version
 
 
@@ -108,21 +105,19 @@ def check_scores(version: str, settings: Settings, *, sha256: str | None = None)
     return saved
 
 
-def _tags(
-    judged: Judged, gate: GateConfig, champion: str | None, why: str | None, now: datetime
-) -> dict[str, str]:
+def _tags(judged: Judged, champion: str | None, why: str | None, now: datetime) -> dict[str, str]:
     """What the version's page says of the promotion; the same names each time, so that none goes stale."""
     verdict = judged.verdict
     said = "; ".join(verdict.reasons)
     is_forced = why is not None and not verdict.is_passed
-    gained = verdict.checks[0] if champion and verdict.checks else None
+    first = verdict.checks[0] if verdict.checks else None
     return {
         "promoted_at": now.isoformat(timespec="seconds"),
         "promoted_by": "force" if is_forced else "gate",
         "promoted_reason": why if is_forced and why else said,
         "promoted_against_gate": said if is_forced else "",
-        "promoted_figure": gate.figure,
-        "promoted_gain": gained.shown_gain if gained else "",
+        "promoted_figure": first.figure if first else "",
+        "promoted_gain": first.shown_gain if first and champion else "",
         "promoted_against": champion or "",
         "promoted_on_records": str(verdict.n_records or ""),
         "promoted_on_data_sha256": judged.data_sha256,

@@ -130,8 +130,17 @@ def promote(
     run_id = challenger.run.summary.run_id if challenger.run else None
     if is_promoted and not is_dry_run:
         run_id = run_id or _log_folder(Path(spec), saved, store, settings, now)
-        of = {"champion": in_charge, "version": version, "why": why}
-        version = put_in_charge(saved, run_id, name, judged, gate, settings=settings, now=now, **of)
+        version = put_in_charge(
+            saved,
+            run_id,
+            name,
+            judged,
+            champion=in_charge,
+            version=version,
+            why=why,
+            settings=settings,
+            now=now,
+        )
     return PromoteOutcome(
         name=name,
         model=saved.name,

@@ -211,14 +211,7 @@ def _conclude(
     version = None
     if verdict.is_passed:
         version = put_in_charge(
-            saved,
-            run_id,
-            job.name,
-            judged,
-            job.gate,
-            champion=in_charge,
-            settings=job.settings,
-            now=job.now,
+            saved, run_id, job.name, judged, champion=in_charge, settings=job.settings, now=job.now
         )
     return PromoteOutcome(
         name=job.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -22,13 +23,17 @@ from pathlib import Path
 from scoring.workflows.lock import only_one
 with only_one(Path(sys.argv[1]), "train", now=datetime(2019, 5, 1, tzinfo=UTC)):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(float(sys.argv[2]))
 """
 
 
+def hold(folder: Path, *, seconds: float) -> list[str]:
+    """Command that holds the lock for some time."""
+    return [sys.executable, "-c", HOLD, str(folder), str(seconds)]
+
+
 def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(hold(tmp_path, seconds=60), stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         told = (
@@ -40,6 +45,15 @@ def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Pat
     with only_one(tmp_path, "train", now=NOW):
         assert json.loads((tmp_path / "train.holder").read_text())["since"] == "2019-06-01T12:00:00+00:00"
     assert not (tmp_path / "train.holder").exists()
+
+
+def test_whoever_waits_comes_next(tmp_path: Path) -> None:
+    with subprocess.Popen(hold(tmp_path, seconds=0.5), stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with only_one(tmp_path, "train", now=NOW, wait_minutes=1):
+            assert json.loads((tmp_path / "train.holder").read_text())["pid"] == os.getpid()
+    assert other.returncode == 0
 
 
 def test_it_is_free_after_an_error(tmp_path: Path) -> None:

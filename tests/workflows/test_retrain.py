@@ -114,6 +114,9 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
     assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
     assert in_charge(settings) == (SECOND, FIRST)
+    found = run(paths, settings, gate=EQUAL)
+    assert (found.is_promoted, found.model, found.version) == (True, refused.model, "models:/scoring/3")
+    assert in_charge(settings) == ("models:/scoring/3", SECOND)
 
 
 def test_the_first_has_to_beat_the_baselines(registry: Registry, archive: Path) -> None:

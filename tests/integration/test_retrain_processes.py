@@ -1,9 +1,8 @@
-"""A retraining that is killed half way: the champion scores, nothing half is left, the next goes through."""
+"""Retrainings as a schedule starts them: killed half way the champion scores, of two at once one trains."""
 
 from __future__ import annotations
 
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,28 +21,25 @@ from tests.workflows.test_promote import FIRST, stop
 SECONDS = 60
 
 
-def started(settings: Settings, *paths: str) -> subprocess.Popen[bytes]:
+def started(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "scoring", "retrain", *paths, "--quiet"],
+        [sys.executable, "-m", "scoring", "retrain", *arguments, "--quiet"],
         env=os.environ | {"SCORING_HOME": str(settings.home), "SCORING_THREADS": "1"},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
     )
 
 
-def kill_when(process: subprocess.Popen[bytes], is_there: Callable[[], bool]) -> None:
+def wait_for(process: subprocess.Popen[bytes], is_there: Callable[[], bool]) -> None:
     ends = time.monotonic() + SECONDS
     while not is_there():
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.poll() is None, "it ended too early"
         assert time.monotonic() < ends
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
-def count_running(database: Path) -> int:
+def count(database: Path, rows: str) -> int:
     with closing(sqlite3.connect(database)) as store:
-        (count,) = store.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()
+        (count,) = store.execute(f"SELECT count(*) FROM {rows}").fetchone()  # noqa: S608 -- of this file
     return int(count)
 
 
@@ -55,14 +51,19 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
     documents = list(read_documents([later], on_fault=stop))[:5]
     expected = list(open_model(FIRST, settings).scorer.score(documents))
     scratch, pending = settings.home / "retrain", settings.home / "pending"
+    database = settings.home / "mlflow.db"
     moments: dict[str, Callable[[], bool]] = {
         "fitting": scratch.exists,
         "the model is saved": lambda: any(scratch.glob("*/manifest.json")),
         "the run is prepared": lambda: pending.exists() and any(pending.iterdir()),
-        "the run is half uploaded": lambda: count_running(settings.home / "mlflow.db") > 0,
+        "the run is half uploaded": lambda: count(database, "runs WHERE status = 'RUNNING'") > 0,
+        "the version is there": lambda: count(database, "model_versions") > 1,
     }
     for moment, is_there in moments.items():
-        kill_when(started(settings, *paths), is_there)
+        process = started(settings, *paths)
+        wait_for(process, is_there)
+        process.kill()
+        process.wait()
         assert champion(store, "scoring") == FIRST, moment
         assert list(open_model(None, settings).scorer.score(documents)) == expected, moment
     assert started(settings, *paths).wait(SECONDS) == 0
@@ -73,3 +74,18 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
     assert list(open_model(None, settings).scorer.score(documents)) != expected
     assert {run.status for run in list_runs(store)} <= {"FINISHED", "KILLED"}
     assert not scratch.exists()
+
+
+def test_of_two_at_once_one_is_told_to_come_later_and_one_waits(
+    registry: Registry, archive: Path, later: str
+) -> None:
+    settings, paths = registry.settings, (str(archive), later)
+    first = started(settings, *paths)
+    wait_for(first, (settings.home / "retrain.holder").exists)
+    second, third = started(settings, *paths), started(settings, *paths, "--wait", "2")
+    assert second.wait(SECONDS) == 2
+    assert first.wait(SECONDS) == 0
+    # By then the first has learned all that is new.
+    assert third.wait(SECONDS) == 3
+    assert champion(Store(settings.tracking_uri, settings.home), "scoring") == "models:/scoring/2"
+    assert count(settings.home / "mlflow.db", "runs") == 4
