@@ -1,0 +1,151 @@
+"""What every request passes on its way in and out: who asks, under which name, and what the answer bears."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import uuid
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scoring.service.options import ServiceOptions
+from scoring.service.problems import ProblemError, answer
+from scoring.service.tokens import Tokens
+
+_LOG = logging.getLogger("scoring.service.request")
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""What needs no token: it tells nothing, and those who watch a service bear none."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may do: load its own parts from here, and talk to nobody else."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Door:
+    """ASGI middleware around everything.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What is behind the door.
+    options : ServiceOptions
+        Hosts and origins that are let in.
+    tokens : Tokens
+        Tokens that are let in.
+    """
+
+    def __init__(self, app: ASGIApp, options: ServiceOptions, tokens: Tokens) -> None:
+        self._app = app
+        self._options = options
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        headers = dict(scope["headers"])  # of a header that comes twice, the last
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = _request_id(headers.get(b"x-request-id", b""))
+        status = 500
+        has_begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, has_begun
+            if message["type"] == "http.response.start":
+                status, has_begun = message["status"], True
+                _add_headers(message, request_id)
+            await send(message)
+
+        try:
+            try:
+                self._check(scope, headers)
+            except ProblemError as error:
+                state["fault"] = error.kind
+                await answer(error.problem, request_id, error.headers)(scope, receive, send_on)
+            else:
+                await self._app(scope, receive, send_on)
+        except Exception as error:
+            state["fault"] = "defect"
+            # The trace without the message, which may quote a record.
+            trace = traceback.format_tb(error.__traceback__)
+            fields = {"request_id": request_id, "error": type(error).__name__, "trace": trace}
+            _LOG.error("defect", extra={"fields": fields})
+            if not has_begun:
+                problem = ProblemError(500, "defect", "the log tells more under this request_id").problem
+                await answer(problem, request_id)(scope, receive, send_on)
+        finally:
+            self._tell(scope, status, perf_counter() - began)
+
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if self._options.hosts and _name_of(host) not in self._options.hosts:
+            raise ProblemError(421, "request", "the service is not addressed by this name")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and scope["method"] not in _SAFE_METHODS and not self._is_known(origin, host):
+            raise ProblemError(403, "origin", "pages of this origin may not ask")
+        if scope["path"] not in OPEN_PATHS and not self._tokens.admit(headers.get(b"authorization", b"")):
+            # Browsers ask their user on "Basic"; the token is the password.
+            wanted = 'Bearer realm="scoring", Basic realm="scoring"'
+            raise ProblemError(
+                401, "token", "expected a token of the service", headers={"WWW-Authenticate": wanted}
+            )
+
+    def _is_known(self, origin: str, host: str) -> bool:
+        return origin in self._options.origins or urlsplit(origin).netloc == host
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        state = scope["state"]
+        route = getattr(scope.get("route"), "path", "-")  # never the path itself: anything may stand in it
+        if _LOG.isEnabledFor(logging.INFO):
+            fields = {
+                "request_id": state["request_id"],
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "ms": round(1000 * seconds, 3),
+            }
+            if "fault" in state:
+                fields["fault"] = state["fault"]
+            _LOG.info("request", extra={"fields": fields | state.get("log", {})})
+
+
+def _request_id(given: bytes) -> str:
+    text = given.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) else uuid.uuid4().hex
+
+
+def _name_of(host: str) -> str:
+    """A host without its port."""
+    return urlsplit(f"//{host}").hostname or ""
+
+
+def _add_headers(message: Message, request_id: str) -> None:
+    headers = MutableHeaders(scope=message)
+    headers["X-Request-ID"] = request_id
+    for name, value in _HEADERS.items():
+        headers[name] = value
+    if "cache-control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    if "content-security-policy" not in headers:
+        is_page = headers.get("content-type", "").startswith("text/html")
+        headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY

@@ -1,0 +1,200 @@
+"""The model in charge: found, loaded, seen to score before it is put to work, and followed where it moves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from scoring.errors import ScoringError, TrackingError
+from scoring.model.bundle import SavedModel, load_model
+from scoring.model.files import MANIFEST
+from scoring.model.scorer import Scorer
+from scoring.service.options import ServiceOptions
+from scoring.settings import Settings, sqlite_file
+from scoring.workflows.models import Located, ask_store, check_scoring, locate_model
+
+_LOG = logging.getLogger(__name__)
+SERVER_SECONDS = 60.0
+"""How often a store that is no file is asked where the model is; a file is only looked at. Seconds."""
+
+RETRY_SECONDS = 30.0
+"""When a model that could not be put to work is tried again, if nothing has moved before; seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model at work; never changed, so that who has taken it scores with it to the end.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        The model, with what is known of it.
+    scorer : Scorer
+        What scores with it.
+    located : Located
+        Where it lies, and what the store says of it.
+    loaded_at : datetime
+        Aware UTC.
+    """
+
+    saved: SavedModel
+    scorer: Scorer
+    located: Located
+    loaded_at: datetime
+
+
+class ModelKeeper:
+    """Holds the model at work, and follows it.
+
+    Parameters
+    ----------
+    options : ServiceOptions
+        Which model, and how often to look.
+    on_try : callable
+        Told of each model that was tried: whether it is at work now.
+    """
+
+    def __init__(
+        self, options: ServiceOptions, on_try: Callable[[bool], None] = lambda is_swapped: None
+    ) -> None:
+        self._options = options
+        self._on_try = on_try
+        self._served: Served | None = None
+        self._listeners: list[Callable[[Served], None]] = []
+        self._is_asked = asyncio.Event()
+        self._store = _StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a model is at work."""
+        return self._served is not None
+
+    @property
+    def current(self) -> Served:
+        """The model at work. A caller takes it once for all that it scores together."""
+        if self._served is None:
+            raise RuntimeError("no model is loaded")
+        return self._served
+
+    def on_swap(self, listener: Callable[[Served], None]) -> None:
+        """Have a listener called with each model that takes over, in the thread that has loaded it."""
+        self._listeners.append(listener)
+
+    def load(self) -> bool:
+        """Find the model, and put it to work if it is another than the one that is.
+
+        Returns
+        -------
+        bool
+            Whether another model is at work now.
+
+        Raises
+        ------
+        ScoringError
+            If it cannot be found, loaded, or does not score; the model of before stays.
+        """
+        located = locate_model(self._options.model, self._options.settings, self._store.ask)
+        saved = load_model(Path(located.folder))
+        before = self._served
+        if before is not None and before.saved.sha256 == saved.sha256:
+            self._served = Served(before.saved, before.scorer, located, before.loaded_at)
+            return False
+        check_scoring(saved, located.address or located.folder)
+        served = Served(saved, saved.scorer, located, datetime.now(UTC))
+        self._served = served
+        for listener in self._listeners:
+            listener(served)
+        return True
+
+    def ask(self) -> None:
+        """Have the model looked for at once: what a SIGHUP does."""
+        self._is_asked.set()
+
+    async def follow(self) -> None:
+        """Follow the model until cancelled."""
+        seen, failed_at = self._state(), 0.0
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_asked.wait(), self._options.follow_seconds)
+            state = self._state()  # looked at before the model: what changes in between is seen next time
+            is_due = failed_at and time.monotonic() - failed_at > RETRY_SECONDS
+            if state == seen and not self._is_asked.is_set() and not is_due:
+                continue
+            self._is_asked.clear()
+            seen, failed_at = state, 0.0 if await asyncio.to_thread(self._try) else time.monotonic()
+
+    def close(self) -> None:
+        """End what was started to ask the store."""
+        self._store.close()
+
+    def _try(self) -> bool:
+        """Load the model; where that fails the one of before goes on."""
+        try:
+            if self.load():
+                _LOG.warning("model swapped", extra={"fields": {"model": self.current.saved.name}})
+                self._on_try(True)
+        except ScoringError as error:
+            kept = self.current.saved.name
+            _LOG.error("model not swapped", extra={"fields": {"cause": str(error), "model": kept}})
+            self._on_try(False)
+            return False
+        return True
+
+    def _state(self) -> tuple[object, ...]:
+        """What differs where the model may have moved; it costs a look at three files."""
+        settings = self._options.settings
+        database = sqlite_file(settings.tracking_uri)
+        if database is None:
+            return (time.monotonic() // SERVER_SECONDS,)
+        files = [database, Path(f"{database}-wal")]
+        if self._served is not None:
+            files.append(Path(self._served.located.folder, MANIFEST))
+        return tuple(map(_stamp, files))
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+class _StoreProcess:
+    """Asks the store in a process of its own: MLflow's import would halt the requests for seconds.
+
+    It is kept where the store is asked again and again, and ended where that is rare.
+    """
+
+    def __init__(self, *, is_kept: bool) -> None:
+        self._is_kept = is_kept
+        self._pool: ProcessPoolExecutor | None = None
+
+    def ask(self, spec: str | None, settings: Settings) -> Located | None:
+        """See :func:`scoring.workflows.models.ask_store`."""
+        if self._pool is None:
+            # Spawned: what is forked from a process with threads may hold their locks.
+            self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+        try:
+            return self._pool.submit(ask_store, spec, settings).result()
+        except BrokenProcessPool:
+            self.close()
+            raise TrackingError("the process that asks the store was ended from outside") from None
+        finally:
+            if not self._is_kept:
+                self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
