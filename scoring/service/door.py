@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import ProblemError, answer
 from scoring.service.tokens import Tokens
@@ -22,6 +23,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE"}
 
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 PAGE_POLICY = (
@@ -50,10 +52,13 @@ class Door:
         Hosts and origins that are let in.
     tokens : Tokens
         Tokens that are let in.
+    metrics : Metrics
+        What counts the requests.
     """
 
-    def __init__(self, app: ASGIApp, options: ServiceOptions, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, options: ServiceOptions, tokens: Tokens, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
         self._options = options
         self._tokens = tokens
 
@@ -116,10 +121,15 @@ class Door:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
         route = getattr(scope.get("route"), "path", "-")  # never the path itself: anything may stand in it
+        method = scope["method"] if scope["method"] in _METHODS else "-"
+        self._metrics.requests.labels(route, method, status).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        if "fault" in state:
+            self._metrics.faults.labels(state["fault"]).inc()
         if _LOG.isEnabledFor(logging.INFO):
             fields = {
                 "request_id": state["request_id"],
-                "method": scope["method"],
+                "method": method,
                 "route": route,
                 "status": status,
                 "ms": round(1000 * seconds, 3),

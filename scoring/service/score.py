@@ -1,0 +1,106 @@
+"""``POST /v1/score``: records in, scores out, in their order."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from scoring.errors import FeatureError
+from scoring.features.moment import EXPECTED, AsOf, parse_as_of
+from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body, read_part
+from scoring.service.metrics import Metrics
+from scoring.service.options import Bounds
+from scoring.service.problems import Problem, ProblemError
+from scoring.service.window import DriftWindow
+from scoring.service.work import Done, Intake, Result, Workbench
+
+router = APIRouter()
+SMALL_BYTES = 32_768
+"""Size up to which a record of JSON is read in the event loop: about a millisecond."""
+
+_ENCODER = msgspec.json.Encoder()
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class ScoreEndpoint:
+    """What the endpoint works with: held by the application's state as ``scoring``."""
+
+    def __init__(self, bounds: Bounds, bench: Workbench, metrics: Metrics) -> None:
+        self.bounds = bounds
+        self.bench = bench
+        self.metrics = metrics
+        self.intake = Intake(bounds, metrics.in_hand.set)
+        self.window = DriftWindow()
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        as_of, is_explained = _query(request)
+        headers = dict(request.scope["headers"])
+        form = form_of(headers)
+        with self.intake.enter() as ticket:
+            data = await read_body(request.receive, headers, self.bounds, ticket.hold)
+            most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
+            body = part(data, form, most[1], most[0])
+            if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
+                done = await self._score_one(body, as_of)
+            else:
+                done = await self.bench.work(body, self.bounds, as_of, is_explained=is_explained)
+        self._tell(request, done, len(data))
+        if not body.is_many:
+            return _of_one(done.results[0])
+        if form == JSON_LINES:
+            return Response(_ENCODER.encode_lines(done.results), media_type=JSON_LINES)
+        return Response(_ENCODER.encode(done.results), media_type=JSON)
+
+    async def _score_one(self, body: Body, as_of: AsOf) -> Done:
+        read = read_part(body.parts[0], body.form, self.bounds)
+        if isinstance(read, Problem):
+            return Done([read], [], "")
+        score = await self.bench.score_one(read, as_of)
+        return Done([score], [read], score.model)
+
+    def _tell(self, request: Request, done: Done, n_bytes: int) -> None:
+        n_scored = len(done.documents)
+        n_faulty = len(done.results) - n_scored
+        self.window.add(done.documents)
+        self.metrics.records.labels("scored").inc(n_scored)
+        log = {"records": n_scored, "bytes": n_bytes, "model": done.model}
+        if n_faulty:
+            self.metrics.records.labels("faulty").inc(n_faulty)
+            log["faulty"] = n_faulty
+            if len(done.results) > 1:  # that of a single record is counted as the request's
+                self.metrics.faults.labels("record").inc(n_faulty)
+        request.scope["state"]["log"] = log
+
+
+def _of_one(result: Result) -> Response:
+    if isinstance(result, Problem):
+        raise ProblemError(422, "record", result.detail, limit=result.limit, faults=result.faults)
+    return Response(_ENCODER.encode(result), media_type=JSON)
+
+
+def _query(request: Request) -> tuple[AsOf, bool]:
+    """``as_of`` and ``explain``."""
+    if not request.scope["query_string"]:
+        return None, False
+    given = request.query_params
+    for name in given:
+        if name not in ("as_of", "explain"):
+            raise ProblemError(422, "query", f"got {name[:40]!r}, expected as_of or explain")
+        if len(given.getlist(name)) > 1:
+            raise ProblemError(422, "query", f"{name}: got it more than once, expected it once")
+    is_explained = _TRUTHS.get(given.get("explain", "false").lower())
+    if is_explained is None:
+        raise ProblemError(422, "query", f"explain: got {given['explain'][:40]!r}, expected true or false")
+    try:
+        as_of = parse_as_of(given["as_of"]) if "as_of" in given else None
+    except FeatureError:
+        raise ProblemError(422, "query", f"as_of: got {given['as_of'][:40]!r}, expected {EXPECTED}") from None
+    return as_of, is_explained
+
+
+@router.post("/v1/score")
+async def score(request: Request) -> Response:
+    """Score records."""
+    endpoint: ScoreEndpoint = request.app.state.scoring
+    return await endpoint.answer(request)
