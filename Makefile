@@ -9,7 +9,7 @@ DEMO := .scoring/demo
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types layers docs check demo benchmark-accuracy benchmark-twins build smoke clean
+.PHONY: help venv test lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ demo: $(READY)  ## Train on made-up records, score others, show where the run is
 $(RIVALS): $(READY)
 	$(BIN)/pip install --quiet --editable '.[benchmarks]'
 	@touch $@
+
+benchmark: $(RIVALS)  ## Measure speed into experiments/RESULTS.md: make benchmark ARCHIVES='FOLDER ...'
+	for what in read features train score one_record; do \
+		$(BIN)/python experiments/benchmarks/$$what.py $(or $(ARCHIVES),--smoke) || exit; \
+	done
+	$(BIN)/python experiments/benchmarks/growth.py $(if $(ARCHIVES),,--smoke)
 
 benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make benchmark-accuracy ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/accuracy.py $(or $(ARCHIVES),--smoke)
