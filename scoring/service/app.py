@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
-from scoring.service import score, status
+from scoring.service import status
 from scoring.service.door import Door
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import add_handlers
+from scoring.service.score import ScoreEndpoint
 from scoring.service.tokens import Tokens
 from scoring.service.window import SECONDS, DriftWindow
 from scoring.service.work import Workbench
@@ -46,7 +48,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)
     bench = Workbench(keeper)
-    endpoint = score.ScoreEndpoint(options.bounds, bench, metrics)
+    endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -76,7 +78,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     app.state.stopping = asyncio.Event()
     add_handlers(app)
     # Each part of the service brings a router of its own.
-    app.include_router(score.router)
+    app.router.routes.append(Route("/v1/score", endpoint, methods=["POST"]))
     app.include_router(status.router)
     if options.origins:
         app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])

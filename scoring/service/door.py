@@ -9,7 +9,6 @@ import uuid
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scoring.service.metrics import Metrics
@@ -32,13 +31,13 @@ PAGE_POLICY = (
 )
 """What a page may do: load its own parts from here, and talk to nobody else."""
 
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 
 class Door:
@@ -70,6 +69,7 @@ class Door:
         began = perf_counter()
         headers = dict(scope["headers"])  # of a header that comes twice, the last
         state = scope.setdefault("state", {})
+        state["headers"] = headers
         state["request_id"] = request_id = _request_id(headers.get(b"x-request-id", b""))
         status = 500
         has_begun = False
@@ -133,10 +133,12 @@ class Door:
                 "route": route,
                 "status": status,
                 "ms": round(1000 * seconds, 3),
+                **({"fault": state["fault"]} if "fault" in state else {}),
+                **state.get("log", {}),
             }
-            if "fault" in state:
-                fields["fault"] = state["fault"]
-            _LOG.info("request", extra={"fields": fields | state.get("log", {})})
+            # Made here, since a logger would look through the stack for the line that called it.
+            record = {"name": _LOG.name, "levelno": logging.INFO, "levelname": "INFO", "msg": "request"}
+            _LOG.handle(logging.makeLogRecord({**record, "fields": fields}))
 
 
 def _request_id(given: bytes) -> str:
@@ -150,12 +152,11 @@ def _name_of(host: str) -> str:
 
 
 def _add_headers(message: Message, request_id: str) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["X-Request-ID"] = request_id
-    for name, value in _HEADERS.items():
-        headers[name] = value
-    if "cache-control" not in headers:
-        headers["Cache-Control"] = "no-store"
-    if "content-security-policy" not in headers:
-        is_page = headers.get("content-type", "").startswith("text/html")
-        headers["Content-Security-Policy"] = PAGE_POLICY if is_page else DATA_POLICY
+    headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *_HEADERS]
+    names = {name for name, _ in headers}
+    if b"cache-control" not in names:
+        headers.append((b"cache-control", b"no-store"))
+    if b"content-security-policy" not in names:
+        is_page = any(name == b"content-type" and kind.startswith(b"text/html") for name, kind in headers)
+        headers.append((b"content-security-policy", (PAGE_POLICY if is_page else DATA_POLICY).encode()))
+    message["headers"] = headers
