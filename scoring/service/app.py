@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from scoring.service import status
+from scoring.service import docs, status
 from scoring.service.door import Door
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
@@ -69,7 +69,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
             keeper.close()
             metrics.close()
 
-    app = FastAPI(title="scoring", lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="scoring", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.options = options
     app.state.keeper = keeper
     app.state.tokens = tokens
@@ -80,6 +80,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     # Each part of the service brings a router of its own.
     app.router.routes.append(Route("/v1/score", endpoint, methods=["POST"]))
     app.include_router(status.router)
+    app.include_router(docs.router)
     if options.origins:
         app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
     app.add_middleware(Door, options=options, tokens=tokens, metrics=metrics)  # the last is the outermost

@@ -13,7 +13,7 @@ from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import CONTENT_TYPE, Metrics
 from scoring.service.problems import ProblemError
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)  # scoring.service.openapi tells more than the framework would
 _ALIAS = re.compile(r"models:/[^/@]+@([^/@]+)")
 
 
