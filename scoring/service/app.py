@@ -16,7 +16,7 @@ from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import add_handlers
-from scoring.service.score import ScoreEndpoint
+from scoring.service.score import PATH, ScoreEndpoint
 from scoring.service.tokens import Tokens
 from scoring.service.window import SECONDS, DriftWindow
 from scoring.service.work import Workbench
@@ -78,7 +78,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     app.state.stopping = asyncio.Event()
     add_handlers(app)
     # Each part of the service brings a router of its own.
-    app.router.routes.append(Route("/v1/score", endpoint, methods=["POST"]))
+    app.router.routes.append(Route(PATH, endpoint, methods=["POST"]))
     app.include_router(status.router)
     app.include_router(docs.router)
     if options.origins:

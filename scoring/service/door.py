@@ -9,6 +9,7 @@ import uuid
 from time import perf_counter
 from urllib.parse import urlsplit
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scoring.service.metrics import Metrics
@@ -20,6 +21,7 @@ _LOG = logging.getLogger("scoring.service.request")
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What needs no token: it tells nothing, and those who watch a service bear none."""
 
+_GONE = 499  # what logs say of a request whose sender has gone before it was whole
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE"}
@@ -89,6 +91,8 @@ class Door:
                 await answer(error.problem, request_id, error.headers)(scope, receive, send_on)
             else:
                 await self._app(scope, receive, send_on)
+        except ClientDisconnect:
+            state["fault"], status = "gone", _GONE
         except Exception as error:
             state["fault"] = "defect"
             # The trace without the message, which may quote a record.
@@ -120,7 +124,8 @@ class Door:
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
-        route = getattr(scope.get("route"), "path", "-")  # never the path itself: anything may stand in it
+        # Never the path itself: anything may stand in it.
+        route = state.get("route") or getattr(scope.get("route"), "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "-"
         self._metrics.requests.labels(route, method, status).inc()
         self._metrics.seconds.labels(route).observe(seconds)

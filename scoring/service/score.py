@@ -17,6 +17,7 @@ from scoring.service.problems import Problem, ProblemError
 from scoring.service.window import DriftWindow
 from scoring.service.work import Done, Intake, Workbench
 
+PATH = "/v1/score"
 SMALL_BYTES = 32_768
 """Size up to which a record of JSON is read in the event loop: about a millisecond."""
 
@@ -37,6 +38,7 @@ class ScoreEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: an ASGI application of its own, since a framework's way to a function costs
         half as much again as the scores."""
+        scope["state"]["route"] = PATH
         as_of, is_explained = _query(scope["query_string"])
         headers: dict[bytes, bytes] = scope["state"]["headers"]
         form = form_of(headers)
