@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -72,21 +73,33 @@ def run(options: ServiceOptions, *, host: str, port: int, workers: int = 1, log_
         backlog=1024,
     )
     set_up_logging(log_level)
-    try:
-        socket = config.bind_socket()
-    except SystemExit:
-        raise SettingsError(f"cannot listen at {host}:{port}, expected an address that is free") from None
-    with socket:
-        address = "{}:{}".format(*socket.getsockname())
+    with _bound(host, port) as listener:
+        address = "{}:{}".format(*listener.getsockname())
         _LOG.info("listening", extra={"fields": {"address": address, "workers": workers}})
         if workers == 1:
             # uvicorn raises a signal anew that has stopped it: a stop that was asked for is no failure.
             signal.signal(signal.SIGTERM, lambda number, frame: None)
-            uvicorn.Server(config).run(sockets=[socket])
+            uvicorn.Server(config).run(sockets=[listener])
         else:
             with _metrics_folder():
-                Supervisor(config, sockets=[socket]).run()
+                Supervisor(config, sockets=[listener]).run()
     _LOG.info("stopped")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+    except OSError as error:
+        raise SettingsError(f"cannot listen at {host}:{port}: {error.strerror}") from None
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.set_inheritable(True)
+    except OSError as error:
+        bound.close()
+        raise SettingsError(f"cannot listen at {host}:{port}: {error.strerror}") from None
+    return bound
 
 
 def application(options: ServiceOptions, log_level: str) -> FastAPI:

@@ -25,7 +25,7 @@ def serve(training: TrainOutcome, settings: Settings) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(**options: Any) -> TestClient:
-            given = {"settings": settings, "model": training.model} | options
+            given: dict[str, Any] = {"settings": settings, "model": training.model} | options
             app = create_app(ServiceOptions(**given))
             return stack.enter_context(TestClient(app, raise_server_exceptions=False))
 

@@ -75,17 +75,16 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(
     folder = tmp_path / "model"
     first = write(folder, saved)
     client = serve(model=str(folder), follow_seconds=0.02)
-    for number, spoil in enumerate(
-        [
-            lambda: (folder / "quality.txt").write_text("tree\n"),
-            lambda: write(folder, saved, off=float("nan")),
-            lambda: shutil.rmtree(folder),
-        ],
-        start=1,
-    ):
+    spoils: list[Callable[[], object]] = [
+        lambda: (folder / "quality.txt").write_text("tree\n"),
+        lambda: write(folder, saved, off=float("nan")),
+        lambda: shutil.rmtree(folder),
+    ]
+    for spoil in spoils:
+        n_failed = loads(client, "failed")
         spoil()
         client.app.state.keeper.ask()  # type: ignore[attr-defined]
-        wait_until(lambda number=number: loads(client, "failed") >= number)  # type: ignore[misc]
+        wait_until(lambda n_failed=n_failed: loads(client, "failed") > n_failed)  # type: ignore[misc]
         assert said(client)["model"] == first.name
     assert client.get("/readyz").status_code == 200
     second = write(folder, saved, off=30)
