@@ -9,7 +9,7 @@ DEMO := .scoring/demo
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins build smoke clean
+.PHONY: help venv test lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make be
 
 benchmark-twins: $(READY)  ## Tell what no model can know of the records: make benchmark-twins ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/twins.py $(or $(ARCHIVES),--smoke)
+
+benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
+	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)
+
+soak: $(READY)  ## Load the service for two minutes while its model is swapped ten times
+	$(BIN)/python experiments/soak.py
 
 build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist

@@ -1,4 +1,4 @@
-"""A bounded load on one address of this machine: some clients, each with its next request after its last answer.
+"""A bounded load on one address of this machine: clients that each send the next after the last answer.
 
 python experiments/benchmarks/load.py PORT PATH CONTENT_TYPE FILE CLIENTS SECONDS
 
@@ -19,7 +19,9 @@ from typing import cast
 
 import uvloop
 
-_HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.DOTALL | re.IGNORECASE)
+_HEAD = re.compile(
+    rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.DOTALL | re.IGNORECASE
+)
 
 
 class Client(asyncio.Protocol):
