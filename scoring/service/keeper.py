@@ -6,21 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
-from scoring.errors import ScoringError, TrackingError
+from scoring.errors import ScoringError
 from scoring.model.bundle import SavedModel, load_model
 from scoring.model.files import MANIFEST
 from scoring.model.scorer import Scorer
+from scoring.service.asking import StoreProcess
 from scoring.service.options import ServiceOptions
-from scoring.settings import Settings, sqlite_file
-from scoring.workflows.models import Located, ask_store, check_scoring, locate_model
+from scoring.settings import sqlite_file
+from scoring.workflows.models import Located, check_scoring, locate_model
 
 _LOG = logging.getLogger(__name__)
 SERVER_SECONDS = 60.0
@@ -71,7 +69,7 @@ class ModelKeeper:
         self._served: Served | None = None
         self._listeners: list[Callable[[Served], None]] = []
         self._is_asked = asyncio.Event()
-        self._store = _StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
+        self._store = StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
 
     @property
     def is_ready(self) -> bool:
@@ -167,34 +165,3 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size
-
-
-class _StoreProcess:
-    """Asks the store in a process of its own: MLflow's import would halt the requests for seconds.
-
-    It is kept where the store is asked again and again, and ended where that is rare.
-    """
-
-    def __init__(self, *, is_kept: bool) -> None:
-        self._is_kept = is_kept
-        self._pool: ProcessPoolExecutor | None = None
-
-    def ask(self, spec: str | None, settings: Settings) -> Located | None:
-        """See :func:`scoring.workflows.models.ask_store`."""
-        if self._pool is None:
-            # Spawned: what is forked from a process with threads may hold their locks.
-            self._pool = ProcessPoolExecutor(1, get_context("spawn"))
-        try:
-            return self._pool.submit(ask_store, spec, settings).result()
-        except BrokenProcessPool:
-            self.close()
-            raise TrackingError("the process that asks the store was ended from outside") from None
-        finally:
-            if not self._is_kept:
-                self.close()
-
-    def close(self) -> None:
-        """End the process."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None

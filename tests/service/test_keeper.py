@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from starlette.testclient import TestClient
 
 from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel, load_model, save_model
+from scoring.service.asking import StoreProcess
 from scoring.service.keeper import ModelKeeper
 from scoring.service.options import ServiceOptions
 from scoring.settings import Settings
@@ -179,14 +182,9 @@ def test_the_store_is_asked_outside_of_the_service(
     keeper.close()
 
 
-@pytest.mark.parametrize(
-    ("model", "error"), [("/nowhere", ModelError), ("models:/scoring@nobody", TrackingError)]
-)
-def test_a_model_that_is_not_there_at_the_start(
-    registry: Registry, model: str, error: type[Exception]
-) -> None:
-    keeper = ModelKeeper(ServiceOptions(registry.settings, model))
-    with pytest.raises(error):
+def test_a_model_that_is_not_there_at_the_start(settings: Settings) -> None:
+    keeper = ModelKeeper(ServiceOptions(settings, "/nowhere"))
+    with pytest.raises(ModelError):
         keeper.load()
     assert not keeper.is_ready
     keeper.close()
@@ -217,3 +215,29 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
 
     asyncio.run(play())
     assert tried == [False, False, True]
+
+
+def test_the_process_that_asks(registry: Registry) -> None:
+    store = StoreProcess(is_kept=True)
+    for _ in range(2):
+        found = store.ask("models:/scoring@champion", registry.settings)
+        assert found is not None
+        assert found.address == "models:/scoring/1"
+    with pytest.raises(TrackingError, match="nobody"):
+        store.ask("models:/scoring@nobody", registry.settings)
+    store.close()
+    store.close()
+
+
+def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
+    """A server that does not answer is waited for half a minute; a stop is not to be."""
+    store = StoreProcess(is_kept=True)
+    with socket.socket() as silent, ThreadPoolExecutor(1) as pool:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asked = pool.submit(store.ask, None, settings.model_copy(update={"tracking_uri": uri}))
+        silent.accept()[0].close()
+        store.close()
+        with pytest.raises(TrackingError):
+            asked.result(timeout=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.features.extraction import Extracted
 from scoring.features.moment import parse_as_of
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
+from scoring.model.results import Score
+from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.record import Document
 from scoring.service.score import SMALL_BYTES
@@ -84,13 +88,14 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
     endpoint = client.app.state.scoring  # type: ignore[attr-defined]
     bench = endpoint.bench
     together: list[int] = []
-    score_waiting = bench._score_waiting
+    score_features = Scorer.score_features
 
-    def count() -> None:
-        together.append(len(bench._waiting))
-        score_waiting()
+    def count(scorer: Scorer, records: Iterable[Extracted]) -> Iterator[Score]:
+        found = list(records)
+        together.append(len(found))
+        return score_features(scorer, found)
 
-    monkeypatch.setattr(bench, "_score_waiting", count)
+    monkeypatch.setattr(Scorer, "score_features", count)
 
     async def all_at_once() -> list[Any]:
         return list(await asyncio.gather(*(bench.score_one(one, None) for one in documents(lines))))
@@ -98,8 +103,8 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
     portal = client.portal
     assert portal is not None
     found = portal.call(all_at_once)
-    assert json.loads(json.dumps(msgspec.to_builtins(found))) == scores(saved, lines)[: len(lines)]
-    assert together == [40, 8]
+    assert together == [32, 8]
+    assert json.loads(json.dumps(msgspec.to_builtins(found))) == scores(saved, lines)
 
 
 def test_clients_side_by_side_get_their_own(
