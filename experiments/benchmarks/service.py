@@ -196,7 +196,14 @@ def all_served(
 
 def load(served: Served, n_clients: int, seconds: float) -> Load:
     """Load one of them from a process of its own."""
-    arguments = [str(served.port), served.path, "application/json", str(served.body), str(n_clients), str(seconds)]
+    arguments = [
+        str(served.port),
+        served.path,
+        "application/json",
+        str(served.body),
+        str(n_clients),
+        str(seconds),
+    ]
     command = [sys.executable, str(HERE / "load.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     found = json.loads(done.stdout)
@@ -209,7 +216,7 @@ def batch_seconds(port: int, lines: Sequence[bytes], n_runs: int) -> tuple[float
     """Seconds of a batch, by the library and by the service, which take turns; medians."""
     scorer = load_scorer(default_model_folder())
     headers = {"Content-Type": "application/x-ndjson"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/score", b"\n".join(lines), headers)  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/score", b"\n".join(lines), headers)
 
     def by_library() -> bytes:
         documents = [decode_json(line, "-", number) for number, line in enumerate(lines, start=1)]
