@@ -120,7 +120,7 @@ class Door:
             )
 
     def _is_known(self, origin: str, host: str) -> bool:
-        return origin in self._options.origins or urlsplit(origin).netloc == host
+        return origin in self._options.origins or origin.partition("://")[2] == host
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
@@ -152,8 +152,11 @@ def _request_id(given: bytes) -> str:
 
 
 def _name_of(host: str) -> str:
-    """A host without its port."""
-    return urlsplit(f"//{host}").hostname or ""
+    """A host without its port; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _add_headers(message: Message, request_id: str) -> None:

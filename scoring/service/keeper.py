@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +67,7 @@ class ModelKeeper:
         self._options = options
         self._on_try = on_try
         self._served: Served | None = None
+        self._loaded: object = None  # which file, and its state
         self._listeners: list[Callable[[Served], None]] = []
         self._is_asked = asyncio.Event()
         self._store = StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
@@ -101,14 +102,19 @@ class ModelKeeper:
             If it cannot be found, loaded, or does not score; the model of before stays.
         """
         located = locate_model(self._options.model, self._options.settings, self._store.ask)
-        saved = load_model(Path(located.folder))
         before = self._served
-        if before is not None and before.saved.sha256 == saved.sha256:
-            self._served = Served(before.saved, before.scorer, located, before.loaded_at)
+        manifest = Path(located.folder, MANIFEST)
+        found = manifest, _stamp(manifest)
+        if before is not None and found == self._loaded:
+            saved = before.saved
+        else:
+            saved = load_model(Path(located.folder))
+        if before is not None and saved.sha256 == before.saved.sha256:
+            self._served, self._loaded = replace(before, located=located), found
             return False
         check_scoring(saved, located.address or located.folder)
         served = Served(saved, saved.scorer, located, datetime.now(UTC))
-        self._served = served
+        self._served, self._loaded = served, found
         for listener in self._listeners:
             listener(served)
         return True
@@ -135,14 +141,15 @@ class ModelKeeper:
         self._store.close()
 
     def _try(self) -> bool:
-        """Load the model; where that fails the one of before goes on."""
+        """Load the model; where that fails, in whatever way, the one of before goes on."""
         try:
             if self.load():
                 _LOG.warning("model swapped", extra={"fields": {"model": self.current.saved.name}})
                 self._on_try(True)
-        except ScoringError as error:
-            kept = self.current.saved.name
-            _LOG.error("model not swapped", extra={"fields": {"cause": str(error), "model": kept}})
+        except Exception as error:
+            cause = str(error) if isinstance(error, ScoringError) else repr(error)
+            fields = {"cause": cause, "model": self.current.saved.name}
+            _LOG.error("model not swapped", extra={"fields": fields})
             self._on_try(False)
             return False
         return True

@@ -106,6 +106,7 @@ def test_pages_of_other_origins_may_not_ask(serve: Serve) -> None:
         ("https://desk.example.org", 200),
         ("https://elsewhere.example", 403),
         ("null", 403),
+        ("http://[", 403),
     ]:
         answer = client.post("/v1/score", content=GOOD, headers=JSON | {"origin": origin})
         assert answer.status_code == status
@@ -129,6 +130,7 @@ def test_a_service_without_a_token_has_one_name(serve: Serve) -> None:
         ("LOCALHOST", 200),
         ("[::1]:8080", 200),
         ("rebound.example:8080", 421),
+        ("[::1", 421),
         ("", 421),
     ]:
         assert client.get("/healthz", headers={"host": host}).status_code == status

@@ -79,8 +79,8 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(
     first = write(folder, saved)
     client = serve(model=str(folder), follow_seconds=0.02)
     spoils: list[Callable[[], object]] = [
-        lambda: (folder / "quality.txt").write_text("tree\n"),
         lambda: write(folder, saved, off=float("nan")),
+        lambda: (folder / "manifest.json").write_text("{}"),
         lambda: shutil.rmtree(folder),
     ]
     for spoil in spoils:
