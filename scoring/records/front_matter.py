@@ -129,7 +129,7 @@ def to_json(block: bytes) -> memoryview | None:
     """
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    if not block.endswith(b"\n") or block.translate(None, _ALLOWED_BYTES):
+    if not block.endswith(b"\n") or block.isspace() or block.translate(None, _ALLOWED_BYTES):
         return None
     skeleton = _LINE.findall(block)
     # The last match is the nothing after the last line break.

@@ -93,6 +93,7 @@ def test_a_label_that_is_none_is_left() -> None:
         ("title: Rain\n...\n", "a form that this edit would break"),
         ("- quality: 5\n", "a.md:2: got no fields"),
         ("", "a.md:2: got no fields"),
+        ("\n", "a.md:2: got no fields"),
         ("quality: [\n", "YAML that does not parse"),
     ],
 )
