@@ -94,6 +94,7 @@ def test_a_label_that_is_none_is_left() -> None:
         ("- quality: 5\n", "a.md:2: got no fields"),
         ("", "a.md:2: got no fields"),
         ("\n", "a.md:2: got no fields"),
+        ("\ufefftitle: Rain\n", "a.md:2: got a byte order mark after the '---'"),
         ("quality: [\n", "YAML that does not parse"),
     ],
 )
