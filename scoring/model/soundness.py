@@ -24,8 +24,8 @@ from scoring.model.windows import Limits
 if TYPE_CHECKING:
     from scoring.model.bundle import Manifest
 
-MAX_NUMBER = 1e9
-"""Farthest from 0 that a learned number may lie: sums of them are finite, and an integer holds them."""
+MAX_NUMBER = 1e12
+"""Farthest from 0 that a learned number may lie, a thousand times a label: 64 bits hold any sum of them."""
 
 _Check = tuple[str, bool, str]
 
@@ -52,7 +52,7 @@ def check_manifest(manifest: Manifest, path: str) -> None:
 
 
 def _checks(manifest: Manifest) -> Iterator[_Check]:
-    parts = (manifest.encoder, manifest.rubric, manifest.errors, manifest.medians, manifest.profile)
+    parts = (manifest.rubric, manifest.errors, manifest.medians, manifest.profile)
     numbers = (number for part in parts for number in _numbers(part))
     yield "numbers", all(abs(number) <= MAX_NUMBER for number in numbers), f"none beyond {MAX_NUMBER:g}"
     yield from _encoder(manifest.encoder)
@@ -75,6 +75,9 @@ def _encoder(encoder: Encoder) -> Iterator[_Check]:
     providers = encoder.providers_
     is_sound = providers.strength > 0 and min(providers.counts_.values(), default=0) >= 0
     yield "encoder.providers_", is_sound, "counts of at least 0, and a strength above it"
+    # Sums over all records; they are divided before anything is made of them.
+    sums = all(abs(number) <= MAX_NUMBER**1.5 for number in _numbers(providers))
+    yield "encoder.providers_", sums, f"sums within {MAX_NUMBER**1.5:g}"
 
 
 def _rubric(rubric: Rubric) -> Iterator[_Check]:

@@ -17,8 +17,8 @@ from scoring.errors import ModelError
 MAX_DEPTH = 1000
 """Nodes from root to leaf: LightGBM walks them by calling itself when it explains."""
 
-MAX_TOTAL = 1e9
-"""What all trees together may add up to: no score needs more, and an integer must hold it."""
+MAX_TOTAL = 1e12
+"""What all trees together may add up to: a thousand times a label, and 64 bits hold it."""
 
 MAX_EXPONENT = 100.0
 """The same where LightGBM takes the exponential of it."""
