@@ -167,7 +167,10 @@ def _spell(labels: Labels | Mapping[str, int | bool | None]) -> dict[str, str]:
     given = msgspec.structs.asdict(labels) if isinstance(labels, Labels) else dict(labels)
     if unknown := given.keys() - set(LABELS):
         raise ValueError(f"not a label: {sorted(unknown)}")
-    msgspec.convert(given, Labels)
+    try:
+        msgspec.convert(given, Labels)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
     return {name: str(given[name]).lower() for name in LABELS if given.get(name) is not None}
 
 
