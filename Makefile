@@ -9,11 +9,13 @@ UV := build/uv/bin/uv
 # What `make fuzz` does, and for how long each.
 TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
+# Processes of the tests.
+JOBS ?= 2
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-lowest fuzz lock lint types layers docs check demo benchmark-accuracy benchmark-twins build smoke clean
+.PHONY: help venv test test-lowest fuzz lock lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,13 +29,13 @@ $(READY): pyproject.toml
 	@touch $@
 
 test: $(READY)  ## Run the tests and the examples in the docs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
 	rm -rf build/lowest
 	$(UV) venv --quiet --python $(PYTHON) build/lowest
 	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
-	build/lowest/bin/python -m pytest
+	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
@@ -75,6 +77,12 @@ demo: $(READY)  ## Train on made-up records, score others, show where the run is
 $(RIVALS): $(READY)
 	$(BIN)/pip install --quiet --editable '.[benchmarks]'
 	@touch $@
+
+benchmark: $(RIVALS)  ## Measure speed into experiments/RESULTS.md: make benchmark ARCHIVES='FOLDER ...'
+	for what in read features train score one_record; do \
+		$(BIN)/python experiments/benchmarks/$$what.py $(or $(ARCHIVES),--smoke) || exit; \
+	done
+	$(BIN)/python experiments/benchmarks/growth.py $(if $(ARCHIVES),,--smoke)
 
 benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make benchmark-accuracy ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/accuracy.py $(or $(ARCHIVES),--smoke)

@@ -90,20 +90,24 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Page to write as well; takes two runs.")
     ] = None,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Leave no page in MLflow.")] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
     """Tell what differs between runs or models, and whose published would change.
 
     Each is held against the first on the same records. Intervals hold 95 %, by a bootstrap over days
-    that is paired: the same days are drawn for both.
+    that is paired: the same days are drawn for both. A run that is held against the first gets the
+    comparison as a page among its artifacts.
     """
     from scoring.cli import rendering, rendering_runs
     from scoring.workflows.compare import compare as workflow
+    from scoring.workflows.compare import keep_page
 
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     comparisons = workflow(
         runs,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        settings=settings,
         limit=limit,
         **options.channels_of(terminal),
     )
@@ -117,9 +121,11 @@ def compare(
         terminal.note(f"{html}: the comparison as a page")
     if json:
         terminal.out(rendering.to_json({"comparisons": comparisons}))
-        return
-    for comparison in comparisons:
+    for comparison in comparisons if not json else ():
         terminal.show(rendering_runs.comparison(comparison), "")
+    for comparison in comparisons if not no_track else ():
+        if page := keep_page(comparison, settings):
+            terminal.note(f"{page}: the comparison as a page")
 
 
 COMMANDS = (Group(runs, (sync,)), compare)

@@ -58,12 +58,10 @@ def _check_size(text: str, path: str, line: int) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         if depth > MAX_DEPTH:
-            got, expected = "deeper nesting", f"at most {MAX_DEPTH} levels"
-        elif n_values > MAX_VALUES:
-            got, expected = "more values", f"at most {MAX_VALUES:,}"
-        else:
-            continue
-        raise RecordError(Fault(path, _line_of(event, line), "", got, expected))
+            raise RecordError(_too_deep(path, _line_of(event, line)))
+        if n_values > MAX_VALUES:
+            fault = Fault(path, _line_of(event, line), "", "more values", f"at most {MAX_VALUES:,}")
+            raise RecordError(fault)
 
 
 def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
@@ -71,9 +69,13 @@ def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
     mark: yaml.error.Mark | None = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "a character that YAML does not allow"
     where = line + mark.line if mark is not None else 0
-    if problem == "exceeded maximum nesting depth":  # the parser's own bound, which lies beyond this one
-        return Fault(path, where, "", "deeper nesting", f"at most {MAX_DEPTH} levels")
+    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks further ahead than its events
+        return _too_deep(path, where)
     return Fault(path, where, "", f"YAML that does not parse ({problem})", "YAML")
+
+
+def _too_deep(path: str, line: int) -> Fault:
+    return Fault(path, line, "", "deeper nesting", f"at most {MAX_DEPTH} levels")
 
 
 def _line_of(source: yaml.Node | yaml.Event, first: int) -> int:

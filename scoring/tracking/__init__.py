@@ -21,7 +21,7 @@ from scoring.tracking.pending import SyncedRun, sync_runs
 from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
-from scoring.tracking.run_files import read_columns, read_config, read_evaluation
+from scoring.tracking.run_files import add_page, read_columns, read_config, read_evaluation
 from scoring.tracking.runs import (
     EvaluationRun,
     Importance,
@@ -51,6 +51,7 @@ __all__ = [
     "SyncedRun",
     "TrainingRun",
     "Version",
+    "add_page",
     "champion",
     "evaluation_metrics",
     "find_model_run",

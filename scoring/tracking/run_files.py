@@ -1,4 +1,4 @@
-"""What a run has logged, read back from its files."""
+"""The files of a run: what it has logged, read back, and pages that are added later."""
 
 from __future__ import annotations
 
@@ -74,6 +74,24 @@ def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
         for row in csv.DictReader(file):
             columns.setdefault(row["booster"], []).append(row["feature"])
     return {booster: tuple(names) for booster, names in columns.items()}
+
+
+def add_page(store: Store, run_id: str, path: str, page: str) -> str:
+    """Put a page among the artifacts of a run, in the place of an earlier one of that path.
+
+    Returns
+    -------
+    str
+        Its address, ``runs:/ID/PATH``.
+
+    Raises
+    ------
+    TrackingError
+        If the store has no such run, or cannot be written.
+    """
+    with opened(store, f"add {path} to run {run_id}", writes=True) as client:
+        client.log_text(run_id, page, path)
+    return f"runs:/{run_id}/{path}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Compare: what differs between runs or models, and which records' ``published`` would change."""
+"""Compare: what differs between runs or models, whose ``published`` would change, and the page of it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from scoring.model.flips import Flip, count_flips, flip_rows, flips, unlike_reas
 from scoring.model.splits import as_datetime
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
+from scoring.report import comparison_report
 from scoring.settings import Settings
-from scoring.tracking import Store
+from scoring.tracking import Store, add_page
 from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
 
 N_DRAWS = 1000
@@ -75,6 +76,34 @@ def compare(
         reporter.note(note)
     first, *others = contenders
     return tuple(_compared(first, other, notes, limit, settings.seed, reporter) for other in others)
+
+
+def keep_page(comparison: Comparison, settings: Settings) -> str | None:
+    """Put a comparison as a page among the artifacts of its second run.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As :func:`compare` gives it.
+    settings : Settings
+        Where the store is.
+
+    Returns
+    -------
+    str or None
+        Address of the page (``runs:/ID/comparisons/OTHER.html``); None where the second is no run.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be written.
+    """
+    run_id = comparison.second.run_id
+    if run_id is None:
+        return None
+    store = Store(settings.tracking_uri, settings.home)
+    other = comparison.first.run_id or comparison.first.model
+    return add_page(store, run_id, f"comparisons/{other}.html", comparison_report(comparison))
 
 
 def _compared(

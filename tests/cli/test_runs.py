@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.tracking import SyncedRun
+from scoring.tracking import Store, SyncedRun
+from scoring.tracking.store import opened
 from scoring.workflows import compare
-from tests.conftest import KeptRuns
+from tests.conftest import KeptRuns, Registry
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,9 @@ def test_no_runs_yet(flag: str, printed: str) -> None:
 
 
 def test_runs_are_compared(kept_runs: KeptRuns) -> None:
-    done = run(kept_runs, "compare", kept_runs.trained[:7], kept_runs.judged[:7], "--limit", "0")
+    done = run(
+        kept_runs, "compare", kept_runs.trained[:7], kept_runs.judged[:7], "--limit", "0", "--no-track"
+    )
     assert (done.exit_code, done.stderr) == (0, "")
     assert "quality_mae" in done.stdout
     assert "published would change for" in done.stdout
@@ -60,7 +63,8 @@ def test_runs_are_compared(kept_runs: KeptRuns) -> None:
 
 
 def test_comparison_for_programs(kept_runs: KeptRuns) -> None:
-    done = run(kept_runs, "compare", kept_runs.trained, kept_runs.judged, kept_runs.fewer, "--json")
+    several = [kept_runs.trained, kept_runs.judged, kept_runs.fewer]
+    done = run(kept_runs, "compare", *several, "--json", "--no-track")
     first, second = json.loads(done.stdout)["comparisons"]
     assert first["second"]["run_id"] == kept_runs.judged
     assert second["second"]["run_id"] == kept_runs.fewer
@@ -72,7 +76,7 @@ def test_comparison_for_programs(kept_runs: KeptRuns) -> None:
 
 def test_comparison_as_a_page(kept_runs: KeptRuns, tmp_path: Path) -> None:
     page = tmp_path / "pages" / "found.html"
-    done = run(kept_runs, "compare", kept_runs.trained, kept_runs.judged, "--html", str(page))
+    done = run(kept_runs, "compare", kept_runs.trained, kept_runs.judged, "--html", str(page), "--no-track")
     assert (done.exit_code, done.stderr) == (0, f"{page}: the comparison as a page\n")
     assert done.stdout.startswith("first ")
     text = page.read_text("utf-8")
@@ -83,6 +87,20 @@ def test_comparison_as_a_page(kept_runs: KeptRuns, tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "--html takes two runs, got 3" in done.stderr
     assert not (tmp_path / "several.html").exists()
+
+
+def test_a_compared_run_gets_the_page(registry: Registry) -> None:
+    settings = registry.settings
+    done = CliRunner().invoke(
+        app,
+        ["compare", registry.weak, registry.small, "--html", "found.html"],
+        env={"SCORING_HOME": str(settings.home)},
+    )
+    address = f"runs:/{registry.small}/comparisons/{registry.weak}.html"
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (0, f"{address}: the comparison as a page")
+    with opened(Store(settings.tracking_uri, settings.home), "look", writes=False) as client:
+        page = client.download_artifacts(registry.small, f"comparisons/{registry.weak}.html")
+    assert Path(page).read_bytes() == Path("found.html").read_bytes()
 
 
 @pytest.mark.parametrize(

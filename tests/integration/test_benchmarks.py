@@ -70,7 +70,39 @@ def test_twins_count_what_agrees() -> None:
     assert sum(int(cells[-1].strip(" |")) for cells in kinds if cells[-1].strip(" |").isdigit()) == missed
 
 
-@pytest.mark.parametrize("name", ["accuracy.py", "twins.py"])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("read.py", ["bytes alone", "records", "features", "PyYAML's C loader"]),
+        ("features.py", ["of records in memory", "from files", "from the cache"]),
+        ("train.py", ["training", "its boosters alone"]),
+        ("score.py", ["cold cache", "warm cache", "no cache", "one file", "--help"]),
+        ("one_record.py", ["record to scores", "its boosters, by lightgbm.Booster.predict"]),
+    ],
+)
+def test_speed_is_told_in_times_of_one_way(name: str, expected: list[str]) -> None:
+    page = (BENCHMARKS.parent / "RESULTS.md").read_bytes()
+    printed = run(name, "--smoke", "--sample-records", "120", "--runs", "1")
+    rows = rows_of(printed)
+    assert set(expected) <= rows.keys()
+    medians = {what: float(cells[0]) for what, cells in rows.items() if what != "what" and set(what) != {"-"}}
+    (against,) = re.findall(r"\| times '(.+?)' \|", printed)
+    for what, cells in rows.items():
+        if what in medians and medians[against]:
+            assert float(cells[2]) == pytest.approx(medians[what] / medians[against], rel=0.3, abs=0.02)
+    assert (BENCHMARKS.parent / "RESULTS.md").read_bytes() == page  # a dry run is no result
+
+
+def test_growth_tells_time_and_memory_of_each_size() -> None:
+    rows = rows_of(run("growth.py", "--smoke"))
+    for n_records in ("200", "400"):
+        seconds, first, _, each_second, peak = (float(cell.replace(",", "")) for cell in rows[n_records])
+        assert 0 < first <= seconds
+        assert each_second == pytest.approx(int(n_records) / seconds, rel=0.1)
+        assert 20 < peak < 2_000
+
+
+@pytest.mark.parametrize("name", ["accuracy.py", "twins.py", "read.py"])
 def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
     told = run(name, str(tmp_path / "nowhere"), expected=2)
     assert "nowhere" in told

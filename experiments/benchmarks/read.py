@@ -1,0 +1,61 @@
+"""Reading an archive: records and features against PyYAML, python-frontmatter, ruamel and bare bytes.
+
+python experiments/benchmarks/read.py ARCHIVE...
+python experiments/benchmarks/read.py --smoke
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import parsers
+from timing import Figure, arguments, machine, publish, ratio, records, size_of, table, take_turns
+
+from scoring.records.corpus import expand
+
+SLOW_SHARE = 20  # ruamel reads one file in so many, and its seconds count for all by their bytes
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = arguments(__doc__, runs=3)
+    options = parser.parse_args()
+    with records(options, parser) as folders:
+        files = expand(folders)
+        n = options.threads
+        runs = {
+            "bytes alone": partial(parsers.bare, files),
+            "records": partial(parsers.ours, files),
+            "features": partial(parsers.our_features, files),
+            f"features, {n} processes": partial(parsers.our_features, files, n),
+            "PyYAML's C loader": partial(parsers.pyyaml, files),
+            f"PyYAML's C loader, {n} processes": partial(parsers.pyyaml, files, n),
+        }
+        rivals = parsers.installed()
+        some = files[::SLOW_SHARE]
+        share = sum(map(os.path.getsize, some)) / sum(map(os.path.getsize, files))
+        for name, way in rivals.items():
+            runs[name] = partial(way, some if name == "ruamel.yaml" else files)
+        seconds = take_turns(runs, options.runs)
+        notes = []
+        if "ruamel.yaml" in seconds:
+            seconds["ruamel.yaml"] = [each / share for each in seconds["ruamel.yaml"]]
+            told = f"{len(some)} files, {share:.1%} of the bytes"
+            notes.append(f"ruamel.yaml read {told}; its seconds are for all.")
+        against = "PyYAML's C loader"
+        figure = Figure(f"records against {against}", ratio(seconds, "records", against), 1 / 4)
+        publish(
+            "read",
+            [
+                f"{size_of(folders)}. {machine(('python-frontmatter', 'ruamel.yaml'))}.",
+                table(seconds, "records"),
+                *notes,
+                figure,
+            ],
+            options,
+        )
+
+
+if __name__ == "__main__":
+    main()
