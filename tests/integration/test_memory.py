@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import pytest
 
 from scoring.records.sample import sample_documents
 
@@ -36,11 +35,6 @@ class Cost(NamedTuple):
     seconds: float
 
 
-@pytest.fixture(scope="module")
-def lines() -> list[bytes]:
-    return [msgspec.json.encode(record) + b"\n" for record, _ in sample_documents(n_records=1000, seed=4)]
-
-
 def cost(lines: list[bytes], n_records: int, threads: int) -> Cost:
     name = f"{n_records}.jsonl"
     with Path(name).open("wb") as file:
@@ -54,11 +48,10 @@ def cost(lines: list[bytes], n_records: int, threads: int) -> Cost:
     return Cost(*json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_four_times_the_records_take_four_times_as_long_in_the_same_memory(
-    lines: list[bytes], threads: int
-) -> None:
-    few, many = (cost(lines, n_records, threads) for n_records in (FEW, MANY))
+def test_four_times_the_records_take_four_times_as_long_in_the_same_memory() -> None:
+    documents = sample_documents(n_records=1000, seed=4)
+    lines = [msgspec.json.encode(record) + b"\n" for record, _ in documents]
+    few, many = (cost(lines, n_records, threads=2) for n_records in (FEW, MANY))
     assert many.own_mb - few.own_mb < MAX_GROWTH_MB
     assert many.others_mb - few.others_mb < MAX_GROWTH_MB
     assert many.seconds < MAX_RATIO * few.seconds

@@ -119,7 +119,7 @@ def test_every_file_is_relabelled_and_comes_back_to_the_byte(tmp_path: Path) -> 
 
 def not_the_same(file: Path) -> str:
     """Relabel a file and put its labels back: its name where that changed anything else, else nothing."""
-    os.fsync = lambda _: None  # no power is cut here, and 20,000 of them take minutes
+    os.fsync = lambda fd: None  # no power is cut here, and 20,000 of them take minutes
     before = file.read_bytes()
     old = decode_file(before, file.name).labels
     new, roots = Labels(999, 1234, not old.published), [str(file.parent)]

@@ -22,7 +22,7 @@ from scoring.model.files import FILES, MANIFEST, hashes_of, read_files, with_man
 from scoring.records.sample import sample_documents
 from scoring.workflows.train import TrainOutcome
 
-N_MUTATIONS = 200
+N_MUTATIONS = 120
 TABLE = build_table([record for record, _ in sample_documents(n_records=40, seed=9)], timedelta(0))
 
 

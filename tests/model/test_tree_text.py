@@ -17,7 +17,7 @@ from scoring.errors import ModelError
 from scoring.model.tree_text import MAX_DEPTH, check_text
 from scoring.model.trees import Booster
 
-N_MUTATIONS = 1000
+N_MUTATIONS = 600
 RANDOM = np.random.default_rng(3)
 X = np.column_stack([RANDOM.normal(size=(400, 3)), RANDOM.integers(0, 90, 400)])
 X[RANDOM.random(X.shape) < 0.1] = np.nan
@@ -211,4 +211,4 @@ def test_what_is_taken_lightgbm_survives(text: str) -> None:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         ends["survived" if code == 0 else f"ended with {code}: {damaged}"] += 1
     assert ends.keys() == {"refused", "survived"}
-    assert min(ends.values()) > 40
+    assert min(ends.values()) > 30
