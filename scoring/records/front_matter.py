@@ -28,7 +28,8 @@ _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
 _LINE = re.compile(
     rb"""
     ^( \ *+ (?:-\ )?+ (?: [A-Za-z_]++ : (?: \ (?=[^ \n]) | $ ) )?+ )
-    (?: " [^"]*+ (?: (?<=\\)" [^"]*+ )*+ "
+    (?: (?<!^) (?:  # after a key or a dash
+      " [^"]*+ (?: (?<=\\)" [^"]*+ )*+ "
       | ' [^']*+ (?: ''[^']*+ )*+ '
       | (?!(?:Null|NULL)$) [A-Za-z0-9\x80-\xff]
         [A-Za-z0-9\x80-\xff.,/()&+_'!?*@=;%|\#-]*+
@@ -37,7 +38,7 @@ _LINE = re.compile(
           [A-Za-z0-9\x80-\xff.,/()&+_'!?*@=;%|\#-]*+
         )*+
       | -[0-9]++
-    )?+ $
+    ) )?+ $
     """,
     re.VERBOSE | re.MULTILINE,
 )
@@ -128,7 +129,7 @@ def to_json(block: bytes) -> memoryview | None:
     """
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    if not block.endswith(b"\n") or block.translate(None, _ALLOWED_BYTES):
+    if not block.endswith(b"\n") or block.isspace() or block.translate(None, _ALLOWED_BYTES):
         return None
     skeleton = _LINE.findall(block)
     # The last match is the nothing after the last line break.

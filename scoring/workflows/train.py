@@ -12,7 +12,7 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
-from scoring.errors import SettingsError
+from scoring.errors import SettingsError, shown
 from scoring.model.config import TrainConfig
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
@@ -186,7 +186,7 @@ def log_fitted(
     """
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
-    data_path, gains = shlex.join(paths), importances_of(saved.models)
+    data_path, gains = shown(shlex.join(paths)), importances_of(saved.models)
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",
