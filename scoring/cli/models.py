@@ -27,6 +27,8 @@ def train(
     ] = None,
     as_of: options.TrainAsOf = None,
     no_track: options.NoTrack = False,
+    dask: cluster.Dask = None,
+    partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
     """Train a model on labelled records, evaluate it on the last of them, track both."""
@@ -47,6 +49,7 @@ def train(
         run_name=run_name,
         register=register,
         is_tracked=not no_track,
+        place=cluster.place_of(dask, partition_mb),
         **options.channels_of(terminal),
     )
     names = ("run_id", "model", "model_uri", "data_sha256", "n_records", "n_faults", "metrics")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -45,11 +46,32 @@ class _Shipment(WorkerPlugin):
         shipped.release(self._sha256, self.name)
 
 
+class _Aside(WorkerPlugin):
+    """Keeps what libraries print in a worker of this command off its stdout, where results go."""
+
+    name = "scoring-aside"
+
+    def setup(self, worker: Any) -> None:
+        """Point the worker's stdout, which is the command's, at nothing."""
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, 1)
+        os.close(nothing)
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A scheduler with its workers."""
+    """A scheduler with its workers.
+
+    Parameters
+    ----------
+    client : Client
+        Dask's connection to it.
+    address : str
+        Where another client finds it.
+    """
 
     client: Client
+    address: str
 
     def each(self, work: Callable[[T], R], items: Iterable[T], *, name: str) -> Iterator[R]:
         """The results of some work on each item, in their order.
@@ -156,9 +178,9 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
-        address: Any = scheduler
+        address = scheduler
         if scheduler == LOCAL:
-            address = stack.enter_context(
+            local = stack.enter_context(
                 LocalCluster(
                     n_workers=n_processes,
                     threads_per_worker=1,
@@ -167,6 +189,7 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
                     silence_logs=logging.ERROR,
                 )
             )
+            address = local.scheduler_address
         try:
             client = stack.enter_context(Client(address, timeout=_CONNECT_SECONDS, set_as_default=False))
         except (OSError, ValueError) as error:
@@ -177,4 +200,6 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
             raise ScoringError(
                 f"--dask {scheduler}: got no worker within {_JOIN_SECONDS} seconds, expected one at least"
             ) from None
-        yield Cluster(client)
+        if scheduler == LOCAL:
+            client.register_plugin(_Aside())
+        yield Cluster(client, address)

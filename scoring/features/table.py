@@ -81,6 +81,16 @@ class FeatureTable:
         )
 
 
+def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """The rows of some tables, at least one, below each other."""
+    return FeatureTable(
+        np.concatenate([table.numbers for table in tables]),
+        np.concatenate([table.texts for table in tables]),
+        tuple(topics for table in tables for topics in table.topics),
+        tuple(words for table in tables for words in table.title_words),
+    )
+
+
 def extract(record: Record, as_of: AsOf = None) -> Row:
     """Features of one record: texts, numbers, topics and title words.
 

@@ -16,6 +16,7 @@ from scoring.cli import app
     [
         (["score", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
         (["features", "news", "--output", "out", "--partition-mb", "8"], "--partition-mb goes with --dask"),
+        (["train", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
         (["score", "news", "--dask", "local"], "--dask takes --output, and --format jsonl or parquet"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--format", "csv"],
@@ -34,12 +35,16 @@ def test_options_that_do_not_go_together(arguments: list[str], told: str) -> Non
     assert told in done.output.replace("\n", " ")
 
 
-@pytest.mark.parametrize("command", ["score", "features"])
-def test_dask_is_asked_for(command: str, archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["score", "--output", "out"], ["features", "--output", "out"], ["train", "--no-track"]],
+    ids=lambda command: command[0],
+)
+def test_dask_is_asked_for(command: list[str], archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "scoring.distributed.cluster", raising=False)
     monkeypatch.delattr("scoring.distributed.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    done = CliRunner().invoke(app, [command, str(archive), "--dask", "local", "--output", "out"])
+    done = CliRunner().invoke(app, [*command, str(archive), "--dask", "local"])
     assert (done.exit_code, done.output) == (
         2,
         "error: a cluster needs Dask: pip install 'scoring[dask]'\n",

@@ -31,29 +31,30 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = START_SEC
 
 
 class Processes:
-    """A scheduler and workers, one thread each, without anything that would start them anew."""
+    """A scheduler and workers, one thread each."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCORING_", "DASK_"))
         }
-        self._scheduler = self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show"
-        )
-        wait_until(self._file.exists, "the scheduler")
-        self.address: str = json.loads(self._file.read_text())["address"]
-        self._workers: list[subprocess.Popen[bytes]] = []
+        self._all = [
+            self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        ]
+        wait_until(self._told_address, "the scheduler")
+        self.address = self._told_address()
 
-    @property
-    def _file(self) -> Path:
-        return self._folder / "scheduler.json"
+    def _told_address(self) -> str:
+        try:
+            return str(json.loads((self._folder / "scheduler.json").read_text())["address"])
+        except (FileNotFoundError, ValueError):  # not written yet, or not to its end
+            return ""
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        """Start a worker; it joins when it is ready."""
-        options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
+    def start_worker(self, *, nanny: str = "--no-nanny") -> subprocess.Popen[bytes]:
+        """Start a worker, which joins when it is ready; a nanny starts it anew when it is killed."""
+        options = ("--nthreads", "1", nanny, "--no-dashboard", "--host", "127.0.0.1")
         worker = self._start("worker", *options, "--local-directory", str(self._folder))
-        self._workers.append(worker)
+        self._all.append(worker)
         return worker
 
     def _start(self, role: str, *options: str) -> subprocess.Popen[bytes]:
@@ -70,9 +71,13 @@ class Processes:
 
     def end(self) -> None:
         """End all of them."""
-        for process in (*self._workers, self._scheduler):
-            process.kill()
-            process.wait()
+        for process in reversed(self._all):
+            process.terminate()  # a nanny takes its worker with it
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +87,19 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     try:
         for _ in range(2):
             made.start_worker()
+        made.wait_for(2)
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="session")
+def nannied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """The same, each worker under a nanny."""
+    made = Processes(tmp_path_factory.mktemp("nannied"))
+    try:
+        for _ in range(2):
+            made.start_worker(nanny="--nanny")
         made.wait_for(2)
         yield made
     finally:
