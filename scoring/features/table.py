@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ class FeatureTable:
 
     def columns(self, names: Sequence[str]) -> Floats:
         """Columns of numbers, shape (n_records, len(names))."""
-        found: Floats = self.numbers[:, [NUMBER_INDEX[name] for name in names]]
+        found: Floats = self.numbers.take(_places(tuple(names)), axis=1)
         return found
 
     def text(self, name: str) -> NDArray[np.object_]:
@@ -89,6 +90,11 @@ def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
         tuple(topics for table in tables for topics in table.topics),
         tuple(words for table in tables for words in table.title_words),
     )
+
+
+@functools.cache
+def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
+    return np.array([NUMBER_INDEX[name] for name in names], dtype=np.intp)
 
 
 def extract(record: Record, as_of: AsOf = None) -> Row:

@@ -46,8 +46,7 @@ def _check_depth(text: str, path: str, line: int) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                where = _line_of(event, line)
-                raise RecordError(Fault(path, where, "", "deeper nesting", f"at most {MAX_DEPTH} levels"))
+                raise RecordError(_too_deep(path, _line_of(event, line)))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -57,7 +56,13 @@ def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
     mark: yaml.error.Mark | None = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "a character that YAML does not allow"
     where = line + mark.line if mark is not None else 0
+    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks further ahead than its events
+        return _too_deep(path, where)
     return Fault(path, where, "", f"YAML that does not parse ({problem})", "YAML")
+
+
+def _too_deep(path: str, line: int) -> Fault:
+    return Fault(path, line, "", "deeper nesting", f"at most {MAX_DEPTH} levels")
 
 
 def _line_of(source: yaml.Node | yaml.Event, first: int) -> int:
