@@ -50,12 +50,14 @@ def score(
     """Score records on a cluster."""
     from scoring.workflows.cluster import score_on_cluster
 
-    if output is None or form not in (None, options.ScoreFormat.jsonl, options.ScoreFormat.parquet):
+    formats = options.ScoreFormat
+    form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
+    if output is None or form not in (formats.jsonl, formats.parquet):
         raise typer.BadParameter("--dask takes --output, and --format jsonl or parquet")
     made = score_on_cluster(
         paths,
         output=output,
-        form="parquet" if form is options.ScoreFormat.parquet else "jsonl",
+        form="parquet" if form is formats.parquet else "jsonl",
         place=place,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         on_fault=terminal.on_fault,

@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.2
 _NOTICE_SECONDS = 5.0  # within which the scheduler notices that a worker is gone
 _RESTART_SECONDS = 60
 _TIMEOUT_MINUTES = 10  # of LightGBM's sockets; its own is two hours
+_OF_NETWORK = re.compile(r"socket|connecting|\bport\b", re.IGNORECASE)
 # What a booster says of the machines that it was trained on; it would be another text on others.
 _NETWORK = re.compile(r"\[(num_machines|local_listen_port|time_out|machines|tree_learner): [^]]*\]")
 _ALONE = {
@@ -93,9 +94,8 @@ class ClusterTrainer:
         """
         settings = {**FIXED, **params, "seed": seed, "time_out": _TIMEOUT_MINUTES}
         model = {"n_estimators": num_iterations, **settings}
-        columns = column_names(names)
         fit = {
-            "feature_name": columns,
+            "feature_name": column_names(names),
             "categorical_feature": [names.index(name) for name in categories] or "auto",
         }
         for _ in range(N_ATTEMPTS):
@@ -167,9 +167,7 @@ class ClusterTrainer:
 
 
 def _is_of_network(error: BaseException) -> bool:
-    return isinstance(error, lgb.basic.LightGBMError) and any(
-        word in str(error).lower() for word in ("socket", "port", "connect", "machine")
-    )
+    return isinstance(error, lgb.basic.LightGBMError) and bool(_OF_NETWORK.search(str(error)))
 
 
 def _fit(
@@ -184,22 +182,15 @@ def _fit(
     _be_quiet()
     client.run(_be_quiet, workers=list(workers))
     order = np.random.default_rng(seed).permutation(len(X)) if len(workers) > 1 else np.arange(len(X))
-    blocks: list[tuple[Any, Any]] = []
-    for worker, rows in zip(workers, np.array_split(order, len(workers)), strict=True):
-        rows.sort()
-        blocks.append(tuple(client.scatter([X[rows], y[rows]], workers=[worker], hash=False)))
-    sizes = [len(rows) for rows in np.array_split(order, len(workers))]
-    matrix = da.concatenate(
-        [
-            da.from_delayed(part, (size, X.shape[1]), X.dtype)
-            for (part, _), size in zip(blocks, sizes, strict=True)
-        ]
-    )
-    target = da.concatenate(
-        [da.from_delayed(part, (size,), y.dtype) for (_, part), size in zip(blocks, sizes, strict=True)]
-    )
+    blocks, targets = [], []
+    for worker, chosen in zip(workers, np.array_split(order, len(workers)), strict=True):
+        rows = np.sort(chosen)
+        block, target = client.scatter([X[rows], y[rows]], workers=[worker], hash=False)
+        blocks.append(da.from_delayed(block, (len(rows), X.shape[1]), X.dtype))
+        targets.append(da.from_delayed(target, (len(rows),), y.dtype))
+    matrix, labels = da.concatenate(blocks), da.concatenate(targets)
     with client.as_current():  # which parts of LightGBM ask for, whatever client they are given
-        fitted = DaskLGBMRegressor(client=client, **model).fit(matrix, target, **fit)
+        fitted = DaskLGBMRegressor(client=client, **model).fit(matrix, labels, **fit)
     booster: lgb.Booster = fitted.booster_
     return booster
 

@@ -50,6 +50,6 @@ def scorer_of(sha256: str) -> Scorer:
                 )
             files = checked(f"model {sha256[:12]}", contents.__getitem__)
             if files.sha256 != sha256:
-                raise ModelError(f"model {sha256[:12]}: got {files.sha256[:12]}")
+                raise ModelError(f"model {sha256[:12]}: got {files.sha256[:12]}, expected itself")
             _SCORERS[sha256] = open_files(files).scorer
         return _SCORERS[sha256]

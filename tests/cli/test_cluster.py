@@ -22,6 +22,10 @@ from scoring.cli import app
             ["score", "news", "--dask", "local", "--output", "out", "--format", "csv"],
             "--dask takes --output, and --format jsonl or parquet",
         ),
+        (
+            ["score", "news", "--dask", "local", "--output", "out.csv"],
+            "--dask takes --output, and --format jsonl or parquet",
+        ),
         (["score", "news", "--dask", "local", "--write"], "--write takes neither"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--partition-mb", "0"],
