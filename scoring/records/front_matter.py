@@ -146,7 +146,7 @@ def to_json(block: bytes) -> memoryview | None:
 
 
 def _emit(tree: ryml.Tree, n_bytes: int) -> memoryview:
-    """The JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in records."""
+    """JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in a record."""
     json: memoryview
     try:
         json = ryml.emit_json_in_place(tree, bytearray(2 * n_bytes + 1024))
