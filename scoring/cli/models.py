@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import options
+from scoring.cli import cluster, options
 from scoring.cli.terminal import Terminal
 
 
@@ -27,6 +27,8 @@ def train(
     ] = None,
     as_of: options.TrainAsOf = None,
     no_track: options.NoTrack = False,
+    dask: cluster.Dask = None,
+    partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
     """Train a model on labelled records, evaluate it on the last of them, track both."""
@@ -47,6 +49,7 @@ def train(
         run_name=run_name,
         register=register,
         is_tracked=not no_track,
+        place=cluster.place_of(dask, partition_mb),
         **options.channels_of(terminal),
     )
     names = ("run_id", "model", "model_uri", "data_sha256", "n_records", "n_faults", "metrics")
@@ -108,21 +111,30 @@ def score(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File to write instead of stdout.")
+        str | None,
+        typer.Option(metavar="FILE", help="File to write instead of stdout; with --dask: folder or address."),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write the scores into the records' files.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
     no_cache: options.NoCache = False,
     tracking_uri: options.TrackingUri = None,
+    dask: cluster.Dask = None,
+    partition_mb: cluster.PartitionMb = None,
 ) -> None:
     """Score records: quality, lead, heat, published.
 
-    A table has the highest heat first, the other formats keep the order of the records.
+    A table has the highest heat first, the other formats keep the order of the records. With --dask the
+    scores are a data set in parts, which the same command goes on with where it was broken off.
     """
     if dry_run and not write:
         raise typer.BadParameter("--dry-run goes with --write")
-    if write and (form or output):
-        raise typer.BadParameter("--write takes neither --format nor --output")
+    if write and (form or output or dask):
+        raise typer.BadParameter("--write takes neither --format nor --output nor --dask")
+    place = cluster.place_of(dask, partition_mb)
+    if place is not None:
+        chosen = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
+        cluster.score(terminal, paths, place, output=output, form=form, **chosen)
+        return
     from scoring.workflows import score as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
@@ -138,7 +150,7 @@ def score(
         changes = workflow.write_scores(scores, paths=paths, is_dry_run=dry_run, on_fault=terminal.on_fault)
         _print_changes(terminal, changes, is_dry_run=dry_run)
     else:
-        _print_scores(terminal, scores, form, output)
+        _print_scores(terminal, scores, form, Path(output) if output else None)
 
 
 def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bool) -> None:

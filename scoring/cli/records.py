@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import options
+from scoring.cli import cluster, options
 from scoring.cli.terminal import Terminal
 
 
@@ -75,12 +75,20 @@ def features(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="PATH", help=options.PATH_HELP, show_default=False)
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="File to write.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.parquet", help="File to write; with --dask: folder or address."),
+    ] = None,
     as_of: options.AsOf = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="Tell what each column means.")] = False,
     no_cache: options.NoCache = False,
+    dask: cluster.Dask = None,
+    partition_mb: cluster.PartitionMb = None,
 ) -> None:
-    """Write the feature table of records, or tell what its columns mean."""
+    """Write the feature table of records, or tell what its columns mean.
+
+    With --dask it is a data set in parts, which the same command goes on with where it was broken off.
+    """
     from scoring.workflows import features as workflow
 
     if catalogue:
@@ -90,10 +98,14 @@ def features(
         return
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
+    place = cluster.place_of(dask, partition_mb)
+    if place is not None:
+        cluster.features(terminal, paths, place, output=output, as_of=as_of)
+        return
     settings = options.settings_of(terminal)
     n_records = workflow.write_features(
         paths,
-        output=output,
+        output=Path(output),
         as_of=as_of,
         n_processes=settings.threads,
         cache=options.cache_of(settings, is_used=not no_cache),

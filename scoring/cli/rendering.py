@@ -215,14 +215,11 @@ def _plain(value: Any) -> Any:
 
 
 def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
-    import pyarrow as pa
     from pyarrow import parquet
 
-    types = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
-    schema = pa.schema(
-        [(name, types.get(kind, pa.list_(pa.string()))) for name, kind in Score.__annotations__.items()]
-    )
-    parquet.write_table(pa.Table.from_pylist([msgspec.to_builtins(score) for score in scores], schema), file)
+    from scoring.model.arrow import score_table
+
+    parquet.write_table(score_table(scores), file)
     return len(scores)
 
 

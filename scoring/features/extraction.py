@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime
 from itertools import accumulate
 from multiprocessing import get_context, parent_process
 from threading import Thread
@@ -17,10 +18,10 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError, ScoringError, shown
 from scoring.features.cache import FeatureCache
 from scoring.features.moment import AsOf, known_coverage, moment_of
-from scoring.features.table import Row, extract_known
+from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
 from scoring.records.corpus import OnFault, Source, expand, sources_of
 from scoring.records.record import Document
 
@@ -63,6 +64,29 @@ def extracted(document: Document, as_of: AsOf = None) -> Extracted:
     known = known_coverage(record, moment)
     n_unscored = sum(entry.quality is None for entry in known)
     return Extracted(document.path, extract_known(record, known, moment), n_unscored, document.warnings)
+
+
+def tables_of(
+    documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+) -> tuple[FeatureTable, ...]:
+    """Features of documents, looked at several times.
+
+    Parameters
+    ----------
+    documents : sequence of Document
+        `n_records` of them.
+    moments : sequence of sequence of datetime or None
+        For each look the moment of each document: aware UTC, None for as it stands.
+
+    Returns
+    -------
+    tuple of FeatureTable
+        One a look, each with `n_records` rows.
+    """
+    return tuple(
+        assemble([extract(document.record, moment) for document, moment in zip(documents, look, strict=True)])
+        for look in moments
+    )
 
 
 def read_features(
@@ -140,7 +164,7 @@ class _Work(NamedTuple):
         for source, content, key in zip(chunk.sources, contents, keys, strict=True):
             if isinstance(content, RecordError):
                 results.append(content)
-            elif (found := _decode(kept.get(key), source.path)) is not None:
+            elif (found := _decode(kept.get(key), shown(source.path))) is not None:
                 results.append(found)
             else:
                 results.append(result := self._extract(source, content))

@@ -82,6 +82,16 @@ class FeatureTable:
         )
 
 
+def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """The rows of some tables, at least one, below each other."""
+    return FeatureTable(
+        np.concatenate([table.numbers for table in tables]),
+        np.concatenate([table.texts for table in tables]),
+        tuple(topics for table in tables for topics in table.topics),
+        tuple(words for table in tables for words in table.title_words),
+    )
+
+
 @functools.cache
 def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
     return np.array([NUMBER_INDEX[name] for name in names], dtype=np.intp)

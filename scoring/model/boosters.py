@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from scoring.errors import ModelError
 from scoring.features.table import Floats
@@ -13,12 +13,32 @@ from scoring.model.trees import Booster
 # Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
 # Below so many records a second thread waits more than it works.
 _MIN_RECORDS_A_THREAD = 10_000
-_FIXED: dict[str, Any] = {
+FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
     "feature_pre_filter": False,
 }
+
+
+class Trainer(Protocol):
+    """What trains a booster: :func:`train_booster` on this machine, or something that has more of them."""
+
+    def __call__(
+        self,
+        X: Floats,
+        y: Floats,
+        *,
+        names: Sequence[str],
+        params: dict[str, Any],
+        num_iterations: int,
+        num_threads: int,
+        seed: int,
+        categories: Sequence[str] = (),
+        validation: tuple[Floats, Floats] | None = None,
+        patience: int = 50,
+    ) -> Booster:
+        """Train as :func:`train_booster` does."""
 
 
 def train_booster(
@@ -73,12 +93,12 @@ def train_booster(
     import lightgbm as lgb  # two seconds, and no score needs them
 
     settings = {
-        **_FIXED,
+        **FIXED,
         **params,
         "num_threads": min(num_threads, 1 + len(X) // _MIN_RECORDS_A_THREAD),
         "seed": seed,
     }
-    columns = _column_names(names)
+    columns = column_names(names)
     coded = [columns[names.index(name)] for name in categories]
     data = lgb.Dataset(
         X, y, init_score=start, feature_name=columns, categorical_feature=coded, params=settings
@@ -97,8 +117,8 @@ def train_booster(
     return Booster(booster.model_to_string(num_iteration=n_trees, importance_type="gain"))
 
 
-def _column_names(names: Sequence[str]) -> list[str]:
-    """Names as LightGBM takes them: none of JSON's special characters, no blanks, and each but once."""
+def column_names(names: Sequence[str]) -> list[str]:
+    """Names of columns as LightGBM takes them: no characters that JSON needs, no blanks, each but once."""
     plain = ["".join(character if character.isalnum() else "_" for character in name) for name in names]
     counts = Counter(plain)
     return [name if counts[name] == 1 else f"{name}_{at}" for at, name in enumerate(plain)]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import train_booster
-from scoring.model.config import ModelConfig
+from scoring.model.boosters import Trainer, train_booster
+from scoring.model.config import BoosterConfig, ModelConfig
 from scoring.model.trees import Booster
 
 NOT_LEADING = -1.0
@@ -78,6 +78,10 @@ class Steps:
     published_from_heat: float | None
 
 
+MAX_STEP = 100_000.0
+"""Points up to which rules are looked at point by point."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cascade:
     """The boosters of lead, heat and published."""
@@ -102,8 +106,11 @@ class Cascade:
         return self.published.predict(published_matrix(table, quality, heat), num_threads)
 
     def steps(self, highest: float) -> Steps:
-        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points."""
-        points = np.arange(0.0, highest + 1.0)
+        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points.
+
+        None is looked for beyond :data:`MAX_STEP`, which only a label that is a slip of the pen reaches.
+        """
+        points = np.arange(0.0, min(highest, MAX_STEP) + 1.0)
         X = np.full((len(points), len(HEAT_NAMES)), np.nan)
         X[:, HEAT_NAMES.index("quality")] = points
         for name in ("coverage_count", "coverage_provider_count"):
@@ -123,7 +130,13 @@ class Cascade:
 
 
 def fit_cascade(
-    table: FeatureTable, labels: CascadeLabels, config: ModelConfig, *, num_threads: int, seed: int
+    table: FeatureTable,
+    labels: CascadeLabels,
+    config: ModelConfig,
+    *,
+    num_threads: int,
+    seed: int,
+    trainer: Trainer = train_booster,
 ) -> Cascade:
     """Fit lead, heat and published on records whose labels are known.
 
@@ -135,6 +148,8 @@ def fit_cascade(
         Their labels.
     config : ModelConfig
     num_threads, seed : int
+    trainer : callable
+        What trains the boosters of heat and published.
 
     Returns
     -------
@@ -151,7 +166,7 @@ def fit_cascade(
         LEAD_NAMES,
         config.lead,
         {"monotone_constraints": rising},
-        options,
+        **options,
     )
 
     leads = table.take(is_lead)
@@ -161,7 +176,8 @@ def fit_cascade(
     # Age is known only where a moment is given, so each record is seen with its age and without.
     ageless = X.copy()
     ageless[:, HEAT_NAMES.index("age_hours")] = np.nan
-    heat = _fit(np.vstack([X, ageless]), np.concatenate([each, each]), HEAT_NAMES, config.heat, {}, options)
+    options["trainer"] = trainer
+    heat = _fit(np.vstack([X, ageless]), np.concatenate([each, each]), HEAT_NAMES, config.heat, {}, **options)
 
     known = known & ~np.isnan(labels.published)
     X = published_matrix(table, labels.quality, labels.heat)
@@ -172,19 +188,26 @@ def fit_cascade(
         PUBLISHED_NAMES,
         config.published,
         {"monotone_constraints": rising},
-        options,
+        **options,
     )
     return Cascade(lead, heat, published)
 
 
 def _fit(
-    X: Floats, y: Floats, names: tuple[str, ...], config: Any, extra: dict[str, Any], options: dict[str, Any]
+    X: Floats,
+    y: Floats,
+    names: tuple[str, ...],
+    config: BoosterConfig,
+    extra: dict[str, Any],
+    *,
+    trainer: Trainer = train_booster,
+    **options: Any,
 ) -> Booster:
     params = {**config.params, **extra}
     if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
         # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.
         params = {"objective": "regression"}
-    return train_booster(X, y, names=names, params=params, num_iterations=config.num_iterations, **options)
+    return trainer(X, y, names=names, params=params, num_iterations=config.num_iterations, **options)
 
 
 def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:

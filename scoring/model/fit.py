@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scoring.errors import ModelError
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.baselines import fit_baselines
+from scoring.model.boosters import Trainer, train_booster
 from scoring.model.cascade import (
     NOT_LEADING,
     CascadeLabels,
@@ -70,6 +72,7 @@ def fit_models(
     config: TrainConfig,
     *,
     num_threads: int = 2,
+    trainer: Trainer = train_booster,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Models:
     """Fit every part; choices are made on the latest of the records, then all are used.
@@ -82,6 +85,8 @@ def fit_models(
         How.
     num_threads : int
         Threads of LightGBM; the models are the same for any number.
+    trainer : callable
+        What trains the boosters of quality, heat and published; all else is fitted here.
     on_step : callable
         Told what begins.
 
@@ -101,7 +106,7 @@ def fit_models(
         )
     if lacking := _lacking(training.labels):
         raise ModelError(f"training records: got none with {lacking}, expected some")
-    options = {"num_threads": num_threads, "seed": config.seed}
+    options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
     is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
     if not MIN_VALIDATION <= is_validation.sum() < n_records:
         order = np.argsort(training.moments, kind="stable")
@@ -109,11 +114,19 @@ def fit_models(
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
     on_step("quality")
     quality = fit_quality(
-        training.table, training.labels.quality, training.copies, is_validation, config.model, **options
+        training.table,
+        training.labels.quality,
+        training.copies,
+        is_validation,
+        config.model,
+        trainer=trainer,
+        **options,
     )
     on_step("lead, heat and published")
-    thresholds = _choose_thresholds(training, is_validation, quality, config.model, **options)
-    cascade = fit_cascade(training.table, training.labels, config.model, **options)
+    thresholds = _choose_thresholds(
+        training, is_validation, quality, config.model, trainer=trainer, **options
+    )
+    cascade = fit_cascade(training.table, training.labels, config.model, trainer=trainer, **options)
     on_step("forecast")
     early = training.early or (training.table,)
     forecast = fit_forecast(cascade, early, training.labels, config.model, **options)
@@ -138,9 +151,7 @@ def _choose_thresholds(
     is_validation: NDArray[np.bool_],
     quality: QualityFit,
     config: ModelConfig,
-    *,
-    num_threads: int,
-    seed: int,
+    **options: Any,
 ) -> Thresholds:
     """Thresholds on the validation block, from parts that have not seen it."""
     earlier, later = training.take(~is_validation), training.take(is_validation)
@@ -148,11 +159,11 @@ def _choose_thresholds(
     known = np.isfinite(heat) & np.isfinite(published)
     if not known.any() or _lacking(earlier.labels):
         return Thresholds()
-    cascade = fit_cascade(earlier.table, earlier.labels, config, num_threads=num_threads, seed=seed)
+    cascade = fit_cascade(earlier.table, earlier.labels, config, **options)
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
     atoms = np.maximum(atoms, quality.model.rubric.floor_)
-    said = outlook_now(cascade, later.table, Chances(likeliest, atoms, weights), num_threads)
+    said = outlook_now(cascade, later.table, Chances(likeliest, atoms, weights), options["num_threads"])
     return Thresholds(
         best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(said.published_probability[known], published[known] > 0.5),

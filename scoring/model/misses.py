@@ -97,7 +97,7 @@ def worst_misses(
         What the predictions were as of.
     """
     off = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
-    worst = sorted(np.flatnonzero(off > 0).tolist(), key=lambda row: (-off[row], documents[row].path))
+    worst = sorted(np.flatnonzero(off > 0).tolist(), key=lambda row: (-off[row], predictions["path"][row]))
     return tuple(
         Miss(
             path=documents[row].path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +86,7 @@ def out_of_fold(
         on_step(fold, N_FOLDS)
         held = folds == fold
         rest, part = training.take(~held), training.take(held)
-        options = {"num_threads": num_threads, "seed": config.seed}
+        options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
         model = fit_quality(
             rest.table, rest.labels.quality, rest.copies, is_inner, config.model, **options

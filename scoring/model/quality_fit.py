@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import train_booster
+from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import ModelConfig
 from scoring.model.intervals import NO_ERRORS, add_foreign, fit_errors
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
@@ -59,7 +59,7 @@ def fit_quality(
     config : ModelConfig
         How.
     **options
-        ``num_threads`` and ``seed``.
+        ``num_threads``, ``seed`` and ``trainer``, as :func:`fit_once` takes them.
 
     Returns
     -------
@@ -86,6 +86,7 @@ def fit_once(
     *,
     num_threads: int,
     seed: int,
+    trainer: Trainer = train_booster,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityModel:
     """One fit, which knows nothing yet of its errors.
@@ -98,6 +99,8 @@ def fit_once(
         Later records and their qualities, on which the booster stops early; it keeps its best trees.
     num_threads, seed : int
         Threads, and the seed of all that is drawn.
+    trainer : callable
+        What trains the booster of quality.
     on_rubric : callable
         Called with the rubric before the rest is fitted; what it raises ends the fit.
 
@@ -124,7 +127,7 @@ def fit_once(
         later, later_y = validation
         points = rubric.predict(later)
         held = (np.column_stack([encoder.transform(later), points]), later_y - points)
-    booster = train_booster(
+    booster = trainer(
         X,
         left,
         params=config.quality.params,

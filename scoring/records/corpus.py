@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
@@ -22,7 +22,9 @@ OnFault = Callable[[RecordError], None]
 STDIN = "-"
 """The path that stands for standard input."""
 
-_HEAD_BYTES = 128
+HEAD_BYTES = 128
+"""How much of a file tells whether it may hold a record."""
+
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -95,6 +97,20 @@ def expand(paths: Sequence[str]) -> list[str]:
     if faults:
         raise RecordError(*faults)
     return list(found.values())
+
+
+def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
+    """The files that paths name, by what stands for each in documents and scores; mostly one for each.
+
+    Raises
+    ------
+    RecordError
+        As :func:`expand` does.
+    """
+    names: dict[str, list[str]] = {}
+    for file in expand(paths):
+        names.setdefault(shown(file), []).append(file)
+    return names
 
 
 def read_documents(
@@ -188,7 +204,7 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _tell(error: OSError) -> None:
-    raise _unreadable(str(error.filename), error)
+    raise unreadable(str(error.filename), error)
 
 
 def _identify(file: str, folders: dict[str, str]) -> str:
@@ -204,29 +220,34 @@ def _identify(file: str, folders: dict[str, str]) -> str:
 
 
 def _may_hold_record(file: str) -> bool:
-    """False for a file that is no record.
-
-    One that is empty, cannot be opened, or has blank lines before its ``---`` was meant to be a record:
-    reading it tells what is wrong.
-    """
+    """False for a file that is no record; one that cannot be opened was meant to be one."""
     try:
         with open(file, "rb", buffering=0) as handle:
-            head = handle.read(_HEAD_BYTES).removeprefix(codecs.BOM_UTF8).lstrip()
-            return not head or has_front_matter(head)
+            return may_hold_record(handle.read(HEAD_BYTES))
     except OSError:
         return True
+
+
+def may_hold_record(head: bytes) -> bool:
+    """False for a file that is no record, by its first :data:`HEAD_BYTES`.
+
+    One that is empty, or has blank lines before its ``---``, was meant to be a record: reading it tells
+    what is wrong.
+    """
+    head = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    return not head or has_front_matter(head)
 
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
     """Where each record of a file that :func:`expand` found is, so that each record's fault is its own."""
     if file == STDIN:
         yield from _stream_sources(stdin or sys.stdin.buffer)
-    elif file.endswith((".jsonl", ".ndjson")):
+    elif holds_lines(file):
         try:
             with open(file, "rb") as handle:
                 yield from _line_sources(handle, file, first=b"")
         except OSError as error:
-            yield Source(file, error=_unreadable(file, error))
+            yield Source(file, error=unreadable(file, error))
     else:
         yield Source(file)
 
@@ -243,10 +264,20 @@ def read_bytes(file: str | Path) -> bytes:
         with open(file, "rb") as handle:
             size = os.fstat(handle.fileno()).st_size
             if size > MAX_BYTES:
-                raise RecordError(Fault(str(file), 0, "", f"{size:,} bytes", f"at most {MAX_BYTES:,} bytes"))
+                raise too_large(str(file), size)
             return handle.read()
     except OSError as error:
-        raise _unreadable(str(file), error) from None
+        raise unreadable(str(file), error) from None
+
+
+def too_large(file: str, n_bytes: int) -> RecordError:
+    """The fault of a file that is larger than a record may be."""
+    return RecordError(Fault(file, 0, "", f"{n_bytes:,} bytes", f"at most {MAX_BYTES:,} bytes"))
+
+
+def holds_lines(file: str) -> bool:
+    """Whether a file holds a record a line, by its name."""
+    return file.endswith((".jsonl", ".ndjson"))
 
 
 def _stream_sources(stream: BinaryIO) -> Iterator[Source]:
@@ -258,22 +289,48 @@ def _stream_sources(stream: BinaryIO) -> Iterator[Source]:
 
 
 def _line_sources(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Source]:
+    is_empty = True
+    for source in lines_of(stream, file, first=first):
+        is_empty = False
+        yield source
+    if is_empty:
+        yield Source(file, error=without_record(file))
+
+
+def lines_of(stream: BinaryIO, file: str, *, first: bytes = b"") -> Iterator[Source]:
+    """Each line of a stream that is to hold a record, numbered from 1; blank ones are left out.
+
+    Parameters
+    ----------
+    stream : binary file
+        What is read, line by line.
+    file : str
+        Its path, for the faults.
+    first : bytes
+        What was read of it already: its first line.
+
+    Yields
+    ------
+    Source
+        One that is too long is cut, so that it is a fault.
+    """
     number = 0
-    n_records = 0
     line = first or stream.readline(MAX_BYTES + 1)
     while line:
         number += 1
         if line.removeprefix(codecs.BOM_UTF8).strip():
-            n_records += 1
             yield Source(file, number, line)
         while len(line) > MAX_BYTES and not line.endswith(b"\n"):  # the rest of a line that is too long
             line = stream.readline(MAX_BYTES + 1)
         line = stream.readline(MAX_BYTES + 1)
-    if not n_records:
-        fault = Fault(file, 0, "", "no record", "a record a line, or one in front matter")
-        yield Source(file, error=RecordError(fault))
 
 
-def _unreadable(file: str, error: OSError) -> RecordError:
+def without_record(file: str) -> RecordError:
+    """The fault of a file that is to hold records and has none."""
+    return RecordError(Fault(file, 0, "", "no record", "a record a line, or one in front matter"))
+
+
+def unreadable(file: str, error: OSError) -> RecordError:
+    """The fault of a file that the system does not let be read."""
     got = error.strerror or "an error of the disk"
     return RecordError(Fault(file, 0, "", got, "a file that can be read"))

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
 from pyarrow import parquet
 
 from scoring.errors import FeatureError
+from scoring.features.arrow import FEATURE_SCHEMA, feature_tables
 from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
-from scoring.features.extraction import Extracted, read_features
+from scoring.features.extraction import read_features
 from scoring.features.moment import AsOf
-from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, assemble
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
-
-_BATCH = 2048
-_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        *((name, pa.string()) for name in TEXT_NAMES),
-        ("topics", pa.list_(pa.string())),
-        *((name, pa.float64()) for name in NUMBER_NAMES),
-    ]
-)
 
 
 def catalogue() -> tuple[Column, ...]:
@@ -93,26 +81,11 @@ def write_features(
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             scratch = Path(folder) / output.name
-            with parquet.ParquetWriter(scratch, _SCHEMA) as writer:
-                for batch in _tables(records):
+            with parquet.ParquetWriter(scratch, FEATURE_SCHEMA) as writer:
+                for batch in feature_tables(records):
                     writer.write_table(batch)
                     count += batch.num_rows
             scratch.replace(output)
     except OSError as error:
         raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
     return count
-
-
-def _tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
-    waiting = iter(records)
-    while batch := list(islice(waiting, _BATCH)):
-        table = assemble([one.row for one in batch])
-        yield pa.table(
-            [
-                [one.path for one in batch],
-                *([text or None for text in table.text(name)] for name in TEXT_NAMES),
-                [list(topics) for topics in table.topics],
-                *(pa.array(table.number(name), from_pandas=True) for name in NUMBER_NAMES),
-            ],
-            schema=_SCHEMA,
-        )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.moment import AsOf, parse_as_of
+from scoring.model.boosters import Trainer, train_booster
 from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
@@ -81,14 +82,30 @@ def read_training(
     ModelError
         If none has a quality and a date.
     """
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=_until(config))
+    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=until_of(config))
+    return with_records(corpus)
+
+
+def with_records(corpus: Corpus) -> Corpus:
+    """The corpus, if there is something in it.
+
+    Raises
+    ------
+    ModelError
+        If there is not.
+    """
     if not corpus.documents:
         raise ModelError("training records: got none with a quality and a date, expected some")
     return corpus
 
 
 def fit_and_save(
-    corpus: Corpus, folder: Path, config: TrainConfig, settings: Settings, reporter: Reporter
+    corpus: Corpus,
+    folder: Path,
+    config: TrainConfig,
+    settings: Settings,
+    reporter: Reporter,
+    trainer: Trainer = train_booster,
 ) -> Fitted:
     """Fit and judge models on what precedes the test block, then fit on all records and save that.
 
@@ -104,6 +121,8 @@ def fit_and_save(
         Threads; they change no byte.
     reporter : Reporter
         Who hears of progress.
+    trainer : callable
+        As :func:`scoring.model.fit.fit_models` takes it.
 
     Returns
     -------
@@ -115,10 +134,11 @@ def fit_and_save(
         If the records do not suffice, or the model cannot be saved.
     """
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter)
+    held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, trainer)
     nothing = np.zeros(len(corpus.documents), dtype=bool)
-    cuts = latest_moments(corpus, ~nothing, _until(config))
-    models = _fit(corpus.training_apart(nothing, cuts, config), config, settings, reporter, "all records")
+    cuts = latest_moments(corpus, ~nothing, until_of(config))
+    training = corpus.training_apart(nothing, cuts, config)
+    models = _fit(training, config, settings, reporter, trainer, "all records")
     at_publication = corpus.as_seen(~nothing, AS_OF)
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
     saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
@@ -131,7 +151,8 @@ def as_of_training(config: TrainConfig) -> AsOf:
     return parse_as_of(config.as_of) if config.as_of else None
 
 
-def _until(config: TrainConfig) -> datetime | None:
+def until_of(config: TrainConfig) -> datetime | None:
+    """The moment after which a configuration sees nothing; None where there is no such moment."""
     as_of = as_of_training(config)
     return as_of if isinstance(as_of, datetime) else None
 
@@ -142,39 +163,44 @@ def _evaluate_before_the_cut(
     config: TrainConfig,
     settings: Settings,
     reporter: Reporter,
+    trainer: Trainer,
 ) -> _Held:
     """Fit on what precedes the test block, and compare with the labels of that block."""
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
     cuts = cuts_before(corpus, is_test, config.split.gap_hours)
     training = corpus.training_apart(is_test, cuts, config)
-    models = _fit(training, config, settings, reporter, "records before the test block")
-    documents = [document for document, is_held in zip(corpus.documents, is_test, strict=True) if is_held]
+    models = _fit(training, config, settings, reporter, trainer, "records before the test block")
     as_of = as_of_training(config)
     test = corpus.as_seen(is_test, as_of)
     scorer = Scorer(config.name, models)
     evaluation = evaluate_models(
         scorer,
         test,
-        [document.path for document in documents],
+        [document.path for document in corpus.chosen(is_test)],
         early=corpus.at_ingest(is_test) if as_of is None else {},
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,
     )
-    account = account_for(models.quality, documents, test.table, evaluation.predictions, as_of)
+    account = account_for(models.quality, corpus.whole(is_test), test.table, evaluation.predictions, as_of)
     return _Held(scorer, evaluation, account, len(training.table))
 
 
 def _fit(
-    training: TrainingSet, config: TrainConfig, settings: Settings, reporter: Reporter, what: str
+    training: TrainingSet,
+    config: TrainConfig,
+    settings: Settings,
+    reporter: Reporter,
+    trainer: Trainer,
+    what: str,
 ) -> Models:
     name = f"training on {what}"
 
     def tell(step: str) -> None:
         reporter.step(name, _STEPS.index(step), len(_STEPS))
 
-    models = fit_models(training, config, num_threads=settings.threads, on_step=tell)
+    models = fit_models(training, config, num_threads=settings.threads, trainer=trainer, on_step=tell)
     reporter.step(name, len(_STEPS), len(_STEPS))
     return models
 

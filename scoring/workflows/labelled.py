@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import RecordError
 from scoring.features import story
+from scoring.features.extraction import tables_of
 from scoring.features.moment import AsOf, moment_of, parse_as_of
-from scoring.features.table import Row, assemble, extract
+from scoring.features.table import FeatureTable
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
@@ -24,6 +25,33 @@ from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
+
+
+class Extractor(Protocol):
+    """Where the features of labelled records come from."""
+
+    def tables(
+        self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+    ) -> tuple[FeatureTable, ...]:
+        """As :func:`scoring.features.extraction.tables_of` gives them."""
+
+    def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """The documents with all that was read of their records."""
+
+
+class _Here:
+    """The records are here, whole."""
+
+    def tables(
+        self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+    ) -> tuple[FeatureTable, ...]:
+        return tables_of(documents, moments)
+
+    def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
+        return documents
+
+
+_HERE: Extractor = _Here()
 
 
 @dataclass(frozen=True)
@@ -40,12 +68,15 @@ class Corpus:
         Records without a quality or a date, left out.
     data_sha256 : str
         Hex digest of the content of the documents.
+    extractor : Extractor
+        What makes features of them.
     """
 
     documents: list[Document]
     n_faults: int
     n_unlabelled: int
     data_sha256: str
+    extractor: Extractor = _HERE
 
     @property
     def moments(self) -> NDArray[np.datetime64]:
@@ -66,9 +97,17 @@ class Corpus:
 
     def take(self, mask: NDArray[np.bool_]) -> Corpus:
         """The records of a mask of shape (n_records,), as if they had been read alone."""
-        chosen = [document for document, is_taken in zip(self.documents, mask, strict=True) if is_taken]
+        chosen = self.chosen(mask)
         digest = data_sha256(document.sha256 for document in chosen)
-        return Corpus(chosen, self.n_faults, self.n_unlabelled, digest)
+        return replace(self, documents=chosen, data_sha256=digest)
+
+    def chosen(self, mask: NDArray[np.bool_]) -> list[Document]:
+        """The documents of a mask of shape (n_records,)."""
+        return [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
+
+    def whole(self, mask: NDArray[np.bool_]) -> Sequence[Document]:
+        """The documents of a mask of shape (n_records,), with all that was read of their records."""
+        return self.extractor.whole(self.chosen(mask))
 
     def as_seen(self, mask: NDArray[np.bool_], as_of: AsOf = None) -> TrainingSet:
         """Features as they stood at `as_of` beside the labels as they settled, of the records of a mask.
@@ -83,8 +122,10 @@ class Corpus:
         whole = self.training_set(mask)
         if as_of is None:
             return whole
-        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
-        return replace(whole, table=assemble([extract(document.record, as_of) for document in chosen]))
+        chosen = self.chosen(mask)
+        moments = [moment_of(document.record, as_of) for document in chosen]
+        (table,) = self.extractor.tables(chosen, [moments])
+        return replace(whole, table=table)
 
     def at_ingest(self, mask: NDArray[np.bool_]) -> dict[str, TrainingSet]:
         """The records of a mask as they stood at each age of :data:`INGEST_AGES`."""
@@ -113,14 +154,14 @@ class Corpus:
         forecast_ages_hours : sequence of float
             Ages at which the forecast is to see them too.
         """
-        chosen = [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
+        chosen = self.chosen(mask)
         ages = (age, *(timedelta(hours=hours) for hours in forecast_ages_hours))
-        tables: list[list[Row]] = [[] for _ in ages]
+        moments: list[list[datetime | None]] = [[] for _ in ages]
         heats, published = [], []
         for document in chosen:
             cut = cuts.get(section_of(document.record)) if cuts else None
-            for rows, each in zip(tables, ages, strict=True):
-                rows.append(extract(document.record, _earliest(cut, moment_of(document.record, each))))
+            for look, each in zip(moments, ages, strict=True):
+                look.append(_earliest(cut, moment_of(document.record, each)))
             is_settled = cut is None or not _has_coverage_after(document.record, cut)
             heats.append(document.labels.heat if is_settled else None)
             published.append(document.labels.published if is_settled else None)
@@ -129,7 +170,7 @@ class Corpus:
             as_floats(heats),
             as_floats(published),
         )
-        table, *early = map(assemble, tables)
+        table, *early = self.extractor.tables(chosen, moments)
         sections = [section_of(document.record) for document in chosen]
         return TrainingSet(table, labels, self.moments[mask], sections, self.copies[mask], tuple(early))
 
@@ -268,6 +309,31 @@ def read_corpus(
         reporter.step("reading", done, total)
 
     read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
+    return corpus_of(read, faults, reporter=reporter, since=since, until=until)
+
+
+def corpus_of(
+    read: Sequence[Document],
+    n_faults: int,
+    *,
+    reporter: Reporter,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    extractor: Extractor = _HERE,
+) -> Corpus:
+    """Those of the documents that were read that can be used and have a quality and a date.
+
+    Parameters
+    ----------
+    read : sequence of Document
+        What was read.
+    n_faults : int
+        Records that could not be used.
+    reporter, since, until
+        As :func:`read_corpus` takes them.
+    extractor : Extractor
+        What makes features of the documents.
+    """
     usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
     if len(usable) < len(read):
         reporter.note(f"{len(read) - len(usable)} records without a quality or a date are left out")
@@ -277,7 +343,7 @@ def read_corpus(
         usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
         reporter.note(f"{n_usable - len(usable)} records of other times are left out")
     usable.sort(key=_order)
-    return Corpus(usable, faults, n_unlabelled, data_sha256(one.sha256 for one in usable))
+    return Corpus(usable, n_faults, n_unlabelled, data_sha256(one.sha256 for one in usable), extractor)
 
 
 def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:

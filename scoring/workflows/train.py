@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
-from scoring.errors import SettingsError
+from scoring.errors import SettingsError, shown
+from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import TrainConfig
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
@@ -21,6 +23,8 @@ from scoring.records.corpus import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
+from scoring.workflows.cluster import Place
+from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import Fitted, fit_and_save, read_training
 from scoring.workflows.models import importances_of
 
@@ -92,6 +96,7 @@ def train(
     run_name: str | None = None,
     register: str | None = None,
     is_tracked: bool = True,
+    place: Place | None = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -114,6 +119,8 @@ def train(
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
         Whether to log a run.
+    place : Place, optional
+        A cluster whose workers read and train.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -130,9 +137,17 @@ def train(
     TrackingError
         If the run cannot be logged; the model is saved by then.
     """
-    corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
     folder = out or settings.home / "models" / config.name
-    fitted = fit_and_save(corpus, folder, config, settings, reporter)
+    with ExitStack() as stack:
+        if place is None:
+            trainer: Trainer = train_booster
+            corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
+        else:
+            opened = opened_training(
+                paths, config, place=place, settings=settings, on_fault=on_fault, reporter=reporter
+            )
+            corpus, trainer = stack.enter_context(opened)
+        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer)
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)
@@ -186,7 +201,7 @@ def log_fitted(
     """
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
-    data_path, gains = shlex.join(paths), importances_of(saved.models)
+    data_path, gains = shown(shlex.join(paths)), importances_of(saved.models)
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",

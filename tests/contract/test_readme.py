@@ -38,7 +38,7 @@ OPTIONS = {
     name: {option for parameter in command.params for option in parameter.opts} | {"--help", "-h"}
     for name, command in COMMANDS.items()
 }
-OTHER_PROGRAMS = {"make", "pip", "mlflow", "curl", "export"}
+OTHER_PROGRAMS = {"make", "pip", "mlflow", "curl", "export", "dask"}
 NOT_RUN = {
     "train": "takes half a minute; a small model that other tests share stands where it would save its own",
     "backtest": "trains for each month; tests/workflows/test_backtest.py runs it",
@@ -113,7 +113,7 @@ def test_a_command_that_does_not_parse_is_found() -> None:
 
 @pytest.mark.parametrize("page", [README, CARD], ids=["README.md", "MODEL_CARD.md"])
 def test_options_in_the_text_exist(page: str) -> None:
-    text = re.sub(r"^\$ (mlflow|pip|curl) .*$|<!--.*?-->", "", page, flags=re.MULTILINE)
+    text = re.sub(r"^\$ (mlflow|pip|curl|dask) .*$|<!--.*?-->", "", page, flags=re.MULTILINE)
     mentioned = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - {"--host"}
     assert mentioned <= set().union(*OPTIONS.values())
 

@@ -102,6 +102,18 @@ def test_growth_tells_time_and_memory_of_each_size() -> None:
         assert 20 < peak < 2_000
 
 
+def test_dask_is_held_against_one_process() -> None:
+    printed = run("dask_cluster.py", "--smoke")
+    rows = rows_of(printed)
+    alone, cluster = (float(rows[name][0]) for name in ("one process, two threads", "Dask, two workers"))
+    times = float(re.findall(r"^- JSON lines: Dask against one process: (\S+) ", printed, re.MULTILINE)[0])
+    assert times == pytest.approx(cluster / alone, rel=0.01)
+    bytes_each, n_partitions, each_second = (float(cell) for cell in rows["300"][:3])
+    assert n_partitions == 1
+    assert each_second == pytest.approx(300 / cluster / 2, rel=0.05)
+    assert 1 < bytes_each < 10
+
+
 @pytest.mark.parametrize("name", ["accuracy.py", "twins.py", "read.py"])
 def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
     told = run(name, str(tmp_path / "nowhere"), expected=2)

@@ -182,11 +182,11 @@ def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str], saved
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(  # noqa: S310 -- our own server
         f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- our own server
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -241,7 +241,7 @@ def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path, seconds:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- our own server
                 return
         except OSError:
             time.sleep(0.2)

@@ -25,6 +25,7 @@ def predictions(errors: list[float]) -> dict[str, np.ndarray]:
     n_records = len(errors)
     quality = np.arange(n_records) + 50
     return {
+        "path": np.array([document.path for document in DOCUMENTS[:n_records]], dtype=object),
         "published_at": np.full(n_records, np.datetime64("2018-06-01T10:00", "us")),
         "provider": np.array([f"p{at}.example" for at in range(n_records)], dtype=object),
         "quality": quality,

@@ -1,0 +1,88 @@
+"""What the commands that can work on a Dask cluster take for it, and what they then do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scoring.workflows.cluster import ClusterOutcome, Place
+
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCHEDULER",
+        help="Work on a Dask cluster: the address of its scheduler, as tcp://HOST:8786, or local. Paths may "
+        "then be addresses that fsspec takes, as s3://BUCKET/news.",
+    ),
+]
+PartitionMb = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="MB", help="With --dask: size of what is read at once. Default: 64."),
+]
+
+
+def place_of(dask: str | None, partition_mb: int | None) -> Place | None:
+    """The cluster that a command is to work on, if any."""
+    if dask is None:
+        if partition_mb is not None:
+            raise typer.BadParameter("--partition-mb goes with --dask")
+        return None
+    from scoring.workflows.cluster import PARTITION_MB, Place
+
+    return Place(dask, partition_mb or PARTITION_MB)
+
+
+def score(
+    terminal: Terminal,
+    paths: list[str],
+    place: Place,
+    *,
+    output: str | None,
+    form: options.ScoreFormat | None,
+    tracking_uri: str | None,
+    **chosen: Any,
+) -> None:
+    """Score records on a cluster."""
+    from scoring.workflows.cluster import score_on_cluster
+
+    formats = options.ScoreFormat
+    form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
+    if output is None or form not in (formats.jsonl, formats.parquet):
+        raise typer.BadParameter("--dask takes --output, and --format jsonl or parquet")
+    made = score_on_cluster(
+        paths,
+        output=output,
+        form="parquet" if form is formats.parquet else "jsonl",
+        place=place,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        on_fault=terminal.on_fault,
+        reporter=terminal,
+        **chosen,
+    )
+    _tell(terminal, made, "scores")
+
+
+def features(terminal: Terminal, paths: list[str], place: Place, **chosen: Any) -> None:
+    """Write the feature table of records on a cluster."""
+    from scoring.workflows.cluster import features_on_cluster
+
+    made = features_on_cluster(
+        paths,
+        place=place,
+        settings=options.settings_of(terminal),
+        on_fault=terminal.on_fault,
+        reporter=terminal,
+        **chosen,
+    )
+    _tell(terminal, made, "records")
+
+
+def _tell(terminal: Terminal, made: ClusterOutcome, what: str) -> None:
+    parts = f"{made.n_partitions} partition" + "s" * (made.n_partitions != 1)
+    before = f", {made.n_done_before} of them done before" if made.n_done_before else ""
+    terminal.note(f"{made.output}: {made.n_records} {what} in {parts}{before}")

@@ -1,0 +1,1 @@
+"""Beyond one machine: the only package that imports Dask, and fsspec."""

@@ -1,0 +1,20 @@
+"""Scores as Arrow has them, for Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import pyarrow as pa
+
+from scoring.model.results import Score
+
+_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+SCORE_SCHEMA = pa.schema(
+    [(name, _TYPES.get(kind, pa.list_(pa.string()))) for name, kind in Score.__annotations__.items()]
+)
+
+
+def score_table(scores: Iterable[Score]) -> pa.Table:
+    """Scores as a table of :data:`SCORE_SCHEMA`."""
+    return pa.Table.from_pylist([msgspec.to_builtins(score) for score in scores], SCORE_SCHEMA)

@@ -1,0 +1,77 @@
+"""Train with a cluster: its workers read, make features and train the boosters; the rest is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from scoring.distributed.partitions import plan
+from scoring.distributed.storage import find
+from scoring.errors import RecordError
+from scoring.model.boosters import Trainer
+from scoring.model.config import TrainConfig
+from scoring.progress import Reporter
+from scoring.records.corpus import OnFault
+from scoring.settings import Settings
+from scoring.workflows.cluster import Place, opened
+from scoring.workflows.fitting import until_of, with_records
+from scoring.workflows.labelled import Corpus, corpus_of
+
+
+@contextmanager
+def opened_training(
+    paths: Sequence[str],
+    config: TrainConfig,
+    *,
+    place: Place,
+    settings: Settings,
+    on_fault: OnFault,
+    reporter: Reporter,
+) -> Iterator[tuple[Corpus, Trainer]]:
+    """The records that a configuration learns from, held by the workers, and what trains on these.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As :func:`scoring.distributed.storage.find` takes them.
+    config : TrainConfig
+        The split and the models.
+    place : Place
+        The cluster.
+    settings : Settings
+        Processes of a local cluster.
+    on_fault, reporter
+        Who hears of bad records, and of progress.
+
+    Yields
+    ------
+    tuple of Corpus and Trainer
+
+    Raises
+    ------
+    RecordError
+        If a path names no record.
+    ModelError
+        If none has a quality and a date.
+    ScoringError
+        If the cluster or a store cannot be used.
+    """
+    n_faults = 0
+
+    def count(error: RecordError) -> None:
+        nonlocal n_faults
+        n_faults += 1
+        on_fault(error)
+
+    with opened(place, settings) as cluster:
+        from scoring.distributed.archive import read_archive
+        from scoring.distributed.boosters import ClusterTrainer
+
+        partitions = plan(find(paths), place.partition_mb * 10**6)
+        has_links = config.split.apart == "stories"
+        documents, archive = read_archive(
+            cluster, partitions, has_links=has_links, on_fault=count, reporter=reporter
+        )
+        until = until_of(config)
+        corpus = corpus_of(documents, n_faults, reporter=reporter, until=until, extractor=archive)
+        yield with_records(corpus), ClusterTrainer(cluster, reporter)

@@ -1,0 +1,62 @@
+"""The options of a cluster, and what is said where there is none; tests/distributed has real ones."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from scoring.cli import app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["score", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
+        (["features", "news", "--output", "out", "--partition-mb", "8"], "--partition-mb goes with --dask"),
+        (["train", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
+        (["score", "news", "--dask", "local"], "--dask takes --output, and --format jsonl or parquet"),
+        (
+            ["score", "news", "--dask", "local", "--output", "out", "--format", "csv"],
+            "--dask takes --output, and --format jsonl or parquet",
+        ),
+        (
+            ["score", "news", "--dask", "local", "--output", "out.csv"],
+            "--dask takes --output, and --format jsonl or parquet",
+        ),
+        (["score", "news", "--dask", "local", "--write"], "--write takes neither"),
+        (
+            ["score", "news", "--dask", "local", "--output", "out", "--partition-mb", "0"],
+            "greater than or equal to 1",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], told: str) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert told in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["score", "--output", "out"], ["features", "--output", "out"], ["train", "--no-track"]],
+    ids=lambda command: command[0],
+)
+def test_dask_is_asked_for(command: list[str], archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "scoring.distributed.cluster", raising=False)
+    monkeypatch.delattr("scoring.distributed.cluster", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    done = CliRunner().invoke(app, [*command, str(archive), "--dask", "local"])
+    assert (done.exit_code, done.output) == (
+        2,
+        "error: a cluster needs Dask: pip install 'scoring[dask]'\n",
+    )
+
+
+def test_records_that_are_not_there(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["score", "nowhere", "--dask", "local", "--output", "out"])
+    assert done.exit_code == 2
+    assert "nowhere: got no such file or folder" in done.output
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,263 @@
+"""Training on a real cluster: the figures of one machine, whoever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.distributed import boosters as module
+from scoring.distributed.archive import slim
+from scoring.distributed.boosters import ClusterTrainer
+from scoring.distributed.cluster import Cluster, opened
+from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.boosters import train_booster
+from scoring.model.bundle import load_model
+from scoring.model.config import ModelConfig, SplitConfig, TrainConfig
+from scoring.model.fit import TrainingSet
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
+from scoring.settings import Settings
+from scoring.workflows.cluster import Place
+from scoring.workflows.cluster_training import opened_training
+from scoring.workflows.fitting import read_training
+from scoring.workflows.labelled import Corpus, latest_moments
+from scoring.workflows.train import train
+from tests.distributed.conftest import Processes, wait_until
+
+QUALITY = ModelConfig().quality
+NAMES = [f"column {number}" for number in range(12)]
+CONFIG = TrainConfig(name="small", n_bootstrap=0)
+
+
+class Notes:
+    """A reporter that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        """Drop the step."""
+
+    def note(self, text: str) -> None:
+        """Keep the note."""
+        self.heard.append(text)
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+@pytest.fixture
+def cluster(nannied: Processes) -> Iterator[Cluster]:
+    with opened(nannied.address, n_processes=1) as found:
+        yield found
+
+
+def made_up(n_records: int) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_records, len(NAMES)))
+    X[:, 3] = rng.integers(0, 5, n_records)
+    y = 3 * X[:, 0] + 5 * (X[:, 3] == 2) + rng.normal(size=n_records) / 4
+    X[rng.random(X.shape) < 0.1] = np.nan
+    return X, y
+
+
+def trained(trainer: Any, X: Floats, y: Floats, **options: Any) -> Any:
+    given: dict[str, Any] = {
+        "names": NAMES,
+        "params": QUALITY.params,
+        "num_iterations": QUALITY.num_iterations,
+        "num_threads": 1,
+        "seed": 3,
+        "categories": [NAMES[3]],
+    }
+    return trainer(X, y, **given | options)
+
+
+@pytest.mark.parametrize("is_validated", [False, True])
+def test_one_worker_trains_the_same_booster(cluster: Cluster, is_validated: bool) -> None:
+    X, y = made_up(2 * module.MIN_ROWS_A_WORKER - 1)
+    options = {"validation": made_up(200)} if is_validated else {}
+    alone = trained(train_booster, X, y, **options)
+    assert trained(ClusterTrainer(cluster, SILENT), X, y, **options).text == alone.text
+    assert alone.num_trees < QUALITY.num_iterations or not is_validated
+
+
+def test_two_workers_train_one_as_good(cluster: Cluster) -> None:
+    X, y = made_up(3000)
+    later, truth = made_up(3500)
+    alone = trained(train_booster, X, y)
+    together = trained(ClusterTrainer(cluster, SILENT), X, y)
+    off = [float(np.abs(one.predict(later[3000:]) - truth[3000:]).mean()) for one in (alone, together)]
+    assert off[1] == pytest.approx(off[0], rel=0.05)
+    assert off[0] < 0.9
+    # Nothing tells of the machines; but it was more than one.
+    assert "[machines: ]\n" in together.text
+    assert "[num_machines: 1]\n" in together.text
+    assert together.text != alone.text
+
+
+def test_a_parameter_that_is_refused_is_told(cluster: Cluster) -> None:
+    with pytest.raises(ModelError, match=r"LightGBM cannot train with .*nonsense"):
+        trained(ClusterTrainer(cluster, SILENT), *made_up(200), params={"objective": "nonsense"})
+
+
+def kill_while_training(cluster: Cluster, reporter: Reporter) -> Any:
+    """Kill a worker in the middle of a training; what comes of it."""
+    workers = set(cluster.client.nthreads())
+    process = cluster.client.run(os.getpid)[min(workers)]
+    X, y = made_up(4000)
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(trained, ClusterTrainer(cluster, reporter), X, y, num_iterations=1000)
+
+        def is_training() -> bool:
+            tasks = cluster.client.processing()
+            return tasks.keys() == workers and all(
+                any("_train_part" in str(key) for key in keys) for keys in tasks.values()
+            )
+
+        wait_until(lambda: is_training() or future.done(), "the training")
+        assert not future.done()
+        os.kill(process, signal.SIGKILL)
+        return future.result(timeout=90)
+
+
+def test_a_killed_worker_begins_the_training_anew(cluster: Cluster) -> None:
+    notes = Notes()
+    assert kill_while_training(cluster, notes).num_trees == 1000
+    (note,) = notes.heard
+    assert re.fullmatch(
+        r"training lost tcp://127\.0\.0\.1:\d+, and begins anew with the workers that are left", note
+    )
+
+
+def test_workers_without_a_nanny_are_asked_for_one(tmp_path: Path) -> None:
+    alone = Processes(tmp_path)
+    try:
+        for _ in range(2):
+            alone.start_worker()
+        alone.wait_for(2)
+        with (
+            opened(alone.address, n_processes=1) as cluster,
+            pytest.raises(ScoringError, match="start workers with a nanny"),
+        ):
+            kill_while_training(cluster, SILENT)
+    finally:
+        alone.end()
+
+
+def test_a_slim_document_is_small_and_has_what_tells_copies(archive: Path) -> None:
+    for document in read_documents([str(archive)], on_fault=stop):
+        for has_links in (False, True):
+            kept = slim(document, has_links=has_links)
+            record, whole = kept.record, document.record
+            assert (kept.path, kept.sha256, kept.labels) == (document.path, document.sha256, document.labels)
+            assert (record.title, record.url, record.topics) == (whole.title, whole.url, whole.topics)
+            assert [one.published_at for one in record.related] == [one.published_at for one in whole.related]
+            assert not record.excerpt
+            assert not any(one.title for one in record.related)
+            assert any(one.web_url for one in record.related) == (
+                has_links and any(one.web_url for one in whole.related)
+            )
+
+
+def tables(training: TrainingSet) -> tuple[FeatureTable, ...]:
+    return (training.table, *training.early)
+
+
+def assert_same(one: TrainingSet, other: TrainingSet) -> None:
+    assert len(tables(one)) == len(tables(other))
+    for left, right in zip(tables(one), tables(other), strict=True):
+        assert np.array_equal(left.numbers, right.numbers, equal_nan=True)
+        assert np.array_equal(left.texts, right.texts)
+        assert (left.topics, left.title_words) == (right.topics, right.title_words)
+    for name in ("quality", "heat", "published"):
+        assert np.array_equal(getattr(one.labels, name), getattr(other.labels, name), equal_nan=True)
+    assert np.array_equal(one.moments, other.moments)
+    assert (list(one.sections), one.copies.tolist()) == (list(other.sections), other.copies.tolist())
+
+
+def sets_of(corpus: Corpus, config: TrainConfig) -> list[TrainingSet]:
+    nothing = np.zeros(len(corpus.documents), dtype=bool)
+    late = nothing.copy()
+    late[-100:] = True
+    cuts = latest_moments(corpus, ~late)
+    return [
+        corpus.training_apart(late, cuts, config),
+        corpus.as_seen(late),
+        *corpus.at_ingest(late).values(),
+        corpus.take(late).as_seen(late[-100:]),
+    ]
+
+
+@pytest.mark.parametrize("apart", ["copies", "stories"])
+def test_the_workers_features_are_those_of_one_process(
+    apart: Any, processes: Processes, archive: Path, settings: Settings, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.md"
+    bad.write_text("---\ntitle: Bad\nquality: high\n---\n")
+    paths = [str(archive), str(bad)]
+    config = msgspec.structs.replace(CONFIG, split=SplitConfig(apart=apart))
+    expected: list[str] = []
+    alone = read_training(
+        paths, config, stdin=None, on_fault=lambda e: expected.append(str(e)), reporter=SILENT
+    )
+    told: list[str] = []
+    victim = processes.start_worker()
+    processes.wait_for(3)
+    with opened_training(
+        paths,
+        config,
+        place=Place(processes.address, 1),
+        settings=settings,
+        on_fault=lambda e: told.append(str(e)),
+        reporter=SILENT,
+    ) as (corpus, _):
+        victim.kill()  # with the records that it held
+        victim.wait()
+        assert (corpus.data_sha256, corpus.n_faults) == (alone.data_sha256, 1)
+        assert told == expected
+        for one, other in zip(sets_of(corpus, config), sets_of(alone, config), strict=True):
+            assert_same(one, other)
+        assert corpus.stories.tolist() == alone.stories.tolist() or apart == "copies"
+        everything = np.ones(len(corpus.documents), dtype=bool)
+        assert corpus.whole(everything)[7] == alone.documents[7]
+    processes.wait_for(2)
+
+
+def test_a_training_is_as_good_as_on_one_machine(
+    processes: Processes, archive: Path, settings: Settings, tmp_path: Path
+) -> None:
+    few = {
+        name: msgspec.structs.replace(getattr(ModelConfig(), name), num_iterations=40)
+        for name in ("quality", "heat", "published")
+    }
+    config = msgspec.structs.replace(CONFIG, model=msgspec.structs.replace(ModelConfig(), **few))
+    given: dict[str, Any] = {
+        "config": config,
+        "settings": settings,
+        "now": datetime(2019, 1, 1, tzinfo=UTC),
+        "is_tracked": False,
+        "on_fault": stop,
+    }
+    alone = train([str(archive)], out=tmp_path / "alone", **given)
+    place = Place(processes.address, 1)
+    together = train([str(archive)], out=tmp_path / "together", place=place, **given)
+    assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
+    one, other = (load_model(tmp_path / name).models for name in ("alone", "together"))
+    assert one.quality.rubric == other.quality.rubric
+    assert one.cascade.lead.text == other.cascade.lead.text
+    assert one.quality.booster.text != other.quality.booster.text
+    for name in ("quality_mae", "lead_accuracy", "published_f1", "heat_within_5"):
+        assert together.metrics[name] == pytest.approx(alone.metrics[name], rel=0.1), name
