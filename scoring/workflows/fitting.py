@@ -27,6 +27,7 @@ from scoring.model.splits import test_mask
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
 
 _STEPS = ("quality", "lead, heat and published", "forecast", "baselines")
@@ -46,12 +47,15 @@ class Fitted:
         What a report says of its worst misses.
     counts : dict of str to int
         Records that the earlier fit learned from (``train``), the test block (``test``), and ``all``.
+    tags : dict of str to str
+        What its run is to tell besides.
     """
 
     saved: SavedModel
     evaluation: Evaluation
     account: Account
     counts: dict[str, int]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +72,30 @@ def read_training(
     paths: Sequence[str],
     config: TrainConfig,
     *,
+    corrections: Path | None = None,
     stdin: BinaryIO | None,
     on_fault: OnFault,
     reporter: Reporter,
 ) -> Corpus:
     """Read the records that a configuration learns from: those up to its moment, where it has one.
 
+    Labels that the ledger of corrections names are those that people have set.
+
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If none has a quality and a date.
     """
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=_until(config))
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        until=_until(config),
+        corrections=open_corrections(corrections),
+    )
     if not corpus.documents:
         raise ModelError("training records: got none with a quality and a date, expected some")
     return corpus
@@ -123,7 +137,8 @@ def fit_and_save(
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
     saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    return Fitted(saved, held.evaluation, held.account, counts)
+    tags = corpus.corrections.tags if corpus.corrections else {}
+    return Fitted(saved, held.evaluation, held.account, counts, tags)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:

@@ -22,6 +22,7 @@ from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
+from scoring.workflows.corrections import Corrections
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
@@ -39,13 +40,16 @@ class Corpus:
     n_unlabelled : int
         Records without a quality or a date, left out.
     data_sha256 : str
-        Hex digest of the content of the documents.
+        Hex digest of the content of the documents, corrected labels included.
+    corrections : Corrections or None
+        What stands in the place of labels of the files.
     """
 
     documents: list[Document]
     n_faults: int
     n_unlabelled: int
     data_sha256: str
+    corrections: Corrections | None = None
 
     @property
     def moments(self) -> NDArray[np.datetime64]:
@@ -68,7 +72,7 @@ class Corpus:
         """The records of a mask of shape (n_records,), as if they had been read alone."""
         chosen = [document for document, is_taken in zip(self.documents, mask, strict=True) if is_taken]
         digest = data_sha256(document.sha256 for document in chosen)
-        return Corpus(chosen, self.n_faults, self.n_unlabelled, digest)
+        return replace(self, documents=chosen, data_sha256=digest)
 
     def as_seen(self, mask: NDArray[np.bool_], as_of: AsOf = None) -> TrainingSet:
         """Features as they stood at `as_of` beside the labels as they settled, of the records of a mask.
@@ -237,6 +241,7 @@ def read_corpus(
     reporter: Reporter,
     since: datetime | None = None,
     until: datetime | None = None,
+    corrections: Corrections | None = None,
 ) -> Corpus:
     """Read every record that can be used and has a quality and a date.
 
@@ -252,6 +257,8 @@ def read_corpus(
         Told how far the reading is.
     since, until : datetime, optional
         Leave out records that were published earlier, or later, aware UTC.
+    corrections : Corrections, optional
+        What is to stand in the place of labels.
 
     Returns
     -------
@@ -268,6 +275,8 @@ def read_corpus(
         reporter.step("reading", done, total)
 
     read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
+    if corrections is not None:
+        read = corrections.put_to(read, reporter)
     usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
     if len(usable) < len(read):
         reporter.note(f"{len(read) - len(usable)} records without a quality or a date are left out")
@@ -277,7 +286,7 @@ def read_corpus(
         usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
         reporter.note(f"{n_usable - len(usable)} records of other times are left out")
     usable.sort(key=_order)
-    return Corpus(usable, faults, n_unlabelled, data_sha256(one.sha256 for one in usable))
+    return Corpus(usable, faults, n_unlabelled, data_sha256(one.sha256 for one in usable), corrections)
 
 
 def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:

@@ -88,6 +88,7 @@ def train(
     settings: Settings,
     now: datetime,
     out: Path | None = None,
+    corrections: Path | None = None,
     experiment: str | None = None,
     run_name: str | None = None,
     register: str | None = None,
@@ -110,6 +111,8 @@ def train(
         When the run begins, aware UTC; it changes no model.
     out : Path, optional
         Folder of the model; ``models/NAME`` in the home if not given.
+    corrections : Path, optional
+        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
     experiment, run_name, register : str, optional
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
@@ -124,13 +127,15 @@ def train(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If the records do not suffice, or the model cannot be saved.
     TrackingError
         If the run cannot be logged; the model is saved by then.
     """
-    corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_training(
+        paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+    )
     folder = out or settings.home / "models" / config.name
     fitted = fit_and_save(corpus, folder, config, settings, reporter)
     logged = None
@@ -215,6 +220,7 @@ def log_fitted(
             model_folder=folder,
             importances=gains,
             register=register,
+            tags=fitted.tags,
             description=training.config.description,
         ),
     )
