@@ -97,6 +97,17 @@ def expand(paths: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
+def files_within(folder: str) -> list[str]:
+    """The files of a folder that :func:`expand` finds there; none is no fault.
+
+    Raises
+    ------
+    RecordError
+        If the folder cannot be read.
+    """
+    return [file for file in _walk(folder) if _may_hold_record(file)]
+
+
 def read_documents(
     paths: Sequence[str],
     *,
@@ -161,7 +172,7 @@ def _expand_one(path: str) -> list[str]:
     if path == STDIN:
         return [path]
     if os.path.isdir(path):
-        files = [file for file in _walk(path) if _may_hold_record(file)]
+        files = files_within(path)
         if not files:
             raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
         return files
