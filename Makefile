@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RIVALS := $(VENV)/.benchmarks
 DEMO := .scoring/demo
+# Processes of the tests.
+JOBS ?= 2
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
@@ -32,7 +34,7 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 	fi
 
 test: $(READY) browser  ## Run the tests and the examples in the docs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(READY)  ## Check style and format
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from blocks import markdown
-from timing import Figure, arguments, machine, own_home, publish, scoring
+from timing import Figure, arguments, machine, own_home, publish, scoring, take_turns
 
 from scoring.errors import RecordError
 from scoring.model.bundle import SavedModel, load_model, load_scorer
@@ -194,9 +194,16 @@ def all_served(
         yield served
 
 
-def load(served: Served, n_clients: int, seconds: float, kind: str = "application/json") -> Load:
+def load(served: Served, n_clients: int, seconds: float) -> Load:
     """Load one of them from a process of its own."""
-    arguments = [str(served.port), served.path, kind, str(served.body), str(n_clients), str(seconds)]
+    arguments = [
+        str(served.port),
+        served.path,
+        "application/json",
+        str(served.body),
+        str(n_clients),
+        str(seconds),
+    ]
     command = [sys.executable, str(HERE / "load.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
     found = json.loads(done.stdout)
@@ -205,20 +212,24 @@ def load(served: Served, n_clients: int, seconds: float, kind: str = "applicatio
     return Load(found["per_second"], 1000 * found["median_seconds"], 1000 * found["p99_seconds"])
 
 
-def batch_seconds(served: Served, lines: Sequence[bytes], folder: Path, n_runs: int) -> tuple[float, float]:
-    """Seconds of a batch: by the library, and by the service; medians of turns."""
-    body = folder / "batch.jsonl"
-    body.write_bytes(b"\n".join(lines))
-    batch = served._replace(body=body)
+def batch_seconds(port: int, lines: Sequence[bytes], n_runs: int) -> tuple[float, float]:
+    """Seconds of a batch, by the library and by the service, which take turns; medians."""
     scorer = load_scorer(default_model_folder())
-    library, service = [], []
-    for _ in range(n_runs):
-        begins = time.perf_counter()
+    headers = {"Content-Type": "application/x-ndjson"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/score", b"\n".join(lines), headers)
+
+    def by_library() -> bytes:
         documents = [decode_json(line, "-", number) for number, line in enumerate(lines, start=1)]
-        msgspec.json.Encoder().encode_lines(list(scorer.score(documents)))
-        library.append(time.perf_counter() - begins)
-        service.append(load(batch, 1, 0.0, "application/x-ndjson").median_ms / 1000)
-    return median(library), median(service)
+        return msgspec.json.Encoder().encode_lines(list(scorer.score(documents)))
+
+    def by_service() -> bytes:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return bytes(answer.read())
+
+    if by_library() != by_service():
+        raise SystemExit("the service gives other scores than the library")
+    seconds = take_turns({"library": by_library, "service": by_service}, n_runs)
+    return median(seconds["library"]), median(seconds["service"])
 
 
 def _stop(error: RecordError) -> None:
@@ -259,7 +270,7 @@ def main() -> None:
                 for n_clients in (N_CLIENTS, 1):
                     loads.setdefault((name, n_clients), []).append(load(one, n_clients, options.seconds))
                     print(name, n_clients, loads[name, n_clients][-1], file=sys.stderr, flush=True)
-        library, service = batch_seconds(served[OURS], batch, folder, options.runs)
+        library, service = batch_seconds(served[OURS].port, batch, 3 * options.runs)
     found = {key: Load(*map(median, zip(*each, strict=True))) for key, each in loads.items()}
     publish("service", _parts(found, record, batch, library, service, options), options)
 

@@ -145,6 +145,11 @@ class Encoder(msgspec.Struct, frozen=True):
             *(column.name for column in FITTED_COLUMNS),
         )
 
+    @staticmethod
+    def place_of(name: str) -> int:
+        """Place of a category's column in the matrix."""
+        return len(ENCODED_NUMBERS) + TEXT_NAMES.index(name)
+
     @property
     def categories(self) -> tuple[str, ...]:
         """Those that hold codes of categories."""

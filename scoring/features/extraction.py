@@ -31,6 +31,10 @@ PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Size from which more processes pay for their start."""
 
 
+_GC_THRESHOLD = 100_000
+"""How much a process makes before it looks for cycles: records have none, and looking costs a tenth."""
+
+
 class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What scoring needs of a record: where it is, its features, and what to say of it.
 
@@ -251,6 +255,7 @@ def _begin() -> None:
     # An interrupt of the keyboard reaches all processes; it is for the one that hands out the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what was forked is not this process's to look through, nor to copy by looking
+    gc.set_threshold(_GC_THRESHOLD)
     Thread(target=_end_with_parent, daemon=True).start()
 
 

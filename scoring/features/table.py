@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,7 @@ class FeatureTable:
 
     def columns(self, names: Sequence[str]) -> Floats:
         """Columns of numbers, shape (n_records, len(names))."""
-        found: Floats = self.numbers[:, [NUMBER_INDEX[name] for name in names]]
+        found: Floats = self.numbers.take(_places(tuple(names)), axis=1)
         return found
 
     def text(self, name: str) -> NDArray[np.object_]:
@@ -79,6 +80,11 @@ class FeatureTable:
             tuple(self.topics[row] for row in index),
             tuple(self.title_words[row] for row in index),
         )
+
+
+@functools.cache
+def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
+    return np.array([NUMBER_INDEX[name] for name in names], dtype=np.intp)
 
 
 def extract(record: Record, as_of: AsOf = None) -> Row:

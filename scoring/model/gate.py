@@ -12,10 +12,8 @@ from scoring.model.metrics import MEANINGS
 #: What a site lives on: each is guarded, whichever of them has to gain.
 HEADLINES = (
     *("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10"),
-    *("published_f1", "quality_interval_coverage"),
+    *("published_f1", "quality_interval_score"),
 )
-INTERVAL_LEVEL = 0.9  # what every score promises of its interval
-_COVERAGE = "quality_interval_coverage"
 
 
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,8 +67,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     figure : str
-        See :data:`scoring.model.metrics.MEANINGS`. The coverage of intervals gains where it comes nearer to
-        its level.
+        See :data:`scoring.model.metrics.MEANINGS`.
     against : str
         ``champion``, or the name of a baseline.
     part : str
@@ -145,13 +142,6 @@ def too_few(n_records: int, n_days: int, config: GateConfig) -> str:
         f"got {n_records} labelled records of {n_days} days, "
         f"expected {config.min_records} or more of {config.min_days} days or more"
     )
-
-
-def gain_at_gate(name: str, first: float, second: float) -> float:
-    """By how much the challenger is better; below 0 where it is worse."""
-    if name == _COVERAGE:  # too many in the interval is as wrong as too few
-        return abs(first - INTERVAL_LEVEL) - abs(second - INTERVAL_LEVEL)
-    return gain_of(name, first, second)
 
 
 def refuse(reason: str, config: GateConfig, *, n_records: int = 0, n_days: int = 0) -> Verdict:
@@ -248,9 +238,9 @@ def judge_first(
             n_records=n_records,
             first=value,
             second=mine,
-            gain=gain_at_gate(name, value, mine),
+            gain=gain_of(name, value, mine),
             expected="gain above 0",
-            is_passed=gain_at_gate(name, value, mine) > 0,
+            is_passed=gain_of(name, value, mine) > 0,
         )
         for baseline, value in others.items()
     )

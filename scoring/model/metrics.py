@@ -12,6 +12,8 @@ from scoring.model.results import Figure
 
 Columns = Mapping[str, NDArray[np.generic]]
 TOP = 10
+INTERVAL_LEVEL = 0.9
+"""Share of records that every interval promises to hold."""
 
 #: Every figure with what it says; higher is better but for those in :data:`LOWER_IS_BETTER`.
 MEANINGS = {
@@ -22,6 +24,7 @@ MEANINGS = {
     "quality_within_5": "share of records whose quality is off by 5 points at most",
     "quality_interval_coverage": "share of records whose quality lies in its 90 % interval",
     "quality_interval_width": "mean width of the interval; points",
+    "quality_interval_score": "mean width of the interval, and 20 times what it misses by; points",
     "lead_accuracy": "share of records rightly said to lead their story or not",
     "lead_brier": "mean squared error of the lead probability",
     "heat_mae": "mean distance between predicted and given heat; points",
@@ -33,7 +36,10 @@ MEANINGS = {
     "published_brier": "mean squared error of the published probability",
 }
 LOWER_IS_BETTER = frozenset(
-    {"quality_mae", "quality_interval_width", "lead_brier", "heat_mae", "published_brier"}
+    {
+        *("quality_mae", "quality_interval_width", "quality_interval_score"),
+        *("lead_brier", "heat_mae", "published_brier"),
+    }
 )
 
 
@@ -54,6 +60,20 @@ def spearman(truth: Floats, predicted: Floats) -> float:
     if len(truth) < 2 or not ranks.std() or not others.std():
         return float("nan")
     return float(np.corrcoef(ranks, others)[0, 1])
+
+
+def interval_score(truth: Floats, low: Floats, high: Floats) -> float:
+    """Width of intervals and a fine for what lies outside, mean: least for the true quantiles.
+
+    The proper score of a central interval (Gneiting & Raftery, 2007, section 6.2) at :data:`INTERVAL_LEVEL`.
+
+    Examples
+    --------
+    >>> round(interval_score(np.array([5.0, 9.0]), np.array([4.0, 4.0]), np.array([8.0, 8.0])), 6)
+    14.0
+    """
+    outside = np.maximum(low - truth, 0.0) + np.maximum(truth - high, 0.0)
+    return float(np.mean(high - low + 2 / (1 - INTERVAL_LEVEL) * outside))
 
 
 def _ranks(values: Floats) -> Floats:
@@ -159,6 +179,7 @@ def _quality_figures(columns: Columns) -> dict[str, Callable[[], float]]:
         low, high = _floats(columns, "quality_low"), _floats(columns, "quality_high")
         figures["quality_interval_coverage"] = lambda: float(np.mean((truth >= low) & (truth <= high)))
         figures["quality_interval_width"] = lambda: float(np.mean(high - low))
+        figures["quality_interval_score"] = lambda: interval_score(truth, low, high)
     return figures
 
 

@@ -44,7 +44,7 @@ class QualityModel:
         foreign = self.errors.foreign_spread_
         if not foreign:
             return spread
-        is_foreign = np.isnan(X[:, self.names.index("topic_section")])
+        is_foreign = np.isnan(X[:, self.encoder.place_of("topic_section")])
         # Below the edge of the foreign group, whatever the booster says.
         return np.where(is_foreign, foreign, np.minimum(spread, self.errors.edges_[-1] - MIN_SPREAD))
 

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.table import Floats
-from scoring.model.comparison import PART_FIGURES, Difference, SliceDifference, is_labelled, parts
-from scoring.model.gate import HEADLINES, GateConfig, Verdict, gain_at_gate, judge, refuse, too_few
+from scoring.model.comparison import (
+    PART_FIGURES,
+    Difference,
+    SliceDifference,
+    gain_of,
+    is_labelled,
+    parts,
+)
+from scoring.model.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
 from scoring.model.metrics import Columns, compute, days_of, draw_figures, interval_of
 
 PART_FAMILIES = ("section", "provider", "coverage")  # months do not come again
@@ -123,7 +130,7 @@ def _figures(
 def _gains(names: Sequence[str], before: Mapping[str, float], after: Mapping[str, float]) -> Floats:
     nan = float("nan")
     return np.array(
-        [gain_at_gate(name.partition(_BY)[0], before.get(name, nan), after.get(name, nan)) for name in names],
+        [gain_of(name.partition(_BY)[0], before.get(name, nan), after.get(name, nan)) for name in names],
         dtype=np.float64,
     )
 

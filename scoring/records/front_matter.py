@@ -141,9 +141,16 @@ def to_json(block: bytes) -> memoryview | None:
         return None
     if not _is_sound(_condense(b"\n".join(skeleton))):
         return None
-    # JSON of this form is longer than its YAML by brackets, quotes and indents: by little.
-    buffer = bytearray(6 * len(block) + 1024)
-    json: memoryview = ryml.emit_json_in_place(ryml.parse_in_arena(block), buffer)
+    return _emit(ryml.parse_in_arena(block), len(block))
+
+
+def _emit(tree: ryml.Tree, n_bytes: int) -> memoryview:
+    """The JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in records."""
+    json: memoryview
+    try:
+        json = ryml.emit_json_in_place(tree, bytearray(2 * n_bytes + 1024))
+    except IndexError:  # very short lines; so much room would take longer to make than to fill
+        json = ryml.emit_json_in_place(tree, bytearray(16 * n_bytes + 1024))
     return json
 
 

@@ -172,13 +172,19 @@ def read_part(one: Part, form: str, bounds: Bounds) -> Document | Problem:
     """The record of a part, or what is wrong with it."""
     try:
         if len(one.data) > bounds.record_bytes:
-            got, most = f"{len(one.data):,} bytes", f"at most {bounds.record_bytes:,} bytes"
-            return record_problem(RecordError(Fault("-", one.line, "", got, most)), limit="record_bytes")
+            fault = Fault(
+                "-", one.line, "", f"{len(one.data):,} bytes", f"at most {bounds.record_bytes:,} bytes"
+            )
+            return record_problem(RecordError(fault), limit="record_bytes")
         document = decode_file(one.data, "-") if form == MARKDOWN else decode_json(one.data, "-", one.line)
     except RecordError as error:
         return record_problem(error)
-    n_related = len(document.record.related)
-    if n_related > bounds.coverage:
-        fault = Fault("-", one.line, "related", f"{n_related:,} entries", f"at most {bounds.coverage:,}")
-        return record_problem(RecordError(fault), limit="coverage")
+    record = document.record
+    for limit, field, n_items, most in (
+        ("coverage", "related", len(record.related), bounds.coverage),
+        ("topics", "topics", len(record.topics), bounds.topics),
+    ):
+        if n_items > most:
+            fault = Fault("-", one.line, field, f"{n_items:,} entries", f"at most {most:,}")
+            return record_problem(RecordError(fault), limit=limit)
     return document

@@ -127,8 +127,8 @@ def _score(served: Served, bounds: Bounds) -> dict[str, Any]:
         "description": f"One record, or up to {bounds.records:,} of them as an array or as JSON lines. "
         f"A single record is answered by its scores, or by a problem. Many are answered in their order, "
         f"each by its scores or, at its place, by the problem that keeps it from having any. A body has at "
-        f"most {bounds.body_bytes:,} bytes, a record {bounds.record_bytes:,} bytes and {bounds.coverage:,} "
-        f"related records; its labels are not looked at.",
+        f"most {bounds.body_bytes:,} bytes, a record {bounds.record_bytes:,} bytes, {bounds.topics:,} "
+        f"topics and {bounds.coverage:,} related records; its labels are not looked at.",
         "parameters": [
             {
                 "name": "as_of",

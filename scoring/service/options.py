@@ -24,6 +24,8 @@ class Bounds:
         Records of a request that asks for reasons, which cost far more than scores.
     coverage : int
         Related records of a record.
+    topics : int
+        Topics of a record: each is looked for in the title.
     body_seconds : float
         Time in which a body has to arrive; seconds.
     head_seconds : float
@@ -37,10 +39,11 @@ class Bounds:
     """
 
     body_bytes: int = 64_000_000
-    record_bytes: int = 2_000_000
+    record_bytes: int = 1_000_000
     records: int = 1000
     explained: int = 50
     coverage: int = 500
+    topics: int = 100
     body_seconds: float = 20.0
     head_seconds: float = 10.0
     requests: int = 128

@@ -116,6 +116,7 @@ def test_every_figure_by_hand() -> None:
             "quality_within_5": 4 / 5,
             "quality_interval_coverage": 4 / 5,
             "quality_interval_width": 8.0,
+            "quality_interval_score": (40 + 20 * 1) / 5,
             "lead_accuracy": 3 / 4,
             "lead_brier": (0.25 + 0 + 1 + 0.25) / 4,
             "heat_mae": (0 + 5 + 41 + 0) / 4,

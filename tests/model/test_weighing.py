@@ -19,21 +19,31 @@ def test_intervals_on_all_records_are_those_of_a_comparison() -> None:
     whole, _ = measure(first, second, QUICK, seed=3)
     compared = compare_predictions(first, second, n_draws=200, seed=3)
     assert whole.keys() == set(HEADLINES)
-    for name in whole.keys() - {"quality_interval_coverage"}:
+    for name in whole:
         assert whole[name] == compared[name]
 
 
-def test_coverage_gains_where_it_comes_nearer_to_its_level() -> None:
-    first, second = predictions(5), predictions(5)
-    for side, width in ((first, 100.0), (second, 6.0)):
+@pytest.mark.parametrize(
+    ("error", "width", "is_passed"),
+    [
+        (5, 8.0, True),  # about nine of ten in it
+        (5, 100.0, False),  # all in it, and it says nothing
+        (5, 1.0, False),  # few in it
+        (0.1, 8.0, True),  # all in it, since nearly every prediction is right
+    ],
+)
+def test_intervals_are_weighed_by_width_and_by_what_they_miss(
+    error: float, width: float, is_passed: bool
+) -> None:
+    first, second = predictions(9), predictions(error)
+    for side, half in ((first, 15.0), (second, width)):
         side["quality_low"], side["quality_high"] = (
-            side["quality_predicted"] + sign * width for sign in (-1, 1)
+            side["quality_predicted"] + sign * half for sign in (-1, 1)
         )
-    whole, _ = measure(first, second, QUICK, seed=0)
-    coverage = whole["quality_interval_coverage"]
-    assert coverage.first == 1.0
-    assert coverage.gain == pytest.approx(0.1 - abs(coverage.second - 0.9))
-    assert coverage.second < 0.9
+    verdict = weigh(first, second, QUICK, seed=0)
+    assert verdict.is_passed == is_passed
+    failed = {check.figure for check in verdict.checks if not check.is_passed}
+    assert failed == (set() if is_passed else {"quality_interval_score"})
 
 
 def test_a_better_challenger_is_let_through_and_a_worse_one_is_not() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from scoring.errors import RecordError
@@ -111,3 +113,11 @@ def test_the_plain_form_is_taken(block: str) -> None:
 )
 def test_any_other_form_is_left_to_the_careful_way(block: str) -> None:
     assert to_json(block.encode()) is None
+
+
+@pytest.mark.parametrize("n_items", [1, 100, 5000])
+def test_json_of_very_short_lines_has_room(n_items: int) -> None:
+    found = to_json(b"topics:\n" + b"- x\n" * n_items)
+    assert found is not None
+    assert len(found) > 2 * 4 * n_items
+    assert json.loads(bytes(found)) == {"topics": ["x"] * n_items}

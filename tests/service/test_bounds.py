@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from scoring.records.nodes import MAX_DEPTH
 from scoring.service.app import create_app
 from scoring.service.options import Bounds, ServiceOptions
 from scoring.settings import Settings
@@ -97,7 +101,7 @@ def test_types_that_are_not_read(client: TestClient, headers: dict[str, str], wo
 
 
 def test_limits_are_named(serve: Serve) -> None:
-    bounds = Bounds(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2)
+    bounds = Bounds(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
     client = serve(bounds=bounds)
     for content, query, status, limit in [
         (b'{"title": "' + b"x" * 3000 + b'"}', "", 413, "body_bytes"),
@@ -105,6 +109,7 @@ def test_limits_are_named(serve: Serve) -> None:
         (b"[" + b",".join([GOOD] * 4) + b"]", "", 413, "records"),
         (b"[" + b",".join([GOOD] * 2) + b"]", "?explain=true", 413, "explained"),
         (b'{"title": "x", "related": [{}, {}, {}]}', "", 422, "coverage"),
+        (b'{"title": "x", "topics": ["a", "b", "c"]}', "", 422, "topics"),
     ]:
         problem = refused(client, content, JSON, query)
         assert (problem["status"], problem["limit"]) == (status, limit)
@@ -224,3 +229,13 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
             assert app.state.scoring.intake.n_requests == 0
 
     asyncio.run(play())
+
+
+def test_bounds_are_those_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
+    section = page.partition("## Bounds")[2].partition("\n## ")[0]
+    told = [int(number.replace(",", "")) for number in re.findall(r"^\| [^|]+ \| ([\d,]+)", section, re.M)]
+    known = dataclasses.asdict(Bounds())
+    assert sorted(told) == sorted(
+        [*(int(value) for name, value in known.items() if name != "stop_seconds"), MAX_DEPTH]
+    )

@@ -114,7 +114,7 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
     assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
     assert in_charge(settings) == (SECOND, FIRST)
-    found = run(paths, settings, gate=EQUAL)
+    found = run(paths, settings, gate=msgspec.structs.replace(EQUAL, margin=0.1))  # of 60 records
     assert (found.is_promoted, found.model, found.version) == (True, refused.model, "models:/scoring/3")
     assert in_charge(settings) == ("models:/scoring/3", SECOND)
 

@@ -15,7 +15,7 @@ import uvicorn
 
 from scoring.service.app import create_app
 from scoring.service.options import Bounds, ServiceOptions
-from scoring.service.server import Protocol
+from scoring.service.protocol import Protocol
 from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 
