@@ -15,7 +15,7 @@ JOBS ?= 2
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test test-lowest fuzz lock lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
+.PHONY: help venv browser test test-lowest fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,16 @@ $(READY): pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-test: $(READY)  ## Run the tests and the examples in the docs
+browser:  ## Bring Chromium, which the tests of the page drive, where it is missing (as root, from Debian's packages)
+	@if ! command -v chromium >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; \
+		else \
+			echo 'chromium is missing: the tests of the page are skipped'; \
+		fi; \
+	fi
+
+test: $(READY) browser  ## Run the tests and the examples in the docs
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
@@ -62,6 +71,9 @@ layers: $(READY)  ## Check that imports only point down
 docs: $(READY)  ## Write the commands' help and the shipped model's figures into the docs
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_figures.py
+
+screenshots: $(READY) browser  ## Take the pictures of the page in the docs
+	$(BIN)/python -m docs.write_screenshots
 
 check: lint types layers smoke test  ## All of the checks; this is what CI runs
 

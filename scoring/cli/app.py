@@ -25,6 +25,7 @@ from scoring.cli import (
     runs,
     serve,
     transfer,
+    watch,
 )
 from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
@@ -72,5 +73,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, place)
+_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, watch, place)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -26,6 +26,7 @@ def train(
         typer.Option(callback=options.check_name, metavar="NAME", help="Register the model under that name."),
     ] = None,
     as_of: options.TrainAsOf = None,
+    corrections: options.Corrections = None,
     no_track: options.NoTrack = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
@@ -45,6 +46,7 @@ def train(
         settings=settings,
         now=options.now(),
         out=out,
+        corrections=corrections,
         experiment=experiment,
         run_name=run_name,
         register=register,
@@ -217,6 +219,7 @@ def audit(
     terminal: Terminal,
     paths: options.Paths,
     config: options.Config = None,
+    corrections: options.Corrections = None,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Findings of each kind at most.")] = 20,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON lines to write instead of a table.")
@@ -226,7 +229,8 @@ def audit(
     """List labels that look wrong, with the reason; findings are no faults.
 
     Each record is held against models that have not seen it, and against its near-twins. Kinds:
-    quality, lead, heat, published, twin; the worst of each first.
+    quality, lead, heat, published, twin; the worst of each first. With --corrections also correction:
+    those that disagree with one another; a label that somebody has corrected is told as such.
     """
     from scoring.cli import rendering
     from scoring.workflows.audit import audit as workflow
@@ -235,6 +239,7 @@ def audit(
     outcome = workflow(
         paths,
         config=load_config(config),
+        corrections=corrections,
         settings=options.settings_of(terminal),
         limit=limit,
         **options.channels_of(terminal),

@@ -108,6 +108,13 @@ AsOf = Annotated[
 Config = Annotated[
     Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
 ]
+Corrections = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="LEDGER",
+        help="Ledger of corrections, as the desk keeps it: they stand in the place of the files' labels.",
+    ),
+]
 TrainAsOf = Annotated[
     str | None,
     typer.Option(

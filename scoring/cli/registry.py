@@ -128,6 +128,10 @@ def retrain(
             help="Configuration. Default: the champion's, else the package's.",
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(metavar="LEDGER", help="Ledger of corrections. Default: the champion's, if it had one."),
+    ] = None,
     name: Name = None,
     figure: Figure = _FIGURE,
     allow_equal: AllowEqual = False,
@@ -149,6 +153,7 @@ def retrain(
     outcome = workflow(
         paths,
         config=load_config(config) if config is not None else None,
+        corrections=corrections,
         name=name,
         gate=_gate(figure, allow_equal, margin),
         wait_minutes=wait,

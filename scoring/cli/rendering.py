@@ -160,7 +160,7 @@ def findings(findings: Iterable[Finding]) -> Table:
             "" if finding.low is None else f"{finding.low:.0f} to {finding.high:.0f}",
             "" if is_flag else f"{finding.difference:+.0f}",
             Text(finding.path, overflow="fold"),
-            Text(finding.reason, overflow="fold"),
+            Text("; ".join(filter(None, (finding.reason, finding.correction))), overflow="fold"),
         )
     return table
 

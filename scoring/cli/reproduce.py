@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,13 @@ def reproduce(
             show_default=False,
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LEDGER",
+            help="The run's ledger of corrections, where it is now. Default: where the run had it.",
+        ),
+    ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Train also where the records are not the run's.")
     ] = False,
@@ -47,6 +55,7 @@ def reproduce(
     found = workflow(
         run,
         paths or (),
+        corrections=corrections,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         is_anyway=anyway,
         **options.channels_of(terminal),

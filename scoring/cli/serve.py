@@ -53,6 +53,8 @@ def serve(
     is_local = _is_local(host)
     if not is_local and token_file is None and not insecure:
         raise typer.BadParameter(f"--host {host} needs --token-file FILE, or --insecure")
+    if inbox is not None and not inbox.is_dir():
+        raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     run(

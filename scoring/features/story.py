@@ -42,7 +42,7 @@ def stories(records: Sequence[Record]) -> Groups:
         (row, other)
         for row, record in enumerate(records)
         for entry in record.related
-        for address in _addresses(entry)
+        for address in addresses_of(entry)
         for other in places.get(address, ())
     )
     return _groups(len(records), [*_same_addresses(records), *_similar_titles(records), *links])
@@ -55,14 +55,15 @@ def _groups(n_records: int, pairs: Iterable[tuple[int, int]]) -> Groups:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
 
 
-def _addresses(one: Record | Coverage) -> set[str]:
+def addresses_of(one: Record | Coverage) -> set[str]:
+    """Where a record, or one of its coverage, stands."""
     return {one.original_url, one.web_url} - {""}
 
 
 def _by_address(records: Sequence[Record]) -> dict[str, list[int]]:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for row, record in enumerate(records):
-        for address in _addresses(record):
+        for address in addresses_of(record):
             places[address].append(row)
     return places
 

@@ -116,7 +116,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     kind : str
         What it breaks: ``quality`` (it is far from what records like it have), ``lead``, ``heat`` and
         ``published`` (what the site does elsewhere with a record of that quality), ``twin`` (a nearly
-        identical record is labelled otherwise).
+        identical record is labelled otherwise), ``correction`` (people have given it more than one value).
     path : str
         Where the record was found.
     field : str
@@ -133,6 +133,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         Why it looks wrong.
     other : str
         The record that it is compared with, by its path; empty where there is none.
+    correction : str
+        What a person has done with the label, in words; empty where nobody has.
     """
 
     kind: str
@@ -146,6 +148,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     probability: float | None = None
     reason: str
     other: str = ""
+    correction: str = ""
 
 
 class Figure(msgspec.Struct, frozen=True):

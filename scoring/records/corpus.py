@@ -113,6 +113,17 @@ def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
     return names
 
 
+def files_within(folder: str) -> list[str]:
+    """The files of a folder that :func:`expand` finds there; none is no fault.
+
+    Raises
+    ------
+    RecordError
+        If the folder cannot be read.
+    """
+    return [file for file in _walk(folder) if _may_hold_record(file)]
+
+
 def read_documents(
     paths: Sequence[str],
     *,
@@ -177,7 +188,7 @@ def _expand_one(path: str) -> list[str]:
     if path == STDIN:
         return [path]
     if os.path.isdir(path):
-        files = [file for file in _walk(path) if _may_hold_record(file)]
+        files = files_within(path)
         if not files:
             raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
         return files

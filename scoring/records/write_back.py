@@ -144,9 +144,7 @@ def write_labels(
         If the file cannot be read, edited or written, is read-only, lies outside of ``roots``, or is
         changed by somebody else meanwhile, twice.
     """
-    target = os.path.realpath(path)
-    if not any(_is_within(target, os.path.realpath(root)) for root in roots):
-        raise RecordError(Fault(path, 0, "", "a file outside of the given folders", "one within them"))
+    target = _checked(path, roots)
     if not dry_run:
         remove_left_over(target)
     for _ in range(2):  # a file that somebody changes under our hands is read once more
@@ -156,6 +154,36 @@ def write_labels(
         if dry_run or not change.changed or replace_file(target, data, new, path):
             return change
     raise RecordError(Fault(path, 0, "", "a file that somebody else keeps changing", "a file at rest"))
+
+
+def put_back(path: str, *, before: bytes, after: bytes, roots: Sequence[str]) -> None:
+    """Give a file the bytes that it had before it was written, if nobody has changed it since.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    before, after : bytes
+        What it shall hold, and what it has to hold now.
+    roots : sequence of str
+        As :func:`write_labels` takes them.
+
+    Raises
+    ------
+    RecordError
+        If it holds anything else, cannot be read or written, or lies outside of ``roots``.
+    """
+    target = _checked(path, roots)
+    if read_bytes(target) != after or not replace_file(target, after, before, path):
+        raise RecordError(Fault(path, 0, "", "a file that was changed since", "it as it was written"))
+
+
+def _checked(path: str, roots: Sequence[str]) -> str:
+    """A file without links, which is to lie within the roots."""
+    target = os.path.realpath(path)
+    if not any(_is_within(target, os.path.realpath(root)) for root in roots):
+        raise RecordError(Fault(path, 0, "", "a file outside of the given folders", "one within them"))
+    return target
 
 
 def _is_within(target: str, root: str) -> bool:

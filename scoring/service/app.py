@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from scoring.service import docs, status
+from scoring.service import desk, docs, status
 from scoring.service.door import Door
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
@@ -81,6 +81,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     app.router.routes.append(Route(PATH, endpoint, methods=["POST"]))
     app.include_router(status.router)
     app.include_router(docs.router)
+    app.include_router(desk.router)
     if options.origins:
         app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
     app.add_middleware(Door, options=options, tokens=tokens, metrics=metrics)  # the last is the outermost

@@ -114,7 +114,8 @@ class Door:
             raise ProblemError(403, "origin", "pages of this origin may not ask")
         if scope["path"] not in OPEN_PATHS and not self._tokens.admit(headers.get(b"authorization", b"")):
             # Browsers ask their user on "Basic"; the token is the password.
-            wanted = 'Bearer realm="scoring", Basic realm="scoring"'
+            # "Basic" first: of one line Chromium takes the first scheme alone, and would not ask.
+            wanted = 'Basic realm="scoring", Bearer realm="scoring"'
             raise ProblemError(
                 401, "token", "expected a token of the service", headers={"WWW-Authenticate": wanted}
             )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 import numpy as np
 
 from scoring.errors import ModelError
@@ -13,7 +17,10 @@ from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
+from scoring.records.layout import LABELS
+from scoring.records.ledger import Correction, Ledger, content_sha256
 from scoring.settings import Settings
+from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import read_corpus
 
 
@@ -41,6 +48,7 @@ def audit(
     paths: list[str],
     *,
     config: TrainConfig,
+    corrections: Path | None = None,
     settings: Settings,
     limit: int,
     stdin: BinaryIO | None = None,
@@ -55,6 +63,9 @@ def audit(
         As :func:`scoring.records.corpus.read_documents` takes them.
     config : TrainConfig
         How models are fitted; its split is not used, each record is held back once.
+    corrections : Path, optional
+        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels. Findings
+        about them tell so, and those that disagree with one another are findings of their own.
     settings : Settings
         Threads.
     limit : int
@@ -69,11 +80,17 @@ def audit(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If the records do not suffice.
     """
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        corrections=open_corrections(corrections),
+    )
     if not corpus.documents:
         raise ModelError("audited records: got none with a quality and a date, expected some")
     found = audit_labels(
@@ -84,4 +101,69 @@ def audit(
         num_threads=settings.threads,
         on_step=lambda done, total: reporter.step("holding back a third", done, total),
     )
-    return AuditOutcome(found.findings, found.counts, len(corpus.documents), corpus.n_faults)
+    findings, counts = found.findings, dict(found.counts)
+    if corpus.corrections is not None:
+        history = _history(corpus.corrections.ledger)
+        # A finding names a path; of several records of one file (JSON lines) it does not tell which.
+        n_records = Counter(document.path for document in corpus.documents)
+        digests = {
+            document.path: content_sha256(document.record)
+            for document in corpus.documents
+            if n_records[document.path] == 1
+        }
+        disputed = _disputed(history, digests)
+        findings = (*(_with_correction(each, history, digests) for each in findings), *disputed[:limit])
+        counts["correction"] = len(disputed)
+    return AuditOutcome(findings, counts, len(corpus.documents), corpus.n_faults)
+
+
+#: By the digest of a record and the field: the values that people gave it, the earliest first.
+_History = dict[tuple[str, str], list[tuple[int | bool, Correction]]]
+
+
+def _history(ledger: Ledger) -> _History:
+    """What people have said of each label since it was last taken back."""
+    history: _History = {}
+    for each in ledger.corrections:
+        if each.value is None:
+            history.pop((each.record_sha256, each.field), None)
+        else:
+            history.setdefault((each.record_sha256, each.field), []).append((each.value, each))
+    return history
+
+
+def _with_correction(finding: Finding, history: _History, digests: Mapping[str, str]) -> Finding:
+    said = history.get((digests.get(finding.path, ""), finding.field))
+    if not said:
+        return finding
+    _, last = said[-1]
+    return msgspec.structs.replace(finding, correction=f"corrected from {last.predicted} {_told(last)}")
+
+
+def _disputed(history: _History, digests: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Labels to which people have given more than one value; the most points apart first."""
+    found = []
+    for path, digest in digests.items():
+        for field in LABELS:
+            said = history.get((digest, field), [])
+            for other, before in reversed(said):
+                holds, last = said[-1]
+                if other != holds:
+                    found.append(
+                        Finding(
+                            kind="correction",
+                            path=path,
+                            field=field,
+                            label=holds,
+                            expected=other,
+                            difference=float(holds - other),
+                            reason=f"corrected {_told(before)}, and {_told(last)}, which holds",
+                        )
+                    )
+                    break
+    return tuple(sorted(found, key=lambda each: (-abs(each.difference), each.path, each.field)))
+
+
+def _told(correction: Correction) -> str:
+    by = f" by {correction.by}" if correction.by else ""
+    return f"to {correction.value} on {correction.at:%Y-%m-%d %H:%M}{by}"

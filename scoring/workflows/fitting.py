@@ -28,6 +28,7 @@ from scoring.model.splits import test_mask
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
 
 _STEPS = ("quality", "lead, heat and published", "forecast", "baselines")
@@ -47,12 +48,15 @@ class Fitted:
         What a report says of its worst misses.
     counts : dict of str to int
         Records that the earlier fit learned from (``train``), the test block (``test``), and ``all``.
+    tags : dict of str to str
+        What its run is to tell besides.
     """
 
     saved: SavedModel
     evaluation: Evaluation
     account: Account
     counts: dict[str, int]
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +73,30 @@ def read_training(
     paths: Sequence[str],
     config: TrainConfig,
     *,
+    corrections: Path | None = None,
     stdin: BinaryIO | None,
     on_fault: OnFault,
     reporter: Reporter,
 ) -> Corpus:
     """Read the records that a configuration learns from: those up to its moment, where it has one.
 
+    Labels that the ledger of corrections names are those that people have set.
+
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If none has a quality and a date.
     """
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, until=until_of(config))
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        until=until_of(config),
+        corrections=open_corrections(corrections),
+    )
     return with_records(corpus)
 
 
@@ -143,7 +157,8 @@ def fit_and_save(
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
     saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    return Fitted(saved, held.evaluation, held.account, counts)
+    tags = corpus.corrections.tags if corpus.corrections else {}
+    return Fitted(saved, held.evaluation, held.account, counts, tags)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:

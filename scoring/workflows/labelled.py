@@ -23,6 +23,7 @@ from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
+from scoring.workflows.corrections import Corrections
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
@@ -67,9 +68,11 @@ class Corpus:
     n_unlabelled : int
         Records without a quality or a date, left out.
     data_sha256 : str
-        Hex digest of the content of the documents.
+        Hex digest of the content of the documents, corrected labels included.
     extractor : Extractor
         What makes features of them.
+    corrections : Corrections or None
+        What stands in the place of labels of the files.
     """
 
     documents: list[Document]
@@ -77,6 +80,7 @@ class Corpus:
     n_unlabelled: int
     data_sha256: str
     extractor: Extractor = _HERE
+    corrections: Corrections | None = None
 
     @property
     def moments(self) -> NDArray[np.datetime64]:
@@ -278,6 +282,7 @@ def read_corpus(
     reporter: Reporter,
     since: datetime | None = None,
     until: datetime | None = None,
+    corrections: Corrections | None = None,
 ) -> Corpus:
     """Read every record that can be used and has a quality and a date.
 
@@ -293,6 +298,8 @@ def read_corpus(
         Told how far the reading is.
     since, until : datetime, optional
         Leave out records that were published earlier, or later, aware UTC.
+    corrections : Corrections, optional
+        What is to stand in the place of labels.
 
     Returns
     -------
@@ -309,7 +316,10 @@ def read_corpus(
         reporter.step("reading", done, total)
 
     read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
-    return corpus_of(read, faults, reporter=reporter, since=since, until=until)
+    if corrections is not None:
+        read = corrections.put_to(read, reporter)
+    corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until)
+    return replace(corpus, corrections=corrections)
 
 
 def corpus_of(

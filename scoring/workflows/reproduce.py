@@ -37,6 +37,7 @@ def reproduce(
     run: str,
     paths: Sequence[str] = (),
     *,
+    corrections: Path | None = None,
     settings: Settings,
     is_anyway: bool = False,
     stdin: BinaryIO | None = None,
@@ -52,6 +53,8 @@ def reproduce(
         or ``models:/NAME@ALIAS``.
     paths : sequence of str
         As :func:`scoring.records.corpus.read_documents` takes them; where the run had them if none is given.
+    corrections : Path, optional
+        The run's ledger of corrections, where it is now; where the run had it, if it had one, if not given.
     settings : Settings
         Store and threads; neither changes a byte.
     is_anyway : bool
@@ -66,7 +69,7 @@ def reproduce(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If the run's model or configuration is of another version, or the records do not suffice.
     TrackingError
@@ -76,8 +79,15 @@ def reproduce(
     record = _training(run, store)
     config = _config(record, store)
     logged = read_files(resolve_model(store, f"runs:/{record.summary.run_id}"))
+    if corrections is None and (logged_at := record.tags.get("corrections_path")):
+        corrections = Path(logged_at)
     corpus = read_training(
-        paths or _logged_paths(record), config, stdin=stdin, on_fault=on_fault, reporter=reporter
+        paths or _logged_paths(record),
+        config,
+        corrections=corrections,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
     )
     outcome = _before_training(record, corpus)
     if outcome.data and not is_anyway:

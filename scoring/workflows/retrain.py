@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -49,6 +50,7 @@ def retrain(
     paths: Sequence[str],
     *,
     config: TrainConfig | None = None,
+    corrections: Path | None = None,
     name: str | None = None,
     gate: GateConfig | None = None,
     wait_minutes: float = 0.0,
@@ -69,6 +71,9 @@ def retrain(
         The archive, as :func:`scoring.records.corpus.read_documents` takes it.
     config : TrainConfig, optional
         The champion's if not given, else the package's.
+    corrections : Path, optional
+        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels; the
+        champion's, if it had one, if not given.
     name : str, optional
         Registered model; the setting's if not given.
     gate : GateConfig, optional
@@ -91,6 +96,8 @@ def retrain(
     ------
     ScoringError
         If another process is at it.
+    RecordError
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If the records do not suffice to train, or a model cannot be used.
     TrackingError
@@ -98,11 +105,16 @@ def retrain(
     """
     name = name or settings.registered_model
     with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
-        in_charge = champion(Store(settings.tracking_uri, settings.home), name)
+        store = Store(settings.tracking_uri, settings.home)
+        in_charge = champion(store, name)
         current = open_model(in_charge, settings) if in_charge else None
         if config is None:
             config = _as_new(current.manifest.training.config) if current else TrainConfig()
-        corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
+        if corrections is None and in_charge:
+            corrections = _corrections_of(in_charge, store)
+        corpus = read_training(
+            paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+        )
         job = _Job(paths, name, gate or GateConfig(), settings, now, reporter)
         if in_charge is None or current is None:
             return _train_first(job, corpus, config)
@@ -113,6 +125,12 @@ def _as_new(config: TrainConfig) -> TrainConfig:
     """A configuration for records of now: without the moment, if any, at which a training was to stand."""
     is_moment = isinstance(as_of_training(config), datetime)
     return msgspec.structs.replace(config, as_of="") if is_moment else config
+
+
+def _corrections_of(version: str, store: Store) -> Path | None:
+    """The ledger of a version's training; None where it had none."""
+    path = read_run(store, run_of_version(store, version)).tags.get("corrections_path")
+    return Path(path) if path else None
 
 
 def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutcome:

@@ -92,6 +92,7 @@ def train(
     settings: Settings,
     now: datetime,
     out: Path | None = None,
+    corrections: Path | None = None,
     experiment: str | None = None,
     run_name: str | None = None,
     register: str | None = None,
@@ -115,6 +116,8 @@ def train(
         When the run begins, aware UTC; it changes no model.
     out : Path, optional
         Folder of the model; ``models/NAME`` in the home if not given.
+    corrections : Path, optional
+        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
     experiment, run_name, register : str, optional
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
@@ -131,17 +134,26 @@ def train(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path names no record, or the ledger cannot be used.
     ModelError
         If the records do not suffice, or the model cannot be saved.
     TrackingError
         If the run cannot be logged; the model is saved by then.
+    SettingsError
+        If a ledger and a cluster are named.
     """
+    if place is not None and corrections is not None:
+        raise SettingsError(
+            "corrections: got a ledger and a cluster, expected one of them: a correction is matched by all "
+            "that its record says, which only the workers hold"
+        )
     folder = out or settings.home / "models" / config.name
     with ExitStack() as stack:
         if place is None:
             trainer: Trainer = train_booster
-            corpus = read_training(paths, config, stdin=stdin, on_fault=on_fault, reporter=reporter)
+            corpus = read_training(
+                paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+            )
         else:
             opened = opened_training(
                 paths, config, place=place, settings=settings, on_fault=on_fault, reporter=reporter
@@ -230,6 +242,7 @@ def log_fitted(
             model_folder=folder,
             importances=gains,
             register=register,
+            tags=fitted.tags,
             description=training.config.description,
         ),
     )

@@ -45,6 +45,7 @@ COMMANDS = (
     "export",
     "import",
     "serve",
+    "watch",
     "cache",
     "ui",
     "config",

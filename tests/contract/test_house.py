@@ -25,7 +25,11 @@ ROOMS = {
 
 
 @pytest.mark.parametrize(
-    "target", ["venv", "test", "lint", "types", "layers", "docs", "check", "demo", "build", "smoke", "clean"]
+    "target",
+    [
+        *("venv", "browser", "test", "lint", "types", "layers", "docs", "screenshots", "check", "demo"),
+        *("build", "smoke", "clean"),
+    ],
 )
 def test_target_is_there(target: str) -> None:
     assert target in TARGETS
@@ -36,6 +40,10 @@ def test_target_is_there(target: str) -> None:
 
 def test_check_is_everything_and_tests_last() -> None:
     assert TARGETS["check"] == ["lint", "types", "layers", "smoke", "test"]
+
+
+def test_the_tests_have_their_browser() -> None:
+    assert TARGETS["test"] == ["$(READY)", "browser"]
 
 
 def test_ci_runs_check() -> None:

@@ -1,0 +1,232 @@
+"""The ledger of corrections: what people made of a model's values, a line of JSON each, only ever added to.
+
+A correction is of a record, not of a file: it names the digest of what the record says, its labels left
+out, so that it holds where the file moves, and whatever labels are written into it. It bears no text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from filelock import FileLock
+
+from scoring.errors import Fault, RecordError
+from scoring.records.layout import LABELS
+from scoring.records.record import Document, Labels, Record
+
+_MAX_GOT_CHARS = 60
+_LONE_FIELD = re.compile("Object (missing required|contains unknown) field `(.+?)`")
+# Where msgspec's own words would not help.
+_EXPECTED = {
+    "at": "a date with a zone, such as 2021-03-04T05:06:07Z",
+    "field": f"one of {', '.join(LABELS)}",
+    "record_sha256": "64 digits, 0 to f",
+}
+_TIMEOUT_SECONDS = 30.0
+
+
+class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One value that a person put in the place of a model's, or took back.
+
+    Parameters
+    ----------
+    at : datetime
+        When, aware UTC.
+    by : str
+        Who; empty where that was not given.
+    path : str
+        The record's file, relative to the folder that it was corrected in.
+    record_sha256 : str
+        See :func:`content_sha256`.
+    field : str
+        ``quality``, ``heat`` or ``published``.
+    predicted, value : int or bool
+        What the model said, and what is right; a `value` of None takes earlier corrections back.
+    model : str
+        Name and version of the model.
+    """
+
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
+    by: str = ""
+    path: str
+    record_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    field: Literal["quality", "heat", "published"]
+    predicted: bool | int
+    value: bool | int | None
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A ledger as it was read.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    sha256 : str
+        Hex digest of its bytes.
+    corrections : tuple of Correction
+        The earliest first; those of one moment in the order of their lines.
+    """
+
+    path: str
+    sha256: str
+    corrections: tuple[Correction, ...]
+
+    def holding(self) -> dict[str, dict[str, Correction]]:
+        """The last correction of each field of each record, but for those that were taken back."""
+        latest: dict[str, dict[str, Correction]] = {}
+        for each in self.corrections:
+            latest.setdefault(each.record_sha256, {})[each.field] = each
+        held = {
+            record: {field: each for field, each in fields.items() if each.value is not None}
+            for record, fields in latest.items()
+        }
+        return {record: fields for record, fields in held.items() if fields}
+
+
+def content_sha256(record: Record) -> str:
+    """Digest of what a record says, whatever its file, its labels and how it is written.
+
+    Examples
+    --------
+    >>> content_sha256(Record(title="Rain"))[:8]
+    '960c8f87'
+    """
+    return hashlib.sha256(msgspec.json.encode(record)).hexdigest()
+
+
+def read_ledger(path: Path) -> Ledger:
+    """Read a ledger; a file that is not there yet has no corrections.
+
+    Raises
+    ------
+    RecordError
+        With the fault of each line that is no correction.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    except OSError as error:
+        got = error.strerror or "an error of the disk"
+        raise RecordError(Fault(str(path), 0, "", got, "a file that can be read")) from None
+    corrections: list[Correction] = []
+    faults: list[Fault] = []
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            corrections.append(_read_line(line, str(path), number))
+        except RecordError as error:
+            faults += error.faults
+    if faults:
+        raise RecordError(*faults)
+    corrections.sort(key=lambda each: each.at)
+    return Ledger(str(path), hashlib.sha256(content).hexdigest(), tuple(corrections))
+
+
+def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
+    """Add lines to a ledger, all or none of them; several processes may do so at once.
+
+    Parameters
+    ----------
+    path : Path
+        Made with its folder where it is not there.
+    corrections : sequence of Correction
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; it is as it was then.
+    """
+    lines = b"".join(msgspec.json.encode(each) + b"\n" for each in corrections)
+    if not lines:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS), path.open("a+b", buffering=0) as file:
+        n_bytes = file.seek(0, os.SEEK_END)
+        if n_bytes:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":  # what a crash has cut off stays a line of its own
+                lines = b"\n" + lines
+        try:
+            if (n_written := file.write(lines)) != len(lines):
+                raise OSError(f"{path}: got {n_written} of {len(lines)} bytes written, expected all")
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(n_bytes)
+            raise
+
+
+def with_corrections(document: Document, holding: Mapping[str, Mapping[str, Correction]]) -> Document:
+    """A document with the corrections that hold for its record in the place of its labels.
+
+    Parameters
+    ----------
+    document : Document
+        The record as it was read.
+    holding : mapping
+        See :meth:`Ledger.holding`.
+
+    Returns
+    -------
+    Document
+        The same one where no label changes. Else its digest is of the new labels too: a training on
+        corrected records is one on other data.
+    """
+    fields = holding.get(content_sha256(document.record), {})
+    labels: Labels = msgspec.structs.replace(
+        document.labels, **{field: each.value for field, each in fields.items()}
+    )
+    if labels == document.labels:
+        return document
+    digest = hashlib.sha256(document.sha256.encode() + msgspec.json.encode(labels)).hexdigest()
+    return msgspec.structs.replace(document, labels=labels, sha256=digest)
+
+
+def _read_line(line: bytes, path: str, number: int) -> Correction:
+    try:
+        found = msgspec.json.decode(line, type=Correction)
+        for what, value in (("predicted", found.predicted), ("value", found.value)):
+            _check_label(what, found.field, value)
+    except msgspec.ValidationError as error:
+        raise RecordError(_fault(str(error), msgspec.json.decode(line), path, number)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise RecordError(Fault(path, number, "", "a line that is no JSON", "a correction")) from None
+    return msgspec.structs.replace(found, at=found.at.astimezone(UTC))
+
+
+def _check_label(what: str, field: str, value: bool | int | None) -> None:
+    try:
+        msgspec.convert({field: value}, Labels)
+    except msgspec.ValidationError as error:
+        raise msgspec.ValidationError(str(error).replace(f"$.{field}", f"$.{what}")) from None
+
+
+def _fault(message: str, content: object, path: str, number: int) -> Fault:
+    """What msgspec says of a line, as every fault is told."""
+    if not isinstance(content, dict):
+        return Fault(path, number, "", "a line that is no mapping", "a correction")
+    if lone := _LONE_FIELD.match(message):
+        is_missing = lone[1].startswith("missing")
+        got = "nothing" if is_missing else _shortened(content[lone[2]])
+        return Fault(path, number, lone[2], got, "a value" if is_missing else "no such field")
+    message, _, where = message.partition(" - at `$.")
+    field = where.rstrip("`")
+    said = message.removeprefix("Expected ").partition(", got ")[0].replace("`", "")
+    expected = _EXPECTED.get(field, said)
+    return Fault(path, number, field, _shortened(content.get(field)), expected)
+
+
+def _shortened(value: object) -> str:
+    return repr(value)[:_MAX_GOT_CHARS]

@@ -1,0 +1,200 @@
+"""The desk: the page that curators work on, and the addresses that only it calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from importlib.resources import files
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.responses import StreamingResponse
+
+from scoring.errors import RecordError
+from scoring.service.bodies import JSON, form_of, read_body
+from scoring.service.desk_inbox import DeskInbox
+from scoring.service.problems import ProblemError, record_problem
+from scoring.workflows.decisions import Decision
+from scoring.workflows.inbox_rows import Receipt, Row
+from scoring.workflows.look import Dropped, look, look_closely
+
+OWN_HEADER = "x-scoring-desk"
+"""What the page sends with all that it asks for: no form and no link of another site can."""
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_MAX_NAME_CHARS = 80
+_ENCODER = msgspec.json.Encoder()
+
+T = TypeVar("T")
+
+
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that somebody has dropped onto the page: they are looked at, and not kept."""
+
+    files: list[Dropped]
+
+
+class Decided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to be written, and who says so."""
+
+    decisions: list[Decision]
+    by: str = ""
+
+
+class TakenBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files whose last write is to be taken back, and who says so."""
+
+    paths: list[str]
+    by: str = ""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What became of one file: nothing but its path, or why it was not done."""
+
+    path: str
+    fault: str = ""
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    folder = files("scoring.service") / "page"
+    app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    inbox = app.state.inbox = DeskInbox(app.state.options, app.state.keeper, app.state.stopping)
+    task = asyncio.create_task(inbox.follow())
+    try:
+        yield
+    finally:
+        app.state.stopping.set()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+router = APIRouter(lifespan=_lifespan, include_in_schema=False)
+
+
+@router.get("/")
+async def page(request: Request) -> Response:
+    """The page."""
+    return Response(request.app.state.page["index.html"], media_type=_TYPES["html"])
+
+
+@router.get("/page/{name}")
+async def part(request: Request, name: str) -> Response:
+    """A part of the page."""
+    found: bytes | None = request.app.state.page.get(name)
+    media_type = _TYPES.get(name.rpartition(".")[2])
+    if found is None or media_type is None:
+        raise ProblemError(404, "not-found", "the page has no such part")
+    return Response(found, media_type=media_type)
+
+
+@router.get("/desk/events")
+async def events(request: Request) -> Response:
+    """All rows of the inbox, then what changes of them, as server-sent events, without end."""
+    inbox: DeskInbox = request.app.state.inbox
+    return StreamingResponse(inbox.events(), media_type="text/event-stream")
+
+
+@router.get("/desk/receipt")
+async def receipt(request: Request, path: str) -> Response:
+    """Why a record of the inbox has its scores."""
+    inbox: DeskInbox = request.app.state.inbox
+    return await _told(partial(inbox.inbox.receipt, path, inbox.saved))
+
+
+@router.post("/desk/look")
+async def rows_of_dropped(request: Request) -> Response:
+    """Rows of dropped files."""
+    dropped = await _body(request, Files)
+    saved = request.app.state.keeper.current.saved
+    if len(dropped.files) > (most := request.app.state.options.bounds.records):
+        detail = f"got {len(dropped.files):,} files, expected at most {most:,}"
+        raise ProblemError(413, "limit", detail, limit="records")
+    rows: list[Row] = await asyncio.to_thread(look, dropped.files, saved)
+    return _json(rows)
+
+
+@router.post("/desk/look/receipt")
+async def receipt_of_dropped(request: Request) -> Response:
+    """Why a dropped record has its scores."""
+    dropped = await _body(request, Dropped)
+    saved = request.app.state.keeper.current.saved
+    return await _told(partial(look_closely, dropped, saved))
+
+
+@router.post("/desk/write")
+async def write(request: Request) -> Response:
+    """Write decisions into their files; each is answered at its place."""
+    decided = await _body(request, Decided)
+    inbox: DeskInbox = request.app.state.inbox
+    write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
+    return await _done(inbox, {each.path: partial(write_one, each) for each in decided.decisions})
+
+
+@router.post("/desk/take-back")
+async def take_back(request: Request) -> Response:
+    """Take the last write of some files back; each is answered at its place."""
+    taken = await _body(request, TakenBack)
+    inbox: DeskInbox = request.app.state.inbox
+    take_one = partial(inbox.decisions.take_back, by=_name(taken.by), now=datetime.now(UTC))
+    return await _done(inbox, {path: partial(take_one, path) for path in taken.paths})
+
+
+async def _body(request: Request, type_: type[T]) -> T:
+    """What the page sends, within the bounds of every body."""
+    if OWN_HEADER not in request.headers:
+        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, which the desk sends")
+    headers = dict(request.scope["headers"])
+    if form_of(headers) != JSON:
+        raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})
+    endpoint = request.app.state.scoring
+    with endpoint.intake.enter() as ticket:
+        data = await read_body(request.receive, headers, endpoint.bounds, ticket.hold)
+    try:
+        return msgspec.json.decode(data, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(422, "body", str(error)) from None
+
+
+def _name(by: str) -> str:
+    if len(by) > _MAX_NAME_CHARS:
+        detail = f"by: got {len(by)} characters, expected at most {_MAX_NAME_CHARS}"
+        raise ProblemError(422, "body", detail)
+    return by.strip()
+
+
+async def _done(inbox: DeskInbox, works: Mapping[str, Callable[[], None]]) -> Response:
+    """Do something with files, one after the other; each is answered at its place."""
+    results = await asyncio.to_thread(lambda: [_result(path, work) for path, work in works.items()])
+    inbox.ask()
+    return _json(results)
+
+
+def _result(path: str, work: Callable[[], None]) -> Result:
+    try:
+        work()
+    except RecordError as error:
+        return Result(path, str(error))
+    return Result(path)
+
+
+async def _told(work: Callable[[], Receipt]) -> Response:
+    try:
+        return _json(await asyncio.to_thread(work))
+    except RecordError as error:
+        found = record_problem(error)
+        raise ProblemError(422, "record", found.detail, faults=found.faults) from None
+
+
+def _json(value: Any) -> Response:
+    return Response(_ENCODER.encode(value), media_type=JSON)

@@ -1,0 +1,34 @@
+// What the page asks the service for.
+
+const OWN = { "X-Scoring-Desk": "1" };
+
+async function answered(response) {
+  if (response.ok) return response.json();
+  const type = response.headers.get("Content-Type") ?? "";
+  const problem = type.includes("json") ? await response.json() : { detail: `status ${response.status}` };
+  throw new Error(problem.detail || problem.title);
+}
+
+const post = (address, body) =>
+  fetch(address, { method: "POST", headers: { "Content-Type": "application/json", ...OWN }, body: JSON.stringify(body) }).then(answered);
+
+export const look = (files) => post("/desk/look", { files });
+export const write = (decisions, by) => post("/desk/write", { decisions, by });
+export const takeBack = (paths, by) => post("/desk/take-back", { paths, by });
+
+/** The receipt of a record: of the inbox by its path, of a dropped file by its text. */
+export const receipt = (row) =>
+  row.dropped
+    ? post("/desk/look/receipt", row.dropped)
+    : fetch(`/desk/receipt?${new URLSearchParams({ path: row.path })}`, { headers: OWN }).then(answered);
+
+/** Follow the inbox: all rows, then what changes. The browser connects again by itself. */
+export function follow({ begin, rows, status, link }) {
+  const source = new EventSource("/desk/events");
+  source.addEventListener("begin", (event) => begin(JSON.parse(event.data)));
+  source.addEventListener("rows", (event) => rows(JSON.parse(event.data)));
+  source.addEventListener("status", (event) => status(JSON.parse(event.data)));
+  source.addEventListener("open", () => link(true));
+  source.addEventListener("error", () => link(false));
+  addEventListener("pagehide", () => source.close());
+}

@@ -1,0 +1,263 @@
+// The desk: what each part does when a file comes, a key is pressed, a record is decided.
+
+import * as api from "./api.js";
+import { dropped } from "./drop.js";
+import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
+import { store } from "./store.js";
+import { list } from "./list.js";
+import { receipt } from "./receipt.js";
+import { many, number } from "./format.js";
+
+const $ = (id) => document.getElementById(id);
+let status = { folder: null, read: false, total: 0, done: 0, fault: "", model: "" };
+let isLinked = false;
+let stale = null; // paths that a fresh start has not told of again
+
+// Drawing ---------------------------------------------------------------
+
+let isDue = false;
+let isFromTop = false;
+function redraw() {
+  if (isDue) return;
+  isDue = true;
+  requestAnimationFrame(() => {
+    isDue = false;
+    const count = store.arrange();
+    list.lay();
+    if (isFromTop) list.end(false);
+    isFromTop = false;
+    tellChoices();
+    const all = store.rows.size;
+    $("count").textContent = count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
+    for (const head of document.querySelectorAll("[data-order]"))
+      head.setAttribute("aria-sort", head.dataset.order === store.order ? "descending" : "none");
+    tellDecided();
+    tellEmpty(count);
+    if (receipt.row) {
+      const row = store.rows.get(receipt.row.path);
+      if (row) receipt.update(row);
+      else receipt.close();
+    }
+  });
+}
+
+function tellDecided() {
+  const count = store.decided.size;
+  $("write").textContent = count ? `Write ${number(count)}` : "Write";
+  $("write").disabled = !count || isWriting();
+  $("undo").disabled = !store.written.length || isWriting();
+}
+
+function tellChoices() {
+  choose($("topic"), "Every topic", store.choices((row) => row.topics ?? []));
+  choose($("provider"), "Every provider", store.choices((row) => [row.provider]));
+}
+
+function choose(select, first, choices) {
+  const key = JSON.stringify(choices);
+  if (select.dataset.key === key) return;
+  select.dataset.key = key;
+  const value = select.value;
+  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(`${name} (${number(count)})`, name)));
+  select.value = choices.some(([name]) => name === value) ? value : "";
+  store.filter[select.id] = select.value;
+}
+
+function tellEmpty(count) {
+  $("empty").hidden = count > 0;
+  $("grid").hidden = count === 0;
+  if (count) return;
+  const isLoading = status.folder && (!status.read || status.total > 0);
+  const [title, text] = store.rows.size
+    ? ["No record passes the filter", "Change the filter, or press Esc in the field of words to clear it."]
+    : isLoading
+      ? ["Reading the inbox", ""]
+      : status.folder
+        ? ["The inbox is empty", "New files appear here by themselves. Dropped files are looked at, and not kept."]
+        : ["Drop records here", "Markdown files or JSON lines. They are scored, and not kept."];
+  $("empty-title").textContent = title;
+  $("empty-text").textContent = text;
+  $("choose").hidden = store.rows.size > 0 || isLoading;
+}
+
+function tellStatus() {
+  $("place").textContent = [status.folder, status.model].filter(Boolean).join(" · ");
+  $("link").textContent = !isLinked ? "not connected" : status.total ? `reading ${number(status.done)} of ${number(status.total)}` : status.folder ? "live" : "";
+  $("link").dataset.state = !isLinked ? "off" : status.total ? "busy" : "on";
+  const fault = !isLinked ? "The service does not answer. The page tries again by itself; what was decided is kept." : status.fault;
+  $("banner").textContent = fault;
+  $("banner").hidden = !fault || isFresh;
+}
+
+let isFresh = true; // nothing has been heard yet: not being linked is no news
+let fading = 0;
+function say(text, isFault = false) {
+  $("toast").textContent = text;
+  $("toast").className = `toast shown${isFault ? " fault" : ""}`;
+  clearTimeout(fading);
+  fading = setTimeout(() => $("toast").classList.remove("shown"), isFault ? 9000 : 3500);
+}
+
+// The inbox ---------------------------------------------------------------
+
+function take(row) {
+  store.rows.set(row.path, row);
+  const decision = store.decided.get(row.path);
+  if (decision && decision.record_sha256 !== row.record_sha256) {
+    store.decided.delete(row.path);
+    store.keep();
+    say(`${row.path} has changed: what was decided of it is dropped`, true);
+  }
+}
+
+api.follow({
+  begin(told) {
+    stale = new Set([...store.rows.values()].filter((row) => !row.dropped).map((row) => row.path));
+    status = told;
+    tellStatus();
+  },
+  rows({ rows, gone }) {
+    for (const row of rows) {
+      take(row);
+      stale?.delete(row.path);
+    }
+    for (const path of gone) store.rows.delete(path);
+    redraw();
+  },
+  status(told) {
+    status = told;
+    list.threshold = told.threshold;
+    if (stale && told.read && !told.total) {
+      for (const path of stale) store.rows.delete(path);
+      store.forget((path) => store.rows.has(path));
+      stale = null;
+    }
+    tellStatus();
+    redraw();
+  },
+  link(isThere) {
+    if (isThere) isFresh = false;
+    isLinked = isThere;
+    if (!isThere) setTimeout(() => { isFresh = false; tellStatus(); }, 2000);
+    tellStatus();
+  },
+});
+
+// Dropped files --------------------------------------------------------------
+
+dropped(async (files) => {
+  try {
+    const rows = await api.look(files);
+    rows.forEach((row, at) => take({ ...row, dropped: files[at] }));
+    redraw();
+    say(`${many(rows.length, "record")} to look at`);
+  } catch (error) {
+    say(error.message, true);
+  }
+}, (text) => say(text, true));
+
+// The receipt ---------------------------------------------------------------
+
+list.onOpen = (row) => receipt.open(row);
+list.onActive = (row) => receipt.isOpen && receipt.open(row);
+receipt.onAccept = accept;
+receipt.onCorrect = decide;
+receipt.onUndo = undo;
+receipt.onClose = close;
+receipt.onLeader = (path) => {
+  if (list.goTo(path)) receipt.open(store.rows.get(path));
+  else if (store.rows.has(path)) say("The filter hides that record", true);
+};
+
+function close() {
+  receipt.close();
+  $("grid").focus({ preventScroll: true });
+}
+
+function edit() {
+  const row = list.active;
+  if (!row || row.fault) return;
+  if (!receipt.isOpen || receipt.row.path !== row.path) receipt.open(row);
+  receipt.edit();
+}
+
+// Filters and keys ------------------------------------------------------------
+
+function order(name) {
+  store.order = name;
+  $("order").value = name;
+  isFromTop = true; // what an order puts first is what it was chosen for
+  redraw();
+}
+
+$("tools").addEventListener("input", ({ target }) => {
+  if (target.id in store.filter) store.filter[target.id] = target.value;
+  if (target.id === "order") return order(target.value);
+  if (target.id === "group") store.isGrouped = target.checked;
+  redraw();
+});
+$("tools").addEventListener("submit", (event) => event.preventDefault());
+$("text").addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    event.target.value = store.filter.text = "";
+    redraw();
+  }
+  if (event.key === "Escape" || event.key === "Enter" || event.key === "ArrowDown") {
+    event.preventDefault();
+    $("grid").focus({ preventScroll: true });
+  }
+  event.stopPropagation();
+});
+for (const head of document.querySelectorAll("[data-order] button"))
+  head.addEventListener("click", () => order(head.parentElement.dataset.order));
+$("write").addEventListener("click", write);
+$("undo").addEventListener("click", undo);
+$("help").addEventListener("click", () => $("keys").showModal());
+$("by").addEventListener("change", () => by.set($("by").value));
+$("by").value = by.get();
+
+const KEYS = {
+  j: () => list.move(1),
+  ArrowDown: () => list.move(1),
+  k: () => list.move(-1),
+  ArrowUp: () => list.move(-1),
+  PageDown: () => list.page(1),
+  PageUp: () => list.page(-1),
+  Home: () => list.end(false),
+  End: () => list.end(true),
+  Enter: () => list.active && receipt.open(list.active),
+  Escape: () => receipt.isOpen && close(),
+  a: () => accept(list.active),
+  e: edit,
+  u: undo,
+  w: write,
+  n: () => order(store.order === "doubt" ? "heat" : "doubt"),
+  s: () => $("group").click(),
+  "/": () => $("text").select(),
+  "?": () => $("keys").showModal(),
+};
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  const { target, key } = event;
+  const isTyping = target.matches("input:not([type=checkbox]), select, textarea");
+  if (isTyping) {
+    if (key === "Escape") $("grid").focus({ preventScroll: true });
+    return;
+  }
+  const isButton = target.matches("button, a, input");
+  if (isButton && (key === "Enter" || key === " ")) return;
+  const work = KEYS[key];
+  if (!work) return;
+  event.preventDefault();
+  work();
+});
+
+addEventListener("beforeunload", (event) => {
+  if (isWriting()) event.preventDefault();
+});
+
+decisions({ redraw, say, tellDecided });
+store.remember();
+$("grid").focus({ preventScroll: true });
+redraw();

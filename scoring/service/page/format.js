@@ -1,0 +1,58 @@
+// Words, numbers and elements.
+
+const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+
+/** An element with attributes (`class`, `text`, `on`, any other by its name; false leaves one out) and children. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name === "text") element.textContent = value;
+    else if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Set custom properties: what a style attribute would do, which the page's policy forbids. */
+export function place(element, properties) {
+  for (const [name, value] of Object.entries(properties)) element.style.setProperty(`--${name}`, value);
+  return element;
+}
+
+export const number = (value) => NUMBER.format(value).replace("-", "−");
+export const percent = (ratio) => `${Math.round(100 * ratio)}%`;
+export const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
+export const yesNo = (value) => (value === true ? "yes" : value === false ? "no" : value === null || value === undefined ? "none" : number(value));
+export const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
+
+/** What the heat may be; below 0 another record leads, and it has none. */
+export function heats({ heat_low, heat_high }) {
+  if (heat_high < 0) return "none";
+  return `${heat_low < 0 ? "none" : number(heat_low)} to ${number(heat_high)}`;
+}
+
+/** How long ago, in the largest unit that says something. */
+export function age(moment, now = Date.now()) {
+  if (!moment) return "no date";
+  const passed = now - new Date(moment).getTime();
+  const [size, before] = [Math.abs(passed), passed < 0 ? "in " : ""];
+  if (size < HOUR) return `${before}${Math.round(size / MINUTE)} min`;
+  if (size < 2 * DAY) return `${before}${Math.round(size / HOUR)} h`;
+  if (size < 730 * DAY) return `${before}${Math.round(size / DAY)} d`;
+  return `${before}${Math.round(size / (365.25 * DAY))} y`;
+}
+
+export const when = (moment) => (moment ? new Date(moment).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "no date");
+
+/** An address that may be linked to, or nothing. */
+export function safeUrl(text) {
+  try {
+    const url = new URL(text);
+    return ["http:", "https:"].includes(url.protocol) ? url.href : "";
+  } catch {
+    return "";
+  }
+}

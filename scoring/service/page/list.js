@@ -1,0 +1,233 @@
+// The list: a grid of which only the rows in sight are in the document, however many there are.
+
+import { FIELDS, isLabelled, needsEyes, store } from "./store.js";
+import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
+
+const OVERSCAN = 8;
+const grid = document.getElementById("grid");
+const pane = document.getElementById("window");
+const narrow = matchMedia("(max-width: 44rem)");
+
+let offsets = [0]; // where each item begins, and the end of the last; px
+let active = 0; // place of the item that has the focus
+let activePath = "";
+let threshold = 0.5;
+let drawn = new Map(); // path or story: {element, item, top}
+
+export const list = {
+  onOpen: () => {},
+  onActive: () => {},
+
+  get active() {
+    return store.items[active]?.row ?? null;
+  },
+
+  set threshold(value) {
+    threshold = value;
+  },
+
+  /** Lay the items out anew, keep the focus on its record, and draw what is in sight. */
+  lay(isFresh = true) {
+    const heights = narrow.matches ? { row: 132, story: 36 } : { row: 52, story: 34 };
+    offsets = new Array(store.items.length + 1);
+    offsets[0] = 0;
+    store.items.forEach((item, at) => (offsets[at + 1] = offsets[at] + (item.row ? heights.row : heights.story)));
+    place(pane, { height: `${offsets.at(-1)}px` });
+    grid.setAttribute("aria-rowcount", store.items.length + 1);
+    const found = store.items.findIndex((item) => item.row?.path === activePath);
+    active = found >= 0 ? found : Math.min(active, Math.max(store.items.length - 1, 0));
+    if (store.items[active] && !store.items[active].row) active = Math.min(active + 1, store.items.length - 1);
+    if (isFresh) for (const { element } of drawn.values()) element.remove();
+    if (isFresh) drawn = new Map();
+    draw();
+    tellActive();
+  },
+
+  /** Move the focus by so many records. */
+  move(step) {
+    let next = active;
+    do next += Math.sign(step);
+    while (store.items[next] && !store.items[next].row);
+    if (store.items[next]) this.go(next);
+    else if (step < 0) grid.scrollTop = 0;
+  },
+
+  end(isLast) {
+    const rows = store.items.map((item, at) => (item.row ? at : -1)).filter((at) => at >= 0);
+    if (rows.length) this.go(isLast ? rows.at(-1) : rows[0]);
+  },
+
+  page(step) {
+    const height = Math.max(offsets[1] ?? 1, 1);
+    const count = Math.max(Math.floor(grid.clientHeight / height) - 1, 1);
+    const target = Math.min(Math.max(active + step * count, 0), store.items.length - 1);
+    if (store.items[target]?.row) this.go(target);
+    else this.move(step);
+  },
+
+  go(at) {
+    active = at;
+    activePath = store.items[at].row.path;
+    const head = grid.querySelector(".heads").offsetHeight;
+    const [top, bottom] = [offsets[at], offsets[at + 1]];
+    if (top < grid.scrollTop) grid.scrollTop = top;
+    else if (bottom + head > grid.scrollTop + grid.clientHeight) grid.scrollTop = bottom + head - grid.clientHeight;
+    draw();
+    tellActive();
+    this.onActive(store.items[at].row);
+  },
+
+  goTo(path) {
+    const at = store.items.findIndex((item) => item.row?.path === path);
+    if (at >= 0) this.go(at);
+    return at >= 0;
+  },
+};
+
+function draw() {
+  const top = grid.scrollTop;
+  const first = Math.max(placeAt(top) - OVERSCAN, 0);
+  const last = Math.min(placeAt(top + grid.clientHeight) + OVERSCAN, store.items.length - 1);
+  const wanted = new Map();
+  for (let at = first; at <= last; at++) {
+    const item = store.items[at];
+    const key = item.row ? item.row.path : `story ${item.story}`;
+    const known = drawn.get(key);
+    const made = known?.subject === (item.row ?? item.rows) ? known : { subject: item.row ?? item.rows, element: elementOf(item) };
+    if (known && known !== made) known.element.remove();
+    place(made.element, { top: `${offsets[at]}px` });
+    made.element.setAttribute("aria-rowindex", at + 2);
+    made.element.id = `row-${at}`;
+    made.element.classList.toggle("active", at === active);
+    made.element.setAttribute("aria-selected", at === active);
+    wanted.set(key, made);
+  }
+  for (const [key, { element }] of drawn) if (!wanted.has(key)) element.remove();
+  // In the order of the list, as a screen reader walks through it.
+  let before = null;
+  for (const { element } of wanted.values()) {
+    if (element.parentNode !== pane || element.previousSibling !== before) pane.insertBefore(element, before ? before.nextSibling : pane.firstChild);
+    before = element;
+  }
+  drawn = wanted;
+}
+
+function tellActive() {
+  const isThere = Boolean(store.items[active]?.row);
+  if (isThere) activePath = store.items[active].row.path;
+  if (isThere && drawn.has(activePath)) grid.setAttribute("aria-activedescendant", `row-${active}`);
+  else grid.removeAttribute("aria-activedescendant");
+}
+
+/** Place of the item at a height. */
+function placeAt(y) {
+  let [low, high] = [0, offsets.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (offsets[middle] <= y) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function elementOf(item) {
+  const element = item.row ? rowOf(item.row, item.isInStory) : storyOf(item.rows);
+  if (item.row)
+    element.addEventListener("click", () => {
+      list.goTo(item.row.path);
+      list.onOpen(item.row);
+    });
+  return element;
+}
+
+function storyOf(rows) {
+  const lead = rows.find((row) => row.score?.heat > -1);
+  const text = lead ? lead.title : rows[0].leader?.title ?? rows[0].title;
+  return h("div", { role: "row", class: "story" },
+    h("span", { role: "gridcell", "aria-colspan": 5 },
+      h("b", { text: many(rows.length, "record") }),
+      h("span", { text: lead ? ` led by ${text}` : ` led elsewhere: ${text}` })));
+}
+
+function rowOf(row, isInStory) {
+  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsEyes(row) && "open"].filter(Boolean);
+  const element = h("div", { role: "row", class: classes.join(" ") });
+  if (row.fault) {
+    element.append(
+      h("span", { role: "gridcell", class: "what" },
+        h("span", { class: "title", text: row.title }),
+        h("span", { class: "facts", text: row.fault, title: row.fault })),
+      h("span", { role: "gridcell", class: "state" }, chip("cannot be used", "fault")));
+    return element;
+  }
+  element.append(heatCell(row), qualityCell(row), publishedCell(row), whatCell(row), stateCell(row));
+  return element;
+}
+
+function heatCell({ score, doubt }) {
+  const leads = score.heat > -1;
+  const label = leads
+    ? `Heat ${number(score.heat)}, ${heats(doubt)}, expected ${number(score.heat_expected)}`
+    : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
+  return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
+    h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
+    bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scale.heat));
+}
+
+function qualityCell({ score }) {
+  const [low, high] = [number(score.quality_low), number(score.quality_high)];
+  return h("span", { role: "gridcell", class: "quality number", title: `90% interval ${low} to ${high}` },
+    h("b", { text: number(score.quality), "aria-label": `Quality ${score.quality}, ${low} to ${high}` }),
+    bar(score.quality_low, score.quality_high, score.quality, store.scale.quality));
+}
+
+function publishedCell({ score }) {
+  const label = `${percent(score.published_probability)} likely to be published: ${score.published ? "yes" : "no"}`;
+  const meter = place(h("i", { class: "meter", "aria-hidden": true }), { value: score.published_probability, cut: threshold });
+  return h("span", { role: "gridcell", class: `published number ${score.published ? "yes" : "no"}`, title: label },
+    h("b", { text: percent(score.published_probability), "aria-label": label }), meter);
+}
+
+function bar(low, high, value, scale) {
+  const at = (points) => Math.min(Math.max(points / scale, 0), 1);
+  const made = h("i", { class: "bar", "aria-hidden": true });
+  return place(made, { low: at(low), high: at(high), value: at(value) });
+}
+
+function whatCell(row) {
+  const facts = [row.provider || "no provider", age(row.published_at)];
+  if (row.coverage_count) facts.push(`${number(row.coverage_count)} related`);
+  if (row.type && row.type !== "article") facts.push(row.type);
+  const { leader } = row;
+  const led = leader && `led by ${leader.title}`;
+  return h("span", { role: "gridcell", class: "what" },
+    h("span", { class: "title", text: row.title, title: row.title }),
+    h("span", { class: "facts" },
+      h("span", { text: facts.join(" · ") }),
+      row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
+      led ? h("span", { class: "led", text: led, title: `${led}${leader.provider ? ` (${leader.provider})` : ""}` }) : null));
+}
+
+function stateCell(row) {
+  const decision = store.decided.get(row.path);
+  const cell = h("span", { role: "gridcell", class: "state" });
+  if (decision) {
+    const isSame = FIELDS.every((field) => decision.labels[field] === row.score[field]);
+    cell.append(chip(isSame ? "accepted" : "corrected", "pending"), values(decision.labels));
+  } else if (needsEyes(row)) cell.append(chip("needs eyes", "doubt", row.doubt.reason));
+  else if (row.corrected?.length) cell.append(chip("corrected", "done"));
+  if (!decision && isLabelled(row)) cell.append(values(row.labels));
+  if (row.dropped) cell.append(chip("not kept", "soft"));
+  return cell;
+}
+
+const chip = (text, kind, title) => h("span", { class: `chip ${kind}`, text, title });
+const values = (labels) => h("span", {
+  class: "values",
+  text: `${yesNo(labels.quality)} · ${yesNo(labels.heat)} · ${yesNo(labels.published)}`,
+  title: "quality · heat · published",
+});
+
+grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), tellActive())), { passive: true });
+new ResizeObserver(() => list.lay(false)).observe(grid);
+narrow.addEventListener("change", () => list.lay());

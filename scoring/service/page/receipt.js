@@ -1,0 +1,217 @@
+// The receipt: why a record has its scores, what would change them, what the model did not know; and its labels.
+
+import * as api from "./api.js";
+import { FIELDS, isLabelled, store } from "./store.js";
+import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
+
+const MAX_REASONS = 9;
+const TARGETS = {
+  quality: "points",
+  lead: "log-odds",
+  heat: "points",
+  published: "log-odds",
+};
+const panel = document.getElementById("receipt");
+const desk = document.getElementById("desk");
+
+let shown = null; // the row
+let target = "quality";
+let asked = 0; // number of the last request: an answer that comes late is dropped
+
+export const receipt = {
+  onAccept: () => {},
+  onCorrect: () => {},
+  onUndo: () => {},
+  onClose: () => {},
+  onLeader: () => {},
+
+  get row() {
+    return shown;
+  },
+
+  get isOpen() {
+    return !panel.hidden;
+  },
+
+  /** Show a row's receipt; what is known already stands at once. */
+  async open(row) {
+    const isAnother = shown?.path !== row.path;
+    shown = row;
+    panel.hidden = false;
+    desk.classList.add("with-receipt");
+    const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Asking the model …" }));
+    panel.replaceChildren(...headOf(row), body);
+    if (isAnother) panel.scrollTop = 0;
+    if (row.fault) return;
+    const mine = ++asked;
+    try {
+      const found = await api.receipt(row);
+      if (mine === asked) body.replaceChildren(...reasonsOf(row, found));
+    } catch (error) {
+      if (mine === asked) body.replaceChildren(h("p", { class: "fault", text: `No reasons: ${error.message}` }));
+    }
+  },
+
+  /** Draw again what hangs on the row and on what was decided of it. */
+  update(row) {
+    if (shown?.path !== row.path) return;
+    const isOther = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
+    const editing = panel.querySelector("form")?.contains(document.activeElement);
+    shown = row;
+    if (isOther) this.open(row);
+    else if (!editing) panel.querySelector(".labels")?.replaceWith(labelsOf(row));
+  },
+
+  edit() {
+    panel.querySelector("#label-quality")?.select();
+  },
+
+  close() {
+    panel.hidden = true;
+    desk.classList.remove("with-receipt");
+    shown = null;
+    asked++;
+  },
+};
+
+function headOf(row) {
+  const url = safeUrl(row.url);
+  const title = url
+    ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: row.title })
+    : h("span", { text: row.title });
+  const close = h("button", { type: "button", class: "round close", "aria-label": "Close the receipt", title: "Close (Esc)", text: "×", on: { click: () => receipt.onClose() } });
+  const head = h("header", {}, h("h2", {}, title), close);
+  if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
+  const facts = [row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
+  const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
+  if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs eyes: ${row.doubt.reason}.` }));
+  if (row.leader) parts.push(leaderOf(row.leader));
+  parts.push(labelsOf(row));
+  return parts;
+}
+
+function figuresOf({ score, doubt }) {
+  const leads = score.heat > -1;
+  const figure = (name, value, more) => h("div", {}, h("dt", { text: name }), h("dd", {}, h("b", { text: value }), h("span", { text: more })));
+  return h("dl", { class: "figures" },
+    figure("Quality", number(score.quality), `${number(score.quality_low)} to ${number(score.quality_high)}`),
+    figure("Heat", leads ? number(score.heat) : "–", `${heats(doubt)}, settles at ${number(score.heat_settled)}`),
+    figure("Leads", percent(score.lead_probability), leads ? "leads its story" : "does not lead"),
+    figure("Published", percent(score.published_probability), score.published ? "yes" : "no"));
+}
+
+function leaderOf(leader) {
+  const details = [leader.provider, leader.quality !== undefined && `quality ${number(leader.quality)}`].filter(Boolean).join(", ");
+  const name = leader.path
+    ? h("button", { type: "button", class: "plain", text: leader.title, on: { click: () => receipt.onLeader(leader.path) } })
+    : h("span", { text: leader.title });
+  return h("p", { class: "leader" }, h("span", { class: "soft", text: "Led by " }), name, h("span", { class: "soft", text: details && ` (${details})` }));
+}
+
+function labelsOf(row) {
+  if (row.dropped)
+    return h("section", { class: "labels" }, h("p", { class: "soft", text: "Dropped files are looked at only; labels are written into the files of an inbox." }));
+  const decision = store.decided.get(row.path);
+  const labels = decision?.labels ?? Object.fromEntries(FIELDS.map((field) => [field, row.labels?.[field] ?? row.score[field]]));
+  const input = (field, least) =>
+    h("label", {}, h("span", { text: field[0].toUpperCase() + field.slice(1) }),
+      h("input", { type: "number", id: `label-${field}`, name: field, value: String(labels[field]), step: 1, min: least, max: 999999999, required: true, inputmode: "numeric" }));
+  const checkbox = h("input", { type: "checkbox", id: "label-published", name: "published" });
+  checkbox.checked = labels.published;
+  const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit } },
+    h("div", { class: "fields" }, input("quality", undefined), input("heat", -1), h("label", { class: "check" }, checkbox, h("span", { text: "Published" }))),
+    h("p", { class: "soft", text: labelsTold(row, decision) }),
+    h("div", { class: "buttons" },
+      h("button", { type: "button", text: "Accept", title: "Take what the model says (a)", on: { click: () => receipt.onAccept(row) } }),
+      h("button", { type: "submit", text: "Correct", title: "Keep these values (Enter)" }),
+      decision ? h("button", { type: "button", text: "Undo", title: "Undo (u)", on: { click: () => receipt.onUndo() } }) : null));
+  return form;
+
+  function submit(event) {
+    event.preventDefault();
+    receipt.onCorrect(row, {
+      quality: Number(form.elements.quality.value),
+      heat: Number(form.elements.heat.value),
+      published: form.elements.published.checked,
+    });
+  }
+}
+
+function labelsTold(row, decision) {
+  const told = (labels) => FIELDS.map((field) => `${field} ${yesNo(labels[field])}`).join(", ");
+  const held = isLabelled(row) ? `The file has ${told(row.labels)}` : "The file has no labels yet";
+  return `${decision ? "Decided, not written. " : ""}${held}; the model says ${told(row.score)}.`;
+}
+
+function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
+  const parts = [];
+  if (excerpt) parts.push(h("p", { class: "excerpt", text: excerpt }));
+  if (row.score.warnings.length)
+    parts.push(section("What the model did not know", h("ul", { class: "unknown" }, ...row.score.warnings.map((text) => h("li", { text })))));
+  parts.push(whyOf(explanation), changesOf(explanation));
+  if (coverage.length)
+    parts.push(section("Coverage", h("ol", { class: "coverage" }, ...coverage.map((each) =>
+      h("li", {}, h("b", { text: each.quality === undefined ? "–" : number(each.quality) }), h("span", { text: each.title }), h("span", { class: "soft", text: each.provider ?? "" }))))));
+  if (corrections.length)
+    parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((each) =>
+      h("li", { text: `${when(each.at)}${each.by ? `, ${each.by}` : ""}: ${each.field} ${each.value === null ? "taken back" : `${yesNo(each.predicted)} → ${yesNo(each.value)}`}` })))));
+  return parts;
+}
+
+function section(title, ...content) {
+  return h("section", {}, h("h3", { text: title }), ...content);
+}
+
+function whyOf(explanation) {
+  const names = Object.keys(TARGETS).filter((name) => explanation.reasons[name]?.length);
+  if (!names.includes(target)) target = names[0];
+  const chart = h("div", { class: "chart" });
+  const tabs = h("div", { class: "tabs", role: "group", "aria-label": "Why" }, ...names.map((name) =>
+    h("button", { type: "button", text: name, "aria-pressed": name === target, on: { click: () => pick(name) } })));
+  const pick = (name) => {
+    target = name;
+    for (const tab of tabs.children) tab.setAttribute("aria-pressed", tab.textContent === name);
+    chart.replaceChildren(waterfall(explanation, name));
+  };
+  pick(target);
+  return section("Why", tabs, chart);
+}
+
+/** What each feature adds, as steps from where every record starts to where this one ends. */
+function waterfall(explanation, name) {
+  const base = explanation.base[name] ?? 0;
+  const reasons = explanation.reasons[name].filter((each) => each.contribution);
+  const notes = explanation.reasons[name].filter((each) => !each.contribution);
+  const steps = reasons.slice(0, MAX_REASONS);
+  const rest = reasons.slice(MAX_REASONS);
+  if (rest.length) steps.push({ text: `${rest.length} smaller ones`, contribution: rest.reduce((sum, each) => sum + each.contribution, 0) });
+  let level = base;
+  const bars = steps.map((each) => ({ ...each, from: level, to: (level += each.contribution) }));
+  const ends = [0, base, ...bars.map((each) => each.to)];
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  const at = (value) => (high > low ? (value - low) / (high - low) : 0);
+  const row = (text, from, to, value, kind) => {
+    const track = place(h("td", { class: `track ${kind}`, "aria-hidden": true }), { from: at(Math.min(from, to)), to: at(Math.max(from, to)), zero: at(0) });
+    return h("tr", {}, h("th", { scope: "row", text }), track, h("td", { class: "value", text: value }));
+  };
+  const head = h("tr", { class: "unseen" }, h("th", { scope: "col", text: "Reason" }), h("td"), h("th", { scope: "col", text: `Adds, ${TARGETS[name]}` }));
+  const body = [
+    ...(base ? [row("where every record starts", 0, base, base.toFixed(1), "total")] : []),
+    ...bars.map((each) => row(each.text, each.from, each.to, signed(each.contribution), each.contribution < 0 ? "less" : "more")),
+    row(name === "heat" || name === "quality" ? name : `${name}, ${TARGETS[name]}`, 0, level, level.toFixed(1), "total"),
+  ];
+  const table = h("table", { class: "waterfall" }, h("caption", { class: "unseen", text: `Why this ${name}` }), h("thead", {}, head), h("tbody", {}, ...body));
+  const made = document.createDocumentFragment();
+  made.append(...notes.map((each) => h("p", { class: "soft", text: each.text })), table);
+  return made;
+}
+
+function changesOf({ changes, score }) {
+  if (!changes.length) return section("What would change it", h("p", { class: "soft", text: "No single edit that was tried." }));
+  const told = (each) => {
+    const after = [`quality ${number(score.quality)} → ${number(each.quality)}`, `heat ${number(score.heat)} → ${number(each.heat)}`, `published ${percent(score.published_probability)} → ${percent(each.published_probability)}`];
+    const turns = each.decisions.length ? h("span", { class: "chip doubt", text: `turns ${each.decisions.join(", ")}` }) : null;
+    return h("li", {}, h("span", { text: each.text[0].toUpperCase() + each.text.slice(1) }), turns, h("span", { class: "soft", text: after.join(" · ") }));
+  };
+  return section("What would change it", h("ul", { class: "changes" }, ...changes.map(told)));
+}

@@ -1,0 +1,168 @@
+"""What people decide of an inbox's records: written into the files, kept as corrections, and taken back."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.model.results import Score
+from scoring.records.corpus import read_bytes
+from scoring.records.decode import decode_file
+from scoring.records.layout import LABELS
+from scoring.records.ledger import Correction, append_corrections, content_sha256
+from scoring.records.record import Labels
+from scoring.records.write_back import put_back, replace_labels, write_labels
+from scoring.workflows.inbox import Inbox
+
+_MAX_KEPT = 500
+_MAX_KEPT_BYTES = 64_000_000
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The labels that somebody wants a record to have.
+
+    Parameters
+    ----------
+    path : str
+        Its file, within the inbox.
+    record_sha256 : str
+        What the record said when it was decided: one that has changed since is not written.
+    labels : Labels
+        None leaves a label as it is.
+    """
+
+    path: str
+    record_sha256: str
+    labels: Labels
+
+
+class _Written(NamedTuple):
+    """A file before and after it was written, and what the ledger is to hold where that is taken back."""
+
+    before: bytes
+    after: bytes
+    corrections: tuple[Correction, ...]
+
+
+class Decisions:
+    """Writes decisions, and remembers the last of them so that they can be taken back.
+
+    Parameters
+    ----------
+    inbox : Inbox
+        Whose records are written.
+    """
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self._writing = threading.Lock()
+        self._kept: OrderedDict[str, _Written] = OrderedDict()
+
+    def write(self, decision: Decision, *, by: str, now: datetime) -> None:
+        """Write a decision into its file, and what it corrects into the ledger.
+
+        A value is a correction where it is not what the model says, or not what was corrected before.
+
+        Parameters
+        ----------
+        decision : Decision
+            What is to be written.
+        by : str
+            Who decides; empty where that is not known.
+        now : datetime
+            When, aware UTC.
+
+        Raises
+        ------
+        RecordError
+            If the inbox has no such record, it has changed since, or it cannot be written.
+        """
+        with self._writing:
+            row = self._inbox.row(decision.path)
+            if row.score is None:
+                raise RecordError(
+                    Fault(decision.path, 0, "", "a file that cannot be used", "a record with scores")
+                )
+            file = str(self._inbox.folder / decision.path)
+            before = read_bytes(file)
+            document = decode_file(before, decision.path)
+            if {content_sha256(document.record), row.record_sha256} != {decision.record_sha256}:
+                raise RecordError(
+                    Fault(decision.path, 0, "", "a record that has changed since", "it as it was looked at")
+                )
+            after = replace_labels(before, decision.labels, path=decision.path)
+            held = self._inbox.corrections().holding().get(decision.record_sha256, {})
+            corrections, reversals = _corrections(row.score, decision, held, by=by, now=now)
+            roots = [str(self._inbox.folder)]
+            write_labels(file, decision.labels, roots=roots)
+            try:
+                append_corrections(self._inbox.ledger, corrections)
+            except OSError as error:  # what is not kept is not written
+                put_back(file, before=before, after=after, roots=roots)
+                got = error.strerror or "an error of the disk"
+                raise RecordError(
+                    Fault(str(self._inbox.ledger), 0, "", got, "a ledger that can be written")
+                ) from None
+            self._keep(decision.path, _Written(before, after, reversals))
+
+    def take_back(self, path: str, *, by: str, now: datetime) -> None:
+        """Give a file the bytes back that it had before it was written last, and the ledger what it held.
+
+        Raises
+        ------
+        RecordError
+            If that is not known (any more), or somebody has changed the file since.
+        """
+        with self._writing:
+            if path not in self._kept:
+                raise RecordError(Fault(path, 0, "", "nothing that is remembered", "a file written just now"))
+            before, after, corrections = self._kept[path]
+            put_back(
+                str(self._inbox.folder / path),
+                before=before,
+                after=after,
+                roots=[str(self._inbox.folder)],
+            )
+            taken = [msgspec.structs.replace(each, at=now, by=by) for each in corrections]
+            append_corrections(self._inbox.ledger, taken)
+            del self._kept[path]
+
+    def _keep(self, path: str, written: _Written) -> None:
+        self._kept.pop(path, None)
+        self._kept[path] = written
+        n_bytes = sum(len(each.before) + len(each.after) for each in self._kept.values())
+        while len(self._kept) > _MAX_KEPT or (n_bytes > _MAX_KEPT_BYTES and len(self._kept) > 1):
+            _, oldest = self._kept.popitem(last=False)
+            n_bytes -= len(oldest.before) + len(oldest.after)
+
+
+def _corrections(
+    score: Score, decision: Decision, held: Mapping[str, Correction], *, by: str, now: datetime
+) -> tuple[list[Correction], tuple[Correction, ...]]:
+    """The lines that a decision adds to the ledger, and those that take it back."""
+    corrections: list[Correction] = []
+    reversals: list[Correction] = []
+    for field in LABELS:
+        value, predicted = getattr(decision.labels, field), getattr(score, field)
+        earlier: Any = held[field].value if field in held else None
+        if value is None or value == (predicted if earlier is None else earlier):
+            continue
+        line = Correction(
+            at=now,
+            by=by,
+            path=decision.path,
+            record_sha256=decision.record_sha256,
+            field=field,  # type: ignore[arg-type]  # the labels have just these names
+            predicted=predicted,
+            value=value,
+            model=score.model,
+        )
+        corrections.append(line)
+        reversals.append(msgspec.structs.replace(line, value=earlier))
+    return corrections, tuple(reversals)

@@ -1,0 +1,204 @@
+"""The inbox: the records of a folder with their scores, kept up to date as files come, change and go.
+
+One thread refreshes, any may read. A file is read again only where its state on the disk differs, or
+another model is at work; of a record no more is held than its row, and what tells its story.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.model.bundle import SavedModel
+from scoring.records.corpus import files_within, read_bytes
+from scoring.records.decode import decode_file
+from scoring.records.ledger import Ledger, read_ledger
+from scoring.records.record import Document
+from scoring.workflows.inbox_rows import Receipt, Row, Scored, put_together, receipt, score_rows
+
+_BATCH = 256
+_MAX_GONE = 10_000
+_State = tuple[int, int, int]
+
+
+class Changes(NamedTuple):
+    """What differs since a version: rows that are new or other, the paths of those that are gone."""
+
+    version: int
+    rows: list[Row]
+    gone: list[str]
+
+
+class _Published(NamedTuple):
+    """What readers see: rows by path, each with the version that it has come in, and what is gone since when.
+
+    It is put in the place of the one before whole, so that a reader never sees a part of it.
+    """
+
+    version: int
+    rows: dict[str, tuple[int, Row]]
+    gone: dict[str, int]
+
+
+class _File(NamedTuple):
+    """A file as it was read: by which state of the disk and which model, and what came of it."""
+
+    state: _State
+    model: str
+    found: Scored | Row  # a row alone tells a fault
+
+
+class Inbox:
+    """The rows of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the records are.
+    ledger : Path
+        Where corrections are kept.
+    """
+
+    def __init__(self, folder: Path, ledger: Path) -> None:
+        self.folder = folder
+        self.ledger = ledger
+        self._refreshing = threading.Lock()
+        self._files: dict[str, _File] = {}
+        self._published = _Published(0, {}, {})
+        self._corrections: tuple[_State | None, Ledger] = (None, Ledger(str(ledger), "", ()))
+
+    def __len__(self) -> int:
+        return len(self._published.rows)
+
+    def refresh(
+        self, saved: SavedModel, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
+        """Look at the folder, and score what is new, has changed, or was scored by another model.
+
+        Parameters
+        ----------
+        saved : SavedModel
+            The model at work.
+        on_progress : callable
+            Called with the files done and those to be done as rows come in.
+
+        Raises
+        ------
+        RecordError
+            If the folder or the ledger cannot be read.
+        """
+        with self._refreshing:
+            states = {file: _state_of(file) for file in files_within(str(self.folder))}
+            present = {os.path.relpath(file, self.folder): state for file, state in states.items() if state}
+            n_before = len(self._files)
+            self._files = {path: file for path, file in self._files.items() if path in present}
+            due = [
+                path
+                for path, state in present.items()
+                if path not in self._files or self._files[path][:2] != (state, saved.name)
+            ]
+            for begin in range(0, len(due), _BATCH):
+                paths = due[begin : begin + _BATCH]
+                for path, found in self._read(paths, saved):
+                    self._files[path] = _File(present[path], saved.name, found)
+                if not n_before:
+                    self._publish(is_complete=False)
+                on_progress(min(begin + _BATCH, len(due)), len(due))
+            if due or len(self._files) != n_before or _state_of(self.ledger) != self._corrections[0]:
+                self._publish(is_complete=True)
+
+    def since(self, version: int) -> Changes:
+        """What differs since a version; 0 is before everything."""
+        published = self._published
+        rows = [row for at, row in published.rows.values() if at > version]
+        return Changes(published.version, rows, [path for path, at in published.gone.items() if at > version])
+
+    def row(self, path: str) -> Row:
+        """One row.
+
+        Raises
+        ------
+        RecordError
+            If the inbox has no such file.
+        """
+        found = self._published.rows.get(path)
+        if found is None:
+            raise RecordError(Fault(path, 0, "", "a file that is not in the inbox", "one of its records"))
+        return found[1]
+
+    def document(self, path: str) -> Document:
+        """One record, as its file is now.
+
+        Raises
+        ------
+        RecordError
+            If the inbox has no such file, or it cannot be used.
+        """
+        self.row(path)
+        return decode_file(read_bytes(self.folder / path), path)
+
+    def receipt(self, path: str, saved: SavedModel) -> Receipt:
+        """Why a record has its scores: see :func:`scoring.workflows.inbox_rows.receipt`."""
+        return receipt(self.document(path), saved, self.corrections().corrections)
+
+    def corrections(self) -> Ledger:
+        """The ledger as it is now; it is read again only where it has changed.
+
+        Raises
+        ------
+        RecordError
+            If a line of it is no correction.
+        """
+        state, ledger = self._corrections
+        now = _state_of(self.ledger)
+        if now != state:
+            ledger = read_ledger(self.ledger)
+            self._corrections = (now, ledger)
+        return ledger
+
+    def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row]]:
+        documents: list[Document] = []
+        for path in paths:
+            try:
+                documents.append(decode_file(read_bytes(self.folder / path), path))
+            except RecordError as error:
+                yield path, Row(path=path, title=os.path.basename(path), fault=str(error))
+        for document, scored in zip(documents, score_rows(documents, saved), strict=True):
+            yield document.path, scored
+
+    def _publish(self, *, is_complete: bool) -> None:
+        """Let readers see what there is; stories are told once all records are there."""
+        scored = [file.found for file in self._files.values() if isinstance(file.found, Scored)]
+        rows = put_together(scored) if is_complete else [one.row for one in scored]
+        faulty = [file.found for file in self._files.values() if isinstance(file.found, Row)]
+        held = self.corrections().holding()
+        version = self._published.version + 1
+        after: dict[str, tuple[int, Row]] = {}
+        for row in (*rows, *faulty):
+            marked = _with_corrections(row, held)
+            before = self._published.rows.get(row.path)
+            after[row.path] = before if before is not None and before[1] == marked else (version, marked)
+        gone = {path: at for path, at in self._published.gone.items() if path not in after}
+        gone |= dict.fromkeys(self._published.rows.keys() - after.keys(), version)
+        kept = list(gone.items())[-_MAX_GONE:]
+        self._published = _Published(version, after, dict(kept))
+
+
+def _with_corrections(row: Row, held: Mapping[str, Mapping[str, object]]) -> Row:
+    fields = held.get(row.record_sha256)
+    return msgspec.structs.replace(row, corrected=tuple(sorted(fields))) if fields else row
+
+
+def _state_of(file: str | Path) -> _State | None:
+    """What differs where a file was written; None where there is none."""
+    try:
+        state = os.stat(file)
+    except FileNotFoundError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino

@@ -1,0 +1,69 @@
+"""Look: records that are handed over as text, scored and explained, and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.model.bundle import SavedModel
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.record import Document
+from scoring.workflows.inbox_rows import Receipt, Row, put_together, receipt, score_rows
+
+
+class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file by its name and its text; of JSON lines the text is one line, `line` its number from 1."""
+
+    name: str
+    text: str
+    line: int = 0
+
+
+def look(files: Sequence[Dropped], saved: SavedModel) -> list[Row]:
+    """Rows of files, stories among them included; one that cannot be used has a row with its fault.
+
+    Parameters
+    ----------
+    files : sequence of Dropped
+        The files.
+    saved : SavedModel
+        The model.
+    """
+    read = list(_read(files))
+    documents = [one for one in read if isinstance(one, Document)]
+    rows = iter(put_together(score_rows(documents, saved)) if documents else [])
+    return [one if isinstance(one, Row) else next(rows) for one in read]
+
+
+def look_closely(file: Dropped, saved: SavedModel) -> Receipt:
+    """Why a record has its scores.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be used.
+    """
+    return receipt(_document(file), saved)
+
+
+def _read(files: Sequence[Dropped]) -> Iterator[Document | Row]:
+    for file in files:
+        try:
+            yield _document(file)
+        except RecordError as error:
+            yield Row(path=_path(file), title=_path(file), fault=str(error))
+
+
+def _document(file: Dropped) -> Document:
+    try:
+        data = file.text.encode()
+    except UnicodeEncodeError:
+        raise RecordError(Fault(file.name, 0, "", "half of a character", "text in Unicode")) from None
+    document = decode_json(data, file.name, file.line) if file.line else decode_file(data, file.name)
+    return msgspec.structs.replace(document, path=_path(file))
+
+
+def _path(file: Dropped) -> str:
+    return f"{file.name}:{file.line}" if file.line else file.name

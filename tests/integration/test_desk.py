@@ -1,0 +1,338 @@
+"""The desk in a real browser: what curators do there, by mouse and by keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scoring.records.corpus import read_documents
+from scoring.records.ledger import read_ledger
+from scoring.records.sample import write_sample
+from scoring.workflows.train import TrainOutcome
+from tests.integration.browser import N_RECORDS, drawn, loaded
+from tests.integration.conftest import Open
+from tests.integration.test_service import Service, serving
+
+TOKEN = "0123456789abcdef"  # noqa: S105 -- of these tests
+
+
+def stop(error: Exception) -> None:
+    raise error
+
+
+def titles(page: Page) -> list[str]:
+    """Titles of the rows that are drawn, from the top."""
+    return page.locator(".record .title").all_inner_texts()
+
+
+def active(page: Page) -> str:
+    return page.locator(".record.active .title").inner_text()
+
+
+def having(page: Page, selector: str, name: str) -> list[bool]:
+    """Which of the elements have a class, in their order."""
+    classes = page.locator(selector).evaluate_all("all => all.map(one => [...one.classList])")
+    return [name in each for each in classes]
+
+
+def signed(text: str) -> float:
+    """A number as the page shows it, with a minus sign that is one."""
+    return float(text.replace("\N{MINUS SIGN}", "-").replace("+", ""))
+
+
+def file_of(inbox: Path, title: str) -> Path:
+    (found,) = [
+        Path(one.path) for one in read_documents([str(inbox)], on_fault=stop) if one.record.title == title
+    ]
+    return found
+
+
+def test_rows_come_by_expected_heat_with_what_the_model_says(
+    desk: Page, inbox: Path, desk_service: Service
+) -> None:
+    shown = titles(desk)
+    scores: list[tuple[str, dict[str, Any]]] = []
+    for document in read_documents([str(inbox)], on_fault=stop):
+        status, answer = desk_service.ask("/v1/score", Path(document.path).read_bytes(), kind="text/markdown")
+        assert status == 200
+        scores.append((document.record.title, json.loads(answer)))
+    scores.sort(key=lambda one: -one[1]["heat_expected"])
+    assert shown == [title for title, _ in scores][: len(shown)]
+    first = drawn(desk).first
+    _, score = scores[0]
+    assert first.locator(".heat b").inner_text() == str(score["heat"])
+    assert first.locator(".quality b").inner_text() == str(score["quality"])
+    low, high = round(score["quality_low"]), round(score["quality_high"])
+    assert first.locator(".quality").get_attribute("title") == f"90% interval {low} to {high}"
+    assert first.locator(".published b").inner_text() == f"{round(100 * score['published_probability'])}%"
+    expect(desk.locator("#link")).to_have_text("live")
+    assert desk.locator("#grid").get_attribute("aria-rowcount") == str(N_RECORDS + 1)
+    led = desk.locator(".record .led").first
+    assert re.match("led by .+", led.inner_text())
+
+
+def test_orders_filters_and_stories(desk: Page) -> None:
+    by_heat = titles(desk)
+    desk.get_by_role("button", name="Quality").click()
+    expect(desk.locator("[data-order=quality]")).to_have_attribute("aria-sort", "descending")
+    qualities = [int(text) for text in desk.locator(".record .quality b").all_inner_texts()]
+    assert qualities == sorted(qualities, reverse=True)
+    desk.keyboard.press("n")
+    expect(desk.locator("#order")).to_have_value("doubt")
+    expect(desk.locator("[data-order=doubt]")).to_have_attribute("aria-sort", "descending")
+    is_open = having(desk, ".record", "open")
+    assert any(is_open)
+    assert is_open == sorted(is_open, reverse=True)
+    desk.keyboard.press("n")
+    expect(desk.locator(".record .title").first).to_have_text(by_heat[0])
+
+    desk.keyboard.press("/")
+    desk.keyboard.type("PRUNING rig")
+    expect(desk.locator("#count")).to_have_text(re.compile(rf"^\d+ of {N_RECORDS} records"))
+    assert all("pruning rig" in title.lower() for title in titles(desk))
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS} records")
+    desk.locator("#topic").select_option(index=2)
+    topic = desk.locator("#topic").input_value()
+    expect(desk.locator("#count")).to_have_text(re.compile(" of "))
+    assert all(topic in text for text in desk.locator(".record .topics").all_inner_texts())
+    desk.locator("#topic").select_option("")
+    desk.locator("#provider").select_option(index=1)
+    provider = desk.locator("#provider").input_value()
+    expect(desk.locator("#count")).to_have_text(re.compile(" of "))
+    assert all(text.startswith(provider) for text in desk.locator(".record .facts").all_inner_texts())
+    desk.locator("#provider").select_option("")
+    desk.locator("#state").select_option("labelled")
+    expect(desk.get_by_role("heading", name="No record passes the filter")).to_be_visible()
+    desk.locator("#state").select_option("")
+
+    desk.get_by_label("By story").check()
+    story = desk.locator(".story").first
+    expect(story).to_be_visible()
+    count = int(story.inner_text().split()[0])
+    begin = having(desk, "#window > *", "story").index(True) + 1
+    assert having(desk, "#window > *", "within")[begin : begin + count] == [True] * count
+
+
+def test_a_receipt_adds_up_and_follows_the_keys(desk: Page) -> None:
+    drawn(desk).nth(1).click()
+    receipt = desk.locator("#receipt")
+    expect(receipt.locator("h2")).to_have_text(titles(desk)[1])
+    expect(receipt.locator(".waterfall")).to_be_visible()
+    *parts, total = map(signed, receipt.locator(".value").all_inner_texts())
+    assert sum(parts) == pytest.approx(total, abs=0.06 * len(parts))
+    quality = receipt.locator(".figures b").first.inner_text()
+    assert round(total) == pytest.approx(int(quality), abs=1)
+    for target in ("lead", "heat", "published"):
+        receipt.get_by_role("button", name=target, exact=True).click()
+        expect(receipt.locator(".waterfall caption")).to_have_text(f"Why this {target}")
+    expect(receipt.get_by_role("heading", name="What would change it")).to_be_visible()
+    desk.locator("#grid").focus()
+    desk.keyboard.press("j")
+    expect(receipt.locator("h2")).to_have_text(titles(desk)[2])
+    desk.keyboard.press("Escape")
+    expect(receipt).to_be_hidden()
+    desk.keyboard.press("Enter")
+    expect(receipt).to_be_visible()
+    desk.keyboard.press("Escape")
+
+
+def test_what_the_model_did_not_know_is_told(desk: Page, inbox: Path) -> None:
+    (inbox / "odd.md").write_text(
+        "---\ntitle: A kite over the mill\nprovider:\n  domain: odd.example\ntopics:\n- Kites\n---\n",
+        "utf-8",
+    )
+    desk.locator("#text").fill("kite over")
+    expect(desk.locator(".record .title")).to_have_text(["A kite over the mill"])
+    drawn(desk).click()
+    unknown = desk.locator(".unknown")
+    expect(unknown).to_contain_text("provider unknown to the model: odd.example")
+    expect(unknown).to_contain_text("topic unknown to the model: Kites")
+
+
+def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox: Path, place: Path) -> None:
+    before = {file.name: file.read_bytes() for file in inbox.iterdir()}
+    desk.keyboard.press("k")  # the first has the focus from the start
+    first = active(desk)
+    row = drawn(desk).first
+    quality, heat = (int(row.locator(f".{name} b").inner_text()) for name in ("quality", "heat"))
+    desk.keyboard.press("e")
+    desk.keyboard.type(str(quality + 3))
+    desk.keyboard.press("Enter")
+    second = active(desk)
+    assert second != first
+    desk.keyboard.press("a")
+    third = active(desk)
+    desk.keyboard.press("a")
+    expect(desk.get_by_role("button", name="Write 3")).to_be_enabled()
+    desk.keyboard.press("u")
+    assert active(desk) == third
+    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+    expect(desk.locator(".record .chip.pending")).to_have_text(["corrected", "accepted"])
+    assert {file.name: file.read_bytes() for file in inbox.iterdir()} == before
+
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("2 files written")
+    changed = {file.name: file.read_bytes() for file in inbox.iterdir()}
+    one, other = file_of(inbox, first).name, file_of(inbox, second).name
+    assert {name for name in before if changed[name] != before[name]} == {one, other}
+    labels = re.search(rb"quality: (-?\d+)\nheat: (-?\d+)\npublished: (true|false)\n", changed[one])
+    assert labels is not None
+    assert (int(labels[1]), int(labels[2])) == (quality + 3, heat)
+    assert changed[one].replace(labels[0], b"") == before[one]
+    (line,) = read_ledger(place / "home" / "corrections.jsonl").corrections
+    assert (line.path, line.field, line.predicted, line.value) == (one, "quality", quality, quality + 3)
+    desk.locator("#state").select_option("corrected")
+    expect(desk.locator(".record .title")).to_have_text([first])
+    expect(desk.locator(".record .values")).to_have_text(re.compile(f"^{quality + 3} · {heat} · (yes|no)$"))
+    desk.locator("#state").select_option("")
+    desk.locator("#grid").focus()
+
+    desk.keyboard.press("u")
+    expect(desk.locator("#toast")).to_have_text("2 files as before")
+    assert {file.name: file.read_bytes() for file in inbox.iterdir()} == before
+    assert read_ledger(place / "home" / "corrections.jsonl").holding() == {}
+    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+
+
+def test_what_was_decided_outlives_a_reload_but_not_a_change_of_the_record(desk: Page, inbox: Path) -> None:
+    desk.keyboard.press("a")
+    desk.keyboard.press("a")
+    first, second, *_ = titles(desk)
+    desk.reload()
+    loaded(desk)
+    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+    file = file_of(inbox, first)
+    file.write_bytes(file.read_bytes().replace(b'\ntitle: "', b'\ntitle: "Now ', 1))
+    expect(desk.get_by_role("button", name="Write 1")).to_be_enabled()
+    expect(desk.locator("#toast")).to_contain_text("has changed")
+    file = file_of(inbox, second)
+    file.chmod(0o444)
+    content = file.read_bytes()
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("1 file written")
+    assert file.read_bytes() != content
+    assert file.stat().st_mode & 0o777 == 0o444
+
+
+def test_files_that_come_change_and_go_are_seen_by_every_page(
+    desk: Page, inbox: Path, place: Path, open_page: Open, desk_service: Service
+) -> None:
+    other = loaded(open_page(desk_service.url))
+    new = min((place / "others").iterdir())
+    shutil.copy(new, inbox / "new.md")
+    for page in (desk, other):
+        expect(page.locator("#count")).to_have_text(f"{N_RECORDS + 1} records")
+    (inbox / "new.md").write_text("---\ntitle: Rain\nquality: high\n---\n", "utf-8")
+    desk.locator("#state").select_option("fault")
+    faulty = desk.locator(".record.faulty")
+    expect(faulty).to_contain_text("new.md:3: quality: got 'high', expected an integer")
+    faulty.click()
+    expect(desk.locator("#receipt .fault")).to_contain_text("expected an integer")
+    desk.locator("#state").select_option("")
+    (inbox / "new.md").unlink()
+    for page in (desk, other):
+        expect(page.locator("#count")).to_have_text(f"{N_RECORDS} records")
+    expect(desk.locator("#receipt")).to_be_hidden()
+
+
+def test_a_ledger_that_cannot_be_used_is_told_until_it_can(desk: Page, inbox: Path, place: Path) -> None:
+    ledger = place / "home" / "corrections.jsonl"
+    ledger.parent.mkdir(exist_ok=True)
+    ledger.write_text("{\n", "utf-8")
+    (inbox / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")
+    expect(desk.locator("#banner")).to_contain_text("corrections.jsonl:1: got a line that is no JSON")
+    ledger.unlink()
+    (inbox / "new.md").unlink()
+    expect(desk.locator("#banner")).to_be_hidden()
+
+
+def drop(page: Page, *files: tuple[str, str]) -> None:
+    page.evaluate(
+        """files => {
+            const data = new DataTransfer();
+            for (const [name, text] of files) data.items.add(new File([text], name));
+            const options = { dataTransfer: data, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent("dragenter", options));
+            document.body.dispatchEvent(new DragEvent("drop", options));
+        }""",
+        [list(file) for file in files],
+    )
+
+
+def test_dropped_files_are_looked_at_and_not_kept(desk: Page, inbox: Path, place: Path) -> None:
+    before = sorted(file.name for file in inbox.iterdir())
+    new = min((place / "others").iterdir())
+    lines = '{"title": "Orchard opens", "topics": ["Tessaril"]}\n{"title": ""}\n'
+    drop(desk, ("new.md", new.read_text("utf-8")), ("lines.jsonl", lines))
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + 3} records")
+    expect(desk.locator("#drop")).to_be_hidden()
+    desk.locator("#text").fill("orchard opens")
+    expect(desk.locator(".record .title")).to_have_text(["Orchard opens"])
+    expect(desk.locator(".record .chip.soft")).to_have_text("not kept")
+    drawn(desk).click()
+    expect(desk.locator(".waterfall")).to_be_visible()
+    expect(desk.locator(".receipt .labels")).to_contain_text("looked at only")
+    desk.keyboard.press("a")
+    expect(desk.locator("#toast")).to_have_text("Dropped files are looked at only")
+    expect(desk.locator("#write")).to_be_disabled()
+    desk.locator("#text").fill("")
+    desk.locator("#state").select_option("fault")
+    expect(desk.locator(".record.faulty")).to_contain_text("lines.jsonl:2")
+    drop(desk, ("page.html", "<p>"))
+    expect(desk.locator("#toast")).to_contain_text("no Markdown and no JSON lines")
+    assert sorted(file.name for file in inbox.iterdir()) == before
+    desk.reload()
+    loaded(desk)
+
+
+def test_five_thousand_rows(
+    browser: Browser, open_page: Open, training: TrainOutcome, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "many", n_records=5000, seed=1)
+    with serving(tmp_path, "--model", training.model, "--inbox", str(tmp_path / "many")) as service:
+        page = open_page(service.url)
+        expect(page.locator("#count")).to_have_text("5,000 records", timeout=60_000)
+        assert drawn(page).count() < 60
+        page.locator("#grid").focus()
+        page.keyboard.press("End")
+        last = page.locator(".record.active")
+        expect(last).to_have_attribute("aria-rowindex", "5001")
+        expect(last).to_be_in_viewport()
+        assert drawn(page).count() < 60
+        assert page.locator("#grid").get_attribute("aria-activedescendant") == last.get_attribute("id")
+        page.keyboard.press("Home")
+        expect(page.locator(".record.active")).to_have_attribute("aria-rowindex", "2")
+        page.get_by_label("By story").check()
+        expect(page.locator(".story").first).to_be_visible()
+        assert page.locator("#window > *").count() < 70
+        page.locator("#text").fill("pruning rig")
+        expect(page.locator("#count")).to_have_text(re.compile(r" of 5,000 records"))
+
+
+def test_a_service_with_a_token_and_one_that_goes_away(
+    browser: Browser, inbox: Path, training: TrainOutcome, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").write_text(TOKEN, "utf-8")
+    options = ("--model", training.model, "--inbox", str(inbox), "--token-file", str(tmp_path / "tokens"))
+    credentials = {"username": "desk", "password": TOKEN}
+    with browser.new_context(http_credentials=credentials) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        with serving(tmp_path, *options) as service:
+            page.goto(service.url)
+            loaded(page)
+            page.keyboard.press("a")
+            page.keyboard.press("w")
+            expect(page.locator("#toast")).to_have_text("1 file written")
+            page.keyboard.press("a")
+        expect(page.locator("#banner")).to_contain_text("does not answer")
+        expect(page.locator("#link")).to_have_text("not connected")
+        page.keyboard.press("w")
+        expect(page.locator("#toast")).to_contain_text("Not written")
+        expect(page.get_by_role("button", name="Write 1")).to_be_enabled()

@@ -1,0 +1,86 @@
+"""The desk for everybody: what axe finds, at the width of a phone, in light and dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.integration.browser import DESKTOP, N_RECORDS, PHONE, drawn, loaded
+from tests.integration.conftest import Open
+from tests.integration.test_service import Service
+
+
+def serious(page: Page) -> list[tuple[str, str]]:
+    """What axe finds that is serious or critical, with the first place of each."""
+    found = Axe().run(page).response["violations"]
+    return [
+        (each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)],
+    ids=["light", "dark", "phone"],
+)
+def test_axe_finds_nothing_serious(
+    open_page: Open, desk_service: Service, inbox: Path, scheme: str, viewport: dict[str, int]
+) -> None:
+    (inbox / "bad.md").write_text("---\ntitle: [\n---\n", "utf-8")
+    page = open_page(desk_service.url, color_scheme=scheme, viewport=viewport)
+    expect(page.locator("#count")).to_have_text(f"{N_RECORDS + 1} records")
+    assert serious(page) == []
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    expect(page.locator(".waterfall")).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.locator("#group").check()
+    expect(page.locator(".story").first).to_be_visible()
+    assert serious(page) == []
+    page.locator("#text").fill("no such words")
+    expect(page.locator("#empty")).to_be_visible()
+    assert serious(page) == []
+
+
+def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) -> None:
+    page = loaded(open_page(desk_service.url, viewport=PHONE, has_touch=True))
+
+    def overhang() -> int:
+        return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+    assert overhang() <= 0
+    for each in drawn(page).all()[:3]:
+        box = each.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
+    for name in ("Add", "Undo", "Write", "Help"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= PHONE["width"]
+    drawn(page).first.tap()
+    expect(page.locator(".waterfall")).to_be_visible()
+    box = page.locator("#receipt").bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, PHONE["width"])
+    assert overhang() <= 0
+    assert page.evaluate("(receipt.scrollWidth - receipt.clientWidth)") <= 0
+    page.get_by_role("button", name="Accept").tap()
+    expect(page.get_by_role("button", name="Write 1")).to_be_attached()
+
+
+def test_dark_is_dark(open_page: Open, desk_service: Service, inbox: Path) -> None:
+    grounds = {
+        scheme: loaded(open_page(desk_service.url, color_scheme=scheme)).evaluate(
+            "getComputedStyle(document.body).backgroundColor"
+        )
+        for scheme in ("light", "dark")
+    }
+    assert grounds == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 28)"}

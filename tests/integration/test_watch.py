@@ -1,0 +1,111 @@
+"""`scoring watch` as it is started: lines as files come, a clean stop, and what a kill leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scoring.records.sample import write_sample
+from scoring.workflows.train import TrainOutcome
+
+SECONDS = 60
+Start = Callable[..., "Process"]
+
+
+class Process:
+    """A watch that runs, with the lines that it has printed."""
+
+    def __init__(self, folder: Path, output: Path, *options: str) -> None:
+        self._output = output
+        self._file = output.open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scoring", "watch", "inbox", *options],
+            cwd=folder,
+            env=os.environ | {"SCORING_HOME": str(folder / "home")},
+            stdout=self._file,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def paths(self) -> list[str]:
+        lines = self._output.read_text("utf-8").splitlines(keepends=True)
+        return [Path(json.loads(line)["path"]).name for line in lines if line.endswith("\n")]
+
+    def wait(self, n_lines: int) -> None:
+        ends = time.monotonic() + SECONDS
+        while len(self.paths) < n_lines:
+            assert self.process.poll() is None
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        self.process.send_signal(number)
+        _, told = self.process.communicate(timeout=SECONDS)
+        self._file.close()
+        return self.process.returncode, told
+
+
+@pytest.fixture
+def start(tmp_path: Path, training: TrainOutcome) -> Iterator[Start]:
+    write_sample(tmp_path / "inbox", n_records=60, seed=5, is_labelled=False)
+    started: list[Process] = []
+
+    def begin(*options: str) -> Process:
+        output = tmp_path / f"{len(started)}.jsonl"
+        started.append(Process(tmp_path, output, "--model", training.model, *options))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        if one.process.poll() is None:
+            one.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_stops_cleanly_and_goes_on_where_it_was(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    first = start("--write")
+    first.wait(60)
+    shutil.copy(min((tmp_path / "inbox").iterdir()), tmp_path / "inbox" / "copy.md")
+    first.wait(61)
+    assert first.end(number) == (0, "")
+    (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [\n---\n", "utf-8")
+    (tmp_path / "inbox" / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")
+    again = start()
+    again.wait(1)
+    time.sleep(2.5)
+    code, told = again.end(number)
+    assert again.paths == ["new.md"]
+    assert (code, told.count("inbox/bad.md:3: ")) == (1, 1)
+
+
+def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_path: Path) -> None:
+    n_records, n_kills = 400, 3
+    write_sample(tmp_path / "inbox", n_records=n_records, seed=5, is_labelled=False)
+    command = [sys.executable, "-m", "scoring", "watch", "inbox", "--model", training.model]
+    environment = os.environ | {"SCORING_HOME": str(tmp_path / "home")}
+    paths: list[str] = []
+    for round_ in range(n_kills + 1):
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            is_last = round_ == n_kills
+            # More than a pipe holds is to come, so that it is killed at its work.
+            lines = [process.stdout.readline() for _ in range(n_records - len(set(paths)) if is_last else 5)]
+            process.send_signal(signal.SIGTERM if is_last else signal.SIGKILL)
+            lines += process.stdout.readlines()
+        paths += [json.loads(line)["path"] for line in lines if line.endswith(b"\n")]
+        assert len(set(paths)) == n_records if is_last else len(set(paths)) < n_records
+    assert process.returncode == 0
+    # Between a line and the note that it was printed a kill may fall: then that one line comes twice.
+    assert len(paths) <= n_records + n_kills

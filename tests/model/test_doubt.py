@@ -1,0 +1,106 @@
+"""How sure scores are: what the ends of the interval would come to, and which records stay open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from scoring.features.extraction import extracted
+from scoring.features.table import FeatureTable, assemble
+from scoring.model.bundle import SavedModel
+from scoring.model.doubt import doubts
+from scoring.model.models import Thresholds
+from scoring.model.results import Score
+from scoring.records.corpus import read_documents
+
+
+def stop(error: Exception) -> None:
+    raise error
+
+
+@pytest.fixture(scope="module")
+def scored(saved: SavedModel, later: str) -> tuple[FeatureTable, list[Score]]:
+    features = [extracted(document) for document in read_documents([later], on_fault=stop)]
+    return assemble([one.row for one in features]), list(saved.scorer.score_features(features))
+
+
+def open_rows(saved: SavedModel, table: FeatureTable, scores: Sequence[Score]) -> list[int]:
+    return [row for row, doubt in enumerate(doubts(saved, table, scores)) if doubt.reason]
+
+
+def narrowed(scores: Sequence[Score]) -> list[Score]:
+    """The scores with intervals of no width."""
+    return [msgspec.structs.replace(one, quality_low=one.quality, quality_high=one.quality) for one in scores]
+
+
+def test_heat_lies_between_what_the_ends_of_the_interval_come_to(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
+) -> None:
+    table, scores = scored
+    found = doubts(saved, table, scores)
+    for doubt, score in zip(found, scores, strict=True):
+        assert doubt.heat_low <= score.heat <= doubt.heat_high
+    at_high = saved.models.cascade.heat_if_lead(table, np.floor([score.quality_high for score in scores]))
+    leads = [row for row, score in enumerate(scores) if score.lead_probability > 0.99]
+    assert leads
+    expected = [max(round(at_high[row]), scores[row].heat) for row in leads]
+    assert [found[row].heat_high for row in leads] == expected
+
+
+def test_a_sure_record_is_not_open_and_one_near_the_cut_is(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
+) -> None:
+    table, scores = scored
+    is_open = set(open_rows(saved, table, scores))
+    assert 0 < len(is_open) < len(scores)
+    cut = saved.models.thresholds.published
+    near = {row for row, score in enumerate(scores) if abs(score.published_probability - cut) < 0.1}
+    assert near <= is_open
+    sure = {row for row, score in enumerate(scores) if not 0.05 < score.published_probability < 0.95}
+    assert len(sure & is_open) < len(sure) / 2
+    assert not sure & set(open_rows(saved, table, narrowed(scores)))
+
+
+def test_an_interval_across_the_step_is_open_whatever_the_probability(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
+) -> None:
+    table, scores = scored
+    row = max(range(len(scores)), key=lambda row: scores[row].published_probability)
+    assert row not in open_rows(saved, table, scores)
+    wide = list(scores)
+    wide[row] = msgspec.structs.replace(scores[row], quality_low=0.0)
+    assert row in open_rows(saved, table, wide)
+    reason = doubts(saved, table, wide)[row].reason
+    assert reason == f"not published with a quality of 0, published with {int(scores[row].quality_high)}"
+
+
+def test_an_interval_between_two_integers_is_not_across_a_step(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
+) -> None:
+    table, scores = scored
+    near = [
+        msgspec.structs.replace(one, quality_low=one.quality - 0.4, quality_high=one.quality + 0.4)
+        for one in scores
+    ]
+    assert doubts(saved, table, near) == doubts(saved, table, narrowed(scores))
+
+
+def test_the_cut_and_the_level_are_the_models_own(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
+) -> None:
+    table, scores = scored
+    half = [msgspec.structs.replace(one, published_probability=0.5) for one in narrowed(scores)]
+    assert len(open_rows(saved, table, half)) == len(half)
+    strict = replace(saved, models=replace(saved.models, thresholds=Thresholds(published=0.96)))
+    assert open_rows(strict, table, half) == []
+    (first, *_) = doubts(strict, table, half)
+    assert first.distance == pytest.approx(np.log(0.96 / 0.04), abs=1e-3)
+
+
+def test_no_record_has_no_doubt(saved: SavedModel, archive: Path) -> None:
+    assert doubts(saved, assemble([]), []) == []

@@ -1,0 +1,224 @@
+"""The ledger of corrections: only added to, read with care, matched by what a record says."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scoring.errors import RecordError
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.ledger import (
+    Correction,
+    append_corrections,
+    content_sha256,
+    read_ledger,
+    with_corrections,
+)
+from scoring.records.record import Coverage, Labels, Provider, Record
+from scoring.records.write_back import replace_labels
+
+MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FILE = b"""---
+title: Orchard opens
+type: article
+publishedDateTime: 2026-02-28T08:00:00Z
+provider:
+  name: Wendlow
+  domain: wendlow.example
+topics:
+- Tessaril
+---
+Body
+"""
+LINE: dict[str, Any] = {
+    "at": "2026-03-01T12:00:00Z",
+    "path": "a.md",
+    "record_sha256": "a" * 64,
+    "field": "quality",
+    "predicted": 52,
+    "value": 67,
+    "model": "default@01234567",
+}
+
+
+def correction(**values: Any) -> Correction:
+    common: dict[str, Any] = {
+        "at": MOMENT,
+        "path": "a.md",
+        "record_sha256": content_sha256(decode_file(FILE, "a.md").record),
+        "field": "quality",
+        "predicted": 52,
+        "value": 67,
+        "model": "default@01234567",
+    }
+    return Correction(**common | values)
+
+
+def test_what_was_added_is_read(tmp_path: Path) -> None:
+    ledger = tmp_path / "new" / "corrections.jsonl"
+    first, second = correction(by="ann"), correction(field="published", predicted=True, value=False)
+    append_corrections(ledger, [first])
+    before = ledger.read_bytes()
+    append_corrections(ledger, [second])
+    assert ledger.read_bytes().startswith(before)
+    assert read_ledger(ledger).corrections == (first, second)
+    assert not read_ledger(tmp_path / "none.jsonl").corrections
+
+
+def test_nothing_added_makes_no_file(tmp_path: Path) -> None:
+    append_corrections(tmp_path / "corrections.jsonl", [])
+    assert not (tmp_path / "corrections.jsonl").exists()
+
+
+def test_a_line_bears_no_text_of_the_record(tmp_path: Path) -> None:
+    append_corrections(tmp_path / "l.jsonl", [correction()])
+    assert json.loads((tmp_path / "l.jsonl").read_text("utf-8")).keys() == LINE.keys() | {"by"}
+
+
+def test_what_a_record_says_is_its_identity() -> None:
+    document = decode_file(FILE, "a.md")
+    labelled = decode_file(replace_labels(FILE, {"quality": 67, "heat": -1, "published": False}), "b.md")
+    line = (
+        b'{"topics": ["Tessaril"], "provider": {"domain": "wendlow.example", "name": "Wendlow"}, "quality": 3'
+    )
+    as_json = decode_json(
+        line + b', "title": "Orchard opens", "publishedDateTime": "2026-02-28T09:00:00+01:00"}', "c.jsonl", 1
+    )
+    other = decode_file(FILE.replace(b"opens", b"closes"), "a.md")
+    assert document.sha256 != labelled.sha256
+    digests = [content_sha256(each.record) for each in (document, labelled, as_json, other)]
+    assert digests[0] == digests[1] == digests[2] != digests[3]
+
+
+def test_digests_that_ledgers_hold_stay_what_they_are() -> None:
+    """Whoever gives the record a further field sees here that every correction made so far is lost by it."""
+    record = Record(
+        title="Orchard opens",
+        published_at=MOMENT,
+        provider=Provider("Wendlow", "wendlow.example"),
+        topics=("Tessaril",),
+        related=(Coverage(title="Orchard to open", quality=52),),
+    )
+    assert content_sha256(record) == "d4fe338831b96b78b5472314b8999c758cc5541a7d7f6d05949f715081c163bf"
+
+
+def test_the_last_correction_holds_whatever_the_order_of_the_lines(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    late = correction(at=MOMENT + timedelta(hours=1), value=84)
+    append_corrections(ledger, [late, correction(), correction(field="heat", value=-1)])
+    holding = read_ledger(ledger).holding()
+    assert holding == {late.record_sha256: {"quality": late, "heat": correction(field="heat", value=-1)}}
+
+
+def test_what_was_taken_back_does_not_hold(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    append_corrections(ledger, [correction(), correction(value=None)])
+    assert read_ledger(ledger).holding() == {}
+    append_corrections(ledger, [correction(value=70)])
+    assert [each["quality"].value for each in read_ledger(ledger).holding().values()] == [70]
+
+
+def test_a_document_gets_its_corrections() -> None:
+    document = decode_file(replace_labels(FILE, {"quality": 52, "published": True}), "a.md")
+    held = correction()
+    holding = {held.record_sha256: {"quality": held}}
+    after = with_corrections(document, holding)
+    assert after.labels == Labels(quality=67, heat=None, published=True)
+    assert after.sha256 != document.sha256
+    assert with_corrections(after, holding) is after
+    assert with_corrections(document, {}) is document
+
+
+FAULTS = [
+    ({"value": True}, "value: got True, expected int | null"),
+    ({"value": "67"}, "value: got '67', expected bool | int | null"),
+    ({"value": 10**9}, "value: got 1000000000, expected int <= 999999999"),
+    ({"field": "heat", "value": -2}, "value: got -2, expected int >= -1"),
+    ({"field": "published", "predicted": True, "value": 1}, "value: got 1, expected bool | null"),
+    ({"predicted": None}, "predicted: got None, expected bool | int"),
+    ({"field": "title"}, "field: got 'title', expected one of quality, heat, published"),
+    (
+        {"at": "2026-03-01T12:00:00"},
+        "at: got '2026-03-01T12:00:00', expected a date with a zone, such as 2021-03-04T05:06:07Z",
+    ),
+    ({"record_sha256": "ab"}, "record_sha256: got 'ab', expected 64 digits, 0 to f"),
+    ({"title": "Rain"}, "title: got 'Rain', expected no such field"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "told"), FAULTS, ids=[told for _, told in FAULTS])
+def test_a_wrong_line_is_told_with_its_place(wrong: dict[str, Any], told: str, tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_text(f"{json.dumps(LINE)}\n{json.dumps(LINE | wrong)}\n", "utf-8")
+    with pytest.raises(RecordError) as caught:
+        read_ledger(ledger)
+    assert str(caught.value) == f"{ledger}:2: {told}"
+
+
+def test_every_wrong_line_is_told(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    lines = [b"{", b"[1]", json.dumps(LINE).encode(), b"\xff", b'{"at": "2026-03-01T12:00:00Z"}']
+    ledger.write_bytes(b"\n".join(lines))
+    with pytest.raises(RecordError) as caught:
+        read_ledger(ledger)
+    assert [(each.line, each.got) for each in caught.value.faults] == [
+        (1, "a line that is no JSON"),
+        (2, "a line that is no mapping"),
+        (4, "a line that is no JSON"),
+        (5, "nothing"),
+    ]
+
+
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="got Is a directory, expected a file that can be read"):
+        read_ledger(tmp_path)
+
+
+def test_what_a_crash_has_cut_off_spoils_no_later_line(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_bytes(json.dumps(LINE).encode()[:40])
+    append_corrections(ledger, [correction()])
+    with pytest.raises(RecordError, match=r"corrections\.jsonl:1: got a line that is no JSON"):
+        read_ledger(ledger)
+    ledger.write_bytes(ledger.read_bytes().partition(b"\n")[2])
+    assert read_ledger(ledger).corrections == (correction(),)
+
+
+def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    append_corrections(ledger, [correction()])
+    before = ledger.read_bytes()
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left"):
+        append_corrections(ledger, [correction(value=84)])
+    assert ledger.read_bytes() == before
+
+
+def add_many(ledger: Path, by: str) -> None:
+    for at in range(25):
+        append_corrections(ledger, [correction(by=by, value=at), correction(by=by, value=at, field="heat")])
+
+
+def test_processes_do_not_get_in_each_others_way(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=add_many, args=(ledger, name)) for name in ("ann", "bob")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    found = read_ledger(ledger).corrections
+    assert [each.value for each in found if each.by == "bob" and each.field == "heat"] == list(range(25))
+    assert len(found) == 100
+    assert all(one.by == other.by for one, other in zip(found[::2], found[1::2], strict=True))

@@ -1,0 +1,211 @@
+"""What the desk's page calls: its parts, rows and receipts of dropped files, writing and taking back."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
+
+from scoring.cli import app
+from scoring.model.bundle import SavedModel, save_model
+from scoring.records.corpus import read_documents
+from scoring.records.decode import decode_file
+from scoring.records.ledger import read_ledger
+from scoring.records.sample import write_sample
+from scoring.service.desk_inbox import LEDGER
+from scoring.settings import Settings
+from tests.service.conftest import Serve
+
+OWN = {"x-scoring-desk": "1"}
+
+
+def stop(error: Exception) -> None:
+    raise error
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_sample(tmp_path / "inbox", n_records=5, seed=5, is_labelled=False)
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def desk(serve: Serve, folder: Path) -> TestClient:
+    """A service with an inbox that has been read."""
+    client = serve(inbox=folder)
+    wait_for(client, 5)
+    return client
+
+
+def wait_for(client: TestClient, n_rows: int) -> None:
+    ends = time.monotonic() + 30
+    while len(client.app.state.inbox.inbox) < n_rows:  # type: ignore[attr-defined]
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def rows(client: TestClient) -> list[dict[str, Any]]:
+    """Rows as the page gets them."""
+    found = client.app.state.inbox.inbox.since(0).rows  # type: ignore[attr-defined]
+    return as_json(found)  # type: ignore[no-any-return]
+
+
+def as_json(value: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def decision(row: dict[str, Any], **labels: Any) -> dict[str, Any]:
+    said = {name: row["score"][name] for name in ("quality", "heat", "published")}
+    return {"path": row["path"], "record_sha256": row["record_sha256"], "labels": said | labels}
+
+
+def test_the_page_and_its_parts_are_there_and_may_load_nothing_else(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "script-src 'self'; style-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    parts = {
+        part: client.get(part)
+        for part in ("/page/app.js", "/page/list.js", "/page/style.css", "/page/icon.svg")
+    }
+    assert {part: answer.status_code for part, answer in parts.items()} == dict.fromkeys(parts, 200)
+    assert parts["/page/app.js"].headers["content-type"] == "text/javascript; charset=utf-8"
+    for lost in ("/page/none.js", "/page/index", "/page/..%2fdesk.py", "/page/style.css/more"):
+        assert client.get(lost).status_code == 404
+
+
+def test_dropped_files_are_scored_and_explained(client: TestClient, folder: Path, saved: SavedModel) -> None:
+    documents = list(read_documents([str(folder)], on_fault=stop))
+    files = [{"name": Path(one.path).name, "text": Path(one.path).read_text("utf-8")} for one in documents]
+    answer = client.post("/desk/look", json={"files": [*files, {"name": "b.md", "text": "x"}]}, headers=OWN)
+    *found, broken = answer.json()
+    scores = [msgspec.structs.replace(one, path=Path(one.path).name) for one in saved.scorer.score(documents)]
+    assert [row["score"] for row in found] == as_json(scores)
+    assert broken["fault"] == (
+        "b.md:1: got a first line that is not '---', expected front matter between two lines '---'"
+    )
+    receipt = client.post("/desk/look/receipt", json=files[0], headers=OWN).json()
+    assert receipt["explanation"]["score"] == found[0]["score"]
+    answer = client.post("/desk/look/receipt", json={"name": "b.md", "text": "x"}, headers=OWN)
+    assert (answer.status_code, answer.json()["faults"][0]["line"]) == (422, 1)
+
+
+@pytest.mark.parametrize("path", ["/desk/look", "/desk/look/receipt", "/desk/write", "/desk/take-back"])
+def test_only_the_page_itself_may_ask_for_changes(desk: TestClient, path: str, folder: Path) -> None:
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+    good = {"decisions": [decision(rows(desk)[0])]}
+    assert desk.post(path, json=good).status_code == 403
+    foreign = OWN | {"origin": "https://elsewhere.example"}
+    assert desk.post(path, json=good, headers=foreign).status_code == 403
+    plain = OWN | {"content-type": "text/plain"}
+    assert desk.post(path, content=b"{}", headers=plain).status_code == 415
+    assert (
+        desk.post(path, content=b"{", headers=OWN | {"content-type": "application/json"}).status_code == 422
+    )
+    assert desk.post(path, json={"what": 1}, headers=OWN).status_code == 422
+    assert desk.get(path, headers=OWN).status_code in (404, 405)
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_decisions_are_written_each_at_its_place_and_taken_back(
+    desk: TestClient, folder: Path, settings: Settings
+) -> None:
+    first, second, third, *_ = rows(desk)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    asked = [
+        decision(first, quality=first["score"]["quality"] + 3),
+        decision(second) | {"record_sha256": "0" * 64},
+        decision(third),
+        decision(third) | {"path": "../elsewhere.md"},
+    ]
+    answer = desk.post("/desk/write", json={"decisions": asked, "by": " ann "}, headers=OWN).json()
+    assert [each["path"] for each in answer] == [each["path"] for each in asked]
+    assert [each["fault"].partition("got ")[2] for each in answer] == [
+        "",
+        "a record that has changed since, expected it as it was looked at",
+        "",
+        "a file that is not in the inbox, expected one of its records",
+    ]
+    labels = decode_file((folder / first["path"]).read_bytes(), "a").labels
+    assert labels.quality == first["score"]["quality"] + 3
+    (line,) = read_ledger(settings.home / LEDGER).corrections
+    assert (line.by, line.path) == ("ann", first["path"])
+    assert abs((datetime.now(line.at.tzinfo) - line.at).total_seconds()) < 60
+    paths = [first["path"], second["path"], third["path"]]
+    answer = desk.post("/desk/take-back", json={"paths": paths}, headers=OWN).json()
+    assert [bool(each["fault"]) for each in answer] == [False, True, False]
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_a_receipt_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:
+    row = rows(desk)[0]
+    receipt = desk.get("/desk/receipt", params={"path": row["path"]}).json()
+    assert receipt["explanation"]["score"] == row["score"]
+    assert receipt["explanation"]["reasons"].keys() == {"quality", "lead", "heat", "published"}
+    lost = desk.get("/desk/receipt", params={"path": "../secrets.md"})
+    assert (lost.status_code, lost.json()["detail"]) == (
+        422,
+        "got a file that is not in the inbox, expected one of its records",
+    )
+    assert desk.get("/desk/receipt").status_code == 422
+
+
+def test_rows_are_scored_again_where_the_model_moves(
+    serve: Serve, folder: Path, saved: SavedModel, tmp_path: Path
+) -> None:
+    place = tmp_path / "model"
+    save_model(place, saved.models, saved.manifest.training)
+    client = serve(inbox=folder, model=str(place))
+    wait_for(client, 5)
+    shutil.rmtree(place)
+    other = save_model(place, saved.models, msgspec.structs.replace(saved.manifest.training, name="other"))
+    assert client.app.state.keeper.load()  # type: ignore[attr-defined]
+    ends = time.monotonic() + 30
+    while {row["score"]["model"] for row in rows(client)} != {other.name}:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def test_limits_are_named(serve: Serve, client: TestClient) -> None:
+    files = [{"name": f"{at}.md", "text": ""} for at in range(1001)]
+    answer = client.post("/desk/look", json={"files": files}, headers=OWN)
+    assert (answer.status_code, answer.json()["limit"]) == (413, "records")
+    answer = client.post("/desk/write", json={"decisions": [], "by": "a" * 81}, headers=OWN)
+    assert answer.status_code in (404, 422)
+
+
+def test_an_inbox_has_to_be_a_folder() -> None:
+    done = CliRunner().invoke(app, ["serve", "--inbox", "none"], prog_name="scoring")
+    assert done.exit_code == 2
+    assert "--inbox: got 'none', expected a folder" in done.output
+
+
+def test_without_an_inbox_nothing_is_written(client: TestClient) -> None:
+    for answer in (
+        client.get("/desk/receipt", params={"path": "a.md"}),
+        client.post("/desk/write", json={"decisions": []}, headers=OWN),
+        client.post("/desk/take-back", json={"paths": []}, headers=OWN),
+    ):
+        assert (answer.status_code, answer.json()["detail"]) == (
+            404,
+            "the service was started without --inbox DIR",
+        )
+
+
+def test_the_desk_needs_the_token_too(serve: Serve, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("first-0123456789abcdef\n", "utf-8")
+    client = serve(token_file=tmp_path / "tokens")
+    for path in ("/", "/page/app.js", "/desk/events", "/desk/receipt?path=a"):
+        assert client.get(path).status_code == 401
+    assert client.get("/", auth=("me", "first-0123456789abcdef")).status_code == 200
+
+
+def test_the_desk_is_no_part_of_the_public_document(client: TestClient) -> None:
+    assert not [path for path in client.get("/openapi.json").json()["paths"] if "desk" in path or path == "/"]

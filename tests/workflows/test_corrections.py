@@ -1,0 +1,215 @@
+"""Corrections in the place of labels: in trainings, in what makes them again, and in audits."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from scoring.errors import RecordError
+from scoring.records.corpus import read_documents
+from scoring.records.ledger import Correction, append_corrections, content_sha256
+from scoring.records.record import Document
+from scoring.records.sample import write_sample
+from scoring.records.write_back import write_labels
+from scoring.settings import Settings, load_settings
+from scoring.tracking import Store, read_run
+from scoring.workflows.audit import audit
+from scoring.workflows.corrections import open_corrections
+from scoring.workflows.labelled import Corpus, read_corpus
+from scoring.workflows.reproduce import reproduce
+from scoring.workflows.retrain import retrain
+from scoring.workflows.train import train
+from tests.workflows.test_promote import GATE, stop
+from tests.workflows.test_reproduce import CONFIG
+from tests.workflows.test_train import Listener
+
+NOW = datetime(2019, 1, 1, tzinfo=UTC)
+Correct = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def news(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corrected") / "news"
+    write_sample(folder, n_records=120, seed=3, days=60)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def documents(news: Path) -> list[Document]:
+    return list(read_documents([str(news)], on_fault=stop))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "corrections.jsonl"
+
+
+@pytest.fixture
+def correct(ledger: Path) -> Correct:
+    """Adds a correction of a document's field, each an hour after the one before."""
+    moments = iter(NOW + timedelta(hours=hours) for hours in range(100))
+
+    def add(document: Document, field: Any, value: int | bool | None, **values: Any) -> None:
+        label = getattr(document.labels, field)
+        common: dict[str, Any] = {"path": Path(document.path).name, "model": "small@01234567"}
+        digest = content_sha256(document.record)
+        given = {"at": next(moments), "record_sha256": digest, "predicted": label, **common, **values}
+        append_corrections(ledger, [Correction(field=field, value=value, **given)])
+
+    return add
+
+
+def read(news: Path, ledger: Path | None, listener: Listener | None = None) -> Corpus:
+    return read_corpus(
+        [str(news)],
+        stdin=None,
+        on_fault=stop,
+        reporter=listener or Listener(),
+        corrections=open_corrections(ledger),
+    )
+
+
+def test_corrected_labels_stand_in_the_place_of_the_files(
+    news: Path, documents: list[Document], ledger: Path, correct: Correct
+) -> None:
+    one, other = documents[:2]
+    correct(one, "quality", 5)
+    correct(one, "published", not one.labels.published)
+    correct(one, "quality", 7)
+    correct(other, "quality", other.labels.quality)  # what its file says already
+    plain, listener = read(news, None), Listener()
+    corpus = read(news, ledger, listener)
+    labels = {document.path: document.labels for document in corpus.documents}
+    expected = {document.path: document.labels for document in plain.documents}
+    expected[one.path] = msgspec.structs.replace(one.labels, quality=7, published=not one.labels.published)
+    assert labels == expected
+    assert corpus.data_sha256 != plain.data_sha256
+    assert listener.notes == [f"{ledger}: 1 of 120 records have other labels by it"]
+
+
+def test_data_are_the_same_where_no_label_changes(
+    news: Path, documents: list[Document], ledger: Path, correct: Correct
+) -> None:
+    plain = read(news, None)
+    correct(documents[0], "quality", documents[0].labels.quality)
+    assert read(news, ledger).data_sha256 == plain.data_sha256
+    correct(documents[0], "quality", 5)
+    correct(documents[0], "quality", None)
+    assert read(news, ledger).data_sha256 == plain.data_sha256
+
+
+def test_a_correction_follows_its_record_and_one_without_a_record_is_told(
+    news: Path, documents: list[Document], ledger: Path, correct: Correct, tmp_path: Path
+) -> None:
+    correct(documents[0], "quality", 5)
+    moved = tmp_path / "moved" / "elsewhere.md"
+    moved.parent.mkdir()
+    shutil.copy(documents[0].path, moved)
+    write_labels(str(moved), {"quality": 99}, roots=[str(moved.parent)])
+    assert [one.labels.quality for one in read(moved.parent, ledger).documents] == [5]
+    other, listener = documents[1], Listener()
+    shutil.copy(other.path, moved)
+    assert [one.labels for one in read(moved.parent, ledger, listener).documents] == [other.labels]
+    assert listener.notes == [
+        f"{ledger}: 0 of 1 records have other labels by it",
+        f"{ledger}: 1 corrected records are not among them: {Path(documents[0].path).name}",
+    ]
+
+
+def test_an_unlabelled_record_is_labelled_by_its_correction(
+    ledger: Path, correct: Correct, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "inbox", n_records=2, seed=3, is_labelled=False)
+    (first, _) = read_documents([str(tmp_path / "inbox")], on_fault=stop)
+    correct(first, "quality", 5, predicted=8)
+    corpus = read(tmp_path / "inbox", ledger)
+    assert [(one.path, one.labels.quality) for one in corpus.documents] == [(first.path, 5)]
+    assert corpus.n_unlabelled == 1
+
+
+def test_a_ledger_that_is_not_there_is_told(news: Path, ledger: Path) -> None:
+    with pytest.raises(RecordError, match=r"corrections\.jsonl: got no such file, expected a ledger"):
+        read(news, ledger)
+
+
+@pytest.fixture
+def home(template: Path, settings: Settings) -> Settings:
+    settings.home.mkdir()
+    shutil.copy(template, settings.home)
+    return settings
+
+
+def test_a_training_on_corrections_is_made_again_with_them(
+    news: Path, documents: list[Document], home: Settings, ledger: Path, correct: Correct, tmp_path: Path
+) -> None:
+    for document in documents[:30]:
+        correct(document, "quality", (document.labels.quality or 0) + 20)
+    options: dict[str, Any] = {"config": CONFIG, "settings": home, "now": NOW, "on_fault": stop}
+    trained = train([str(news)], corrections=ledger, register="scoring", **options)
+    assert trained.data_sha256 == read(news, ledger).data_sha256 != read(news, None).data_sha256
+    assert trained.run_id is not None
+    tags = read_run(Store(home.tracking_uri, home.home), trained.run_id).tags
+    assert (tags["corrections_path"], tags["data_sha256"]) == (str(ledger), trained.data_sha256)
+
+    moved = ledger.rename(tmp_path / "moved.jsonl")
+    with pytest.raises(RecordError, match="expected a ledger of corrections"):
+        reproduce(trained.run_id, settings=home, on_fault=stop)
+    again = reproduce(trained.run_id, corrections=moved, settings=home, on_fault=stop)
+    assert (again.is_same, again.data) == (True, ())
+    moved.rename(ledger)
+    correct(documents[40], "quality", 3)
+    grown = reproduce(trained.run_id, settings=home, on_fault=stop)
+    assert [(each.name, each.first) for each in grown.data] == [("sha256", trained.data_sha256)]
+    assert not grown.is_trained
+
+
+def test_retrain_takes_the_ledger_of_the_champion(
+    news: Path, documents: list[Document], home: Settings, ledger: Path, correct: Correct
+) -> None:
+    correct(documents[0], "quality", 5)
+    options: dict[str, Any] = {"settings": home, "now": NOW, "on_fault": stop, "gate": GATE}
+    first = retrain([str(news)], config=CONFIG, corrections=ledger, **options)
+    assert first.is_promoted, first.verdict.reasons
+    listener = Listener()
+    retrain([str(news)], reporter=listener, **options)
+    assert listener.notes[0] == f"{ledger}: 1 of 120 records have other labels by it"
+
+
+def test_an_audit_tells_what_was_corrected_and_what_is_disputed(
+    news: Path, documents: list[Document], ledger: Path, correct: Correct, tmp_path: Path
+) -> None:
+    odd, disputed, settled = documents[3], documents[10], documents[11]
+    correct(odd, "quality", 180, by="ann")
+    correct(disputed, "quality", (disputed.labels.quality or 0) + 1, by="ann")
+    correct(disputed, "quality", disputed.labels.quality, by="bob")
+    for value in (30, None, settled.labels.quality):
+        correct(settled, "quality", value)
+    settings = load_settings(home=tmp_path / "home", threads=1)
+    found = audit([str(news)], config=CONFIG, corrections=ledger, settings=settings, limit=500, on_fault=stop)
+    worst = next(each for each in found.findings if each.kind == "quality")
+    assert (worst.path, worst.label) == (odd.path, 180)
+    was = odd.labels.quality
+    assert worst.correction == f"corrected from {was} to 180 on 2019-01-01 00:00 by ann"
+    marked = {each.path for each in found.findings if each.correction}
+    assert marked <= {odd.path, disputed.path, settled.path}
+    (told,) = [each for each in found.findings if each.kind == "correction"]
+    quality = disputed.labels.quality or 0
+    assert (told.path, told.field, told.label, told.expected) == (
+        disputed.path,
+        "quality",
+        quality,
+        quality + 1,
+    )
+    assert told.reason == (
+        f"corrected to {quality + 1} on 2019-01-01 01:00 by ann, "
+        f"and to {quality} on 2019-01-01 02:00 by bob, which holds"
+    )
+    assert found.counts["correction"] == 1
+    plain = audit([str(news)], config=CONFIG, settings=settings, limit=0, on_fault=stop)
+    assert "correction" not in plain.counts

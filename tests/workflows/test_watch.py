@@ -1,0 +1,249 @@
+"""Watch: each record once, again where what it says changes, whatever happens to its file."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from scoring.errors import RecordError, ScoringError
+from scoring.model.bundle import load_model
+from scoring.model.results import Score
+from scoring.records.corpus import read_documents
+from scoring.records.sample import write_sample
+from scoring.records.write_back import write_labels
+from scoring.settings import Settings
+from scoring.workflows import watch as workflow
+from scoring.workflows.train import TrainOutcome
+from scoring.workflows.watch import watch
+from tests.workflows.test_train import Listener
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECONDS = 30.0
+
+
+class Watcher:
+    """A watch in a thread, and what it has told so far."""
+
+    def __init__(
+        self, folder: str | Path, model: str, settings: Settings, *, is_written: bool = False
+    ) -> None:
+        self.scores: list[Score] = []
+        self.faults: list[str] = []
+        self.listener = Listener()
+        self.stop = threading.Event()
+        found = watch(
+            str(folder),
+            model=model,
+            is_written=is_written,
+            settings=settings,
+            now=NOW,
+            stop=self.stop,
+            on_fault=lambda error: self.faults.append(str(error)),
+            reporter=self.listener,
+        )
+        self._thread = threading.Thread(target=self._take, args=(found,), daemon=True)
+        self._thread.start()
+
+    def _take(self, found: Iterator[Score]) -> None:
+        for score in found:
+            self.scores.append(score)
+
+    def wait(self, is_there: Callable[[], bool]) -> None:
+        ends = time.monotonic() + SECONDS
+        while not is_there():
+            assert self._thread.is_alive()
+            assert time.monotonic() < ends, (self.scores, self.faults)
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(SECONDS)
+        assert not self._thread.is_alive()
+
+    @property
+    def names(self) -> list[str]:
+        return [Path(score.path).name for score in self.scores]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_sample(tmp_path / "inbox", n_records=3, seed=5, is_labelled=False)
+    return tmp_path / "inbox"
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("others") / "news"
+    write_sample(folder, n_records=3, seed=9, is_labelled=False)
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def start(training: TrainOutcome, settings: Settings, folder: Path) -> Iterator[Callable[..., Watcher]]:
+    started: list[Watcher] = []
+
+    def begin(
+        place: str | Path = folder, *, model: str = training.model, is_written: bool = False
+    ) -> Watcher:
+        started.append(Watcher(place, model, settings, is_written=is_written))
+        return started[-1]
+
+    yield begin
+    for watcher in started:
+        watcher.end()
+
+
+def settle(watcher: Watcher, others: list[Path], folder: Path) -> None:
+    """Have something scored that comes after all that was done so far."""
+    n_scores = len(watcher.scores)
+    shutil.copy(others[2], folder / "last.md")
+    watcher.wait(lambda: "last.md" in watcher.names[n_scores:])
+    (folder / "last.md").unlink()
+
+
+def test_what_is_there_and_what_arrives_is_scored_once_as_by_the_library(
+    start: Callable[..., Watcher], folder: Path, others: list[Path], training: TrainOutcome
+) -> None:
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    (folder / "deep").mkdir()
+    shutil.copy(others[0], folder / "deep" / "new.md")
+    watcher.wait(lambda: len(watcher.scores) == 4)
+    (folder / "README.md").write_text("# No record\n", "utf-8")
+    (folder / ".hidden.md").write_text("---\n", "utf-8")
+    settle(watcher, others, folder)
+    documents = list(read_documents([str(folder)], on_fault=lambda error: None))
+    expected = list(load_model(Path(training.model)).scorer.score(documents))
+    assert sorted(watcher.scores[:4], key=lambda score: score.path) == expected
+    assert len(watcher.scores) == 5
+    assert watcher.faults == []
+
+
+def test_a_change_is_scored_again_and_labels_are_none(
+    start: Callable[..., Watcher], folder: Path, others: list[Path]
+) -> None:
+    first, second, _ = sorted(folder.iterdir())
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    write_labels(str(first), {"quality": 5}, roots=[str(folder)])
+    second.write_bytes(second.read_bytes().replace(b'\ntitle: "', b'\ntitle: "New ', 1))
+    watcher.wait(lambda: len(watcher.scores) == 4)
+    settle(watcher, others, folder)
+    assert watcher.names[3:] == [second.name, "last.md"]
+
+
+def test_its_own_writing_is_no_change(
+    start: Callable[..., Watcher], folder: Path, others: list[Path]
+) -> None:
+    watcher = start(is_written=True)
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    settle(watcher, others, folder)
+    assert len(watcher.scores) == 4
+    written = {document.path: document.labels for document in read_documents([str(folder)], on_fault=print)}
+    assert {path: labels.quality for path, labels in written.items()} == {
+        score.path: score.quality for score in watcher.scores[:3]
+    }
+
+
+def test_started_again_it_scores_only_what_is_new(
+    start: Callable[..., Watcher], folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    watcher.end()
+    shutil.copy(others[0], folder / "new.md")
+    monkeypatch.chdir(folder.parent)
+    again = start(folder.name)  # the same folder by another name
+    again.wait(lambda: bool(again.scores))
+    settle(again, others, folder)
+    assert again.names == ["new.md", "last.md"]
+
+
+def test_a_half_written_file_is_waited_for(
+    start: Callable[..., Watcher], folder: Path, others: list[Path]
+) -> None:
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    content = others[0].read_bytes()
+    for n_bytes in (0, 50, 200, len(content)):
+        (folder / "slow.md").write_bytes(content[:n_bytes])
+        time.sleep(0.4)
+    watcher.wait(lambda: "slow.md" in watcher.names)
+    assert (len(watcher.scores), watcher.faults) == (4, [])
+
+
+def test_a_fault_is_told_once_until_it_is_another(
+    start: Callable[..., Watcher], folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "SETTLE_SECONDS", 0.3)
+    bad = folder / "bad.md"
+    bad.write_text("---\ntitle: Rain\nquality: high\n---\n", "utf-8")
+    watcher = start()
+    watcher.wait(lambda: len(watcher.faults) == 1)
+    bad.touch()
+    settle(watcher, others, folder)
+    time.sleep(0.8)
+    assert watcher.faults == [f"{bad}:3: quality: got 'high', expected an integer"]
+    watcher.end()
+    again = start()
+    settle(again, others, folder)
+    time.sleep(0.8)
+    assert again.faults == []
+    bad.write_text("---\ntitle: Rain\nheat: high\n---\n", "utf-8")
+    again.wait(lambda: len(again.faults) == 1)
+    bad.write_text("---\ntitle: Rain\n---\n", "utf-8")
+    again.wait(lambda: "bad.md" in again.names)
+
+
+def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
+    start: Callable[..., Watcher],
+    folder: Path,
+    others: list[Path],
+    training: TrainOutcome,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = [Path(training.model)]
+    monkeypatch.setattr(workflow, "find_model", lambda spec, settings: place[0])
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    place[0] = tmp_path / "nowhere"
+    shutil.copy(others[0], folder / "one.md")
+    watcher.wait(lambda: len(watcher.scores) == 4)
+    place[0] = shutil.copytree(training.model, tmp_path / "moved")
+    shutil.copy(others[1], folder / "two.md")
+    watcher.wait(lambda: len(watcher.scores) == 5)
+    name = watcher.scores[0].model
+    first, second = watcher.listener.notes
+    assert first.startswith(f"still scoring with {name}: ")
+    assert "nowhere" in first
+    assert second == f"scoring with {name} from now on"
+
+
+def test_a_folder_is_watched_by_one_and_has_to_be_there(
+    start: Callable[..., Watcher], folder: Path, settings: Settings, training: TrainOutcome
+) -> None:
+    watcher = start()
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    stop = threading.Event()
+    for place, error, told in (
+        (str(folder), ScoringError, "only one may"),
+        ("none", RecordError, "none: got no such folder, expected a folder to watch"),
+    ):
+        with pytest.raises(error, match=told):
+            next(
+                watch(
+                    place,
+                    model=training.model,
+                    settings=settings,
+                    now=NOW,
+                    stop=stop,
+                    on_fault=print,
+                )
+            )
