@@ -156,9 +156,10 @@ def test_whatever_is_sent_is_answered_as_the_document_says(
 
         with suppress(Unsatisfiable):  # a request without a parameter cannot be made wrong
             check()
-    assert len(statuses) >= 60
+    assert len(statuses) >= 40
     assert 422 in statuses
-    assert 200 in statuses
+    if mode is schemathesis.GenerationMode.POSITIVE:
+        assert 200 in statuses
 
 
 def test_what_is_not_to_be_scored_is_refused_and_the_next_is_served(service: Service) -> None:
