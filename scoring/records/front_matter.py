@@ -146,7 +146,7 @@ def to_json(block: bytes) -> memoryview | None:
 
 
 def _emit(tree: ryml.Tree, n_bytes: int) -> memoryview:
-    """The JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in records."""
+    """The JSON of a tree of plain YAML: longer by brackets, quotes and indents, by little in records."""
     json: memoryview
     try:
         json = ryml.emit_json_in_place(tree, bytearray(2 * n_bytes + 1024))
