@@ -5,13 +5,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RIVALS := $(VENV)/.benchmarks
 DEMO := .scoring/demo
+UV := build/uv/bin/uv
+# What `make fuzz` does, and for how long each.
+TARGETS ?= front_matter json_lines write_back manifest trees
+SECONDS ?= 300
 # Processes of the tests.
 JOBS ?= 2
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins build smoke clean
+.PHONY: help venv test test-lowest fuzz lock lint types layers docs check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +30,24 @@ $(READY): pyproject.toml
 
 test: $(READY)  ## Run the tests and the examples in the docs
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
+	rm -rf build/lowest
+	$(UV) venv --quiet --python $(PYTHON) build/lowest
+	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
+	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
+	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
+	for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.run $$target $(SECONDS) || exit 1; done
+
+lock: $(UV)  ## Write down the versions and hashes of all that is needed
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra tune \
+		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+$(UV):
+	$(PYTHON) -m venv build/uv
+	$(UV:%uv=%pip) install --quiet uv
 
 lint: $(READY)  ## Check style and format
 	$(BIN)/ruff check .
@@ -68,6 +90,12 @@ benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make be
 
 benchmark-twins: $(READY)  ## Tell what no model can know of the records: make benchmark-twins ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/twins.py $(or $(ARCHIVES),--smoke)
+
+benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
+	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)
+
+soak: $(READY)  ## Load the service for two minutes while its model is swapped ten times
+	$(BIN)/python experiments/soak.py
 
 build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist

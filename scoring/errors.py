@@ -2,7 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+# What a terminal obeys or a line ends at, what turns the direction of writing, and the halves of characters
+# that stand for bytes which are no text.
+_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    """Text as one line that any terminal, file and store takes; what it cannot bear is spelled out.
+
+    Parameters
+    ----------
+    text : str
+        A file's name as the system gives it, or anything else that others have written.
+
+    Examples
+    --------
+    >>> print(shown("rain\\n.md"), shown("caf\\udce9.md"), shown("café.md"))
+    rain\\n.md caf\\xe9.md café.md
+    """
+    return _NOT_SHOWN.sub(_spell_out, text)
+
+
+def _spell_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte, as Python keeps it in a name
+        return f"\\x{code - 0xDC00:02x}"
+    return found[0].encode("unicode_escape").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +40,7 @@ class Fault:
     Parameters
     ----------
     path : str
-        File that the record came from; ``-`` is standard input.
+        File that the record came from, as :func:`shown` spells it; ``-`` is standard input.
     line : int
         Line of the field in that file, from 1; 0 where the fault is of the whole file.
     field : str
@@ -33,6 +61,9 @@ class Fault:
     field: str
     got: str
     expected: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", shown(self.path))
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path

@@ -23,6 +23,7 @@ from scoring.cli import (
     registry,
     reproduce,
     runs,
+    serve,
     transfer,
 )
 from scoring.cli.groups import add_all
@@ -71,5 +72,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, place)
+_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, place)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError, ScoringError, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
+    from rich.segment import Segment
 
 
 @dataclass
@@ -77,10 +78,12 @@ class Terminal:
 
     def show(self, *views: RenderableType) -> None:
         """Print tables and other views for people."""
+        from rich.segment import Segments
+
         self._make_room()
         console = self._console()
         for view in views:
-            console.print(view)
+            console.print(Segments(map(_shown_part, console.render(view))), end="")
 
     def error(self, text: str) -> None:
         """Print a message that is never suppressed."""
@@ -132,6 +135,13 @@ class Terminal:
             # Nothing limits a line in a pipe or a file; a cut column could not be read back.
             console.width = max(console.width, 200)
         return console
+
+
+def _shown_part(part: Segment) -> Segment:
+    """A part of a view without what a terminal obeys, which a record may hold; rich says its own apart."""
+    if part.control:
+        return part
+    return part._replace(text="\n".join(map(shown, part.text.split("\n"))))
 
 
 def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:

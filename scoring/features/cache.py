@@ -95,7 +95,7 @@ class FeatureCache:
                 (n_records,) = store.execute("SELECT count(*) FROM features").fetchone()
                 n_gone = n_records - int(n_records * _SHARE_KEPT * self.max_bytes / (n_pages * page_bytes))
                 oldest = "SELECT key FROM features ORDER BY day, rowid LIMIT ?"
-                store.execute(f"DELETE FROM features WHERE key IN ({oldest})", (n_gone,))  # noqa: S608
+                store.execute(f"DELETE FROM features WHERE key IN ({oldest})", (n_gone,))  # noqa: S608 -- of above
 
         self._ask(write, None)
 

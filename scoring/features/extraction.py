@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError, ScoringError, shown
 from scoring.features.cache import FeatureCache
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
@@ -164,7 +164,7 @@ class _Work(NamedTuple):
         for source, content, key in zip(chunk.sources, contents, keys, strict=True):
             if isinstance(content, RecordError):
                 results.append(content)
-            elif (found := _decode(kept.get(key), source.path)) is not None:
+            elif (found := _decode(kept.get(key), shown(source.path))) is not None:
                 results.append(found)
             else:
                 results.append(result := self._extract(source, content))

@@ -34,6 +34,8 @@ from scoring.model.quality import QualityModel
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
+from scoring.model.soundness import check_manifest
+from scoring.model.tree_text import MAX_EXPONENT, MAX_TOTAL, check_text
 from scoring.model.trees import Booster
 
 _CASCADE_NAMES = {
@@ -232,16 +234,22 @@ def open_files(files: ModelFiles) -> SavedModel:
     Raises
     ------
     ModelError
-        If they are of another version of this package.
+        If they are of another version of this package, or hold what could not have been learned.
     """
     path = f"{files.place}/{MANIFEST}"
     manifest: Manifest = decoded(path, files.manifest, Manifest)
-    boosters = {part: Booster(files.text_of(part)) for part in PARTS}
+    check_manifest(manifest, path)
+    boosters = {part: _booster(files, part) for part in PARTS}
     quality = QualityModel(
         manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors
     )
     if list(quality.names) != manifest.feature_names or manifest.cascade_names != _CASCADE_NAMES:
         raise ModelError(f"{path}: got the features of another version of scoring, expected this one's")
+    for part in PARTS:
+        n_columns = len(manifest.cascade_names.get(part, quality.encoder.names))
+        expected = n_columns + (part in ("quality", "spread"))
+        if (got := boosters[part].n_features) != expected:
+            raise ModelError(f"{files.place}/{part}.txt: got {got} features, expected {expected}")
     rules = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
     return SavedModel(
         files.sha256,
@@ -254,6 +262,13 @@ def open_files(files: ModelFiles) -> SavedModel:
             Baselines(manifest.medians, {target: boosters[f"baseline_{target}"] for target in TARGETS}),
         ),
     )
+
+
+def _booster(files: ModelFiles, part: str) -> Booster:
+    text, place = files.text_of(part), f"{files.place}/{part}.txt"
+    # Growth is an exponent.
+    check_text(text, place, MAX_EXPONENT if part == "growth" else MAX_TOTAL)
+    return Booster(text)
 
 
 def load_scorer(folder: Path) -> Scorer:

@@ -78,6 +78,10 @@ class Steps:
     published_from_heat: float | None
 
 
+MAX_STEP = 100_000.0
+"""Points up to which rules are looked at point by point."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cascade:
     """The boosters of lead, heat and published."""
@@ -102,8 +106,11 @@ class Cascade:
         return self.published.predict(published_matrix(table, quality, heat), num_threads)
 
     def steps(self, highest: float) -> Steps:
-        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points."""
-        points = np.arange(0.0, highest + 1.0)
+        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points.
+
+        None is looked for beyond :data:`MAX_STEP`, which only a label that is a slip of the pen reaches.
+        """
+        points = np.arange(0.0, min(highest, MAX_STEP) + 1.0)
         X = np.full((len(points), len(HEAT_NAMES)), np.nan)
         X[:, HEAT_NAMES.index("quality")] = points
         for name in ("coverage_count", "coverage_provider_count"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import msgspec
 
 from scoring.errors import ModelError
 from scoring.model.baselines import TARGETS
+from scoring.model.replacing import replace_folder
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -51,8 +50,12 @@ class ModelFiles:
     contents: dict[str, bytes]
 
     def text_of(self, part: str) -> str:
-        """LightGBM's text of one part."""
-        return self.contents[f"{part}.txt"].decode()
+        """LightGBM's text of one part; a ModelError where it is no text."""
+        try:
+            return self.contents[f"{part}.txt"].decode()
+        except UnicodeDecodeError as error:
+            got = f"byte 0x{self.contents[f'{part}.txt'][error.start]:02x}"
+            raise ModelError(f"{self.place}/{part}.txt: got {got}, expected text in UTF-8") from error
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -152,7 +155,7 @@ def read_file(path: Path) -> bytes:
 
 
 def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write a model folder; one that is there is replaced whole, or not at all.
+    """Write a model folder; one that is there is replaced whole, or not at all, whatever ends the process.
 
     Parameters
     ----------
@@ -169,7 +172,7 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     if folder.exists() and not _may_be_replaced(folder):
         raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     try:
-        _write_folder(folder, contents)
+        replace_folder(folder, contents, ours=FILES)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
 
@@ -193,28 +196,3 @@ def _may_be_replaced(folder: Path) -> bool:
         return not any(folder.iterdir())
     with manifest.open("rb") as file:
         return file.read(len(_BEGINNING)) == _BEGINNING
-
-
-def _write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-        fresh = Path(scratch) / "new"
-        fresh.mkdir()
-        for name, data in contents.items():
-            with (fresh / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        if folder.exists():
-            for kept in folder.iterdir():
-                if kept.name not in FILES:
-                    shutil.copy2(kept, fresh / kept.name) if kept.is_file() else shutil.copytree(
-                        kept, fresh / kept.name
-                    )
-            folder.rename(Path(scratch) / "old")
-        try:
-            fresh.rename(folder)
-        except OSError:
-            if (Path(scratch) / "old").exists():
-                (Path(scratch) / "old").rename(folder)
-            raise

@@ -43,7 +43,9 @@ MIN_HELD = MIN_WINDOW * MIN_WINDOWS
 MIN_TRAINING = 2 * MIN_HELD
 UNSEEN = ("provider", "topic")
 EXPECTED_ERROR = "expected_error"
-_FAMILIES = {column.name: column.family for column in (*NUMBER_COLUMNS, *TEXT_COLUMNS)} | {
+SCORES = (EXPECTED_ERROR, "quality", "lead_probability", "heat_expected", "published_probability")
+FEATURES = (*ENCODED_NUMBERS, *(column.name for column in TEXT_COLUMNS), TOPICS)
+FAMILIES = {column.name: column.family for column in (*NUMBER_COLUMNS, *TEXT_COLUMNS)} | {
     TOPICS: "topic",
     TERMS: "topic",
 }
@@ -106,7 +108,7 @@ def fit_profile(
     if len(training.table) < MIN_TRAINING or len(held.table) < MIN_HELD:
         return None
     values = feature_values(training.table)
-    columns = {name: Bins.fit(_FAMILIES[name], values[name]) for name in values}
+    columns = {name: Bins.fit(FAMILIES[name], values[name]) for name in values}
     predictions = earlier.predict(held.table, num_threads)
     # Grouped by what the model of all says of them, as new records are: two models are not sure alike.
     spread = models.quality.predict_spread(models.quality.matrix(held.table), num_threads)
@@ -135,20 +137,14 @@ def feature_values(table: FeatureTable) -> dict[str, Values]:
 
 def scores(predictions: Predictions, expected: Floats) -> dict[str, Floats]:
     """What the model says of each record, by name; `expected` is what :func:`expected_errors` gives."""
-    return {
-        EXPECTED_ERROR: expected,
-        "quality": predictions.quality,
-        "lead_probability": predictions.lead_probability,
-        "heat_expected": predictions.heat_expected,
-        "published_probability": predictions.published_probability,
-    }
+    return {EXPECTED_ERROR: expected} | {name: getattr(predictions, name) for name in SCORES[1:]}
 
 
 def points(models: Models, table: FeatureTable) -> dict[str, Floats]:
     """What each family adds to the quality of each record by the rubric, as ``points_by_FAMILY``; points."""
     found: dict[str, Floats] = {}
     for name, part in models.quality.rubric.parts(table).items():
-        family = f"points_by_{_FAMILIES[name]}"
+        family = f"points_by_{FAMILIES[name]}"
         found[family] = found.get(family, 0.0) + part
     return dict(sorted(found.items()))
 

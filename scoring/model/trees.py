@@ -33,8 +33,8 @@ class Booster:
     Parameters
     ----------
     text : str
-        LightGBM's text model. It must be whole: LightGBM ends the process on one that is cut short, so
-        its hash must have been compared first.
+        LightGBM's text model, of LightGBM itself or checked by :mod:`.tree_text`: on any other LightGBM ends
+        the process.
 
     Raises
     ------

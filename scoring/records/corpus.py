@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
@@ -97,6 +97,20 @@ def expand(paths: Sequence[str]) -> list[str]:
     if faults:
         raise RecordError(*faults)
     return list(found.values())
+
+
+def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
+    """The files that paths name, by what stands for each in documents and scores; mostly one for each.
+
+    Raises
+    ------
+    RecordError
+        As :func:`expand` does.
+    """
+    names: dict[str, list[str]] = {}
+    for file in expand(paths):
+        names.setdefault(shown(file), []).append(file)
+    return names
 
 
 def read_documents(

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
 from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
@@ -69,7 +69,7 @@ def decode_file(data: bytes, path: str) -> Document:
     as_json = to_json(block)
     fast = decode_fast(as_json) if as_json is not None else None
     record, labels, warnings = fast or read_record(parse_nodes(text, path), path)
-    return Document(path, 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
+    return Document(shown(path), 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
 
 
 def decode_json(data: bytes, path: str, line: int) -> Document:
@@ -93,7 +93,7 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     )
     fast = decode_fast(visible) if _is_clear_cut(visible) else None
     record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
-    return Document(path, line, digest, record, labels, warnings)
+    return Document(shown(path), line, digest, record, labels, warnings)
 
 
 def decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:

@@ -28,7 +28,8 @@ _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
 _LINE = re.compile(
     rb"""
     ^( \ *+ (?:-\ )?+ (?: [A-Za-z_]++ : (?: \ (?=[^ \n]) | $ ) )?+ )
-    (?: " [^"]*+ (?: (?<=\\)" [^"]*+ )*+ "
+    (?: (?<!^) (?:  # after a key or a dash
+      " [^"]*+ (?: (?<=\\)" [^"]*+ )*+ "
       | ' [^']*+ (?: ''[^']*+ )*+ '
       | (?!(?:Null|NULL)$) [A-Za-z0-9\x80-\xff]
         [A-Za-z0-9\x80-\xff.,/()&+_'!?*@=;%|\#-]*+
@@ -37,7 +38,7 @@ _LINE = re.compile(
           [A-Za-z0-9\x80-\xff.,/()&+_'!?*@=;%|\#-]*+
         )*+
       | -[0-9]++
-    )?+ $
+    ) )?+ $
     """,
     re.VERBOSE | re.MULTILINE,
 )
@@ -128,7 +129,7 @@ def to_json(block: bytes) -> memoryview | None:
     """
     if b"\r" in block:
         block = block.replace(b"\r\n", b"\n")
-    if not block.endswith(b"\n") or block.translate(None, _ALLOWED_BYTES):
+    if not block.endswith(b"\n") or block.isspace() or block.translate(None, _ALLOWED_BYTES):
         return None
     skeleton = _LINE.findall(block)
     # The last match is the nothing after the last line break.
@@ -145,7 +146,7 @@ def to_json(block: bytes) -> memoryview | None:
 
 
 def _emit(tree: ryml.Tree, n_bytes: int) -> memoryview:
-    """The JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in records."""
+    """JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in a record."""
     json: memoryview
     try:
         json = ryml.emit_json_in_place(tree, bytearray(2 * n_bytes + 1024))

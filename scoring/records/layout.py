@@ -43,9 +43,10 @@ def lay_out_plain(text: str) -> Layout:
     return Layout(values, insert_at, "")
 
 
-def lay_out(text: str, path: str) -> Layout:
-    """Find the labels in any other form, by the marks of the parser."""
-    root = yaml.compose(text, Loader=yaml.CSafeLoader)
+def lay_out(root: yaml.Node | None, text: str, path: str) -> Layout:
+    """Find the labels in any other form, by the marks of the parser in what it composed of the text."""
+    if text.startswith("\ufeff"):  # the parser's marks do not count it
+        raise RecordError(Fault(path, 2, "", "a byte order mark after the '---'", "one before it, or none"))
     if not isinstance(root, yaml.MappingNode):
         raise RecordError(Fault(path, 2, "", "no fields", "the fields of a record"))
     values: dict[str, tuple[int, int]] = {}

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 MAX_DEPTH = 32
 """Levels of nesting that are read; a record needs five."""
 
+MAX_VALUES = 60_000
+"""Values that are read with full care, keys and what aliases repeat included: so many take half a second.
+1,000 related records with all their fields are 50,000; the plain form is read fast, and has no such bound."""
+
 OPAQUE = "secured"
 """The field that is never read, whatever it holds."""
 

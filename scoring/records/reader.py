@@ -9,14 +9,12 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from scoring.errors import Fault, RecordError
-from scoring.records.nodes import Node
+from scoring.records.nodes import MAX_VALUES, Node
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Years in which a record may have been published: any other is a slip of the pen."""
 
-# A bound on what aliases can make of a small file; 1,000 related records with all their fields are 25,000.
-_MAX_VALUES = 1_000_000
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(
@@ -116,8 +114,8 @@ class _Reader:
 
     def _count(self, node: Node, n_values: int) -> None:
         self._n_values += n_values
-        if self._n_values > _MAX_VALUES:
-            expected = f"at most {_MAX_VALUES:,} values"
+        if self._n_values > MAX_VALUES:
+            expected = f"at most {MAX_VALUES:,} values"
             raise RecordError(Fault(self._path, node.line, "", "aliases that unfold without end", expected))
 
     def _fail(self, node: Node, where: str, got: str, expected: str) -> None:

@@ -112,6 +112,7 @@ class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 class Document(msgspec.Struct, frozen=True, gc=False):
     """A record where it was found: its file (``-`` is standard input), the line it begins on, and notes.
 
+    ``path`` is spelled as :func:`scoring.errors.shown` does it, since a name may hold what no text can bear.
     ``sha256`` is the hex digest of the bytes that it was read from (of the file, or of the line);
     ``warnings`` tells what had to be assumed to read it (a date without a zone, for example).
     """

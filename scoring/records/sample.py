@@ -133,7 +133,7 @@ def write_sample(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ScoringError(f"{folder}: got a folder or file with content, expected a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    secrets = Random(f"scoring secured {seed}")  # noqa: S311 - nothing to keep secret
+    secrets = Random(f"scoring secured {seed}")  # noqa: S311 -- nothing to keep secret
     months: set[str] = set()
     n_written = n_told = 0
     for story in site.stories():
@@ -186,7 +186,7 @@ def sample_json_lines(*, is_labelled: bool = True, seed: int = 0, **options: Any
     SettingsError
         If a value is outside its range.
     """
-    secrets = Random(f"scoring secured {seed}")  # noqa: S311 - nothing to keep secret
+    secrets = Random(f"scoring secured {seed}")  # noqa: S311 -- nothing to keep secret
     for record, labels in sample_documents(seed=seed, **options):
         fields = record_fields(record, labels if is_labelled else Labels(), secured=opaque_payload(secrets))
         yield msgspec.json.encode(fields) + b"\n"

@@ -116,7 +116,7 @@ class _Newsroom:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.rng = Random(f"scoring sample {site.seed}")  # noqa: S311 - nothing to keep secret
+        self.rng = Random(f"scoring sample {site.seed}")  # noqa: S311 -- nothing to keep secret
         self.span_seconds = int(site.span.total_seconds())
         self.begins_at = site.begins_at.astimezone(UTC).replace(microsecond=0)
         self.companies = words.shuffled_names(self.rng, 240)

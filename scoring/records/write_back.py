@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
 from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
 from scoring.records.layout import LABELS, Layout, lay_out, lay_out_plain
 from scoring.records.nodes import OPAQUE, Node
 from scoring.records.record import Labels
-from scoring.records.yaml_nodes import parse_nodes
+from scoring.records.replacing import remove_left_over, replace_file
+from scoring.records.yaml_nodes import build_nodes, compose, parse_nodes
 
 _OPAQUE_VALUE = re.compile(
     rf"""(["']?{OPAQUE}["']?\s*:\s*)("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^,}}\s]+)""", re.DOTALL
@@ -31,7 +29,7 @@ class Change(msgspec.Struct, frozen=True):
     Parameters
     ----------
     path : str
-        The file.
+        The file, as :func:`scoring.errors.shown` spells it.
     changed : bool
         Whether any byte differs.
     diff : str
@@ -41,6 +39,14 @@ class Change(msgspec.Struct, frozen=True):
     path: str
     changed: bool
     diff: str
+
+
+class _Edit(NamedTuple):
+    """Characters of a text, from ``start`` up to ``stop``, with what is to stand there."""
+
+    start: int
+    stop: int
+    value: str
 
 
 def replace_labels(
@@ -76,23 +82,33 @@ def replace_labels(
     >>> replace_labels(b"---\\ntitle: Rain\\nquality: 5  # so far\\n---\\n", {"quality": 84})
     b'---\\ntitle: Rain\\nquality: 84  # so far\\n---\\n'
     """
+    return _replaced(data, labels, path)[0]
+
+
+def _replaced(
+    data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str
+) -> tuple[bytes, str, list[_Edit]]:
+    """The new bytes, with the old front matter and what is edited in it."""
     wanted = _spell(labels)
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=2)
     before = _fields(block)
     if before is not None:
-        edited = _edit(text, lay_out_plain(text), wanted, path)
+        edits = _edits(text, lay_out_plain(text), wanted, path)
+        edited = _apply(text, edits)
         after = _fields(edited.encode())
         expected = before | {name: value.encode() for name, value in wanted.items()}
         is_right = after == expected
     else:
-        nodes = parse_nodes(text, path)
-        edited = _edit(text, lay_out(text, path), wanted, path)
+        root = compose(text, path)
+        nodes = build_nodes(root, path)
+        edits = _edits(text, lay_out(root, text, path), wanted, path)
+        edited = _apply(text, edits)
         is_right = _is_same_but(nodes, edited, wanted)
     if not is_right:
         raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
-    return data[: span.start] + edited.encode() + data[span.stop :]
+    return data[: span.start] + edited.encode() + data[span.stop :], text, edits
 
 
 def write_labels(
@@ -104,8 +120,7 @@ def write_labels(
 ) -> Change:
     """Write labels into a file, whole or not at all.
 
-    The new file is written beside the old one and takes its place in one step, with its mode kept. A file
-    that holds these labels already is not touched.
+    See :func:`scoring.records.replacing.replace_file`. A file that holds these labels already is not touched.
 
     Parameters
     ----------
@@ -126,17 +141,19 @@ def write_labels(
     Raises
     ------
     RecordError
-        If the file cannot be read, edited or written, lies outside of ``roots``, or is changed by
-        somebody else meanwhile, twice.
+        If the file cannot be read, edited or written, is read-only, lies outside of ``roots``, or is
+        changed by somebody else meanwhile, twice.
     """
     target = os.path.realpath(path)
     if not any(_is_within(target, os.path.realpath(root)) for root in roots):
         raise RecordError(Fault(path, 0, "", "a file outside of the given folders", "one within them"))
+    if not dry_run:
+        remove_left_over(target)
     for _ in range(2):  # a file that somebody changes under our hands is read once more
         data = read_bytes(target)
-        new = replace_labels(data, labels, path=path)
-        change = Change(path, new != data, _diff(data, new, path))
-        if dry_run or not change.changed or _replace(target, data, new, path):
+        new, text, edits = _replaced(data, labels, path)
+        change = Change(shown(path), new != data, _diff(text, edits, path))
+        if dry_run or not change.changed or replace_file(target, data, new, path):
             return change
     raise RecordError(Fault(path, 0, "", "a file that somebody else keeps changing", "a file at rest"))
 
@@ -150,7 +167,10 @@ def _spell(labels: Labels | Mapping[str, int | bool | None]) -> dict[str, str]:
     given = msgspec.structs.asdict(labels) if isinstance(labels, Labels) else dict(labels)
     if unknown := given.keys() - set(LABELS):
         raise ValueError(f"not a label: {sorted(unknown)}")
-    msgspec.convert(given, Labels)
+    try:
+        msgspec.convert(given, Labels)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
     return {name: str(given[name]).lower() for name in LABELS if given.get(name) is not None}
 
 
@@ -163,15 +183,16 @@ def _fields(block: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _edit(text: str, layout: Layout, wanted: dict[str, str], path: str) -> str:
-    edits: list[tuple[int, int, str]] = []
+def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list[_Edit]:
+    """What is to be done to a front matter, from its beginning to its end."""
+    edits: list[_Edit] = []
     missing: list[str] = []
     for name, value in wanted.items():
         if name not in layout.values:
             missing.append(name)
             continue
         start, stop = layout.values[name]
-        edits.append((start, stop, value if stop > start else f" {value}"))
+        edits.append(_Edit(start, stop, value if stop > start else f" {value}"))
     if missing:
         if layout.insert_at is None:
             got = "a front matter in braces without it"
@@ -179,10 +200,17 @@ def _edit(text: str, layout: Layout, wanted: dict[str, str], path: str) -> str:
         at = layout.insert_at
         newline = "\r\n" if text[:at].endswith("\r\n") else "\n"
         lines = (f"{layout.indent}{name}: {wanted[name]}{newline}" for name in missing)
-        edits.append((at, at, "".join(lines)))
-    for start, stop, value in sorted(edits, reverse=True):
-        text = text[:start] + value + text[stop:]
-    return text
+        edits.append(_Edit(at, at, "".join(lines)))
+    return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
+
+
+def _apply(text: str, edits: Iterable[_Edit]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, stop, value in edits:
+        parts += (text[at:start], value)
+        at = stop
+    return "".join([*parts, text[at:]])
 
 
 def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
@@ -219,46 +247,38 @@ def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
     return True
 
 
-def _diff(old: bytes, new: bytes, path: str) -> str:
-    """Diff of the lines that differ, without the opaque field should it stand on one of them."""
-    if old == new:
+def _diff(text: str, edits: list[_Edit], path: str) -> str:
+    """Unified diff of the lines that differ, without the opaque field should it stand on one of them."""
+    if not edits:
         return ""
-    before, after = old.decode(errors="replace"), new.decode(errors="replace")
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), fromfile=path, tofile=path, n=0, lineterm=""
-    )
+    lines = [f"--- {shown(path)}", f"+++ {shown(path)}"]
+    n_more = 0  # lines of the new file before this hunk, beyond those of the old one
+    for start, stop, within in _hunks(text, edits):
+        moved = [_Edit(edit.start - start, edit.stop - start, edit.value) for edit in within]
+        old, new = (part.splitlines() for part in (text[start:stop], _apply(text[start:stop], moved)))
+        at = 2 + text.count("\n", 0, start)  # the front matter begins on the second line
+        lines += [f"@@ -{_range(at, old)} +{_range(at + n_more, new)} @@"]
+        lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
+        n_more += len(new) - len(old)
     return _OPAQUE_VALUE.sub(r"\1…", "\n".join(lines) + "\n")
 
 
-def _replace(target: str, old: bytes, new: bytes, path: str) -> bool:
-    """Put the new bytes in the place of the file; False if its bytes are no longer the old ones."""
-    folder, name = os.path.split(target)
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=".tmp", dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(new)
-            os.fchmod(file.fileno(), os.stat(target).st_mode & 0o7777)
-            file.flush()
-            os.fsync(file.fileno())
-        if hashlib.sha256(read_bytes(target)).digest() != hashlib.sha256(old).digest():
-            return False
-        os.replace(temporary, target)
-        temporary = ""
-        _sync_folder(folder)
-    except OSError as error:
-        got = error.strerror or "an error of the disk"
-        raise RecordError(Fault(path, 0, "", got, "a file that can be written")) from None
-    finally:
-        if temporary:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-    return True
+def _hunks(text: str, edits: Iterable[_Edit]) -> list[tuple[int, int, list[_Edit]]]:
+    """Whole lines, from a character up to another, with the edits on them."""
+    hunks: list[tuple[int, int, list[_Edit]]] = []
+    for edit in edits:
+        start, stop = text.rfind("\n", 0, edit.start) + 1, edit.stop
+        if not edit.value.endswith("\n"):  # else new lines come between two lines, which stay
+            stop = text.find("\n", stop) + 1 or len(text)
+        if hunks and start <= hunks[-1][1]:
+            first, last, within = hunks.pop()
+            hunks.append((first, max(stop, last), [*within, edit]))
+        else:
+            hunks.append((start, stop, [edit]))
+    return hunks
 
 
-def _sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _range(at: int, lines: list[str]) -> str:
+    if len(lines) == 1:
+        return str(at)
+    return f"{at if lines else at - 1},{len(lines)}"

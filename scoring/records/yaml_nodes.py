@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from scoring.errors import Fault, RecordError
-from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
+from scoring.records.nodes import MAX_DEPTH, MAX_VALUES, OPAQUE, Node
 
 
 def parse_nodes(text: str, path: str, *, line: int = 2) -> Node:
@@ -28,27 +28,40 @@ def parse_nodes(text: str, path: str, *, line: int = 2) -> Node:
     Raises
     ------
     RecordError
-        If it is not YAML, holds more than one document, or nests too deeply.
+        If it is not YAML, holds more than one document, nests too deeply, or has too many values.
     """
+    return build_nodes(compose(text, path, line=line), path, line=line)
+
+
+def compose(text: str, path: str, *, line: int = 2) -> yaml.Node | None:
+    """PyYAML's own nodes, which know their characters; see :func:`parse_nodes`."""
     try:
-        _check_depth(text, path, line)
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        _check_size(text, path, line)
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
         raise RecordError(_describe(error, path, line)) from None
-    if root is None:
-        return Node(line, None)
-    return _Builder(path, line).build(root)
+    return root
 
 
-def _check_depth(text: str, path: str, line: int) -> None:
-    depth = 0
+def build_nodes(root: yaml.Node | None, path: str, *, line: int = 2) -> Node:
+    """The tree of what :func:`compose` gave; see :func:`parse_nodes`."""
+    return Node(line, None) if root is None else _Builder(path, line).build(root)
+
+
+def _check_size(text: str, path: str, line: int) -> None:
+    depth = n_values = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            continue
+        n_values += isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
-                raise RecordError(_too_deep(path, _line_of(event, line)))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
+        if depth > MAX_DEPTH:
+            raise RecordError(_too_deep(path, _line_of(event, line)))
+        if n_values > MAX_VALUES:
+            fault = Fault(path, _line_of(event, line), "", "more values", f"at most {MAX_VALUES:,}")
+            raise RecordError(fault)
 
 
 def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
@@ -77,6 +90,7 @@ class _Builder:
         self._path = path
         self._line = line
         self._done: dict[yaml.Node, Node | None] = {}
+        self._n_merged = 0
 
     def build(self, source: yaml.Node) -> Node:
         if source in self._done:
@@ -119,6 +133,9 @@ class _Builder:
         nodes = node.value if isinstance(node.value, list) else [node]
         if not all(isinstance(item.value, dict) for item in nodes):
             raise self._fault(source, "a merge key without a mapping", "a mapping")
+        self._n_merged += sum(len(item.value or ()) for item in nodes)
+        if self._n_merged > MAX_VALUES:
+            raise self._fault(source, "aliases that unfold without end", f"at most {MAX_VALUES:,} values")
         return nodes
 
     def _fault(self, source: yaml.Node, got: str, expected: str) -> RecordError:

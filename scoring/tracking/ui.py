@@ -40,7 +40,7 @@ def serve_ui(store: Store, host: str = "127.0.0.1", port: int = 5000) -> None:
         "PATH": folders,
     }
     command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
-    with subprocess.Popen(command, env=env) as server:  # noqa: S603
+    with subprocess.Popen(command, env=env) as server:  # noqa: S603 -- no shell, words of our own
         try:
             code = server.wait()
         except KeyboardInterrupt:

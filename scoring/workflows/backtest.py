@@ -10,7 +10,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from scoring.errors import ModelError
+from scoring.errors import ModelError, shown
 from scoring.model.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
@@ -180,7 +180,7 @@ def _keep(
             run_name=f"backtest {config.name} by {outcome.by}",
             model=config.name,
             config={"by": outcome.by, **msgspec.to_builtins(config)},
-            data_path=" ".join(paths),
+            data_path=shown(" ".join(paths)),
             data_sha256=outcome.data_sha256,
             counts={"all": outcome.n_records, "folds": len(outcome.folds)},
             evaluation=outcome.evaluation,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel
-from scoring.records.decode import decode_json
 from scoring.settings import Settings
-from scoring.tracking import EXAMPLE, Store, register_run, take_charge
+from scoring.tracking import Store, register_run, take_charge
 from scoring.workflows.judging import Judged
-from scoring.workflows.models import open_model
+from scoring.workflows.models import check_scoring, open_model
 
 
 def put_in_charge(
@@ -98,10 +95,7 @@ def check_scores(version: str, settings: Settings, *, sha256: str | None = None)
     saved = open_model(version, settings)
     if sha256 is not None and saved.sha256 != sha256:
         raise ModelError(f"{version}: got model {saved.sha256[:8]}, expected {sha256[:8]}, which was judged")
-    example = decode_json(msgspec.json.encode(EXAMPLE), path="example", line=1)
-    (score,) = saved.scorer.score([example])
-    if not score.quality_low <= score.quality <= score.quality_high:
-        raise ModelError(f"{version}: got a score outside of its own interval, expected it inside")
+    check_scoring(saved, version)
     return saved
 
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from scoring.errors import ModelError, ScoringError
+from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.table import build_table
 from scoring.model.drift import Drift, measure_drift
 from scoring.model.fit import as_floats
@@ -111,7 +111,7 @@ def drift(
                 run_name=f"drift from {saved.name}",
                 drift=found,
                 config=msgspec.to_builtins(saved.manifest.training.config),
-                data_path=" ".join(paths),
+                data_path=shown(" ".join(paths)),
                 data_sha256=data_sha256(document.sha256 for document in documents),
                 plots=plots,
                 started_at=now,

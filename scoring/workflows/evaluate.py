@@ -10,7 +10,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from scoring.errors import ModelError, ScoringError
+from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.moment import AsOf
 from scoring.model.bundle import SavedModel, TrainingFacts
 from scoring.model.evaluation import evaluate_models
@@ -108,7 +108,7 @@ def evaluate(
         run_name=f"evaluate {saved.name}",
         model=saved.name,
         config=msgspec.to_builtins(training.config),
-        data_path=" ".join(paths),
+        data_path=shown(" ".join(paths)),
         data_sha256=corpus.data_sha256,
         counts={"evaluated": evaluation.n_records},
         evaluation=evaluation,

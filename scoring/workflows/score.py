@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 from scoring.errors import Fault, RecordError
@@ -12,7 +13,7 @@ from scoring.features.extraction import read_features
 from scoring.features.moment import AsOf
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.corpus import OnFault, shown_names
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
@@ -96,6 +97,7 @@ def write_scores(
     ------
     Change
     """
+    names = functools.cache(lambda: shown_names(paths))
     roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"]
     for one in scores:
         try:
@@ -104,6 +106,15 @@ def write_scores(
                     Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written")
                 )
             labels = Labels(quality=one.quality, heat=one.heat, published=one.published)
-            yield write_labels(one.path, labels, roots=roots, dry_run=is_dry_run)
+            file = _file(one.path, names) if "\\" in one.path else one.path
+            yield write_labels(file, labels, roots=roots, dry_run=is_dry_run)
         except RecordError as error:
             on_fault(error)
+
+
+def _file(name: str, names: Callable[[], Mapping[str, Sequence[str]]]) -> str:
+    """The file that a name stands for which may have been spelled out."""
+    files = names()[name]
+    if len(files) > 1:
+        raise RecordError(Fault(name, 0, "", "a name that two files share", "names that can be told apart"))
+    return files[0]

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
-from scoring.errors import SettingsError
+from scoring.errors import SettingsError, shown
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import TrainConfig
 from scoring.model.results import Evaluation
@@ -201,7 +201,7 @@ def log_fitted(
     """
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
-    data_path, gains = shlex.join(paths), importances_of(saved.models)
+    data_path, gains = shown(shlex.join(paths)), importances_of(saved.models)
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 import yaml
 
-from scoring.errors import ModelError, ScoringError
+from scoring.errors import ModelError, ScoringError, shown
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.model.search import Trial
@@ -240,7 +240,7 @@ def _log(
             study=search.name,
             began_at=study.user_attrs["began_at"],
             config=msgspec.to_builtins(search.config),
-            data_path=" ".join(paths),
+            data_path=shown(" ".join(paths)),
             data_sha256=search.blocks.data_sha256,
             counts={
                 "training": len(search.blocks.earlier.table),

@@ -44,11 +44,13 @@ COMMANDS = (
     "reproduce",
     "export",
     "import",
+    "serve",
     "cache",
     "ui",
     "config",
 )
 SLOW_MODULES = [
+    "fastapi",
     "lightgbm",
     "matplotlib",
     "mlflow",
@@ -59,6 +61,7 @@ SLOW_MODULES = [
     "pydantic_settings",
     "rich",
     "ryml",
+    "uvicorn",
     "yaml",
 ]
 

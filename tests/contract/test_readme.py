@@ -50,6 +50,7 @@ NOT_RUN = {
     "rollback": "likewise",
     "retrain": "likewise",
     "ui": "serves until it is interrupted",
+    "serve": "likewise; tests/integration/test_service.py runs it",
 }
 WITH_MODEL = {"evaluate", "score", "explain", "drift"}
 EXIT_CODES = {"drift": 3}  # of the commands whose example shows something else than 0

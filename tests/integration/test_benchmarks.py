@@ -119,3 +119,27 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
     told = run(name, str(tmp_path / "nowhere"), expected=2)
     assert "nowhere" in told
     assert "--smoke" in told
+
+
+def test_soak_ends_well() -> None:
+    soak = BENCHMARKS.parent / "soak.py"
+    command = [sys.executable, str(soak), "--seconds", "6", "--swaps", "2", "--clients", "4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^3 models answered, 2 swaps", done.stdout, re.MULTILINE)
+    counts = dict(re.findall(r"(\d{3}): (\d+)", done.stdout))
+    assert {"200", "413", "415", "422"} <= counts.keys()
+    (sent,) = re.findall(r"^([\d,]+) requests", done.stdout, re.MULTILINE)
+    assert int(sent.replace(",", "")) == sum(map(int, counts.values()))
+
+
+def test_service_is_held_against_an_endpoint_that_only_decodes() -> None:
+    """MLflow's servers take half a minute to start; tests/integration/test_pyfunc.py starts one."""
+    options = ["--runs", "1", "--seconds", "0.5", "--sample-records", "30", "--without-mlflow"]
+    printed = run("service.py", "--smoke", *options)
+    rows = rows_of(printed)
+    assert {"scoring serve", "decodes only"} <= rows.keys()
+    (ratio,) = re.findall(r"^- requests a second of decoding only, in ours: (\S+)", printed, re.MULTILINE)
+    assert float(ratio) > 1
+    (batch,) = re.findall(r"^- seconds of a batch, in the library's own: (\S+)", printed, re.MULTILINE)
+    assert 0 < float(batch) < 20

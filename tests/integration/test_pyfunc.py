@@ -17,7 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from scoring.cli import app
 from scoring.features.table import build_table
 from scoring.model.bundle import TrainingFacts, load_scorer, save_model
 from scoring.model.cascade import CascadeLabels
@@ -27,6 +31,9 @@ from scoring.model.results import Evaluation, Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Labels
 from scoring.records.sample import sample_documents
+from scoring.service.app import create_app
+from scoring.service.options import ServiceOptions
+from scoring.settings import load_settings
 from scoring.tracking import Store, TrainingRun, log_training, resolve_model
 
 AS_OF = "2021-03-05T00:00:00Z"
@@ -153,17 +160,33 @@ def test_loaded_by_mlflow_it_gives_the_librarys_scores(logged: tuple[Store, str]
         model.predict(pd.DataFrame([RECORDS[1] | {"publishedDateTime": "soon"}]))
 
 
+def test_command_line_and_service_give_the_librarys_scores(saved: Path, tmp_path: Path) -> None:
+    expected = library_scores(saved)
+    lines = "\n".join(map(json.dumps, RECORDS))
+    options = ["--model", str(saved), "--as-of", AS_OF, "--format", "jsonl"]
+    printed = CliRunner().invoke(app, ["score", "-", *options], input=lines, prog_name="scoring").stdout
+    assert [json.loads(line) for line in printed.splitlines()] == expected
+    options_of_service = ServiceOptions(load_settings(home=tmp_path / "home"), str(saved))
+    with TestClient(create_app(options_of_service)) as client:
+        one = [client.post(f"/v1/score?as_of={AS_OF}", json=record).json() for record in RECORDS]
+        many = client.post(f"/v1/score?as_of={AS_OF}", json=RECORDS).json()
+        front_matter = [f"---\n{yaml.safe_dump(record)}---\n" for record in RECORDS]
+        kind = {"content-type": "text/markdown"}
+        files = [client.post(f"/v1/score?as_of={AS_OF}", content=file, headers=kind) for file in front_matter]
+        assert one == many == [file.json() for file in files] == expected
+
+
 def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str], saved: Path) -> None:
     names = {path.name for path in resolve_model(*logged).iterdir()}
     assert names == {path.name for path in saved.iterdir()}
 
 
 def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(  # noqa: S310 -- our own server
         f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- our own server
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -218,7 +241,7 @@ def wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path, seconds:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- our own server
                 return
         except OSError:
             time.sleep(0.2)

@@ -83,7 +83,7 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path, seconds
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- our own server
                 return
         except OSError:
             time.sleep(0.2)

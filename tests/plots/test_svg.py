@@ -25,7 +25,7 @@ def cloud(n: int) -> Figure:
 
 
 def test_element_is_an_image_with_a_label() -> None:
-    root = ElementTree.fromstring(to_svg(bars(["age_hours"]), name="gain", label='<b> & "more"'))  # noqa: S314
+    root = ElementTree.fromstring(to_svg(bars(["age_hours"]), name="gain", label='<b> & "more"'))  # noqa: S314 -- our own
     assert root.tag == "svg"
     assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", '<b> & "more"')
     assert "age_hours" in [text.text for text in root.iter("text")]

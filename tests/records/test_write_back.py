@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,8 @@ def test_a_label_that_is_none_is_left() -> None:
         ("title: Rain\n...\n", "a form that this edit would break"),
         ("- quality: 5\n", "a.md:2: got no fields"),
         ("", "a.md:2: got no fields"),
+        ("\n", "a.md:2: got no fields"),
+        ("\ufefftitle: Rain\n", "a.md:2: got a byte order mark after the '---'"),
         ("quality: [\n", "YAML that does not parse"),
     ],
 )
@@ -163,17 +166,17 @@ def test_nothing_outside_of_the_given_folders_is_written(file: Path, tmp_path: P
 def test_a_file_changed_meanwhile_is_read_once_more(
     file: Path, n_intruders: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit_bytes = write_back.replace_labels
+    edit_bytes = write_back._replaced
     intruders = iter(range(n_intruders))
 
-    def intrude(data: bytes, labels: Labels, *, path: str) -> bytes:
-        new = edit_bytes(data, labels, path=path)
+    def intrude(data: bytes, labels: Labels, path: str) -> Any:
+        new = edit_bytes(data, labels, path)
         for number in intruders:
             file.write_bytes(data + b" and %d" % number)
             break
         return new
 
-    monkeypatch.setattr(write_back, "replace_labels", intrude)
+    monkeypatch.setattr(write_back, "_replaced", intrude)
     if n_intruders == 1:
         assert write_labels("inbox/a.md", NEW, roots=["inbox"]).changed
         assert file.read_bytes().endswith(b"quality: 84\r\nheat: 104\r\npublished: true\r\n---\r\nBody and 0")

@@ -142,7 +142,7 @@ def test_tables_of_another_version_or_program_are_left_alone(
             names = [
                 row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             ]
-            return [(name, *database.execute(f"SELECT count(*) FROM {name}").fetchone()) for name in names]  # noqa: S608
+            return [(name, *database.execute(f"SELECT count(*) FROM {name}").fetchone()) for name in names]  # noqa: S608 -- of the tables
 
     with closing(sqlite3.connect(str(store.database))) as database:
         database.execute(sql)

@@ -22,7 +22,7 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes], seconds: float = 6
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- our own server
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import ModelError, TrackingError
-from scoring.model.bundle import SavedModel
+from scoring.model.bundle import SavedModel, load_model
 from scoring.settings import Settings, load_settings
 from scoring.workflows import models
-from scoring.workflows.models import importances_of, open_model
+from scoring.workflows.models import Located, importances_of, locate_model, open_model
 from scoring.workflows.train import TrainOutcome
 
 
@@ -67,37 +67,39 @@ def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedMo
 
 
 def test_champion_is_asked_for_again_only_when_the_store_has_changed(
-    settings: Settings, saved: SavedModel, training: TrainOutcome, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, saved: SavedModel, training: TrainOutcome
 ) -> None:
     """MLflow takes seconds to import, and most scores come from the champion of before."""
     asked = []
 
-    def ask(_: Settings) -> Path | None:
+    def ask(_: str | None, __: Settings) -> Located | None:
         asked.append(1)
-        return answer
+        return Located(answer) if answer else None
 
-    monkeypatch.setattr(models, "_ask_for_champion", ask)
-    answer: Path | None = Path(training.model)
-    assert open_model(None, settings).name.startswith("default@"), "there is no store yet"
+    def name(settings: Settings) -> str:
+        return load_model(Path(locate_model(None, settings, ask).folder)).name
+
+    answer: str | None = training.model
+    assert name(settings).startswith("default@"), "there is no store yet"
     assert not asked
     settings.home.mkdir(parents=True)
     database = settings.home / "mlflow.db"
     database.write_bytes(b"one")
     for _ in range(2):
-        assert open_model(None, settings).name == saved.name
+        assert name(settings) == saved.name
     assert len(asked) == 1
     answer = None
     database.write_bytes(b"another")
     for _ in range(2):
-        assert open_model(None, settings).name.startswith("default@")
+        assert name(settings).startswith("default@")
     assert len(asked) == 2
     other = settings.model_copy(update={"registered_model": "other"})
-    answer = Path(training.model)
-    assert open_model(None, other).name == saved.name
+    answer = training.model
+    assert name(other) == saved.name
     assert len(asked) == 3
     pointer = settings.home / "cache" / "champion.json"
-    pointer.write_bytes(pointer.read_bytes().replace(str(answer).encode(), b"/nowhere"))
-    assert open_model(None, other).name == saved.name, "its folder is gone"
+    pointer.write_bytes(pointer.read_bytes().replace(answer.encode(), b"/nowhere"))
+    assert name(other) == saved.name, "its folder is gone"
     pointer.write_bytes(b"{")
-    assert open_model(None, other).name == saved.name
+    assert name(other) == saved.name
     assert len(asked) == 5

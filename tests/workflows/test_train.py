@@ -10,10 +10,11 @@ import msgspec
 import pytest
 
 from scoring.errors import ModelError, RecordError, SettingsError
+from scoring.model import boosters
 from scoring.model.bundle import load_model
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.records.sample import write_sample
-from scoring.settings import Settings
+from scoring.settings import Settings, load_settings
 from scoring.workflows.train import TrainOutcome, load_config, train
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
@@ -108,6 +109,28 @@ def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_pa
     one, two = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
     assert one == two
     assert not settings.home.exists()  # nothing is tracked, nothing is left at home
+
+
+def test_five_runs_on_one_and_two_threads_give_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sample(tmp_path / "few", n_records=90, seed=2)
+    monkeypatch.setattr(boosters, "_MIN_RECORDS_A_THREAD", 60)  # else so few records are one thread's
+    few = {name: BoosterConfig(5, getattr(FULL, name).params) for name in ("lead", "heat", "published")}
+    config = msgspec.structs.replace(QUICK, model=msgspec.structs.replace(QUICK.model, **few))
+    saved = set()
+    for number, threads in enumerate((1, 1, 1, 1, 2)):
+        outcome = train(
+            [str(tmp_path / "few")],
+            config=config,
+            settings=load_settings(home=tmp_path / str(number), threads=threads),
+            now=NOW,
+            is_tracked=False,
+            on_fault=stop,
+        )
+        files = sorted(Path(outcome.model).iterdir())
+        saved.add(tuple((file.name, file.read_bytes()) for file in files))
+    assert len(saved) == 1
 
 
 def test_faulty_record_is_told_and_the_rest_is_used(news: Path, settings: Settings) -> None:

@@ -1,0 +1,81 @@
+"""The command that starts the HTTP service."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    terminal: Terminal,
+    model: options.Model = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for one that is free.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Tokens, one a line: who asks has to bear one of them. Read anew on SIGHUP.",
+        ),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
+    ] = False,
+    inbox: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder whose records the page shows.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Let pages of this origin ask from a browser, as https://desk.example.org; may be repeated.",
+        ),
+    ] = None,
+    tracking_uri: options.TrackingUri = None,
+) -> None:
+    """Serve scores over HTTP, with the model in charge, until told to stop.
+
+    The model is followed where it moves. SIGHUP has it looked for at once and the tokens read anew; SIGTERM
+    stops once what was accepted is answered. The log goes to stderr, a line of JSON for each request.
+    """
+    from scoring.service.options import ServiceOptions
+    from scoring.service.server import run
+
+    is_local = _is_local(host)
+    if not is_local and token_file is None and not insecure:
+        raise typer.BadParameter(f"--host {host} needs --token-file FILE, or --insecure")
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
+    run(
+        ServiceOptions(
+            settings=settings,
+            model=model,
+            inbox=inbox,
+            token_file=token_file,
+            hosts=(*_LOCAL, host) if is_local and token_file is None else (),
+            origins=tuple(allow_origin or ()),
+        ),
+        host=host,
+        port=port,
+        workers=workers,
+        log_level=level,
+    )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+COMMANDS = (serve,)

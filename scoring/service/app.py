@@ -1,0 +1,96 @@
+"""The application: what is put together for one service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
+
+from scoring.service import docs, status
+from scoring.service.door import Door
+from scoring.service.keeper import ModelKeeper
+from scoring.service.metrics import Metrics
+from scoring.service.options import ServiceOptions
+from scoring.service.problems import add_handlers
+from scoring.service.score import PATH, ScoreEndpoint
+from scoring.service.tokens import Tokens
+from scoring.service.window import SECONDS, DriftWindow
+from scoring.service.work import Workbench
+
+
+def create_app(options: ServiceOptions) -> FastAPI:
+    """Make the application of a service.
+
+    Parameters
+    ----------
+    options : ServiceOptions
+        What it is started with.
+
+    Returns
+    -------
+    FastAPI
+        Its ``state`` holds ``options``, ``keeper`` (``keeper.current`` is the model at work, to be taken
+        once for all that is scored together), ``tokens``, ``metrics``, ``scoring`` (the endpoint), and
+        ``stopping``: an event that is set when the service begins to stop, on which every endless answer
+        has to end.
+
+    Raises
+    ------
+    SettingsError
+        If the token file cannot be used.
+    """
+    tokens = Tokens(options.token_file)
+    metrics = Metrics()
+    keeper = ModelKeeper(options, metrics.tell_try)
+    keeper.on_swap(metrics.tell_model)
+    bench = Workbench(keeper)
+    endpoint = ScoreEndpoint(options.bounds, bench, metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(keeper.load)
+        watching = [
+            asyncio.create_task(keeper.follow()),
+            asyncio.create_task(_tell_drift(keeper, endpoint.window, metrics)),
+        ]
+        try:
+            yield
+        finally:
+            app.state.stopping.set()
+            for task in watching:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            bench.close()
+            keeper.close()
+            metrics.close()
+
+    app = FastAPI(title="scoring", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app.state.options = options
+    app.state.keeper = keeper
+    app.state.tokens = tokens
+    app.state.metrics = metrics
+    app.state.scoring = endpoint
+    app.state.stopping = asyncio.Event()
+    add_handlers(app)
+    # Each part of the service brings a router of its own.
+    app.router.routes.append(Route(PATH, endpoint, methods=["POST"]))
+    app.include_router(status.router)
+    app.include_router(docs.router)
+    if options.origins:
+        app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
+    app.add_middleware(Door, options=options, tokens=tokens, metrics=metrics)  # the last is the outermost
+    return app
+
+
+async def _tell_drift(keeper: ModelKeeper, window: DriftWindow, metrics: Metrics) -> None:
+    """Tell how far the last records are from the training records, until cancelled."""
+    while True:
+        await asyncio.sleep(SECONDS)
+        drift = await asyncio.to_thread(window.measure, keeper.current)
+        if drift is not None:
+            metrics.tell_drift(drift)

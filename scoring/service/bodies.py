@@ -1,0 +1,190 @@
+"""From a request's body to the records in it: read within bounds, and parted without reading them twice."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from scoring.errors import Fault, RecordError
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.record import Document
+from scoring.service.options import Bounds
+from scoring.service.problems import Problem, ProblemError, record_problem
+
+JSON, JSON_LINES, MARKDOWN = "application/json", "application/x-ndjson", "text/markdown"
+_FORMS = {JSON: JSON, JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, MARKDOWN: MARKDOWN}
+_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
+_DEEP = "deeper nesting than any record has"
+
+
+class Part(NamedTuple):
+    """One record's bytes, and its line in the body (of an array: its place, from 1)."""
+
+    data: bytes
+    line: int
+
+
+class Body(NamedTuple):
+    """A body, parted.
+
+    Parameters
+    ----------
+    form : str
+        ``application/json``, ``application/x-ndjson`` or ``text/markdown``.
+    parts : list of Part
+        Its records.
+    is_many : bool
+        Whether it may hold any number of records, so that each is answered at its place.
+    """
+
+    form: str
+    parts: list[Part]
+    is_many: bool
+
+
+def form_of(headers: dict[bytes, bytes]) -> str:
+    """Form of a body by its headers.
+
+    Raises
+    ------
+    ProblemError
+        If it is none that the service reads: status 415.
+    """
+    media_type, *parameters = headers.get(b"content-type", b"").decode("latin-1").lower().split(";")
+    form = _FORMS.get(media_type.strip())
+    takes = {"Accept": ", ".join(_FORMS)}
+    if form is None:
+        detail = f"content-type: got {media_type.strip()[:40]!r}, expected one of {', '.join(_FORMS)}"
+        raise ProblemError(415, "media-type", detail, headers=takes)
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name == "charset" and value.strip("\"'") not in ("utf-8", "utf8", "us-ascii"):
+            raise ProblemError(415, "media-type", "charset: expected utf-8", headers=takes)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        detail = "content-encoding: expected a body that is not compressed"
+        raise ProblemError(415, "media-type", detail, headers={"Accept-Encoding": "identity"})
+    return form
+
+
+async def read_body(
+    receive: Receive, headers: dict[bytes, bytes], bounds: Bounds, hold: Callable[[int], None]
+) -> bytes:
+    """Read a body.
+
+    Parameters
+    ----------
+    receive : ASGI callable
+        What it comes from.
+    headers : dict of bytes to bytes
+        Of the request.
+    bounds : Bounds
+        How large it may be, and how long it may take.
+    hold : callable
+        Told of the bytes as they come; it may refuse them.
+
+    Raises
+    ------
+    ProblemError
+        If it is too large (413) or too slow (408).
+    """
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > bounds.body_bytes:
+        raise _too_large(bounds)
+    chunks: list[bytes] = []
+    n_bytes = 0
+    try:
+        async with asyncio.timeout(bounds.body_seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                n_bytes += len(chunk)
+                if n_bytes > bounds.body_bytes:
+                    raise _too_large(bounds)
+                hold(len(chunk))
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        detail = f"expected the whole body within {bounds.body_seconds:g} seconds"
+        raise ProblemError(
+            408, "timeout", detail, limit="body_seconds", headers={"Connection": "close"}
+        ) from None
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _too_large(bounds: Bounds) -> ProblemError:
+    return ProblemError(413, "limit", f"expected at most {bounds.body_bytes:,} bytes", limit="body_bytes")
+
+
+def part(data: bytes, form: str, max_records: int, limit: str = "records") -> Body:
+    """Part a body into its records.
+
+    Parameters
+    ----------
+    data : bytes
+        The body.
+    form : str
+        As :func:`form_of` gives it.
+    max_records : int
+        How many there may be.
+    limit : str
+        Name of that limit.
+
+    Raises
+    ------
+    ProblemError
+        If it holds nothing, cannot be parted (422), or holds too many (413).
+    """
+    if not data.strip():
+        raise ProblemError(422, "body", "got an empty body, expected a record")
+    is_array = form == JSON and data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
+    if is_array:
+        parts = [Part(bytes(raw), place) for place, raw in enumerate(_array(data), start=1)]
+    elif form == JSON_LINES:
+        lines = data.split(b"\n")
+        parts = [Part(line, number) for number, line in enumerate(lines, start=1) if line.strip()]
+    else:
+        parts = [Part(data, 1)]
+    if len(parts) > max_records:
+        detail = f"got {len(parts):,} records, expected at most {max_records:,}"
+        raise ProblemError(413, "limit", detail, limit=limit)
+    return Body(form, parts, is_array or form == JSON_LINES)
+
+
+def _array(data: bytes) -> list[msgspec.Raw]:
+    try:
+        return _PARTS.decode(data.removeprefix(codecs.BOM_UTF8))
+    except RecursionError:
+        raise ProblemError(422, "body", f"got {_DEEP}, expected an array of records") from None
+    except msgspec.DecodeError as error:
+        raise ProblemError(422, "body", f"got JSON that does not parse ({error})") from None
+
+
+def read_part(one: Part, form: str, bounds: Bounds) -> Document | Problem:
+    """The record of a part, or what is wrong with it."""
+    try:
+        if len(one.data) > bounds.record_bytes:
+            fault = Fault(
+                "-", one.line, "", f"{len(one.data):,} bytes", f"at most {bounds.record_bytes:,} bytes"
+            )
+            return record_problem(RecordError(fault), limit="record_bytes")
+        document = decode_file(one.data, "-") if form == MARKDOWN else decode_json(one.data, "-", one.line)
+    except RecordError as error:
+        return record_problem(error)
+    record = document.record
+    for limit, field, n_items, most in (
+        ("coverage", "related", len(record.related), bounds.coverage),
+        ("topics", "topics", len(record.topics), bounds.topics),
+    ):
+        if n_items > most:
+            fault = Fault("-", one.line, field, f"{n_items:,} entries", f"at most {most:,}")
+            return record_problem(RecordError(fault), limit=limit)
+    return document

@@ -1,0 +1,170 @@
+"""What every request passes on its way in and out: who asks, under which name, and what the answer bears."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import uuid
+from time import perf_counter
+from urllib.parse import urlsplit
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scoring.service.metrics import Metrics
+from scoring.service.options import ServiceOptions
+from scoring.service.problems import ProblemError, answer
+from scoring.service.tokens import Tokens
+
+_LOG = logging.getLogger("scoring.service.request")
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""What needs no token: it tells nothing, and those who watch a service bear none."""
+
+_GONE = 499  # what logs say of a request whose sender has gone before it was whole
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE"}
+
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a page may do: load its own parts from here, and talk to nobody else."""
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+class Door:
+    """ASGI middleware around everything.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What is behind the door.
+    options : ServiceOptions
+        Hosts and origins that are let in.
+    tokens : Tokens
+        Tokens that are let in.
+    metrics : Metrics
+        What counts the requests.
+    """
+
+    def __init__(self, app: ASGIApp, options: ServiceOptions, tokens: Tokens, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._options = options
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        headers = dict(scope["headers"])  # of a header that comes twice, the last
+        state = scope.setdefault("state", {})
+        state["headers"] = headers
+        state["request_id"] = request_id = _request_id(headers.get(b"x-request-id", b""))
+        status = 500
+        has_begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal status, has_begun
+            if message["type"] == "http.response.start":
+                status, has_begun = message["status"], True
+                _add_headers(message, request_id)
+            await send(message)
+
+        try:
+            try:
+                self._check(scope, headers)
+            except ProblemError as error:
+                state["fault"] = error.kind
+                await answer(error.problem, request_id, error.headers)(scope, receive, send_on)
+            else:
+                await self._app(scope, receive, send_on)
+        except ClientDisconnect:
+            state["fault"], status = "gone", _GONE
+        except Exception as error:
+            state["fault"] = "defect"
+            # The trace without the message, which may quote a record.
+            trace = traceback.format_tb(error.__traceback__)
+            fields = {"request_id": request_id, "error": type(error).__name__, "trace": trace}
+            _LOG.error("defect", extra={"fields": fields})
+            if not has_begun:
+                problem = ProblemError(500, "defect", "the log tells more under this request_id").problem
+                await answer(problem, request_id)(scope, receive, send_on)
+        finally:
+            self._tell(scope, status, perf_counter() - began)
+
+    def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if self._options.hosts and _name_of(host) not in self._options.hosts:
+            raise ProblemError(421, "request", "the service is not addressed by this name")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and scope["method"] not in _SAFE_METHODS and not self._is_known(origin, host):
+            raise ProblemError(403, "origin", "pages of this origin may not ask")
+        if scope["path"] not in OPEN_PATHS and not self._tokens.admit(headers.get(b"authorization", b"")):
+            # Browsers ask their user on "Basic"; the token is the password.
+            wanted = 'Bearer realm="scoring", Basic realm="scoring"'
+            raise ProblemError(
+                401, "token", "expected a token of the service", headers={"WWW-Authenticate": wanted}
+            )
+
+    def _is_known(self, origin: str, host: str) -> bool:
+        return origin in self._options.origins or origin.partition("://")[2] == host
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        state = scope["state"]
+        # Never the path itself: anything may stand in it.
+        route = state.get("route") or getattr(scope.get("route"), "path", "-")
+        method = scope["method"] if scope["method"] in _METHODS else "-"
+        self._metrics.requests.labels(route, method, status).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        if "fault" in state:
+            self._metrics.faults.labels(state["fault"]).inc()
+        if _LOG.isEnabledFor(logging.INFO):
+            fields = {
+                "request_id": state["request_id"],
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(1000 * seconds, 3),
+                **({"fault": state["fault"]} if "fault" in state else {}),
+                **state.get("log", {}),
+            }
+            # Made here, since a logger would look through the stack for the line that called it.
+            record = {"name": _LOG.name, "levelno": logging.INFO, "levelname": "INFO", "msg": "request"}
+            _LOG.handle(logging.makeLogRecord({**record, "fields": fields}))
+
+
+def _request_id(given: bytes) -> str:
+    text = given.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) else uuid.uuid4().hex
+
+
+def _name_of(host: str) -> str:
+    """A host without its port; empty where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _add_headers(message: Message, request_id: str) -> None:
+    headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *_HEADERS]
+    names = {name for name, _ in headers}
+    if b"cache-control" not in names:
+        headers.append((b"cache-control", b"no-store"))
+    if b"content-security-policy" not in names:
+        is_page = any(name == b"content-type" and kind.startswith(b"text/html") for name, kind in headers)
+        headers.append((b"content-security-policy", (PAGE_POLICY if is_page else DATA_POLICY).encode()))
+    message["headers"] = headers

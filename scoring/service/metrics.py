@@ -1,0 +1,136 @@
+"""What the service counts, for Prometheus: of one process, or of all that serve together.
+
+Several processes keep their counts in files of one folder (``PROMETHEUS_MULTIPROC_DIR``), so that whichever
+is asked tells of all.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from scoring.model.drift import Drift
+from scoring.service.keeper import Served
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The service's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "scoring_requests",
+            "Requests that were answered.",
+            ("route", "method", "status"),
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "scoring_request_seconds",
+            "From a request's head to the end of its answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.in_hand = Gauge(
+            "scoring_requests_in_hand",
+            "Requests to score that are in hand now.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.records = Counter(
+            "scoring_records", "Records, scored or faulty.", ("outcome",), registry=registry
+        )
+        self.faults = Counter(
+            "scoring_faults",
+            "Problems that were answered, of requests and of records.",
+            ("kind",),
+            registry=registry,
+        )
+        self.model = Gauge(
+            "scoring_model",
+            "Processes that score with a model; 0 for one that was replaced.",
+            ("model", "address"),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.loads = Counter(
+            "scoring_model_loads",
+            "Models that took over, or could not.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._drift = _DriftGauges(registry)
+        self._at_work: tuple[str, str] | None = None
+
+    def tell_model(self, served: Served) -> None:
+        """Tell which model is at work."""
+        if self._at_work is not None:
+            self.model.labels(*self._at_work).set(0)
+        self._at_work = served.saved.name, served.located.address or ""
+        self.model.labels(*self._at_work).set(1)
+
+    def tell_try(self, is_swapped: bool) -> None:
+        """Count a model that was tried."""
+        self.loads.labels("swapped" if is_swapped else "failed").inc()
+
+    def tell_drift(self, drift: Drift) -> None:
+        """Tell how far the records of late are from the training records."""
+        self._drift.tell(drift)
+
+    def exposition(self) -> bytes:
+        """All of it as Prometheus reads it."""
+        if FOLDER not in os.environ:
+            return generate_latest(self.registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+    def close(self) -> None:
+        """Take what tells of this process alone out of what all tell together."""
+        if FOLDER in os.environ:
+            mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+
+class _DriftGauges:
+    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            mode = "livemostrecent"
+            return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+
+        self.records = gauge("scoring_drift_records", "Records that were looked at, the last ones.")
+        self.is_refused = gauge("scoring_drift_is_refused", "1 where `scoring drift` would refuse them.")
+        self.family = gauge(
+            "scoring_drift_family_ratio", "Distance of a family of features, in times its limit.", "family"
+        )
+        self.unseen = gauge("scoring_drift_unseen_ratio", "Share of records with one unseen.", "what")
+        self.unseen_limit = gauge("scoring_drift_unseen_limit_ratio", "Limit of that share.", "what")
+        self.mean = gauge("scoring_score_mean", "Mean of what the model says of them.", "score")
+        self.mean_before = gauge("scoring_score_training_mean", "Mean over the held-back records.", "score")
+        self.shift = gauge(
+            "scoring_drift_score_ratio", "Distance of the two means, in times its limit.", "score"
+        )
+
+    def tell(self, drift: Drift) -> None:
+        self.records.set(drift.n_records)
+        self.is_refused.set(bool(drift.reasons))
+        for family in drift.families:
+            self.family.labels(family.family).set(_ratio(family.distance, family.limit))
+        for one in drift.unseen:
+            self.unseen.labels(one.what).set(one.ratio)
+            self.unseen_limit.labels(one.what).set(one.limit_ratio)
+        for shift in drift.shifts:
+            self.mean.labels(shift.name).set(shift.new)
+            self.mean_before.labels(shift.name).set(shift.before)
+            self.shift.labels(shift.name).set(_ratio(abs(shift.new - shift.before), shift.limit))
+
+
+def _ratio(value: float, limit: float) -> float:
+    return value / limit if limit else float("inf") if value else 0.0

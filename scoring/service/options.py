@@ -1,0 +1,86 @@
+"""What a service is started with, and the bounds that keep any one request from hurting the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scoring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a request may ask for, and how much is taken on at once.
+
+    Parameters
+    ----------
+    body_bytes : int
+        Size of a body; bytes.
+    record_bytes : int
+        Size of one record in it; bytes.
+    records : int
+        Records of a request.
+    explained : int
+        Records of a request that asks for reasons, which cost far more than scores.
+    coverage : int
+        Related records of a record.
+    topics : int
+        Topics of a record: each is looked for in the title.
+    body_seconds : float
+        Time in which a body has to arrive; seconds.
+    head_seconds : float
+        Time in which a request's head has to arrive; seconds.
+    requests : int
+        Requests to score that are in hand at once; one more is answered 503.
+    waiting_bytes : int
+        Size of all their bodies together; bytes.
+    stop_seconds : float
+        Time that a stop gives to what was accepted; seconds.
+    """
+
+    body_bytes: int = 64_000_000
+    record_bytes: int = 1_000_000
+    records: int = 1000
+    explained: int = 50
+    coverage: int = 500
+    topics: int = 100
+    body_seconds: float = 20.0
+    head_seconds: float = 10.0
+    requests: int = 128
+    waiting_bytes: int = 256_000_000
+    stop_seconds: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What a service is started with.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the store is.
+    model : str or None
+        See :func:`scoring.workflows.models.find_model`; followed where it moves.
+    inbox : Path or None
+        Folder whose records the page shows.
+    token_file : Path or None
+        File with a token a line; without it everybody may ask.
+    hosts : tuple of str
+        Names under which the service may be addressed; empty for any. Where there is no token, this keeps
+        a page of another site from reaching it under a name of its own.
+    origins : tuple of str
+        Origins whose pages may ask from a browser (CORS); no other page may.
+    follow_seconds : float
+        How often to look whether the model has moved; seconds.
+    bounds : Bounds
+        What a request may ask for.
+    """
+
+    settings: Settings
+    model: str | None = None
+    inbox: Path | None = None
+    token_file: Path | None = None
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    follow_seconds: float = 2.0
+    bounds: Bounds = field(default_factory=Bounds)

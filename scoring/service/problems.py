@@ -1,0 +1,157 @@
+"""What a request gets that cannot be answered: problem details by RFC 9457, whoever found the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from scoring.errors import RecordError
+
+MEDIA_TYPE = "application/problem+json"
+_BY_STATUS = {401: "token", 403: "origin", 404: "not-found", 405: "method", 503: "busy"}
+
+
+class FieldFault(msgspec.Struct, frozen=True):
+    """One thing that is wrong with one record: line (0 for the whole), field, what was found and expected."""
+
+    line: int
+    field: str
+    got: str
+    expected: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request, or one of its records, got no answer.
+
+    Parameters
+    ----------
+    type : str
+        Address of what this kind of problem means.
+    title : str
+        The same in words.
+    status : int
+        HTTP status.
+    detail : str
+        What is wrong here.
+    limit : str
+        Name of the limit that was passed.
+    faults : tuple of FieldFault
+        Everything that is wrong with the record.
+    request_id : str
+        As in the log and in the header ``X-Request-ID``.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    limit: str = ""
+    faults: tuple[FieldFault, ...] = ()
+    request_id: str = ""
+
+
+class ProblemError(Exception):
+    """A problem, raised where it is found.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    kind : str
+        One of :data:`KINDS`.
+    detail : str
+        What is wrong here.
+    limit : str
+        Name of the limit that was passed.
+    faults : tuple of FieldFault
+        What is wrong with the record.
+    headers : mapping of str to str
+        More headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        limit: str = "",
+        faults: tuple[FieldFault, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.headers = dict(headers or {})
+        self.problem = Problem(f"/docs#{kind}", KINDS[kind], status, detail, limit, faults)
+
+
+KINDS = {
+    "record": "The record cannot be used",
+    "body": "The body cannot be read",
+    "query": "The query cannot be used",
+    "limit": "A limit was passed",
+    "media-type": "The service does not read this type of content",
+    "timeout": "The body did not arrive in time",
+    "token": "A token is needed",
+    "origin": "Pages of this origin may not ask",
+    "not-found": "There is nothing at this address",
+    "method": "This address does not take this method",
+    "busy": "There is too much to do at the moment",
+    "not-ready": "No model is loaded",
+    "request": "The request cannot be answered",
+    "defect": "This is a defect of scoring",
+}
+"""Each kind of problem, in words."""
+
+
+def record_problem(error: RecordError, *, limit: str = "") -> Problem:
+    """What a record that cannot be used is answered with, at its place."""
+    faults = tuple(FieldFault(one.line, one.field, one.got, one.expected) for one in error.faults)
+    first = faults[0]
+    where = f"{first.field}: " if first.field else ""
+    detail = f"{where}got {first.got}, expected {first.expected}"
+    if len(faults) > 1:
+        detail += f" (and {len(faults) - 1} more)"
+    return Problem("/docs#record", KINDS["record"], 422, detail, limit, faults)
+
+
+def answer(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    body = msgspec.json.encode(msgspec.structs.replace(problem, request_id=request_id))
+    return Response(body, problem.status, headers, MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error of the framework as a problem too."""
+
+    async def of_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ProblemError)  # noqa: S101 (for the type alone)
+        return _answered(request, error)
+
+    async def of_framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        kind = _BY_STATUS.get(error.status_code, "request")
+        detail = f"{HTTPStatus(error.status_code).phrase}"
+        return _answered(request, ProblemError(error.status_code, kind, detail, headers=error.headers))
+
+    async def of_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        first: Any = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return _answered(request, ProblemError(422, "query", f"{where}: {first['msg']}"))
+
+    app.add_exception_handler(ProblemError, of_problem)
+    app.add_exception_handler(HTTPException, of_framework)
+    app.add_exception_handler(RequestValidationError, of_validation)
+
+
+def _answered(request: Request, error: ProblemError) -> Response:
+    request.scope["state"]["fault"] = error.kind
+    return answer(error.problem, request.scope["state"].get("request_id", ""), error.headers)

@@ -1,0 +1,113 @@
+"""``POST /v1/score``: records in, scores out, in their order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.types import Receive, Scope, Send
+
+from scoring.errors import FeatureError
+from scoring.features.moment import EXPECTED, AsOf, parse_as_of
+from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body, read_part
+from scoring.service.metrics import Metrics
+from scoring.service.options import Bounds
+from scoring.service.problems import Problem, ProblemError
+from scoring.service.window import DriftWindow
+from scoring.service.work import Done, Intake, Workbench
+
+PATH = "/v1/score"
+SMALL_BYTES = 32_768
+"""Size up to which a record of JSON is read in the event loop: about a millisecond."""
+
+_ENCODER = msgspec.json.Encoder()
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
+class ScoreEndpoint:
+    """What the endpoint works with: held by the application's state as ``scoring``."""
+
+    def __init__(self, bounds: Bounds, bench: Workbench, metrics: Metrics) -> None:
+        self.bounds = bounds
+        self.bench = bench
+        self.metrics = metrics
+        self.intake = Intake(bounds, metrics.in_hand.set)
+        self.window = DriftWindow()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: an ASGI application of its own, since a framework's way to a function costs
+        half as much again as the scores."""
+        scope["state"]["route"] = PATH
+        as_of, is_explained = _query(scope["query_string"])
+        headers: dict[bytes, bytes] = scope["state"]["headers"]
+        form = form_of(headers)
+        with self.intake.enter() as ticket:
+            data = await read_body(receive, headers, self.bounds, ticket.hold)
+            most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
+            body = part(data, form, most[1], most[0])
+            if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
+                done = await self._score_one(body, as_of)
+            else:
+                done = await self.bench.work(body, self.bounds, as_of, is_explained=is_explained)
+        self._tell(scope["state"], done, len(data))
+        content, media_type = _content(body, done)
+        start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", media_type), (b"content-length", b"%d" % len(content))],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": content})
+
+    async def _score_one(self, body: Body, as_of: AsOf) -> Done:
+        read = read_part(body.parts[0], body.form, self.bounds)
+        if isinstance(read, Problem):
+            return Done([read], [], "")
+        score = await self.bench.score_one(read, as_of)
+        return Done([score], [read], score.model)
+
+    def _tell(self, state: dict[str, Any], done: Done, n_bytes: int) -> None:
+        n_scored = len(done.documents)
+        n_faulty = len(done.results) - n_scored
+        self.window.add(done.documents)
+        self.metrics.records.labels("scored").inc(n_scored)
+        log = {"records": n_scored, "bytes": n_bytes, "model": done.model}
+        if n_faulty:
+            self.metrics.records.labels("faulty").inc(n_faulty)
+            log["faulty"] = n_faulty
+            if len(done.results) > 1:  # that of a single record is counted as the request's
+                self.metrics.faults.labels("record").inc(n_faulty)
+        state["log"] = log
+
+
+def _content(body: Body, done: Done) -> tuple[bytes, bytes]:
+    """What is answered, and its type."""
+    if body.is_many:
+        if body.form == JSON_LINES:
+            return _ENCODER.encode_lines(done.results), JSON_LINES.encode()
+        return _ENCODER.encode(done.results), JSON.encode()
+    (result,) = done.results
+    if isinstance(result, Problem):
+        raise ProblemError(422, "record", result.detail, limit=result.limit, faults=result.faults)
+    return _ENCODER.encode(result), JSON.encode()
+
+
+def _query(query: bytes) -> tuple[AsOf, bool]:
+    """``as_of`` and ``explain``."""
+    if not query:
+        return None, False
+    given = QueryParams(query)
+    for name in given:
+        if name not in ("as_of", "explain"):
+            raise ProblemError(422, "query", f"got {name[:40]!r}, expected as_of or explain")
+        if len(given.getlist(name)) > 1:
+            raise ProblemError(422, "query", f"{name}: got it more than once, expected it once")
+    is_explained = _TRUTHS.get(given.get("explain", "false").lower())
+    if is_explained is None:
+        raise ProblemError(422, "query", f"explain: got {given['explain'][:40]!r}, expected true or false")
+    try:
+        as_of = parse_as_of(given["as_of"]) if "as_of" in given else None
+    except FeatureError:
+        raise ProblemError(422, "query", f"as_of: got {given['as_of'][:40]!r}, expected {EXPECTED}") from None
+    return as_of, is_explained

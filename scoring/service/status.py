@@ -1,0 +1,103 @@
+"""Whether the service is up, ready, and with which model."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from scoring.model.results import Figure
+from scoring.service.keeper import ModelKeeper
+from scoring.service.metrics import CONTENT_TYPE, Metrics
+from scoring.service.problems import ProblemError
+
+router = APIRouter(include_in_schema=False)  # scoring.service.openapi tells more than the framework would
+_ALIAS = re.compile(r"models:/[^/@]+@([^/@]+)")
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The model at work.
+
+    Parameters
+    ----------
+    name : str
+        Name and version, as they stand in each score.
+    sha256 : str
+        Hex digest of all of its files.
+    address : str or None
+        Where the store has it: ``models:/NAME/3``; None for a folder that no store knows of.
+    alias : str or None
+        The alias that the service follows; None where it follows none.
+    trained_at : datetime or None
+        When its training began; None where no store tells.
+    loaded_at : datetime
+        Since when it scores here.
+    data_sha256 : str
+        Hex digest of the records that it was trained on.
+    n_records : int
+        How many these were.
+    begins_at, ends_at : datetime
+        First and last date of publication among them.
+    figures : dict of str to Figure
+        How it did on records that were held back, with 95 % intervals.
+    """
+
+    name: str
+    sha256: str
+    address: str | None
+    alias: str | None
+    trained_at: datetime | None
+    loaded_at: datetime
+    data_sha256: str
+    n_records: int
+    begins_at: datetime
+    ends_at: datetime
+    figures: dict[str, Figure]
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """Tell that the process answers."""
+    return Response(b"ok\n", media_type="text/plain")
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> Response:
+    """Tell whether records can be scored."""
+    keeper: ModelKeeper = request.app.state.keeper
+    if not keeper.is_ready or request.app.state.stopping.is_set():
+        raise ProblemError(503, "not-ready", "expected a model at work, and no stop in progress")
+    return Response(b"ready\n", media_type="text/plain")
+
+
+@router.get("/v1/model")
+async def model(request: Request) -> Response:
+    """Tell which model is at work, and how good it was on records that were held back."""
+    served = request.app.state.keeper.current
+    options = request.app.state.options
+    spec = options.model or options.settings.model
+    found = _ALIAS.fullmatch(spec or "")
+    facts = served.saved.manifest.training
+    info = ModelInfo(
+        name=served.saved.name,
+        sha256=served.saved.sha256,
+        address=served.located.address,
+        alias=found[1] if found else "champion" if spec is None and served.located.address else None,
+        trained_at=served.located.trained_at,
+        loaded_at=served.loaded_at,
+        data_sha256=facts.data_sha256,
+        n_records=facts.n_records,
+        begins_at=facts.begins_at,
+        ends_at=facts.ends_at,
+        figures=facts.metrics,
+    )
+    return Response(msgspec.json.encode(info), media_type="application/json")
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell the counts, as Prometheus reads them."""
+    found: Metrics = request.app.state.metrics
+    return Response(found.exposition(), media_type=CONTENT_TYPE)

@@ -1,0 +1,195 @@
+"""The work on records: small requests together in the event loop, large ones beside it in a few threads.
+
+Scoring one record costs mostly calls, not trees: the records that came in together are scored together.
+What could take long (YAML, a large body, many records, reasons) is done in threads, where it delays others
+by no more than Python's switch interval.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from scoring.features.extraction import Extracted, extracted
+from scoring.features.moment import AsOf
+from scoring.model.explain import explain
+from scoring.model.results import Explanation, Score
+from scoring.model.scorer import BATCH
+from scoring.records.record import Document
+from scoring.service.bodies import Body, read_part
+from scoring.service.keeper import ModelKeeper, Served
+from scoring.service.options import Bounds
+from scoring.service.problems import Problem, ProblemError
+
+N_THREADS = 4
+MAX_TOGETHER = 32
+"""Records that are scored in one go in the event loop: about 5 ms."""
+
+PATIENCE = 8
+"""Turns of the event loop for which records wait for others while several come at once: some 50 us."""
+
+Result = Score | Explanation | Problem
+
+
+class Done(NamedTuple):
+    """Results in the order of the records, and the name of the model that gave them."""
+
+    results: list[Result]
+    documents: list[Document]
+    model: str
+
+
+class Intake:
+    """Counts what is in hand, and takes on no more than can be worked off soon.
+
+    Parameters
+    ----------
+    bounds : Bounds
+        How much that is.
+    on_change : callable
+        Told of each change of the number of requests.
+    """
+
+    def __init__(self, bounds: Bounds, on_change: Callable[[int], None] = lambda n_requests: None) -> None:
+        self._bounds = bounds
+        self._on_change = on_change
+        self.n_requests = 0
+        self.n_bytes = 0
+
+    def enter(self) -> Ticket:
+        """Take a request on.
+
+        Raises
+        ------
+        ProblemError
+            If there are too many: status 503.
+        """
+        if self.n_requests >= self._bounds.requests:
+            raise _busy(f"{self.n_requests} requests are in hand", "requests")
+        return Ticket(self)
+
+    def hold(self, n_bytes: int) -> None:
+        """Take bytes on.
+
+        Raises
+        ------
+        ProblemError
+            If there are too many: status 503.
+        """
+        if self.n_bytes + n_bytes > self._bounds.waiting_bytes:
+            raise _busy(f"{self.n_bytes:,} bytes are in hand", "waiting_bytes")
+        self.n_bytes += n_bytes
+
+    def count(self, step: int) -> None:
+        """Change the number of requests."""
+        self.n_requests += step
+        self._on_change(self.n_requests)
+
+
+class Ticket:
+    """A request that was taken on, as a context: at its end its place and its bytes are free."""
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._n_bytes = 0
+
+    def __enter__(self) -> Ticket:
+        self._intake.count(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._intake.n_bytes -= self._n_bytes
+        self._intake.count(-1)
+
+    def hold(self, n_bytes: int) -> None:
+        """See :meth:`Intake.hold`."""
+        self._intake.hold(n_bytes)
+        self._n_bytes += n_bytes
+
+
+def _busy(detail: str, limit: str) -> ProblemError:
+    return ProblemError(503, "busy", detail, limit=limit, headers={"Retry-After": "1"})
+
+
+class Workbench:
+    """Scores what requests bring.
+
+    Parameters
+    ----------
+    keeper : ModelKeeper
+        Who has the model at work.
+    """
+
+    def __init__(self, keeper: ModelKeeper) -> None:
+        self._keeper = keeper
+        self._threads = ThreadPoolExecutor(N_THREADS, "scoring")
+        self._waiting: list[tuple[Extracted, asyncio.Future[Score]]] = []
+        self._n_turns = 0
+        self._n_before = 1  # records that were scored together the last time
+
+    async def score_one(self, document: Document, as_of: AsOf) -> Score:
+        """Score a small record together with the others that wait in this moment."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._score_waiting)
+        future: asyncio.Future[Score] = loop.create_future()
+        self._waiting.append((extracted(document, as_of), future))
+        return await future
+
+    async def work(self, body: Body, bounds: Bounds, as_of: AsOf, *, is_explained: bool) -> Done:
+        """Read and score all records of a body, in a thread."""
+        served = self._keeper.current
+        job = _Job(body, bounds, as_of, is_explained=is_explained)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, job.run, served)
+
+    def close(self) -> None:
+        """End the threads, once they have done what they have begun."""
+        self._threads.shutdown()
+
+    def _score_waiting(self) -> None:
+        """Score what waits, or wait one more turn: clients who were answered together come back together."""
+        if self._n_before > 1 and self._n_turns < PATIENCE and len(self._waiting) < MAX_TOGETHER:
+            self._n_turns += 1
+            asyncio.get_running_loop().call_soon(self._score_waiting)
+            return
+        self._n_turns, self._n_before = 0, len(self._waiting)
+        together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._score_waiting)
+        try:
+            scores = list(self._keeper.current.scorer.score_features(one for one, _ in together))
+        except Exception as error:
+            for _, future in together:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), score in zip(together, scores, strict=True):
+            if not future.done():  # who asked may have gone
+                future.set_result(score)
+
+
+class _Job:
+    """All records of a body."""
+
+    def __init__(self, body: Body, bounds: Bounds, as_of: AsOf, *, is_explained: bool) -> None:
+        self._body, self._bounds, self._as_of = body, bounds, as_of
+        self._is_explained = is_explained
+
+    def run(self, served: Served) -> Done:
+        results: list[Result] = []
+        documents: list[Document] = []
+        for begin in range(0, len(self._body.parts), BATCH):
+            parts = self._body.parts[begin : begin + BATCH]
+            read = [read_part(one, self._body.form, self._bounds) for one in parts]
+            found = [one for one in read if isinstance(one, Document)]
+            scores = self._scores(found, served)
+            results += [one if isinstance(one, Problem) else next(scores) for one in read]
+            documents += found
+        return Done(results, documents, served.saved.name)
+
+    def _scores(self, documents: Sequence[Document], served: Served) -> Iterator[Score | Explanation]:
+        if self._is_explained:
+            return (explain(served.scorer, document, self._as_of) for document in documents)
+        return served.scorer.score(documents, self._as_of)

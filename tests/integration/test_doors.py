@@ -1,0 +1,171 @@
+"""One session of most commands: nothing of it leaves the machine, and no text of a record is kept or told.
+
+Each record bears words that stand nowhere else. Whatever the session wrote is searched for them: what it
+printed, logged, cached, tracked and exported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from pyarrow import parquet
+
+from scoring.records.sample import write_sample
+from tests.integration.test_commands import SMALL
+
+# Runs as every Python process starts, those that MLflow starts among them.
+GUARD = """\
+import os, sys
+
+def watch(event, given):
+    if event == "socket.connect":
+        address = given[1]
+        if not isinstance(address, tuple) or address[0] in ("127.0.0.1", "::1", "localhost"):
+            return
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        address = given[0]
+        if address in (None, "", "localhost", "127.0.0.1", "::1"):
+            return
+    else:
+        return
+    with open(os.environ["DOORS_LOG"], "a") as log:
+        log.write(f"{event} {address!r} {sys.argv}\\n")
+    raise PermissionError(f"{event} {address!r}: not asked for")
+
+sys.addaudithook(watch)
+"""
+
+SESSION = """\
+import sys
+from scoring.cli import app
+
+def run(*words):
+    print("$", *words, file=sys.stderr, flush=True)
+    app([*words], standalone_mode=False)
+
+track = ["--experiment", "doors"]
+run("validate", "archive")
+run("train", "archive", "--config", "small.yaml", "--out", "model", "--register", "site", *track, "--verbose")
+run("evaluate", "later", "--model", "model", "--output", "figures", *track)
+run("score", "later", "--model", "model", "--format", "table", "--debug")
+run("score", "later", "--model", "models:/site/1", "--output", "scores.parquet")
+run("score", "inbox", "--model", "model", "--write")
+run("explain", ONE, "--model", "model")
+run("explain", ONE, "--model", "model", "--json")
+run("audit", "archive", "--config", "small.yaml", "--json")
+run("drift", "later", "--against", "model", *track)
+run("runs", "--experiment", "doors")
+run("compare", "model", "models:/site/1", "later", "--html", "comparison.html")
+run("export", "model", "model.zip")
+run("features", "later", "--output", "features.parquet")
+run("cache", "info")
+"""
+
+CANARY = re.compile(rb"qx(title|excerpt|address|picture|opaque|body|other)\d+", re.IGNORECASE)
+
+
+def marked(text: str, number: int) -> str:
+    """A record with a word of its own in each place that holds text."""
+    for place, field, form in (
+        ("title", "title", r'\1 Qxtitle{n}"'),
+        ("excerpt", "excerpt", r'\1 Qxexcerpt{n}"'),
+        ("address", "(?:webUrl|ampWebUrl|cdnAmpWebUrl|originalUrl)", r'\1-qxaddress{n}"'),
+        ("picture", "url", r'\1-qxpicture{n}"'),
+        ("opaque", "secured", r'\1Qxopaque{n}"'),
+    ):
+        pattern = rf'(^ *(?:- )?{field}: "(?:[^"\\\n]|\\.)*)"'
+        text, count = re.subn(pattern, form.format(n=number), text, flags=re.MULTILINE)
+        assert count or place in ("picture",), place
+    return text.replace("\n---\n", f"\nremoved: Qxother{number}\n---\nQxbody{number}\n", 1)
+
+
+class Session(NamedTuple):
+    """What a session left: its folder, and what was tried to reach other machines."""
+
+    folder: Path
+    said: str
+    tried: str
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    folder = tmp_path_factory.mktemp("doors")
+    for name, n_records, seed in (("archive", 300, 1), ("later", 60, 3), ("inbox", 5, 4)):
+        write_sample(folder / name, n_records=n_records, seed=seed)
+        for number, file in enumerate(sorted((folder / name).iterdir())):
+            # The names of files are shown, and those of the sample are made of titles.
+            text = marked(file.read_text(), number)
+            file.rename(file.with_name(f"{number}.md")).write_text(text)
+    (folder / "small.yaml").write_text(SMALL)
+    (folder / "guard").mkdir()
+    (folder / "guard" / "sitecustomize.py").write_text(GUARD)
+    script = SESSION.replace("ONE", repr(str(Path("later", "7.md"))))
+    log = folder / "guard" / "log"
+    env = os.environ | {
+        "SCORING_HOME": str(folder / "home"),
+        "SCORING_THREADS": "2",
+        "PYTHONPATH": str(folder / "guard"),
+        "DOORS_LOG": str(log),
+    }
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=folder, env=env, stdout=out, stderr=err, check=False
+        )
+    said = (folder / "stderr").read_text()
+    assert done.returncode == 0, said[-3000:]
+    return Session(folder, said, log.read_text() if log.exists() else "")
+
+
+def contents(file: Path) -> bytes:
+    if file.suffix == ".parquet":
+        return str(parquet.read_table(file).to_pydict()).encode()
+    return file.read_bytes()
+
+
+def written(session: Session) -> Iterator[tuple[Path, bytes]]:
+    """Every file that the session wrote, but the records that it was given."""
+    for file in sorted(session.folder.rglob("*")):
+        place = file.relative_to(session.folder)
+        if file.is_file() and place.parts[0] not in ("archive", "later", "inbox", "guard"):
+            yield place, contents(file)
+
+
+def test_no_other_machine_is_asked_for(session: Session) -> None:
+    assert session.tried == ""
+    assert session.said.count("$ ") == SESSION.count("\nrun(")
+
+
+def test_the_guard_guards(session: Session, tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(session.folder / "guard"), "DOORS_LOG": str(tmp_path / "log")}
+    code = "import socket; socket.create_connection(('192.0.2.1', 9), timeout=1)"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "192.0.2.1" in (tmp_path / "log").read_text()
+
+
+def test_no_text_of_a_record_is_kept_or_told(session: Session) -> None:
+    files = dict(written(session))
+    names = {place.name for place in files}
+    assert {"stdout", "stderr", "mlflow.db", "report.html", "predictions.parquet", "model.zip"} <= names
+    assert {"comparison.html", "manifest.json", "features.db", "features.parquet"} <= names
+    found = {
+        (str(place), kind.decode().lower()) for place, data in files.items() for kind in CANARY.findall(data)
+    }
+    # Two exceptions: words of titles in the cache of features, and the title of the best of its coverage that
+    # `scoring explain` and `scoring audit` tell of a record. Both stand in SECURITY.md.
+    assert found == {("home/cache/features.db", "title"), ("stdout", "title")}
+    told = [line for line in (session.folder / "stdout").read_text().splitlines() if "Qxtitle" in line]
+    assert [line for line in told if not re.search("the best (of the coverage: |is )['\"]", line)] == []
+
+
+def test_labels_were_written_beside_the_canaries(session: Session) -> None:
+    for number in range(5):
+        data = (session.folder / "inbox" / f"{number}.md").read_bytes()
+        assert {kind.lower() for kind in CANARY.findall(data)} >= {b"title", b"excerpt", b"opaque", b"body"}

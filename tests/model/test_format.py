@@ -1,0 +1,57 @@
+"""Format 1 of the model folder: one that was saved when it was frozen gives the scores that it gave then."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from scoring.model.bundle import Manifest, load_model
+from scoring.model.files import FILES, FORMAT_VERSION, read_files
+from scoring.model.windows import Limits
+from scoring.records.decode import decode_json
+
+ROOT = Path(__file__).parents[2]
+SAVED = Path(__file__).parent / "format_1"
+DOC = (ROOT / "docs" / "model-format.md").read_text("utf-8")
+
+
+def test_old_folder_gives_the_scores_that_it_gave() -> None:
+    scorer = load_model(SAVED / "model").scorer
+    lines = (SAVED / "records.jsonl").read_bytes().splitlines()
+    documents = [decode_json(line, "records.jsonl", number) for number, line in enumerate(lines, start=1)]
+    expected = [json.loads(line) for line in (SAVED / "scores.jsonl").read_text().splitlines()]
+    assert [msgspec.to_builtins(score) for score in scorer.score(documents)] == [
+        one | {"warnings": tuple(one["warnings"])} for one in expected
+    ]
+
+
+def test_old_folder_is_of_the_version_that_is_written() -> None:
+    assert (
+        json.loads((SAVED / "model" / "manifest.json").read_text())["format_version"] == FORMAT_VERSION == 1
+    )
+    assert read_files(SAVED / "model").sha256[:8] == "4c522e9f"
+
+
+def fields_of(kind: Any, way: str = "") -> set[str]:
+    """Ways to all fields of a struct, those of structs within it included."""
+    ways = set()
+    for field in msgspec.structs.fields(kind):
+        here = f"{way}{field.encode_name}"
+        ways.add(here)
+        for inner in (field.type, *getattr(field.type, "__args__", ())):
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                # Limits stand in several places and are told once.
+                ways |= fields_of(inner, "limits." if inner is Limits else f"{here}.")
+    return ways
+
+
+def test_every_file_and_field_is_documented() -> None:
+    """A field that comes or goes is another version, or stands in the document."""
+    assert set(re.findall(r"^\| `([\w.]+\.(?:txt|json))` \|", DOC, re.MULTILINE)) == set(FILES)
+    documented = set(re.findall(r"^\| `([a-z0-9_.]+)` \| ", DOC, re.MULTILINE)) - set(FILES)
+    named = {way for way in fields_of(Manifest) if not way.startswith("training.config.")}
+    assert documented == named

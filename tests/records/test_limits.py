@@ -1,0 +1,162 @@
+"""One megabyte of anything: read or refused within a second and 200 MB, and never with another error."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections.abc import Callable
+
+import pytest
+
+from scoring.errors import RecordError
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.front_matter import MAX_BYTES
+from scoring.records.write_back import write_labels
+
+MEGABYTE = 1_000_000
+MAX_SECONDS, MAX_GROWTH_KB = 1.0, 200_000
+
+HEAD = b"""---
+title: Rain
+publishedDateTime: 2021-03-04T05:06:07Z
+provider:
+  name: Daily
+topics:
+  - Rain
+quality: 5
+"""
+JSON_HEAD = (
+    b'{"title":"Rain","topics":["a"],"provider":{"name":"x"},"publishedDateTime":"2021-03-04T05:06:07Z",'
+)
+
+
+def times(part: bytes, n_bytes: int = MEGABYTE) -> bytes:
+    return part * (n_bytes // len(part))
+
+
+def numbered(form: bytes, count: int) -> bytes:
+    return b"".join(form % {b"n": number} for number in range(count))
+
+
+FILES = {
+    "lines of body": b"---\n" + times(b"a\n"),
+    "blank lines": times(b"\n") + b"---\n",
+    "comments": times(b"# x\n") + b"---\n",
+    "bare line": b"rain\n---\n",
+    "bare quotes": b"'rain'\n---\n",
+    "list": b"x:\n" + times(b"  - a\n") + b"---\n",
+    "list at the key": b"x:\n" + times(b"- a\n") + b"---\n",
+    "list in brackets": b"x: [" + times(b"a,") + b"]\n---\n",
+    "depth": b"x: " + times(b"[") + b"\n---\n",
+    "depth of mappings": b"x: " + times(b"{a: ") + b"\n---\n",
+    "depth of dashes": b"x:\n  " + times(b"- ") + b"a\n---\n",
+    "question marks": times(b"? ") + b"a\n---\n",
+    "keys": numbered(b"k%(n)d: 1\n", 110_000) + b"---\n",
+    "plain keys": numbered(b"k: %(n)d\n", 100_000) + b"---\n",
+    "anchors": b"x:\n" + numbered(b"- &a%(n)d a\n", 80_000) + b"---\n",
+    "aliases": b"x: &a b\ny: [" + times(b"*a ,") + b"]\n---\n",
+    "laughs": b"a0: &a0 [x]\n"
+    + numbered(b"b%(n)d: &b%(n)d [*a0, *a0]\n", 20_000)
+    + b"images: [*b1, *b2]\n---\n",
+    "merge keys": b"a: &a {"
+    + numbered(b"k%(n)d: 1,", 40_000)
+    + b"}\nb:\n"
+    + times(b"- <<: *a\n", 300_000)
+    + b"---\n",
+    "related by alias": b"a: &a {title: x, quality: 5}\nrelated: [" + times(b"*a ,") + b"]\n---\n",
+    "quotes": times(b"x: '\n") + b"---\n",
+    "double quotes": times(b'x: "\n') + b"---\n",
+    "escapes": b'x: "' + times(b'\\"') + b'"\n---\n',
+    "spelled out": b'x: "' + times(b"\\u0041") + b'"\n---\n',
+    "entities": b"excerpt: " + times(b"&amp;") + b"\n---\n",
+    "ampersands": b"excerpt: " + times(b"a&") + b"x\n---\n",
+    "dashes": times(b"--- x\n") + b"---\n",
+    "dashes and blanks": times(b"---  ") + b"\nx\n---\n",
+    "no end": times(b"\n---"[:4] + b"x"),
+    "related": b"related:\n" + times(b"  - title: 'a'\n    quality: 5\n") + b"---\n",
+    "zeros": times(b"\0") + b"\n---\n",
+}
+LINES = {
+    "integers": b'"x":[' + times(b"1,") + b"1]}",
+    "fractions": b'"x":[' + times(b"1.5,") + b"1]}",
+    "objects": b'"x":[' + times(b"{},") + b"{}]}",
+    "depth": b'"x":' + times(b"[") + b"}",
+    "depth of objects": b'"x":' + times(b'{"a":') + b"}",
+    "repeated": b'"x":1,"x":[' + times(b"1,") + b"1]}",
+    "repeated objects": b'"x":1,"x":[' + times(b"{},") + b"{}]}",
+    "one long integer": b'"x":' + times(b"1") + b"}",
+    "opaque, without an end": times(b'"secured":"\\"') + b"}",
+    "related": b'"related":[' + times(b'{"quality":1},') + b"{}]}",
+    "related, repeated": b'"x":1,"x":2,"related":[' + times(b'{"quality":1},') + b"{}]}",
+    "blanks": times(b" ") + b'"x":1}',
+}
+
+
+def measured(work: Callable[[], object]) -> tuple[float, int, str]:
+    """Seconds of work, growth of memory in kB, and what came of it, in a process of its own."""
+    reading, writing = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.close(reading)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        begun = time.process_time()
+        try:
+            work()
+            ended = "done"
+        except RecordError as error:
+            ended = str(error)
+        except BaseException as error:
+            ended = f"crashed: {error!r}"
+        seconds = time.process_time() - begun
+        growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before.ru_maxrss
+        os.write(writing, json.dumps([seconds, growth, ended[:300]]).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    seconds, growth, ended = json.loads(said)
+    return seconds, growth, ended
+
+
+def check(work: Callable[[], object]) -> str:
+    seconds, growth, ended = measured(work)
+    if seconds >= MAX_SECONDS:  # a machine that is busy with something else gets a second chance
+        seconds, growth, ended = measured(work)
+    assert not ended.startswith("crashed")
+    assert seconds < MAX_SECONDS
+    assert growth < MAX_GROWTH_KB
+    assert len(ended) < 300
+    return ended
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file(name: str) -> None:
+    check(lambda: decode_file(HEAD + FILES[name], "a.md"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_edit_of_a_file(name: str, tmp_path: object) -> None:
+    def edit() -> None:
+        with open("a.md", "wb") as file:
+            file.write(HEAD + FILES[name])
+        write_labels("a.md", {"quality": 84, "heat": 3, "published": True}, roots=["."], dry_run=True)
+
+    check(edit)
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_line(name: str) -> None:
+    check(lambda: decode_json(JSON_HEAD + LINES[name], "a.jsonl", 1))
+
+
+def test_a_file_of_50_megabytes_is_refused_with_its_size() -> None:
+    with open("a.md", "wb") as file:
+        file.write(HEAD + b"---\n")
+        file.truncate(MAX_BYTES + 1)
+
+    def relabel() -> None:
+        write_labels("a.md", {"quality": 84}, roots=["."])
+
+    assert check(relabel).endswith("/a.md: got 50,000,001 bytes, expected at most 50,000,000 bytes")

@@ -1,0 +1,241 @@
+"""What is too much, too slow or not to be read gets a clear answer, and the next request is served."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from scoring.records.nodes import MAX_DEPTH
+from scoring.service.app import create_app
+from scoring.service.options import Bounds, ServiceOptions
+from scoring.settings import Settings
+from scoring.workflows.train import TrainOutcome
+from tests.service.conftest import Serve
+
+JSON = {"content-type": "application/json"}
+MARKDOWN = {"content-type": "text/markdown"}
+GOOD = b'{"title": "Rain", "topics": ["Weather"]}'
+
+
+def refused(client: TestClient, content: bytes, headers: dict[str, str], query: str = "") -> dict[str, Any]:
+    """The problem that a body is answered with; the next body is answered as ever."""
+    answer = client.post(f"/v1/score{query}", content=content, headers=headers)
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem: dict[str, Any] = answer.json()
+    assert problem["status"] == answer.status_code
+    assert client.post("/v1/score", content=GOOD, headers=JSON).status_code == 200
+    return problem
+
+
+def markdown(text: str) -> bytes:
+    return f"---\n{text}\n---\n".encode()
+
+
+BOMB = "\n".join(
+    [
+        "a: &a [x, x, x, x, x, x, x, x, x]",
+        *(f"{chr(98 + k)}: &{chr(98 + k)} [{', '.join(['*' + chr(97 + k)] * 9)}]" for k in range(9)),
+        "title: Rain",
+        "topics: *j",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "words"),
+    [
+        (markdown(BOMB), MARKDOWN, "topics[0]: got a list"),
+        (markdown("title: Rain\nrelated: &r [{title: x, related: *r}]"), MARKDOWN, "an alias within its own"),
+        (markdown("title: " + "[" * 5000 + "]" * 5000), MARKDOWN, "deeper nesting"),
+        (markdown("title: Rain\nquality: " + "9" * 5000), MARKDOWN, "quality"),
+        (markdown("title: !python/object:os.system rain"), MARKDOWN, "a tag of its own"),
+        (b"---\ntitle: Ra\x00in\n---\n", MARKDOWN, "a character that YAML does not allow"),
+        (b"---\ntitle: Ra\xffin\n---\n", MARKDOWN, "byte 0xff"),
+        (b"---\ntitle: Rain\n", MARKDOWN, "front matter without an end"),
+        (b"Rain\n", MARKDOWN, "a first line that is not '---'"),
+        (b'{"title": "Ra\x00in"}', JSON, "JSON that does not parse"),
+        (b'{"title": "Ra\xffin"}', JSON, "byte 0xff"),
+        (b'{"title": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", JSON, "deeper nesting"),
+        (b"[" * 100_000, JSON, "deeper nesting"),
+        (b'{"title": "Rain", "quality": ' + b"9" * 6000 + b"}", JSON, "quality"),
+        (b'{"title": "Rain", "quality": 1e999}', JSON, "quality"),
+        (b'{"title": "Rain", "title": "Sun"}', JSON, "the field again"),
+        (b'{"title": "Rain"', JSON, "JSON that does not parse"),
+        (b'{"title": "Rain"}{"title": "Sun"}', JSON, "JSON that does not parse"),
+        (b'[{"title": "Rain"},]', JSON, "JSON that does not parse"),
+        (b'[{"title": "Rain"}', JSON, "JSON that does not parse"),
+        (b"", JSON, "an empty body"),
+        (b" \n", MARKDOWN, "an empty body"),
+    ],
+    ids=lambda value: repr(value[:24]) if isinstance(value, bytes) else None,
+)
+def test_bodies_that_cannot_be_read(
+    client: TestClient, content: bytes, headers: dict[str, str], words: str
+) -> None:
+    problem = refused(client, content, headers)
+    assert problem["status"] == 422
+    assert words in json.dumps(problem)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({}, "content-type: got ''"),
+        ({"content-type": "text/html"}, "content-type: got 'text/html', expected one of application/json"),
+        ({"content-type": "application/json; charset=latin-1"}, "charset: expected utf-8"),
+        (JSON | {"content-encoding": "gzip"}, "not compressed"),
+    ],
+)
+def test_types_that_are_not_read(client: TestClient, headers: dict[str, str], words: str) -> None:
+    problem = refused(client, GOOD, headers)
+    assert (problem["status"], problem["type"]) == (415, "/docs#media-type")
+    assert words in problem["detail"]
+
+
+def test_limits_are_named(serve: Serve) -> None:
+    bounds = Bounds(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
+    client = serve(bounds=bounds)
+    for content, query, status, limit in [
+        (b'{"title": "' + b"x" * 3000 + b'"}', "", 413, "body_bytes"),
+        (b'{"title": "' + b"x" * 400 + b'"}', "", 422, "record_bytes"),
+        (b"[" + b",".join([GOOD] * 4) + b"]", "", 413, "records"),
+        (b"[" + b",".join([GOOD] * 2) + b"]", "?explain=true", 413, "explained"),
+        (b'{"title": "x", "related": [{}, {}, {}]}', "", 422, "coverage"),
+        (b'{"title": "x", "topics": ["a", "b", "c"]}', "", 422, "topics"),
+    ]:
+        problem = refused(client, content, JSON, query)
+        assert (problem["status"], problem["limit"]) == (status, limit)
+    # Of many, each is held against the limits of a record by itself.
+    answer = client.post(
+        "/v1/score", content=b"[" + GOOD + b', {"title": "x", "related": [{}, {}, {}]}]', headers=JSON
+    )
+    assert [one.get("limit") for one in answer.json()] == [None, "coverage"]
+
+
+def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
+    client = serve(bounds=Bounds(body_bytes=2000))
+    answer = client.post("/v1/score", content=iter([b" " * 100] * 100), headers=JSON)
+    assert (answer.status_code, answer.json()["limit"]) == (413, "body_bytes")
+
+
+class Request:
+    """One request, message by message, as a server hands it to the application."""
+
+    def __init__(self, app: Any, *, n_bytes: int | None = None) -> None:
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
+        self.answer: list[Message] = []
+        headers = [(b"content-type", b"application/json"), (b"host", b"test")]
+        if n_bytes is not None:
+            headers.append((b"content-length", b"%d" % n_bytes))
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/v1/score",
+            "root_path": "",
+            "query_string": b"",
+            "headers": headers,
+        }
+        self.task = asyncio.create_task(app(scope, self.messages.get, self.send))
+
+    async def send(self, message: Message) -> None:
+        self.answer.append(message)
+
+    async def finish(self, body: bytes | None = None) -> int:
+        if body is not None:
+            self.messages.put_nowait({"type": "http.request", "body": body, "more_body": False})
+        await self.task
+        return int(self.answer[0]["status"])
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.answer[1]["body"])
+        return found
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.answer[0]["headers"])
+
+
+@pytest.fixture
+def options(training: TrainOutcome, settings: Settings) -> Any:
+    def make(**bounds: Any) -> ServiceOptions:
+        return ServiceOptions(settings, training.model, bounds=Bounds(**bounds))
+
+    return make
+
+
+def test_what_is_too_much_at_once_is_put_off(options: Any) -> None:
+    app = create_app(options(requests=1, waiting_bytes=100))
+
+    async def play() -> None:
+        async with app.router.lifespan_context(app):
+            first = Request(app)
+            await asyncio.sleep(0.01)
+            second = Request(app)
+            assert await second.finish(GOOD) == 503
+            assert second.headers[b"retry-after"] == b"1"
+            assert second.problem["limit"] == "requests"
+            assert await first.finish(GOOD) == 200
+            large = Request(app)
+            assert await large.finish(b'{"title": "' + b"x" * 200 + b'"}') == 503
+            assert large.problem["limit"] == "waiting_bytes"
+            assert await Request(app).finish(GOOD) == 200  # what was held is free again
+            assert (app.state.scoring.intake.n_requests, app.state.scoring.intake.n_bytes) == (0, 0)
+
+    asyncio.run(play())
+
+
+def test_a_slow_body_is_given_up(options: Any) -> None:
+    app = create_app(options(body_seconds=0.05))
+
+    async def play() -> None:
+        async with app.router.lifespan_context(app):
+            slow = Request(app, n_bytes=len(GOOD))
+            slow.messages.put_nowait({"type": "http.request", "body": GOOD[:5], "more_body": True})
+            assert await slow.finish() == 408
+            assert (slow.problem["limit"], slow.headers[b"connection"]) == ("body_seconds", b"close")
+            assert await Request(app).finish(GOOD) == 200
+            assert app.state.scoring.intake.n_requests == 0
+
+    asyncio.run(play())
+
+
+def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
+    app = create_app(options())
+
+    async def play() -> None:
+        async with app.router.lifespan_context(app):
+            gone = Request(app)
+            gone.messages.put_nowait({"type": "http.request", "body": GOOD[:5], "more_body": True})
+            gone.messages.put_nowait({"type": "http.disconnect"})
+            await gone.task
+            assert gone.answer == []
+            assert app.state.scoring.intake.n_requests == 0
+            dropped = Request(app)
+            dropped.messages.put_nowait({"type": "http.request", "body": GOOD, "more_body": False})
+            await asyncio.sleep(0)
+            dropped.task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await dropped.task
+            assert await Request(app).finish(GOOD) == 200
+            assert app.state.scoring.intake.n_requests == 0
+
+    asyncio.run(play())
+
+
+def test_bounds_are_those_of_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
+    section = page.partition("## Bounds")[2].partition("\n## ")[0]
+    told = [int(number.replace(",", "")) for number in re.findall(r"^\| [^|]+ \| ([\d,]+)", section, re.M)]
+    known = dataclasses.asdict(Bounds())
+    assert sorted(told) == sorted(
+        [*(int(value) for name, value in known.items() if name != "stop_seconds"), MAX_DEPTH]
+    )

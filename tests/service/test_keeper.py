@@ -1,0 +1,243 @@
+"""The model is followed, and what does not score is not put to work."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from scoring.errors import ModelError, TrackingError
+from scoring.model.bundle import SavedModel, load_model, save_model
+from scoring.service.asking import StoreProcess
+from scoring.service.keeper import ModelKeeper
+from scoring.service.options import ServiceOptions
+from scoring.settings import Settings
+from scoring.tracking import Store
+from scoring.tracking.store import opened
+from scoring.workflows.models import check_scoring
+from tests.conftest import Registry
+from tests.service.conftest import Serve
+
+JSON = {"content-type": "application/json"}
+GOOD = b'{"title": "A quiet day at the harbour", "topics": ["Sea"]}'
+
+
+def write(folder: Path, saved: SavedModel, *, off: float = 0.0, name: str = "other") -> SavedModel:
+    """The small model, so many points off, as a folder."""
+    quality = saved.models.quality
+    rubric = msgspec.structs.replace(quality.rubric, intercept_=quality.rubric.intercept_ + off)
+    models = replace(saved.models, quality=replace(quality, rubric=rubric))
+    return save_model(folder, models, msgspec.structs.replace(saved.manifest.training, name=name))
+
+
+def wait_until(check: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def said(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.post("/v1/score", content=GOOD, headers=JSON).json()
+    return found
+
+
+def loads(client: TestClient, outcome: str) -> float:
+    name = f'scoring_model_loads_total{{outcome="{outcome}"}}'
+    told = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return float(told[0].split()[-1]) if told else 0.0
+
+
+def test_a_folder_that_changes_is_followed(serve: Serve, saved: SavedModel, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    first = write(folder, saved)
+    client = serve(model=str(folder), follow_seconds=0.02)
+    assert said(client)["model"] == first.name
+    second = write(folder, saved, off=30)
+    wait_until(lambda: said(client)["model"] == second.name)
+    assert client.get("/v1/model").json()["name"] == second.name
+    assert loads(client, "swapped") == 1
+    at_work = [line for line in client.get("/metrics").text.splitlines() if line.startswith("scoring_model{")]
+    assert [line.split()[-1] for line in at_work] == ["0.0", "1.0"]
+
+
+def test_a_model_that_cannot_be_used_leaves_the_one_before(
+    serve: Serve, saved: SavedModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    first = write(folder, saved)
+    client = serve(model=str(folder), follow_seconds=0.02)
+    spoils: list[Callable[[], object]] = [
+        lambda: write(folder, saved, off=float("nan")),
+        lambda: (folder / "manifest.json").write_text("{}"),
+        lambda: shutil.rmtree(folder),
+    ]
+    for spoil in spoils:
+        n_failed = loads(client, "failed")
+        spoil()
+        client.app.state.keeper.ask()  # type: ignore[attr-defined]
+        wait_until(lambda n_failed=n_failed: loads(client, "failed") > n_failed)  # type: ignore[misc]
+        assert said(client)["model"] == first.name
+    assert client.get("/readyz").status_code == 200
+    second = write(folder, saved, off=30)
+    wait_until(lambda: said(client)["model"] == second.name)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda found: found.predict_off("quality", np.nan), "no number"),
+        (lambda found: found.predict_off("quality_low", np.inf), "no number"),
+        (lambda found: found.predict_off("quality_low", 1000.0), "outside of its own interval"),
+        (lambda found: found.predict_together(), "hang on what is scored beside them"),
+    ],
+)
+def test_self_check(
+    saved: SavedModel, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Any], None], words: str
+) -> None:
+    from scoring.model.scorer import Scorer
+
+    predict = Scorer.predict
+
+    class Spoiled:
+        def predict_off(self, name: str, value: float) -> None:
+            monkeypatch.setattr(
+                Scorer,
+                "predict",
+                lambda *given: replace(predict(*given), **{name: np.full(len(given[1]), value)}),
+            )
+
+        def predict_together(self) -> None:
+            def total(*given: Any) -> Any:
+                found = predict(*given)
+                return replace(found, heat_expected=found.heat_expected + len(given[1]))
+
+            monkeypatch.setattr(Scorer, "predict", total)
+
+    check_scoring(saved, "here")
+    spoil(Spoiled())
+    with pytest.raises(ModelError, match=f"here: got .*{words}"):
+        check_scoring(saved, "here")
+
+
+def test_requests_go_on_while_the_model_is_swapped(serve: Serve, saved: SavedModel, tmp_path: Path) -> None:
+    """A request is scored by one model from its first record to its last."""
+    folder = tmp_path / "model"
+    names = {write(folder, saved).name}
+    client = serve(model=str(folder), follow_seconds=0.005)
+    body = b"[" + b",".join([GOOD] * 600) + b"]"
+    for off in (10, 20, 30, 40):
+        names.add(write(folder, saved, off=off).name)
+        client.app.state.keeper.ask()  # type: ignore[attr-defined]
+        for _ in range(3):
+            found = {one["model"] for one in client.post("/v1/score", content=body, headers=JSON).json()}
+            assert len(found) == 1
+            assert found <= names
+    last = load_model(folder).name
+    wait_until(lambda: said(client)["model"] == last)
+
+
+def test_the_champion_is_followed_and_named(serve: Serve, registry: Registry) -> None:
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.05)
+    first = client.get("/v1/model").json()
+    assert (first["address"], first["alias"]) == ("models:/scoring/1", "champion")
+    assert first["trained_at"] == "2019-01-01T00:00:00Z"
+    assert first["name"].startswith("weak@")
+    assert first["figures"]["quality_mae"]["value"] > 0
+    from scoring.tracking import register_run
+
+    store = Store(registry.settings.tracking_uri, registry.settings.home)
+    address = register_run(store, "scoring", registry.small, description="", tags={})
+    with opened(store, "promote", writes=True) as mlflow:
+        mlflow.set_registered_model_alias("scoring", "champion", address.rpartition("/")[2])
+    wait_until(lambda: said(client)["model"].startswith("small@"))
+    assert client.get("/v1/model").json()["address"] == address
+
+
+def test_the_store_is_asked_outside_of_the_service(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's import would hold up the requests for seconds."""
+
+    def fail() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("scoring.tracking.registry.load_mlflow", fail)
+    monkeypatch.setattr("scoring.tracking.store.load_mlflow", fail)
+    keeper = ModelKeeper(ServiceOptions(registry.settings))
+    assert keeper.load()
+    assert keeper.current.located.address == "models:/scoring/1"
+    assert not keeper.load()
+    keeper.close()
+
+
+def test_a_model_that_is_not_there_at_the_start(settings: Settings) -> None:
+    keeper = ModelKeeper(ServiceOptions(settings, "/nowhere"))
+    with pytest.raises(ModelError):
+        keeper.load()
+    assert not keeper.is_ready
+    keeper.close()
+
+
+def test_a_model_that_failed_is_tried_again_by_and_by(
+    settings: Settings, saved: SavedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "model"
+    write(folder, saved)
+    keeper = ModelKeeper(ServiceOptions(settings, str(folder), follow_seconds=0.01))
+    keeper.load()
+    tried: list[bool] = []
+    outcomes = iter([False, False, True])
+
+    def attempt() -> bool:
+        tried.append(next(outcomes))
+        return tried[-1]
+
+    monkeypatch.setattr(keeper, "_try", attempt)
+    monkeypatch.setattr("scoring.service.keeper.RETRY_SECONDS", 0.05)
+
+    async def play() -> None:
+        following = asyncio.create_task(keeper.follow())
+        keeper.ask()
+        await asyncio.sleep(0.6)
+        following.cancel()
+
+    asyncio.run(play())
+    assert tried == [False, False, True]
+
+
+def test_the_process_that_asks(registry: Registry) -> None:
+    store = StoreProcess(is_kept=True)
+    for _ in range(2):
+        found = store.ask("models:/scoring@champion", registry.settings)
+        assert found is not None
+        assert found.address == "models:/scoring/1"
+    with pytest.raises(TrackingError, match="nobody"):
+        store.ask("models:/scoring@nobody", registry.settings)
+    store.close()
+    store.close()
+
+
+def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
+    """A server that does not answer is waited for half a minute; a stop is not to be."""
+    store = StoreProcess(is_kept=True)
+    with socket.socket() as silent, ThreadPoolExecutor(1) as pool:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        asked = pool.submit(store.ask, None, settings.model_copy(update={"tracking_uri": uri}))
+        silent.accept()[0].close()
+        store.close()
+        with pytest.raises(TrackingError):
+            asked.result(timeout=5)

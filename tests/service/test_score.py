@@ -1,0 +1,199 @@
+"""Records in, scores out: each form, in order, each fault at its place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.testclient import TestClient
+
+from scoring.features.extraction import Extracted
+from scoring.features.moment import parse_as_of
+from scoring.model.bundle import SavedModel
+from scoring.model.explain import explain
+from scoring.model.results import Score
+from scoring.model.scorer import Scorer
+from scoring.records.decode import decode_file, decode_json
+from scoring.records.record import Document
+from scoring.service.score import SMALL_BYTES
+
+JSON = {"content-type": "application/json"}
+LINES = {"content-type": "application/x-ndjson"}
+MARKDOWN = {"content-type": "text/markdown; charset=UTF-8"}
+
+
+def documents(lines: list[bytes]) -> list[Document]:
+    return [decode_json(line, "-", number) for number, line in enumerate(lines, start=1)]
+
+
+def scores(saved: SavedModel, lines: list[bytes], as_of: str | None = None) -> list[dict[str, Any]]:
+    """What the library says."""
+    moment = parse_as_of(as_of) if as_of else None
+    found: list[dict[str, Any]] = msgspec.to_builtins(list(saved.scorer.score(documents(lines), moment)))
+    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("as_of", [None, "published+6h", "2018-06-01T00:00:00Z"])
+def test_one_record_of_json(
+    client: TestClient, saved: SavedModel, lines: list[bytes], as_of: str | None
+) -> None:
+    for line in lines[:5]:
+        answer = client.post(
+            "/v1/score", content=line, headers=JSON, params={"as_of": as_of} if as_of else None
+        )
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json() == scores(saved, [line], as_of)[0]
+
+
+def test_many_records_as_an_array_and_as_lines(
+    client: TestClient, saved: SavedModel, lines: list[bytes]
+) -> None:
+    expected = scores(saved, lines)
+    array = client.post("/v1/score", content=b"[" + b",".join(lines) + b"]", headers=JSON)
+    assert array.json() == expected
+    for kind in ("application/x-ndjson", "application/jsonl"):
+        # A blank line is no record, and a byte order mark is none either.
+        body = b"\xef\xbb\xbf" + b"\n\n".join(lines) + b"\r\n"
+        told = client.post("/v1/score", content=body, headers={"content-type": kind})
+        assert told.headers["content-type"] == "application/x-ndjson"
+        assert [json.loads(line) for line in told.text.splitlines()] == expected
+    assert client.post("/v1/score", content=b" [] ", headers=JSON).json() == []
+
+
+def test_a_markdown_file(client: TestClient, saved: SavedModel, archive: Path) -> None:
+    for file in sorted(archive.glob("*.md"))[:5]:
+        data = file.read_bytes()
+        expected = msgspec.to_builtins(next(saved.scorer.score([decode_file(data, "-")])))
+        answer = client.post("/v1/score", content=data, headers=MARKDOWN)
+        assert answer.json() == json.loads(json.dumps(expected))
+
+
+def test_a_record_too_large_for_the_event_loop(
+    client: TestClient, saved: SavedModel, lines: list[bytes]
+) -> None:
+    line = msgspec.json.encode(msgspec.json.decode(lines[0]) | {"excerpt": "gulls " * SMALL_BYTES})
+    assert client.post("/v1/score", content=line, headers=JSON).json() == scores(saved, [line])[0]
+
+
+def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
+    client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = client.app.state.scoring  # type: ignore[attr-defined]
+    bench = endpoint.bench
+    together: list[int] = []
+    score_features = Scorer.score_features
+
+    def count(scorer: Scorer, records: Iterable[Extracted]) -> Iterator[Score]:
+        found = list(records)
+        together.append(len(found))
+        return score_features(scorer, found)
+
+    monkeypatch.setattr(Scorer, "score_features", count)
+
+    async def all_at_once() -> list[Any]:
+        return list(await asyncio.gather(*(bench.score_one(one, None) for one in documents(lines))))
+
+    portal = client.portal
+    assert portal is not None
+    found = portal.call(all_at_once)
+    assert together == [32, 8]
+    assert json.loads(json.dumps(msgspec.to_builtins(found))) == scores(saved, lines)
+
+
+def test_clients_side_by_side_get_their_own(
+    client: TestClient, saved: SavedModel, lines: list[bytes]
+) -> None:
+    def ask(line: bytes) -> Any:
+        return client.post("/v1/score", content=line, headers=JSON).json()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, lines)) == [scores(saved, [line])[0] for line in lines]
+
+
+def test_faults_are_answered_at_their_place(
+    client: TestClient, saved: SavedModel, lines: list[bytes]
+) -> None:
+    bad = b'{"title": ["Rain"], "quality": "high"}'
+    for body, headers in (
+        (b"[" + b",".join([lines[0], bad, lines[1]]) + b"]", JSON),
+        (b"\n".join([lines[0], bad, lines[1]]), LINES),
+    ):
+        answer = client.post("/v1/score", content=body, headers=headers)
+        assert answer.status_code == 200
+        first, fault, last = map(json.loads, answer.text.splitlines()) if headers is LINES else answer.json()
+        assert [first, last] == scores(saved, lines[:2])
+        assert fault == {
+            "type": "/docs#record",
+            "title": "The record cannot be used",
+            "status": 422,
+            "detail": "title: got a list, expected text (and 1 more)",
+            "faults": [
+                {"line": 2, "field": "title", "got": "a list", "expected": "text"},
+                {"line": 2, "field": "quality", "got": "the text 'high'", "expected": "an integer"},
+            ],
+        }
+
+
+def test_a_single_faulty_record_is_a_problem(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/score", content=b"---\ntitle: Rain\npublishedDateTime: soon\n---\n", headers=MARKDOWN
+    )
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem.pop("request_id") == answer.headers["x-request-id"]
+    assert problem["type"] == "/docs#record"
+    (fault,) = problem["faults"]
+    assert (fault["line"], fault["field"], fault["got"]) == (3, "publishedDateTime", "'soon'")
+
+
+def test_reasons(client: TestClient, saved: SavedModel, lines: list[bytes]) -> None:
+    body = b"[" + b",".join([lines[0], b"{}", lines[1]]) + b"]"
+    answer = client.post("/v1/score?explain=true&as_of=published", content=body, headers=JSON)
+    first, fault, last = answer.json()
+    assert fault["status"] == 422
+    for found, document in zip((first, last), documents(lines), strict=False):
+        expected = explain(saved.scorer, document, parse_as_of("published"))
+        assert found == json.loads(msgspec.json.encode(expected))
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("as_of=noon", "as_of: got 'noon', expected a moment"),
+        ("as_of=", "as_of: got '', expected a moment"),
+        ("explain=perhaps", "explain: got 'perhaps', expected true or false"),
+        ("asof=published", "got 'asof', expected as_of or explain"),
+        ("explain=true&explain=false", "explain: got it more than once"),
+    ],
+)
+def test_queries_that_cannot_be_used(client: TestClient, lines: list[bytes], query: str, detail: str) -> None:
+    answer = client.post(f"/v1/score?{query}", content=lines[0], headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "/docs#query"
+    assert detail in answer.json()["detail"]
+
+
+def test_a_defect_is_a_problem_and_the_next_request_is_served(
+    client: TestClient, lines: list[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("-".join(["some", "words"]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scoring.model.scorer.Scorer.predict", fail)
+        for content in (lines[0], b"[" + lines[0] + b"]"):
+            answer = client.post("/v1/score", content=content, headers=JSON)
+            assert (answer.status_code, answer.json()["type"]) == (500, "/docs#defect")
+            assert "words" not in answer.text
+    fields = [record.fields for record in caplog.records if record.getMessage() == "defect"]  # type: ignore[attr-defined]
+    assert [each["error"] for each in fields] == ["RuntimeError"] * 2
+    assert "some-words" not in str(fields)  # an error's message may quote a record
+    assert client.post("/v1/score", content=lines[0], headers=JSON).status_code == 200
