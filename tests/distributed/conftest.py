@@ -38,10 +38,15 @@ class Processes:
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCORING_", "DASK_"))
         }
+        self._nannies: list[subprocess.Popen[bytes]] = []
         self._all = [
             self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
         ]
-        wait_until(self._told_address, "the scheduler")
+        try:
+            wait_until(self._told_address, "the scheduler")
+        except TimeoutError:
+            self.end()
+            raise
         self.address = self._told_address()
 
     def _told_address(self) -> str:
@@ -54,7 +59,7 @@ class Processes:
         """Start a worker, which joins when it is ready; a nanny starts it anew when it is killed."""
         options = ("--nthreads", "1", nanny, "--no-dashboard", "--host", "127.0.0.1")
         worker = self._start("worker", *options, "--local-directory", str(self._folder))
-        self._all.append(worker)
+        (self._nannies if nanny == "--nanny" else self._all).append(worker)
         return worker
 
     def _start(self, role: str, *options: str) -> subprocess.Popen[bytes]:
@@ -71,13 +76,17 @@ class Processes:
 
     def end(self) -> None:
         """End all of them."""
-        for process in reversed(self._all):
+        for process in self._nannies:
             process.terminate()  # a nanny takes its worker with it
+        for process in self._nannies:
             try:
-                process.wait(5)
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for process in reversed(self._all):
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="session")
