@@ -127,7 +127,7 @@ def service(model: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes]
     log = folder / "service.log"
     command = [sys.executable, "-m", "scoring", "serve", "--port", "0", "--model", str(model)]
     environment = {**os.environ, "SCORING_HOME": str(folder / "home")}
-    with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environment) as process:  # noqa: S603
+    with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environment) as process:  # noqa: S603 -- our own
         try:
             end = time.monotonic() + 60
             while b'"event":"listening"' not in log.read_bytes():

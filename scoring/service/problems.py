@@ -132,17 +132,17 @@ def add_handlers(app: FastAPI) -> None:
     """Answer every error of the framework as a problem too."""
 
     async def of_problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError)  # noqa: S101 (for the type alone)
+        assert isinstance(error, ProblemError)  # noqa: S101 -- for the type alone
         return _answered(request, error)
 
     async def of_framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
+        assert isinstance(error, HTTPException)  # noqa: S101 -- for the type alone
         kind = _BY_STATUS.get(error.status_code, "request")
         detail = f"{HTTPStatus(error.status_code).phrase}"
         return _answered(request, ProblemError(error.status_code, kind, detail, headers=error.headers))
 
     async def of_validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
+        assert isinstance(error, RequestValidationError)  # noqa: S101 -- for the type alone
         first: Any = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         return _answered(request, ProblemError(422, "query", f"{where}: {first['msg']}"))

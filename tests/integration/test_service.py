@@ -64,9 +64,9 @@ class Service(NamedTuple):
         headers = {"Content-Type": kind} if content is not None else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.url + path, content, headers)  # noqa: S310
+        request = urllib.request.Request(self.url + path, content, headers)  # noqa: S310 -- on loopback
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 -- on loopback
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
@@ -259,7 +259,7 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0 needs --token-file FILE, or --insecure"),  # noqa: S104
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 needs --token-file FILE, or --insecure"),  # noqa: S104 -- is refused
         (["--host", "desk.example"], "--host desk.example needs --token-file FILE"),
         (["--token-file", "nowhere"], "nowhere: No such file or directory"),
         (["--model", "nowhere"], "model: got 'nowhere', expected a folder"),

@@ -16,7 +16,8 @@ from scoring.records.front_matter import MAX_BYTES
 from scoring.records.write_back import write_labels
 
 MEGABYTE = 1_000_000
-MAX_SECONDS, MAX_GROWTH_KB = 1.0, 200_000
+# A second on a machine at rest; where both halves of a core are busy, all takes up to twice as long.
+MAX_SECONDS, MAX_GROWTH_KB = 2.0, 200_000
 
 HEAD = b"""---
 title: Rain
