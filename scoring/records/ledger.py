@@ -1,7 +1,9 @@
 """The ledger of corrections: what people made of a model's values, a line of JSON each, only ever added to.
 
 A correction is of a record, not of a file: it names the digest of what the record says, its labels left
-out, so that it holds where the file moves, and whatever labels are written into it. It bears no text.
+out, so that it holds where the file moves, and whatever labels are written into it. That of a quality holds
+whatever coverage comes and goes; those of heat and published hold for the coverage that they were made under.
+A correction bears no text.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from filelock import FileLock
@@ -22,6 +24,9 @@ from scoring.errors import Fault, RecordError
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
 
+Holding = Mapping[tuple[str, str], "Correction"]
+"""Corrections that hold, by the digest of what each holds for and by the label."""
+
 _MAX_GOT_CHARS = 60
 _LONE_FIELD = re.compile("Object (missing required|contains unknown) field `(.+?)`")
 # Where msgspec's own words would not help.
@@ -29,6 +34,7 @@ _EXPECTED = {
     "at": "a date with a zone, such as 2021-03-04T05:06:07Z",
     "field": f"one of {', '.join(LABELS)}",
     "record_sha256": "64 digits, 0 to f",
+    "own_sha256": "64 digits, 0 to f",
 }
 _TIMEOUT_SECONDS = 30.0
 
@@ -44,8 +50,8 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Who; empty where that was not given.
     path : str
         The record's file, relative to the folder that it was corrected in.
-    record_sha256 : str
-        See :func:`content_sha256`.
+    record_sha256, own_sha256 : str
+        Digests of the record and of what it is without its coverage: see :func:`content_sha256`.
     field : str
         ``quality``, ``heat`` or ``published``.
     predicted, value : int or bool
@@ -58,10 +64,32 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     by: str = ""
     path: str
     record_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    own_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     field: Literal["quality", "heat", "published"]
     predicted: bool | int
     value: bool | int | None
     model: str
+
+    @property
+    def holds_for(self) -> str:
+        """Digest of what it holds for."""
+        return self.own_sha256 if self.field == "quality" else self.record_sha256
+
+
+class Digests(NamedTuple):
+    """What corrections of a record are known by: see :func:`content_sha256`."""
+
+    record: str
+    own: str
+
+    def of(self, field: str) -> str:
+        """The one that a correction of that label holds for."""
+        return self.own if field == "quality" else self.record
+
+    def pick(self, holding: Holding) -> dict[str, Correction]:
+        """The corrections that hold for the record, by their label."""
+        found = {field: holding.get((self.of(field), field)) for field in LABELS}
+        return {field: each for field, each in found.items() if each is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +110,16 @@ class Ledger:
     sha256: str
     corrections: tuple[Correction, ...]
 
-    def holding(self) -> dict[str, dict[str, Correction]]:
-        """The last correction of each field of each record, but for those that were taken back."""
-        latest: dict[str, dict[str, Correction]] = {}
-        for each in self.corrections:
-            latest.setdefault(each.record_sha256, {})[each.field] = each
-        held = {
-            record: {field: each for field, each in fields.items() if each.value is not None}
-            for record, fields in latest.items()
-        }
-        return {record: fields for record, fields in held.items() if fields}
+    def holding(self) -> Holding:
+        """The last correction of each label of each record, but for those that were taken back."""
+        latest = {(each.holds_for, each.field): each for each in self.corrections}
+        return {key: each for key, each in latest.items() if each.value is not None}
+
+
+def digests_of(record: Record) -> Digests:
+    """What corrections of a record are known by."""
+    own = msgspec.structs.replace(record, related=()) if record.related else record
+    return Digests(content_sha256(record), content_sha256(own))
 
 
 def content_sha256(record: Record) -> str:
@@ -168,7 +196,7 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
             raise
 
 
-def with_corrections(document: Document, holding: Mapping[str, Mapping[str, Correction]]) -> Document:
+def with_corrections(document: Document, holding: Holding) -> Document:
     """A document with the corrections that hold for its record in the place of its labels.
 
     Parameters
@@ -184,7 +212,7 @@ def with_corrections(document: Document, holding: Mapping[str, Mapping[str, Corr
         The same one where no label changes. Else its digest is of the new labels too: a training on
         corrected records is one on other data.
     """
-    fields = holding.get(content_sha256(document.record), {})
+    fields = digests_of(document.record).pick(holding)
     labels: Labels = msgspec.structs.replace(
         document.labels, **{field: each.value for field, each in fields.items()}
     )

@@ -18,7 +18,7 @@ from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.records.layout import LABELS
-from scoring.records.ledger import Correction, Ledger, content_sha256
+from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import read_corpus
@@ -107,7 +107,7 @@ def audit(
         # A finding names a path; of several records of one file (JSON lines) it does not tell which.
         n_records = Counter(document.path for document in corpus.documents)
         digests = {
-            document.path: content_sha256(document.record)
+            document.path: digests_of(document.record)
             for document in corpus.documents
             if n_records[document.path] == 1
         }
@@ -117,7 +117,7 @@ def audit(
     return AuditOutcome(findings, counts, len(corpus.documents), corpus.n_faults)
 
 
-#: By the digest of a record and the field: the values that people gave it, the earliest first.
+#: By the digest that it holds for and the label: the values that people gave, the earliest first.
 _History = dict[tuple[str, str], list[tuple[int | bool, Correction]]]
 
 
@@ -126,26 +126,27 @@ def _history(ledger: Ledger) -> _History:
     history: _History = {}
     for each in ledger.corrections:
         if each.value is None:
-            history.pop((each.record_sha256, each.field), None)
+            history.pop((each.holds_for, each.field), None)
         else:
-            history.setdefault((each.record_sha256, each.field), []).append((each.value, each))
+            history.setdefault((each.holds_for, each.field), []).append((each.value, each))
     return history
 
 
-def _with_correction(finding: Finding, history: _History, digests: Mapping[str, str]) -> Finding:
-    said = history.get((digests.get(finding.path, ""), finding.field))
+def _with_correction(finding: Finding, history: _History, digests: Mapping[str, Digests]) -> Finding:
+    known = digests.get(finding.path)
+    said = history.get((known.of(finding.field), finding.field)) if known else None
     if not said:
         return finding
     _, last = said[-1]
     return msgspec.structs.replace(finding, correction=f"corrected from {last.predicted} {_told(last)}")
 
 
-def _disputed(history: _History, digests: Mapping[str, str]) -> tuple[Finding, ...]:
+def _disputed(history: _History, digests: Mapping[str, Digests]) -> tuple[Finding, ...]:
     """Labels to which people have given more than one value; the most points apart first."""
     found = []
-    for path, digest in digests.items():
+    for path, known in digests.items():
         for field in LABELS:
-            said = history.get((digest, field), [])
+            said = history.get((known.of(field), field), [])
             for other, before in reversed(said):
                 holds, last = said[-1]
                 if other != holds:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.errors import Fault, RecordError
 from scoring.progress import Reporter
-from scoring.records.ledger import Correction, Ledger, content_sha256, read_ledger, with_corrections
+from scoring.records.ledger import Holding, Ledger, digests_of, read_ledger, with_corrections
 from scoring.records.record import Document
 
 _MAX_LISTED = 5
@@ -22,12 +22,12 @@ class Corrections:
     ----------
     ledger : Ledger
         As it was read.
-    holding : mapping
+    holding : Holding
         See :meth:`scoring.records.ledger.Ledger.holding`.
     """
 
     ledger: Ledger
-    holding: Mapping[str, Mapping[str, Correction]]
+    holding: Holding
 
     @property
     def tags(self) -> dict[str, str]:
@@ -39,13 +39,8 @@ class Corrections:
         after = [with_corrections(document, self.holding) for document in documents]
         n_changed = sum(one is not other for one, other in zip(documents, after, strict=True))
         reporter.note(f"{self.ledger.path}: {n_changed} of {len(documents)} records have other labels by it")
-        known = {content_sha256(document.record) for document in documents}
-        lost = {
-            each.path
-            for digest, fields in self.holding.items()
-            for each in fields.values()
-            if digest not in known
-        }
+        known = {digest for document in documents for digest in digests_of(document.record)}
+        lost = {each.path for (digest, _), each in self.holding.items() if digest not in known}
         if lost:
             listed = ", ".join(sorted(lost)[:_MAX_LISTED]) + (", ..." if len(lost) > _MAX_LISTED else "")
             reporter.note(f"{self.ledger.path}: {len(lost)} corrected records are not among them: {listed}")

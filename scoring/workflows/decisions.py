@@ -15,7 +15,7 @@ from scoring.model.results import Score
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.layout import LABELS
-from scoring.records.ledger import Correction, append_corrections, content_sha256
+from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
 from scoring.workflows.inbox import Inbox
@@ -92,13 +92,14 @@ class Decisions:
             file = str(self._inbox.folder / decision.path)
             before = read_bytes(file)
             document = decode_file(before, decision.path)
-            if {content_sha256(document.record), row.record_sha256} != {decision.record_sha256}:
+            digests = digests_of(document.record)
+            if {digests.record, row.record_sha256} != {decision.record_sha256}:
                 raise RecordError(
                     Fault(decision.path, 0, "", "a record that has changed since", "it as it was looked at")
                 )
             after = replace_labels(before, decision.labels, path=decision.path)
-            held = self._inbox.corrections().holding().get(decision.record_sha256, {})
-            corrections, reversals = _corrections(row.score, decision, held, by=by, now=now)
+            held = digests.pick(self._inbox.corrections().holding())
+            corrections, reversals = _corrections(row.score, decision, digests, held, by=by, now=now)
             roots = [str(self._inbox.folder)]
             write_labels(file, decision.labels, roots=roots)
             try:
@@ -143,7 +144,13 @@ class Decisions:
 
 
 def _corrections(
-    score: Score, decision: Decision, held: Mapping[str, Correction], *, by: str, now: datetime
+    score: Score,
+    decision: Decision,
+    digests: Digests,
+    held: Mapping[str, Correction],
+    *,
+    by: str,
+    now: datetime,
 ) -> tuple[list[Correction], tuple[Correction, ...]]:
     """The lines that a decision adds to the ledger, and those that take it back."""
     corrections: list[Correction] = []
@@ -157,7 +164,8 @@ def _corrections(
             at=now,
             by=by,
             path=decision.path,
-            record_sha256=decision.record_sha256,
+            record_sha256=digests.record,
+            own_sha256=digests.own,
             field=field,  # type: ignore[arg-type]  # the labels have just these names
             predicted=predicted,
             value=value,

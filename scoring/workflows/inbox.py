@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from scoring.errors import Fault, RecordError
 from scoring.model.bundle import SavedModel
 from scoring.records.corpus import files_within, read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.ledger import Ledger, read_ledger
+from scoring.records.ledger import Digests, Holding, Ledger, read_ledger
 from scoring.records.record import Document
 from scoring.workflows.inbox_rows import Receipt, Row, Scored, put_together, receipt, score_rows
 
@@ -190,8 +190,8 @@ class Inbox:
         self._published = _Published(version, after, dict(kept))
 
 
-def _with_corrections(row: Row, held: Mapping[str, Mapping[str, object]]) -> Row:
-    fields = held.get(row.record_sha256)
+def _with_corrections(row: Row, held: Holding) -> Row:
+    fields = Digests(row.record_sha256, row.own_sha256).pick(held)
     return msgspec.structs.replace(row, corrected=tuple(sorted(fields))) if fields else row
 
 

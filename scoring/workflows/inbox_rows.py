@@ -19,7 +19,7 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.doubt import Doubt, doubts
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
-from scoring.records.ledger import Correction, content_sha256
+from scoring.records.ledger import Correction, digests_of
 from scoring.records.record import Coverage, Document, Labels, Record
 
 _MAX_COVERAGE = 12  # related records of a receipt
@@ -41,8 +41,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ----------
     path : str
         Its file, within the folder.
-    record_sha256 : str
-        See :func:`scoring.records.ledger.content_sha256`.
+    record_sha256, own_sha256 : str
+        With its coverage and without: see :func:`scoring.records.ledger.content_sha256`.
     title, url, provider, type : str
         As the record has them; the provider by its name, else its domain.
     topics : tuple of str
@@ -69,6 +69,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     path: str
     record_sha256: str = ""
+    own_sha256: str = ""
     title: str = ""
     url: str = ""
     provider: str = ""
@@ -198,22 +199,24 @@ def receipt(document: Document, saved: SavedModel, corrections: Sequence[Correct
         What people have said of the labels of any records; those of this one are told.
     """
     record = document.record
-    digest = content_sha256(record)
+    digests = digests_of(record)
     known = sorted(known_coverage(record, None), key=lambda entry: -(entry.quality or 0))
     return Receipt(
         explanation=explain(saved.scorer, document),
         excerpt=record.excerpt,
         coverage=tuple(_leader(entry) for entry in known[:_MAX_COVERAGE]),
-        corrections=tuple(each for each in corrections if each.record_sha256 == digest),
+        corrections=tuple(each for each in corrections if each.holds_for == digests.of(each.field)),
     )
 
 
 def _scored(document: Document, score: Score, doubt: Doubt) -> Scored:
     record = document.record
     best = best_of(known_coverage(record, None)) if score.heat <= NOT_LEADING else None
+    digests = digests_of(record)
     row = Row(
         path=document.path,
-        record_sha256=content_sha256(record),
+        record_sha256=digests.record,
+        own_sha256=digests.own,
         title=record.title,
         url=record.url,
         provider=record.provider.name or record.provider.domain,

@@ -9,14 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.ledger import (
     Correction,
+    Holding,
     append_corrections,
     content_sha256,
+    digests_of,
     read_ledger,
     with_corrections,
 )
@@ -40,6 +43,7 @@ LINE: dict[str, Any] = {
     "at": "2026-03-01T12:00:00Z",
     "path": "a.md",
     "record_sha256": "a" * 64,
+    "own_sha256": "b" * 64,
     "field": "quality",
     "predicted": 52,
     "value": 67,
@@ -48,10 +52,12 @@ LINE: dict[str, Any] = {
 
 
 def correction(**values: Any) -> Correction:
+    digests = digests_of(decode_file(FILE, "a.md").record)
     common: dict[str, Any] = {
         "at": MOMENT,
         "path": "a.md",
-        "record_sha256": content_sha256(decode_file(FILE, "a.md").record),
+        "record_sha256": digests.record,
+        "own_sha256": digests.own,
         "field": "quality",
         "predicted": 52,
         "value": 67,
@@ -105,7 +111,9 @@ def test_digests_that_ledgers_hold_stay_what_they_are() -> None:
         topics=("Tessaril",),
         related=(Coverage(title="Orchard to open", quality=52),),
     )
-    assert content_sha256(record) == "d4fe338831b96b78b5472314b8999c758cc5541a7d7f6d05949f715081c163bf"
+    digests = digests_of(record)
+    assert digests.record == "d4fe338831b96b78b5472314b8999c758cc5541a7d7f6d05949f715081c163bf"
+    assert digests.own == content_sha256(msgspec.structs.replace(record, related=()))
 
 
 def test_the_last_correction_holds_whatever_the_order_of_the_lines(tmp_path: Path) -> None:
@@ -113,7 +121,8 @@ def test_the_last_correction_holds_whatever_the_order_of_the_lines(tmp_path: Pat
     late = correction(at=MOMENT + timedelta(hours=1), value=84)
     append_corrections(ledger, [late, correction(), correction(field="heat", value=-1)])
     holding = read_ledger(ledger).holding()
-    assert holding == {late.record_sha256: {"quality": late, "heat": correction(field="heat", value=-1)}}
+    heat = correction(field="heat", value=-1)
+    assert holding == {(late.own_sha256, "quality"): late, (heat.record_sha256, "heat"): heat}
 
 
 def test_what_was_taken_back_does_not_hold(tmp_path: Path) -> None:
@@ -121,18 +130,34 @@ def test_what_was_taken_back_does_not_hold(tmp_path: Path) -> None:
     append_corrections(ledger, [correction(), correction(value=None)])
     assert read_ledger(ledger).holding() == {}
     append_corrections(ledger, [correction(value=70)])
-    assert [each["quality"].value for each in read_ledger(ledger).holding().values()] == [70]
+    assert [each.value for each in read_ledger(ledger).holding().values()] == [70]
 
 
 def test_a_document_gets_its_corrections() -> None:
     document = decode_file(replace_labels(FILE, {"quality": 52, "published": True}), "a.md")
     held = correction()
-    holding = {held.record_sha256: {"quality": held}}
+    holding = {(held.own_sha256, "quality"): held}
     after = with_corrections(document, holding)
     assert after.labels == Labels(quality=67, heat=None, published=True)
     assert after.sha256 != document.sha256
     assert with_corrections(after, holding) is after
     assert with_corrections(document, {}) is document
+
+
+def test_a_quality_holds_whatever_coverage_comes_and_heat_for_the_coverage_of_then() -> None:
+    document = decode_file(FILE, "a.md")
+    quality, heat = correction(), correction(field="heat", value=-1)
+    holding: Holding = {(each.holds_for, each.field): each for each in (quality, heat)}
+    assert with_corrections(document, holding).labels == Labels(quality=67, heat=-1)
+    covered = msgspec.structs.replace(
+        document.record, related=(Coverage(title="Orchard to open", quality=9),)
+    )
+    later = msgspec.structs.replace(document, record=covered)
+    assert with_corrections(later, holding).labels == Labels(quality=67)
+    other = msgspec.structs.replace(
+        document, record=msgspec.structs.replace(covered, excerpt="More is said.")
+    )
+    assert with_corrections(other, holding) is other
 
 
 FAULTS = [
@@ -147,6 +172,7 @@ FAULTS = [
         {"at": "2026-03-01T12:00:00"},
         "at: got '2026-03-01T12:00:00', expected a date with a zone, such as 2021-03-04T05:06:07Z",
     ),
+    ({"own_sha256": "ab"}, "own_sha256: got 'ab', expected 64 digits, 0 to f"),
     ({"record_sha256": "ab"}, "record_sha256: got 'ab', expected 64 digits, 0 to f"),
     ({"title": "Rain"}, "title: got 'Rain', expected no such field"),
 ]

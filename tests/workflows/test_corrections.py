@@ -13,7 +13,7 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
-from scoring.records.ledger import Correction, append_corrections, content_sha256
+from scoring.records.ledger import Correction, append_corrections, digests_of
 from scoring.records.record import Document
 from scoring.records.sample import write_sample
 from scoring.records.write_back import write_labels
@@ -58,8 +58,9 @@ def correct(ledger: Path) -> Correct:
     def add(document: Document, field: Any, value: int | bool | None, **values: Any) -> None:
         label = getattr(document.labels, field)
         common: dict[str, Any] = {"path": Path(document.path).name, "model": "small@01234567"}
-        digest = content_sha256(document.record)
-        given = {"at": next(moments), "record_sha256": digest, "predicted": label, **common, **values}
+        digests = digests_of(document.record)
+        names = {"record_sha256": digests.record, "own_sha256": digests.own}
+        given = {"at": next(moments), "predicted": label, **names, **common, **values}
         append_corrections(ledger, [Correction(field=field, value=value, **given)])
 
     return add

@@ -294,9 +294,9 @@ def test_what_was_written_is_taken_back_byte_by_byte(
     decisions.write(decided(row, quality=held + 1, published=not row.score.published), by="ann", now=NOW)
     decisions.take_back(row.path, by="bob", now=NOW + timedelta(hours=1))
     assert file.read_bytes() == between
-    holding = read_ledger(inbox.ledger).holding()[row.record_sha256]
-    assert {field: each.value for field, each in holding.items()} == {"quality": held}
-    assert (holding["quality"].by, holding["quality"].at) == ("bob", NOW + timedelta(hours=1))
+    (holding,) = read_ledger(inbox.ledger).holding().values()
+    assert (holding.own_sha256, holding.field, holding.value) == (row.own_sha256, "quality", held)
+    assert (holding.by, holding.at) == ("bob", NOW + timedelta(hours=1))
     with pytest.raises(RecordError, match="nothing that is remembered"):
         decisions.take_back(row.path, by="", now=NOW)
 
