@@ -91,7 +91,7 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(
 
 
 def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_path: Path) -> None:
-    n_records, n_kills = 400, 3
+    n_records, n_kills = 800, 3  # a pipe holds about 150 lines
     write_sample(tmp_path / "inbox", n_records=n_records, seed=5, is_labelled=False)
     command = [sys.executable, "-m", "scoring", "watch", "inbox", "--model", training.model]
     environment = os.environ | {"SCORING_HOME": str(tmp_path / "home")}
