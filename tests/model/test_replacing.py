@@ -35,19 +35,24 @@ def test_killed_at_any_moment(
     (folder / "CARD.md").write_text("# About")
     rng = random.Random(7)  # noqa: S311 -- moments, not secrets
     n_left = 0
+    reading, writing = os.pipe()
     for _ in range(N_KILLS):
         if (pid := os.fork()) == 0:
             try:
+                os.write(writing, b"!")  # it has begun
                 while True:
                     write_files(folder, files.contents)
             finally:
                 os._exit(1)
+        os.read(reading, 1)
         time.sleep(rng.uniform(0.001, 0.03))
         os.kill(pid, signal.SIGKILL)
         assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
         n_left += len(os.listdir(folder.parent)) > 1
         if can_exchange or folder.exists():
             assert read_files(folder).sha256 == files.sha256
+    os.close(reading)
+    os.close(writing)
     assert n_left > 0, "no kill fell between the steps"
     write_files(folder, files.contents)
     assert read_files(folder).sha256 == files.sha256
