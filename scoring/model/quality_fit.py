@@ -15,6 +15,7 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import ModelConfig
 from scoring.model.intervals import NO_ERRORS, add_foreign, fit_errors
+from scoring.model.material import Material
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
 from scoring.model.rubric_fit import fit_rubric
@@ -67,13 +68,25 @@ def fit_quality(
     """
     later, later_y = table.take(is_validation), y[is_validation]
     earlier = ~is_validation
-    draft = fit_once(table.take(earlier), y[earlier], copies[earlier], config, (later, later_y), **options)
+    material = Material.of(table, config.rubric)
+    draft = fit_once(
+        table.take(earlier),
+        y[earlier],
+        copies[earlier],
+        config,
+        (later, later_y),
+        material=material.take(earlier),
+        **options,
+    )
     X = draft.matrix(later)
     expected, spread = draft.predict(X), draft.predict_spread(X)
     errors = fit_errors(later_y - expected, spread, config)
-    errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign_errors(table, y, config), config)
+    errors = add_foreign(
+        errors, float(spread.max(initial=0.0)), foreign_errors(table, material, y, config), config
+    )
     final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
-    model = fit_once(table, y, copies, msgspec.structs.replace(config, quality=final), None, **options)
+    config = msgspec.structs.replace(config, quality=final)
+    model = fit_once(table, y, copies, config, None, material=material, **options)
     return QualityFit(replace(model, errors=errors), expected, spread)
 
 
@@ -86,6 +99,7 @@ def fit_once(
     *,
     num_threads: int,
     seed: int,
+    material: Material | None = None,
     trainer: Trainer = train_booster,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityModel:
@@ -99,6 +113,8 @@ def fit_once(
         Later records and their qualities, on which the booster stops early; it keeps its best trees.
     num_threads, seed : int
         Threads, and the seed of all that is drawn.
+    material : Material, optional
+        That of the table, where it is at hand.
     trainer : callable
         What trains the booster of quality.
     on_rubric : callable
@@ -108,9 +124,10 @@ def fit_once(
     -------
     QualityModel
     """
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y, config.rubric)
+    material = material or Material.of(table, config.rubric)
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y, config.rubric)
     on_rubric(rubric)
-    X = _out_of_fold(table, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
+    X = _out_of_fold(table, material, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
     left = y - X[:, -1]
     options: dict[str, Any] = {
         "names": (*encoder.names, RUBRIC_COLUMN),
@@ -140,7 +157,13 @@ def fit_once(
 
 
 def _out_of_fold(
-    table: FeatureTable, y: Floats, encoder: Encoder, rubric: Rubric, config: ModelConfig, folds: Groups
+    table: FeatureTable,
+    material: Material,
+    y: Floats,
+    encoder: Encoder,
+    rubric: Rubric,
+    config: ModelConfig,
+    folds: Groups,
 ) -> Floats:
     """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
     # The median stands where there is one fold only.
@@ -150,12 +173,12 @@ def _out_of_fold(
         if held.any() and not held.all():
             rest, part = table.take(~held), table.take(held)
             others = msgspec.structs.replace(encoder, providers_=ProviderStatistics.fit(rest, y[~held]))
-            points = fit_rubric(rest, y[~held], config.rubric, rubric.knots).predict(part)
+            points = fit_rubric(material.take(~held), y[~held], config.rubric, rubric.knots).predict(part)
             X[held] = np.column_stack([others.transform(part), points])
     return X
 
 
-def foreign_errors(table: FeatureTable, y: Floats, config: ModelConfig) -> Floats:
+def foreign_errors(table: FeatureTable, material: Material, y: Floats, config: ModelConfig) -> Floats:
     """What a section's qualities are off by where the rubric knows only the others.
 
     Each section counts alike. Where there is one only, nothing tells how far its rubric travels: then they
@@ -171,6 +194,6 @@ def foreign_errors(table: FeatureTable, y: Floats, config: ModelConfig) -> Float
     for section in sorted(set(sections)):
         held = sections == section
         if held.sum() >= MIN_SECTION and (~held).sum() >= MIN_SECTION:
-            rubric = fit_rubric(table.take(~held), y[~held], config.rubric)
+            rubric = fit_rubric(material.take(~held), y[~held], config.rubric)
             found.append(np.quantile(y[held] - rubric.predict(table.take(held)), np.linspace(0, 1, 101)))
     return np.concatenate(found) if found else y - np.median(y)

@@ -1,32 +1,26 @@
-"""Fit a rubric: regression of least absolute error on columns, levels, lengths and words."""
+"""Fit a rubric: regression of least absolute error on numbers, levels, lengths and words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from threadpoolctl import threadpool_limits
 
-from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
-from scoring.model.rubric import TOPICS, Rubric, RubricConfig, levels_of
-from scoring.model.terms import Terms
+from scoring.features.table import Floats
+from scoring.model.absolute import Columns, Fit
+from scoring.model.material import ADDITIVE_NAMES, HINGED_NAMES, Material, distinct
+from scoring.model.rubric import TERMS, TOPICS, Rubric, RubricConfig
+from scoring.model.terms import TermSearch
 
-ADDITIVE_NAMES = tuple(
-    column.name
-    for column in NUMBER_COLUMNS
-    if column.family in ("provider", "topic", "content") and column.type in ("bool", "count")
-)
-HINGED_NAMES = ("title_chars", "excerpt_chars")
-LEVEL_NAMES = ("provider_domain", "provider_section", "provider_form", TOPICS)
 DEFAULTS = RubricConfig()
+KNOT_REACH = 12  # characters to either side of a rough knot that a better one is looked for
+Places = NDArray[np.intp]
+NO_TERMS: Places = np.array([], dtype=np.intp)
 
 
 def fit_rubric(
-    table: FeatureTable,
+    material: Material,
     y: Floats,
     config: RubricConfig = DEFAULTS,
     knots: dict[str, float] | None = None,
@@ -35,8 +29,8 @@ def fit_rubric(
 
     Parameters
     ----------
-    table : FeatureTable
-        Features of `n_records` records.
+    material : Material
+        Columns of `n_records` records.
     y : ndarray of shape (n_records,)
         Their qualities; points.
     config : RubricConfig
@@ -50,180 +44,150 @@ def fit_rubric(
     """
     # One thread: sums of many threads differ in their last digits, and small matrices gain nothing.
     with threadpool_limits(1):
-        rubric = _fit_rubric(table, y, config, knots or {})
-    means = {name: float(points.mean()) for name, points in rubric.parts(table).items()}
-    return msgspec.structs.replace(rubric, means_=means)
+        return _fit_rubric(material, y, config, knots or {})
 
 
-def _fit_rubric(table: FeatureTable, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
-    design = _Design.of(table, config)
-    floor = float(y.min())
-    design.add_hinges(table, y, floor, config, knots)
-    dense = csr_array(design.matrix)
+def _fit_rubric(material: Material, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
+    design = _Design(material, config)
+    for name in HINGED_NAMES:
+        design.set_knot(name, knots[name] if name in knots else _rough_knot(design, name, y, config))
+    sought = [name for name in design.knots if name not in knots]
+    fit = Fit(y)
     if config.term_support <= 0:
-        return design.rubric(_absolute_fit(dense, y, design.penalty, floor, 2 * config.n_passes), [], floor)
-    terms = Terms(table, config.min_term_count, config.term_purity)
-    matrix, penalty, chosen = csr_array(design.without_topics()), design.penalty_without_topics(), list[int]()
+        weights = fit.run(design.columns(), config.n_passes)
+        _refine_knots(design, sought, fit, weights)
+        return design.rubric(fit.run(design.columns(), config.n_passes), NO_TERMS, fit.floor)
+    known = distinct(material.terms, config.min_term_count)
+    search = TermSearch(material.terms[:, known], config.term_purity)
     min_gain = config.term_support * float(np.std(y))
+    # Without topics at first: they would take the points of the words that only records of one topic bear.
+    fit.run(design.columns(with_topics=False), config.n_passes)
+    chosen = NO_TERMS
     for _ in range(config.n_term_rounds):
-        weights = _absolute_fit(matrix, y, penalty, floor, config.n_passes)
-        left = y - _predict(matrix, weights, floor)
-        chosen = list(dict.fromkeys([*chosen, *terms.choose(left, min_gain)]))
-        matrix = hstack([dense, csr_array(terms.matrix(chosen, len(table)))], format="csr")
-        penalty = np.concatenate([design.penalty, np.full(len(chosen), config.level_ridge)])
-        weights = _absolute_fit(matrix, y, penalty, floor, config.n_passes)
-        kept = np.abs(weights[design.matrix.shape[1] :]) > 2 * _tolerance(y)
-        chosen = [at for at, is_kept in zip(chosen, kept, strict=True) if is_kept]
-        mask = np.concatenate([np.ones(design.matrix.shape[1], dtype=bool), kept])
-        matrix, penalty = matrix[:, mask], penalty[mask]
-    weights = _absolute_fit(matrix, y, penalty, floor, 2 * config.n_passes)
-    return design.rubric(weights, [terms.pairs[at] for at in chosen], floor)
+        found = known[search.choose(fit.left, min_gain)]
+        chosen = np.concatenate([chosen, found[~np.isin(found, chosen)]])
+        weights = fit.run(design.columns(chosen), config.n_passes)
+        _refine_knots(design, sought, fit, weights)
+        chosen = chosen[np.abs(design.term_weights(weights)) > 2 * fit.tolerance]
+    return design.rubric(fit.run(design.columns(chosen), 2 * config.n_passes), chosen, fit.floor)
 
 
-def _predict(matrix: Any, weights: Floats, floor: float) -> Floats:
-    points: Floats = np.maximum(matrix @ weights, floor)
-    return points
+def _rough_knot(design: _Design, name: str, y: Floats, config: RubricConfig) -> float:
+    """Of some lengths, the one beyond which to count characters for the least absolute error."""
+    lengths, found = design.lengths(name), []
+    for knot in np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round()):
+        fit = Fit(y)
+        fit.run(design.numbers_and(np.maximum(lengths - knot, 0.0)), max(config.n_passes // 4, 2))
+        found.append((float(np.mean(np.abs(fit.left))), float(knot)))
+    return min(found)[1]
 
 
-def _absolute_fit(matrix: Any, y: Floats, penalty: Floats, floor: float, n_passes: int) -> Floats:
-    """Weights of least absolute error; where the label stands on the floor, a lower prediction is no error.
-
-    `matrix` is sparse, or dense where it is narrow.
-    """
-    importance = np.ones(len(y))
-    weights = np.zeros(matrix.shape[1])
-    for _ in range(n_passes):
-        points = matrix @ weights
-        target = np.where((y <= floor) & (points < floor), points, y)
-        normal = _dense(matrix.T @ _scale_rows(matrix, importance)) + np.diag(penalty)
-        weights = np.linalg.solve(normal, matrix.T @ (importance * target))
-        importance = 1.0 / np.maximum(np.abs(target - matrix @ weights), _tolerance(y))
-        importance /= importance.max()
-    return weights
+def _refine_knots(design: _Design, names: list[str], fit: Fit, weights: Floats) -> None:
+    """Move knots to the length near them that leaves least absolute error, all else as it is."""
+    above = fit.y > fit.floor
+    for name in names:
+        lengths, knot = design.lengths(name)[above], design.knots[name]
+        slope = design.slope(name, weights)
+        left = (fit.y - fit.points)[above] + slope * np.maximum(lengths - knot, 0.0)
+        nearest_first = sorted(range(-KNOT_REACH, KNOT_REACH + 1), key=abs)
+        candidates = [knot + step for step in nearest_first if knot + step >= 0]
+        errors = [_absolute_error(np.maximum(lengths - candidate, 0.0), left) for candidate in candidates]
+        design.set_knot(name, candidates[int(np.argmin(errors))])
 
 
-def _scale_rows(matrix: Any, scale: Floats) -> Any:
-    return (
-        matrix * scale[:, None] if isinstance(matrix, np.ndarray) else matrix.multiply(scale[:, None]).tocsr()
-    )
-
-
-def _dense(matrix: Any) -> Floats:
-    dense: Floats = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return dense
-
-
-def _tolerance(y: Floats) -> float:
-    """Error below which all errors count alike: a hundredth of the labels' spread."""
-    return max(float(np.std(y)) / 100, 1e-9)
+def _absolute_error(x: Floats, y: Floats) -> float:
+    """Least sum of ``abs(y - slope * x)`` for `x` of 0 or more: at the weighted median of the slopes."""
+    counts = x > 0
+    if not counts.any():
+        return float(np.abs(y).sum())
+    slopes = y[counts] / x[counts]
+    order = np.argsort(slopes)
+    weight = np.cumsum(x[counts][order])
+    slope = slopes[order][np.searchsorted(weight, weight[-1] / 2)]
+    return float(np.abs(y - slope * x).sum())
 
 
 class _Design:
-    """The dense columns of the regression and what they are called."""
+    """The columns of the regression and what they are called: numbers, lengths, levels, terms as chosen."""
 
-    def __init__(self, matrix: Floats, penalty: Floats, names: list[tuple[str, str]], scales: Floats) -> None:
-        self.matrix, self.penalty, self.names, self.scales = matrix, penalty, names, scales
+    def __init__(self, material: Material, config: RubricConfig) -> None:
+        self.material, self.config = material, config
+        self.knots: dict[str, float] = {}
+        self.numbers = {"intercept": np.ones(len(material))}
+        self.scales = {"intercept": 1.0}
+        for name, values in zip(ADDITIVE_NAMES, material.numbers.T, strict=True):
+            if name not in HINGED_NAMES:
+                self._add(name, values)
+        known = distinct(material.levels, config.min_level_count)
+        self.levels = material.levels[:, known]
+        self.level_names = [material.level_names[at] for at in known]
 
-    @classmethod
-    def of(cls, table: FeatureTable, config: RubricConfig) -> _Design:
-        blocks, names, penalties, scales = [np.ones((len(table), 1))], [("intercept", "")], [0.0], [1.0]
-        for name in ADDITIVE_NAMES:
-            values = np.nan_to_num(table.number(name))
-            spread = float(values.std())
-            if spread > 0 and name not in HINGED_NAMES and not _is_repeated(values / spread, blocks):
-                blocks.append((values / spread)[:, None])
-                names.append(("number", name))
-                penalties.append(config.ridge)
-                scales.append(spread)
-        seen: set[bytes] = set()
-        for name in LEVEL_NAMES:
-            members: dict[str, list[int]] = {}
-            for at, row in enumerate(levels_of(table, name)):
-                for level in set(row):
-                    members.setdefault(level, []).append(at)
-            for level, found in sorted(members.items()):
-                key = np.array(found).tobytes()
-                # A level that stands for the same records as an earlier one says nothing new.
-                if level and config.min_level_count <= len(found) < len(table) and key not in seen:
-                    seen.add(key)
-                    column = np.zeros((len(table), 1))
-                    column[found] = 1.0
-                    blocks.append(column)
-                    names.append((name, level))
-                    penalties.append(config.level_ridge)
-                    scales.append(1.0)
-        return cls(np.hstack(blocks), np.array(penalties), names, np.array(scales))
+    def _add(self, name: str, values: Floats) -> bool:
+        """Whether a column could be added: one that is not constant, nor another one but for a constant."""
+        spread = float(values.std())
+        others = [column for other, column in self.numbers.items() if other not in ("intercept", name)]
+        if spread == 0 or any(np.ptp(column - values / spread) < 1e-9 for column in others):
+            return False
+        self.numbers[name], self.scales[name] = values / spread, spread
+        return True
 
-    def add_hinges(
-        self, table: FeatureTable, y: Floats, floor: float, config: RubricConfig, knots: dict[str, float]
-    ) -> None:
-        """Add, for each length, a knot beyond which every character counts: that of least absolute error."""
-        generic = np.array([kind in ("intercept", "number") for kind, _ in self.names])
-        for name in HINGED_NAMES:
-            values = table.number(name)
-            if name in knots:
-                knot = knots[name]
-            else:
-                coarse = np.unique(np.percentile(values, np.arange(2, 99, 4)).round())
-                knot = self._best_knot(values, coarse, generic, y, floor, config)
-                knot = self._best_knot(
-                    values, np.arange(knot - 12, knot + 13, 2.0), generic, y, floor, config
-                )
-            column = np.maximum(values - knot, 0.0)
-            spread = float(column.std())
-            if spread > 0:
-                self.matrix = np.hstack([self.matrix, (column / spread)[:, None]])
-                self.penalty = np.append(self.penalty, config.ridge)
-                self.scales = np.append(self.scales, spread)
-                self.names.append((f"hinge {knot}", name))
-                generic = np.append(generic, True)
+    def lengths(self, name: str) -> Floats:
+        """One of the lengths, shape (n_records,); characters."""
+        found: Floats = self.material.lengths[:, HINGED_NAMES.index(name)]
+        return found
 
-    def _best_knot(
-        self,
-        values: Floats,
-        candidates: Floats,
-        generic: NDArray[np.bool_],
-        y: Floats,
-        floor: float,
-        config: RubricConfig,
-    ) -> float:
-        found = []
-        for knot in candidates:
-            column = np.maximum(values - knot, 0.0)
-            matrix = np.hstack([self.matrix[:, generic], (column / (float(column.std()) or 1.0))[:, None]])
-            penalty = np.append(self.penalty[generic], config.ridge)
-            weights = _absolute_fit(matrix, y, penalty, floor, max(config.n_passes // 2, 2))
-            found.append((float(np.mean(np.abs(y - _predict(matrix, weights, floor)))), float(knot)))
-        return min(found)[1]
+    def set_knot(self, name: str, knot: float) -> None:
+        """Count the characters of a length beyond a knot."""
+        if self._add(name, np.maximum(self.lengths(name) - knot, 0.0)):
+            self.knots[name] = knot
 
-    def _is_general(self) -> NDArray[np.bool_]:
-        """Columns other than those of single topics and their number."""
-        return np.array([kind != TOPICS and name != "topic_count" for kind, name in self.names])
+    def slope(self, name: str, weights: Floats) -> float:
+        """Points for each unit of a number."""
+        at = list(self.numbers).index(name) - len(self.numbers)
+        return float(weights[at]) / self.scales[name]
 
-    def without_topics(self) -> Floats:
-        return self.matrix[:, self._is_general()]
+    def columns(self, terms: Places = NO_TERMS, *, with_topics: bool = True) -> Columns:
+        """The columns, with some terms of the material; or without what topics and their number are worth."""
+        marks = hstack([self.levels, self.material.terms[:, terms]], format="csr")
+        numbers = self.numbers
+        if not with_topics:
+            marks = marks[:, [kind != TOPICS for kind, _ in self.level_names]]
+            numbers = {name: column for name, column in numbers.items() if name != "topic_count"}
+        return self._penalised(marks, np.column_stack(list(numbers.values())))
 
-    def penalty_without_topics(self) -> Floats:
-        return self.penalty[self._is_general()]
+    def numbers_and(self, values: Floats) -> Columns:
+        """The numbers and one more."""
+        numbers = np.column_stack([*self.numbers.values(), values / (values.std() or 1.0)])
+        return self._penalised(self.levels[:, :0], numbers)
 
-    def rubric(self, weights: Floats, chosen: Sequence[tuple[str, str]], floor: float) -> Rubric:
-        numbers: dict[str, float] = {}
-        hinges: dict[str, list[tuple[float, float]]] = {}
+    def _penalised(self, marks: csr_array, numbers: Floats) -> Columns:
+        penalty = [self.config.level_ridge] * marks.shape[1] + [self.config.ridge] * numbers.shape[1]
+        penalty[marks.shape[1]] = 0.0  # the intercept
+        return Columns(marks, numbers, np.array(penalty))
+
+    def term_weights(self, weights: Floats) -> Floats:
+        """The part of the weights that is for terms."""
+        return weights[len(self.level_names) : len(weights) - len(self.numbers)]
+
+    def rubric(self, weights: Floats, terms: Places, floor: float) -> Rubric:
+        """The rubric of some weights, which knows the mean over the material of each of its parts."""
+        numbers = {name: self.slope(name, weights) for name in self.numbers}
+        intercept = numbers.pop("intercept")
+        means = {
+            name: slope * self.scales[name] * float(self.numbers[name].mean())
+            for name, slope in numbers.items()
+        }
+        hinges = {name: [(knot, numbers.pop(name))] for name, knot in self.knots.items()}
         levels: dict[str, dict[str, float]] = {}
-        terms: dict[str, dict[str, float]] = {}
-        points = [float(weight) for weight in weights[: len(self.names)] / self.scales]
-        for (kind, name), value in zip(self.names, points, strict=True):
-            if kind == "number":
-                numbers[name] = value
-            elif kind.startswith("hinge "):
-                hinges.setdefault(name, []).append((float(kind.removeprefix("hinge ")), value))
-            elif kind != "intercept":
-                levels.setdefault(kind, {})[name] = value
-        for (topic, term), weight in zip(chosen, weights[len(self.names) :], strict=True):
-            terms.setdefault(topic, {})[term] = float(weight)
-        return Rubric(points[0], numbers, hinges, levels, terms, floor)
-
-
-def _is_repeated(column: Floats, blocks: list[Floats]) -> bool:
-    """Whether a column says what an earlier one says (two that differ by a constant do)."""
-    return any(np.ptp(block[:, 0] - column) < 1e-9 for block in blocks[1:])
+        for (kind, level), points in zip(self.level_names, weights.tolist(), strict=False):
+            levels.setdefault(kind, {})[level] = points
+        under: dict[str, dict[str, float]] = {}
+        for term, points in zip(terms, self.term_weights(weights).tolist(), strict=True):
+            topic, words = self.material.term_names[term]
+            under.setdefault(topic, {})[words] = points
+        kinds = [*(kind for kind, _ in self.level_names), *[TERMS] * len(terms)]
+        shares = np.concatenate([self.levels.mean(axis=0), self.material.terms[:, terms].mean(axis=0)])
+        means[TERMS] = 0.0
+        for kind, points in zip(kinds, (shares * weights[: len(kinds)]).tolist(), strict=True):
+            means[kind] = means.get(kind, 0.0) + points
+        return Rubric(intercept, numbers, hinges, levels, under, floor, means)

@@ -17,6 +17,7 @@ from scoring.model.boosters import train_booster
 from scoring.model.cascade import best_threshold
 from scoring.model.config import ModelConfig
 from scoring.model.intervals import MAX_ATOMS, NO_ERRORS, add_foreign, fit_errors
+from scoring.model.material import Material
 from scoring.model.quality_fit import foreign_errors
 from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import group_folds
@@ -30,11 +31,12 @@ CONFIG = ModelConfig()
 def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callable[[Any], Any]) -> None:
     training = make_training(list(sample_documents(n_records=90, seed=2)))
     table, y = training.table, training.labels.quality
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(table, y)
+    material = Material.of(table, CONFIG.rubric)
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality_fit._out_of_fold(table, y, encoder, rubric, CONFIG, folds)
+    before = quality_fit._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality_fit._out_of_fold(table, changed, encoder, rubric, CONFIG, folds)
+    after = quality_fit._out_of_fold(table, material, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.
@@ -178,4 +180,6 @@ def test_a_record_of_an_unknown_section_is_less_sure() -> None:
 def test_one_section_tells_nothing_of_others() -> None:
     table = build_table([Record(title=f"Kite {number}", topics=("Kites",)) for number in range(60)])
     y = np.arange(60.0)
-    assert np.array_equal(foreign_errors(table, y, CONFIG), y - np.median(y))
+    assert np.array_equal(
+        foreign_errors(table, Material.of(table, CONFIG.rubric), y, CONFIG), y - np.median(y)
+    )

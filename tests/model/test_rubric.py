@@ -10,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from scoring.features.table import Floats, build_table
+from scoring.model.material import Material
 from scoring.model.rubric import Rubric, RubricConfig
 from scoring.model.rubric_fit import fit_rubric
 from scoring.records.record import Image, Provider, Record
@@ -55,13 +56,13 @@ def draw(count: int, seed: int) -> list[Record]:
 
 
 TRAINING, LATER = draw(600, seed=1), draw(200, seed=2)
-TABLE = build_table(TRAINING)
+MATERIAL = Material.of(build_table(TRAINING), RubricConfig())
 Y = np.array([points(record) for record in TRAINING])
 
 
 @pytest.fixture(scope="module")
 def rubric() -> Rubric:
-    return fit_rubric(TABLE, Y)
+    return fit_rubric(MATERIAL, Y)
 
 
 def predict(rubric: Rubric, *records: Record) -> Floats:
@@ -109,7 +110,7 @@ def test_parts_add_up(rubric: Rubric) -> None:
 
 @pytest.mark.parametrize(("scale", "shift"), [(0.5, 4.0), (1.0, -100.0), (3.0, 1000.0)])
 def test_site_with_another_scale_is_learned_as_well(rubric: Rubric, scale: float, shift: float) -> None:
-    other = fit_rubric(TABLE, scale * Y + shift)
+    other = fit_rubric(MATERIAL, scale * Y + shift)
     expected = scale * predict(rubric, *LATER) + shift
     assert predict(other, *LATER) == pytest.approx(expected, abs=0.5 * scale)
 
@@ -117,7 +118,7 @@ def test_site_with_another_scale_is_learned_as_well(rubric: Rubric, scale: float
 def test_few_labels_off_the_rubric_do_not_bend_it() -> None:
     random = np.random.default_rng(0)
     noisy = Y + np.where(random.random(len(Y)) < 0.15, random.integers(-60, 60, len(Y)), 0)
-    fitted = fit_rubric(TABLE, noisy)
+    fitted = fit_rubric(MATERIAL, noisy)
     truth = np.array([points(record) for record in LATER])
     assert np.median(np.abs(predict(fitted, *LATER) - truth)) < 1
     # What averages over the errors would be off by several points.
@@ -127,7 +128,7 @@ def test_few_labels_off_the_rubric_do_not_bend_it() -> None:
 def test_nothing_is_worth_less_than_the_lowest_label() -> None:
     low = np.maximum(Y - 40, 0)
     assert 0.2 < np.mean(low == 0) < 0.3
-    fitted = fit_rubric(TABLE, low)
+    fitted = fit_rubric(MATERIAL, low)
     truth = np.maximum(np.array([points(record) for record in LATER]) - 40, 0)
     predicted = predict(fitted, *LATER)
     assert fitted.floor_ == predicted.min() == 0
@@ -138,17 +139,22 @@ def test_nothing_is_worth_less_than_the_lowest_label() -> None:
 def test_fit_is_the_same_again_and_with_any_number_of_threads(rubric: Rubric) -> None:
     for threads in (1, 2):
         with threadpool_limits(threads):
-            assert msgspec.json.encode(fit_rubric(TABLE, Y)) == msgspec.json.encode(rubric)
+            assert msgspec.json.encode(fit_rubric(MATERIAL, Y)) == msgspec.json.encode(rubric)
+
+
+def test_means_are_those_of_the_parts(rubric: Rubric) -> None:
+    means = {name: float(points.mean()) for name, points in rubric.parts(build_table(TRAINING)).items()}
+    assert rubric.means_ == pytest.approx(means)
 
 
 def test_words_can_be_left_out(rubric: Rubric) -> None:
-    without = fit_rubric(TABLE, Y, RubricConfig(term_support=0))
+    without = fit_rubric(MATERIAL, Y, RubricConfig(term_support=0))
     assert without.terms_ == {}
     assert "storm" in rubric.terms_["Wrecks"]
 
 
 def test_known_knots_are_kept() -> None:
-    fitted = fit_rubric(TABLE, Y, knots={"title_chars": 30.0, "excerpt_chars": 10.0})
+    fitted = fit_rubric(MATERIAL, Y, knots={"title_chars": 30.0, "excerpt_chars": 10.0})
     assert fitted.knots["title_chars"] == 30
 
 
@@ -165,10 +171,11 @@ def test_words_that_count_are_told(rubric: Rubric) -> None:
 )
 def test_records_all_alike_are_worth_their_median(records: list[Record]) -> None:
     table = build_table(records)
-    assert fit_rubric(table, np.full(40, 7.0)).predict(table) == pytest.approx(np.full(40, 7.0), abs=0.01)
+    material = Material.of(table, RubricConfig())
+    assert fit_rubric(material, np.full(40, 7.0)).predict(table) == pytest.approx(np.full(40, 7.0), abs=0.01)
 
 
 def test_labels_all_alike_need_no_words() -> None:
-    fitted = fit_rubric(TABLE, np.full(len(Y), 5.0))
+    fitted = fit_rubric(MATERIAL, np.full(len(Y), 5.0))
     assert fitted.terms_ == {}
     assert predict(fitted, *LATER) == pytest.approx(np.full(len(LATER), 5.0), abs=0.05)
