@@ -65,25 +65,20 @@ class Baselines:
         }
 
 
-def fit_baselines(
-    table: FeatureTable, encoder: Encoder, X: Floats, labels: CascadeLabels, *, num_threads: int, seed: int
-) -> Baselines:
+def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: int, seed: int) -> Baselines:
     """Fit the baselines on the same records as the models.
 
     Parameters
     ----------
     table : FeatureTable
         Training records.
-    encoder : Encoder
-        Names of the columns of `X`.
-    X : ndarray of shape (n_records, n_features)
-        The encoder's matrix.
     labels : CascadeLabels
         Labels; NaN where unknown.
     num_threads, seed : int
         Threads, and the seed of LightGBM.
     """
-    domains = table.text("provider_domain")
+    encoder = Encoder.fit(table, labels.quality)
+    X, domains = encoder.transform(table), table.text("provider_domain")
     known_heat, known_shown = ~np.isnan(labels.heat), ~np.isnan(labels.published)
     of_all, of_provider, boosters = {}, {}, {}
     for target in TARGETS:

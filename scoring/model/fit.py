@@ -15,12 +15,14 @@ from scoring.model.baselines import fit_baselines
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.cascade import (
     NOT_LEADING,
+    Cascade,
     CascadeLabels,
     best_threshold,
     fit_cascade,
 )
 from scoring.model.config import ModelConfig, TrainConfig
-from scoring.model.forecast import fit_forecast
+from scoring.model.forecast import Forecast, fit_forecast
+from scoring.model.lanes import N_LANES, opened_lanes
 from scoring.model.models import Models, Thresholds
 from scoring.model.outlook import Chances, outlook_now
 from scoring.model.quality_fit import QualityFit, fit_quality
@@ -106,35 +108,45 @@ def fit_models(
         )
     if lacking := _lacking(training.labels):
         raise ModelError(f"training records: got none with {lacking}, expected some")
-    options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
     is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
     if not MIN_VALIDATION <= is_validation.sum() < n_records:
         order = np.argsort(training.moments, kind="stable")
         is_validation = np.zeros(n_records, dtype=bool)
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
-    on_step("quality")
-    quality = fit_quality(
-        training.table,
-        training.labels.quality,
-        training.copies,
-        is_validation,
-        config.model,
-        trainer=trainer,
-        **options,
-    )
-    on_step("lead, heat and published")
-    thresholds = _choose_thresholds(
-        training, is_validation, quality, config.model, trainer=trainer, **options
-    )
-    cascade = fit_cascade(training.table, training.labels, config.model, trainer=trainer, **options)
-    on_step("forecast")
+    table, labels = training.table, training.labels
+    # Many machines fit one booster after another; this one fits two at a time.
+    with opened_lanes(num_threads, N_LANES if trainer is train_booster else 1) as lanes:
+        options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
+        drafted = lanes.executor.submit(
+            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
+        )
+        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
+        baselines = lanes.executor.submit(fit_baselines, table, labels, **options)
+        on_step("quality")
+        quality = fit_quality(
+            table,
+            labels.quality,
+            training.copies,
+            is_validation,
+            config.model,
+            lanes=lanes,
+            seed=config.seed,
+            trainer=trainer,
+        )
+        on_step("lead, heat and published")
+        cascade, forecast = ruled.result()
+        later = training.take(is_validation)
+        thresholds = _choose_thresholds(drafted.result(), later, quality, num_threads)
+        on_step("baselines")
+        return Models(quality.model, cascade, forecast, thresholds, baselines.result())
+
+
+def _fit_rules(
+    training: TrainingSet, config: ModelConfig, trainer: Trainer, **options: Any
+) -> tuple[Cascade, Forecast]:
+    cascade = fit_cascade(training.table, training.labels, config, trainer=trainer, **options)
     early = training.early or (training.table,)
-    forecast = fit_forecast(cascade, early, training.labels, config.model, **options)
-    on_step("baselines")
-    encoder = quality.model.encoder
-    X = encoder.transform(training.table)
-    baselines = fit_baselines(training.table, encoder, X, training.labels, **options)
-    return Models(quality.model, cascade, forecast, thresholds, baselines)
+    return cascade, fit_forecast(cascade, early, training.labels, config, **options)
 
 
 def _lacking(labels: CascadeLabels) -> str:
@@ -146,24 +158,23 @@ def _lacking(labels: CascadeLabels) -> str:
     return ""
 
 
+def _draft_cascade(earlier: TrainingSet, config: ModelConfig, **options: Any) -> Cascade | None:
+    """A cascade that has not seen the validation block, where what precedes that can teach one."""
+    return None if _lacking(earlier.labels) else fit_cascade(earlier.table, earlier.labels, config, **options)
+
+
 def _choose_thresholds(
-    training: TrainingSet,
-    is_validation: NDArray[np.bool_],
-    quality: QualityFit,
-    config: ModelConfig,
-    **options: Any,
+    draft: Cascade | None, later: TrainingSet, quality: QualityFit, num_threads: int
 ) -> Thresholds:
     """Thresholds on the validation block, from parts that have not seen it."""
-    earlier, later = training.take(~is_validation), training.take(is_validation)
     heat, published = later.labels.heat, later.labels.published
     known = np.isfinite(heat) & np.isfinite(published)
-    if not known.any() or _lacking(earlier.labels):
+    if draft is None or not known.any():
         return Thresholds()
-    cascade = fit_cascade(earlier.table, earlier.labels, config, **options)
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
     atoms = np.maximum(atoms, quality.model.rubric.floor_)
-    said = outlook_now(cascade, later.table, Chances(likeliest, atoms, weights), options["num_threads"])
+    said = outlook_now(draft, later.table, Chances(likeliest, atoms, weights), num_threads)
     return Thresholds(
         best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(said.published_probability[known], published[known] > 0.5),

@@ -15,6 +15,7 @@ from scoring.model import cascade
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, TrainingSet
+from scoring.model.lanes import opened_lanes
 from scoring.model.quality import QualityModel
 from scoring.model.quality_fit import fit_quality
 from scoring.model.splits import group_folds
@@ -88,9 +89,16 @@ def out_of_fold(
         rest, part = training.take(~held), training.take(held)
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
-        model = fit_quality(
-            rest.table, rest.labels.quality, rest.copies, is_inner, config.model, **options
-        ).model
+        with opened_lanes(num_threads) as lanes:
+            model = fit_quality(
+                rest.table,
+                rest.labels.quality,
+                rest.copies,
+                is_inner,
+                config.model,
+                lanes=lanes,
+                seed=config.seed,
+            ).model
         models.append(model)
         X = model.matrix(part.table)
         columns[:2, held] = (

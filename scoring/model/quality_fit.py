@@ -15,11 +15,13 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import ModelConfig
 from scoring.model.intervals import NO_ERRORS, add_foreign, fit_errors
+from scoring.model.lanes import Lanes
 from scoring.model.material import Material
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
 from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import group_folds
+from scoring.model.trees import Booster
 
 Groups = NDArray[np.intp]
 MIN_SECTION = 20  # records of a section whose rubric is tried on the others
@@ -40,7 +42,10 @@ def fit_quality(
     copies: Groups,
     is_validation: NDArray[np.bool_],
     config: ModelConfig,
-    **options: Any,
+    *,
+    lanes: Lanes,
+    seed: int,
+    trainer: Trainer = train_booster,
 ) -> QualityFit:
     """Fit the quality model.
 
@@ -59,35 +64,44 @@ def fit_quality(
         The latest of them.
     config : ModelConfig
         How.
-    **options
-        ``num_threads``, ``seed`` and ``trainer``, as :func:`fit_once` takes them.
+    lanes : Lanes
+        Where the parts are fitted.
+    seed : int
+        Of all that is drawn.
+    trainer : callable
+        What trains the booster of quality.
 
     Returns
     -------
     QualityFit
     """
     later, later_y = table.take(is_validation), y[is_validation]
-    earlier = ~is_validation
+    earlier, submit = ~is_validation, lanes.executor.submit
+    options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": seed}
     material = Material.of(table, config.rubric)
-    draft = fit_once(
+    drafted = submit(
+        fit_once,
         table.take(earlier),
         y[earlier],
         copies[earlier],
         config,
         (later, later_y),
         material=material.take(earlier),
+        trainer=trainer,
         **options,
     )
+    prepared = submit(prepare, table, material, y, copies, config, **options)
+    foreign = submit(foreign_errors, table, material, y, config)
+    draft = drafted.result()
+    final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
+    final_config = msgspec.structs.replace(config, quality=final)
+    ready = prepared.result()
+    fitted = submit(ready.fit, final_config, None, trainer=trainer, **options)
     X = draft.matrix(later)
     expected, spread = draft.predict(X), draft.predict_spread(X)
     errors = fit_errors(later_y - expected, spread, config)
-    errors = add_foreign(
-        errors, float(spread.max(initial=0.0)), foreign_errors(table, material, y, config), config
-    )
-    final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
-    config = msgspec.structs.replace(config, quality=final)
-    model = fit_once(table, y, copies, config, None, material=material, **options)
-    return QualityFit(replace(model, errors=errors), expected, spread)
+    errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign.result(), config)
+    return QualityFit(replace(fitted.result(), errors=errors), expected, spread)
 
 
 def fit_once(
@@ -124,36 +138,80 @@ def fit_once(
     -------
     QualityModel
     """
+    options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
     material = material or Material.of(table, config.rubric)
+    ready = prepare(table, material, y, copies, config, on_rubric=on_rubric, **options)
+    return ready.fit(config, validation, trainer=trainer, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A quality model without its booster of quality, and the matrix and points which that learns from."""
+
+    encoder: Encoder
+    rubric: Rubric
+    spread: Booster
+    X: Floats
+    left: Floats
+
+    def fit(
+        self,
+        config: ModelConfig,
+        validation: tuple[FeatureTable, Floats] | None,
+        *,
+        num_threads: int,
+        seed: int,
+        trainer: Trainer,
+    ) -> QualityModel:
+        """The whole, as :func:`fit_once` gives it."""
+        held = None
+        if validation is not None:
+            later, later_y = validation
+            points = self.rubric.predict(later)
+            held = (np.column_stack([self.encoder.transform(later), points]), later_y - points)
+        booster = trainer(
+            self.X,
+            self.left,
+            names=(*self.encoder.names, RUBRIC_COLUMN),
+            categories=self.encoder.categories,
+            params=config.quality.params,
+            num_iterations=config.quality.num_iterations,
+            validation=held,
+            patience=config.patience,
+            num_threads=num_threads,
+            seed=seed,
+        )
+        return QualityModel(self.encoder, self.rubric, booster, self.spread, NO_ERRORS)
+
+
+def prepare(
+    table: FeatureTable,
+    material: Material,
+    y: Floats,
+    copies: Groups,
+    config: ModelConfig,
+    *,
+    num_threads: int,
+    seed: int,
+    on_rubric: Callable[[Rubric], None] = lambda rubric: None,
+) -> Prepared:
+    """The part of :func:`fit_once` that does not depend on the validation records."""
     encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y, config.rubric)
     on_rubric(rubric)
     X = _out_of_fold(table, material, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
     left = y - X[:, -1]
-    options: dict[str, Any] = {
-        "names": (*encoder.names, RUBRIC_COLUMN),
-        "categories": encoder.categories,
-        "num_threads": num_threads,
-        "seed": seed,
-    }
     off = np.minimum(np.abs(left), np.percentile(np.abs(left), 99))
     spread = train_booster(
-        X, off, params=config.spread.params, num_iterations=config.spread.num_iterations, **options
-    )
-    held = None
-    if validation is not None:
-        later, later_y = validation
-        points = rubric.predict(later)
-        held = (np.column_stack([encoder.transform(later), points]), later_y - points)
-    booster = trainer(
         X,
-        left,
-        params=config.quality.params,
-        num_iterations=config.quality.num_iterations,
-        validation=held,
-        patience=config.patience,
-        **options,
+        off,
+        names=(*encoder.names, RUBRIC_COLUMN),
+        categories=encoder.categories,
+        params=config.spread.params,
+        num_iterations=config.spread.num_iterations,
+        num_threads=num_threads,
+        seed=seed,
     )
-    return QualityModel(encoder, rubric, booster, spread, NO_ERRORS)
+    return Prepared(encoder, rubric, spread, X, left)
 
 
 def _out_of_fold(

@@ -43,7 +43,7 @@ def fit_rubric(
     Rubric
     """
     # One thread: sums of many threads differ in their last digits, and small matrices gain nothing.
-    with threadpool_limits(1):
+    with threadpool_limits(1, "blas"):
         return _fit_rubric(material, y, config, knots or {})
 
 

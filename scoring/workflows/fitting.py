@@ -31,7 +31,7 @@ from scoring.settings import Settings
 from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
 
-_STEPS = ("quality", "lead, heat and published", "forecast", "baselines")
+_STEPS = ("quality", "lead, heat and published", "baselines")
 
 
 @dataclass(frozen=True, slots=True)

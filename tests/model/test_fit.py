@@ -122,7 +122,7 @@ def test_seed_is_used(make_training: Make) -> None:
 def test_steps_are_told(make_training: Make) -> None:
     told: list[str] = []
     fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=told.append)
-    assert told == ["quality", "lead, heat and published", "forecast", "baselines"]
+    assert told == ["quality", "lead, heat and published", "baselines"]
 
 
 def changed(**values: Any) -> list[tuple[Any, Labels]]:
