@@ -59,22 +59,20 @@ def score(
     ModelError, TrackingError
         At once, if the model cannot be used.
     """
-    scorer = open_model(model, settings).scorer
 
     def tell(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
-    return scorer.score_features(
-        read_features(
-            paths,
-            as_of=as_of,
-            n_processes=settings.threads,
-            cache=cache,
-            stdin=stdin,
-            on_fault=on_fault,
-            on_progress=tell,
-        )
+    records = read_features(
+        paths,
+        as_of=as_of,
+        n_processes=settings.threads,
+        cache=cache,
+        stdin=stdin,
+        on_fault=on_fault,
+        on_progress=tell,
     )
+    return open_model(model, settings).scorer.score_features(records)
 
 
 def write_scores(
