@@ -11,13 +11,14 @@ from scoring.errors import Fault, RecordError
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import read_features
 from scoring.features.moment import AsOf
+from scoring.model.bundle import load_scorer
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, shown_names
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
-from scoring.workflows.models import open_model
+from scoring.workflows.models import find_model
 
 
 def score(
@@ -38,7 +39,7 @@ def score(
     paths : sequence of str
         As :func:`scoring.records.corpus.read_documents` takes them.
     model : str, optional
-        See :func:`scoring.workflows.models.open_model`.
+        See :func:`scoring.workflows.models.find_model`.
     settings : Settings
         Where the store is.
     as_of : datetime or timedelta, optional
@@ -72,7 +73,7 @@ def score(
         on_fault=on_fault,
         on_progress=tell,
     )
-    return open_model(model, settings).scorer.score_features(records)
+    return load_scorer(find_model(model, settings)).score_features(records)
 
 
 def write_scores(
