@@ -14,7 +14,6 @@ from collections import ChainMap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scoring.errors import SettingsError
@@ -204,8 +203,12 @@ def _read_environment() -> dict[str, Any]:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    import yaml  # most places have no such file
+
     try:
-        return _as_mapping(yaml.safe_load(path.read_text("utf-8")), _YAML) if path.is_file() else {}
+        return _as_mapping(yaml.safe_load(path.read_text("utf-8")), _YAML)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import Fault, RecordError
 from scoring.features.cache import FeatureCache
@@ -16,9 +16,11 @@ from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, shown_names
 from scoring.records.record import Labels
-from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
 from scoring.workflows.models import find_model
+
+if TYPE_CHECKING:
+    from scoring.records.write_back import Change
 
 
 def score(
@@ -96,6 +98,8 @@ def write_scores(
     ------
     Change
     """
+    from scoring.records.write_back import write_labels  # with PyYAML, which only a change of files needs
+
     names = functools.cache(lambda: shown_names(paths))
     roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"]
     for one in scores:
