@@ -10,18 +10,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import ChainMap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import yaml
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scoring.errors import SettingsError
 
@@ -38,7 +31,7 @@ _EXPECTED = {
 }
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What every command needs to know of the place where it runs.
 
     Parameters
@@ -69,13 +62,7 @@ class Settings(BaseSettings):
     7
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="SCORING_",
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        protected_namespaces=(),
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     home: Path = Field(default=Path(".scoring"), validate_default=True)
     # Not in the repr: an address may bear credentials, and a repr ends up in logs.
@@ -94,18 +81,6 @@ class Settings(BaseSettings):
     @classmethod
     def _make_absolute(cls, home: Path) -> Path:
         return home.expanduser().absolute()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Give the sources, the strongest first."""
-        return (init_settings, *_sources(settings_cls).values())
 
 
 class Origin(NamedTuple):
@@ -137,7 +112,7 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     found = _found(given)
     try:
-        return Settings(**given)
+        return Settings.model_validate(dict(ChainMap(*found.values())))
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(part, found) for part in error.errors())) from None
 
@@ -209,22 +184,31 @@ def default_model_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "models" / "default"
 
 
-def _sources(settings_cls: type[BaseSettings]) -> dict[str, PydanticBaseSettingsSource]:
-    """Read the sources below the overrides, the strongest first, under the names that messages give them."""
+def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What each source has, under the names that messages give them, the strongest first."""
     mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     return {
-        "environment": EnvSettingsSource(settings_cls),
-        "environment MLFLOW_TRACKING_URI": InitSettingsSource(
-            settings_cls, {"tracking_uri": mlflow_uri} if mlflow_uri else {}
-        ),
-        _YAML: InitSettingsSource(settings_cls, _read_yaml(Path("scoring.yaml"))),
-        _TOML: InitSettingsSource(settings_cls, _read_toml(Path("pyproject.toml"))),
+        "option": given,
+        "environment": _read_environment(),
+        "environment MLFLOW_TRACKING_URI": {"tracking_uri": mlflow_uri} if mlflow_uri else {},
+        _YAML: _read_yaml(Path("scoring.yaml")),
+        _TOML: _read_toml(Path("pyproject.toml")),
     }
 
 
+def _read_environment() -> dict[str, Any]:
+    variables = {name.upper(): value for name, value in os.environ.items() if value}
+    names = {name: f"SCORING_{name.upper()}" for name in Settings.model_fields}
+    return {name: variables[variable] for name, variable in names.items() if variable in variables}
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    import yaml  # most places have no such file
+
     try:
-        return _as_mapping(yaml.safe_load(path.read_text("utf-8")), _YAML) if path.is_file() else {}
+        return _as_mapping(yaml.safe_load(path.read_text("utf-8")), _YAML)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path}: cannot be read as YAML: {error}") from error
 
@@ -244,11 +228,6 @@ def _as_mapping(content: object, origin: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(f"{origin}: got {type(content).__name__}, expected names of settings with values")
     return {str(key): value for key, value in content.items()}
-
-
-def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each source has, the strongest first."""
-    return {"option": given} | {name: source() for name, source in _sources(Settings).items()}
 
 
 def _origin_of(key: str, found: dict[str, dict[str, Any]]) -> str:

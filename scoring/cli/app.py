@@ -30,6 +30,9 @@ from scoring.cli import (
 from scoring.cli.groups import add_all
 from scoring.cli.terminal import Terminal
 
+_GC_THRESHOLD = 100_000
+"""How much is made before it is looked through for cycles: imports leave few, and it costs a twentieth."""
+
 app = typer.Typer(
     name="scoring",
     no_args_is_help=True,
@@ -42,6 +45,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command that the process was started with."""
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         app(prog_name="scoring")
     finally:

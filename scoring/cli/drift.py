@@ -37,7 +37,7 @@ def drift(
     Both are taken as they stood at their publication; labels are not needed. Exit code 3 where a limit
     is passed: the rule stands below the verdict.
     """
-    from scoring.cli import rendering, rendering_drift
+    from scoring.cli import rendering, rendering_drift, written
     from scoring.workflows.drift import drift as workflow
 
     outcome = workflow(
@@ -52,7 +52,7 @@ def drift(
     )
     terminal.is_refused = bool(outcome.drift.reasons)
     if json:
-        terminal.out(rendering.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
+        terminal.out(written.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
         return
     terminal.show(rendering_drift.drift(outcome.drift))
     if outcome.run_id is not None:

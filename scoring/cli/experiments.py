@@ -65,7 +65,7 @@ def backtest(
     """
     if begin is not None and by is not Parts.month:
         raise typer.BadParameter("--from goes with --by month")
-    from scoring.cli import rendering, rendering_experiments
+    from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.backtest import backtest as workflow
     from scoring.workflows.train import load_config
 
@@ -82,7 +82,7 @@ def backtest(
     )
     if json:
         names = ("run_id", "by", "data_sha256", "n_records", "n_faults", "folds", "evaluation")
-        terminal.out(rendering.to_json({name: getattr(outcome, name) for name in names}))
+        terminal.out(written.to_json({name: getattr(outcome, name) for name in names}))
         return
     terminal.show(rendering_experiments.backtest(outcome.by, outcome.folds, outcome.evaluation), "")
     terminal.show(rendering.named((name, getattr(outcome, name)) for name in ("run_id", "n_faults")))
@@ -116,7 +116,7 @@ def tune(
 
     The test block is cut off first; the last records before it judge. Needs scoring[tune].
     """
-    from scoring.cli import rendering, rendering_experiments
+    from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.train import load_config
     from scoring.workflows.tune import tune as workflow
 
@@ -133,7 +133,7 @@ def tune(
         **options.channels_of(terminal),
     )
     if json:
-        terminal.out(rendering.to_json(outcome))
+        terminal.out(written.to_json(outcome))
         return
     terminal.show(rendering_experiments.trials(outcome.trials), "")
     terminal.show(rendering_experiments.best_values(outcome.given, outcome.best, outcome.importances), "")

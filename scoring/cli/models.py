@@ -60,11 +60,11 @@ def train(
 
 def _show_outcome(terminal: Terminal, outcome: Any, names: Iterable[str], *, is_json: bool) -> None:
     """Show an evaluation and the facts about it that have these names."""
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
 
     facts = {name: getattr(outcome, name) for name in names}
     if is_json:
-        terminal.out(rendering.to_json(facts | {"evaluation": outcome.evaluation}))
+        terminal.out(written.to_json(facts | {"evaluation": outcome.evaluation}))
         return
     terminal.show(rendering.evaluation(outcome.evaluation), "")
     terminal.show(rendering.named(item for item in facts.items() if item[0] != "metrics"))
@@ -169,7 +169,7 @@ def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bo
 def _print_scores(
     terminal: Terminal, scores: Iterator[Any], form: options.ScoreFormat | None, output: Path | None
 ) -> None:
-    from scoring.cli import rendering
+    from scoring.cli import written
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
@@ -178,17 +178,19 @@ def _print_scores(
     if output is not None:
         if form is options.ScoreFormat.table:
             raise typer.BadParameter("--output takes jsonl, csv or parquet")
-        with rendering.replaced(output) as file:
-            n_scores = rendering.write_scores(scores, form, file)
+        with written.replaced(output) as file:
+            n_scores = written.write_scores(scores, form, file)
         terminal.note(f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
+        from scoring.cli import rendering
+
         terminal.show(rendering.scores_table(scores))
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet goes to --output or into a pipe")
-        rendering.write_scores(scores, form, sys.stdout.buffer)
+        written.write_scores(scores, form, sys.stdout.buffer)
     else:
-        for line in rendering.score_lines(scores, form):
+        for line in written.score_lines(scores, form):
             terminal.out(line)
 
 
@@ -203,14 +205,14 @@ def explain(
     json: options.Json = False,
 ) -> None:
     """Tell why a record has its scores."""
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
     from scoring.workflows.explain import explain as workflow
 
     explanation = workflow(
         file, model=model, settings=options.settings_of(terminal), as_of=as_of, stdin=sys.stdin.buffer
     )
     if json:
-        terminal.out(rendering.to_json(explanation))
+        terminal.out(written.to_json(explanation))
     else:
         terminal.show(rendering.explanation(explanation))
 
@@ -232,7 +234,7 @@ def audit(
     quality, lead, heat, published, twin; the worst of each first. With --corrections also correction:
     those that disagree with one another; a label that somebody has corrected is told as such.
     """
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
     from scoring.workflows.audit import audit as workflow
     from scoring.workflows.train import load_config
 
@@ -246,11 +248,11 @@ def audit(
     )
     counts = ", ".join(f"{kind} {count}" for kind, count in outcome.counts.items())
     if output is not None:
-        with rendering.replaced(output) as file:
-            file.writelines(f"{rendering.to_json(each)}\n".encode() for each in outcome.findings)
+        with written.replaced(output) as file:
+            file.writelines(f"{written.to_json(each)}\n".encode() for each in outcome.findings)
     elif json:
         for finding in outcome.findings:
-            terminal.out(rendering.to_json(finding))
+            terminal.out(written.to_json(finding))
     else:
         terminal.show(rendering.findings(outcome.findings))
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")

@@ -22,24 +22,24 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
 
 def config(terminal: Terminal, json: options.Json = False) -> None:
     """Tell each setting, and where it comes from."""
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
     from scoring.settings import settings_origins
 
     origins = settings_origins()
     if json:
-        terminal.out(rendering.to_json([origin._asdict() for origin in origins]))
+        terminal.out(written.to_json([origin._asdict() for origin in origins]))
     else:
         terminal.show(rendering.origins(origins))
 
 
 def cache(terminal: Terminal, json: options.Json = False) -> None:
     """Tell what the cache of features holds: features of records that were read before."""
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
     from scoring.workflows.cache import open_cache
 
     found = open_cache(options.settings_of(terminal), options.now()).info()
     if json:
-        terminal.out(rendering.to_json(found))
+        terminal.out(written.to_json(found))
     else:
         terminal.show(rendering.named((name, getattr(found, name)) for name in found.__slots__))
 

@@ -53,7 +53,7 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
 
     Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
     """
-    from scoring.cli import rendering
+    from scoring.cli import written
     from scoring.workflows.validate import validate as workflow
 
     options.settings_of(terminal)
@@ -61,7 +61,7 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
     found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
     terminal.n_faults = found.n_faulty
     if json:
-        terminal.out(rendering.to_json(found))
+        terminal.out(written.to_json(found))
         return
     for fault in found.faults:
         terminal.error(str(fault))

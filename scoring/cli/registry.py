@@ -101,7 +101,7 @@ def rollback(
     json: options.Json = False,
 ) -> None:
     """Put the champion before back in charge: champion and previous change places."""
-    from scoring.cli import rendering
+    from scoring.cli import rendering, written
     from scoring.workflows.rollback import rollback as workflow
 
     outcome = workflow(
@@ -111,7 +111,7 @@ def rollback(
         now=options.now(),
     )
     if json:
-        terminal.out(rendering.to_json(outcome))
+        terminal.out(written.to_json(outcome))
         return
     terminal.show(
         rendering.named([("champion", f"{outcome.champion} {outcome.model}"), ("previous", outcome.previous)])
@@ -178,11 +178,11 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
 
 
 def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:
-    from scoring.cli import rendering, rendering_registry
+    from scoring.cli import rendering_registry, written
 
     terminal.is_refused = not outcome.is_promoted
     if is_json:
-        terminal.out(rendering.to_json(outcome))
+        terminal.out(written.to_json(outcome))
     else:
         terminal.show(rendering_registry.promotion(outcome))
 

@@ -49,7 +49,7 @@ def reproduce(
     where anything is not the same: then a table tells what differs around the training (data, code,
     versions, machine), in the model and in the figures.
     """
-    from scoring.cli import rendering, rendering_reproduction
+    from scoring.cli import rendering_reproduction, written
     from scoring.workflows.reproduce import reproduce as workflow
 
     found = workflow(
@@ -62,7 +62,7 @@ def reproduce(
     )
     terminal.is_refused = not found.is_same
     if json:
-        terminal.out(rendering.to_json(found))
+        terminal.out(written.to_json(found))
     else:
         terminal.show(rendering_reproduction.reproduction(found))
 

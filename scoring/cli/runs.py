@@ -29,7 +29,7 @@ def runs(
 
     A + after the commit says that files differed from it. Folds and trials are left out.
     """
-    from scoring.cli import rendering, rendering_runs
+    from scoring.cli import rendering_runs, written
     from scoring.workflows.runs import runs as workflow
 
     outcome = workflow(
@@ -39,7 +39,7 @@ def runs(
         limit=limit,
     )
     if json:
-        terminal.out(rendering.to_json(outcome.runs))
+        terminal.out(written.to_json(outcome.runs))
         return
     if outcome.runs:
         terminal.show(rendering_runs.runs(outcome.runs, sort))
@@ -53,14 +53,14 @@ def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: opt
     They lie in the folder pending of the home. Each goes to the store that it was meant for;
     --tracking-uri names another one. A run of which the store has a part is completed.
     """
-    from scoring.cli import rendering
+    from scoring.cli import written
     from scoring.errors import TrackingError
     from scoring.workflows.sync import sync as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     synced = workflow(settings, is_store_named=tracking_uri is not None)
     if json:
-        terminal.out(rendering.to_json(synced))
+        terminal.out(written.to_json(synced))
     uploaded = [one for one in synced if one.error is None]
     for one in uploaded if not json else ():
         version = f", version {one.version}" if one.version else ""
@@ -100,7 +100,7 @@ def compare(
     that is paired: the same days are drawn for both. A run that is held against the first gets the
     comparison as a page among its artifacts.
     """
-    from scoring.cli import rendering, rendering_runs
+    from scoring.cli import rendering_runs, written
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
@@ -116,11 +116,11 @@ def compare(
 
         if len(comparisons) > 1:
             raise typer.BadParameter(f"--html takes two runs, got {len(comparisons) + 1}")
-        with rendering.replaced(html) as file:
+        with written.replaced(html) as file:
             file.write(comparison_report(comparisons[0]).encode())
         terminal.note(f"{html}: the comparison as a page")
     if json:
-        terminal.out(rendering.to_json({"comparisons": comparisons}))
+        terminal.out(written.to_json({"comparisons": comparisons}))
     for comparison in comparisons if not json else ():
         terminal.show(rendering_runs.comparison(comparison), "")
     for comparison in comparisons if not no_track else ():

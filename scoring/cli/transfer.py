@@ -28,11 +28,11 @@ def export(
 
     The file holds the model's files with their hashes; the same model gives the same bytes.
     """
-    from scoring.cli import rendering
+    from scoring.cli import written
     from scoring.workflows.export import export_model as workflow
 
     exported = workflow(model, settings=options.settings_of(terminal, tracking_uri=tracking_uri))
-    with rendering.replaced(file) as target:
+    with written.replaced(file) as target:
         target.write(exported.data)
     terminal.note(f"{file}: {exported.name}")
 

@@ -39,7 +39,7 @@ def watch(
     since. What only changes the labels is no change. A file that cannot be used is told once it has rested
     for two seconds. The model in charge is followed.
     """
-    from scoring.cli import rendering
+    from scoring.cli import written
     from scoring.workflows.watch import watch as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
@@ -54,7 +54,7 @@ def watch(
             on_fault=terminal.on_fault,
             reporter=terminal,
         )
-        for line in rendering.score_lines(scores, form):
+        for line in written.score_lines(scores, form):
             terminal.out(line)
             sys.stdout.flush()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import BinaryIO, NamedTuple
@@ -22,7 +22,7 @@ from scoring.errors import RecordError, ScoringError, shown
 from scoring.features.cache import FeatureCache
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
-from scoring.records.corpus import OnFault, Source, expand, sources_of
+from scoring.records.corpus import STDIN, OnFault, Source, expand, sources_of
 from scoring.records.record import Document
 
 CHUNK_BYTES = 2**21
@@ -31,6 +31,8 @@ CHUNK_BYTES = 2**21
 PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Size from which more processes pay for their start."""
 
+_MAX_AHEAD = 16
+"""Chunks of files that each process is given ahead: with kept features they last until a model is loaded."""
 
 _GC_THRESHOLD = 100_000
 """How much a process makes before it looks for cycles: records have none, and looking costs a tenth."""
@@ -101,6 +103,9 @@ def read_features(
 ) -> Iterator[Extracted]:
     """Features of the records that paths name, in their order; a bounded number of them is held.
 
+    Where the files are known to be worth more than one process, these begin at once: whoever asks for the
+    first record later finds it done.
+
     Parameters
     ----------
     paths : sequence of str
@@ -115,21 +120,35 @@ def read_features(
     stdin, on_fault, on_progress
         As :func:`scoring.records.corpus.read_documents` takes them.
 
-    Yields
-    ------
-    Extracted
+    Returns
+    -------
+    iterator of Extracted
+        While it is gone through, a ScoringError if one of the processes is ended from outside.
 
     Raises
     ------
     RecordError
-        Before the first record, if a path does not exist or names no record.
-    ScoringError
-        If one of the processes is ended from outside.
+        If a path does not exist or names no record.
     """
     files = expand(paths)
-    work = _Work(as_of, cache)
+    chunks, work = _chunks(files, stdin), _Work(as_of, cache)
+    # Standard input may come slowly: it is not waited for before somebody asks.
+    if n_processes > 1 and STDIN not in files and _is_much(files):
+        worked = _worked_apart(chunks, work, n_processes, n_ahead=_MAX_AHEAD * n_processes)
+        next(worked)
+    else:
+        worked = _worked(chunks, work, n_processes)
+    return _usable(worked, len(files), on_fault, on_progress)
+
+
+def _usable(
+    worked: Iterator[tuple[_Chunk, _Results]],
+    n_files: int,
+    on_fault: OnFault,
+    on_progress: Callable[[int, int], None] | None,
+) -> Iterator[Extracted]:
     n_done = 0
-    for chunk, results in _worked(_chunks(files, stdin), work, n_processes, is_much=_is_much(files)):
+    for chunk, results in worked:
         for result in results:
             if isinstance(result, RecordError):
                 on_fault(result)
@@ -137,7 +156,7 @@ def read_features(
                 yield result
         n_done += chunk.n_files
         if on_progress is not None and chunk.n_files:
-            on_progress(n_done, len(files))
+            on_progress(n_done, n_files)
 
 
 class _Chunk(NamedTuple):
@@ -238,30 +257,29 @@ def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
         yield _Chunk(tuple(sources), n_files, n_bytes)
 
 
-def _worked(
-    chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, is_much: bool
-) -> Iterator[tuple[_Chunk, _Results]]:
+def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> Iterator[tuple[_Chunk, _Results]]:
     """Chunks with their results: here while there is little, then on other processes, in the same order."""
     n_here = 0
-    if n_processes == 1 or not is_much:
-        for chunk in chunks:
-            yield chunk, work.results(chunk)
-            n_here += chunk.n_bytes
-            if n_processes > 1 and n_here >= PARALLEL_BYTES:
-                break
-        else:
-            return
+    for chunk in chunks:
+        yield chunk, work.results(chunk)
+        n_here += chunk.n_bytes
+        if n_processes > 1 and n_here >= PARALLEL_BYTES:
+            yield from _worked_apart(chunks, work, n_processes, n_ahead=2 * n_processes + 1)
+
+
+def _worked_apart(
+    chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, n_ahead: int
+) -> Iterator[tuple[_Chunk, _Results]]:
+    """Chunks with their results from other processes; the first is empty, and says that these have begun."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
     with _pool(n_processes) as pool:
         try:
-            for chunk in chunks:
-                waiting.append((chunk, pool.submit(work.results, chunk)))
-                if len(waiting) > 2 * n_processes:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
+            waiting.extend((chunk, pool.submit(work.results, chunk)) for chunk in islice(chunks, n_ahead))
+            yield _Chunk((), 0, 0), []
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
+                waiting.extend((chunk, pool.submit(work.results, chunk)) for chunk in islice(chunks, 1))
         except BrokenProcessPool:
             raise ScoringError("a process that reads records was ended from outside (memory?)") from None
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -34,7 +35,7 @@ class Baselines:
     """Medians, and one plain LightGBM regressor (its defaults, 100 trees) on each label as a number."""
 
     medians: Medians
-    boosters: dict[str, Booster]
+    boosters: Mapping[str, Booster]
 
     def decide(self, predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Who leads and what is published, by predictions that are numbers; shapes (n_records,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -18,7 +19,6 @@ from scoring.model.cascade import Cascade
 from scoring.model.config import TrainConfig
 from scoring.model.files import (
     MANIFEST,
-    PARTS,
     ModelFiles,
     decoded,
     hashes_of,
@@ -30,7 +30,7 @@ from scoring.model.forecast import Forecast
 from scoring.model.intervals import ErrorDistribution
 from scoring.model.models import Models, Thresholds
 from scoring.model.profile import Profile
-from scoring.model.quality import QualityModel
+from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
@@ -228,8 +228,16 @@ def load_model(folder: Path) -> SavedModel:
     return open_files(read_files(folder))
 
 
-def open_files(files: ModelFiles) -> SavedModel:
+def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
     """Make a model of its files.
+
+    Parameters
+    ----------
+    files : ModelFiles
+        Those of a model folder.
+    is_whole : bool
+        Whether the boosters of the baselines are looked at now. No score needs them; else each is checked
+        and loaded when it is first asked for.
 
     Raises
     ------
@@ -239,38 +247,57 @@ def open_files(files: ModelFiles) -> SavedModel:
     path = f"{files.place}/{MANIFEST}"
     manifest: Manifest = decoded(path, files.manifest, Manifest)
     check_manifest(manifest, path)
-    boosters = {part: _booster(files, part) for part in PARTS}
-    quality = QualityModel(
-        manifest.encoder, manifest.rubric, boosters["quality"], boosters["spread"], manifest.errors
-    )
-    if list(quality.names) != manifest.feature_names or manifest.cascade_names != _CASCADE_NAMES:
+    encoder, cascade_names = manifest.encoder, manifest.cascade_names
+    names = (*encoder.names, RUBRIC_COLUMN)
+    if list(names) != manifest.feature_names or cascade_names != _CASCADE_NAMES:
         raise ModelError(f"{path}: got the features of another version of scoring, expected this one's")
-    for part in PARTS:
-        n_columns = len(manifest.cascade_names.get(part, quality.encoder.names))
-        expected = n_columns + (part in ("quality", "spread"))
-        if (got := boosters[part].n_features) != expected:
-            raise ModelError(f"{files.place}/{part}.txt: got {got} features, expected {expected}")
-    rules = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
+    quality, spread = (_booster(files, part, len(names)) for part in ("quality", "spread"))
+    of_rules = {part: _booster(files, part, len(columns)) for part, columns in cascade_names.items()}
+    rules = Cascade(of_rules["lead"], of_rules["heat"], of_rules["published"])
+    baselines = _BaselineBoosters(files, len(encoder.names))
     return SavedModel(
         files.sha256,
         manifest,
         Models(
-            quality,
+            QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors),
             rules,
-            Forecast(rules, boosters["settled_lead"], boosters["growth"]),
+            Forecast(rules, of_rules["settled_lead"], of_rules["growth"]),
             manifest.thresholds,
-            Baselines(manifest.medians, {target: boosters[f"baseline_{target}"] for target in TARGETS}),
+            Baselines(manifest.medians, dict(baselines) if is_whole else baselines),
         ),
     )
 
 
-def _booster(files: ModelFiles, part: str) -> Booster:
+class _BaselineBoosters(Mapping[str, Booster]):
+    """The boosters of the baselines by target, each checked and loaded when it is first asked for."""
+
+    def __init__(self, files: ModelFiles, n_features: int) -> None:
+        self._files = files
+        self._n_features = n_features
+        self._opened: dict[str, Booster] = {}
+
+    def __getitem__(self, target: str) -> Booster:
+        if target not in self._opened:
+            self._opened[target] = _booster(self._files, f"baseline_{target}", self._n_features)
+        return self._opened[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TARGETS)
+
+    def __len__(self) -> int:
+        return len(TARGETS)
+
+
+def _booster(files: ModelFiles, part: str, n_features: int) -> Booster:
     text, place = files.text_of(part), f"{files.place}/{part}.txt"
     # Growth is an exponent.
     check_text(text, place, MAX_EXPONENT if part == "growth" else MAX_TOTAL)
-    return Booster(text)
+    booster = Booster(text)
+    if booster.n_features != n_features:
+        raise ModelError(f"{place}: got {booster.n_features} features, expected {n_features}")
+    return booster
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """Load what scores from a model folder: see :func:`load_model`."""
-    return load_model(folder).scorer
+    """Load what scores from a model folder: see :func:`load_model`; its baselines are not looked at."""
+    return open_files(read_files(folder), is_whole=False).scorer

@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.features.text import runs_of
 
 TERMS = "title_terms"
 TOPICS = "topics"
@@ -120,9 +119,9 @@ class Rubric(msgspec.Struct, frozen=True):
         return sum(self.terms_[topic][term] for topic, term in self._found(topics, words))
 
     def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
-        terms = runs_of(words)
+        title = f" {' '.join(words)} "
         known = ((topic, self.terms_.get(topic, {})) for topic in topics)
-        return [(topic, term) for topic, points in known for term in sorted(terms & points.keys())]
+        return [(topic, term) for topic, points in known for term in sorted(points) if f" {term} " in title]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
         """Words of a title that are worth points under its topics, each with them, in words."""

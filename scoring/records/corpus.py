@@ -90,8 +90,8 @@ def expand(paths: Sequence[str]) -> list[str]:
     faults: list[Fault] = []
     for path in paths:
         try:
-            for file in _expand_one(path):
-                found.setdefault(_identify(file, folders), file)
+            for file, is_link in _expand_one(path):
+                found.setdefault(_identify(file, folders, is_link=is_link), file)
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -121,7 +121,7 @@ def files_within(folder: str) -> list[str]:
     RecordError
         If the folder cannot be read.
     """
-    return [file for file in _walk(folder) if _may_hold_record(file)]
+    return [file for file, _ in _records_within(folder)]
 
 
 def read_documents(
@@ -184,45 +184,61 @@ def data_sha256(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
-def _expand_one(path: str) -> list[str]:
+def _expand_one(path: str) -> list[tuple[str, bool]]:
+    """Files, each with whether it is a link."""
     if path == STDIN:
-        return [path]
+        return [(path, False)]
     if os.path.isdir(path):
-        files = files_within(path)
+        files = _records_within(path)
         if not files:
             raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
         return files
     if os.path.exists(path):
-        return [path]
+        return [(path, os.path.islink(path))]
     if _GLOB_CHARACTERS.isdisjoint(path):
         raise RecordError(Fault(path, 0, "", "no such file or folder", "a file, a folder, a glob or -"))
-    files = [match for match in sorted(glob.glob(path, recursive=True)) if os.path.isfile(match)]
-    if not files:
+    matches = [match for match in sorted(glob.glob(path, recursive=True)) if os.path.isfile(match)]
+    if not matches:
         raise RecordError(Fault(path, 0, "", "a glob that matches no file", "at least one file"))
-    return files
+    return [(match, os.path.islink(match)) for match in matches]
 
 
-def _walk(folder: str) -> Iterator[str]:
+def _records_within(folder: str) -> list[tuple[str, bool]]:
+    return [(file, is_link) for file, is_link in _walk(folder) if _may_hold_record(file)]
+
+
+def _walk(folder: str) -> Iterator[tuple[str, bool]]:
     home = os.path.realpath(folder)
     for base, folders, names in os.walk(folder, onerror=_tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links = _links_of(base)
         for name in sorted(names):
             file = os.path.join(base, name)
             if name.startswith(".") or not name.endswith(".md"):
                 continue
-            if not os.path.islink(file) or os.path.commonpath([home, os.path.realpath(file)]) == home:
-                yield file
+            is_link = name in links
+            if not is_link or os.path.commonpath([home, os.path.realpath(file)]) == home:
+                yield file, is_link
+
+
+def _links_of(folder: str) -> set[str]:
+    """The names of a folder's links, which its listing tells: asking for each file takes longer."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_symlink()}
+    except OSError as error:
+        raise unreadable(folder, error) from None
 
 
 def _tell(error: OSError) -> None:
     raise unreadable(str(error.filename), error)
 
 
-def _identify(file: str, folders: dict[str, str]) -> str:
+def _identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
     """One name for a file, however it is reached; ``folders`` holds those that were resolved before."""
     if file == STDIN:
         return file
-    if os.path.islink(file):
+    if is_link:
         return os.path.realpath(file)
     folder, name = os.path.split(file)
     if folder not in folders:

@@ -22,7 +22,6 @@ from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matt
 from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
-from scoring.records.yaml_nodes import parse_nodes
 
 
 class _Labelled(Record, frozen=True, gc=False):
@@ -68,8 +67,14 @@ def decode_file(data: bytes, path: str) -> Document:
     text = decode_utf8(block, path, line=2)
     as_json = to_json(block)
     fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or read_record(parse_nodes(text, path), path)
+    record, labels, warnings = fast or _read_carefully(text, path)
     return Document(shown(path), 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
+
+
+def _read_carefully(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+    from scoring.records.yaml_nodes import parse_nodes  # with PyYAML, which few records need
+
+    return read_record(parse_nodes(text, path), path)
 
 
 def decode_json(data: bytes, path: str, line: int) -> Document:

@@ -42,9 +42,17 @@ _LINE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-# Escapes that every parser reads alike: no control characters, no halves of a surrogate pair.
+# Escapes that every parser reads alike: no control characters, no halves of a surrogate pair. A quote after
+# two backslashes or more may or may not end a text: the line's pattern looks at one of them only.
 _CLEAR_ESCAPES = re.compile(
-    rb"""[^\\]*+ (?: \\ (?: ["\\/nrt] | u(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4} ) [^\\]*+ )*+""", re.VERBOSE
+    rb"""
+    [^\\]*+
+    (?:
+      (?: (?:\\\\)++ (?!\\?") | \\["/nrt] | \\u(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4} )
+      [^\\]*+
+    )*+
+    """,
+    re.VERBOSE,
 )
 _ALLOWED_BYTES = bytes(set(range(256)) - (set(range(32)) - {10}) - {127})
 # What one parser takes for a line break or an error and another for text: C1 controls with NEL, line and
@@ -135,8 +143,7 @@ def to_json(block: bytes) -> memoryview | None:
     # The last match is the nothing after the last line break.
     if len(skeleton) != block.count(b"\n") + 1:
         return None
-    # A quote after two backslashes may or may not end a text: the line's pattern looks at one of them only.
-    if b'\\\\"' in block or not _CLEAR_ESCAPES.fullmatch(block):
+    if not _CLEAR_ESCAPES.fullmatch(block):
         return None
     if any(odd.search(block) for odd in _ODD_CHARACTERS):
         return None

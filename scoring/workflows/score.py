@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import Fault, RecordError
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import read_features
 from scoring.features.moment import AsOf
+from scoring.model.bundle import load_scorer
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, shown_names
 from scoring.records.record import Labels
-from scoring.records.write_back import Change, write_labels
 from scoring.settings import Settings
-from scoring.workflows.models import open_model
+from scoring.workflows.models import find_model
+
+if TYPE_CHECKING:
+    from scoring.records.write_back import Change
 
 
 def score(
@@ -38,7 +41,7 @@ def score(
     paths : sequence of str
         As :func:`scoring.records.corpus.read_documents` takes them.
     model : str, optional
-        See :func:`scoring.workflows.models.open_model`.
+        See :func:`scoring.workflows.models.find_model`.
     settings : Settings
         Where the store is.
     as_of : datetime or timedelta, optional
@@ -59,22 +62,20 @@ def score(
     ModelError, TrackingError
         At once, if the model cannot be used.
     """
-    scorer = open_model(model, settings).scorer
 
     def tell(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
-    return scorer.score_features(
-        read_features(
-            paths,
-            as_of=as_of,
-            n_processes=settings.threads,
-            cache=cache,
-            stdin=stdin,
-            on_fault=on_fault,
-            on_progress=tell,
-        )
+    records = read_features(
+        paths,
+        as_of=as_of,
+        n_processes=settings.threads,
+        cache=cache,
+        stdin=stdin,
+        on_fault=on_fault,
+        on_progress=tell,
     )
+    return load_scorer(find_model(model, settings)).score_features(records)
 
 
 def write_scores(
@@ -97,6 +98,8 @@ def write_scores(
     ------
     Change
     """
+    from scoring.records.write_back import write_labels  # with PyYAML, which only a change of files needs
+
     names = functools.cache(lambda: shown_names(paths))
     roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"]
     for one in scores:

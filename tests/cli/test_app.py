@@ -59,7 +59,6 @@ SLOW_MODULES = [
     "pandas",
     "pyarrow",
     "pydantic",
-    "pydantic_settings",
     "rich",
     "ryml",
     "uvicorn",

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 from rich.console import Console, RenderableType
 
-from scoring.cli import rendering
+from scoring.cli import rendering, written
 from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Reason, Score, Slice
 from scoring.settings import Origin
 
@@ -66,11 +66,11 @@ def cells(view: RenderableType) -> list[list[str]]:
 
 
 def test_json_of_a_score_reads_back() -> None:
-    assert msgspec.json.decode(rendering.to_json(LOW), type=Score) == LOW
+    assert msgspec.json.decode(written.to_json(LOW), type=Score) == LOW
 
 
 def test_json_of_an_evaluation_leaves_single_records_out() -> None:
-    value = json.loads(rendering.to_json({"run_id": "1", "evaluation": EVALUATION}))
+    value = json.loads(written.to_json({"run_id": "1", "evaluation": EVALUATION}))
     evaluation = value["evaluation"]
     assert "predictions" not in evaluation
     assert evaluation["n_records"] == 40
@@ -84,11 +84,11 @@ def test_lines_come_one_by_one() -> None:
         yield LOW
         raise RuntimeError("asked for more than one line")
 
-    assert json.loads(next(rendering.score_lines(scores(), "jsonl")))["path"] == "inbox/b.md"
+    assert json.loads(next(written.score_lines(scores(), "jsonl")))["path"] == "inbox/b.md"
 
 
 def test_csv_reads_back() -> None:
-    rows = list(csv.DictReader(rendering.score_lines([LOW, HIGH], "csv")))
+    rows = list(csv.DictReader(written.score_lines([LOW, HIGH], "csv")))
     assert [row["path"] for row in rows] == ["inbox/b.md", "inbox/[a].md"]
     assert rows[0]["heat"] == "-1"
     assert rows[0]["quality_low"] == "25.4"
@@ -98,7 +98,7 @@ def test_csv_reads_back() -> None:
 @pytest.mark.parametrize("scores", [[LOW, HIGH], []])
 def test_parquet_reads_back(tmp_path: Path, scores: list[Score]) -> None:
     with (tmp_path / "scores.parquet").open("wb") as file:
-        assert rendering.write_scores(iter(scores), "parquet", file) == len(scores)
+        assert written.write_scores(iter(scores), "parquet", file) == len(scores)
     table = parquet.read_table(tmp_path / "scores.parquet")
     assert msgspec.convert(table.to_pylist(), list[Score]) == scores
     assert {"quality": "int64", "published": "bool", "warnings": "list<element: string>"}.items() <= {
@@ -109,16 +109,16 @@ def test_parquet_reads_back(tmp_path: Path, scores: list[Score]) -> None:
 @pytest.mark.parametrize(("form", "n_lines"), [("jsonl", 2), ("csv", 3)])
 def test_scores_are_counted(form: str, n_lines: int) -> None:
     file = io.BytesIO()
-    assert rendering.write_scores([LOW, HIGH], form, file) == 2
+    assert written.write_scores([LOW, HIGH], form, file) == 2
     assert file.getvalue().count(b"\n") == n_lines
 
 
 def test_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "scores.csv"
-    with rendering.replaced(path) as file:
+    with written.replaced(path) as file:
         file.write(b"first")
     path.chmod(0o640)
-    with rendering.replaced(path) as file:
+    with written.replaced(path) as file:
         file.write(b"second")
         assert path.read_bytes() == b"first"
     assert path.read_bytes() == b"second"
@@ -130,7 +130,7 @@ def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with rendering.replaced(path) as file:
+        with written.replaced(path) as file:
             file.write(b"half")
             raise RuntimeError("stopped")
 
@@ -230,7 +230,7 @@ def test_findings_stand_in_their_order() -> None:
         *("inbox/[a].md", "19 points below"),
     ]
     assert lines[2] == ["published", "published", "no", "yes", "inbox/b.md", "others are shown"]
-    assert msgspec.json.decode(rendering.to_json(shown), type=Finding) == shown
+    assert msgspec.json.decode(written.to_json(shown), type=Finding) == shown
 
 
 def test_catalogue_has_a_line_for_each_column() -> None:

@@ -6,7 +6,9 @@ import io
 import os
 import signal
 import threading
+import time
 from datetime import timedelta
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,25 @@ def test_a_process_that_is_killed_is_told(archive: Path, monkeypatch: pytest.Mon
     found: list[Any] = []
     with pytest.raises(ScoringError, match="a process that reads records was ended from outside"):
         found.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_other_processes_begin_before_a_record_is_asked_for(archive: Path, tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path / "cache" / "features.db", 10**8, 17_000)
+    records = read_features([str(archive)], n_processes=2, cache=cache, on_fault=stop)
+    gives_up_at = time.monotonic() + 30
+    while cache.info().n_records < 100 and time.monotonic() < gives_up_at:
+        time.sleep(0.01)
+    assert cache.info().n_records >= 100
+    assert sum(1 for _ in records) == 400
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_processes_end_with_the_records_that_nobody_asks_for(archive: Path) -> None:
+    records = read_features([str(archive)], n_processes=2, on_fault=stop)
+    assert len(active_children()) == 2
+    del records
+    assert not active_children()
 
 
 def test_few_records_start_no_process(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:

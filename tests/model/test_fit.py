@@ -97,7 +97,9 @@ def test_scores_keep_their_ranges(site: Any) -> None:
 
 def texts(models: Models) -> dict[str, str]:
     parts = {"lead": models.cascade.lead, "heat": models.cascade.heat, "published": models.cascade.published}
-    parts |= {"quality": models.quality.booster, "spread": models.quality.spread} | models.baselines.boosters
+    parts |= {"quality": models.quality.booster, "spread": models.quality.spread} | dict(
+        models.baselines.boosters
+    )
     rest = (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
     rest_of_it = msgspec.json.encode((*rest, models.baselines.medians)).decode()
     return {name: booster.text for name, booster in parts.items()} | {"rest": rest_of_it}

@@ -16,7 +16,7 @@ import pytest
 
 from scoring.errors import ModelError
 from scoring.features.table import build_table
-from scoring.model.bundle import load_model
+from scoring.model.bundle import load_model, load_scorer
 from scoring.model.drift import measure_drift
 from scoring.model.files import FILES, MANIFEST, hashes_of, read_files, with_manifest
 from scoring.records.sample import sample_documents
@@ -60,6 +60,16 @@ def refused(folder: Path) -> str:
 def test_text_that_is_none(folder: Path, manifest: Any, name: str, text: bytes) -> None:
     save(folder, manifest, {name: text})
     assert f"/{name}: got " in refused(folder)
+
+
+def test_baseline_is_refused_when_it_is_asked_for(folder: Path, manifest: Any) -> None:
+    save(folder, manifest, {"baseline_heat.txt": b"tree\n"})
+    scorer = load_scorer(folder)
+    assert np.isfinite(scorer.predict(TABLE).quality).all()
+    boosters = scorer.models.baselines.boosters
+    assert boosters["quality"] is boosters["quality"]
+    with pytest.raises(ModelError, match=r"/baseline_heat\.txt: got "):
+        dict(boosters)
 
 
 def test_parts_that_changed_places(folder: Path, manifest: Any) -> None:

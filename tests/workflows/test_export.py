@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scoring.cli.rendering import to_json
+from scoring.cli.written import to_json
 from scoring.errors import ModelError, TrackingError
 from scoring.model.archive import pack
 from scoring.model.files import MANIFEST, read_files, with_manifest

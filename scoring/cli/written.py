@@ -1,0 +1,114 @@
+"""Results as programs read them: JSON, JSON lines, CSV, Parquet, in files that are replaced whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from scoring.model.results import Evaluation, Score
+
+_SCORE_FIELDS = Score.__struct_fields__
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON; predictions of single records are left out of evaluations.
+
+    Examples
+    --------
+    >>> to_json({"quality_mae": Figure(2.5)})
+    '{"quality_mae":{"value":2.5,"low":null,"high":null}}'
+    """
+    return msgspec.json.encode(_plain(value), enc_hook=str).decode()
+
+
+def score_lines(scores: Iterable[Score], form: str) -> Iterator[str]:
+    """Lines of ``jsonl`` or ``csv``, each as soon as its score is there.
+
+    Parameters
+    ----------
+    scores : iterable of Score
+        In the order in which they are to be written.
+    form : str
+        ``jsonl`` or ``csv``; CSV begins with a line of names, and joins warnings with ``; ``.
+
+    Yields
+    ------
+    str
+        A line without its end. (A CSV value that has a line feed keeps it, in quotes.)
+    """
+    if form == "jsonl":
+        yield from map(to_json, scores)
+        return
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="")
+    writer.writerow(_SCORE_FIELDS)
+    yield buffer.getvalue()
+    for score in scores:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow([*msgspec.structs.astuple(score)[:-1], "; ".join(score.warnings)])
+        yield buffer.getvalue()
+
+
+def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
+    """Write scores as ``jsonl``, ``csv`` or ``parquet``; give back how many there were."""
+    if form == "parquet":
+        return _write_parquet(list(scores), file)
+    n_lines = -1 if form == "csv" else 0  # the line of names is no score
+    for line in score_lines(scores, form):
+        file.write(line.encode() + b"\n")
+        n_lines += 1
+    return n_lines
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+
+    A reader of ``path`` sees the old content or the new, never a part.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            yield file
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON takes it, without what is of single records only."""
+    if isinstance(value, Evaluation):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        del fields["predictions"]
+        return fields
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return value
+
+
+def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
+    from pyarrow import parquet
+
+    from scoring.model.arrow import score_table
+
+    parquet.write_table(score_table(scores), file)
+    return len(scores)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
