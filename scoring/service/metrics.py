@@ -7,6 +7,7 @@ is asked tells of all.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -65,8 +66,16 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        # Looking a counter up costs more than counting; these are looked up again and again.
+        self._requests_of = cache(self.requests.labels)
+        self._seconds_of = cache(self.seconds.labels)
         self._drift = _DriftGauges(registry)
         self._at_work: tuple[str, str] | None = None
+
+    def tell_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests_of(route, method, status).inc()
+        self._seconds_of(route).observe(seconds)
 
     def tell_model(self, served: Served) -> None:
         """Tell which model is at work."""
