@@ -59,7 +59,7 @@ def create_app(options: ServiceOptions) -> Service:
     metrics = Metrics()
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)
-    bench = Workbench(keeper)
+    bench = Workbench(keeper, options.bounds)
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
 from scoring.features.moment import EXPECTED, AsOf, parse_as_of
-from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body, read_part
+from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body
 from scoring.service.door import SCORE_PATH
 from scoring.service.metrics import Metrics
 from scoring.service.options import Bounds
@@ -59,18 +59,11 @@ class ScoreEndpoint:
             most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
             body = part(data, form, most[1], most[0])
             if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
-                done = await self._score_one(body, as_of)
+                done = await self.bench.score_one(body, as_of)
             else:
-                done = await self.bench.work(body, self.bounds, as_of, is_explained=is_explained)
+                done = await self.bench.work(body, as_of, is_explained=is_explained)
         self._tell(state, done, len(data))
         return _content(body, done)
-
-    async def _score_one(self, body: Body, as_of: AsOf) -> Done:
-        read = read_part(body.parts[0], body.form, self.bounds)
-        if isinstance(read, Problem):
-            return Done([read], [], "")
-        score = await self.bench.score_one(read, as_of)
-        return Done([score], [read], score.model)
 
     def _tell(self, state: dict[str, Any], done: Done, n_bytes: int) -> None:
         n_scored = len(done.documents)
