@@ -11,12 +11,13 @@ them. Words that are worth points only under some topic are found by a greedy se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 import numpy as np
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.features.text import runs_of
+from scoring.features.text import MAX_TERM_WORDS
 
 TERMS = "title_terms"
 TOPICS = "topics"
@@ -56,7 +57,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_term_rounds: int = 2
 
 
-class Rubric(msgspec.Struct, frozen=True):
+class Rubric(msgspec.Struct, frozen=True, dict=True):
     """A fitted rubric: intercept plus effects; every part is plain numbers, so that it can be saved as JSON.
 
     Parameters
@@ -105,7 +106,7 @@ class Rubric(msgspec.Struct, frozen=True):
             for name, hinges in self.hinges_.items()
         ]
         levels = [
-            [sum(effects.get(level, 0.0) for level in row) for row in levels_of(table, name)]
+            [sum([effects.get(level, 0.0) for level in row]) for row in levels_of(table, name)]
             for name, effects in self.levels_.items()
         ]
         terms = [
@@ -114,14 +115,24 @@ class Rubric(msgspec.Struct, frozen=True):
         ]
         return np.column_stack([counted, *overruns, *levels, terms])
 
+    @cached_property
+    def _first_words(self) -> frozenset[str]:
+        """Words with which a term begins."""
+        return frozenset(term.partition(" ")[0] for points in self.terms_.values() for term in points)
+
     def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
-        if not any(topic in self.terms_ for topic in topics):
-            return 0.0
-        return sum(self.terms_[topic][term] for topic, term in self._found(topics, words))
+        return sum([self.terms_[topic][term] for topic, term in self._found(topics, words)])
 
     def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
-        terms = runs_of(words)
-        known = ((topic, self.terms_.get(topic, {})) for topic in topics)
+        known = [(topic, self.terms_[topic]) for topic in topics if topic in self.terms_]
+        if not known:
+            return []
+        terms = {
+            " ".join(words[start : start + length])
+            for start, word in enumerate(words)
+            if word in self._first_words
+            for length in range(1, MAX_TERM_WORDS + 1)
+        }
         return [(topic, term) for topic, points in known for term in sorted(terms & points.keys())]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
