@@ -107,12 +107,14 @@ class Metrics:
 
 
 class _DriftGauges:
-    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own."""
+    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own.
+
+    Of several processes the highest is told, so that none that sees other records is hidden by the rest.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            mode = "livemostrecent"
-            return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+            return Gauge(name, text, labels, registry=registry, multiprocess_mode="livemax")
 
         self.records = gauge("scoring_drift_records", "Records that were looked at, the last ones.")
         self.is_refused = gauge("scoring_drift_is_refused", "1 where `scoring drift` would refuse them.")
