@@ -40,6 +40,13 @@ def serve(
             help="Let pages of this origin ask from a browser, as https://desk.example.org; may be repeated.",
         ),
     ] = None,
+    bound: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=NUMBER",
+            help="What a request may ask for, as records=5000; may be repeated. Names: docs/operate.md.",
+        ),
+    ] = None,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Serve scores over HTTP, with the model in charge, until told to stop.
@@ -47,7 +54,7 @@ def serve(
     The model is followed where it moves. SIGHUP has it looked for at once and the tokens read anew; SIGTERM
     stops once what was accepted is answered. The log goes to stderr, a line of JSON for each request.
     """
-    from scoring.service.options import ServiceOptions
+    from scoring.service.options import ServiceOptions, read_bounds
     from scoring.service.server import run
 
     is_local = _is_local(host)
@@ -65,6 +72,7 @@ def serve(
             token_file=token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
+            bounds=read_bounds(bound or ()),
         ),
         host=host,
         port=port,

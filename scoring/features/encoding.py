@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from math import isnan, nan
+from functools import cached_property
+from math import nan
 
 import msgspec
 import numpy as np
@@ -90,7 +90,7 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
         return np.array(rows, dtype=np.float64).reshape(len(table), 2)
 
 
-class Encoder(msgspec.Struct, frozen=True):
+class Encoder(msgspec.Struct, frozen=True, dict=True):
     """Turns a feature table into the float64 matrix that boosters take.
 
     Parameters
@@ -145,6 +145,12 @@ class Encoder(msgspec.Struct, frozen=True):
             *(column.name for column in FITTED_COLUMNS),
         )
 
+    @cached_property
+    def _codes(self) -> list[dict[str, float]]:
+        """Code of each level, by category; of each topic at the end."""
+        listed = [*(self.levels_[name] for name in TEXT_NAMES), self.topics_]
+        return [{level: float(code) for code, level in enumerate(levels)} for levels in listed]
+
     @staticmethod
     def place_of(name: str) -> int:
         """Place of a category's column in the matrix."""
@@ -168,15 +174,23 @@ class Encoder(msgspec.Struct, frozen=True):
                 f"feature table: got {table.numbers.shape[1]} numbers and {table.texts.shape[1]} texts, "
                 f"expected {len(NUMBER_NAMES)} and {len(TEXT_NAMES)}"
             )
-        codes = np.full((len(table), len(TEXT_NAMES)), np.nan)
-        for at, name in enumerate(TEXT_NAMES):
-            codes[:, at] = [_code(self.levels_[name], level) for level in table.text(name)]
+        *codes_of, topic_codes = self._codes
+        codes = [
+            [code.get(level, nan) for code, level in zip(codes_of, row, strict=True)] for row in table.texts
+        ]
         flags = np.zeros((len(table), len(self.topics_)))
         for row, topics in enumerate(table.topics):
             for topic in topics:
-                if not isnan(code := _code(self.topics_, topic)):
-                    flags[row, int(code)] = 1.0
-        return np.hstack([table.numbers[:, _ENCODED_INDEX], codes, flags, self.providers_.transform(table)])
+                if topic in topic_codes:
+                    flags[row, int(topic_codes[topic])] = 1.0
+        return np.hstack(
+            [
+                table.numbers[:, _ENCODED_INDEX],
+                np.array(codes, dtype=np.float64).reshape(table.texts.shape),
+                flags,
+                self.providers_.transform(table),
+            ]
+        )
 
     def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
         """What of a record the training records did not have, in words."""
@@ -188,12 +202,6 @@ class Encoder(msgspec.Struct, frozen=True):
         return notes + [
             f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_
         ]
-
-
-def _code(levels: list[str], level: str) -> float:
-    """Place of a level among sorted ones; NaN where it is none of them."""
-    at = bisect_left(levels, level)
-    return float(at) if at < len(levels) and levels[at] == level else nan
 
 
 def topic_columns(encoder: Encoder) -> tuple[Column, ...]:

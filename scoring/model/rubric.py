@@ -104,7 +104,7 @@ class Rubric(msgspec.Struct, frozen=True):
             for name, hinges in self.hinges_.items()
         ]
         levels = [
-            [sum(effects.get(level, 0.0) for level in row) for row in levels_of(table, name)]
+            [sum([effects.get(level, 0.0) for level in row]) for row in levels_of(table, name)]
             for name, effects in self.levels_.items()
         ]
         terms = [
@@ -114,13 +114,11 @@ class Rubric(msgspec.Struct, frozen=True):
         return np.column_stack([counted, *overruns, *levels, terms])
 
     def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
-        if not any(topic in self.terms_ for topic in topics):
-            return 0.0
-        return sum(self.terms_[topic][term] for topic, term in self._found(topics, words))
+        return sum([self.terms_[topic][term] for topic, term in self._found(topics, words)])
 
     def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
         title = f" {' '.join(words)} "
-        known = ((topic, self.terms_.get(topic, {})) for topic in topics)
+        known = [(topic, self.terms_[topic]) for topic in topics if topic in self.terms_]
         return [(topic, term) for topic, points in known for term in sorted(points) if f" {term} " in title]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:

@@ -118,7 +118,8 @@ class Booster:
 
 
 def _doubles(values: Floats) -> ctypes.c_void_p:
-    return ctypes.c_void_p(values.ctypes.data)
+    # `values.ctypes` tells the same, in three times the time.
+    return ctypes.c_void_p(values.__array_interface__["data"][0])
 
 
 @functools.cache

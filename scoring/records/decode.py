@@ -33,6 +33,8 @@ class _Labelled(Record, frozen=True, gc=False):
 
 
 _DECODER = msgspec.json.Decoder(_Labelled)
+_ANY_DECODER = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
 _INPUTS = Record.__struct_fields__
 _OPAQUE_JSON = re.compile(rb'"%s"\s*+:\s*+"(?:[^"\\]++|\\.)*+"' % OPAQUE.encode())
 
@@ -93,21 +95,19 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     if len(data) > MAX_BYTES:
         raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     digest = hashlib.sha256(data.strip()).hexdigest()
-    visible = decode_utf8(
-        _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), data.removeprefix(codecs.BOM_UTF8)), path, line=line
-    )
+    visible = _OPAQUE_JSON.sub(b'"%s":""' % OPAQUE.encode(), data.removeprefix(codecs.BOM_UTF8))
     fast = decode_fast(visible) if _is_clear_cut(visible) else None
     record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
     return Document(shown(path), line, digest, record, labels, warnings)
 
 
-def decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
+def decode_fast(data: bytes | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
     """Decode a record's JSON into the types, if that gives what the careful way would give.
 
     Parameters
     ----------
-    text : str or memoryview
-        JSON in which no key comes twice and every number is an integer.
+    data : bytes or memoryview
+        JSON in UTF-8 in which no key comes twice.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def decode_fast(text: str | memoryview) -> tuple[Record, Labels, tuple[str, ...]
         The record, its labels, and no warning; None where any value needs the careful way.
     """
     try:
-        found = _DECODER.decode(text)
+        found = _DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
     if not (found.title.strip() and found.topics and found.provider.name and all(found.topics)):
@@ -154,26 +154,17 @@ def _finish(one: Coverage) -> Coverage:
     )
 
 
-class _UnclearError(Exception):
-    """Something in JSON that two parsers could take differently."""
+def _is_clear_cut(data: bytes) -> bool:
+    """Tell whether this is JSON in UTF-8 in which no object has a key twice.
 
-
-def _is_clear_cut(text: str) -> bool:
-    """Tell whether every number is an integer and no object has a key twice."""
+    Of a key that comes twice the decoder keeps the last, so that something is missing where it is written
+    again: at least the quotes of a key, unless a quote was written as a number before.
+    """
     try:
-        json.loads(text, object_pairs_hook=_refuse_repeats, parse_float=_refuse, parse_constant=_refuse)
-    except (_UnclearError, ValueError, RecursionError):
+        again = _ENCODER.encode(_ANY_DECODER.decode(data))
+    except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
         return False
-    return True
-
-
-def _refuse_repeats(pairs: list[tuple[str, object]]) -> None:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise _UnclearError
-
-
-def _refuse(_: str) -> None:
-    raise _UnclearError
+    return again == data or (again.count(b'"') == data.count(b'"') and b"\\u0022" not in data)
 
 
 class _Number(str):
@@ -186,7 +177,8 @@ class _Object(list[tuple[str, object]]):
     """The pairs of a JSON object, all of them."""
 
 
-def _parse_json(text: str, path: str, line: int) -> Node:
+def _parse_json(data: bytes, path: str, line: int) -> Node:
+    text = decode_utf8(data, path, line=line)
     try:
         value = json.loads(
             text, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_Number

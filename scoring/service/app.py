@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scoring.service import desk, docs, status
-from scoring.service.door import Door
+from scoring.service.door import SCORE_PATH, Door
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import add_handlers
-from scoring.service.score import PATH, ScoreEndpoint
+from scoring.service.score import ScoreEndpoint
 from scoring.service.tokens import Tokens
 from scoring.service.window import SECONDS, DriftWindow
 from scoring.service.work import Workbench
 
 
-def create_app(options: ServiceOptions) -> FastAPI:
+class Service(FastAPI):
+    """The framework behind the door, which is passed before anything of it."""
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request."""
+        await self.door(scope, receive, send)
+
+
+def create_app(options: ServiceOptions) -> Service:
     """Make the application of a service.
 
     Parameters
@@ -32,7 +44,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
 
     Returns
     -------
-    FastAPI
+    Service
         Its ``state`` holds ``options``, ``keeper`` (``keeper.current`` is the model at work, to be taken
         once for all that is scored together), ``tokens``, ``metrics``, ``scoring`` (the endpoint), and
         ``stopping``: an event that is set when the service begins to stop, on which every endless answer
@@ -47,7 +59,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
     metrics = Metrics()
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)
-    bench = Workbench(keeper)
+    bench = Workbench(keeper, options.bounds)
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
@@ -69,7 +81,7 @@ def create_app(options: ServiceOptions) -> FastAPI:
             keeper.close()
             metrics.close()
 
-    app = FastAPI(title="scoring", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    app = Service(title="scoring", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.options = options
     app.state.keeper = keeper
     app.state.tokens = tokens
@@ -78,13 +90,16 @@ def create_app(options: ServiceOptions) -> FastAPI:
     app.state.stopping = asyncio.Event()
     add_handlers(app)
     # Each part of the service brings a router of its own.
-    app.router.routes.append(Route(PATH, endpoint, methods=["POST"]))
+    app.router.routes.append(Route(SCORE_PATH, endpoint, methods=["POST"]))  # where other methods are refused
     app.include_router(status.router)
     app.include_router(docs.router)
     app.include_router(desk.router)
+    score: ASGIApp = endpoint
     if options.origins:
-        app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
-    app.add_middleware(Door, options=options, tokens=tokens, metrics=metrics)  # the last is the outermost
+        lets_in = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
+        app.add_middleware(lets_in)
+        score = lets_in(endpoint)
+    app.door = Door(partial(FastAPI.__call__, app), score, options, tokens, metrics)
     return app
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -56,7 +57,12 @@ def form_of(headers: dict[bytes, bytes]) -> str:
     ProblemError
         If it is none that the service reads: status 415.
     """
-    media_type, *parameters = headers.get(b"content-type", b"").decode("latin-1").lower().split(";")
+    return _form(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
+
+
+@lru_cache(32)
+def _form(content_type: bytes, encoding: bytes) -> str:
+    media_type, *parameters = content_type.decode("latin-1").lower().split(";")
     form = _FORMS.get(media_type.strip())
     takes = {"Accept": ", ".join(_FORMS)}
     if form is None:
@@ -66,7 +72,7 @@ def form_of(headers: dict[bytes, bytes]) -> str:
         name, _, value = parameter.strip().partition("=")
         if name == "charset" and value.strip("\"'") not in ("utf-8", "utf8", "us-ascii"):
             raise ProblemError(415, "media-type", "charset: expected utf-8", headers=takes)
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if encoding.lower() != b"identity":
         detail = "content-encoding: expected a body that is not compressed"
         raise ProblemError(415, "media-type", detail, headers={"Accept-Encoding": "identity"})
     return form

@@ -35,6 +35,8 @@ def set_up_logging(level: str) -> None:
     """Send everything from ``level`` up to stderr, a line of JSON each; uvicorn's own messages too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    # What no line tells is not looked up for each.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("scoring").setLevel(level.upper())
     logging.getLogger("uvicorn").setLevel(level.upper() if level == "debug" else logging.WARNING)

@@ -7,6 +7,7 @@ is asked tells of all.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -65,8 +66,16 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        # Looking a counter up costs more than counting; these are looked up again and again.
+        self._requests_of = cache(self.requests.labels)
+        self._seconds_of = cache(self.seconds.labels)
         self._drift = _DriftGauges(registry)
         self._at_work: tuple[str, str] | None = None
+
+    def tell_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests_of(route, method, status).inc()
+        self._seconds_of(route).observe(seconds)
 
     def tell_model(self, served: Served) -> None:
         """Tell which model is at work."""
@@ -98,12 +107,14 @@ class Metrics:
 
 
 class _DriftGauges:
-    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own."""
+    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own.
+
+    Of several processes the highest is told, so that none that sees other records is hidden by the rest.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            mode = "livemostrecent"
-            return Gauge(name, text, labels, registry=registry, multiprocess_mode=mode)  # type: ignore[arg-type]
+            return Gauge(name, text, labels, registry=registry, multiprocess_mode="livemax")
 
         self.records = gauge("scoring_drift_records", "Records that were looked at, the last ones.")
         self.is_refused = gauge("scoring_drift_is_refused", "1 where `scoring drift` would refuse them.")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from scoring.errors import SettingsError
 from scoring.settings import Settings
+
+MAX_BOUND = 10_000_000_000
+"""What no bound reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,42 @@ class Bounds:
     requests: int = 128
     waiting_bytes: int = 256_000_000
     stop_seconds: float = 30.0
+
+
+def read_bounds(given: Iterable[str]) -> Bounds:
+    """Bounds of which some are given as text.
+
+    Parameters
+    ----------
+    given : iterable of str
+        ``NAME=NUMBER`` each, by the names of :class:`Bounds`; of several for one name the last counts.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such bound, or its number is none or not above 0.
+
+    Examples
+    --------
+    >>> read_bounds(["records=5000", "body_seconds=7.5"]).records
+    5000
+    """
+    kinds: dict[str, type] = {name: type(value) for name, value in asdict(Bounds()).items()}
+    found: dict[str, Any] = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        if name not in kinds:
+            raise SettingsError(f"--bound: got {text!r}, expected NAME=NUMBER with one of {', '.join(kinds)}")
+        try:
+            found[name] = kinds[name](number)
+        except ValueError:
+            found[name] = None
+        if not (found[name] and 0 < found[name] < MAX_BOUND):
+            kind = "an integer" if kinds[name] is int else "a number"
+            raise SettingsError(
+                f"--bound: {name}: got {number!r}, expected {kind} above 0 and below {MAX_BOUND:,}"
+            )
+    return Bounds(**found)
 
 
 @dataclass(frozen=True, slots=True)

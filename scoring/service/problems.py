@@ -10,6 +10,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from scoring.errors import RecordError
 
@@ -122,10 +123,17 @@ def record_problem(error: RecordError, *, limit: str = "") -> Problem:
     return Problem("/docs#record", KINDS["record"], 422, detail, limit, faults)
 
 
-def answer(problem: Problem, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as a response."""
-    body = msgspec.json.encode(msgspec.structs.replace(problem, request_id=request_id))
-    return Response(body, problem.status, headers, MEDIA_TYPE)
+def answer(error: ProblemError, scope: Scope) -> Response:
+    """A problem as a response to a request, whose state is told of it."""
+    state = scope["state"]
+    state["fault"] = error.kind
+    problem = msgspec.structs.replace(error.problem, request_id=state["request_id"])
+    return Response(msgspec.json.encode(problem), error.status, error.headers, MEDIA_TYPE)
+
+
+def defect() -> ProblemError:
+    """What is answered where something went wrong that should not."""
+    return ProblemError(500, "defect", "the log tells more under this request_id")
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -133,25 +141,24 @@ def add_handlers(app: FastAPI) -> None:
 
     async def of_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)  # noqa: S101 -- for the type alone
-        return _answered(request, error)
+        return answer(error, request.scope)
 
     async def of_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 -- for the type alone
         kind = _BY_STATUS.get(error.status_code, "request")
         detail = f"{HTTPStatus(error.status_code).phrase}"
-        return _answered(request, ProblemError(error.status_code, kind, detail, headers=error.headers))
+        return answer(ProblemError(error.status_code, kind, detail, headers=error.headers), request.scope)
 
     async def of_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 -- for the type alone
         first: Any = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        return _answered(request, ProblemError(422, "query", f"{where}: {first['msg']}"))
+        return answer(ProblemError(422, "query", f"{where}: {first['msg']}"), request.scope)
+
+    async def of_defect(request: Request, _: Exception) -> Response:
+        return answer(defect(), request.scope)
 
     app.add_exception_handler(ProblemError, of_problem)
     app.add_exception_handler(HTTPException, of_framework)
     app.add_exception_handler(RequestValidationError, of_validation)
-
-
-def _answered(request: Request, error: ProblemError) -> Response:
-    request.scope["state"]["fault"] = error.kind
-    return answer(error.problem, request.scope["state"].get("request_id", ""), error.headers)
+    app.add_exception_handler(Exception, of_defect)  # and is raised again, so that the door tells of it

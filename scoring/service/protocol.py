@@ -34,6 +34,10 @@ class Together:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
+    def is_closing(self) -> bool:
+        """Whether it closes; asked for so often that ``__getattr__`` would show."""
+        return self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         """Send with the rest of this turn."""
         if not self._parts:

@@ -10,14 +10,14 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
 from scoring.features.moment import EXPECTED, AsOf, parse_as_of
-from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body, read_part
+from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body
+from scoring.service.door import SCORE_PATH
 from scoring.service.metrics import Metrics
 from scoring.service.options import Bounds
-from scoring.service.problems import Problem, ProblemError
+from scoring.service.problems import Problem, ProblemError, answer
 from scoring.service.window import DriftWindow
 from scoring.service.work import Done, Intake, Workbench
 
-PATH = "/v1/score"
 SMALL_BYTES = 32_768
 """Size up to which a record of JSON is read in the event loop: about a millisecond."""
 
@@ -34,44 +34,42 @@ class ScoreEndpoint:
         self.metrics = metrics
         self.intake = Intake(bounds, metrics.in_hand.set)
         self.window = DriftWindow()
+        self._scored = metrics.records.labels("scored")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: an ASGI application of its own, since a framework's way to a function costs
-        half as much again as the scores."""
-        scope["state"]["route"] = PATH
-        as_of, is_explained = _query(scope["query_string"])
-        headers: dict[bytes, bytes] = scope["state"]["headers"]
+        """Answer one request: an ASGI application of its own."""
+        state = scope["state"]
+        state["route"] = SCORE_PATH
+        try:
+            content, media_type = await self._answer(scope["query_string"], state, receive)
+        except ProblemError as error:
+            await answer(error, scope)(scope, receive, send)
+            return
+        headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, query: bytes, state: dict[str, Any], receive: Receive) -> tuple[bytes, bytes]:
+        """What is answered, and its type."""
+        as_of, is_explained = _query(query) if query else (None, False)
+        headers: dict[bytes, bytes] = state["headers"]
         form = form_of(headers)
         with self.intake.enter() as ticket:
             data = await read_body(receive, headers, self.bounds, ticket.hold)
             most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
             body = part(data, form, most[1], most[0])
             if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
-                done = await self._score_one(body, as_of)
+                done = await self.bench.score_one(body, as_of)
             else:
-                done = await self.bench.work(body, self.bounds, as_of, is_explained=is_explained)
-        self._tell(scope["state"], done, len(data))
-        content, media_type = _content(body, done)
-        start = {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [(b"content-type", media_type), (b"content-length", b"%d" % len(content))],
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": content})
-
-    async def _score_one(self, body: Body, as_of: AsOf) -> Done:
-        read = read_part(body.parts[0], body.form, self.bounds)
-        if isinstance(read, Problem):
-            return Done([read], [], "")
-        score = await self.bench.score_one(read, as_of)
-        return Done([score], [read], score.model)
+                done = await self.bench.work(body, as_of, is_explained=is_explained)
+        self._tell(state, done, len(data))
+        return _content(body, done)
 
     def _tell(self, state: dict[str, Any], done: Done, n_bytes: int) -> None:
         n_scored = len(done.documents)
         n_faulty = len(done.results) - n_scored
         self.window.add(done.documents)
-        self.metrics.records.labels("scored").inc(n_scored)
+        self._scored.inc(n_scored)
         log = {"records": n_scored, "bytes": n_bytes, "model": done.model}
         if n_faulty:
             self.metrics.records.labels("faulty").inc(n_faulty)
@@ -95,8 +93,6 @@ def _content(body: Body, done: Done) -> tuple[bytes, bytes]:
 
 def _query(query: bytes) -> tuple[AsOf, bool]:
     """``as_of`` and ``explain``."""
-    if not query:
-        return None, False
     given = QueryParams(query)
     for name in given:
         if name not in ("as_of", "explain"):

@@ -23,8 +23,8 @@ def serious(page: Page) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("scheme", "viewport"),
-    [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE)],
-    ids=["light", "dark", "phone"],
+    [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE)],
+    ids=["light", "dark", "phone", "dark phone"],
 )
 def test_axe_finds_nothing_serious(
     open_page: Open, desk_service: Service, inbox: Path, scheme: str, viewport: dict[str, int]

@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from scoring.cli import app
 from scoring.model.bundle import load_model
 from scoring.tracking.store import Store, opened
+from tests.integration.test_service import serving, wait_until
 
 SMALL = """\
 n_bootstrap: 0
@@ -147,6 +148,39 @@ def test_each_address_gives_the_scores_of_the_folder(trained: Trained, home: Pat
     assert len(printed[0].splitlines()) == 5
     assert printed == [printed[0]] * 4
     assert len(list((home / "models").glob("[0-9a-f]" * 16))) == 1  # downloaded once
+
+
+def test_a_service_follows_the_champion(trained: Trained, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "smaller.yaml").write_text(SMALL.replace("num_iterations: 20", "num_iterations: 5"))
+    options = ["--config", tmp_path / "smaller.yaml", "--register", "site", "--quiet"]
+    done = run("train", trained.folder / "news", *options)
+    assert done.exit_code == 0, done.stderr
+    assert run("sample", tmp_path / "inbox", "--records", "1", "--seed", "2", "--unlabelled").exit_code == 0
+    (record,) = (tmp_path / "inbox").glob("*.md")
+
+    def name_champion(version: str) -> None:
+        with opened(trained.store, "promote", writes=True) as client:
+            client.set_registered_model_alias("site", "champion", version)
+
+    def asked(path: str, *body: bytes) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(service.ask(path, *body, kind="text/markdown")[1])
+        return found
+
+    def scored(version: str) -> dict[str, Any]:
+        printed = run("score", record, "--model", f"models:/site/{version}").stdout
+        found: dict[str, Any] = json.loads(printed)
+        return found | {"path": "-"}
+
+    name_champion("1")
+    places = {"SCORING_HOME": str(home), "SCORING_TRACKING_URI": trained.store.tracking_uri}
+    with serving(tmp_path, "--model", "models:/site@champion", **places) as service:
+        for version in ("1", "2", "1"):
+            name_champion(version)
+            service.process.send_signal(signal.SIGHUP)  # a server is asked by itself but once a minute
+            wait_until(lambda: asked("/v1/model")["address"] == f"models:/site/{version}")  # noqa: B023 -- ends here
+            assert asked("/v1/model")["alias"] == "champion"
+            assert asked("/v1/score", record.read_bytes()) == scored(version)
+        assert [each["event"] for each in service.events()].count("model swapped") == 2
 
 
 def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: Path) -> None:

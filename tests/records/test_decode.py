@@ -433,3 +433,22 @@ def test_faults_of_json_name_the_line(line: bytes, text: str) -> None:
     with pytest.raises(RecordError) as caught:
         decode_json(line, "a.jsonl", 3)
     assert str(caught.value).startswith(text)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", " :\t")])
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_json_is_clear_cut_in_any_style_unless_a_key_comes_twice(
+    separators: tuple[str, str], is_ascii: bool
+) -> None:
+    value = {"a": 'b":é\\', "b": [1.5, None, {"c": "", 'd"': {"a": 1}}], "c": "d"}
+    text = json.dumps(value, separators=separators, ensure_ascii=is_ascii)
+    comma, colon = separators
+    assert decode._is_clear_cut(text.encode())
+    for twice in (
+        text.replace('"a"', f'"a"{colon}"x"{comma}"a"'),  # the outermost and the innermost
+        text.replace('"a"', f'"a"{colon}2{comma}"\\u0061"', 1),
+        text.replace('"c"', f'"c"{colon}{{"x"{colon}"\\":"}}{comma}"c"', 1),
+        text.replace('"a"', f'"a"{colon}[]{comma}"\\u0022:\\u0022"{colon}1{comma}"a"', 1),
+    ):
+        assert json.loads(twice)
+        assert not decode._is_clear_cut(twice.encode())

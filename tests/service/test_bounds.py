@@ -13,9 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from scoring.errors import SettingsError
 from scoring.records.nodes import MAX_DEPTH
 from scoring.service.app import create_app
-from scoring.service.options import Bounds, ServiceOptions
+from scoring.service.options import Bounds, ServiceOptions, read_bounds
 from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 from tests.service.conftest import Serve
@@ -234,8 +235,31 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
 def test_bounds_are_those_of_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
     section = page.partition("## Bounds")[2].partition("\n## ")[0]
-    told = [int(number.replace(",", "")) for number in re.findall(r"^\| [^|]+ \| ([\d,]+)", section, re.M)]
-    known = dataclasses.asdict(Bounds())
-    assert sorted(told) == sorted(
-        [*(int(value) for name, value in known.items() if name != "stop_seconds"), MAX_DEPTH]
-    )
+    told = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\| [^|]+ \| `?(\w*)`? *\|", section, re.M)
+    known = {name: int(value) for name, value in dataclasses.asdict(Bounds()).items()}
+    assert {name: int(number.replace(",", "")) for number, name in told} == known | {"": MAX_DEPTH}
+
+
+def test_bounds_are_set_by_name(serve: Serve) -> None:
+    bounds = read_bounds(["records=3", "head_seconds=0.5", "records=2"])
+    assert bounds == Bounds(records=2, head_seconds=0.5)
+    client = serve(bounds=bounds)
+    problem = refused(client, b"\n".join([GOOD] * 3), {"content-type": "application/x-ndjson"})
+    assert (problem["limit"], problem["detail"]) == ("records", "got 3 records, expected at most 2")
+    assert "up to 2 of them" in client.get("/openapi.json").text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("record=5", "got 'record=5', expected NAME=NUMBER with one of body_bytes, record_bytes, "),
+        ("records", "records: got '', expected an integer above 0"),
+        ("records=0", "records: got '0', expected an integer above 0"),
+        ("records=2.5", "records: got '2.5', expected an integer above 0"),
+        ("body_seconds=nan", "body_seconds: got 'nan', expected a number above 0"),
+        ("body_seconds=1e99", "body_seconds: got '1e99', expected a number above 0 and below 10,000,000,000"),
+    ],
+)
+def test_bounds_that_are_none(text: str, words: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(words)):
+        read_bounds([text])

@@ -213,3 +213,15 @@ def test_a_trace_in_the_log_is_without_its_message() -> None:
     line = JsonFormatter().format(record)
     assert json.loads(line)["error"] == "ValueError"
     assert "some-words" not in line
+
+
+def test_an_origin_that_is_let_in_may_read_scores_and_problems(serve: Serve) -> None:
+    origin = "https://desk.example.org"
+    client = serve(origins=(origin,))
+    for content, status in ((GOOD, 200), (b"{", 422)):
+        answer = client.post("/v1/score", content=content, headers=JSON | {"origin": origin})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, origin)
+        assert answer.headers["x-request-id"]
+    asks_first = {"origin": origin, "access-control-request-method": "POST"}
+    assert client.options("/v1/score", headers=asks_first).headers["access-control-allow-origin"] == origin
+    assert client.get("/v1/score").status_code == 405

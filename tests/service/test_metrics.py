@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -129,3 +132,24 @@ def test_every_metric_is_in_the_docs() -> None:
     told = set(re.findall(r"^# TYPE (\w+) ", Metrics().exposition().decode(), re.MULTILINE))
     told = {name for name in told if not name.endswith("_created")}
     assert told == set(re.findall(r"^\| `(scoring_\w+)` \|", page, re.MULTILINE))
+
+
+def test_of_several_processes_the_one_that_is_farthest_off_is_told(tmp_path: Path) -> None:
+    script = """
+import sys
+from prometheus_client import CollectorRegistry
+from scoring.service.metrics import _DriftGauges
+gauges = _DriftGauges(CollectorRegistry())
+gauges.is_refused.set(int(sys.argv[1]))
+gauges.family.labels("topic").set(int(sys.argv[2]))
+if sys.argv[3:]:
+    from scoring.service.metrics import Metrics
+    print(Metrics().exposition().decode().rstrip())
+"""
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for arguments in (["1", "1"], ["0", "3"], ["0", "2", "told"]):
+        command = [sys.executable, "-c", script, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    told = figures(done.stdout)
+    assert told["scoring_drift_is_refused"] == 1
+    assert told['scoring_drift_family_ratio{family="topic"}'] == 3

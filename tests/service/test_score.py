@@ -21,7 +21,12 @@ from scoring.model.results import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.record import Document
+from scoring.service import work
+from scoring.service.bodies import Part, part, read_part
+from scoring.service.options import Bounds
+from scoring.service.problems import Problem
 from scoring.service.score import SMALL_BYTES
+from scoring.service.work import Workbench
 
 JSON = {"content-type": "application/json"}
 LINES = {"content-type": "application/x-ndjson"}
@@ -85,8 +90,7 @@ def test_a_record_too_large_for_the_event_loop(
 def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint = client.app.state.scoring  # type: ignore[attr-defined]
-    bench = endpoint.bench
+    bench = client.app.state.scoring.bench  # type: ignore[attr-defined]
     together: list[int] = []
     score_features = Scorer.score_features
 
@@ -97,14 +101,38 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 
     monkeypatch.setattr(Scorer, "score_features", count)
 
-    async def all_at_once() -> list[Any]:
-        return list(await asyncio.gather(*(bench.score_one(one, None) for one in documents(lines))))
-
-    portal = client.portal
-    assert portal is not None
-    found = portal.call(all_at_once)
+    found = at_once(client, bench, lines)
     assert together == [32, 8]
-    assert json.loads(json.dumps(msgspec.to_builtins(found))) == scores(saved, lines)
+    assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == scores(
+        saved, lines
+    )
+
+
+def test_what_one_request_brings_down_fails_that_one_alone(
+    client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(one: Part, form: str, bounds: Bounds) -> Document | Problem:
+        if one.data == lines[3]:
+            raise ZeroDivisionError
+        return read_part(one, form, bounds)
+
+    monkeypatch.setattr(work, "read_part", fail)
+    bench = client.app.state.scoring.bench  # type: ignore[attr-defined]
+    found = at_once(client, bench, lines[:6])
+    assert isinstance(found.pop(3), ZeroDivisionError)
+    expected = scores(saved, [*lines[:3], *lines[4:6]])
+    assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == expected
+
+
+def at_once(client: TestClient, bench: Workbench, lines: list[bytes]) -> list[Any]:
+    """What becomes of records that are asked for in one moment."""
+
+    async def ask() -> list[Any]:
+        bodies = [part(line, "application/json", 1) for line in lines]
+        return await asyncio.gather(*(bench.score_one(one, None) for one in bodies), return_exceptions=True)
+
+    assert client.portal is not None
+    return client.portal.call(ask)
 
 
 def test_clients_side_by_side_get_their_own(
