@@ -36,6 +36,8 @@ _DECODER = msgspec.json.Decoder(_Labelled)
 _ANY_DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _INPUTS = Record.__struct_fields__
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_INNERMOST = re.compile(rb"\[\]|\{\}")
 _OPAQUE_JSON = re.compile(rb'"%s"\s*+:\s*+"(?:[^"\\]++|\\.)*+"' % OPAQUE.encode())
 
 
@@ -155,7 +157,7 @@ def _finish(one: Coverage) -> Coverage:
 
 
 def _is_clear_cut(data: bytes) -> bool:
-    """Tell whether this is JSON in UTF-8 in which no object has a key twice.
+    """Tell whether this is JSON in UTF-8 that nests few levels and in which no object has a key twice.
 
     Of a key that comes twice the decoder keeps the last, so that something is missing where it is written
     again: at least the quotes of a key, unless a quote was written as a number before.
@@ -164,7 +166,18 @@ def _is_clear_cut(data: bytes) -> bool:
         again = _ENCODER.encode(_ANY_DECODER.decode(data))
     except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
         return False
-    return again == data or (again.count(b'"') == data.count(b'"') and b"\\u0022" not in data)
+    has_all_keys = again == data or (again.count(b'"') == data.count(b'"') and b"\\u0022" not in data)
+    return has_all_keys and _is_shallow(data)
+
+
+def _is_shallow(data: bytes) -> bool:
+    """Tell whether brackets nest no deeper than is read; those in a text count as well, on the safe side."""
+    brackets = data.translate(None, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            break
+        brackets = _INNERMOST.sub(b"", brackets)
+    return not brackets
 
 
 class _Number(str):

@@ -13,6 +13,7 @@ from scoring.errors import RecordError
 from scoring.records import decode
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import find_front_matter, to_json
+from scoring.records.nodes import MAX_DEPTH
 from scoring.records.reader import read_record
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
 from scoring.records.yaml_nodes import parse_nodes
@@ -452,3 +453,18 @@ def test_json_is_clear_cut_in_any_style_unless_a_key_comes_twice(
     ):
         assert json.loads(twice)
         assert not decode._is_clear_cut(twice.encode())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_that_nests_deeply_is_refused_in_any_field(opening: str, closing: str) -> None:
+    line = '{"title":"Rain","topics":["Sea"],"provider":{"name":"x"},"other":%s1%s}'
+    levels = MAX_DEPTH // len(opening.replace('"a":', ""))
+    decode_json((line % (opening * (levels - 2), closing * (levels - 2))).encode(), "a.jsonl", 1)
+    with pytest.raises(RecordError, match="deeper nesting"):
+        decode_json((line % (opening * (levels + 1), closing * (levels + 1))).encode(), "a.jsonl", 1)
+
+
+@pytest.mark.parametrize("title", ["[Draft] rain", "rain ]:[", "{{{ rain", "[" * 50])
+def test_brackets_of_a_text_are_no_levels(title: str) -> None:
+    line = json.dumps({"title": title, "topics": ["Sea"], "provider": {"name": "x"}})
+    assert decode_json(line.encode(), "a.jsonl", 1).record.title == title
