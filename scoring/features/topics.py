@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from scoring.features.column import Column
@@ -73,7 +74,7 @@ def extract(
         f" {' '.join(words)}"
         for words in (title_words, excerpt_words, words_of(unquote(path).replace("-", " ")))
     ]
-    names = [f" {' '.join(words_of(topic))}" for topic in record.topics]
+    names = [_name(topic) for topic in record.topics]
     section, finer = (names[0], names[1:]) if names else (" ", [])
     has_section = len(section) > 1
     at = texts[0].find(section) if has_section else -1
@@ -86,3 +87,9 @@ def extract(
             at / len(texts[0]) if at >= 0 else float("nan"),
         ),
     )
+
+
+@lru_cache(maxsize=2**12)
+def _name(topic: str) -> str:
+    """A topic as texts would name it; a site has few of them."""
+    return f" {' '.join(words_of(topic))}"
