@@ -75,9 +75,12 @@ def _fit_rubric(material: Material, y: Floats, config: RubricConfig, knots: dict
 def _rough_knot(design: _Design, name: str, y: Floats, config: RubricConfig) -> float:
     """Of some lengths, the one beyond which to count characters for the least absolute error."""
     lengths, found = design.lengths(name), []
+    columns = design.numbers_and(lengths)
     for knot in np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round()):
+        beyond = np.maximum(lengths - knot, 0.0)
+        columns.numbers[:, -1] = beyond / (beyond.std() or 1.0)
         fit = Fit(y)
-        fit.run(design.numbers_and(np.maximum(lengths - knot, 0.0)), max(config.n_passes // 4, 2))
+        fit.run(columns, max(config.n_passes // 4, 2))
         found.append((float(np.mean(np.abs(fit.left))), float(knot)))
     return min(found)[1]
 
@@ -157,8 +160,7 @@ class _Design:
 
     def numbers_and(self, values: Floats) -> Columns:
         """The numbers and one more."""
-        numbers = np.column_stack([*self.numbers.values(), values / (values.std() or 1.0)])
-        return self._penalised(self.levels[:, :0], numbers)
+        return self._penalised(self.levels[:, :0], np.column_stack([*self.numbers.values(), values]))
 
     def _penalised(self, marks: csr_array, numbers: Floats) -> Columns:
         penalty = [self.config.level_ridge] * marks.shape[1] + [self.config.ridge] * numbers.shape[1]
