@@ -17,6 +17,7 @@ COUNTS = {
     "tests/model/test_tree_text.py::N_MUTATIONS": "{:,} damaged texts",
     "tests/model/test_hostile.py::N_MUTATIONS": "{} manifests",
     "tests/model/test_replacing.py::N_KILLS": "2 ways, {} kills each",
+    "tests/integration/test_train_killed.py::N_KILLS": "{} kills; by hand 100",
     "tests/fuzz/test_corpus.py::SECONDS": "5 targets, {} s each: some 100,000 inputs",
     "tests/records/test_limits.py::FILES": "{} files",
     "tests/records/test_limits.py::LINES": "{} lines",
