@@ -68,6 +68,7 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
     folder = _home(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_halves(folder.parent)
         with _held(folder):
             _write(folder, run, write)
             try:

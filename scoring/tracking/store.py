@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +22,8 @@ from scoring.tracking.causes import cause_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_HALF = ".mlflow-"  # begins the names of folders in which a store is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,9 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
         with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds):
             if not path.exists():
                 _create_sqlite(path)
-    mode = "rw" if writes else "ro"
-    uri = f"{path.as_uri()}?mode={mode}"
+    # Never "ro": the first to look after a writer was killed has to take back what that one left half done.
+    # A file that may only be read is opened all the same.
+    uri = f"{path.as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=store.timeout_seconds)) as db:
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             raise OSError("the file is a database, but has no MLflow store in it")
@@ -137,8 +141,11 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
 
 
 def _create_sqlite(path: Path) -> None:
-    # Built under another name and moved: the file exists only when it is whole.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".mlflow-") as folder:
+    # Built under another name and moved: the file exists only when it is whole. Who is here has the lock, so
+    # what lies there is of somebody who was killed.
+    for left in path.parent.glob(f"{_HALF}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_HALF) as folder:
         new = Path(folder, path.name)
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{new}"]
         env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -17,11 +17,25 @@ COUNTS = {
     "tests/model/test_tree_text.py::N_MUTATIONS": "{:,} damaged texts",
     "tests/model/test_hostile.py::N_MUTATIONS": "{} manifests",
     "tests/model/test_replacing.py::N_KILLS": "2 ways, {} kills each",
+    "tests/integration/test_train_killed.py::N_KILLS": "{} kills; by hand 100",
     "tests/fuzz/test_corpus.py::SECONDS": "5 targets, {} s each: some 100,000 inputs",
     "tests/records/test_limits.py::FILES": "{} files",
     "tests/records/test_limits.py::LINES": "{} lines",
     "tests/workflows/test_odd_archives.py::ARCHIVES": "{} archives",
 }
+# Likewise the cases that stand in the test's own marks.
+MARKED = {
+    "tests/model/test_archive.py::test_odd_names": "{} names",
+    "tests/model/test_tree_text.py::test_what_might_end_the_process_is_refused": "{} kinds",
+    "tests/records/test_replacing.py::test_read_only": "{} sets of permissions",
+    "tests/records/test_replacing.py::test_trap_in_the_place_of_the_temporary_file": "{} kinds",
+    "tests/records/test_write_back.py::test_a_file_changed_meanwhile_is_read_once_more": "1 and {} changes",
+    "tests/workflows/test_odd_archives.py::test_a_handful_is_refused_in_one_line": "{} archives",
+}
+
+
+def body(file: str) -> list[ast.stmt]:
+    return ast.parse((ROOT / file).read_text("utf-8")).body
 
 
 def test_every_row_of_the_page_is_read() -> None:
@@ -30,11 +44,7 @@ def test_every_row_of_the_page_is_read() -> None:
 
 @pytest.mark.parametrize(("promise", "file", "test"), [row[:3] for row in ROWS], ids=lambda value: value)
 def test_test_of_a_promise_is_there(promise: str, file: str, test: str) -> None:
-    functions = [
-        node.name
-        for node in ast.parse((ROOT / file).read_text("utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-    ]
+    functions = [node.name for node in body(file) if isinstance(node, ast.FunctionDef)]
     assert test in functions, promise
 
 
@@ -43,10 +53,28 @@ def test_cases_are_as_many_as_the_page_tells(place: str) -> None:
     file, _, name = place.partition("::")
     values = {
         ast.unparse(target): node.value
-        for node in ast.parse((ROOT / file).read_text("utf-8")).body
+        for node in body(file)
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
     }
     value = values[name]
     count = len(value.keys) if isinstance(value, ast.Dict) else ast.literal_eval(value)
     assert COUNTS[place].format(count) in [cases for _, where, _, cases in ROWS if where == file]
+
+
+@pytest.mark.parametrize("place", MARKED)
+def test_marks_have_as_many_cases_as_the_page_tells(place: str) -> None:
+    file, _, name = place.partition("::")
+    (test,) = (node for node in body(file) if isinstance(node, ast.FunctionDef) and node.name == name)
+    count = 1
+    for mark in test.decorator_list:
+        assert isinstance(mark, ast.Call)
+        cases = mark.args[1]
+        assert isinstance(cases, ast.List)
+        # `*("a", "b")` among them is two.
+        count *= sum(
+            len(case.value.elts) if isinstance(case, ast.Starred) and isinstance(case.value, ast.Tuple) else 1
+            for case in cases.elts
+        )
+    (told,) = (cases for _, *where, cases in ROWS if where == [file, name])
+    assert told == MARKED[place].format(count)

@@ -133,7 +133,7 @@ def test_only_the_figures_that_are_wanted() -> None:
 def test_records_without_a_date_are_a_part() -> None:
     first, second = predictions(5), predictions(4)
     for side in (first, second):
-        side["published_at"] = np.where(np.arange(120) < 20, np.datetime64("NaT"), side["published_at"])
+        side["published_at"] = np.where(np.arange(120) < 20, np.datetime64("NaT", "us"), side["published_at"])
     months = [one for one in slice_differences(first, second, n_draws=5, seed=0) if one.family == "month"]
     assert [(one.name, one.n_records) for one in months] == [("2021-03", 42), ("2021-04", 58), ("(none)", 20)]
 
@@ -176,7 +176,7 @@ def test_records_that_cannot_be_told_apart_are_left_out_where_one_side_has_more(
     first, second = predictions(5), predictions(4)
     for side in (first, second):
         side["path"] = np.where(np.arange(120) < 3, "all.jsonl", side["path"])
-        side["published_at"][:3] = np.datetime64("NaT")
+        side["published_at"][:3] = np.datetime64("NaT", "us")
     both = align([first, second], ["one", "two"])
     assert [len(side["path"]) for side in both] == [120, 120]
     fewer = {name: values[1:] for name, values in second.items()}

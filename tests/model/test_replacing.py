@@ -6,14 +6,17 @@ import ctypes
 import os
 import random
 import signal
+import sys
 import time
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from scoring.errors import ModelError
 from scoring.model import replacing
-from scoring.model.files import FILES, MANIFEST, ModelFiles, read_files, write_files
+from scoring.model.files import FILES, MANIFEST, ModelFiles, read_files, with_manifest, write_files
 from scoring.workflows.train import TrainOutcome
 
 N_KILLS = 60
@@ -81,6 +84,31 @@ def test_two_writers_and_a_reader(files: ModelFiles, tmp_path: Path) -> None:
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
     assert n_read > 0
     assert os.listdir(tmp_path) == ["site"]
+
+
+def test_who_looks_between_any_two_steps_finds_a_whole_one(files: ModelFiles, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    other = with_manifest(
+        "other", b"{ " + files.manifest[1:], {name: files.contents[name] for name in FILES[1:]}
+    )
+    write_files(folder, files.contents)
+    found = []
+
+    def look(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename != replacing.__file__:
+            return None
+        found.append(read_files(folder).sha256)
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        write_files(folder, other.contents)
+    finally:
+        sys.settrace(before)
+    assert list(dict.fromkeys(found)) == [files.sha256, other.sha256]
+    assert found == sorted(found, key=[files.sha256, other.sha256].index)  # never back
+    assert len(found) > 30
 
 
 @pytest.mark.parametrize("step", ["fsync", "mkdir", "open"])

@@ -150,8 +150,10 @@ def test_killed_at_any_moment(folder: Path) -> None:
     paths = sorted(folder.iterdir())
     ends = {path: (path.read_bytes(), replace_labels(path.read_bytes(), NEW)) for path in paths}
     n_left = 0
+    reading, writing = os.pipe()
 
     def work() -> None:
+        os.write(writing, b"!")  # it has begun
         while True:
             for path in paths:
                 relabel(path, NEW)
@@ -165,12 +167,15 @@ def test_killed_at_any_moment(folder: Path) -> None:
                 work()
             finally:
                 os._exit(1)
+        os.read(reading, 1)
         time.sleep(rng.uniform(0.0005, 0.03))
         os.kill(pid, signal.SIGKILL)
         assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
         for path in paths:
             assert path.read_bytes() in ends[path], path
         n_left += len(os.listdir(folder)) - len(paths)
+    os.close(reading)
+    os.close(writing)
     assert n_left > 0, "no kill fell between the steps"
     for path in paths:
         relabel(path)

@@ -210,6 +210,13 @@ def test_a_run_whose_writing_was_killed_is_never_taken_up(tmp_path: Path) -> Non
     assert list((tmp_path / "pending").iterdir()) == []
 
 
+def test_what_was_left_of_a_run_that_was_killed_goes_with_the_next(store: Store, make_run: Make) -> None:
+    half = store.home / "pending" / ".20210401T120000Z-first-012345.half"
+    (half / "model").mkdir(parents=True)
+    log_training(store, make_run())
+    assert list((store.home / "pending").iterdir()) == []
+
+
 SYNCING = """
 import sys
 from pathlib import Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -80,6 +81,31 @@ def test_a_store_that_cannot_be_created_leaves_no_half_of_it(
     ):
         pass
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_what_was_left_of_a_creation_that_was_killed_goes_with_the_next(tmp_path: Path) -> None:
+    (tmp_path / ".mlflow-left").mkdir()
+    (tmp_path / ".mlflow-left" / "mlflow.db-journal").write_text("half")
+    with opened(Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path), "open", writes=True):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+
+
+def test_what_a_killed_writer_left_half_done_is_taken_back_by_who_only_looks(store: Store) -> None:
+    assert store.database is not None
+    tags = [(f"key {number}", "x" * 1000, 0) for number in range(500)]
+    if (pid := os.fork()) == 0:
+        db = sqlite3.connect(store.database)
+        db.execute("PRAGMA cache_size = 2")  # pages, so that some are in the file before the end
+        db.executemany("INSERT INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)", tags)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    journal = store.database.with_name("mlflow.db-journal")
+    assert journal.stat().st_size > 0
+    with opened(store, "read", writes=False) as client:
+        (experiment,) = client.search_experiments()
+    assert experiment.tags == {}
+    assert not journal.exists()
 
 
 def test_a_home_that_is_a_file_is_one_line(tmp_path: Path) -> None:

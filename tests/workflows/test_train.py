@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import lightgbm
 import msgspec
 import pytest
 
@@ -118,7 +120,14 @@ def test_five_runs_on_one_and_two_threads_give_the_same_bytes(
     monkeypatch.setattr(boosters, "_MIN_RECORDS_A_THREAD", 60)  # else so few records are one thread's
     few = {name: BoosterConfig(5, getattr(FULL, name).params) for name in ("lead", "heat", "published")}
     config = msgspec.structs.replace(QUICK, model=msgspec.structs.replace(QUICK.model, **few))
-    saved = set()
+    saved, used = set(), set()
+    train_trees = lightgbm.train
+
+    def spied(settings: dict[str, Any], *given: Any, **named: Any) -> Any:
+        used.add(settings["num_threads"])
+        return train_trees(settings, *given, **named)
+
+    monkeypatch.setattr(lightgbm, "train", spied)
     for number, threads in enumerate((1, 1, 1, 1, 2)):
         outcome = train(
             [str(tmp_path / "few")],
@@ -130,6 +139,7 @@ def test_five_runs_on_one_and_two_threads_give_the_same_bytes(
         )
         files = sorted(Path(outcome.model).iterdir())
         saved.add(tuple((file.name, file.read_bytes()) for file in files))
+        assert max(used) == threads
     assert len(saved) == 1
 
 

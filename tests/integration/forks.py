@@ -1,0 +1,132 @@
+"""Runs of `scoring` that are killed after so much processor time, which a busy machine does not change.
+
+Each is forked from one process that has imported all that they need, and has no thread and no file open that
+a child could find half way through something. This file is the one side, and as a program the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+# One thread each, also where a library begins some as it is imported.
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "SCORING_THREADS": "1",
+}
+
+
+class Ended(NamedTuple):
+    """How a run ended (below 0: by that signal), and the processor time that it had used, in seconds."""
+
+    code: int
+    seconds: float
+
+
+class Forks:
+    """The process that forks.
+
+    Attributes
+    ----------
+    threads : list of str
+        Names of that process's threads.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.threads: list[str] = self._told()
+
+    def run(self, *arguments: object, kill_at: float | None = None) -> Ended:
+        """Run a command; it is killed once it has used that many seconds of processor time."""
+        assert self._process.stdin is not None
+        print(json.dumps([[str(one) for one in arguments], kill_at]), file=self._process.stdin, flush=True)
+        return Ended(*self._told())
+
+    def _told(self) -> Any:
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+
+@contextlib.contextmanager
+def forking(home: Path, scratch: Path) -> Iterator[Forks]:
+    """The process that forks, with a home and a folder for temporary files of its own."""
+    env = os.environ | ONE_THREAD | {"SCORING_HOME": str(home), "TMPDIR": str(scratch)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.forks"],
+        cwd=ROOT,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Forks(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def _import_all() -> None:
+    """Import what a training imports, and leave out the plots: half of the time, and not what is tested."""
+    from matplotlib.figure import Figure
+
+    from scoring.tracking.store import load_mlflow
+    from scoring.workflows import train
+
+    load_mlflow()
+    import git  # noqa: F401
+    import mlflow.models.display_utils
+    import mlflow.pyfunc.scoring_server
+    import mlflow.store.model_registry.sqlalchemy_workspace_store
+    import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: F401
+
+    def draw(_: object, file: Path, **options: object) -> None:
+        file.write_bytes(b"a plot")
+
+    vars(train).update(evaluation_figures=lambda _: {}, evaluation_report=lambda *_, **__: "<p>a report</p>")
+    Figure.savefig = draw  # type: ignore[method-assign,assignment]
+
+
+def _run(arguments: list[str], kill_at: float | None) -> Ended:
+    if (pid := os.fork()) == 0:
+        code: Any = 99
+        try:
+            from scoring.cli import main
+
+            sys.argv = ["scoring", *arguments]
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        finally:
+            os._exit(code)
+    clock = ~pid << 3 | 2  # as clock_getcpuclockid(3) makes it
+    while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | (os.WNOHANG if kill_at else 0)):
+        assert kill_at is not None
+        if time.clock_gettime(clock) >= kill_at:
+            os.kill(pid, signal.SIGKILL)
+            break
+        time.sleep(0.001)
+    _, status, used = os.wait4(pid, 0)
+    return Ended(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime)
+
+
+def _serve() -> None:
+    _import_all()
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the commands print is no answer
+    threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
+    print(json.dumps(threads), file=told, flush=True)
+    for line in sys.stdin:
+        print(json.dumps(_run(*json.loads(line))), file=told, flush=True)
+
+
+if __name__ == "__main__":
+    _serve()
