@@ -18,6 +18,7 @@ from scoring.records.write_back import write_labels
 MEGABYTE = 1_000_000
 # A yardstick is a tenth of a second on two cores of 2024 at rest, and grows with what else keeps a core busy.
 MAX_YARDSTICKS, MAX_GROWTH_KB = 12.0, 200_000
+N_TRIES = 5  # a machine that turned busy half way gets another chance
 
 HEAD = b"""---
 title: Rain
@@ -131,9 +132,10 @@ def measured(work: Callable[[], object]) -> tuple[float, int, str]:
 
 
 def check(work: Callable[[], object]) -> str:
-    taken, growth, ended = measured(work)
-    if taken >= MAX_YARDSTICKS:  # a machine that turned busy half way gets a second chance
+    for _ in range(N_TRIES):
         taken, growth, ended = measured(work)
+        if taken < MAX_YARDSTICKS:
+            break
     assert not ended.startswith("crashed")
     assert taken < MAX_YARDSTICKS
     assert growth < MAX_GROWTH_KB
