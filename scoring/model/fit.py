@@ -25,7 +25,7 @@ from scoring.model.forecast import Forecast, fit_forecast
 from scoring.model.lanes import N_LANES, opened_lanes
 from scoring.model.models import Models, Thresholds
 from scoring.model.outlook import Chances, outlook_now
-from scoring.model.quality_fit import QualityFit, fit_quality
+from scoring.model.quality_fit import QualityFit, start_quality
 from scoring.model.splits import latest_mask
 
 MIN_RECORDS = 20
@@ -117,13 +117,8 @@ def fit_models(
     # Many machines fit one booster after another; this one fits two at a time.
     with opened_lanes(num_threads, N_LANES if trainer is train_booster else 1) as lanes:
         options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
-        drafted = lanes.executor.submit(
-            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
-        )
-        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
-        baselines = lanes.executor.submit(fit_baselines, table, labels, **options)
         on_step("quality")
-        quality = fit_quality(
+        finish_quality = start_quality(
             table,
             labels.quality,
             training.copies,
@@ -133,6 +128,12 @@ def fit_models(
             seed=config.seed,
             trainer=trainer,
         )
+        drafted = lanes.executor.submit(
+            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
+        )
+        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
+        baselines = lanes.executor.submit(fit_baselines, table, labels, **options)
+        quality = finish_quality()
         on_step("lead, heat and published")
         cascade, forecast = ruled.result()
         later = training.take(is_validation)

@@ -17,7 +17,7 @@ from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, TrainingSet
 from scoring.model.lanes import opened_lanes
 from scoring.model.quality import QualityModel
-from scoring.model.quality_fit import fit_quality
+from scoring.model.quality_fit import start_quality
 from scoring.model.splits import group_folds
 
 N_FOLDS = 3
@@ -90,7 +90,7 @@ def out_of_fold(
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
         with opened_lanes(num_threads) as lanes:
-            model = fit_quality(
+            finish = start_quality(
                 rest.table,
                 rest.labels.quality,
                 rest.copies,
@@ -98,7 +98,8 @@ def out_of_fold(
                 config.model,
                 lanes=lanes,
                 seed=config.seed,
-            ).model
+            )
+            model = finish().model
         models.append(model)
         X = model.matrix(part.table)
         columns[:2, held] = (

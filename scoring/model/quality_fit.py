@@ -36,7 +36,7 @@ class QualityFit:
     validation_spread: Floats
 
 
-def fit_quality(
+def start_quality(
     table: FeatureTable,
     y: Floats,
     copies: Groups,
@@ -46,8 +46,8 @@ def fit_quality(
     lanes: Lanes,
     seed: int,
     trainer: Trainer = train_booster,
-) -> QualityFit:
-    """Fit the quality model.
+) -> Callable[[], QualityFit]:
+    """Begin to fit the quality model.
 
     The number of trees and the distribution of errors come from the validation block, which the
     first fit has not seen; the second fit has all records and that many trees.
@@ -73,7 +73,8 @@ def fit_quality(
 
     Returns
     -------
-    QualityFit
+    callable
+        Waits for it, and gives the :class:`QualityFit`.
     """
     later, later_y = table.take(is_validation), y[is_validation]
     earlier, submit = ~is_validation, lanes.executor.submit
@@ -92,16 +93,20 @@ def fit_quality(
     )
     prepared = submit(prepare, table, material, y, copies, config, **options)
     foreign = submit(foreign_errors, table, material, y, config)
-    draft = drafted.result()
-    final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
-    final_config = msgspec.structs.replace(config, quality=final)
-    ready = prepared.result()
-    fitted = submit(ready.fit, final_config, None, trainer=trainer, **options)
-    X = draft.matrix(later)
-    expected, spread = draft.predict(X), draft.predict_spread(X)
-    errors = fit_errors(later_y - expected, spread, config)
-    errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign.result(), config)
-    return QualityFit(replace(fitted.result(), errors=errors), expected, spread)
+
+    def finish() -> QualityFit:
+        draft = drafted.result()
+        final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
+        final_config = msgspec.structs.replace(config, quality=final)
+        ready = prepared.result()
+        fitted = submit(ready.fit, final_config, None, trainer=trainer, **options)
+        X = draft.matrix(later)
+        expected, spread = draft.predict(X), draft.predict_spread(X)
+        errors = fit_errors(later_y - expected, spread, config)
+        errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign.result(), config)
+        return QualityFit(replace(fitted.result(), errors=errors), expected, spread)
+
+    return finish
 
 
 def fit_once(
@@ -122,7 +127,7 @@ def fit_once(
     Parameters
     ----------
     table, y, copies, config
-        As for :func:`fit_quality`.
+        As for :func:`start_quality`.
     validation : tuple of FeatureTable and ndarray, or None
         Later records and their qualities, on which the booster stops early; it keeps its best trees.
     num_threads, seed : int

@@ -27,7 +27,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     n_passes : int
-        Rounds of reweighting, and twice that many at the last fit.
+        Rounds of reweighting of the first fit; half as many of each that goes on where the last one ended.
     ridge : float
         Penalty on each (scaled) column, in records: an effect seen on as many records is halved.
     level_ridge : float

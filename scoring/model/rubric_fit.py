@@ -52,11 +52,10 @@ def _fit_rubric(material: Material, y: Floats, config: RubricConfig, knots: dict
     for name in HINGED_NAMES:
         design.set_knot(name, knots[name] if name in knots else _rough_knot(design, name, y, config))
     sought = [name for name in design.knots if name not in knots]
-    fit = Fit(y)
+    fit, n_more = Fit(y), max(config.n_passes // 2, 1)
     if config.term_support <= 0:
-        weights = fit.run(design.columns(), config.n_passes)
-        _refine_knots(design, sought, fit, weights)
-        return design.rubric(fit.run(design.columns(), config.n_passes), NO_TERMS, fit.floor)
+        _refine_knots(design, sought, fit, fit.run(design.columns(), config.n_passes))
+        return design.rubric(fit.run(design.columns(), n_more), NO_TERMS, fit.floor)
     known = distinct(material.terms, config.min_term_count)
     search = TermSearch(material.terms[:, known], config.term_purity)
     min_gain = config.term_support * float(np.std(y))
@@ -66,10 +65,10 @@ def _fit_rubric(material: Material, y: Floats, config: RubricConfig, knots: dict
     for _ in range(config.n_term_rounds):
         found = known[search.choose(fit.left, min_gain)]
         chosen = np.concatenate([chosen, found[~np.isin(found, chosen)]])
-        weights = fit.run(design.columns(chosen), config.n_passes)
+        weights = fit.run(design.columns(chosen), n_more)
         _refine_knots(design, sought, fit, weights)
         chosen = chosen[np.abs(design.term_weights(weights)) > 2 * fit.tolerance]
-    return design.rubric(fit.run(design.columns(chosen), 2 * config.n_passes), chosen, fit.floor)
+    return design.rubric(fit.run(design.columns(chosen), n_more), chosen, fit.floor)
 
 
 def _rough_knot(design: _Design, name: str, y: Floats, config: RubricConfig) -> float:

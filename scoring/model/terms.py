@@ -51,26 +51,39 @@ class TermSearch:
         chosen: dict[int, None] = {}
         if not len(self._sizes):
             return []
-        gains, points = self._weigh(np.arange(len(self._sizes)), left)
+        gains, points = self._weigh(np.arange(len(self._sizes)), left, min_gain)
         while gains[best := int(np.argmax(gains))] >= min_gain:
             records = self._records.indices[slice(*self._records.indptr[best : best + 2])]
             left[records] -= points[best]
             chosen[best] = None
             starts = self._terms.indptr[records]
             touched = np.unique(self._terms.indices[ragged(starts, self._terms.indptr[records + 1] - starts)])
-            gains[touched], points[touched] = self._weigh(touched, left)
+            gains[touched], points[touched] = self._weigh(touched, left, min_gain)
         return list(chosen)
 
-    def _weigh(self, terms: Places, left: Floats) -> tuple[Floats, Floats]:
-        """Absolute error that each term takes away in all, and what it is worth; shapes (n_terms,)."""
+    def _weigh(self, terms: Places, left: Floats, min_gain: float) -> tuple[Floats, Floats]:
+        """Absolute error that each term takes away in all, and what it is worth; shapes (n_terms,).
+
+        A term whose records miss less than `min_gain` in all takes nothing away.
+        """
+        gains, points = np.zeros(len(terms)), np.zeros(len(terms))
         sizes = self._sizes[terms]
-        at = ragged(self._records.indptr[terms].astype(np.intp), sizes)
-        term = np.arange(len(terms)).repeat(sizes)
-        missed = left[self._records.indices[at]]
-        missed = missed[np.lexsort((missed, term))]
+        records = self._records.indices[ragged(self._records.indptr[terms].astype(np.intp), sizes)]
+        missed = np.bincount(np.arange(len(terms)).repeat(sizes), np.abs(left[records]), len(terms))
+        candidates = missed >= min_gain
+        if not candidates.any():
+            return gains, points
+        records, sizes = records[candidates.repeat(sizes)], sizes[candidates]
+        term = np.arange(len(sizes)).repeat(sizes)
+        # Sorted within each term: by whole numbers, which is several times as fast as by two keys.
+        order = np.argsort(left)
+        rank = np.empty(len(left), dtype=np.intp)
+        rank[order] = np.arange(len(left))
+        left_of = left[order[np.sort(term * len(left) + rank[records]) - term * len(left)]]
         # The lower median, which takes as much away as any other.
-        points = missed[np.cumsum(sizes) - sizes + (sizes - 1) // 2]
-        taken = np.abs(missed) - np.abs(missed - points[term])
-        gains = np.bincount(term, taken, len(terms))
-        is_pure = np.bincount(term, taken >= 0, len(terms)) >= self.min_purity * sizes
-        return np.where(is_pure, gains, 0.0), points
+        medians = left_of[np.cumsum(sizes) - sizes + (sizes - 1) // 2]
+        taken = np.abs(left_of) - np.abs(left_of - medians[term])
+        is_pure = np.bincount(term, taken >= 0, len(sizes)) >= self.min_purity * sizes
+        gains[candidates] = np.where(is_pure, np.bincount(term, taken, len(sizes)), 0.0)
+        points[candidates] = medians
+        return gains, points
