@@ -117,6 +117,10 @@ def fit_models(
     # Many machines fit one booster after another; this one fits two at a time.
     with opened_lanes(num_threads, N_LANES if trainer is train_booster else 1) as lanes:
         options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
+        drafted = lanes.executor.submit(
+            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
+        )
+        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
         on_step("quality")
         finish_quality = start_quality(
             table,
@@ -128,10 +132,6 @@ def fit_models(
             seed=config.seed,
             trainer=trainer,
         )
-        drafted = lanes.executor.submit(
-            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
-        )
-        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
         baselines = lanes.executor.submit(fit_baselines, table, labels, **options)
         quality = finish_quality()
         on_step("lead, heat and published")
