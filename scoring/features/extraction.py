@@ -198,7 +198,7 @@ class _Work(NamedTuple):
 
     def _extract(self, source: Source, content: bytes) -> Extracted | RecordError:
         try:
-            return extracted(source.document(content), self.as_of)
+            return extracted(source.document(content, is_hashed=False), self.as_of)
         except RecordError as error:
             return error
 

@@ -52,15 +52,17 @@ class Source(NamedTuple):
             raise self.error
         return read_bytes(self.path) if self.data is None else self.data
 
-    def document(self, content: bytes) -> Document:
-        """The record that its bytes hold.
+    def document(self, content: bytes, *, is_hashed: bool = True) -> Document:
+        """The record that its bytes hold; the hash of a file's may be left out, which few need.
 
         Raises
         ------
         RecordError
             With every fault of the record.
         """
-        return decode_json(content, self.path, self.line) if self.line else decode_file(content, self.path)
+        if self.line:
+            return decode_json(content, self.path, self.line)
+        return decode_file(content, self.path, is_hashed=is_hashed)
 
 
 def expand(paths: Sequence[str]) -> list[str]:

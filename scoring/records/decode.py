@@ -41,7 +41,7 @@ _INNERMOST = re.compile(rb"\[\]|\{\}")
 _OPAQUE_JSON = re.compile(rb'"%s"\s*+:\s*+"(?:[^"\\]++|\\.)*+"' % OPAQUE.encode())
 
 
-def decode_file(data: bytes, path: str) -> Document:
+def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
     """Read the record that a Markdown file's front matter holds.
 
     Parameters
@@ -50,11 +50,13 @@ def decode_file(data: bytes, path: str) -> Document:
         The whole file.
     path : str
         Its path, for the faults; ``-`` is standard input.
+    is_hashed : bool
+        Whether the digest is asked for.
 
     Returns
     -------
     Document
-        With the digest of all of ``data``.
+        With the digest of all of ``data``; with an empty one where it is not asked for.
 
     Raises
     ------
@@ -68,11 +70,13 @@ def decode_file(data: bytes, path: str) -> Document:
     """
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
-    text = decode_utf8(block, path, line=2)
+    if not block.isascii():
+        decode_utf8(block, path, line=2)
     as_json = to_json(block)
     fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or _read_carefully(text, path)
-    return Document(shown(path), 1, hashlib.sha256(data).hexdigest(), record, labels, warnings)
+    record, labels, warnings = fast or _read_carefully(block.decode(), path)
+    digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
+    return Document(shown(path), 1, digest, record, labels, warnings)
 
 
 def _read_carefully(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:

@@ -145,7 +145,7 @@ def to_json(block: bytes) -> memoryview | None:
         return None
     if not _CLEAR_ESCAPES.fullmatch(block):
         return None
-    if any(odd.search(block) for odd in _ODD_CHARACTERS):
+    if not block.isascii() and any(odd.search(block) for odd in _ODD_CHARACTERS):
         return None
     if not _is_sound(_condense(b"\n".join(skeleton))):
         return None
