@@ -16,7 +16,7 @@ from scoring.records.front_matter import MAX_BYTES
 from scoring.records.write_back import write_labels
 
 MEGABYTE = 1_000_000
-# A yardstick is a tenth of a second on two cores of 2024 at rest, and grows with what else keeps a core busy.
+# A yardstick is about a tenth of a second at rest, and grows with what else keeps a core busy.
 MAX_YARDSTICKS, MAX_GROWTH_KB = 12.0, 200_000
 N_TRIES = 5  # a machine that turned busy half way gets another chance
 
