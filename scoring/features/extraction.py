@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from datetime import datetime
 from itertools import accumulate, islice
 from multiprocessing import get_context, parent_process
@@ -100,7 +101,7 @@ def read_features(
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Extracted]:
+) -> Generator[Extracted, None, None]:
     """Features of the records that paths name, in their order; a bounded number of them is held.
 
     Where the files are known to be worth more than one process, these begin at once: whoever asks for the
@@ -122,8 +123,9 @@ def read_features(
 
     Returns
     -------
-    iterator of Extracted
-        While it is gone through, a ScoringError if one of the processes is ended from outside.
+    generator of Extracted
+        While it is gone through, a ScoringError if one of the processes is ended from outside. Where not
+        all are asked for, its processes end once it is closed.
 
     Raises
     ------
@@ -142,21 +144,22 @@ def read_features(
 
 
 def _usable(
-    worked: Iterator[tuple[_Chunk, _Results]],
+    worked: _Worked,
     n_files: int,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None,
-) -> Iterator[Extracted]:
+) -> Generator[Extracted, None, None]:
     n_done = 0
-    for chunk, results in worked:
-        for result in results:
-            if isinstance(result, RecordError):
-                on_fault(result)
-            else:
-                yield result
-        n_done += chunk.n_files
-        if on_progress is not None and chunk.n_files:
-            on_progress(n_done, n_files)
+    with closing(worked):
+        for chunk, results in worked:
+            for result in results:
+                if isinstance(result, RecordError):
+                    on_fault(result)
+                else:
+                    yield result
+            n_done += chunk.n_files
+            if on_progress is not None and chunk.n_files:
+                on_progress(n_done, n_files)
 
 
 class _Chunk(NamedTuple):
@@ -166,6 +169,7 @@ class _Chunk(NamedTuple):
 
 
 _Results = list[Extracted | RecordError]
+_Worked = Generator[tuple[_Chunk, _Results], None, None]
 
 
 class _Work(NamedTuple):
@@ -257,7 +261,7 @@ def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
         yield _Chunk(tuple(sources), n_files, n_bytes)
 
 
-def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> Iterator[tuple[_Chunk, _Results]]:
+def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> _Worked:
     """Chunks with their results: here while there is little, then on other processes, in the same order."""
     n_here = 0
     for chunk in chunks:
@@ -267,9 +271,7 @@ def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> Iterator
             yield from _worked_apart(chunks, work, n_processes, n_ahead=2 * n_processes + 1)
 
 
-def _worked_apart(
-    chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, n_ahead: int
-) -> Iterator[tuple[_Chunk, _Results]]:
+def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, n_ahead: int) -> _Worked:
     """Chunks with their results from other processes; the first is empty, and says that these have begun."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
     with _pool(n_processes) as pool:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import closing
 from datetime import timedelta
 from multiprocessing import active_children
 from pathlib import Path
@@ -126,10 +127,11 @@ class Feed(io.BytesIO):
 def test_a_bounded_number_of_records_is_held(lines: bytes) -> None:
     for n_processes, most in ((1, 40), (2, 100)):
         feed = Feed(lines * 4)
-        records = read_features(["-"], n_processes=n_processes, stdin=feed, on_fault=lambda _: None)
-        for n_taken in range(1, 300):
-            next(records)
-            assert feed.n_lines - n_taken * 1.1 < most
+        found = read_features(["-"], n_processes=n_processes, stdin=feed, on_fault=lambda _: None)
+        with closing(found) as records:
+            for n_taken in range(1, 300):
+                next(records)
+                assert feed.n_lines - n_taken * 1.1 < most
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -157,10 +159,11 @@ def test_other_processes_begin_before_a_record_is_asked_for(archive: Path, tmp_p
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_processes_end_with_the_records_that_nobody_asks_for(archive: Path) -> None:
+def test_processes_end_where_not_all_records_are_asked_for(archive: Path) -> None:
     records = read_features([str(archive)], n_processes=2, on_fault=stop)
     assert len(active_children()) == 2
-    del records
+    next(records)
+    records.close()
     assert not active_children()
 
 
