@@ -23,8 +23,8 @@ def to_json(value: Any) -> str:
 
     Examples
     --------
-    >>> to_json({"quality_mae": Figure(2.5)})
-    '{"quality_mae":{"value":2.5,"low":null,"high":null}}'
+    >>> to_json({"quality_mae": 2.5})
+    '{"quality_mae":2.5}'
     """
     return msgspec.json.encode(_plain(value), enc_hook=str).decode()
 

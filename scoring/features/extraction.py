@@ -32,7 +32,7 @@ CHUNK_BYTES = 2**21
 PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Size from which more processes pay for their start."""
 
-_MAX_AHEAD = 16
+_MAX_AHEAD = 8
 """Chunks of files that each process is given ahead: with kept features they last until a model is loaded."""
 
 _GC_THRESHOLD = 100_000

