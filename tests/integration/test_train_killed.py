@@ -104,7 +104,7 @@ def test_killed_at_any_moment(forks: Forks, store: Store, tmp_path: Path) -> Non
         assert set(folders(model.parent)) <= {"site", ".site.scoring"}
         seen.update(killed=ended.code != 0, old=after == before, new=after != before)
         seen.update(running=states["RUNNING"], pending=len(folders(pending)))
-    assert seen["killed"] > 0.8 * MANY
+    assert seen["killed"] > MANY / 2  # some end before their moment comes
     assert min(seen[state] for state in ("old", "new", "running", "pending")) > 0, seen
 
     forks.run("runs", "sync", kill_at=seconds / 3)
