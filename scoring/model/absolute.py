@@ -1,4 +1,4 @@
-"""Regression of least absolute error on marks and numbers, and the rows and columns that it works on.
+"""Regression of least absolute error on marks and numbers.
 
 Iteratively reweighted least squares (Holland & Welsch, 1977). Each pass solves the normal equations,
 which are sparse where columns are marks of a few records each: their pattern is found once, and a pass
@@ -104,11 +104,11 @@ class Fit:
         Labels; points.
     """
 
-    def __init__(self, y: Floats, points: Floats | None = None) -> None:
-        self.y, self.floor = y, float(y.min())
+    def __init__(self, y: Floats) -> None:
+        self.y, self.points, self.floor = y, y, float(y.min())
         self.on_floor = y <= self.floor
-        self.tolerance = tolerance(y)
-        self.points = y if points is None else points
+        # Error below which all errors count alike: a hundredth of the labels' spread.
+        self.tolerance = max(float(np.std(y)) / 100, 1e-9)
 
     def run(self, columns: Columns, n_passes: int) -> Floats:
         """Weights after some passes, from what the last columns said of each record; shape (n_columns,)."""
@@ -125,11 +125,6 @@ class Fit:
     def left(self) -> Floats:
         """What the labels exceed the points by, which do not fall below the floor; shape (n_records,)."""
         return self.y - np.maximum(self.points, self.floor)
-
-
-def tolerance(y: Floats) -> float:
-    """Error below which all errors count alike: a hundredth of the labels' spread."""
-    return max(float(np.std(y)) / 100, 1e-9)
 
 
 def ragged(starts: Places, sizes: Places) -> Places:

@@ -57,7 +57,7 @@ class Material:
 
     @classmethod
     def of(cls, table: FeatureTable, config: RubricConfig) -> Material:
-        """The material of a feature table: levels and words that so few records bear are left out."""
+        """The material of a feature table, without levels and words of fewer records than are asked for."""
         rows = [levels_of(table, name) for name in LEVEL_NAMES]
         levels = [
             {(name, level) for name, row in zip(LEVEL_NAMES, found, strict=True) for level in row if level}

@@ -144,7 +144,8 @@ def fit_once(
     QualityModel
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    material = material or Material.of(table, config.rubric)
+    if material is None:
+        material = Material.of(table, config.rubric)
     ready = prepare(table, material, y, copies, config, on_rubric=on_rubric, **options)
     return ready.fit(config, validation, trainer=trainer, **options)
 

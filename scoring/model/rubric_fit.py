@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from threadpoolctl import threadpool_limits
 
 from scoring.features.table import Floats
-from scoring.model.absolute import Columns, Fit
+from scoring.model.absolute import Columns, Fit, Places
 from scoring.model.material import ADDITIVE_NAMES, HINGED_NAMES, Material, distinct
 from scoring.model.rubric import TERMS, TOPICS, Rubric, RubricConfig
 from scoring.model.terms import TermSearch
 
 DEFAULTS = RubricConfig()
 KNOT_REACH = 12  # characters to either side of a rough knot that a better one is looked for
-Places = NDArray[np.intp]
 NO_TERMS: Places = np.array([], dtype=np.intp)
 
 

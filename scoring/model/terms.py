@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
-from scoring.model.absolute import ragged
-
-Places = NDArray[np.intp]
+from scoring.model.absolute import Places, ragged
 
 
 class TermSearch:
