@@ -7,9 +7,13 @@ is asked tells of all.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
+from typing import cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from scoring.model.drift import Drift
@@ -97,13 +101,28 @@ class Metrics:
         if FOLDER not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        _AllProcesses(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
     def close(self) -> None:
         """Take what tells of this process alone out of what all tell together."""
         if FOLDER in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
+
+
+class _AllProcesses(MultiProcessCollector):
+    """The counts of all processes; a file that one of them is only making holds none yet."""
+
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(os.environ[FOLDER]).glob("*.db") if _has_begun(file)]
+        return cast("Iterable[Metric]", self.merge(files))  # type: ignore[no-untyped-call]
+
+
+def _has_begun(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:  # of a process that has ended
+        return False
 
 
 class _DriftGauges:

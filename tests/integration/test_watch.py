@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -96,16 +96,21 @@ def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_pa
     command = [sys.executable, "-m", "scoring", "watch", "inbox", "--model", training.model]
     environment = os.environ | {"SCORING_HOME": str(tmp_path / "home")}
     paths: list[str] = []
+
+    def take(lines: Iterable[bytes]) -> None:
+        paths.extend(json.loads(line)["path"] for line in lines if line.endswith(b"\n"))
+
     for round_ in range(n_kills + 1):
         with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             is_last = round_ == n_kills
             # More than a pipe holds is to come, so that it is killed at its work.
-            lines = [process.stdout.readline() for _ in range(n_records - len(set(paths)) if is_last else 5)]
+            while is_last and len(set(paths)) < n_records:
+                take([process.stdout.readline()])
+            take([] if is_last else [process.stdout.readline() for _ in range(5)])
             process.send_signal(signal.SIGTERM if is_last else signal.SIGKILL)
-            lines += process.stdout.readlines()
-        paths += [json.loads(line)["path"] for line in lines if line.endswith(b"\n")]
-        assert len(set(paths)) == n_records if is_last else len(set(paths)) < n_records
+            take(process.stdout)
+        assert is_last or len(set(paths)) < n_records
     assert process.returncode == 0
     # Between a line and the note that it was printed a kill may fall: then that one line comes twice.
     assert len(paths) <= n_records + n_kills

@@ -147,6 +147,7 @@ if sys.argv[3:]:
     print(Metrics().exposition().decode().rstrip())
 """
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    (tmp_path / "counter_1.db").touch()  # as of a process that has only begun to count
     for arguments in (["1", "1"], ["0", "3"], ["0", "2", "told"]):
         command = [sys.executable, "-c", script, *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
