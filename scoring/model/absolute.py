@@ -46,7 +46,7 @@ class Columns:
         scaled = self.numbers * importance[:, None]
         entries = np.concatenate(
             [
-                np.bincount(self._pair, importance[self._record], self._n_pairs),
+                self._pairs @ importance,
                 (self._marks_of @ scaled).ravel(),
                 (self.numbers.T @ scaled).ravel(),
                 self.penalty,
@@ -63,24 +63,28 @@ class Columns:
     def _find_pattern(self) -> None:
         """Find which entries of the normal equations differ from zero, and what each is the sum of."""
         n_marks, n_numbers = self.n_marks, self.n_columns - self.n_marks
-        # Every two marks of one record, in both orders.
+        # Every two marks of one record, and each with itself.
         sizes = np.diff(self.marks.indptr)
         others = ragged(self.marks.indptr[:-1].repeat(sizes), sizes.repeat(sizes))
-        left = self.marks.indices.repeat(sizes.repeat(sizes)).astype(np.intp)
-        self._record = np.arange(len(sizes)).repeat(sizes**2)
-        pairs, self._pair = np.unique(left * n_marks + self.marks.indices[others], return_inverse=True)
-        self._n_pairs = len(pairs)
+        left, right = self.marks.indices.repeat(sizes.repeat(sizes)), self.marks.indices[others]
+        is_once = left <= right
+        record = np.arange(len(sizes)).repeat(sizes**2)[is_once]
+        pairs, pair = np.unique(left[is_once].astype(np.intp) * n_marks + right[is_once], return_inverse=True)
+        n_pairs = len(pairs)
+        self._pairs = csr_array((np.ones(len(pair)), (pair, record)), shape=(n_pairs, len(sizes)))
+        first, second = pairs // max(n_marks, 1), pairs % max(n_marks, 1)
+        is_two = first != second
         mark, number = np.indices((n_marks, n_numbers)).reshape(2, -1)
         number_row, number_column = np.indices((n_numbers, n_numbers)).reshape(2, -1) + n_marks
         met = np.flatnonzero(self._marks_of @ (self.numbers != 0).astype(np.float64))
-        at_mark, at_number = self._n_pairs + met, self._n_pairs + n_marks * n_numbers
+        at_mark, at_number = n_pairs + met, n_pairs + n_marks * n_numbers
         at_penalty = at_number + n_numbers**2
         diagonal = np.arange(self.n_columns)
-        rows = [pairs // max(n_marks, 1), mark[met], number[met] + n_marks, number_row, diagonal]
-        columns = [pairs % max(n_marks, 1), number[met] + n_marks, mark[met], number_column, diagonal]
-        entries = [np.arange(self._n_pairs), at_mark, at_mark, at_number + np.arange(n_numbers**2)]
+        rows = [first, second[is_two], mark[met], number[met] + n_marks, number_row, diagonal]
+        columns = [second, first[is_two], number[met] + n_marks, mark[met], number_column, diagonal]
+        entries = [np.arange(n_pairs), np.flatnonzero(is_two), at_mark, at_mark]
         row, column = np.concatenate(rows), np.concatenate(columns)
-        entry = np.concatenate([*entries, at_penalty + diagonal])
+        entry = np.concatenate([*entries, at_number + np.arange(n_numbers**2), at_penalty + diagonal])
         # Columns that meet the fewest others come first: so the factors stay as sparse as the equations.
         self._order = np.argsort(np.bincount(column, minlength=self.n_columns), kind="stable")
         place = np.argsort(self._order)

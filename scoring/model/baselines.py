@@ -86,9 +86,10 @@ def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: in
         values: Floats = getattr(labels, target)
         known = ~np.isnan(values)
         of_all[target] = float(np.median(values[known])) if known.any() else 0.0
+        names, code, counts = np.unique(domains[known], return_inverse=True, return_counts=True)
+        groups = np.split(values[known][np.argsort(code)], np.cumsum(counts))  # one more than names, empty
         of_provider[target] = {
-            domain: float(np.median(values[known & (domains == domain)]))
-            for domain in sorted(set(domains[known]))
+            name: float(np.median(group)) for name, group in zip(names, groups, strict=False)
         }
         boosters[target] = train_booster(
             X[known],
