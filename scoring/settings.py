@@ -12,9 +12,10 @@ import re
 import tomllib
 from collections import ChainMap
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+import msgspec
+from msgspec import Meta
 
 from scoring.errors import SettingsError
 
@@ -23,15 +24,10 @@ _TOML = "pyproject.toml [tool.scoring]"
 # The user and password before a host, and secrets in the query.
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
-# Where pydantic's own words do not follow "expected".
-_EXPECTED = {
-    "path_type": "the path of a folder",
-    "string_too_short": "a text that is not empty",
-    "string_pattern_mismatch": "a name without / and :",
-}
+_TEXT = "a text that is not empty"
 
 
-class Settings(BaseModel):
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command needs to know of the place where it runs.
 
     Parameters
@@ -62,25 +58,26 @@ class Settings(BaseModel):
     7
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    home: Path = Field(default=Path(".scoring"), validate_default=True)
-    # Not in the repr: an address may bear credentials, and a repr ends up in logs.
-    tracking_uri: str = Field(
-        default_factory=lambda earlier: f"sqlite:///{earlier['home'] / 'mlflow.db'}", min_length=1, repr=False
+    home: Annotated[Path, Meta(description="the path of a folder")]
+    tracking_uri: Annotated[str, Meta(min_length=1, description=_TEXT)]
+    experiment: Annotated[str, Meta(min_length=1, description=_TEXT)] = "scoring"
+    registered_model: Annotated[
+        str, Meta(min_length=1, pattern=r"^[^/:]+$", description="a name without / and :")
+    ] = "scoring"
+    model: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description=_TEXT)] = None
+    seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
+    threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(
+        default_factory=lambda: min(2, os.cpu_count() or 1)
     )
-    experiment: str = Field(default="scoring", min_length=1)
-    registered_model: str = Field(default="scoring", min_length=1, pattern=r"^[^/:]+$")
-    model: str | None = Field(default=None, min_length=1)
-    seed: int = Field(default=0, ge=0, lt=2**31)
-    threads: int = Field(default_factory=lambda: min(2, os.cpu_count() or 1), ge=1)
-    cache_mb: int = Field(default=256, ge=0)
-    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    cache_mb: Annotated[int, Meta(ge=0, description="an integer of 0 or more")] = 256
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="'debug', 'info', 'warning' or 'error'"),
+    ] = "warning"
 
-    @field_validator("home")
-    @classmethod
-    def _make_absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+    def __repr__(self) -> str:
+        # An address may bear credentials, and a repr ends up in logs.
+        return mask_credentials(super().__repr__())
 
 
 class Origin(NamedTuple):
@@ -111,10 +108,25 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     found = _found(given)
-    try:
-        return Settings.model_validate(dict(ChainMap(*found.values())))
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(part, found) for part in error.errors())) from None
+    values = ChainMap(*found.values())
+    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    checked: dict[str, Any] = {"home": Path(".scoring")}
+    faults = []
+    for name, value in values.items():
+        if name not in types:
+            known = ", ".join(types)
+            faults.append(f"{_origin_of(name, found)}: {name}: no such setting, expected one of {known}")
+            continue
+        try:
+            checked[name] = msgspec.convert(value, types[name], strict=False, dec_hook=_path)
+        except msgspec.ValidationError:
+            (meta,) = get_type_hints(Settings, include_extras=True)[name].__metadata__
+            got = mask_credentials(repr(value))
+            faults.append(f"{_origin_of(name, found)}: {name}: got {got}, expected {meta.description}")
+    if faults:
+        raise SettingsError("\n".join(faults))
+    checked["home"] = home = checked["home"].expanduser().absolute()
+    return Settings(**{"tracking_uri": f"sqlite:///{home / 'mlflow.db'}"} | checked)
 
 
 def settings_origins(**overrides: Any) -> list[Origin]:
@@ -139,7 +151,7 @@ def settings_origins(**overrides: Any) -> list[Origin]:
     settings = load_settings(**overrides)
     found = _found({name: value for name, value in overrides.items() if value is not None})
     origins = []
-    for name in Settings.model_fields:
+    for name in Settings.__struct_fields__:
         value = getattr(settings, name)
         shown = value if isinstance(value, int) or value is None else mask_credentials(str(value))
         origins.append(Origin(name, shown, _origin_of(name, found)))
@@ -198,7 +210,7 @@ def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _read_environment() -> dict[str, Any]:
     variables = {name.upper(): value for name, value in os.environ.items() if value}
-    names = {name: f"SCORING_{name.upper()}" for name in Settings.model_fields}
+    names = {name: f"SCORING_{name.upper()}" for name in Settings.__struct_fields__}
     return {name: variables[variable] for name, variable in names.items() if variable in variables}
 
 
@@ -237,12 +249,6 @@ def _origin_of(key: str, found: dict[str, dict[str, Any]]) -> str:
     return f"environment SCORING_{key.upper()}" if source == "environment" else source
 
 
-def _explain(part: Any, found: dict[str, dict[str, Any]]) -> str:
-    """One line for one thing that pydantic found wrong."""
-    key = str(part["loc"][0])
-    origin = _origin_of(key, found)
-    if part["type"] == "extra_forbidden":
-        return f"{origin}: {key}: no such setting, expected one of {', '.join(Settings.model_fields)}"
-    got = mask_credentials(repr(part["input"]))
-    expected = _EXPECTED.get(part["type"], part["msg"].removeprefix("Input should be "))
-    return f"{origin}: {key}: got {got}, expected {expected}"
+def _path(kind: type, value: object) -> object:
+    """What a value is where msgspec knows no type of its own: the path of a text."""
+    return Path(value) if kind is Path and isinstance(value, str) else value

@@ -24,10 +24,9 @@ _TIMEOUT_SECONDS = 5.0
 _SHARE_KEPT = 0.75  # of the bound, when it is passed
 _MAX_MARKS = 500  # of one statement
 _SUM = 8  # bytes
-_OPEN = (
+_MAKE = (
     "PRAGMA auto_vacuum = FULL",
     "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
     "CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, day INTEGER NOT NULL, value BLOB NOT NULL)",
 )
 
@@ -86,6 +85,8 @@ class FeatureCache:
         """Keep values; where there are more than the bound, what was not used for longest goes."""
 
         def write(store: sqlite3.Connection) -> None:
+            for statement in _MAKE:
+                store.execute(statement)
             rows = [(key, self.day, _sum(value) + value) for key, value in values.items()]
             store.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
             ((n_pages,), (page_bytes,)) = (
@@ -124,11 +125,9 @@ class FeatureCache:
         """Do something in one transaction; where that fails the default, since the cache is no condition."""
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
-                for statement in _OPEN:
-                    store.execute(statement)
-                with store:
-                    return action(store)
+            with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store, store:
+                store.execute("PRAGMA synchronous = NORMAL")
+                return action(store)
         except (sqlite3.OperationalError, OSError) as error:  # locked, read-only, a full disk
             _LOG.info("%s: not used: %s", self.file, error)
         except sqlite3.DatabaseError as error:

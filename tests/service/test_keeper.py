@@ -236,7 +236,7 @@ def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        asked = pool.submit(store.ask, None, settings.model_copy(update={"tracking_uri": uri}))
+        asked = pool.submit(store.ask, None, msgspec.structs.replace(settings, tracking_uri=uri))
         silent.accept()[0].close()
         store.close()
         with pytest.raises(TrackingError):

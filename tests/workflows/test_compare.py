@@ -231,7 +231,7 @@ def test_intervals_are_drawn_from_the_seed(kept_runs: KeptRuns, training: TrainO
     assert found.differences["quality_mae"] == again["quality_mae"]
     other = compare(
         [kept_runs.trained, kept_runs.judged],
-        settings=kept_runs.settings.model_copy(update={"seed": 5}),
+        settings=msgspec.structs.replace(kept_runs.settings, seed=5),
         on_fault=stop,
     )
     assert other[0].differences["quality_mae"] != again["quality_mae"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scoring.errors import ModelError, TrackingError
@@ -93,7 +94,7 @@ def test_champion_is_asked_for_again_only_when_the_store_has_changed(
     for _ in range(2):
         assert name(settings).startswith("default@")
     assert len(asked) == 2
-    other = settings.model_copy(update={"registered_model": "other"})
+    other = msgspec.structs.replace(settings, registered_model="other")
     answer = training.model
     assert name(other) == saved.name
     assert len(asked) == 3
