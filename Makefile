@@ -26,6 +26,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m compileall -q scoring
 	@touch $@
 
 browser:  ## Bring Chromium, which the tests of the page drive, where it is missing (as root, from Debian's packages)

@@ -25,6 +25,8 @@ from scoring.records.sample import write_sample
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "RESULTS.md"
 LIBRARIES = ("scoring", "lightgbm", "numpy", "pandas", "scikit-learn", "pyyaml", "rapidyaml", "msgspec")
+# Modules compiled at each start, each line of output by itself: rarely found where a program is installed.
+_ODD_STARTS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
 #: Seconds of each run by what was run.
 Seconds = dict[str, list[float]]
@@ -88,8 +90,9 @@ def take_turns(runs: Mapping[str, Callable[[], object]], n_runs: int) -> Seconds
 
 
 def run_program(*command: str, **environment: str) -> None:
-    """Run a program whole, its output thrown away."""
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environment})  # noqa: S603 -- our own
+    """Run a program whole, its output thrown away, with Python as a shell of its own would start it."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _ODD_STARTS}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=inherited | environment)  # noqa: S603 -- our own
 
 
 def scoring(*arguments: str) -> tuple[str, ...]:

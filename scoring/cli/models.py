@@ -12,6 +12,8 @@ import typer
 from scoring.cli import cluster, options
 from scoring.cli.terminal import Terminal
 
+_LINES_TOGETHER = 64
+
 
 def train(
     terminal: Terminal,
@@ -152,7 +154,9 @@ def score(
         changes = workflow.write_scores(scores, paths=paths, is_dry_run=dry_run, on_fault=terminal.on_fault)
         _print_changes(terminal, changes, is_dry_run=dry_run)
     else:
-        _print_scores(terminal, scores, form, Path(output) if output else None)
+        # What comes slowly is told at once; of files many a line goes out together.
+        n_together = 1 if "-" in paths else _LINES_TOGETHER
+        _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
 
 
 def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bool) -> None:
@@ -167,7 +171,11 @@ def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bo
 
 
 def _print_scores(
-    terminal: Terminal, scores: Iterator[Any], form: options.ScoreFormat | None, output: Path | None
+    terminal: Terminal,
+    scores: Iterator[Any],
+    form: options.ScoreFormat | None,
+    output: Path | None,
+    n_together: int,
 ) -> None:
     from scoring.cli import written
 
@@ -190,8 +198,16 @@ def _print_scores(
             raise typer.BadParameter("--format parquet goes to --output or into a pipe")
         written.write_scores(scores, form, sys.stdout.buffer)
     else:
-        for line in written.score_lines(scores, form):
-            terminal.out(line)
+        waiting: list[str] = []
+        try:
+            for line in written.score_lines(scores, form):
+                waiting.append(line)
+                if len(waiting) >= n_together:
+                    terminal.out("\n".join(waiting))
+                    waiting.clear()
+        finally:  # whatever ends it, what was scored is told
+            if waiting:
+                terminal.out("\n".join(waiting))
 
 
 def explain(

@@ -6,6 +6,8 @@ import csv
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,9 @@ from pyarrow import parquet
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
+from scoring.errors import ScoringError
+from scoring.model.results import Score
+from scoring.workflows import score as workflow
 
 SMALL = """\
 description: Does it run from end to end?
@@ -115,6 +120,22 @@ def test_every_form_has_the_same_scores(trained: Trained, inbox: Path, tmp_path:
     table = run("score", inbox, "--model", trained.model, "--format", "table").stdout.splitlines()
     heats = [int(line.split()[0]) for line in table[1:] if line.split()[0].lstrip("-").isdigit()]
     assert heats == sorted((one["heat"] for one in expected), reverse=True)
+
+
+def test_what_was_scored_before_an_end_is_told(
+    trained: Trained, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = workflow.score
+
+    def broken(*arguments: Any, **options: Any) -> Iterator[Score]:
+        yield from islice(scores(*arguments, **options), 5)
+        raise ScoringError("the end")
+
+    whole = run("score", inbox, "--model", trained.model)
+    monkeypatch.setattr(workflow, "score", broken)
+    done = run("score", inbox, "--model", trained.model)
+    assert (done.exit_code, done.stderr) == (2, "error: the end\n")
+    assert done.stdout.splitlines() == whole.stdout.splitlines()[:5]
 
 
 def test_registered_model_gives_the_same_scores(
