@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from datetime import datetime
-from itertools import accumulate, islice
+from itertools import accumulate
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import BinaryIO, NamedTuple
@@ -32,8 +32,11 @@ CHUNK_BYTES = 2**21
 PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Size from which more processes pay for their start."""
 
-_MAX_AHEAD = 8
-"""Chunks of files that each process is given ahead: with kept features they last until a model is loaded."""
+_AHEAD_BYTES = 2**25
+"""Bound of what is handed out and not yet asked for: with kept features it lasts until a model is loaded."""
+
+_ROW_BYTES = 2**12
+"""What the features of a record take, roughly."""
 
 _GC_THRESHOLD = 100_000
 """How much a process makes before it looks for cycles: records have none, and looking costs a tenth."""
@@ -136,7 +139,7 @@ def read_features(
     chunks, work = _chunks(files, stdin), _Work(as_of, cache)
     # Standard input may come slowly: it is not waited for before somebody asks.
     if n_processes > 1 and STDIN not in files and _is_much(files):
-        worked = _worked_apart(chunks, work, n_processes, n_ahead=_MAX_AHEAD * n_processes)
+        worked = _worked_apart(chunks, work, n_processes, ahead_bytes=_AHEAD_BYTES)
         next(worked)
     else:
         worked = _worked(chunks, work, n_processes)
@@ -166,6 +169,11 @@ class _Chunk(NamedTuple):
     sources: tuple[Source, ...]
     n_files: int  # that end in it
     n_bytes: int
+
+    @property
+    def n_held(self) -> int:
+        """Bytes that it takes until its results are asked for: its lines, and then their features."""
+        return sum(len(source.data or b"") + _ROW_BYTES for source in self.sources)
 
 
 _Results = list[Extracted | RecordError]
@@ -268,20 +276,31 @@ def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> _Worked:
         yield chunk, work.results(chunk)
         n_here += chunk.n_bytes
         if n_processes > 1 and n_here >= PARALLEL_BYTES:
-            yield from _worked_apart(chunks, work, n_processes, n_ahead=2 * n_processes + 1)
+            yield from _worked_apart(chunks, work, n_processes, ahead_bytes=n_processes * CHUNK_BYTES)
 
 
-def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, n_ahead: int) -> _Worked:
+def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, ahead_bytes: int) -> _Worked:
     """Chunks with their results from other processes; the first is empty, and says that these have begun."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
+    n_bytes = 0
+
+    def hand_out() -> None:
+        nonlocal n_bytes
+        while n_bytes < ahead_bytes or len(waiting) <= n_processes:
+            if (chunk := next(chunks, None)) is None:
+                return
+            waiting.append((chunk, pool.submit(work.results, chunk)))
+            n_bytes += chunk.n_held
+
     with _pool(n_processes) as pool:
         try:
-            waiting.extend((chunk, pool.submit(work.results, chunk)) for chunk in islice(chunks, n_ahead))
+            hand_out()
             yield _Chunk((), 0, 0), []
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()
-                waiting.extend((chunk, pool.submit(work.results, chunk)) for chunk in islice(chunks, 1))
+                n_bytes -= first.n_held
+                hand_out()
         except BrokenProcessPool:
             raise ScoringError("a process that reads records was ended from outside (memory?)") from None
         finally:
