@@ -64,7 +64,9 @@ def known_coverage(record: Record, moment: datetime | None) -> tuple[Coverage, .
     """
     own = {record.original_url, record.web_url} - {""}
     return tuple(
-        msgspec.structs.replace(entry, quality=None) if own & {entry.original_url, entry.web_url} else entry
+        msgspec.structs.replace(entry, quality=None)
+        if entry.original_url in own or entry.web_url in own
+        else entry
         for entry in record.related
         if moment is None or entry.published_at is None or entry.published_at <= moment
     )
