@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import traceback
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -31,9 +33,42 @@ class JsonFormatter(logging.Formatter):
         return _ENCODER.encode(line).decode()
 
 
+class TurnHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of one turn of the event loop together: by itself each would cost a tenth of a score.
+
+    Outside of an event loop each is written at once.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, at the end of this turn at the latest."""
+        try:
+            self._lines.append(self.format(record))
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self.flush()
+            else:
+                if len(self._lines) == 1:
+                    loop.call_soon(self.flush)
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+            if lines:
+                self.stream.write("\n".join([*lines, ""]))
+        super().flush()
+
+
 def set_up_logging(level: str) -> None:
     """Send everything from ``level`` up to stderr, a line of JSON each; uvicorn's own messages too."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = TurnHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     # What no line tells is not looked up for each.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

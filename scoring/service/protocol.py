@@ -9,6 +9,7 @@ from typing import Any, cast
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from scoring.service.bodies import IS_WHOLE
 from scoring.service.problems import MEDIA_TYPE, ProblemError
 
 
@@ -85,6 +86,11 @@ class Protocol(HttpToolsProtocol):
         """Wait no more."""
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Tell that all of a body is here: who reads it will not have to wait."""
+        super().on_message_complete()
+        self.scope["state"][IS_WHOLE] = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""

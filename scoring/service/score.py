@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
 from scoring.features.moment import EXPECTED, AsOf, parse_as_of
-from scoring.service.bodies import JSON, JSON_LINES, Body, form_of, part, read_body
+from scoring.service.bodies import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 from scoring.service.door import SCORE_PATH
 from scoring.service.metrics import Metrics
 from scoring.service.options import Bounds
@@ -55,7 +55,8 @@ class ScoreEndpoint:
         headers: dict[bytes, bytes] = state["headers"]
         form = form_of(headers)
         with self.intake.enter() as ticket:
-            data = await read_body(receive, headers, self.bounds, ticket.hold)
+            is_whole = state.get(IS_WHOLE, False)
+            data = await read_body(receive, headers, self.bounds, ticket.hold, is_whole=is_whole)
             most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
             body = part(data, form, most[1], most[0])
             if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:

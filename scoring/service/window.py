@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class DriftWindow:
     """A bounded number of the last records.
 
     Records are only put aside while they are scored. What is known of them is made when they are looked at:
-    where more come in between than are put aside, the later ones stand for all.
+    where more come in between than are put aside, the first of them stand for all.
 
     Parameters
     ----------
@@ -33,12 +33,14 @@ class DriftWindow:
     """
 
     def __init__(self, n_aside: int = 256, n_records: int = 1000) -> None:
-        self._aside: deque[Record] = deque(maxlen=n_aside)
+        self._aside: list[Record] = []
+        self._n_aside = n_aside
         self._rows: deque[Row] = deque(maxlen=n_records)
 
-    def add(self, documents: Iterable[Document]) -> None:
+    def add(self, documents: Sequence[Document]) -> None:
         """Put records aside."""
-        self._aside.extend(document.record for document in documents)
+        if n_free := self._n_aside - len(self._aside):
+            self._aside.extend(document.record for document in documents[:n_free])
 
     def measure(self, served: Served) -> Drift | None:
         """Hold the last records against the model's training records; it takes a tenth of a second.
@@ -54,10 +56,9 @@ class DriftWindow:
             None where nothing is new, there are too few records, or the model has no profile.
         """
         profile = served.saved.manifest.profile
-        n_new = len(self._aside)
-        for _ in range(n_new):
-            self._rows.append(extract(self._aside.popleft(), AS_OF))
-        if not n_new or profile is None or len(self._rows) < MIN_WINDOW:
+        new, self._aside = self._aside, []
+        self._rows.extend(extract(record, AS_OF) for record in new)
+        if not new or profile is None or len(self._rows) < MIN_WINDOW:
             return None
         table = assemble(list(self._rows))
         return measure_drift(profile, served.scorer, table, np.full(len(table), np.nan))

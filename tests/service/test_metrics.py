@@ -78,8 +78,8 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     window.add(documents)
     found = window.measure(served(saved))
     assert found is not None
-    # The first 8, and the last 32 of those that came after.
-    records = [one.record for one in documents[:8] + documents[-32:]]
+    # The first 8, and the first 32 of those that came after.
+    records = [one.record for one in documents[:8] + documents[:32]]
     table = build_table(records, timedelta(0))
     assert found == measure_drift(profile, saved.scorer, table, np.full(40, np.nan))
     assert window.measure(served(saved)) is None, "nothing is new"
