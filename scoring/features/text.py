@@ -22,7 +22,7 @@ def words_of(text: str) -> list[str]:
     ['new', 'database', 'c++', 'tool', 'v2.1', 'ship']
     """
     return [
-        word[:-1] if len(word) > 3 and word[-1] == "s" and word[-2] != "s" else word
+        word[:-1] if word[-1] == "s" and len(word) > 3 and word[-2] != "s" else word
         for word in _WORD.findall(text.lower())
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 import numpy as np
 
@@ -12,7 +14,7 @@ MIN_SPREAD = 0.25  # of a point: labels are integers, so nothing is surer than h
 MAX_ATOMS = 15
 
 
-class ErrorDistribution(msgspec.Struct, frozen=True):
+class ErrorDistribution(msgspec.Struct, frozen=True, dict=True):
     """What the quality may be off by, for groups of records that are sure alike.
 
     Parameters
@@ -48,13 +50,19 @@ class ErrorDistribution(msgspec.Struct, frozen=True):
         -------
         atoms, weights : ndarray of shape (n_records, n_atoms)
         """
+        edges, atoms, weights = self._columns
+        groups = np.searchsorted(edges, spread, side="right")
+        return quality[:, None] + atoms[groups], weights[groups]
+
+    @cached_property
+    def _columns(self) -> tuple[Floats, Floats, Floats]:
+        """Edges; atoms and weights, a row for each group, zeros where it has fewer."""
         n_atoms = max(map(len, self.atoms_))
         atoms, weights = np.zeros((2, len(self.atoms_), n_atoms))
         for group, (values, shares) in enumerate(zip(self.atoms_, self.weights_, strict=True)):
             atoms[group, : len(values)] = values
             weights[group, : len(shares)] = shares
-        groups = np.searchsorted(np.asarray(self.edges_), spread, side="right")
-        return quality[:, None] + atoms[groups], weights[groups]
+        return np.asarray(self.edges_), atoms, weights
 
 
 NO_ERRORS = ErrorDistribution([], [[0.0]], [[1.0]], 0.0)

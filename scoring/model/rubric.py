@@ -11,6 +11,7 @@ them. Words that are worth points only under some topic are found by a greedy se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -55,7 +56,7 @@ class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_term_rounds: int = 2
 
 
-class Rubric(msgspec.Struct, frozen=True):
+class Rubric(msgspec.Struct, frozen=True, dict=True):
     """A fitted rubric: intercept plus effects; every part is plain numbers, so that it can be saved as JSON.
 
     Parameters
@@ -113,20 +114,30 @@ class Rubric(msgspec.Struct, frozen=True):
         ]
         return np.column_stack([counted, *overruns, *levels, terms])
 
-    def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
-        return sum([self.terms_[topic][term] for topic, term in self._found(topics, words)])
+    @cached_property
+    def _padded_terms(self) -> dict[str, list[tuple[str, str, float]]]:
+        """By topic: each term between blanks, by itself, and its points."""
+        return {
+            topic: [(f" {term} ", term, points[term]) for term in sorted(points)]
+            for topic, points in self.terms_.items()
+        }
 
-    def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str]]:
+    def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
+        return sum([points for _, _, points in self._found(topics, words)])
+
+    def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str, float]]:
+        """Topic, term and points of each term that a title has under its topics."""
         title = f" {' '.join(words)} "
-        known = [(topic, self.terms_[topic]) for topic in topics if topic in self.terms_]
-        return [(topic, term) for topic, points in known for term in sorted(points) if f" {term} " in title]
+        return [
+            (topic, term, points)
+            for topic in topics
+            for padded, term, points in self._padded_terms.get(topic, ())
+            if padded in title
+        ]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
         """Words of a title that are worth points under its topics, each with them, in words."""
-        return [
-            f"{term} under {topic} {self.terms_[topic][term]:+.1f}"
-            for topic, term in self._found(topics, words)
-        ]
+        return [f"{term} under {topic} {points:+.1f}" for topic, term, points in self._found(topics, words)]
 
     def predict(self, table: FeatureTable) -> Floats:
         """Points of each record, not below the lowest label; shape (n_records,)."""

@@ -123,7 +123,7 @@ def test_a_model_without_a_profile_has_no_drift(saved: SavedModel, lines: list[b
     bare = replace(saved, manifest=msgspec.structs.replace(saved.manifest, profile=None))
     for model, has_drift in ((saved, True), (bare, False)):
         window = DriftWindow()
-        window.add(decode_json(line, "-", 1) for line in lines)
+        window.add([decode_json(line, "-", 1) for line in lines])
         assert (window.measure(served(model)) is not None) is has_drift
 
 
