@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scoring.features.column import Column
 from scoring.records.record import Record
 
@@ -36,8 +38,19 @@ COLUMNS = (
     Column("is_featured", "content", "bool", "", "0, 1", "the record features a piece of content"),
 )
 _NAN = float("nan")
+_ASCII: dict[Callable[[str], bool], bytes] = {
+    is_one: "".join(filter(is_one, map(chr, range(128)))).encode()
+    for is_one in (str.isalpha, str.isdigit, str.isupper)
+}
 _SENTENCE_ENDS = (".", "!", "?", "。", '"', "”", ")")
 _ELLIPSES = ("...", "…")
+
+
+def _count(text: str, is_one: Callable[[str], bool]) -> int:
+    """How many characters of a text are of a kind; of ASCII, which most texts are, in a tenth of the time."""
+    if text.isascii():
+        return len(text) - len(text.encode().translate(None, _ASCII[is_one]))
+    return sum(map(is_one, text))
 
 
 def extract(record: Record, title_words: list[str], excerpt_words: list[str]) -> tuple[float, ...]:
@@ -55,7 +68,7 @@ def extract(record: Record, title_words: list[str], excerpt_words: list[str]) ->
     tuple of float
     """
     title, excerpt = record.title, record.excerpt.strip()
-    letters = sum(map(str.isalpha, title))
+    letters = _count(title, str.isalpha)
     image = record.images[0] if record.images else None
     width = float(image.width) if image and image.width else _NAN
     height = float(image.height) if image and image.height else _NAN
@@ -74,8 +87,8 @@ def extract(record: Record, title_words: list[str], excerpt_words: list[str]) ->
         float(any(mark in title for mark in ("—", " - ", " – ", "|"))),  # noqa: RUF001 -- dashes are what is looked for
         float(any(mark in title for mark in ('"', "“", "”", "‘"))),  # noqa: RUF001 -- quotes are what is looked for
         float(title.rstrip().endswith(_ELLIPSES)),
-        float(sum(map(str.isdigit, title))),
-        sum(map(str.isupper, title)) / letters if letters else 0.0,
+        float(_count(title, str.isdigit)),
+        _count(title, str.isupper) / letters if letters else 0.0,
         float(image is not None),
         float(len(record.images)),
         width,

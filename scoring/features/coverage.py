@@ -128,12 +128,6 @@ _NAN = float("nan")
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def _same_titles(title_words: set[str], coverage: Sequence[Coverage]) -> list[Coverage]:
-    return [
-        entry for entry in coverage if similarity(title_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO
-    ]
-
-
 def best_of(coverage: Sequence[Coverage]) -> Coverage | None:
     """The coverage of highest quality; of several the one that came first; None where none has a quality."""
     scored = [entry for entry in coverage if entry.quality is not None]
@@ -162,13 +156,28 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
     tuple of float
     """
     count = len(coverage)
-    qualities = [float(entry.quality) for entry in coverage if entry.quality is not None]
-    domain = record.provider.domain.lower()
-    own = [entry for entry in coverage if domain and entry.provider.domain.lower() == domain]
-    own_qualities = [float(entry.quality) for entry in own if entry.quality is not None]
-    dates = [entry.published_at for entry in coverage if entry.published_at is not None]
-    same = _same_titles(set(title_words), coverage)
-    same_qualities = [float(entry.quality) for entry in same if entry.quality is not None]
+    own_domain, own_words = record.provider.domain.lower(), frozenset(title_words)
+    qualities, own_qualities, same_qualities = [], [], []
+    domains, dates = set(), []
+    n_own = n_same = n_known = n_pictured = 0
+    for entry in coverage:
+        domain = entry.provider.domain.lower()
+        domains.add(domain)
+        n_known += bool(entry.provider.images)
+        n_pictured += bool(entry.images)
+        is_own = bool(own_domain) and domain == own_domain
+        is_same = similarity(own_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO
+        n_own += is_own
+        n_same += is_same
+        if entry.published_at is not None:
+            dates.append(entry.published_at)
+        if entry.quality is not None:
+            quality = float(entry.quality)
+            qualities.append(quality)
+            if is_own:
+                own_qualities.append(quality)
+            if is_same:
+                same_qualities.append(quality)
     best = best_of(coverage)
     highest = max(qualities, default=_NAN)
     return (
@@ -179,13 +188,13 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
         highest - min(qualities) if qualities else _NAN,
         float(sum(quality >= highest - abs(highest) * (1 - NEAR_MARGIN_RATIO) for quality in qualities)),
         hours_between(best.published_at, record.published_at) if best else _NAN,
-        float(len(own)),
+        float(n_own),
         max(own_qualities, default=_NAN),
         sum(own_qualities) / len(own_qualities) if own_qualities else _NAN,
-        float(len({entry.provider.domain.lower() for entry in coverage})),
-        sum(bool(entry.provider.images) for entry in coverage) / count if count else _NAN,
-        sum(bool(entry.images) for entry in coverage) / count if count else _NAN,
+        float(len(domains)),
+        n_known / count if count else _NAN,
+        n_pictured / count if count else _NAN,
         hours_between(min(dates), max(dates)) if dates else _NAN,
-        float(len(same)),
+        float(n_same),
         max(same_qualities, default=_NAN),
     )
