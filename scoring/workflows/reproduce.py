@@ -32,6 +32,9 @@ from scoring.workflows.contenders import sort_out
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.labelled import Corpus
 
+ENGINE = "one process"
+"""What trains a booster, where no cluster does."""
+
 
 def reproduce(
     run: str,
@@ -152,7 +155,10 @@ def _before_training(record: RunRecord, corpus: Corpus) -> Reproduction:
             *_unlike_tags(record.tags, own),
         ),
         versions=_unlike_tags(record.tags, versions),
-        machine=_unlike_tags(record.tags, machine_tags()),
+        machine=(
+            *unlike({"engine": record.tags.get("engine", ENGINE)}, {"engine": ENGINE}),
+            *_unlike_tags(record.tags, machine_tags()),
+        ),
         parts=(),
         figures=(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -160,6 +160,8 @@ def train(
             )
             corpus, trainer = stack.enter_context(opened)
         fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer)
+        if place is not None:
+            fitted = replace(fitted, tags=fitted.tags | {"engine": "dask"})
     logged = None
     if is_tracked:
         reporter.step("logging", 0, 1)

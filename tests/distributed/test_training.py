@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ from scoring.model.fit import TrainingSet
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
+from scoring.tracking import Store
+from scoring.tracking.store import opened as opened_store
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import read_training
@@ -237,8 +240,10 @@ def test_the_workers_features_are_those_of_one_process(
 
 
 def test_a_training_is_as_good_as_on_one_machine(
-    processes: Processes, archive: Path, settings: Settings, tmp_path: Path
+    processes: Processes, archive: Path, settings: Settings, template: Path, tmp_path: Path
 ) -> None:
+    settings.home.mkdir()
+    shutil.copy(template, settings.home)
     few = {
         name: msgspec.structs.replace(getattr(ModelConfig(), name), num_iterations=40)
         for name in ("quality", "heat", "published")
@@ -248,10 +253,9 @@ def test_a_training_is_as_good_as_on_one_machine(
         "config": config,
         "settings": settings,
         "now": datetime(2019, 1, 1, tzinfo=UTC),
-        "is_tracked": False,
         "on_fault": stop,
     }
-    alone = train([str(archive)], out=tmp_path / "alone", **given)
+    alone = train([str(archive)], out=tmp_path / "alone", is_tracked=False, **given)
     place = Place(processes.address, 1)
     together = train([str(archive)], out=tmp_path / "together", place=place, **given)
     assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
@@ -261,3 +265,5 @@ def test_a_training_is_as_good_as_on_one_machine(
     assert one.quality.booster.text != other.quality.booster.text
     for name in ("quality_mae", "lead_accuracy", "published_f1", "heat_within_5"):
         assert together.metrics[name] == pytest.approx(alone.metrics[name], rel=0.1), name
+    with opened_store(Store(settings.tracking_uri, settings.home), "read", writes=False) as client:
+        assert client.get_run(str(together.run_id)).data.tags["engine"] == "dask"

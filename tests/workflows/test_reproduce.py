@@ -167,12 +167,14 @@ def test_what_differs_around_the_training_is_told(changed: Callable[..., Setting
         "version.numpy": "1.0",
         "version.scoring": "0.0.1",
         "cpu": "An abacus",
+        "engine": "dask",
         "git_commit": "abc",
         "git_dirty": "true",
     }
     found = again(run_id, settings=changed(tags, {}))
     assert found.is_same  # what it was computed with did not matter
-    ((numpy,), (cpu,)) = found.versions, found.machine
+    ((numpy,), (engine, cpu)) = found.versions, found.machine
+    assert engine == Unlike("engine", "dask", "one process")
     assert (numpy.name, numpy.first) == ("numpy", "1.0")
     assert (cpu.name, cpu.first) == ("cpu", "An abacus")
     commit, version = found.code
