@@ -95,7 +95,7 @@ def train_booster(
     settings = {
         **FIXED,
         **params,
-        "num_threads": min(num_threads, 1 + len(X) // _MIN_RECORDS_A_THREAD),
+        "num_threads": useful_threads(num_threads, len(X)),
         "seed": seed,
     }
     columns = column_names(names)
@@ -115,6 +115,11 @@ def train_booster(
         raise ModelError(f"LightGBM cannot train with {params}: {error}") from error
     n_trees = max(booster.best_iteration, 1) if validation else -1
     return Booster(booster.model_to_string(num_iteration=n_trees, importance_type="gain"))
+
+
+def useful_threads(num_threads: int, n_records: int) -> int:
+    """How many of some threads are worth their while for so many records."""
+    return min(num_threads, 1 + n_records // _MIN_RECORDS_A_THREAD)
 
 
 def column_names(names: Sequence[str]) -> list[str]:

@@ -115,7 +115,7 @@ def fit_models(
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
     table, labels = training.table, training.labels
     # Many machines fit one booster after another; this one fits two at a time.
-    with opened_lanes(num_threads, N_LANES if trainer is train_booster else 1) as lanes:
+    with opened_lanes(num_threads, n_records, N_LANES if trainer is train_booster else 1) as lanes:
         options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
         drafted = lanes.executor.submit(
             _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
@@ -137,7 +137,7 @@ def fit_models(
         on_step("lead, heat and published")
         cascade, forecast = ruled.result()
         later = training.take(is_validation)
-        thresholds = _choose_thresholds(drafted.result(), later, quality, num_threads)
+        thresholds = _choose_thresholds(drafted.result(), later, quality, lanes.num_threads)
         on_step("baselines")
         return Models(quality.model, cascade, forecast, thresholds, baselines.result())
 

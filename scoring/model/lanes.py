@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from scoring.model.boosters import useful_threads
+from scoring.model.trees import capped_threads
+
+T = TypeVar("T")
 N_LANES = 2
 
 
@@ -21,15 +26,33 @@ class Lanes:
 
 
 @contextmanager
-def opened_lanes(num_threads: int, n_lanes: int = N_LANES) -> Iterator[Lanes]:
-    """Lanes that use `num_threads` threads in all.
+def opened_lanes(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> Iterator[Lanes]:
+    """Lanes of one thread each; or one lane of all threads, where there are records enough for more.
 
+    With one lane each piece is done where it is handed out: nothing is at work beside LightGBM, which must
+    not be called at once with different numbers of threads (:func:`scoring.model.trees.capped_threads`).
     numpy uses one thread in each: sums of many differ in their last digits, and small matrices gain nothing.
     """
-    n_lanes = min(n_lanes, num_threads)
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_lanes, "fit") as executor:
+    with threadpool_limits(1, "blas"):
+        if min(num_threads, n_lanes) < N_LANES or useful_threads(num_threads, n_records) > n_lanes:
+            yield Lanes(_Inline(), num_threads)
+            return
+        with capped_threads(1), ThreadPoolExecutor(n_lanes, "fit") as executor:
+            try:
+                yield Lanes(executor, 1)
+            except BaseException:
+                executor.shutdown(cancel_futures=True)
+                raise
+
+
+class _Inline(Executor):
+    """Does each piece at once."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Do it, and give what it came to."""
+        future: Future[T] = Future()
         try:
-            yield Lanes(executor, num_threads // n_lanes)
-        except BaseException:
-            executor.shutdown(cancel_futures=True)
-            raise
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future

@@ -89,7 +89,7 @@ def out_of_fold(
         rest, part = training.take(~held), training.take(held)
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
-        with opened_lanes(num_threads) as lanes:
+        with opened_lanes(num_threads, len(rest.table)) as lanes:
             finish = start_quality(
                 rest.table,
                 rest.labels.quality,

@@ -11,6 +11,8 @@ import functools
 import importlib.util
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,20 @@ class Booster:
         if n_found.value != found.size:
             raise ModelError(f"booster: got {n_found.value} predictions, expected {found.size}")
         return found
+
+
+@contextmanager
+def capped_threads(most: int) -> Iterator[None]:
+    """Have LightGBM use no more threads than this, whatever it is asked for, in the whole process.
+
+    It keeps their number in one variable of the process. So calls at once that ask for different numbers
+    write beyond each other's buffers: they are safe under a cap that all of them reach.
+    """
+    _call("LGBM_SetMaxThreads", most)
+    try:
+        yield
+    finally:
+        _call("LGBM_SetMaxThreads", -1)
 
 
 def _doubles(values: Floats) -> ctypes.c_void_p:
