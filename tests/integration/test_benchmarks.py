@@ -70,6 +70,13 @@ def test_twins_count_what_agrees() -> None:
     assert sum(int(cells[-1].strip(" |")) for cells in kinds if cells[-1].strip(" |").isdigit()) == missed
 
 
+def test_drift_tells_what_was_spoilt() -> None:
+    rows = rows_of(run("drift.py", "--smoke"))
+    whole, renamed = rows["2018-09"], rows["2018-09, providers renamed: all unseen"]
+    assert (whole[0], whole[1], renamed[0], renamed[1]) == ("6", "0", "6", "3")
+    assert renamed[2].endswith("(provider)")
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
