@@ -26,7 +26,8 @@ from scoring.model.fit import fit_models
 from scoring.model.metrics import compute, days_of
 from scoring.model.scorer import Scorer
 
-BUDGET_RATIO = 2.0  # of our own training time, for a search that takes as long as it may
+# Of our own training time, for a search that takes as long as it may; but no less than a minute.
+BUDGET_RATIO, MIN_BUDGET_SECONDS = 2.0, 60.0
 N_DRAWS = 5000
 FIGURES = {
     "quality_mae": "quality MAE",
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blocks, config = load(options, parser)
     print(f"{describe(blocks, options.threads)}\n", flush=True)
     outcomes = {"scoring": _ours(blocks, config, options.threads)}
-    budget = BUDGET_RATIO * outcomes["scoring"].seconds
+    budget = max(BUDGET_RATIO * outcomes["scoring"].seconds, 0.0 if options.smoke else MIN_BUDGET_SECONDS)
     for name, (module, competitor) in COMPETITORS.items():
         if options.only and name not in options.only:
             continue
