@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import traceback
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -53,9 +53,13 @@ class TurnHandler(logging.StreamHandler[TextIO]):
                 self.flush()
             else:
                 if len(self._lines) == 1:
-                    loop.call_soon(self.flush)
+                    loop.call_soon(self._end_turn)
         except Exception:
             self.handleError(record)
+
+    def _end_turn(self) -> None:
+        with suppress(OSError, ValueError):  # whoever read the log has gone
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits."""
