@@ -16,7 +16,7 @@ import msgspec
 
 from scoring.distributed.partitions import Extent, Partition
 from scoring.distributed.storage import read_file, replace_file, sizes
-from scoring.errors import Fault, ScoringError
+from scoring.errors import Fault, ScoringError, shown
 
 SCHEMA = "scoring data set"
 SCHEMA_VERSION = 1
@@ -112,7 +112,9 @@ class DataSet:
         try:
             found = msgspec.json.decode(known, type=Job)
         except msgspec.DecodeError as error:
-            raise ScoringError(f"{self._at(JOB)}: got {error}, expected a job of this version") from None
+            raise ScoringError(
+                f"{self._at(JOB)}: got {shown(str(error))}, expected a job of this version"
+            ) from None
         different = [
             f"{name}: {_shown(getattr(found, name))}, now {_shown(getattr(job, name))}"
             for name in Job.__struct_fields__

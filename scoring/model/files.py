@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.errors import ModelError
+from scoring.errors import ModelError, shown
 from scoring.model.baselines import TARGETS
 from scoring.model.replacing import replace_folder
 
@@ -183,7 +183,7 @@ def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
-            f"{path}: got a damaged manifest ({error}), expected JSON as it was saved"
+            f"{path}: got a damaged manifest ({shown(str(error))}), expected JSON as it was saved"
         ) from error
 
 

@@ -20,7 +20,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from filelock import FileLock
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
 
@@ -228,7 +228,7 @@ def _read_line(line: bytes, path: str, number: int) -> Correction:
         for what, value in (("predicted", found.predicted), ("value", found.value)):
             _check_label(what, found.field, value)
     except msgspec.ValidationError as error:
-        raise RecordError(_fault(str(error), msgspec.json.decode(line), path, number)) from None
+        raise RecordError(_fault(shown(str(error)), msgspec.json.decode(line), path, number)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RecordError(Fault(path, number, "", "a line that is no JSON", "a correction")) from None
     return msgspec.structs.replace(found, at=found.at.astimezone(UTC))

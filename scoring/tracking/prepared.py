@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from scoring.errors import TrackingError
+from scoring.errors import TrackingError, shown
 
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
@@ -113,4 +113,5 @@ def read_prepared(folder: Path) -> PreparedRun:
     except OSError as error:
         raise TrackingError(f"{path}: cannot read the run: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise TrackingError(f"{path}: got a damaged run ({error}), expected one as it was written") from error
+        got = f"a damaged run ({shown(str(error))})"
+        raise TrackingError(f"{path}: got {got}, expected one as it was written") from error

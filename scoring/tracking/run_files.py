@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.errors import TrackingError
+from scoring.errors import TrackingError, shown
 from scoring.model.results import Evaluation
 from scoring.tracking.history import RunRecord
 from scoring.tracking.store import Store, load_mlflow, opened
@@ -36,7 +36,9 @@ def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
             content = msgspec.json.decode(evaluation.read_bytes())
             found = msgspec.convert(content | {"predictions": {}}, Evaluation, strict=False)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise TrackingError(f"{store}: run {run.summary.run_id}: {_EVALUATION}: {error}") from error
+            raise TrackingError(
+                f"{store}: run {run.summary.run_id}: {_EVALUATION}: {shown(str(error))}"
+            ) from error
     columns = {str(name): frame[name].to_numpy() for name in frame}
     return msgspec.structs.replace(found, predictions=columns)
 
@@ -53,7 +55,9 @@ def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
         try:
             return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         except msgspec.DecodeError as error:
-            raise TrackingError(f"{store}: run {run.summary.run_id}: {_CONFIG}: {error}") from error
+            raise TrackingError(
+                f"{store}: run {run.summary.run_id}: {_CONFIG}: {shown(str(error))}"
+            ) from error
 
 
 def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from scoring.errors import ModelError, TrackingError
+from scoring.errors import ModelError, TrackingError, shown
 from scoring.model.config import TrainConfig
 from scoring.model.differences import Unlike, unlike
 from scoring.model.files import ModelFiles, read_files
@@ -120,7 +120,9 @@ def _config(record: RunRecord, store: Store) -> TrainConfig:
     try:
         return msgspec.convert(read_config(store, record), TrainConfig)
     except msgspec.ValidationError as error:
-        raise ModelError(f"{store}: run {record.summary.run_id}: configuration: {error}") from error
+        raise ModelError(
+            f"{store}: run {record.summary.run_id}: configuration: {shown(str(error))}"
+        ) from error
 
 
 def _logged_paths(record: RunRecord) -> list[str]:
