@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain, repeat
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, hstack
 
 from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
 from scoring.features.text import runs_of
+from scoring.model.absolute import Places, ragged
 from scoring.model.rubric import TOPICS, RubricConfig, levels_of
 
 ADDITIVE_NAMES = tuple(
@@ -58,23 +60,19 @@ class Material:
     @classmethod
     def of(cls, table: FeatureTable, config: RubricConfig) -> Material:
         """The material of a feature table, without levels and words of fewer records than are asked for."""
-        rows = [levels_of(table, name) for name in LEVEL_NAMES]
-        levels = [
-            {(name, level) for name, row in zip(LEVEL_NAMES, found, strict=True) for level in row if level}
-            for found in zip(*rows, strict=True)
+        levels = [_incidence(levels_of(table, name), config.min_level_count) for name in LEVEL_NAMES]
+        topics = levels_of(table, TOPICS) if config.term_support > 0 else [()] * len(table)
+        runs = [
+            runs_of(words) if under else () for words, under in zip(table.title_words, topics, strict=True)
         ]
-        terms: Sequence[set[Pair]] = [set()] * len(table)
-        if config.term_support > 0:
-            terms = [
-                {(topic, term) for term in runs_of(words) for topic in topics}
-                for topics, words in zip(table.topics, table.title_words, strict=True)
-            ]
-        order = {name: at for at, name in enumerate(LEVEL_NAMES)}
+        count = config.min_term_count
         return cls(
             np.nan_to_num(table.columns(ADDITIVE_NAMES)),
             table.columns(HINGED_NAMES),
-            *_incidence(levels, config.min_level_count, key=lambda pair: (order[pair[0]], pair[1])),
-            *_incidence(terms, config.min_term_count),
+            hstack([marks for marks, _ in levels], format="csr"),
+            [(kind, level) for kind, (_, names) in zip(LEVEL_NAMES, levels, strict=True) for level in names],
+            # A pair can be of no more records than its words.
+            *_crossed(_incidence(topics, 1), _incidence(runs, count), count),
         )
 
     def take(self, rows: NDArray[np.bool_]) -> Material:
@@ -89,22 +87,41 @@ class Material:
         )
 
 
-def _incidence(rows: Sequence[set[Pair]], min_count: int, key: Any = None) -> tuple[csr_array, list[Pair]]:
-    """Which rows hold which pairs, and the pairs that so many hold, sorted."""
-    codes: dict[Pair, int] = {}
-    coded = np.array([codes.setdefault(pair, len(codes)) for row in rows for pair in row], dtype=np.intp)
-    counts = np.bincount(coded, minlength=len(codes))
-    names = sorted((pair for pair, count in zip(codes, counts, strict=True) if count >= min_count), key=key)
-    place = np.full(len(codes), -1)
-    place[[codes[pair] for pair in names]] = np.arange(len(names))
-    column = place[coded]
-    record = np.arange(len(rows)).repeat([len(row) for row in rows])
+def _incidence(rows: Sequence[Collection[str]], min_count: int) -> tuple[csr_array, list[str]]:
+    """Which rows hold which names, and the names that so many hold, sorted; an empty name is none."""
+    held = [set(row) for row in rows]
+    found = list(chain.from_iterable(held))
+    names = sorted(name for name, count in Counter(found).items() if name and count >= min_count)
+    place = {name: at for at, name in enumerate(names)}
+    column = np.fromiter(map(place.get, found, repeat(-1)), dtype=np.intp, count=len(found))
+    return _marks(np.arange(len(rows)).repeat([*map(len, held)]), column, (len(rows), len(names))), names
+
+
+def _crossed(
+    firsts: tuple[csr_array, list[str]], seconds: tuple[csr_array, list[str]], min_count: int
+) -> tuple[csr_array, list[Pair]]:
+    """Which rows hold which pair of a first and a second name, and the pairs that so many hold, sorted."""
+    (one, one_names), (two, two_names) = firsts, seconds
+    # Each first name of a row, beside every second name of that row.
+    row = np.arange(one.shape[0]).repeat(np.diff(one.indptr))
+    sizes = np.diff(two.indptr).astype(np.intp)[row]
+    second = two.indices[ragged(two.indptr.astype(np.intp)[row], sizes)]
+    key = one.indices.repeat(sizes).astype(np.intp) * len(two_names) + second
+    keys, pair, counts = np.unique(key, return_inverse=True, return_counts=True)
+    is_kept = counts >= min_count
+    place = np.where(is_kept, np.cumsum(is_kept) - 1, -1)
+    names = [
+        (one_names[at // len(two_names)], two_names[at % len(two_names)]) for at in keys[is_kept].tolist()
+    ]
+    return _marks(row.repeat(sizes), place[pair], (one.shape[0], len(names))), names
+
+
+def _marks(row: Places, column: Places, shape: tuple[int, int]) -> csr_array:
+    """Ones at some places; none where the column is -1."""
     is_kept = column >= 0
-    shape = (len(rows), len(names))
-    ones = np.ones(np.count_nonzero(is_kept))
-    marks = csr_array((ones, (record[is_kept], column[is_kept])), shape=shape)
+    marks = csr_array((np.ones(np.count_nonzero(is_kept)), (row[is_kept], column[is_kept])), shape=shape)
     marks.sort_indices()  # sets have no order, and sums in another order have other last digits
-    return marks, names
+    return marks
 
 
 def distinct(marks: csr_array, min_count: int) -> NDArray[np.intp]:
