@@ -8,6 +8,7 @@ from math import nan
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.errors import FeatureError
 from scoring.features.column import Column
@@ -69,25 +70,25 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
     strength: float
 
     @classmethod
-    def fit(cls, table: FeatureTable, y: Floats, strength: float = 5.0) -> ProviderStatistics:
-        """Learn from labelled records; `y` has shape (n_records,), points."""
+    def fit(cls, domains: NDArray[np.object_], y: Floats, strength: float = 5.0) -> ProviderStatistics:
+        """Learn from labelled records; `domains` and `y` have shape (n_records,), `y` is points."""
         mean = float(y.mean()) if len(y) else 0.0
         counts: Counter[str] = Counter()
         sums: Counter[str] = Counter()
-        for domain, label in zip(table.text("provider_domain"), y, strict=True):
+        for domain, label in zip(domains, y, strict=True):
             counts[domain] += 1
             sums[domain] += float(label) - mean  # type: ignore[assignment]  # a Counter adds floats as well
         return cls(
             dict(sorted(counts.items())), {k: float(v) for k, v in sorted(sums.items())}, mean, strength
         )
 
-    def transform(self, table: FeatureTable) -> Floats:
-        """Seen count and shrunken mean, shape (n_records, 2)."""
+    def transform(self, domains: NDArray[np.object_]) -> Floats:
+        """Seen count and shrunken mean of each, shape (n_records, 2), as :data:`FITTED_COLUMNS` has them."""
         rows = []
-        for domain in table.text("provider_domain"):
+        for domain in domains:
             count = self.counts_.get(domain, 0)
             rows.append((float(count), self.mean_ + self.sums_.get(domain, 0.0) / (count + self.strength)))
-        return np.array(rows, dtype=np.float64).reshape(len(table), 2)
+        return np.array(rows, dtype=np.float64).reshape(len(domains), len(FITTED_COLUMNS))
 
 
 class Encoder(msgspec.Struct, frozen=True, dict=True):
@@ -132,7 +133,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             levels,
             sorted(topic for topic, n in topics.items() if n >= min_level_count),
             sorted(topics),
-            ProviderStatistics.fit(table, y),
+            ProviderStatistics.fit(table.text("provider_domain"), y),
         )
 
     @property
@@ -188,7 +189,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
                 table.numbers[:, _ENCODED_INDEX],
                 np.array(codes, dtype=np.float64).reshape(table.texts.shape),
                 flags,
-                self.providers_.transform(table),
+                self.providers_.transform(table.text("provider_domain")),
             ]
         )
 

@@ -77,8 +77,8 @@ class FeatureTable:
         return FeatureTable(
             self.numbers[index],
             self.texts[index],
-            tuple(self.topics[row] for row in index),
-            tuple(self.title_words[row] for row in index),
+            tuple(map(self.topics.__getitem__, index.tolist())),
+            tuple(map(self.title_words.__getitem__, index.tolist())),
         )
 
 

@@ -152,7 +152,7 @@ def slices(predictions: Columns, test: TrainingSet, models: Models) -> Iterator[
 
 def _parts(test: TrainingSet, models: Models) -> Iterator[tuple[str, str, Mask]]:
     table = test.table
-    seen = models.quality.encoder.providers_.transform(table)[:, 0]
+    seen = models.quality.encoder.providers_.transform(table.text("provider_domain"))[:, 0]
     count = table.number("coverage_count")
     yield from _levels("section", test.sections)
     yield "provider", "unseen", seen == 0

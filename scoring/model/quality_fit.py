@@ -232,13 +232,14 @@ def _out_of_fold(
     """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
     # The median stands where there is one fold only.
     X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
+    domains = table.text("provider_domain")
     for fold in range(config.n_folds):
         held = folds == fold
         if held.any() and not held.all():
-            rest, part = table.take(~held), table.take(held)
-            others = msgspec.structs.replace(encoder, providers_=ProviderStatistics.fit(rest, y[~held]))
-            points = fit_rubric(material.take(~held), y[~held], config.rubric, rubric.knots).predict(part)
-            X[held] = np.column_stack([others.transform(part), points])
+            providers = ProviderStatistics.fit(domains[~held], y[~held]).transform(domains[held])
+            others = fit_rubric(material.take(~held), y[~held], config.rubric, rubric.knots)
+            learned = np.column_stack([providers, others.predict(table.take(held))])
+            X[held, -learned.shape[1] :] = learned
     return X
 
 

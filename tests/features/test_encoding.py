@@ -115,5 +115,5 @@ def test_table_of_another_shape_is_refused(encoder: Encoder, cut: str) -> None:
 
 
 def test_statistics_of_no_records_are_none() -> None:
-    empty = ProviderStatistics.fit(build_table([]), np.array([]))
-    assert empty.transform(build_table([record("any.example")])).tolist() == [[0, 0]]
+    empty = ProviderStatistics.fit(np.array([], dtype=np.object_), np.array([]))
+    assert empty.transform(np.array(["any.example"], dtype=np.object_)).tolist() == [[0, 0]]
