@@ -34,6 +34,7 @@ class Columns:
         self.marks, self.numbers, self.penalty = marks, numbers, penalty
         self.n_marks, self.n_columns = marks.shape[1], len(penalty)
         self._marks_of = csr_array(marks.T)
+        self._scaled = np.empty_like(numbers)  # once for all passes: the system is slow to give memory
         self._find_pattern()
 
     def predict(self, weights: Floats) -> Floats:
@@ -43,7 +44,7 @@ class Columns:
 
     def solve(self, importance: Floats, target: Floats) -> Floats:
         """Weights of least squares, each record's error counted by its importance; shape (n_columns,)."""
-        scaled = self.numbers * importance[:, None]
+        scaled = np.multiply(self.numbers, importance[:, None], out=self._scaled)
         entries = np.concatenate(
             [
                 self._pairs @ importance,
@@ -69,11 +70,8 @@ class Columns:
         left, right = self.marks.indices.repeat(sizes.repeat(sizes)), self.marks.indices[others]
         is_once = left <= right
         record = np.arange(len(sizes)).repeat(sizes**2)[is_once]
-        pairs, pair = np.unique(left[is_once].astype(np.intp) * n_marks + right[is_once], return_inverse=True)
-        n_pairs = len(pairs)
-        self._pairs = csr_array((np.ones(len(pair)), (pair, record)), shape=(n_pairs, len(sizes)))
-        first, second = pairs // max(n_marks, 1), pairs % max(n_marks, 1)
-        is_two = first != second
+        first, second, self._pairs = _added_up(left[is_once], right[is_once], record, len(sizes))
+        n_pairs, is_two = len(first), first != second
         mark, number = np.indices((n_marks, n_numbers)).reshape(2, -1)
         number_row, number_column = np.indices((n_numbers, n_numbers)).reshape(2, -1) + n_marks
         met = np.flatnonzero(self._marks_of @ (self.numbers != 0).astype(np.float64))
@@ -88,13 +86,26 @@ class Columns:
         # Columns that meet the fewest others come first: so the factors stay as sparse as the equations.
         self._order = np.argsort(np.bincount(column, minlength=self.n_columns), kind="stable")
         place = np.argsort(self._order)
-        key = place[column] * self.n_columns + place[row]
-        keys, at = np.unique(key, return_inverse=True)
-        self._sum = csr_array(
-            (np.ones(len(entry)), (at, entry)), shape=(len(keys), at_penalty + self.n_columns)
+        columns_of, rows_of, self._sum = _added_up(
+            place[column], place[row], entry, at_penalty + self.n_columns
         )
-        self._rows = (keys % self.n_columns).astype(np.int32)
-        self._starts = np.searchsorted(keys // self.n_columns, np.arange(self.n_columns + 1)).astype(np.int32)
+        self._rows = rows_of.astype(np.int32)
+        self._starts = np.searchsorted(columns_of, np.arange(self.n_columns + 1)).astype(np.int32)
+
+
+def _added_up(
+    first: Places, second: Places, addend: Places, n_addends: int
+) -> tuple[Places, Places, csr_array]:
+    """The pairs of two numbers that occur, sorted, and the matrix that adds up the addends of each."""
+    # Numbers of 16 bits are sorted in linear time.
+    small = np.min_scalar_type(max(first.max(initial=0), second.max(initial=0)))
+    order = np.lexsort((second.astype(small), first.astype(small)))
+    first, second = first[order], second[order]
+    is_new = (np.diff(first, prepend=-1) != 0) | (np.diff(second, prepend=-1) != 0)
+    starts = np.flatnonzero(is_new)
+    ends = np.append(starts, len(order))
+    matrix = csr_array((np.ones(len(order)), addend[order], ends), shape=(len(starts), n_addends))
+    return first[starts], second[starts], matrix
 
 
 class Fit:
