@@ -126,10 +126,12 @@ def _marks(row: Places, column: Places, shape: tuple[int, int]) -> csr_array:
 
 def distinct(marks: csr_array, min_count: int) -> NDArray[np.intp]:
     """Marks of at least so many records, not of all, and of other records than an earlier mark."""
-    by_mark = marks.tocsc()
-    by_mark.sort_indices()
-    seen: dict[bytes, int] = {}
-    starts, sizes = by_mark.indptr, np.diff(by_mark.indptr)
-    for mark in np.flatnonzero((sizes >= min_count) & (sizes < len(marks.indptr) - 1)).tolist():
-        seen.setdefault(by_mark.indices[starts[mark] : starts[mark + 1]].tobytes(), mark)
-    return np.fromiter(seen.values(), dtype=np.intp, count=len(seen))
+    n_records, by_mark = marks.shape[0], marks.tocsc()
+    sizes = np.diff(by_mark.indptr)
+    # Equal sums of random numbers, one for each record: equal records (Zobrist hashing, 1970).
+    numbers = np.random.default_rng(0).integers(2**64, size=n_records, dtype=np.uint64)
+    sums = np.concatenate([[np.uint64(0)], np.cumsum(numbers[by_mark.indices])])[by_mark.indptr]
+    candidates = np.flatnonzero((sizes >= min_count) & (sizes < n_records))
+    _, first = np.unique(np.diff(sums)[candidates], return_index=True)
+    found: NDArray[np.intp] = candidates[np.sort(first)]
+    return found
