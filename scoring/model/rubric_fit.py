@@ -127,10 +127,16 @@ class _Design:
     def _add(self, name: str, values: Floats) -> bool:
         """Whether a column could be added: one that is not constant, nor another one but for a constant."""
         spread = float(values.std())
-        others = [column for other, column in self.numbers.items() if other not in ("intercept", name)]
-        if spread == 0 or any(np.ptp(column - values / spread) < 1e-9 for column in others):
+        if spread == 0:
             return False
-        self.numbers[name], self.scales[name] = values / spread, spread
+        scaled = values / spread
+        others = [column for other, column in self.numbers.items() if other not in ("intercept", name)]
+        some = [scaled.argmin(), scaled.argmax()]  # which tells most columns apart, and is soon looked at
+        if any(
+            np.ptp(column[some] - scaled[some]) < 1e-9 and np.ptp(column - scaled) < 1e-9 for column in others
+        ):
+            return False
+        self.numbers[name], self.scales[name] = scaled, spread
         return True
 
     def lengths(self, name: str) -> Floats:
