@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, hstack
 from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
 from scoring.features.text import runs_of
 from scoring.model.absolute import Places, ragged
-from scoring.model.rubric import TOPICS, RubricConfig, levels_of
+from scoring.model.rubric import TOPICS, RubricConfig
 
 ADDITIVE_NAMES = tuple(
     column.name
@@ -60,8 +60,8 @@ class Material:
     @classmethod
     def of(cls, table: FeatureTable, config: RubricConfig) -> Material:
         """The material of a feature table, without levels and words of fewer records than are asked for."""
-        levels = [_incidence(levels_of(table, name), config.min_level_count) for name in LEVEL_NAMES]
-        topics = levels_of(table, TOPICS) if config.term_support > 0 else [()] * len(table)
+        levels = [_incidence(_levels_of(table, name), config.min_level_count) for name in LEVEL_NAMES]
+        topics = table.topics if config.term_support > 0 else [()] * len(table)
         runs = [
             runs_of(words) if under else () for words, under in zip(table.title_words, topics, strict=True)
         ]
@@ -85,6 +85,11 @@ class Material:
             self.terms[rows],
             self.term_names,
         )
+
+
+def _levels_of(table: FeatureTable, name: str) -> Sequence[tuple[str, ...]]:
+    """Levels of each record: its topics, or the one of a text column."""
+    return table.topics if name == TOPICS else [(level,) for level in table.text(name)]
 
 
 def _incidence(rows: Sequence[Collection[str]], min_count: int) -> tuple[csr_array, list[str]]:

@@ -10,7 +10,6 @@ them. Words that are worth points only under some topic are found by a greedy se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import msgspec
@@ -105,7 +104,9 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
             for name, hinges in self.hinges_.items()
         ]
         levels = [
-            [sum([effects.get(level, 0.0) for level in row]) for row in levels_of(table, name)]
+            [sum([effects.get(level, 0.0) for level in row]) for row in table.topics]
+            if name == TOPICS
+            else [effects.get(level, 0.0) for level in table.text(name)]
             for name, effects in self.levels_.items()
         ]
         terms = [
@@ -144,8 +145,3 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
         # One after the other: a sum in another order has other last digits.
         points = self.intercept_ + np.cumsum(self._points(table), axis=1)[:, -1]
         return np.maximum(points, self.floor_)
-
-
-def levels_of(table: FeatureTable, name: str) -> Sequence[tuple[str, ...]]:
-    """Levels of each record: its topics, or the one of a text column."""
-    return table.topics if name == TOPICS else [(level,) for level in table.text(name)]

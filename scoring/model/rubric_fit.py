@@ -131,11 +131,11 @@ class _Design:
             return False
         scaled = values / spread
         others = [column for other, column in self.numbers.items() if other not in ("intercept", name)]
-        some = [scaled.argmin(), scaled.argmax()]  # which tells most columns apart, and is soon looked at
-        if any(
-            np.ptp(column[some] - scaled[some]) < 1e-9 and np.ptp(column - scaled) < 1e-9 for column in others
-        ):
-            return False
+        low, high = scaled.argmin(), scaled.argmax()  # where most columns differ, which is soon seen
+        reach = scaled[high] - scaled[low]
+        for column in others:
+            if abs(column[high] - column[low] - reach) < 1e-9 and np.ptp(column - scaled) < 1e-9:
+                return False
         self.numbers[name], self.scales[name] = scaled, spread
         return True
 
