@@ -11,9 +11,10 @@ import functools
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,11 +54,15 @@ class FeatureCache:
         Size from which what was not used for longest goes.
     day : int
         Today, as days since 1970-01-01: when a value was used last.
+    is_held : bool
+        Keep the file open until the process ends, which must not be forked then: for one that does nothing
+        else. Whoever is the last to close it waits until all is written where it belongs.
     """
 
     file: Path
     max_bytes: int
     day: int
+    is_held: bool = False
 
     def key(self, content: bytes, circumstances: str) -> bytes:
         """What stands for a content, under circumstances and under the code as it is now."""
@@ -125,16 +130,37 @@ class FeatureCache:
         """Do something in one transaction; where that fails the default, since the cache is no condition."""
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store, store:
-                store.execute("PRAGMA synchronous = NORMAL")
+            with self._opened() as store, store:
                 return action(store)
         except (sqlite3.OperationalError, OSError) as error:  # locked, read-only, a full disk
             _LOG.info("%s: not used: %s", self.file, error)
         except sqlite3.DatabaseError as error:
             _LOG.warning("%s: damaged (%s), made anew", self.file, error)
+            _hold.cache_clear()
             for file in self._files():
                 file.unlink(missing_ok=True)
         return default
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        if self.is_held:
+            yield _hold(self.file)
+            return
+        with closing(_open(self.file)) as store:
+            yield store
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(file, timeout=_TIMEOUT_SECONDS)
+    store.execute("PRAGMA synchronous = NORMAL")
+    return store
+
+
+@functools.cache
+def _hold(file: Path) -> sqlite3.Connection:
+    store = _open(file)
+    Finalize(None, store.close, exitpriority=0)  # a process of a pool ends without any other goodbye
+    return store
 
 
 def _sum(value: bytes) -> bytes:

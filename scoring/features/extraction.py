@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from itertools import accumulate
 from multiprocessing import get_context, parent_process
@@ -283,6 +284,8 @@ def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, ah
     """Chunks with their results from other processes; the first is empty, and says that these have begun."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
     n_bytes = 0
+    if work.cache is not None:
+        work = work._replace(cache=replace(work.cache, is_held=True))
 
     def hand_out() -> None:
         nonlocal n_bytes
