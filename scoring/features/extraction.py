@@ -156,11 +156,11 @@ def _usable(
     n_done = 0
     with closing(worked):
         for chunk, results in worked:
-            for result in results:
+            for source, result in zip(chunk.sources, results, strict=True):
                 if isinstance(result, RecordError):
                     on_fault(result)
                 else:
-                    yield result
+                    yield _unpacked(result, shown(source.path))
             n_done += chunk.n_files
             if on_progress is not None and chunk.n_files:
                 on_progress(n_done, n_files)
@@ -177,7 +177,8 @@ class _Chunk(NamedTuple):
         return sum(len(source.data or b"") + _ROW_BYTES for source in self.sources)
 
 
-_Results = list[Extracted | RecordError]
+_Packed = bytes  # of an Extracted, without its path: shorter ways from process to process, and to the cache
+_Results = list[_Packed | RecordError]
 _Worked = Generator[tuple[_Chunk, _Results], None, None]
 
 
@@ -192,16 +193,16 @@ class _Work(NamedTuple):
         keys = [b"" if isinstance(content, RecordError) else self._key(content) for content in contents]
         kept = self.cache.get(keys) if self.cache else {}
         results: _Results = []
-        new: dict[bytes, bytes] = {}
+        new: dict[bytes, _Packed] = {}
         for source, content, key in zip(chunk.sources, contents, keys, strict=True):
             if isinstance(content, RecordError):
                 results.append(content)
-            elif (found := _decode(kept.get(key), shown(source.path))) is not None:
+            elif (found := kept.get(key)) is not None and _is_usable(found):
                 results.append(found)
             else:
                 results.append(result := self._extract(source, content))
-                if self.cache and isinstance(result, Extracted):
-                    new[key] = _ENCODER.encode(msgspec.structs.replace(result, path=""))
+                if isinstance(result, _Packed):
+                    new[key] = result
         if self.cache and new:
             self.cache.put(new)
         return results
@@ -209,9 +210,10 @@ class _Work(NamedTuple):
     def _key(self, content: bytes) -> bytes:
         return self.cache.key(content, repr(self.as_of)) if self.cache else b""
 
-    def _extract(self, source: Source, content: bytes) -> Extracted | RecordError:
+    def _extract(self, source: Source, content: bytes) -> _Packed | RecordError:
         try:
-            return extracted(source.document(content, is_hashed=False), self.as_of)
+            found = extracted(source.document(content, is_hashed=False), self.as_of)
+            return _ENCODER.encode(msgspec.structs.replace(found, path=""))
         except RecordError as error:
             return error
 
@@ -227,14 +229,17 @@ def _content(source: Source) -> bytes | RecordError:
         return error
 
 
-def _decode(kept: bytes | None, path: str) -> Extracted | None:
-    """What was kept of a record, under its path of now; None where nothing usable was."""
-    if kept is None:
-        return None
+def _unpacked(packed: _Packed, path: str) -> Extracted:
+    """The features of a record, which is found at a path."""
+    return msgspec.structs.replace(_DECODER.decode(packed), path=path)
+
+
+def _is_usable(kept: _Packed) -> bool:
     try:
-        return msgspec.structs.replace(_DECODER.decode(kept), path=path)
+        _DECODER.decode(kept)
     except msgspec.DecodeError:  # another program's, or damaged: made again
-        return None
+        return False
+    return True
 
 
 def _is_much(files: Iterable[str]) -> bool:
