@@ -70,7 +70,7 @@ class Columns:
         left, right = self.marks.indices.repeat(sizes.repeat(sizes)), self.marks.indices[others]
         is_once = left <= right
         record = np.arange(len(sizes)).repeat(sizes**2)[is_once]
-        first, second, self._pairs = _added_up(left[is_once], right[is_once], record, len(sizes))
+        first, second, self._pairs = added_up(left[is_once], right[is_once], record, len(sizes))
         n_pairs, is_two = len(first), first != second
         mark, number = np.indices((n_marks, n_numbers)).reshape(2, -1)
         number_row, number_column = np.indices((n_numbers, n_numbers)).reshape(2, -1) + n_marks
@@ -86,17 +86,24 @@ class Columns:
         # Columns that meet the fewest others come first: so the factors stay as sparse as the equations.
         self._order = np.argsort(np.bincount(column, minlength=self.n_columns), kind="stable")
         place = np.argsort(self._order)
-        columns_of, rows_of, self._sum = _added_up(
+        columns_of, rows_of, self._sum = added_up(
             place[column], place[row], entry, at_penalty + self.n_columns
         )
         self._rows = rows_of.astype(np.int32)
         self._starts = np.searchsorted(columns_of, np.arange(self.n_columns + 1)).astype(np.int32)
 
 
-def _added_up(
+def added_up(
     first: Places, second: Places, addend: Places, n_addends: int
 ) -> tuple[Places, Places, csr_array]:
-    """The pairs of two numbers that occur, sorted, and the matrix that adds up the addends of each."""
+    """The pairs of two numbers that occur, sorted, and the matrix that adds up the addends of each.
+
+    Examples
+    --------
+    >>> first, second, matrix = added_up(np.array([7, 2, 7]), np.array([70_000, 9, 70_000]), np.arange(3), 3)
+    >>> first.tolist(), second.tolist(), (matrix @ np.array([1.0, 10.0, 100.0])).tolist()
+    ([2, 7], [9, 70000], [10.0, 101.0])
+    """
     # Numbers of 16 bits are sorted in linear time.
     small = np.min_scalar_type(max(first.max(initial=0), second.max(initial=0)))
     order = np.lexsort((second.astype(small), first.astype(small)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -111,6 +112,22 @@ def test_help_is_there_at_once() -> None:
 
     # Time of the processor and the best of some, so that a busy machine does not decide.
     assert min(cpu_seconds() for _ in range(5)) < 0.3
+
+
+@pytest.mark.parametrize(("set_by_user", "expected"), [(None, "1"), ("3", "3")])
+def test_algebra_has_one_thread_unless_more_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, set_by_user: str | None, expected: str
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", set_by_user or "")
+    if set_by_user is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr(sys, "argv", ["scoring", "--version"])
+    threshold = gc.get_threshold()
+    with pytest.raises(SystemExit):
+        cli.main()
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    assert os.environ["OPENBLAS_NUM_THREADS"] == expected
 
 
 def test_version_is_the_distribution() -> None:

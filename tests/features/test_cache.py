@@ -88,7 +88,27 @@ def test_a_value_that_was_changed_on_the_disk_is_none(cache: FeatureCache) -> No
     assert cache.get(KEYS) == {KEYS[1]: b"the second value"}
 
 
-def test_a_damaged_file_is_made_anew(cache: FeatureCache, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_can_be_kept_open(cache: FeatureCache) -> None:
+    held, not_yet_moved = replace(cache, is_held=True), cache.file.with_name(f"{cache.file.name}-wal")
+    held.put({KEYS[0]: b"a"})
+    cache.put({KEYS[1]: b"b"})
+    assert held.get(KEYS) == cache.get(KEYS) == {KEYS[0]: b"a", KEYS[1]: b"b"}
+    assert not_yet_moved.exists()
+    let_go(held)
+    assert not not_yet_moved.exists()
+    assert cache.get(KEYS) == {KEYS[0]: b"a", KEYS[1]: b"b"}
+
+
+def let_go(cache: FeatureCache) -> None:
+    module._hold(cache.file).close()
+    module._hold.cache_clear()
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_damaged_file_is_made_anew(
+    cache: FeatureCache, caplog: pytest.LogCaptureFixture, is_held: bool
+) -> None:
+    cache = replace(cache, is_held=is_held)
     cache.file.parent.mkdir()
     cache.file.write_bytes(b"not a database, but long enough to look at" * 100)
     with caplog.at_level(logging.WARNING, "scoring.features.cache"):
@@ -96,6 +116,8 @@ def test_a_damaged_file_is_made_anew(cache: FeatureCache, caplog: pytest.LogCapt
     assert "damaged (file is not a database), made anew" in caplog.text
     cache.put({KEYS[0]: b"a"})
     assert cache.get(KEYS) == {KEYS[0]: b"a"}
+    if is_held:
+        let_go(cache)
 
 
 def test_one_that_is_locked_is_not_used(

@@ -27,7 +27,7 @@ def draw_numbers(n_numbers: int, seed: int) -> Floats:
     return np.column_stack([np.ones(N_RECORDS), numbers])
 
 
-@pytest.mark.parametrize(("n_marks", "n_numbers"), [(0, 0), (0, 4), (30, 0), (30, 4)])
+@pytest.mark.parametrize(("n_marks", "n_numbers"), [(0, 0), (0, 4), (30, 0), (30, 4), (300, 4)])
 def test_weights_are_those_of_the_dense_equations(n_marks: int, n_numbers: int) -> None:
     random = np.random.default_rng(3)
     marks, numbers = draw_marks(n_marks, 1), draw_numbers(n_numbers, 2)

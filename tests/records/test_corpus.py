@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from scoring.errors import RecordError
-from scoring.records.corpus import data_sha256, expand, read_documents
+from scoring.records.corpus import data_sha256, expand, read_bytes, read_documents
 from scoring.records.record import Document
 
 
@@ -133,6 +134,15 @@ def test_a_file_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
         file.write(b"---\n")
         file.truncate(60_000_000)
     assert read("a.md")[1] == ["a.md: got 60,000,000 bytes, expected at most 50,000,000 bytes"]
+
+
+def test_a_file_whose_size_is_not_known_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe, content = tmp_path / "pipe", os.urandom(300_000)
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as writer:
+        written = writer.submit(pipe.write_bytes, content)
+        assert read_bytes(pipe) == content
+        assert written.result() == len(content)
 
 
 def test_json_lines_are_a_record_a_line(tmp_path: Path) -> None:
