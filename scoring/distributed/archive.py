@@ -44,7 +44,7 @@ class _Held(NamedTuple):
 
 def _hold(partition: Partition, code_sha256: str) -> _Held:
     check_code(code_sha256)
-    reading = Reading(partition)
+    reading = Reading(partition, is_hashed=True)
     packed = _ENCODER.encode(list(reading.documents()))
     return _Held(packed, tuple(reading.extents), tuple(reading.faults))
 

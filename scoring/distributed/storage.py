@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -110,12 +111,15 @@ def find(paths: Sequence[str]) -> list[Found]:
 def _find_local(path: str) -> Iterator[Found]:
     if path == STDIN:
         raise RecordError(Fault(path, 0, "", "standard input", "files, which the workers can read"))
+    folders = functools.cache(os.path.realpath)  # each is asked for once, and holds thousands of files
     for file in expand([path]):
         try:
             state = os.stat(file)
         except OSError as error:
             raise unreadable(file, error) from None
-        yield Found(file, os.path.realpath(file), state.st_size, str(state.st_mtime_ns))
+        folder, name = os.path.split(file)
+        place = os.path.realpath(file) if os.path.islink(file) else os.path.join(folders(folder), name)
+        yield Found(file, place, state.st_size, str(state.st_mtime_ns))
 
 
 def _find_remote(url: str) -> Iterator[Found]:

@@ -20,13 +20,19 @@ from scoring.features.extraction import Extracted, extracted
 from scoring.features.moment import AsOf
 from scoring.model.arrow import score_table
 from scoring.model.results import Score
-from scoring.records.corpus import Source
 from scoring.records.record import Document
 
 
 @dataclass
 class Reading:
     """Reads the records of a partition, and keeps account of what it saw.
+
+    Parameters
+    ----------
+    partition : Partition
+        What is read.
+    is_hashed : bool
+        Whether the digests of records are asked for.
 
     Attributes
     ----------
@@ -37,6 +43,7 @@ class Reading:
     """
 
     partition: Partition
+    is_hashed: bool = False
     extents: list[Extent] = field(default_factory=list)
     faults: list[tuple[int, tuple[Fault, ...]]] = field(default_factory=list)
 
@@ -47,14 +54,10 @@ class Reading:
             for source in sources:
                 n_records += 1
                 try:
-                    yield _document(source)
+                    yield source.document(source.content(), is_hashed=self.is_hashed)
                 except RecordError as error:
                     self.faults.append((at, error.faults))
             self.extents.append(Extent(n_lines, n_records))
-
-
-def _document(source: Source) -> Document:
-    return source.document(source.content())
 
 
 @dataclass(frozen=True, slots=True)

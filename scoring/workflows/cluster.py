@@ -138,7 +138,7 @@ def score_on_cluster(
         If the cluster or a store cannot be used, or the output holds something else.
     """
     files = read_files(find_model(model, settings))
-    name = open_files(files).name
+    name = open_files(files, is_whole=False).name
     return _make(
         paths, "scores", form, output, place, settings, as_of, on_fault, reporter, model=(name, files)
     )
