@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +18,7 @@ from scoring.distributed.shipped import scorer_of
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.arrow import FEATURE_SCHEMA, feature_tables
 from scoring.features.cache import code_version
-from scoring.features.extraction import Extracted, extracted
+from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
 from scoring.features.moment import AsOf
 from scoring.model.arrow import score_table
 from scoring.model.results import Score
@@ -91,7 +93,8 @@ class Work:
         if (done := self.dataset.finished(name, partition)) is not None:
             return done, True
         reading = Reading(partition)
-        n_rows, data = self._made(extracted(document, self.as_of) for document in reading.documents())
+        with _seldom_collected():
+            n_rows, data = self._made(extracted(document, self.as_of) for document in reading.documents())
         done = Done(
             name=name,
             partition_sha256=partition.sha256,
@@ -111,6 +114,17 @@ class Work:
             return _feature_file(records)
         scores = scorer_of(self.job.model_sha256 or "").score_features(records)
         return _line_file(scores) if self.job.format == "jsonl" else _score_file(scores)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for cycles as seldom as a process that only reads; another thread of the worker may as well."""
+    before = gc.get_threshold()
+    gc.set_threshold(GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def check_code(code_sha256: str) -> None:

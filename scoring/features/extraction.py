@@ -39,7 +39,7 @@ _AHEAD_BYTES = 2**25
 _ROW_BYTES = 2**12
 """What the features of a record take, roughly."""
 
-_GC_THRESHOLD = 100_000
+GC_THRESHOLD = 100_000
 """How much a process makes before it looks for cycles: records have none, and looking costs a tenth."""
 
 
@@ -326,7 +326,7 @@ def _begin() -> None:
     # An interrupt of the keyboard reaches all processes; it is for the one that hands out the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what was forked is not this process's to look through, nor to copy by looking
-    gc.set_threshold(_GC_THRESHOLD)
+    gc.set_threshold(GC_THRESHOLD)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
