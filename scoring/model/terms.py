@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
@@ -65,11 +66,10 @@ class TermSearch:
     def _weigh(self, terms: Places, left: Floats, order: Places, min_gain: float) -> tuple[Floats, Floats]:
         """Absolute error that each term takes away in all, and what it is worth; shapes (n_terms,).
 
-        `order` is what sorts what is left. A term whose records miss less than `min_gain` in all takes
-        nothing away.
+        `order` is what sorts what is left. A term that cannot gain `min_gain` takes nothing away.
         """
         gains, points = np.zeros(len(terms)), np.zeros(len(terms))
-        candidates = (self._records @ np.abs(left))[terms] >= min_gain
+        candidates = self._may_gain(left, min_gain)[terms]
         if not candidates.any():
             return gains, points
         starts, sizes = (
@@ -89,3 +89,13 @@ class TermSearch:
         gains[candidates] = np.where(is_pure, np.bincount(term, taken, len(sizes)), 0.0)
         points[candidates] = medians
         return gains, points
+
+    def _may_gain(self, left: Floats, min_gain: float) -> NDArray[np.bool_]:
+        """Which terms may be pure and gain so much: most need not be sorted to see that they do not.
+
+        Points help only records that miss something of their sign, and none by more than it misses.
+        """
+        n_helped = (self._sizes + np.abs(self._records @ np.sign(left))) / 2  # at most
+        is_much = self._records @ np.abs(left) >= min_gain
+        found: NDArray[np.bool_] = is_much & (n_helped >= self.min_purity * self._sizes)
+        return found
