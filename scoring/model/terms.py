@@ -57,9 +57,8 @@ class TermSearch:
             chosen[best] = None
             starts = self._terms.indptr[records]
             touched = np.unique(self._terms.indices[ragged(starts, self._terms.indptr[records + 1] - starts)])
-            order = order[
-                np.argsort(left[order], kind="stable")
-            ]  # which is soon done where most are in order
+            # Most are in order still: so this is soon done.
+            order = order[np.argsort(left[order], kind="stable")]
             gains[touched], points[touched] = self._weigh(touched, left, order, min_gain)
         return list(chosen)
 
@@ -72,10 +71,8 @@ class TermSearch:
         candidates = self._may_gain(left, min_gain)[terms]
         if not candidates.any():
             return gains, points
-        starts, sizes = (
-            self._records.indptr[terms[candidates]].astype(np.intp),
-            self._sizes[terms[candidates]],
-        )
+        starts = self._records.indptr[terms[candidates]].astype(np.intp)
+        sizes = self._sizes[terms[candidates]]
         term = np.arange(len(sizes)).repeat(sizes)
         records = self._records.indices[ragged(starts, sizes)]
         # Sorted within each term: by whole numbers, which is several times as fast as by two keys.
