@@ -131,12 +131,15 @@ class FeatureCache:
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self._opened() as store, store:
+                store.execute("PRAGMA synchronous = NORMAL")
                 return action(store)
         except (sqlite3.OperationalError, OSError) as error:  # locked, read-only, a full disk
             _LOG.info("%s: not used: %s", self.file, error)
         except sqlite3.DatabaseError as error:
             _LOG.warning("%s: damaged (%s), made anew", self.file, error)
-            _hold.cache_clear()
+            if self.is_held:
+                _hold(self.file).close()
+                _hold.cache_clear()
             for file in self._files():
                 file.unlink(missing_ok=True)
         return default
@@ -146,19 +149,13 @@ class FeatureCache:
         if self.is_held:
             yield _hold(self.file)
             return
-        with closing(_open(self.file)) as store:
+        with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
             yield store
-
-
-def _open(file: Path) -> sqlite3.Connection:
-    store = sqlite3.connect(file, timeout=_TIMEOUT_SECONDS)
-    store.execute("PRAGMA synchronous = NORMAL")
-    return store
 
 
 @functools.cache
 def _hold(file: Path) -> sqlite3.Connection:
-    store = _open(file)
+    store = sqlite3.connect(file, timeout=_TIMEOUT_SECONDS)
     Finalize(None, store.close, exitpriority=0)  # a process of a pool ends without any other goodbye
     return store
 
