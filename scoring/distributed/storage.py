@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.records.corpus import STDIN, expand, read_bytes, unreadable
+from scoring.records.corpus import STDIN, expand, identify, read_bytes, unreadable
 
 _LOCAL = "file://"
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -111,14 +110,13 @@ def find(paths: Sequence[str]) -> list[Found]:
 def _find_local(path: str) -> Iterator[Found]:
     if path == STDIN:
         raise RecordError(Fault(path, 0, "", "standard input", "files, which the workers can read"))
-    folders = functools.cache(os.path.realpath)  # each is asked for once, and holds thousands of files
+    folders: dict[str, str] = {}
     for file in expand([path]):
         try:
             state = os.stat(file)
         except OSError as error:
             raise unreadable(file, error) from None
-        folder, name = os.path.split(file)
-        place = os.path.realpath(file) if os.path.islink(file) else os.path.join(folders(folder), name)
+        place = identify(file, folders, is_link=os.path.islink(file))
         yield Found(file, place, state.st_size, str(state.st_mtime_ns))
 
 

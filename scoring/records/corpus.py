@@ -96,7 +96,7 @@ def expand(paths: Sequence[str]) -> list[str]:
     for path in paths:
         try:
             for file, is_link in _expand_one(path):
-                found.setdefault(_identify(file, folders, is_link=is_link), file)
+                found.setdefault(identify(file, folders, is_link=is_link), file)
         except RecordError as error:
             faults += error.faults
     if faults:
@@ -239,7 +239,7 @@ def _tell(error: OSError) -> None:
     raise unreadable(str(error.filename), error)
 
 
-def _identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
+def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
     """One name for a file, however it is reached; ``folders`` holds those that were resolved before."""
     if file == STDIN:
         return file
