@@ -117,7 +117,7 @@ build: $(READY)  ## Build the wheel into dist/
 smoke: build  ## Install the wheel alone, without the tools of development, and score with it
 	rm -rf build/smoke
 	$(PYTHON) -m venv build/smoke/venv
-	build/smoke/venv/bin/pip install --quiet --no-compile dist/*.whl
+	build/smoke/venv/bin/pip install --quiet --no-compile dist/news_scoring-*.whl
 	cd build/smoke && venv/bin/scoring sample records --records 20 && venv/bin/scoring score records --format jsonl >scores.jsonl
 	test "$$(wc -l <build/smoke/scores.jsonl)" -eq 20
 

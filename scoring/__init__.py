@@ -62,7 +62,7 @@ def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version  # as slow as all that --help needs
 
-        return version("scoring")
+        return version("news-scoring")  # the import's name belongs to another project on the index
     if name not in _HOMES:
         raise AttributeError(f"module 'scoring' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)

@@ -28,7 +28,7 @@ from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
 from scoring.workflows.train import load_config
 
 CONFIG = Path(__file__).resolve().parents[1] / "default.yaml"
-LIBRARIES = ("scoring", "lightgbm", "scikit-learn", "catboost", "xgboost", "flaml", "interpret-core")
+LIBRARIES = ("news-scoring", "lightgbm", "scikit-learn", "catboost", "xgboost", "flaml", "interpret-core")
 
 
 @dataclass(frozen=True, slots=True)

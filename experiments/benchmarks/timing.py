@@ -24,7 +24,7 @@ from scoring.records.sample import write_sample
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "RESULTS.md"
-LIBRARIES = ("scoring", "lightgbm", "numpy", "pandas", "scikit-learn", "pyyaml", "rapidyaml", "msgspec")
+LIBRARIES = ("news-scoring", "lightgbm", "numpy", "pandas", "scikit-learn", "pyyaml", "rapidyaml", "msgspec")
 # Modules compiled at each start, each line of output by itself: rarely found where a program is installed.
 _ODD_STARTS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 

@@ -114,7 +114,7 @@ def tune(
 ) -> None:
     """Search for the configuration with the lowest quality error before the test block.
 
-    The test block is cut off first; the last records before it judge. Needs scoring[tune].
+    The test block is cut off first; the last records before it judge. Needs news-scoring[tune].
     """
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.train import load_config

@@ -133,7 +133,7 @@ class Cluster:
             ) from error
         except ImportError as error:
             raise ScoringError(
-                f"a worker cannot import what it needs: {error}: install scoring[dask] there"
+                f"a worker cannot import what it needs: {error}: install news-scoring[dask] there"
             ) from None
 
     @property

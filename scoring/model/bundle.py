@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+import scoring
 from scoring.errors import ModelError
 from scoring.features.encoding import Encoder
 from scoring.model import cascade, forecast
@@ -133,8 +134,8 @@ class SavedModel:
 
 def library_versions() -> dict[str, str]:
     """Versions of Python and of the libraries that decide on a model's bytes."""
-    libraries = ("lightgbm", "numpy", "scipy", "scoring")
-    return {"python": platform.python_version(), **{name: version(name) for name in libraries}}
+    libraries = {name: version(name) for name in ("lightgbm", "numpy", "scipy")}
+    return {"python": platform.python_version(), **libraries, "scoring": scoring.__version__}
 
 
 def boosters_of(models: Models) -> dict[str, Booster]:

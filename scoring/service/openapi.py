@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from inspect import cleandoc
 from typing import Any
 
@@ -11,6 +10,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+import scoring
 from scoring.features.moment import EXPECTED
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
@@ -67,7 +67,7 @@ def describe(app: FastAPI, served: Served, bounds: Bounds) -> dict[str, Any]:
     """
     document = get_openapi(
         title="scoring",
-        version=version("scoring"),
+        version=scoring.__version__,
         summary="What incoming records of a news curation site are worth.",
         routes=app.routes,
     )

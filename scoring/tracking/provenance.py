@@ -11,6 +11,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+import scoring
+
 # What a served model imports beside this package, which travels with it as code.
 REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "numpy", "pandas", "pyyaml", "rapidyaml")
 
@@ -29,7 +31,7 @@ def version_tags() -> dict[str, str]:
     """Versions of Python, of this package, and of the libraries that compute or store."""
     tags = {f"version.{name}": metadata.version(name) for name in (*REQUIREMENTS, "scipy")}
     try:
-        tags["version.scoring"] = metadata.version("scoring")
+        tags["version.scoring"] = scoring.__version__
     except metadata.PackageNotFoundError:
         tags["version.scoring"] = "not installed"
     return tags | {"version.python": platform.python_version()}

@@ -88,7 +88,7 @@ def require_dask() -> None:
     try:
         from scoring.distributed import cluster  # noqa: F401
     except ImportError:
-        raise ScoringError("a cluster needs Dask: pip install 'scoring[dask]'") from None
+        raise ScoringError("a cluster needs Dask: pip install 'news-scoring[dask]'") from None
 
 
 def score_on_cluster(

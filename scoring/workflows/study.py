@@ -114,7 +114,7 @@ def require_optuna() -> None:
     try:
         import optuna  # noqa: F401
     except ImportError:
-        raise ScoringError("tuning needs Optuna: pip install 'scoring[tune]'") from None
+        raise ScoringError("tuning needs Optuna: pip install 'news-scoring[tune]'") from None
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 from typer.testing import CliRunner, Result
 
+import scoring
 from scoring import cli
 from scoring.cli import options
 from scoring.errors import ModelError
@@ -131,9 +132,7 @@ def test_algebra_has_one_thread_unless_more_are_asked_for(
 
 
 def test_version_is_the_distribution() -> None:
-    from importlib.metadata import version
-
-    assert run("--version").stdout == f"scoring {version('scoring')}\n"
+    assert run("--version").stdout == f"scoring {scoring.__version__}\n"
 
 
 def test_without_a_command_the_help_is_shown() -> None:

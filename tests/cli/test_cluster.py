@@ -51,7 +51,7 @@ def test_dask_is_asked_for(command: list[str], archive: Path, monkeypatch: pytes
     done = CliRunner().invoke(app, [*command, str(archive), "--dask", "local"])
     assert (done.exit_code, done.output) == (
         2,
-        "error: a cluster needs Dask: pip install 'scoring[dask]'\n",
+        "error: a cluster needs Dask: pip install 'news-scoring[dask]'\n",
     )
 
 

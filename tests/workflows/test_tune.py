@@ -242,7 +242,7 @@ def test_without_optuna_the_error_says_what_to_install(
     records: bytes, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ScoringError, match=r"tuning needs Optuna: pip install 'scoring\[tune\]'"):
+    with pytest.raises(ScoringError, match=r"tuning needs Optuna: pip install 'news-scoring\[tune\]'"):
         run(records, settings, 1)
 
 
