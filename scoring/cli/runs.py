@@ -65,13 +65,25 @@ def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: opt
     for one in uploaded if not json else ():
         version = f", version {one.version}" if one.version else ""
         terminal.out(f"{one.folder}: run {one.run_id}{version}")
-    errors = [one.error for one in synced if one.error is not None]
+    kept: dict[str, list[str]] = {}
+    for one in synced:
+        if one.error is not None:
+            kept.setdefault(one.error, []).append(one.folder)
+    errors = [_kept_error(error, folders) for error, folders in kept.items()]
     if errors and not uploaded:
-        raise TrackingError("\n".join(errors))
+        raise TrackingError("\nerror: ".join(errors))
     for error in errors:
-        terminal.error(error)
-    terminal.n_faults += len(errors)
+        terminal.error(f"error: {error}")
+    terminal.n_faults += sum(map(len, kept.values()))
     terminal.note(f"{len(uploaded)} of {len(synced)} pending runs uploaded")
+
+
+def _kept_error(error: str, folders: list[str]) -> str:
+    """An error with the pending runs that it kept from being uploaded, where it does not name them itself."""
+    named = [folder for folder in folders if folder not in error]
+    if not named:
+        return error
+    return f"{error}: kept {', '.join(named)}"
 
 
 def compare(

@@ -92,6 +92,9 @@ def train_booster(
     """
     import lightgbm as lgb  # two seconds, and no score needs them
 
+    # Not `lgb.train`, which `mlflow.autolog()` of the calling program replaces by one that starts a run.
+    from lightgbm.engine import train
+
     settings = {
         **FIXED,
         **params,
@@ -104,7 +107,7 @@ def train_booster(
         X, y, init_score=start, feature_name=columns, categorical_feature=coded, params=settings
     )
     try:
-        booster = lgb.train(
+        booster = train(
             settings,
             data,
             num_boost_round=num_iterations,

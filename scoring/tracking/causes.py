@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from scoring.settings import mask_credentials
@@ -17,6 +18,20 @@ _MEANINGS = (
     (r"endpoint \S+ failed with error code (\d+)", rf"the server answered \1: {_NO_MLFLOW}"),
     (r"response body was not in a valid JSON format", f"the server answered with a page: {_NO_MLFLOW}"),
 )
+# What MLflow reaches databases, servers and object stores through, by the modules of their errors.
+_LIBRARIES = {"alembic", "mlflow", "pyarrow", "sqlalchemy", "sqlite3"}
+_LIBRARIES |= {"azure", "boto3", "botocore", "google", "paramiko", "requests", "s3transfer", "urllib3"}
+_LIBRARIES |= {"MySQLdb", "mysql", "psycopg", "psycopg2", "pymssql", "pymysql", "pyodbc"}
+# Modules that reach databases and object stores, by the package that brings each where another name does.
+_PACKAGES = {
+    "psycopg2": "psycopg2-binary",
+    "psycopg": "'psycopg[binary]'",
+    "MySQLdb": "mysqlclient",
+    "mysql": "mysql-connector-python",
+    "cx_Oracle": "cx-Oracle",
+    "google": "google-cloud-storage",
+    "azure": "azure-storage-blob azure-identity",
+}
 _SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
 
 
@@ -28,11 +43,12 @@ def cause_of(error: BaseException) -> str:
     >>> cause_of(OSError(28, "No space left on device"))
     '[Errno 28] No space left on device'
     """
-    deepest, link = error, error.__cause__ or error.__context__
-    while link is not None:
+    deepest = error
+    for link in _chain(error):
+        if isinstance(link, ModuleNotFoundError) and link.name:
+            return _missing(link.name)
         if isinstance(link, (OSError, sqlite3.Error)):
             deepest = link
-        link = link.__cause__ or link.__context__
     if getattr(deepest, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":
         return "its folder cannot be written, where SQLite needs a journal"
     text = mask_credentials(str(deepest).strip() or type(deepest).__name__)
@@ -42,6 +58,25 @@ def cause_of(error: BaseException) -> str:
         if found := re.search(pattern, text):
             return found.expand(meaning)
     return text.splitlines()[0][:_MAX_CHARS]
+
+
+def is_of_store(error: Exception) -> bool:
+    """Whether an error comes from the store, or from a library that reaches it; any other is a defect."""
+    if isinstance(error, ImportError):
+        return not (error.name or "").startswith("scoring")
+    return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _missing(module: str) -> str:
+    """What to do about a module that the store needs and that is not installed."""
+    name = module.partition(".")[0]
+    return f"it needs {module}, which is not installed: pip install {_PACKAGES.get(name, name)}"
 
 
 def _schema(revision: str) -> str:

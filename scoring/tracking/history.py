@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from scoring.errors import TrackingError
+from scoring.tracking.caller_state import PARENT_TAG
 from scoring.tracking.store import Store, opened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_PARENT = "mlflow.parentRunId"
+_INNER_KINDS = ("", "backtest fold", "trial")  # "" is of runs that others have logged
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/@]+))")
 
 
@@ -109,7 +110,7 @@ def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
             raise TrackingError(f"{store}: experiment: got {experiment!r}, expected one of {there}")
         versions = _versions(client)
         chosen = [id_ for id_, name in names.items() if experiment in (None, name)]
-        runs = [run for run in _search(client, chosen) if _PARENT not in run.data.tags]
+        runs = [run for run in _search(client, chosen) if not _is_inner(run)]
         return [_summary(run, names, versions) for run in runs]
 
 
@@ -179,6 +180,11 @@ def read_run(store: Store, run_id: str) -> RunRecord:
 
 def _search(client: MlflowClient, experiments: list[str], filter_string: str = "") -> Iterator[Run]:
     return _pages(lambda token: client.search_runs(experiments, filter_string, page_token=token))
+
+
+def _is_inner(run: Run) -> bool:
+    """Whether a run is a part of another; a training within a run that the caller had active is none."""
+    return PARENT_TAG in run.data.tags and run.data.tags.get("type", "") in _INNER_KINDS
 
 
 def _experiments(client: MlflowClient) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +14,13 @@ from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
-    from mlflow.models.model import ModelInfo
 
 PACKAGE = Path(__file__).parents[1]
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
+_SOURCE_TAGS = ("mlflow.user", "mlflow.source.")
 
 TEXT_FIELDS = (
     "title",
@@ -42,14 +46,38 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-def log_model(model_folder: Path) -> ModelInfo:
-    """Log the saved model in the active run, as a pyfunc that holds this package's code too."""
+def log_model(client: MlflowClient, run_id: str, model_folder: Path) -> LoggedModel:
+    """Log the saved model as one of the run's, as a pyfunc that holds this package's code too.
+
+    Through the client alone: ``mlflow.pyfunc.log_model`` takes the store, and the run, from the caller.
+    """
+    entities = load_mlflow().entities
+    run = client.get_run(run_id)
+    tags = {name: value for name, value in run.data.tags.items() if name.startswith(_SOURCE_TAGS)}
+    model = client.create_logged_model(
+        run.info.experiment_id, name="model", source_run_id=run_id, tags=tags, params=run.data.params
+    )
+    client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, step=0)])
+    with tempfile.TemporaryDirectory() as folder:
+        _save_pyfunc(model, Path(folder, "model"), model_folder)
+        client.log_model_artifacts(model.model_id, str(Path(folder, "model")))
+    return client.finalize_logged_model(model.model_id, "READY")
+
+
+def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
     import pandas as pd
 
+    mlflow = load_mlflow()
     path = list(sys.path)
     try:
-        info: ModelInfo = load_mlflow().pyfunc.log_model(
-            name="model",
+        mlflow.pyfunc.save_model(
+            path=str(folder),
+            mlflow_model=mlflow.models.Model(
+                artifact_path=model.artifact_location,
+                model_uuid=model.model_id,
+                run_id=model.source_run_id,
+                model_id=model.model_id,
+            ),
             python_model=str(SERVED_MODEL),
             artifacts={"model": str(model_folder)},
             # The package itself, not its name: an index may have another package of that name.
@@ -59,9 +87,10 @@ def log_model(model_folder: Path) -> ModelInfo:
             input_example=pd.DataFrame([EXAMPLE]),
         )
     finally:
-        # MLflow tries the model on the example, and leaves a copy of this package first in the path.
+        # MLflow may look at what the model imports, and leaves a copy of this package first in the path.
         sys.path[:] = path
-    return info
+    for compiled in folder.rglob("__pycache__"):
+        shutil.rmtree(compiled, ignore_errors=True)
 
 
 def signature() -> ModelSignature:

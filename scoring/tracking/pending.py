@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from scoring.errors import TrackingError
+from scoring.tracking.caller_state import parent_tag
 from scoring.tracking.prepared import ARTIFACTS, PreparedRun, read_prepared, write_prepared
 from scoring.tracking.store import Store, opened
 from scoring.tracking.upload import LoggedRun, upload
@@ -64,6 +67,8 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
     TrackingError
         If the run cannot be written, or not be uploaded; the message tells where it is kept.
     """
+    # Also where it is uploaded later, by another process.
+    run = msgspec.structs.replace(run, environment=run.environment | parent_tag())
     slug = re.sub(r"[^0-9A-Za-z]+", "-", run.name).strip("-")[:60]
     folder = _home(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
     try:

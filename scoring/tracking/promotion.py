@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
+from scoring.tracking.caller_state import default_store
 from scoring.tracking.registry import aliased, ready_model, register_version, registered_version
 from scoring.tracking.store import Store, opened
-from scoring.tracking.upload import global_uris
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -48,13 +48,14 @@ def register_run(store: Store, name: str, run_id: str, *, description: str, tags
         If the run has no model that is whole, or the store cannot be written.
     """
     action = f"register run {run_id}"
-    with _alone(store, action), opened(store, action, writes=True) as client, global_uris(store.tracking_uri):
+    with _alone(store, action), opened(store, action, writes=True) as client:
         model = ready_model(client, client.get_run(run_id).info.experiment_id, run_id)
         if model is None:
             raise TrackingError(
                 f"{store}: run {run_id}: got a run without a model, expected one with a model"
             )
-        register_version(client, name, model, run_id, description=description, tags=tags)
+        with default_store(store.tracking_uri):
+            register_version(client, name, model, run_id, description=description, tags=tags)
         return f"models:/{name}/{registered_version(client, name, run_id)}"
 
 

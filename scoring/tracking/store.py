@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
 from scoring.settings import mask_credentials, sqlite_file
-from scoring.tracking.causes import cause_of
+from scoring.tracking.caller_state import own_environment
+from scoring.tracking.causes import cause_of, is_of_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,17 +58,8 @@ class Store:
 
 
 def load_mlflow() -> Any:
-    """MLflow, imported on first use with the settings that it reads then."""
-    for name, value in {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-        # A server that is down is told within seconds: MLflow's own 7 retries take minutes.
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-        "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    }.items():
-        os.environ.setdefault(name, value)
+    """MLflow, imported on first use, with its telemetry off."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():
         # Of its own type hints, and of what it imports: nothing that a user could change.
         warnings.simplefilter("ignore")
@@ -81,18 +73,18 @@ def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]
     """A client of the store, with every failure of the store turned into one line."""
     if store.database is not None and not writes and not store.database.exists():
         raise TrackingError(f"{store}: cannot {action}: there is no store, nothing was logged yet")
-    with _quiet(store):
+    with own_environment(), _quiet(store):
         try:
             if store.database is not None:
                 _check_sqlite(store, store.database, writes=writes)
         except (OSError, sqlite3.Error) as error:
             raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
         mlflow = load_mlflow()
-        from sqlalchemy.exc import SQLAlchemyError
-
         try:
             yield mlflow.MlflowClient(store.tracking_uri, registry_uri=store.tracking_uri)
-        except (mlflow.exceptions.MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+        except Exception as error:
+            if not is_of_store(error):
+                raise
             raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
 
 
@@ -163,7 +155,7 @@ def _quiet(store: Store) -> Iterator[None]:
         yield
         return
     load_mlflow()  # its import sets the levels of its loggers anew
-    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         # MLflow calls what SQLAlchemy and pandas deprecate: nothing that a user could change.

@@ -7,6 +7,7 @@ written once: what is there already stays, what lacks is added. No run is active
 from __future__ import annotations
 
 import csv
+import functools
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.model.search import Trial
+from scoring.tracking.caller_state import (
+    PARENT_TAG,
+    log_metrics,
+    parent_tag,
+    without_active_model,
+    without_foreign_parent,
+)
 from scoring.tracking.processes import end_abandoned, process_tags
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.runs import flat
@@ -22,7 +30,6 @@ from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PARENT = "mlflow.parentRunId"
 _MAX_RUNS = 10_000
 
 
@@ -87,8 +94,10 @@ def log_study(store: Store, run: StudyRun) -> str:
             if str(trial.number) not in logged:
                 _log_trial(client, experiment, parent, trial, run)
         done = [trial.quality_mae for trial in run.trials if trial.quality_mae is not None]
-        client.log_metric(parent, "best_quality_mae", min(done), step=len(run.trials))
-        client.log_metric(parent, "n_trials", len(run.trials), step=len(run.trials))
+        figures = {"best_quality_mae": min(done), "n_trials": len(run.trials)}
+        for name, value in figures.items():
+            log = functools.partial(client.log_metric, parent, name, value, step=len(run.trials))
+            without_active_model(log)
         with tempfile.TemporaryDirectory() as folder:
             _write_trials(run.trials, Path(folder, "trials.csv"))
             client.log_artifacts(parent, folder)
@@ -112,22 +121,20 @@ def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
         **environment_tags("tune"),
         **process_tags(),
         **git_tags(Path.cwd()),
+        **without_foreign_parent(client, parent_tag()),
     }
     created = client.create_run(experiment, tags=tags, run_name=f"tune {run.study}")
     entities = load_mlflow().entities
-    client.log_batch(
-        created.info.run_id,
-        params=[entities.Param(name, str(value)) for name, value in flat(run.config).items()],
-        metrics=[
-            entities.Metric(f"n_{name}", count, created.info.start_time, 0)
-            for name, count in run.counts.items()
-        ],
-    )
+    params = [entities.Param(name, str(value)) for name, value in flat(run.config).items()]
+    client.log_batch(created.info.run_id, params=params)
+    moment = created.info.start_time
+    counts = [entities.Metric(f"n_{name}", count, moment, 0) for name, count in run.counts.items()]
+    log_metrics(client, created.info.run_id, counts)
     return str(created.info.run_id)
 
 
 def _logged(client: MlflowClient, experiment: str, parent: str) -> set[str]:
-    runs = client.search_runs([experiment], f"tags.`{_PARENT}` = '{parent}'", max_results=_MAX_RUNS)
+    runs = client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{parent}'", max_results=_MAX_RUNS)
     return {run.data.tags["trial"] for run in runs}
 
 
@@ -135,7 +142,7 @@ def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial,
     """A run for one trial, and a step of the study's lines."""
     entities = load_mlflow().entities
     tags = {
-        _PARENT: parent,
+        PARENT_TAG: parent,
         "type": "trial",
         "study": run.study,
         "trial": str(trial.number),
@@ -147,18 +154,13 @@ def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial,
     moment = created.info.start_time
     values = {"rubric_mae": trial.rubric_mae, "quality_mae": trial.quality_mae, "n_trees": trial.n_trees}
     metrics = {name: float(value) for name, value in values.items() if value is not None}
-    client.log_batch(
-        created.info.run_id,
-        params=[entities.Param(name, str(value)) for name, value in trial.values.items()],
-        metrics=[entities.Metric(name, value, moment, 0) for name, value in metrics.items()],
-    )
+    params = [entities.Param(name, str(value)) for name, value in trial.values.items()]
+    client.log_batch(created.info.run_id, params=params)
+    figures = [entities.Metric(name, value, moment, 0) for name, value in metrics.items()]
+    log_metrics(client, created.info.run_id, figures)
     client.set_terminated(created.info.run_id)
-    client.log_batch(
-        parent,
-        metrics=[
-            entities.Metric(f"trial/{name}", value, moment, trial.number) for name, value in metrics.items()
-        ],
-    )
+    lines = [entities.Metric(f"trial/{name}", value, moment, trial.number) for name, value in metrics.items()]
+    log_metrics(client, parent, lines)
 
 
 def _write_trials(trials: Sequence[Trial], path: Path) -> None:

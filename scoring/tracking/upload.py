@@ -5,7 +5,6 @@ Every step finds out what an earlier upload that broke off has left, so a second
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple
 
+from scoring.tracking.caller_state import (
+    PARENT_TAG,
+    default_store,
+    log_metrics,
+    without_foreign_parent,
+)
 from scoring.tracking.logged_model import log_model
 from scoring.tracking.prepared import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
 from scoring.tracking.processes import end_abandoned, process_tags
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 
 _DIGEST_CHARS = 36  # MLflow keeps no more of a data set's digest; tags hold the whole hash
 _MAX_RUNS = 10_000
-_UPLOAD, _PARENT, _NOTE = "upload_id", "mlflow.parentRunId", "mlflow.note.content"
+_UPLOAD, _NOTE = "upload_id", "mlflow.note.content"
 
 
 class LoggedRun(NamedTuple):
@@ -62,11 +67,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
         If the store cannot be reached or written; a run that was begun is ended as failed.
     """
     run = read_prepared(folder)
-    with (
-        opened(store, f"log run {run.name!r}", writes=True) as client,
-        global_uris(store.tracking_uri),
-        _sigterm_exits(),
-    ):
+    with opened(store, f"log run {run.name!r}", writes=True) as client, _sigterm_exits():
         experiment = experiment_id(store, client, run.experiment)
         end_abandoned(client, experiment)
         run_id, is_whole = _begin(client, experiment, run)
@@ -88,7 +89,7 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str
         for name, value in process_tags().items():
             client.set_tag(info.run_id, name, value)
         return str(info.run_id), info.status == "FINISHED"
-    tags = {"type": run.kind} | run.environment | process_tags() | run.tags
+    tags = {"type": run.kind} | without_foreign_parent(client, run.environment) | process_tags() | run.tags
     created = client.create_run(
         experiment,
         start_time=_milliseconds(run.started_at),
@@ -101,8 +102,9 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str
 def _log_contents(
     client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, folder: Path, done_at: int
 ) -> None:
-    """Log all that the run has, in the active run."""
+    """Log all that the run has."""
     mlflow = load_mlflow()
+    entities = mlflow.entities
     # The records stay where they are: MLflow learns of the place and of the content's hash.
     data = mlflow.data.meta_dataset.MetaDataset(
         mlflow.data.sources.LocalArtifactDatasetSource(run.data.source),
@@ -110,23 +112,32 @@ def _log_contents(
         digest=run.data.sha256[:_DIGEST_CHARS],
     )
     tags = {"sha256": run.data.sha256} | {f"n_{name}": str(count) for name, count in run.data.counts.items()}
-    mlflow.log_input(data, context=run.data.context, tags=tags)
-    mlflow.log_params(run.params)
+    tags |= {"mlflow.data.context": run.data.context}
+    dataset = entities.Dataset(**data.to_dict())
+    inputs = [entities.InputTag(name, value) for name, value in tags.items()]
+    client.log_inputs(run_id, [entities.DatasetInput(dataset, inputs)])
+    client.log_batch(run_id, params=[entities.Param(name, value) for name, value in run.params.items()])
     # After the parameters, which MLflow copies to the model's page; before the metrics, which are of it.
     model = ready_model(client, experiment, run_id)
     if model is None and run.model_folder is not None:
         delete_unready_models(client, experiment, run_id)
-        model = client.get_logged_model(log_model(folder / run.model_folder).model_id)
+        model = log_model(client, run_id, folder / run.model_folder)
     model_id = model.model_id if model else None
     # The same moment each time: MLflow drops what the run has already. It does not for the model's figures.
     known = {one.key for one in (model.metrics or [])} if model else set()
-    metrics = {name: value for name, value in run.metrics.items() if name not in known}
-    mlflow.log_metrics(metrics, timestamp=done_at, model_id=model_id, dataset=data)
-    mlflow.log_artifacts(str(folder / ARTIFACTS))
+    of_data = {"model_id": model_id, "dataset_name": data.name, "dataset_digest": data.digest}
+    metrics = [
+        entities.Metric(name, value, done_at, 0, **of_data, run_id=run_id)
+        for name, value in run.metrics.items()
+        if name not in known
+    ]
+    log_metrics(client, run_id, metrics)
+    client.log_artifacts(run_id, str(folder / ARTIFACTS))
     _log_parts(client, experiment, run_id, run, done_at)
     # Last, so that a version stands only for a run that is whole.
     if run.register is not None and model is not None:
-        register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
+        with default_store(client.tracking_uri):
+            register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
 
 
 def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, done_at: int) -> None:
@@ -134,21 +145,21 @@ def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: Prepared
     if not run.parts:
         return
     make = load_mlflow().entities.Metric
-    inner = client.search_runs([experiment], f"tags.`{_PARENT}` = '{run_id}'", max_results=_MAX_RUNS)
+    inner = client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{run_id}'", max_results=_MAX_RUNS)
     ids = {one.info.run_name: one.info.run_id for one in inner}
     lines = []
     for step, part in enumerate(run.parts):
         part_id = ids.get(part.name)
         if part_id is None:
-            tags = {_PARENT: run_id} | process_tags() | part.tags
+            tags = {PARENT_TAG: run_id} | process_tags() | part.tags
             made = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
             part_id = made.info.run_id
         metrics = [make(name, value, done_at, 0) for name, value in part.metrics.items()]
-        client.log_batch(part_id, metrics=metrics)
+        log_metrics(client, part_id, metrics)
         client.set_terminated(part_id, end_time=done_at)
         at = _milliseconds(part.at)
         lines += [make(f"{run.series}/{name}", value, at, step) for name, value in part.metrics.items()]
-    client.log_batch(run_id, metrics=lines)
+    log_metrics(client, run_id, lines)
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -157,39 +168,17 @@ def _milliseconds(moment: datetime) -> int:
 
 @contextmanager
 def _running(client: MlflowClient, run_id: str, done_at: int) -> Iterator[None]:
-    """The run as MLflow's active one; ended whatever happens."""
-    mlflow = load_mlflow()
-    status = "KILLED"
+    """A run that is ended whatever happens; MLflow's active run is the caller's, and stays."""
+    status, ended_at = "KILLED", None
     try:
-        mlflow.start_run(run_id=run_id)
+        client.update_run(run_id, "RUNNING")
         yield
-        status = "FINISHED"
+        status, ended_at = "FINISHED", done_at
     except Exception:
         status = "FAILED"
         raise
     finally:
-        mlflow.end_run(status)
-    client.set_terminated(run_id, status, done_at)
-
-
-@contextmanager
-def global_uris(uri: str) -> Iterator[None]:
-    """The store as the one of MLflow's functions that take no client."""
-    # log_model and the registry read MLflow's global address, whatever client they are called on.
-    # Setting one also sets its variable, and without one the variable counts.
-    mlflow = load_mlflow()
-    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(None)
-        mlflow.set_registry_uri(None)
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+        client.set_terminated(run_id, status, ended_at)
 
 
 @contextmanager

@@ -122,9 +122,16 @@ def test_what_became_of_pending_runs_is_told(monkeypatch: pytest.MonkeyPatch) ->
     whole = SyncedRun("pending/a", "0123", "runs:/0123/model", 2)
     other = SyncedRun("pending/b", "4567")
     damaged = SyncedRun("pending/c", error="pending/c: damaged")
+    late, later = (SyncedRun(f"pending/{name}", error="store: full") for name in "de")
     outcomes = {
         (whole, other): (0, "2 of 2 pending runs uploaded\n"),
-        (whole, damaged, other): (1, "pending/c: damaged\n2 of 3 pending runs uploaded\n"),
+        (whole, damaged, other): (1, "error: pending/c: damaged\n2 of 3 pending runs uploaded\n"),
+        (late, later): (2, "error: store: full: kept pending/d, pending/e\n"),
+        (late, damaged): (2, "error: store: full: kept pending/d\nerror: pending/c: damaged\n"),
+        (whole, late, later): (
+            1,
+            "error: store: full: kept pending/d, pending/e\n1 of 3 pending runs uploaded\n",
+        ),
         (damaged,): (2, "error: pending/c: damaged\n"),
         (): (0, "0 of 0 pending runs uploaded\n"),
     }

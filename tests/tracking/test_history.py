@@ -71,7 +71,8 @@ def test_the_state_of_the_checkout_is_told(store: Store, make_run: Make) -> None
 
 
 def test_runs_within_a_run_are_left_out(store: Store, make_run: Make) -> None:
-    log_evaluation(store, make_run(tags={"mlflow.parentRunId": "0" * 32}))
+    fold = {"mlflow.parentRunId": "0" * 32, "type": "backtest fold"}
+    log_evaluation(store, make_run(tags=fold))
     whole = log_evaluation(store, make_run())
     assert [run.run_id for run in list_runs(store)] == [whole]
 

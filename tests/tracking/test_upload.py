@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -118,11 +119,15 @@ def test_a_run_that_breaks_off_is_not_left_running(
 @pytest.mark.parametrize(
     "step",
     [
-        "mlflow.log_input",
+        "mlflow.MlflowClient.log_inputs",
+        "mlflow.MlflowClient.log_batch",
+        "mlflow.MlflowClient.create_logged_model",
+        "mlflow.MlflowClient.log_outputs",
         "mlflow.pyfunc.save_model",
-        "mlflow.pyfunc.log_model",
-        "mlflow.log_metrics",
-        "mlflow.log_artifacts",
+        "mlflow.MlflowClient.log_model_artifacts",
+        "mlflow.MlflowClient.finalize_logged_model",
+        "scoring.tracking.upload.log_metrics",
+        "mlflow.MlflowClient.log_artifacts",
         "scoring.tracking.upload.register_version",
     ],
 )
@@ -140,7 +145,7 @@ def test_a_run_that_broke_off_is_completed_and_not_doubled(
     training = replace(training, evaluation=msgspec.structs.replace(training.evaluation, baselines=many))
     with monkeypatch.context() as patch:
         parent, _, attribute = step.rpartition(".")
-        whole = getattr(sys.modules[parent], attribute)
+        whole = getattr(pkgutil.resolve_name(parent), attribute)
         patch.setattr(step, break_off_after)
         with pytest.raises(KeyboardInterrupt):
             log_training(store, training)

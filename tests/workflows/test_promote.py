@@ -15,8 +15,8 @@ from scoring.model.gate import GateConfig
 from scoring.records.sample import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, champion, list_runs, read_evaluation, read_run
+from scoring.tracking.caller_state import default_store
 from scoring.tracking.store import opened
-from scoring.tracking.upload import global_uris
 from scoring.workflows import charge, contenders
 from scoring.workflows import promote as workflow
 from scoring.workflows.models import open_model
@@ -134,7 +134,7 @@ def test_both_score_records_that_neither_knew(registry: Registry, later: str, ar
 def test_as_good_is_enough_where_that_is_asked_for(registry: Registry, later: str) -> None:
     run(registry.small, registry.settings)
     store = Store(registry.settings.tracking_uri, registry.settings.home)
-    with opened(store, "copy", writes=True) as client, global_uris(store.tracking_uri):
+    with opened(store, "copy", writes=True) as client, default_store(store.tracking_uri):
         source = client.get_model_version("scoring", "2").source
         client.create_model_version("scoring", str(source), run_id=registry.small)
     same = "models:/scoring/3"
