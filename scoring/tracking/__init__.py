@@ -4,6 +4,7 @@ MLflow is imported when a store is first used (it costs two seconds and reads it
 environment at that moment), so importing this package costs nothing and changes nothing.
 """
 
+from scoring.tracking.addresses import former_home
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.folders import find_model_run, log_model_folder
@@ -57,6 +58,7 @@ __all__ = [
     "find_model_run",
     "find_run",
     "flat",
+    "former_home",
     "git_tags",
     "give_back",
     "list_runs",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
+from scoring.home import LOCK_MODE, prepare_home
 from scoring.tracking.registry import aliased, ready_model, register_version, registered_version
 from scoring.tracking.store import Store, opened
 from scoring.tracking.upload import global_uris
@@ -151,9 +152,9 @@ def _alone(store: Store, action: str) -> Iterator[None]:
 
     # Beside the database, so that several homes with one store keep out of each other's way.
     path = f"{store.database}.registry.lock" if store.database else store.home / "registry.lock"
-    store.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=store.timeout_seconds):
+        prepare_home(store.home)
+        with FileLock(path, timeout=store.timeout_seconds, mode=LOCK_MODE):
             yield
     except Timeout:
         raise TrackingError(f"{store}: cannot {action}: another process is changing the registry") from None
