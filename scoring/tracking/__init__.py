@@ -18,7 +18,7 @@ from scoring.tracking.history import (
     run_of_version,
 )
 from scoring.tracking.logged_model import EXAMPLE
-from scoring.tracking.pending import SyncedRun, sync_runs
+from scoring.tracking.pending import SyncedRun, check_pending, sync_runs
 from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
@@ -34,6 +34,7 @@ from scoring.tracking.runs import (
     write_evaluation,
 )
 from scoring.tracking.store import Store
+from scoring.tracking.stored_artifacts import StoredArtifacts, damages, repair_addresses, stored_artifacts
 from scoring.tracking.studies import StudyRun, log_study
 from scoring.tracking.ui import serve_ui
 from scoring.tracking.upload import LoggedRun
@@ -48,12 +49,15 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "Store",
+    "StoredArtifacts",
     "StudyRun",
     "SyncedRun",
     "TrainingRun",
     "Version",
     "add_page",
     "champion",
+    "check_pending",
+    "damages",
     "evaluation_metrics",
     "find_model_run",
     "find_run",
@@ -74,9 +78,11 @@ __all__ = [
     "read_evaluation",
     "read_run",
     "register_run",
+    "repair_addresses",
     "resolve_model",
     "run_of_version",
     "serve_ui",
+    "stored_artifacts",
     "sync_runs",
     "tag_run",
     "take_charge",

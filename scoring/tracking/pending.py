@@ -124,6 +124,17 @@ def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
     return synced
 
 
+def check_pending(home: Path) -> list[str]:
+    """Why pending runs of a home cannot be read, a line each; those that wait for their store are fine."""
+    problems = []
+    for folder in sorted(path for path in (home / "pending").glob("[!.]*") if path.is_dir()):
+        try:
+            read_prepared(folder)
+        except TrackingError as error:
+            problems.append(str(error))
+    return problems
+
+
 def _sync_run(store: Store, folder: Path, is_any: bool) -> LoggedRun:
     run = read_prepared(folder)
     if not is_any and run.store != str(store) and not _is_of_this_home(run, store):
