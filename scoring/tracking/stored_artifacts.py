@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -155,7 +156,7 @@ def repair_addresses(store: Store, backup: Path) -> int:
             db.execute("BEGIN IMMEDIATE")
             changes = list(_changes(store, db))
             if changes:
-                create_file(backup)
+                _create_backup(store, backup)
                 with closing(_connect(store)) as source, closing(sqlite3.connect(backup)) as copy:
                     source.backup(copy)
             for change in changes:
@@ -167,6 +168,13 @@ def repair_addresses(store: Store, backup: Path) -> int:
     except (sqlite3.Error, OSError) as error:
         raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
     return len(changes)
+
+
+def _create_backup(store: Store, backup: Path) -> None:
+    """The empty file, which nobody may read who may not read the database."""
+    create_file(backup)
+    if store.database is not None:
+        backup.chmod(stat.S_IMODE(backup.stat().st_mode & store.database.stat().st_mode))
 
 
 def _connect(store: Store) -> sqlite3.Connection:
