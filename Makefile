@@ -80,6 +80,7 @@ check: lint types layers smoke test  ## All of the checks; this is what CI runs
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)
+	mkdir -p -m 0700 $(dir $(DEMO))
 	$(BIN)/scoring sample $(DEMO)/labelled --records 600 --seed 1
 	$(BIN)/scoring sample $(DEMO)/incoming --records 12 --seed 2 --unlabelled
 	$(BIN)/scoring train $(DEMO)/labelled --out $(DEMO)/model --experiment demo

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from scoring.errors import (
         Fault,
         FeatureError,
+        HomeError,
         ModelError,
         RecordError,
         ScoringError,
@@ -30,6 +31,7 @@ __all__ = [
     "Fault",
     "FeatureError",
     "Figure",
+    "HomeError",
     "Image",
     "Labels",
     "ModelError",
@@ -50,7 +52,9 @@ __all__ = [
 __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
-    "scoring.errors": "Fault FeatureError ModelError RecordError ScoringError SettingsError TrackingError",
+    "scoring.errors": (
+        "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"
+    ),
     "scoring.model.results": "Evaluation Explanation Figure Reason Score Slice",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",

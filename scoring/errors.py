@@ -106,3 +106,7 @@ class TrackingError(ScoringError):
 
 class SettingsError(ScoringError):
     """A setting or a configuration file has a value that cannot be used."""
+
+
+class HomeError(ScoringError):
+    """The home, or a file in it, is of a newer format or damaged."""

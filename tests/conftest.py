@@ -16,6 +16,7 @@ import pytest
 
 from scoring.features.story import copies
 from scoring.features.table import build_table
+from scoring.home import prepare_home
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
@@ -245,7 +246,7 @@ def registry_template(
 @pytest.fixture
 def registry(registry_template: Registry, settings: Settings) -> Registry:
     """A copy; the files of the runs stay where they are, and are only read."""
-    settings.home.mkdir()
+    prepare_home(settings.home)
     shutil.copy(registry_template.settings.home / "mlflow.db", settings.home)
     return registry_template._replace(settings=settings)
 

@@ -17,6 +17,7 @@ import typer
 from scoring.cli import (
     drift,
     experiments,
+    home,
     models,
     options,
     place,
@@ -80,5 +81,5 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, watch, place)
+_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, watch, place, home)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

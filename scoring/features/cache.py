@@ -12,11 +12,14 @@ import hashlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TypeVar
+
+from scoring.errors import HomeError
+from scoring.home import check_database, create_file, newer_format, prepare_folder
 
 T = TypeVar("T")
 
@@ -25,8 +28,9 @@ _TIMEOUT_SECONDS = 5.0
 _SHARE_KEPT = 0.75  # of the bound, when it is passed
 _MAX_MARKS = 500  # of one statement
 _SUM = 8  # bytes
+FORMAT = 1
+"""Format version of the file; the keys of its values hold the version of the code that made them."""
 _MAKE = (
-    "PRAGMA auto_vacuum = FULL",
     "PRAGMA journal_mode = WAL",
     "CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, day INTEGER NOT NULL, value BLOB NOT NULL)",
 )
@@ -54,6 +58,8 @@ class FeatureCache:
         Size from which what was not used for longest goes.
     day : int
         Today, as days since 1970-01-01: when a value was used last.
+    home : Path, optional
+        The home in which the file lies.
     is_held : bool
         Keep the file open until the process ends, which must not be forked then: for one that does nothing
         else. Whoever is the last to close it waits until all is written where it belongs.
@@ -63,6 +69,22 @@ class FeatureCache:
     max_bytes: int
     day: int
     is_held: bool = False
+    home: Path | None = None
+
+    def check(self) -> None:
+        """See that this version may use the file; one that is damaged is made anew where it is used.
+
+        Raises
+        ------
+        HomeError
+            If it is of a newer format.
+        """
+        if not self.file.exists():
+            return
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
+            (found,) = store.execute("PRAGMA user_version").fetchone()
+            if found > FORMAT:
+                raise HomeError(newer_format(self.file, found, FORMAT))
 
     def key(self, content: bytes, circumstances: str) -> bytes:
         """What stands for a content, under circumstances and under the code as it is now."""
@@ -90,6 +112,8 @@ class FeatureCache:
         """Keep values; where there are more than the bound, what was not used for longest goes."""
 
         def write(store: sqlite3.Connection) -> None:
+            store.execute("PRAGMA auto_vacuum = FULL")  # before anything is in the file
+            check_database(store, self.file, FORMAT)
             for statement in _MAKE:
                 store.execute(statement)
             rows = [(key, self.day, _sum(value) + value) for key, value in values.items()]
@@ -123,13 +147,20 @@ class FeatureCache:
 
         return self._ask(delete, 0) if self.file.exists() else 0
 
+    def _create(self) -> None:
+        if self.home is not None:
+            prepare_folder(self.home, *self.file.parent.relative_to(self.home).parts)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        create_file(self.file)
+
     def _files(self) -> list[Path]:
         return [self.file.with_name(self.file.name + end) for end in ("", "-wal", "-shm")]
 
     def _ask(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
         """Do something in one transaction; where that fails the default, since the cache is no condition."""
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
+            if not self.file.exists():
+                self._create()
             with self._opened() as store, store:
                 store.execute("PRAGMA synchronous = NORMAL")
                 return action(store)

@@ -20,17 +20,22 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from filelock import FileLock
 
-from scoring.errors import Fault, RecordError, shown
+from scoring.errors import Fault, HomeError, RecordError, shown
+from scoring.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections that hold, by the digest of what each holds for and by the label."""
 
+FORMAT = 1
+"""Format version of a line, which is its field ``format``; a line without one is of this version."""
+
 _MAX_GOT_CHARS = 60
 _LONE_FIELD = re.compile("Object (missing required|contains unknown) field `(.+?)`")
 # Where msgspec's own words would not help.
 _EXPECTED = {
+    "format": "an integer, the format version",
     "at": "a date with a zone, such as 2021-03-04T05:06:07Z",
     "field": f"one of {', '.join(LABELS)}",
     "record_sha256": "64 digits, 0 to f",
@@ -74,6 +79,18 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def holds_for(self) -> str:
         """Digest of what it holds for."""
         return self.own_sha256 if self.field == "quality" else self.record_sha256
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """What a line of every format tells."""
+
+    format: Annotated[int, msgspec.Meta(ge=0)] = FORMAT
+
+
+class _Line(Correction, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line of the ledger."""
+
+    format: int = FORMAT
 
 
 class Digests(NamedTuple):
@@ -140,6 +157,8 @@ def read_ledger(path: Path) -> Ledger:
     ------
     RecordError
         With the fault of each line that is no correction.
+    HomeError
+        If a line is of a newer format.
     """
     try:
         content = path.read_bytes()
@@ -169,7 +188,7 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
     Parameters
     ----------
     path : Path
-        Made with its folder where it is not there.
+        Made where it is not there; so is its folder, as a home.
     corrections : sequence of Correction
 
     Raises
@@ -177,11 +196,16 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
     OSError
         If it cannot be written; it is as it was then.
     """
-    lines = b"".join(msgspec.json.encode(each) + b"\n" for each in corrections)
+    lines = b"".join(
+        msgspec.json.encode({"format": FORMAT} | msgspec.structs.asdict(each)) + b"\n" for each in corrections
+    )
     if not lines:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS), path.open("a+b", buffering=0) as file:
+    if not path.parent.is_dir():
+        prepare_home(path.parent)  # the desk keeps its ledger there
+    create_file(path)
+    lock = FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS, mode=LOCK_MODE)
+    with lock, path.open("a+b", buffering=0) as file:
         n_bytes = file.seek(0, os.SEEK_END)
         if n_bytes:
             file.seek(-1, os.SEEK_END)
@@ -224,14 +248,18 @@ def with_corrections(document: Document, holding: Holding) -> Document:
 
 def _read_line(line: bytes, path: str, number: int) -> Correction:
     try:
-        found = msgspec.json.decode(line, type=Correction)
+        if (version := msgspec.json.decode(line, type=_Format).format) > FORMAT:
+            raise HomeError(newer_format(f"{path}:{number}", version, FORMAT))
+        found = msgspec.json.decode(line, type=_Line)
         for what, value in (("predicted", found.predicted), ("value", found.value)):
             _check_label(what, found.field, value)
     except msgspec.ValidationError as error:
         raise RecordError(_fault(shown(str(error)), msgspec.json.decode(line), path, number)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise RecordError(Fault(path, number, "", "a line that is no JSON", "a correction")) from None
-    return msgspec.structs.replace(found, at=found.at.astimezone(UTC))
+    fields = msgspec.structs.asdict(found) | {"at": found.at.astimezone(UTC)}
+    del fields["format"]
+    return Correction(**fields)
 
 
 def _check_label(what: str, field: str, value: bool | int | None) -> None:

@@ -4,6 +4,7 @@ MLflow is imported when a store is first used (it costs two seconds and reads it
 environment at that moment), so importing this package costs nothing and changes nothing.
 """
 
+from scoring.tracking.addresses import former_home
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.folders import find_model_run, log_model_folder
@@ -17,7 +18,7 @@ from scoring.tracking.history import (
     run_of_version,
 )
 from scoring.tracking.logged_model import EXAMPLE
-from scoring.tracking.pending import SyncedRun, sync_runs
+from scoring.tracking.pending import SyncedRun, check_pending, sync_runs
 from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
@@ -33,6 +34,7 @@ from scoring.tracking.runs import (
     write_evaluation,
 )
 from scoring.tracking.store import Store
+from scoring.tracking.stored_artifacts import StoredArtifacts, damages, repair_addresses, stored_artifacts
 from scoring.tracking.studies import StudyRun, log_study
 from scoring.tracking.ui import serve_ui
 from scoring.tracking.upload import LoggedRun
@@ -47,16 +49,20 @@ __all__ = [
     "RunRecord",
     "RunSummary",
     "Store",
+    "StoredArtifacts",
     "StudyRun",
     "SyncedRun",
     "TrainingRun",
     "Version",
     "add_page",
     "champion",
+    "check_pending",
+    "damages",
     "evaluation_metrics",
     "find_model_run",
     "find_run",
     "flat",
+    "former_home",
     "git_tags",
     "give_back",
     "list_runs",
@@ -72,9 +78,11 @@ __all__ = [
     "read_evaluation",
     "read_run",
     "register_run",
+    "repair_addresses",
     "resolve_model",
     "run_of_version",
     "serve_ui",
+    "stored_artifacts",
     "sync_runs",
     "tag_run",
     "take_charge",

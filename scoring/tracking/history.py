@@ -73,13 +73,17 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One run as a whole: in short, with its parameters and tags, where its records were, its files."""
+    """One run as a whole: in short, with its parameters and tags, where its records were, its files.
+
+    ``artifact_uri`` is where the store has its files, which may have moved since.
+    """
 
     summary: RunSummary
     params: dict[str, str]
     tags: dict[str, str]
     data_path: str
     files: tuple[str, ...]
+    artifact_uri: str = ""
 
 
 def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
@@ -175,6 +179,7 @@ def read_run(store: Store, run_id: str) -> RunRecord:
             tags=tags,
             data_path=_data_path(run) or tags.get("data_path", ""),
             files=files,
+            artifact_uri=str(run.info.artifact_uri),
         )
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import TrackingError
+from scoring.home import LOCK_MODE, narrow, prepare_folder
+from scoring.settings import sqlite_file
 from scoring.tracking.caller_state import parent_tag
 from scoring.tracking.prepared import ARTIFACTS, PreparedRun, read_prepared, write_prepared
 from scoring.tracking.store import Store, opened
@@ -72,10 +74,10 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
     slug = re.sub(r"[^0-9A-Za-z]+", "-", run.name).strip("-")[:60]
     folder = _home(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(store.home, folder.parent.name)
         _remove_halves(folder.parent)
         with _held(folder):
-            _write(folder, run, write)
+            _write(folder, msgspec.structs.replace(run, home=str(store.home)), write)
             try:
                 logged = upload(store, folder)
             except TrackingError as error:
@@ -125,15 +127,38 @@ def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
     return synced
 
 
+def check_pending(home: Path) -> list[str]:
+    """Why pending runs of a home cannot be read, a line each; those that wait for their store are fine."""
+    problems = []
+    for folder in sorted(path for path in (home / "pending").glob("[!.]*") if path.is_dir()):
+        try:
+            read_prepared(folder)
+        except TrackingError as error:
+            problems.append(str(error))
+    return problems
+
+
 def _sync_run(store: Store, folder: Path, is_any: bool) -> LoggedRun:
-    meant_for = read_prepared(folder).store
-    if not is_any and meant_for != str(store):
+    run = read_prepared(folder)
+    if not is_any and run.store != str(store) and not _is_of_this_home(run, store):
         raise TrackingError(
-            f"{folder}: store: got {store}, expected {meant_for}: name a store to send the run there"
+            f"{folder}: store: got {store}, expected {run.store}: name a store to send the run there"
         )
     logged = upload(store, folder)
     _discard(folder)
     return logged
+
+
+def _is_of_this_home(run: PreparedRun, store: Store) -> bool:
+    """Whether the store that a run was meant for is this one, which has moved with its home."""
+    then, now = sqlite_file(run.store), store.database
+    if then is None or now is None or not now.is_relative_to(store.home):
+        return False
+    within = now.relative_to(store.home)
+    if run.home:
+        return then == Path(run.home) / within
+    # Of a version that did not tell the home: taken for moved where its store is no longer there.
+    return then.name == str(within) and not then.exists()
 
 
 def _home(store: Store) -> Path:
@@ -155,7 +180,7 @@ def _held(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(_lock(folder), timeout=timeout_seconds):
+        with FileLock(_lock(folder), timeout=timeout_seconds, mode=LOCK_MODE):
             try:
                 yield
             finally:
@@ -169,8 +194,10 @@ def _held(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None
 def _write(folder: Path, run: PreparedRun, write: Callable[[Path], None]) -> None:
     half = _half(folder)
     (half / ARTIFACTS).mkdir(parents=True)
+    narrow(half)
     write(half)
     write_prepared(run, half)
+    narrow(half)
     for path in half.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:

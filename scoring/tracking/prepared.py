@@ -15,10 +15,13 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import TrackingError, shown
+from scoring.home import newer_format
 
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
 MODEL = "model"
+FORMAT = 1
+"""Format version of ``run.json``; a file without one is of this version."""
 
 
 class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +40,12 @@ class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tags: dict[str, str]
     metrics: dict[str, float]
     at: datetime
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """What every version of the file tells."""
+
+    format: int = FORMAT
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +83,10 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         What the parts are in turn; ``SERIES/FIGURE`` is a line over them.
     parts : tuple of PartRun
         Runs within the run, in order.
+    home : str
+        The home in which the run was written; empty where that is not known.
+    format : int
+        Format version of the file.
     """
 
     id: str
@@ -92,6 +105,8 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     description: str = ""
     series: str = ""
     parts: tuple[PartRun, ...] = ()
+    home: str = ""
+    format: int = FORMAT
 
 
 def write_prepared(run: PreparedRun, folder: Path) -> None:
@@ -109,7 +124,10 @@ def read_prepared(folder: Path) -> PreparedRun:
     """
     path = folder / RUN_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=PreparedRun)
+        content = path.read_bytes()
+        if (found := msgspec.json.decode(content, type=_Format).format) > FORMAT:
+            raise TrackingError(newer_format(path, found, FORMAT))
+        return msgspec.json.decode(content, type=PreparedRun)
     except OSError as error:
         raise TrackingError(f"{path}: cannot read the run: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
+from scoring.home import LOCK_MODE, prepare_home
 from scoring.tracking.caller_state import default_store
 from scoring.tracking.registry import aliased, ready_model, register_version, registered_version
 from scoring.tracking.store import Store, opened
@@ -48,7 +49,7 @@ def register_run(store: Store, name: str, run_id: str, *, description: str, tags
         If the run has no model that is whole, or the store cannot be written.
     """
     action = f"register run {run_id}"
-    with _alone(store, action), opened(store, action, writes=True) as client:
+    with alone(store, action), opened(store, action, writes=True) as client:
         model = ready_model(client, client.get_run(run_id).info.experiment_id, run_id)
         if model is None:
             raise TrackingError(
@@ -140,21 +141,22 @@ def tag_run(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
 def _changing(store: Store, address: str, action: str) -> Iterator[tuple[MlflowClient, str, str]]:
     """The store for one that changes aliases, with the parts of a version's address; no other does then."""
     with (
-        _alone(store, f"{action} {address}"),
+        alone(store, f"{action} {address}"),
         opened(store, f"{action} {address}", writes=True) as client,
     ):
         yield client, *_parted(address)
 
 
 @contextmanager
-def _alone(store: Store, action: str) -> Iterator[None]:
+def alone(store: Store, action: str) -> Iterator[None]:
+    """Keep other processes from changing the registry meanwhile."""
     from filelock import FileLock, Timeout
 
     # Beside the database, so that several homes with one store keep out of each other's way.
     path = f"{store.database}.registry.lock" if store.database else store.home / "registry.lock"
-    store.home.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=store.timeout_seconds):
+        prepare_home(store.home)
+        with FileLock(path, timeout=store.timeout_seconds, mode=LOCK_MODE):
             yield
     except Timeout:
         raise TrackingError(f"{store}: cannot {action}: another process is changing the registry") from None

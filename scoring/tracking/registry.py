@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from scoring.errors import TrackingError
+from scoring.home import narrow, prepare_folder
+from scoring.tracking.addresses import local_path, todays_path
 from scoring.tracking.store import Store, load_mlflow, opened
 
 if TYPE_CHECKING:
@@ -190,18 +190,17 @@ def _location(
 
 def _local_copy(store: Store, location: str) -> Path:
     """The logged model's folder: in place where it is on this machine, else downloaded once."""
-    if location.startswith("file:"):
-        return Path(url2pathname(urlsplit(location).path))
-    if "://" not in location and not location.startswith("mlflow-artifacts:"):
-        return Path(location)
+    if (path := local_path(location)) is not None:
+        return todays_path(store, path)
     # A logged model never changes, so its address tells which it is.
     cached = store.home / "models" / sha256(location.encode()).hexdigest()[:16]
     if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(store.home, cached.parent.name)
         with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".part-") as folder:
             load_mlflow().artifacts.download_artifacts(
                 artifact_uri=location, dst_path=folder, tracking_uri=store.tracking_uri
             )
+            narrow(Path(folder))
             (root,) = Path(folder).rglob("MLmodel")
             try:
                 root.parent.replace(cached)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
+from scoring.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.settings import mask_credentials, sqlite_file
+from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
 from scoring.tracking.caller_state import own_environment
 from scoring.tracking.causes import cause_of, is_of_store
 
@@ -75,13 +77,17 @@ def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]
         raise TrackingError(f"{store}: cannot {action}: there is no store, nothing was logged yet")
     with own_environment(), _quiet(store):
         try:
+            check_home(store.home)
             if store.database is not None:
                 _check_sqlite(store, store.database, writes=writes)
         except (OSError, sqlite3.Error) as error:
             raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
         mlflow = load_mlflow()
+        from scoring.tracking.local_artifacts import resolving
+
         try:
-            yield mlflow.MlflowClient(store.tracking_uri, registry_uri=store.tracking_uri)
+            with resolving(store):
+                yield mlflow.MlflowClient(store.tracking_uri, registry_uri=store.tracking_uri)
         except Exception as error:
             if not is_of_store(error):
                 raise
@@ -92,7 +98,7 @@ def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
     """Id of an experiment, which is made where it is not there; a deleted one is a TrackingError."""
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = (store.home / "artifacts").absolute().as_uri() if store.database else None
+        location = (store.home / ARTIFACTS).absolute().as_uri() if store.database else None
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except load_mlflow().exceptions.MlflowException as error:
@@ -103,6 +109,7 @@ def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
         raise TrackingError(f"{store}: got an empty answer, expected that of an MLflow server")
     if found is None or found.lifecycle_stage == "deleted":
         raise TrackingError(f"{store}: experiment {name!r} is deleted: restore it or use another name")
+    relocate_experiment(store, found)
     return str(found.experiment_id)
 
 
@@ -111,14 +118,18 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
 
     MLflow creates its tables at first use, and crashes where two processes do so at once.
     """
+    if writes:
+        prepare_home(store.home)
     if writes and not path.exists():
         from filelock import FileLock
 
         path.parent.mkdir(parents=True, exist_ok=True)
         # Making the tables takes seconds, so the lock is waited for longer than a running write.
-        with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds):
+        with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds, mode=LOCK_MODE):
             if not path.exists():
                 _create_sqlite(path)
+                if path.is_relative_to(store.home):
+                    narrow(path)
     # Never "ro": the first to look after a writer was killed has to take back what that one left half done.
     # A file that may only be read is opened all the same.
     uri = f"{path.as_uri()}?mode=rw"

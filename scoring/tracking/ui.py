@@ -11,6 +11,9 @@ from pathlib import Path
 from scoring.errors import TrackingError
 from scoring.tracking.store import Store, opened
 
+HOME_VARIABLE = "SCORING_UI_HOME"
+"""Environment variable that tells MLflow's server the home."""
+
 
 def serve_ui(store: Store, host: str = "127.0.0.1", port: int = 5000) -> None:
     """Serve MLflow's pages on the store until interrupted.
@@ -38,8 +41,11 @@ def serve_ui(store: Store, host: str = "127.0.0.1", port: int = 5000) -> None:
         "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its queue for evaluating language models
         "PATH": folders,
+        HOME_VARIABLE: str(store.home),
     }
-    command = [sys.executable, "-m", "mlflow", "ui", "--host", host, "--port", str(port), "--workers", "1"]
+    # The app is MLflow's own, told where a home that was moved has its files: see scoring.tracking.ui_app.
+    command = [sys.executable, "-m", "mlflow", "ui", "--app-name", "scoring", "--workers", "1"]
+    command += ["--host", host, "--port", str(port)]
     with subprocess.Popen(command, env=env) as server:  # noqa: S603 -- no shell, words of our own
         try:
             code = server.wait()

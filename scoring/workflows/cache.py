@@ -11,6 +11,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def open_cache(settings: Settings, now: datetime) -> FeatureCache:
-    """The cache of a home, as of a moment (aware UTC); nothing is made before something is kept."""
+    """The cache of a home, as of a moment (aware UTC); nothing is made before something is kept.
+
+    Raises
+    ------
+    HomeError
+        If the cache is of a newer format.
+    """
     file = settings.home / "cache" / "features.db"
-    return FeatureCache(file, settings.cache_mb * 10**6, (now - _EPOCH).days)
+    cache = FeatureCache(file, settings.cache_mb * 10**6, (now - _EPOCH).days, home=settings.home)
+    cache.check()
+    return cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scoring.errors import ModelError
+from scoring.home import writing
 from scoring.model.archive import pack, unpack
 from scoring.model.bundle import open_files
 from scoring.model.files import read_files, write_files
@@ -86,5 +87,6 @@ def import_model(path: Path, *, settings: Settings, out: Path | None = None) -> 
                 f"{path}: name: got {name!r}, which is no name of a folder, expected --out as well"
             )
         folder = settings.home / "models" / name
-    write_files(folder, files.contents)
+    with writing(settings.home, folder):
+        write_files(folder, files.contents)
     return ImportedModel(saved.name, folder)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.moment import AsOf, parse_as_of
+from scoring.home import writing
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig
@@ -132,7 +133,7 @@ def fit_and_save(
     config : TrainConfig
         The split and the models.
     settings : Settings
-        Threads; they change no byte.
+        Home and threads; they change no byte.
     reporter : Reporter
         Who hears of progress.
     trainer : callable
@@ -155,7 +156,8 @@ def fit_and_save(
     models = _fit(training, config, settings, reporter, trainer, "all records")
     at_publication = corpus.as_seen(~nothing, AS_OF)
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
-    saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
+    with writing(settings.home, folder):
+        saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     tags = corpus.corrections.tags if corpus.corrections else {}
     return Fitted(saved, held.evaluation, held.account, counts, tags)

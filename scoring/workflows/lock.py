@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scoring.errors import ScoringError
+from scoring.home import LOCK_MODE, create_file
 
 
 @contextmanager
@@ -38,7 +39,8 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
     # Taking the lock empties its own file, so who holds it stands beside it.
     holder = folder / f"{task}.holder"
     try:
-        with FileLock(folder / f"{task}.lock", timeout=wait_minutes * 60):
+        with FileLock(folder / f"{task}.lock", timeout=wait_minutes * 60, mode=LOCK_MODE):
+            create_file(holder)
             holder.write_text(json.dumps({"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}))
             try:
                 yield

@@ -29,6 +29,7 @@ from scoring.tracking import (
     version_tags,
 )
 from scoring.workflows.contenders import sort_out
+from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.labelled import Corpus
 
@@ -82,8 +83,8 @@ def reproduce(
     record = _training(run, store)
     config = _config(record, store)
     logged = read_files(resolve_model(store, f"runs:/{record.summary.run_id}"))
-    if corrections is None and (logged_at := record.tags.get("corrections_path")):
-        corrections = Path(logged_at)
+    if corrections is None:
+        corrections = ledger_of(record, store, reporter)
     corpus = read_training(
         paths or _logged_paths(record),
         config,

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.home import prepare_home
 from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.evaluation import prediction_columns
@@ -23,6 +24,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.workflows.charge import put_in_charge
+from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.judging import Judged, is_later
 from scoring.workflows.labelled import Corpus
@@ -104,6 +106,7 @@ def retrain(
         If the store cannot be read or written, or another champion has come meanwhile.
     """
     name = name or settings.registered_model
+    prepare_home(settings.home)
     with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
         store = Store(settings.tracking_uri, settings.home)
         in_charge = champion(store, name)
@@ -111,7 +114,7 @@ def retrain(
         if config is None:
             config = _as_new(current.manifest.training.config) if current else TrainConfig()
         if corrections is None and in_charge:
-            corrections = _corrections_of(in_charge, store)
+            corrections = ledger_of(read_run(store, run_of_version(store, in_charge)), store, reporter)
         corpus = read_training(
             paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
         )
@@ -125,12 +128,6 @@ def _as_new(config: TrainConfig) -> TrainConfig:
     """A configuration for records of now: without the moment, if any, at which a training was to stand."""
     is_moment = isinstance(as_of_training(config), datetime)
     return msgspec.structs.replace(config, as_of="") if is_moment else config
-
-
-def _corrections_of(version: str, store: Store) -> Path | None:
-    """The ledger of a version's training; None where it had none."""
-    path = read_run(store, run_of_version(store, version)).tags.get("corrections_path")
-    return Path(path) if path else None
 
 
 def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutcome:

@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
-from scoring.errors import ModelError, ScoringError
+from scoring.errors import HomeError, ModelError, ScoringError
 from scoring.features.table import Floats
+from scoring.home import LOCK_MODE, create_file, newer_format
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.metrics import mean_absolute_error
@@ -24,6 +25,10 @@ from scoring.model.search import Dimension, Trial, space_around, values_of, with
 
 if TYPE_CHECKING:
     import optuna
+
+
+FORMAT = 1
+"""Format version of a study, which it has among its attributes; one without is of this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +132,11 @@ def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna
     file = folder / f"{search.name}.journal"
     try:
         # Not FILE.lock, which is the name of the journal's own.
-        lock = FileLock(folder / f"{search.name}.in-use", timeout=0)
+        lock = FileLock(folder / f"{search.name}.in-use", timeout=0, mode=LOCK_MODE)
         lock.acquire()
     except Timeout:
         raise ModelError(f"study {search.name!r}: another process is at it") from None
+    create_file(file)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -153,7 +159,10 @@ def _take_up(study: optuna.Study, search: Search, now: datetime) -> None:
     import optuna
 
     basis = study.user_attrs.get("basis")
+    if (found := study.user_attrs.get("format", FORMAT)) > FORMAT:
+        raise HomeError(newer_format(f"study {search.name!r}", found, FORMAT))
     if basis is None:
+        study.set_user_attr("format", FORMAT)
         study.set_user_attr("began_at", now.isoformat())
         study.set_user_attr("basis", search.basis)
     else:

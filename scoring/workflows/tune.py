@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.home import prepare_folder, writing
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.model.search import Trial
@@ -143,13 +144,13 @@ def tune(
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
     file = out or settings.home / "experiments" / f"{name}-best.yaml"
     run_id = None
-    with opened_study(search, settings.home / "studies", now) as opened:
+    with opened_study(search, prepare_folder(settings.home, "studies"), now) as opened:
         while True:
             trials = trials_of(opened)
             reporter.step("trials", min(len(trials), n_trials), n_trials)
             if trials:
                 best = min(trials, key=_order)
-                _write_config(search.config_of(best), best, trials, file)
+                _write_config(search.config_of(best), best, trials, file, settings.home)
                 if is_tracked:
                     run_id = _log(search, opened, trials, best, paths, settings)
             if len(trials) >= n_trials or (trials and deadline and time.monotonic() > deadline):
@@ -210,7 +211,7 @@ def _describe(trial: Trial) -> str:
     )
 
 
-def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], file: Path) -> None:
+def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], file: Path, home: Path) -> None:
     """The configuration as a file that a training takes; it bears the file's name."""
     description = (
         f"Best of {len(trials)} trials: quality MAE {best.quality_mae:.3f} on the validation block, "
@@ -219,8 +220,9 @@ def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], fil
     plain = msgspec.to_builtins(msgspec.structs.replace(config, description=description))
     del plain["name"]
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        with writing(home, file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     except OSError as error:
         raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from watchfiles import watch as changes_of
 
 from scoring.errors import Fault, RecordError, ScoringError
+from scoring.home import check_database, create_file, prepare_folder
 from scoring.model.bundle import SavedModel, load_model
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
@@ -31,6 +32,9 @@ from scoring.workflows.score import write_scores
 
 SETTLE_SECONDS = 2.0
 """How long a file that cannot be used has to rest before that is told: it may be half written."""
+
+FORMAT = 1
+"""Format version of the files that tell what was scored."""
 
 _POLL_MS = 200
 _STATE = "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, digest TEXT NOT NULL)"
@@ -84,7 +88,7 @@ def watch(
     if not os.path.isdir(folder):
         raise RecordError(Fault(folder, 0, "", "no such folder", "a folder to watch"))
     name = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:16]
-    with only_one(settings.home / "watch", name, now=now):
+    with only_one(prepare_folder(settings.home, "watch"), name, now=now):
         follower = _Follower(model, settings, reporter)
         with closing(_Seen(settings.home / "watch" / f"{name}.db")) as seen:
             yield from _Watch(folder, follower, seen, stop, on_fault, is_written=is_written).run()
@@ -214,7 +218,13 @@ class _Seen:
     """What was scored or told of each file, by its path within the folder: one SQLite file."""
 
     def __init__(self, file: Path) -> None:
+        create_file(file)
         self._store = sqlite3.connect(file, isolation_level=None)
+        try:
+            check_database(self._store, file, FORMAT)
+        except ScoringError:
+            self._store.close()
+            raise
         for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _STATE):
             self._store.execute(statement)
         self._digests: dict[str, str] = dict(self._store.execute("SELECT path, digest FROM seen"))

@@ -17,6 +17,7 @@ PUBLIC = [
     "Fault",
     "FeatureError",
     "Figure",
+    "HomeError",
     "Image",
     "Labels",
     "ModelError",

@@ -84,7 +84,7 @@ def test_nothing_added_makes_no_file(tmp_path: Path) -> None:
 
 def test_a_line_bears_no_text_of_the_record(tmp_path: Path) -> None:
     append_corrections(tmp_path / "l.jsonl", [correction()])
-    assert json.loads((tmp_path / "l.jsonl").read_text("utf-8")).keys() == LINE.keys() | {"by"}
+    assert json.loads((tmp_path / "l.jsonl").read_text("utf-8")).keys() == LINE.keys() | {"by", "format"}
 
 
 def test_what_a_record_says_is_its_identity() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scoring.home import prepare_home
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import importance_figure
 from scoring.tracking import Importance, Store, TrainingRun, logged_model
@@ -36,7 +37,7 @@ SHA256 = "0123456789abcdef" * 4
 @pytest.fixture
 def store(template: Path, tmp_path: Path) -> Store:
     home = tmp_path / "a home"  # with a space, as folders have
-    home.mkdir()
+    prepare_home(home)
     shutil.copy(template, home)
     return Store(f"sqlite:///{home}/mlflow.db", home)
 

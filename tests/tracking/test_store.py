@@ -68,7 +68,7 @@ def test_four_processes_may_use_a_new_store_at_once(template: Path, tmp_path: Pa
     assert set(experiments) == {"Default", *(f"experiment {k}" for k in range(4))}
     assert {run.info.experiment_id for run in runs} == {"1", "2", "3", "4"}
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert sorted(path.name for path in home.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+    assert sorted(path.name for path in home.iterdir()) == ["home.json", "mlflow.db", "mlflow.db.lock"]
 
 
 def test_a_store_that_cannot_be_created_leaves_no_half_of_it(
@@ -88,7 +88,7 @@ def test_what_was_left_of_a_creation_that_was_killed_goes_with_the_next(tmp_path
     (tmp_path / ".mlflow-left" / "mlflow.db-journal").write_text("half")
     with opened(Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path), "open", writes=True):
         pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home.json", "mlflow.db", "mlflow.db.lock"]
 
 
 def test_what_a_killed_writer_left_half_done_is_taken_back_by_who_only_looks(store: Store) -> None:

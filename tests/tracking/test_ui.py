@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -33,6 +34,11 @@ def test_pages_are_served_until_interrupted_and_give_the_same_model(
     store: Store, make_run: Callable[..., TrainingRun], tmp_path: Path
 ) -> None:
     run_id = log_training(store, make_run()).run_id
+    # Served from a copy of the home, whose own files the pages have to show.
+    copy = tmp_path / "copy"
+    shutil.copytree(store.home, copy)
+    (copy / "artifacts" / run_id / "artifacts" / "config.json").write_text('{"of": "the copy"}')
+    store = Store(f"sqlite:///{copy}/mlflow.db", copy)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -51,6 +57,9 @@ def test_pages_are_served_until_interrupted_and_give_the_same_model(
             resolve_model(remote, f"runs:/{run_id}") / "manifest.json"
         ).read_text() == '{"name": "default"}'
         assert champion(remote, "scoring") is None
+        page = f"http://127.0.0.1:{port}/get-artifact?path=config.json&run_uuid={run_id}"
+        with urllib.request.urlopen(page, timeout=60) as answer:
+            assert answer.read() == b'{"of": "the copy"}'
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0

@@ -1,0 +1,58 @@
+"""The commands on the home: what lies in it, and what is missing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.groups import Group
+from scoring.cli.terminal import Terminal
+
+Repair = Annotated[
+    bool,
+    typer.Option(
+        "--repair",
+        help="Have the store name the home's files where they are now, after a copy of its database.",
+    ),
+]
+
+
+def home(
+    terminal: Terminal,
+    repair: Repair = False,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Tell what lies in the home and what is missing: as check does."""
+    check(terminal, repair=repair, tracking_uri=tracking_uri, json=json)
+
+
+def check(
+    terminal: Terminal,
+    repair: Repair = False,
+    tracking_uri: options.TrackingUri = None,
+    json: options.Json = False,
+) -> None:
+    """Tell what lies in the home and what is missing: store, versions, artifacts, ledger, caches, modes.
+
+    Nothing is changed without --repair. Exit code 1 where something is missing or cannot be used.
+    """
+    from scoring.cli import rendering_home, written
+    from scoring.workflows import home as workflow
+
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    report = (workflow.repair if repair else workflow.check)(settings, now=options.now())
+    if report.n_repaired:
+        terminal.note(f"{report.n_repaired} addresses repaired; the database from before: {report.backup}")
+    if json:
+        terminal.out(written.to_json(report))
+    else:
+        terminal.show(rendering_home.report(report))
+    for problem in report.problems:
+        terminal.error(problem)
+    terminal.n_faults = len(report.problems)
+
+
+COMMANDS = (Group(home, (check,)),)

@@ -1,0 +1,59 @@
+"""What lies in a home, as people read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from scoring.cli.rendering import empty_table, named
+from scoring.workflows.home import HomeReport
+
+_MAX_ROWS = 20
+
+
+def report(found: HomeReport) -> RenderableType:
+    """Home and store, what lies there, where versions have their files, and what others may read."""
+    return Group(*_blocks(found))
+
+
+def _blocks(found: HomeReport) -> Iterator[RenderableType]:
+    version = "none" if found.format is None else str(found.format)
+    yield named([("home", found.home), ("format", version), ("mode", found.mode), ("store", found.store)])
+    if found.entries:
+        yield _entries(found)
+    if versions := [item for item in found.artifacts if item.kind == "version"]:
+        table = empty_table("version", "aliases", "files", "where")
+        for item in versions[-_MAX_ROWS:]:
+            table.add_row(Text(item.name), Text(" ".join(item.aliases)), item.state, Text(item.path))
+        yield table
+    counts = Counter((item.kind, item.state) for item in found.artifacts if item.kind != "experiment")
+    for kind, state in sorted(counts):
+        yield Text(f"{counts[kind, state]} {kind}s: files {state}")
+    if any(item.state == "moved" for item in found.artifacts):
+        yield Text(
+            "moved: found in this home, while the store names another place; "
+            "`scoring home check --repair` has it name this one, as other programs need"
+        )
+    if found.n_wider:
+        yield Text(
+            f"{found.n_wider} files and folders can be reached by other users: chmod -R go= {found.home}"
+        )
+
+
+def _entries(found: HomeReport) -> Table:
+    table = empty_table("name", "what", "mode", "files>", "bytes>", "format")
+    for entry in found.entries:
+        size = f"{entry.n_bytes:,}"
+        table.add_row(
+            Text(entry.name),
+            entry.content or "not made by scoring",
+            entry.mode + (" wide" if entry.n_wider else ""),
+            str(entry.n_files),
+            size,
+            " ".join(entry.formats),
+        )
+    return table

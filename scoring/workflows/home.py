@@ -1,0 +1,286 @@
+"""Check the home: what lies in it, what its store names, what is missing; and put addresses right."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.home import check_home, home_format, known_content, newer_format, prepare_home
+from scoring.model.files import MANIFEST, read_files
+from scoring.records.ledger import read_ledger
+from scoring.settings import Settings
+from scoring.tracking import (
+    Store,
+    StoredArtifacts,
+    check_pending,
+    damages,
+    repair_addresses,
+    stored_artifacts,
+)
+from scoring.workflows.cache import open_cache
+from scoring.workflows.watch import FORMAT as WATCH_FORMAT
+
+LEDGER = "corrections.jsonl"
+_MAX_WIDER = 20  # paths that are listed; all are counted
+_MAX_READ_BYTES = 64_000_000
+
+
+class HomeEntry(msgspec.Struct, frozen=True):
+    """A file or folder in the home.
+
+    Parameters
+    ----------
+    name, content : str
+        Its name, and what it is; empty for one that scoring does not make.
+    mode : str
+        Its own, as ``0700``.
+    n_files, n_bytes : int
+        Files in it, and their size.
+    n_wider : int
+        Files and folders in it, itself included, that have permissions for others than the owner.
+    formats : tuple of str
+        Format versions that its files tell.
+    """
+
+    name: str
+    content: str
+    mode: str
+    n_files: int
+    n_bytes: int
+    n_wider: int
+    formats: tuple[str, ...]
+
+
+class HomeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check has found.
+
+    Parameters
+    ----------
+    home : str
+        The folder.
+    format : int or None
+        Its format version; None where it has no format file.
+    mode : str
+        Its mode, as ``0700``.
+    store : str
+        Address of the store, without credentials.
+    entries : tuple of HomeEntry
+        What lies in it.
+    artifacts : tuple of StoredArtifacts
+        What the store names; empty for a store on a server.
+    problems : tuple of str
+        A line for each thing that is missing or cannot be used.
+    wider : tuple of str
+        Paths with permissions for others than the owner, 20 at most, and the number of all.
+    n_wider : int
+        How many there are.
+    backup : str or None
+        Copy of the database from before a repair.
+    n_repaired : int
+        Addresses that the repair has put right.
+    """
+
+    home: str
+    format: int | None
+    mode: str
+    store: str
+    entries: tuple[HomeEntry, ...]
+    artifacts: tuple[StoredArtifacts, ...]
+    problems: tuple[str, ...]
+    wider: tuple[str, ...]
+    n_wider: int
+    backup: str | None = None
+    n_repaired: int = 0
+
+
+def check(settings: Settings, *, now: datetime) -> HomeReport:
+    """Look at a home and at what its store names; nothing is changed.
+
+    Parameters
+    ----------
+    settings : Settings
+        Home and store.
+    now : datetime
+        The moment, aware UTC.
+
+    Returns
+    -------
+    HomeReport
+
+    Raises
+    ------
+    HomeError
+        If the home is of a newer format.
+    TrackingError
+        If the store cannot be read.
+    """
+    home, store = settings.home, Store(settings.tracking_uri, settings.home)
+    check_home(home)
+    if not home.is_dir():
+        problem = f"{home}: no such folder: set SCORING_HOME, or restore it from a backup"
+        return HomeReport(
+            home=str(home), format=None, mode="", store=str(store), entries=(), artifacts=(),
+            problems=(problem,), wider=(), n_wider=0,
+        )  # fmt: skip
+    is_there = store.database is not None and store.database.is_file()
+    artifacts = stored_artifacts(store) if is_there else []
+    problems = [
+        *_store_problems(store),
+        *_artifact_problems(store, artifacts),
+        *_file_problems(settings, now),
+    ]
+    wider = [str(path) for path, state in _walk(home) if _is_wide(state)]
+    return HomeReport(
+        home=str(home),
+        format=home_format(home),
+        mode=_mode(home),
+        store=str(store),
+        entries=tuple(_entry(path) for path in sorted(home.iterdir())),
+        artifacts=tuple(artifacts),
+        problems=tuple(problems),
+        wider=tuple(wider[:_MAX_WIDER]),
+        n_wider=len(wider),
+    )
+
+
+def repair(settings: Settings, *, now: datetime) -> HomeReport:
+    """Put right what can be: the home's format file, and addresses of artifacts that have moved with it.
+
+    Parameters
+    ----------
+    settings, now
+        As for :func:`check`.
+
+    Returns
+    -------
+    HomeReport
+        What a check finds afterwards.
+
+    Raises
+    ------
+    HomeError
+        If the home is of a newer format, or is not there.
+    TrackingError
+        If the store cannot be written, or another process writes to it.
+    """
+    home, store = settings.home, Store(settings.tracking_uri, settings.home)
+    n_repaired, backup = 0, None
+    if home.is_dir():
+        prepare_home(home)
+        if store.database is not None and store.database.is_file():
+            copy = store.database.with_name(f"{store.database.name}.before-repair-{now:%Y%m%dT%H%M%SZ}")
+            n_repaired = repair_addresses(store, copy)
+            backup = str(copy) if n_repaired else None
+    return msgspec.structs.replace(check(settings, now=now), backup=backup, n_repaired=n_repaired)
+
+
+def _store_problems(store: Store) -> Iterator[str]:
+    if store.database is None:
+        return
+    if store.database.is_file():
+        yield from (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
+    elif any((store.home / "artifacts").glob("*")):
+        yield f"{store}: no such file, while {store.home / 'artifacts'} has files: restore it from a backup"
+
+
+def _artifact_problems(store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
+    for item in artifacts:
+        what = " ".join([f"{item.kind} {item.name}", *(f"@{alias}" for alias in item.aliases)])
+        if item.state == "missing":
+            yield f"{store}: {what}: {item.path} is missing: restore it from a backup"
+        elif item.kind == "version" and item.state != "remote":
+            for manifest in Path(item.path).glob(f"artifacts/*/{MANIFEST}"):
+                try:
+                    read_files(manifest.parent)
+                except ModelError as error:
+                    yield f"{store}: {what}: {error}"
+
+
+def _file_problems(settings: Settings, now: datetime) -> Iterator[str]:
+    """What the readers of the home's files cannot use."""
+    home = settings.home
+    try:
+        open_cache(settings, now)
+        read_ledger(home / LEDGER)
+    except RecordError as error:
+        yield from map(str, error.faults)
+    except ScoringError as error:
+        yield str(error)
+    for file in sorted((home / "watch").glob("*.db")):
+        found = _format_of(file)
+        if found.isdigit() and int(found) > WATCH_FORMAT:
+            yield newer_format(file, int(found), WATCH_FORMAT)
+        elif not found:
+            yield f"{file}: cannot be read: delete it, and what it has seen is scored again"
+    yield from check_pending(home)
+
+
+def _entry(path: Path) -> HomeEntry:
+    states = dict(_walk(path))
+    files = {file: state for file, state in states.items() if stat.S_ISREG(state.st_mode)}
+    # Of artifacts there are many, and MLflow's.
+    told = [file for file, state in files.items() if path.name != "artifacts" and _tells_format(file, state)]
+    formats = {_format_of(file) for file in told}
+    return HomeEntry(
+        path.name,
+        known_content(path.name),
+        _mode(path),
+        len(files),
+        sum(state.st_size for state in files.values()),
+        sum(map(_is_wide, states.values())),
+        tuple(sorted(filter(None, formats))),
+    )
+
+
+def _tells_format(file: Path, state: os.stat_result) -> bool:
+    return file.suffix in (".db", ".json", ".jsonl") and state.st_size <= _MAX_READ_BYTES
+
+
+def _format_of(file: Path) -> str:
+    """The format version that a file tells; empty where it tells none."""
+    try:
+        if file.suffix == ".db":
+            with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
+                if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                    revision = db.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+                    return f"MLflow {revision}"
+                return str(db.execute("PRAGMA user_version").fetchone()[0])
+        lines = file.read_bytes().splitlines() if file.suffix == ".jsonl" else [file.read_bytes()]
+        decoded = [msgspec.json.decode(line, type=_Formats) for line in lines if line.strip()]
+    except (sqlite3.Error, OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return ""  # told by whoever reads the file
+    found = [item.format_version or item.format for item in decoded]
+    return str(max((number for number in found if isinstance(number, int)), default=""))
+
+
+class _Formats(msgspec.Struct, frozen=True):
+    """Where files of JSON tell their format version."""
+
+    format: int | str | None = None
+    format_version: int | None = None
+
+
+def _walk(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies at a path and in it, without what goes meanwhile."""
+    paths = [path]
+    if path.is_dir() and not path.is_symlink():
+        paths += sorted(path.rglob("*"))
+    for each in paths:
+        with suppress(FileNotFoundError):
+            yield each, each.lstat()
+
+
+def _is_wide(state: os.stat_result) -> bool:
+    return not stat.S_ISLNK(state.st_mode) and bool(state.st_mode & 0o077)
+
+
+def _mode(path: Path) -> str:
+    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
