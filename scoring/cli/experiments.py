@@ -100,13 +100,14 @@ def tune(
     timeout_minutes: Annotated[
         float | None, typer.Option(min=0, metavar="M", help="Begin no further trial after so long.")
     ] = None,
-    out: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
             metavar="experiments/NAME.yaml",
             help="File for the best configuration. Default: experiments/STUDY-best.yaml in the home.",
         ),
     ] = None,
+    overwrite: options.OverwriteFile = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -114,7 +115,8 @@ def tune(
 ) -> None:
     """Search for the configuration with the lowest quality error before the test block.
 
-    The test block is cut off first; the last records before it judge. Needs scoring[tune].
+    The test block is cut off first; the last records before it judge. A file that this study has not
+    written is refused without --overwrite, before the first trial. Needs scoring[tune].
     """
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.train import load_config
@@ -128,7 +130,8 @@ def tune(
         now=options.now(),
         study=study,
         timeout_minutes=timeout_minutes,
-        out=out,
+        output=output,
+        is_overwrite=overwrite,
         is_tracked=not no_track,
         **options.channels_of(terminal),
     )

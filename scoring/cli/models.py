@@ -19,7 +19,15 @@ def train(
     terminal: Terminal,
     paths: options.Paths,
     config: options.Config = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to save the model in.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to save the model in. Default: models/NAME in the home, NAME being the "
+            "configuration's.",
+        ),
+    ] = None,
+    overwrite: options.OverwriteModel = False,
     experiment: options.Experiment = None,
     run_name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the MLflow run.")] = None,
     tracking_uri: options.TrackingUri = None,
@@ -34,7 +42,11 @@ def train(
     partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
-    """Train a model on labelled records, evaluate it on the last of them, track both."""
+    """Train a model on labelled records, evaluate it on the last of them, track both.
+
+    Another model in the folder that --output names is refused without --overwrite, before anything is
+    read; the default folder has the model of an earlier training replaced.
+    """
     import msgspec
 
     from scoring.workflows.train import load_config
@@ -47,7 +59,8 @@ def train(
         config=chosen if as_of is None else msgspec.structs.replace(chosen, as_of=as_of),
         settings=settings,
         now=options.now(),
-        out=out,
+        output=output,
+        is_overwrite=overwrite,
         corrections=corrections,
         experiment=experiment,
         run_name=run_name,

@@ -124,6 +124,8 @@ TrainAsOf = Annotated[
         "settled; or at a moment, after which nothing is seen. Default: as the configuration says.",
     ),
 ]
+OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace another model that is there.")]
+OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 Since = Annotated[
     Any,
     typer.Option(parser=parse_moment, metavar="TIME", help="Take records published from then on only."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +120,8 @@ def fit_and_save(
     settings: Settings,
     reporter: Reporter,
     trainer: Trainer = train_booster,
+    *,
+    admit: Callable[[str], None] | None = None,
 ) -> Fitted:
     """Fit and judge models on what precedes the test block, then fit on all records and save that.
 
@@ -137,6 +139,8 @@ def fit_and_save(
         Who hears of progress.
     trainer : callable
         As :func:`scoring.model.fit.fit_models` takes it.
+    admit : callable, optional
+        As :func:`scoring.model.bundle.save_model` takes it.
 
     Returns
     -------
@@ -155,7 +159,7 @@ def fit_and_save(
     models = _fit(training, config, settings, reporter, trainer, "all records")
     at_publication = corpus.as_seen(~nothing, AS_OF)
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
-    saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
+    saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile, admit=admit)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     tags = corpus.corrections.tags if corpus.corrections else {}
     return Fitted(saved, held.evaluation, held.account, counts, tags)

@@ -26,6 +26,7 @@ from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import Fitted, fit_and_save, read_training
+from scoring.workflows.model_output import ModelOutput
 from scoring.workflows.models import importances_of
 
 _INTRO = (
@@ -91,7 +92,8 @@ def train(
     config: TrainConfig,
     settings: Settings,
     now: datetime,
-    out: Path | None = None,
+    output: Path | None = None,
+    is_overwrite: bool = False,
     corrections: Path | None = None,
     experiment: str | None = None,
     run_name: str | None = None,
@@ -114,8 +116,10 @@ def train(
         Home, store, experiment and threads.
     now : datetime
         When the run begins, aware UTC; it changes no model.
-    out : Path, optional
-        Folder of the model; ``models/NAME`` in the home if not given.
+    output : Path, optional
+        Folder of the model; ``models/NAME`` in the home if not given, which a training of that name replaces.
+    is_overwrite : bool
+        Whether any model that is there is replaced.
     corrections : Path, optional
         Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
     experiment, run_name, register : str, optional
@@ -136,7 +140,8 @@ def train(
     RecordError
         If a path names no record, or the ledger cannot be used.
     ModelError
-        If the records do not suffice, or the model cannot be saved.
+        If the folder has a model that may not be replaced (before anything is read), the records do not
+        suffice, or the model cannot be saved.
     TrackingError
         If the run cannot be logged; the model is saved by then.
     SettingsError
@@ -147,7 +152,9 @@ def train(
             "corrections: got a ledger and a cluster, expected one of them: a correction is matched by all "
             "that its record says, which only the workers hold"
         )
-    folder = out or settings.home / "models" / config.name
+    folder = output or settings.home / "models" / config.name
+    place_of_model = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
+    place_of_model.check()
     with ExitStack() as stack:
         if place is None:
             trainer: Trainer = train_booster
@@ -159,7 +166,7 @@ def train(
                 paths, config, place=place, settings=settings, on_fault=on_fault, reporter=reporter
             )
             corpus, trainer = stack.enter_context(opened)
-        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer)
+        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer, admit=place_of_model.admit)
         if place is not None:
             fitted = replace(fitted, tags=fitted.tags | {"engine": "dask"})
     logged = None

@@ -86,7 +86,8 @@ def tune(
     now: datetime,
     study: str | None = None,
     timeout_minutes: float | None = None,
-    out: Path | None = None,
+    output: Path | None = None,
+    is_overwrite: bool = False,
     is_tracked: bool = True,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
@@ -113,8 +114,10 @@ def tune(
         Name of the study, kept in ``studies`` in the home; the configuration's if not given.
     timeout_minutes : float, optional
         After so long, no further trial is begun; minutes.
-    out : Path, optional
+    output : Path, optional
         File for the best configuration; ``experiments/STUDY-best.yaml`` in the home if not given.
+    is_overwrite : bool
+        Whether a file that is there and was not written by this study may be replaced.
     is_tracked : bool
         Whether to log runs.
     stdin, on_fault, reporter
@@ -129,7 +132,7 @@ def tune(
     ScoringError
         If Optuna is not installed.
     ModelError
-        If the records do not suffice, or the study was begun on others or is in use.
+        If the records do not suffice, the study was begun on others or is in use, or the file is another's.
     TrackingError
         If the runs cannot be logged; the trials are kept.
     """
@@ -141,15 +144,17 @@ def tune(
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
-    file = out or settings.home / "experiments" / f"{name}-best.yaml"
+    file = output or settings.home / "experiments" / f"{name}-best.yaml"
     run_id = None
     with opened_study(search, settings.home / "studies", now) as opened:
+        if not is_overwrite:
+            _check_file(file, search, trials_of(opened))
         while True:
             trials = trials_of(opened)
             reporter.step("trials", min(len(trials), n_trials), n_trials)
             if trials:
                 best = min(trials, key=_order)
-                _write_config(search.config_of(best), best, trials, file)
+                _write(file, _config_text(search, trials))
                 if is_tracked:
                     run_id = _log(search, opened, trials, best, paths, settings)
             if len(trials) >= n_trials or (trials and deadline and time.monotonic() > deadline):
@@ -210,17 +215,44 @@ def _describe(trial: Trial) -> str:
     )
 
 
-def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], file: Path) -> None:
-    """The configuration as a file that a training takes; it bears the file's name."""
+def _check_file(file: Path, search: Search, trials: Sequence[Trial]) -> None:
+    """Refuse a file with anything but what this study has written there after one of its trials."""
+    try:
+        content = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        content = "something else"
+    except OSError as error:
+        raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
+    counts = range(len(trials), 0, -1)
+    if content and not any(content == _config_text(search, trials[:count]) for count in counts):
+        raise ModelError(
+            f"{shown(str(file))}: got a file that study {search.name!r} has not written, expected none: "
+            "--overwrite replaces it"
+        )
+
+
+def _config_text(search: Search, trials: Sequence[Trial]) -> str:
+    """The best configuration of some trials as a file that a training takes; it bears the file's name."""
+    best = min(trials, key=_order)
     description = (
         f"Best of {len(trials)} trials: quality MAE {best.quality_mae:.3f} on the validation block, "
         f"trial {best.number}."
     )
-    plain = msgspec.to_builtins(msgspec.structs.replace(config, description=description))
+    plain = msgspec.to_builtins(msgspec.structs.replace(search.config_of(best), description=description))
     del plain["name"]
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        # In one step: half a file would not be known again as this study's.
+        scratch = file.with_name(f".{file.name}.new")
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(file)
     except OSError as error:
         raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
 

@@ -255,9 +255,9 @@ def test_a_training_is_as_good_as_on_one_machine(
         "now": datetime(2019, 1, 1, tzinfo=UTC),
         "on_fault": stop,
     }
-    alone = train([str(archive)], out=tmp_path / "alone", is_tracked=False, **given)
+    alone = train([str(archive)], output=tmp_path / "alone", is_tracked=False, **given)
     place = Place(processes.address, 1)
-    together = train([str(archive)], out=tmp_path / "together", place=place, **given)
+    together = train([str(archive)], output=tmp_path / "together", place=place, **given)
     assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
     one, other = (load_model(tmp_path / name).models for name in ("alone", "together"))
     assert one.quality.rubric == other.quality.rubric

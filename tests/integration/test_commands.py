@@ -59,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         patch.setenv("SCORING_HOME", str(folder / "home"))
         patch.setenv("SCORING_THREADS", "1")
         names = ["--register", "site", "--experiment", "small", "--run-name", "first"]
-        files = ["--config", folder / "small.yaml", "--out", folder / "model"]
+        files = ["--config", folder / "small.yaml", "--output", folder / "model"]
         done = run("train", folder / "new", *files, *names, "--json", "--quiet")
     assert done.exit_code == 1, done.output
     assert done.stderr.startswith(f"{folder}/new/bad.md:2: title: got ")
