@@ -54,6 +54,8 @@ def backtest(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -74,7 +76,10 @@ def backtest(
         by=by.value,
         first=begin,
         config=load_config(config),
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
+        has_own_scores=include_own_scores,
         now=options.now(),
         output=output,
         is_tracked=not no_track,
@@ -108,6 +113,8 @@ def tune(
         ),
     ] = None,
     overwrite: options.OverwriteFile = False,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -126,7 +133,10 @@ def tune(
         paths,
         n_trials=trials,
         config=load_config(config),
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
+        has_own_scores=include_own_scores,
         now=options.now(),
         study=study,
         timeout_minutes=timeout_minutes,

@@ -37,6 +37,8 @@ def train(
     ] = None,
     as_of: options.TrainAsOf = None,
     corrections: options.Corrections = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     no_track: options.NoTrack = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
@@ -52,7 +54,9 @@ def train(
     from scoring.workflows.train import load_config
     from scoring.workflows.train import train as workflow
 
-    settings = options.settings_of(terminal, experiment=experiment, tracking_uri=tracking_uri)
+    settings = options.settings_of(
+        terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal
+    )
     chosen = load_config(config)
     outcome = workflow(
         paths,
@@ -62,6 +66,7 @@ def train(
         output=output,
         is_overwrite=overwrite,
         corrections=corrections,
+        has_own_scores=include_own_scores,
         experiment=experiment,
         run_name=run_name,
         register=register,
@@ -69,7 +74,16 @@ def train(
         place=cluster.place_of(dask, partition_mb),
         **options.channels_of(terminal),
     )
-    names = ("run_id", "model", "model_uri", "data_sha256", "n_records", "n_faults", "metrics")
+    names = (
+        "run_id",
+        "model",
+        "model_uri",
+        "data_sha256",
+        "n_records",
+        "n_faults",
+        "n_own_labels",
+        "metrics",
+    )
     _show_outcome(terminal, outcome, names, is_json=json)
 
 
@@ -94,6 +108,8 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for figures, plots and the report.")
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -105,15 +121,20 @@ def evaluate(
     outcome = workflow(
         paths,
         model=model,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
         now=options.now(),
+        has_own_scores=include_own_scores,
         as_of=as_of,
         since=since,
         output=output,
         is_tracked=not no_track,
         **options.channels_of(terminal),
     )
-    _show_outcome(terminal, outcome, ("run_id", "model", "n_records", "n_faults"), is_json=json)
+    _show_outcome(
+        terminal, outcome, ("run_id", "model", "n_records", "n_faults", "n_own_labels"), is_json=json
+    )
 
 
 def score(
@@ -251,6 +272,8 @@ def audit(
     paths: options.Paths,
     config: options.Config = None,
     corrections: options.Corrections = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Findings of each kind at most.")] = 20,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON lines to write instead of a table.")
@@ -271,7 +294,8 @@ def audit(
         paths,
         config=load_config(config),
         corrections=corrections,
-        settings=options.settings_of(terminal),
+        has_own_scores=include_own_scores,
+        settings=options.settings_of(terminal, journal=journal),
         limit=limit,
         **options.channels_of(terminal),
     )

@@ -124,6 +124,10 @@ TrainAsOf = Annotated[
         "settled; or at a moment, after which nothing is seen. Default: as the configuration says.",
     ),
 ]
+IncludeOwnScores = Annotated[
+    bool,
+    typer.Option("--include-own-scores", help="Use labels that scoring itself has written like any other."),
+]
 OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace another model that is there.")]
 OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 Since = Annotated[
@@ -141,7 +145,8 @@ Journal = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Journal of the labels that scoring itself has written. Default: the setting, else one in the home.",
+        help="Journal of the labels that scoring itself has written. Default: the setting, else one in the "
+        "home.",
     ),
 ]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]

@@ -121,7 +121,9 @@ class Journal:
         finally:
             os.close(handle)
 
-    def own_labels(self, document: Document, *, ignoring: str = "") -> frozenset[str]:
+    def own_labels(
+        self, document: Document, *, ignoring: str = "", record_sha256: str | None = None
+    ) -> frozenset[str]:
         """Names of the labels that scoring wrote into a record's file, and that nobody has changed since.
 
         Parameters
@@ -130,6 +132,8 @@ class Journal:
             The record with the labels that its file has, as they were read.
         ignoring : str
             A write whose entries do not count.
+        record_sha256 : str, optional
+            As :meth:`keys_of` takes it.
 
         Returns
         -------
@@ -139,7 +143,7 @@ class Journal:
         values = msgspec.structs.astuple(document.labels)
         if self.is_empty or values == (None, None, None):
             return frozenset()
-        keys = self.keys_of(document)
+        keys = self.keys_of(document, record_sha256)
         by_file, others = self._candidates(keys, ignoring)
         return frozenset(
             name
@@ -147,11 +151,21 @@ class Journal:
             if values[at] is not None and _is_own(at, values, by_file, others)
         )
 
-    def keys_of(self, document: Document) -> RecordKeys:
-        """What a document's record is known by."""
+    def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
+        """What a document's record is known by.
+
+        Parameters
+        ----------
+        document : Document
+            The record where it was found.
+        record_sha256 : str, optional
+            Digest of what the record says without its coverage, where the document does not have all of it.
+        """
         record = document.record
-        own = msgspec.structs.replace(record, related=()) if record.related else record
-        return RecordKeys(content_sha256(own)[:_DIGEST_CHARS], self._file_digest(document.path, record))
+        if record_sha256 is None:
+            own = msgspec.structs.replace(record, related=()) if record.related else record
+            record_sha256 = content_sha256(own)
+        return RecordKeys(record_sha256[:_DIGEST_CHARS], self._file_digest(document.path, record))
 
     @contextmanager
     def locked(self) -> Iterator[JournalWriter]:

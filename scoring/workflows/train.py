@@ -51,6 +51,8 @@ class TrainOutcome:
         Hex digest of the labelled records.
     n_records, n_faults : int
         Records that the model was fitted on, and that could not be used.
+    n_own_labels : int
+        Labels that scoring has written.
     metrics : dict of str to float
         Figures on the held-back block.
     evaluation : Evaluation
@@ -63,6 +65,7 @@ class TrainOutcome:
     data_sha256: str
     n_records: int
     n_faults: int
+    n_own_labels: int
     metrics: dict[str, float]
     evaluation: Evaluation
 
@@ -95,6 +98,7 @@ def train(
     output: Path | None = None,
     is_overwrite: bool = False,
     corrections: Path | None = None,
+    has_own_scores: bool = False,
     experiment: str | None = None,
     run_name: str | None = None,
     register: str | None = None,
@@ -122,6 +126,8 @@ def train(
         Whether any model that is there is replaced.
     corrections : Path, optional
         Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     experiment, run_name, register : str, optional
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
@@ -159,11 +165,24 @@ def train(
         if place is None:
             trainer: Trainer = train_booster
             corpus = read_training(
-                paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+                paths,
+                config,
+                settings=settings,
+                corrections=corrections,
+                has_own_scores=has_own_scores,
+                stdin=stdin,
+                on_fault=on_fault,
+                reporter=reporter,
             )
         else:
             opened = opened_training(
-                paths, config, place=place, settings=settings, on_fault=on_fault, reporter=reporter
+                paths,
+                config,
+                place=place,
+                settings=settings,
+                has_own_scores=has_own_scores,
+                on_fault=on_fault,
+                reporter=reporter,
             )
             corpus, trainer = stack.enter_context(opened)
         fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer, admit=place_of_model.admit)
@@ -182,6 +201,7 @@ def train(
         corpus.data_sha256,
         len(corpus.documents),
         corpus.n_faults,
+        corpus.n_own_labels,
         {name: figure.value for name, figure in fitted.evaluation.figures.items()},
         fitted.evaluation,
     )

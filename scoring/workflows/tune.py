@@ -23,6 +23,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
+from scoring.workflows.own_scores import open_own_scores
 from scoring.workflows.study import (
     Blocks,
     Search,
@@ -89,6 +90,7 @@ def tune(
     output: Path | None = None,
     is_overwrite: bool = False,
     is_tracked: bool = True,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -120,6 +122,8 @@ def tune(
         Whether a file that is there and was not written by this study may be replaced.
     is_tracked : bool
         Whether to log runs.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -140,7 +144,13 @@ def tune(
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+    )
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
@@ -156,7 +166,7 @@ def tune(
                 best = min(trials, key=_order)
                 _write(file, _config_text(search, trials))
                 if is_tracked:
-                    run_id = _log(search, opened, trials, best, paths, settings)
+                    run_id = _log(search, opened, trials, best, paths, settings, corpus.tags)
             if len(trials) >= n_trials or (trials and deadline and time.monotonic() > deadline):
                 break
             run_trial(opened, search, len(trials))
@@ -264,6 +274,7 @@ def _log(
     best: Trial,
     paths: list[str],
     settings: Settings,
+    tags: dict[str, str],
 ) -> str:
     return log_study(
         Store(settings.tracking_uri, settings.home),
@@ -280,5 +291,6 @@ def _log(
             },
             trials=trials,
             best=msgspec.to_builtins(search.config_of(best)),
+            tags=tags,
         ),
     )
