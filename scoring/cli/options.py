@@ -135,6 +135,13 @@ BeginsAt = Annotated[
     ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
+Journal = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Journal of the labels that scoring itself has written. Default: the setting, else one in the home.",
+    ),
+]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Compute features anew, and keep none for the next time.")

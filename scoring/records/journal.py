@@ -32,9 +32,6 @@ from scoring.records.layout import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record
 
-JOURNAL = "journal.jsonl"
-"""Name of the journal in the home."""
-
 _DIGEST_CHARS = 32  # 128 bits: no two records of an archive share them
 _TAIL_BYTES = 256  # before the place up to which a journal was read, to see that it is still the same one
 
