@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options
+from scoring.cli import cluster, options, writing
 from scoring.cli.terminal import Terminal
 
 _LINES_TOGETHER = 64
@@ -152,7 +152,10 @@ def score(
         str | None,
         typer.Option(metavar="FILE", help="File to write instead of stdout; with --dask: folder or address."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the scores into the records' files.")] = False,
+    write: writing.Write = False,
+    overwrite: writing.Overwrite = False,
+    allow_unknown: writing.AllowUnknown = False,
+    journal: options.Journal = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
     no_cache: options.NoCache = False,
     tracking_uri: options.TrackingUri = None,
@@ -164,8 +167,8 @@ def score(
     A table has the highest heat first, the other formats keep the order of the records. With --dask the
     scores are a data set in parts, which the same command goes on with where it was broken off.
     """
-    if dry_run and not write:
-        raise typer.BadParameter("--dry-run goes with --write")
+    flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
+    writing.check_flags(write=write, flags=flags)
     if write and (form or output or dask):
         raise typer.BadParameter("--write takes neither --format nor --output nor --dask")
     place = cluster.place_of(dask, partition_mb)
@@ -175,7 +178,7 @@ def score(
         return
     from scoring.workflows import score as workflow
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     scores = workflow.score(
         paths,
         model=model,
@@ -185,23 +188,18 @@ def score(
         **options.channels_of(terminal),
     )
     if write:
-        changes = workflow.write_scores(scores, paths=paths, is_dry_run=dry_run, on_fault=terminal.on_fault)
-        _print_changes(terminal, changes, is_dry_run=dry_run)
+        how: dict[str, Any] = {"overwrite": overwrite, "allow_unknown": allow_unknown, "dry_run": dry_run}
+        writer = writing.writer_of(terminal, settings, paths, command="score", **how)
+        try:
+            for written in writer.write(scores):
+                if written.changed:
+                    terminal.out(written.diff.rstrip("\n") if dry_run else written.path)
+        finally:  # whatever ends it, what was written is told
+            writing.tell_summary(terminal.note, writer, paths, settings, dry_run=dry_run)
     else:
         # What comes slowly is told at once; of files many a line goes out together.
         n_together = 1 if "-" in paths else _LINES_TOGETHER
         _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
-
-
-def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bool) -> None:
-    n_changed = n_files = 0
-    for change in changes:
-        n_files += 1
-        n_changed += change.changed
-        if change.changed:
-            terminal.out(change.diff.rstrip("\n") if is_dry_run else change.path)
-    verb = "would change" if is_dry_run else "changed"
-    terminal.note(f"{n_changed} of {n_files} files {verb}")
 
 
 def _print_scores(

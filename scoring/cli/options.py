@@ -145,8 +145,7 @@ Journal = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Journal of the labels that scoring itself has written. Default: the setting, else one in the "
-        "home.",
+        help="Journal of the labels that scoring itself has written. Default: the setting, else in the home.",
     ),
 ]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]

@@ -151,6 +151,12 @@ class Journal:
             if values[at] is not None and _is_own(at, values, by_file, others)
         )
 
+    def given_labels(self, document: Document) -> frozenset[str]:
+        """Names of the labels of which the journal itself tells that people gave them to this very file."""
+        values = msgspec.structs.astuple(document.labels)
+        by_file, _ = self._candidates(self.keys_of(document), "")
+        return frozenset(name for at, name in enumerate(LABELS) if _verdict(at, values, by_file) == "people")
+
     def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
         """What a document's record is known by.
 

@@ -34,7 +34,7 @@ _MAX_GOT_CHARS = 60
 
 _Digest = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 _Name = Annotated[str, Meta(min_length=1, max_length=80)]
-_Spelling = Annotated[str, Meta(max_length=64)]
+_Spelling = Annotated[str, Meta(pattern=r"^[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}\Z")]
 
 
 class JournalLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -48,7 +48,8 @@ class JournalLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=
 class LabelsBefore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What stood in a file before a write; a label that is left out was absent.
 
-    A text is the label's spelling from its colon on, where that is another than a blank and the value.
+    A text is all that followed the label's colon, where that was another than a blank and the value: see
+    :func:`scoring.records.label_spelling.spellings_of`.
     """
 
     quality: bool | Points | _Spelling | UnsetType = UNSET
