@@ -375,3 +375,24 @@ def test_a_journal_that_cannot_be_used_ends_a_training_before_it_begins(
     settings.journal.write_text('{"kind":"labels","format":99}\n')
     with pytest.raises(RecordError, match=r"journal\.jsonl:1: format: got 99"):
         train([str(news)], config=CONFIG, settings=settings, now=NOW, on_fault=stop)
+
+
+def test_a_training_after_the_scores_were_written_is_on_the_same_data(
+    news: Path, inbox: Path, config: Path, model: str
+) -> None:
+    """As a person does it: train, score --write, train again; then change one label by hand."""
+    command = ["train", news, inbox, "--config", config, "--no-track", "--json"]
+    before = run(*command)
+    assert before.exit_code == 0, before.output
+    assert run("score", inbox, "--model", model, "--write").exit_code == 0
+    assert all(None not in msgspec.structs.astuple(each.labels) for each in documents_of(inbox))
+    after = run(*command)
+    assert NOT_USED in after.stderr
+    assert without_counts(after.stdout) == without_counts(before.stdout)
+    assert msgspec.json.decode(after.stdout)["n_own_labels"] == 3 * N_INBOX
+    changed = documents_of(inbox)[0]
+    write_labels(changed.path, {"quality": (changed.labels.quality or 0) + 7}, roots=[str(inbox)])
+    assert run("score", inbox, "--model", model, "--write").exit_code == 0  # leaves that one alone
+    corrected = run(*command)
+    assert f"{N_NEWS + 1} records; {3 * N_INBOX - 1} labels written by scoring not used" in corrected.stderr
+    assert msgspec.json.decode(corrected.stdout)["n_records"] == N_NEWS + 1
