@@ -83,7 +83,7 @@ demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	mkdir -p -m 0700 $(dir $(DEMO))
 	$(BIN)/scoring sample $(DEMO)/labelled --records 600 --seed 1
 	$(BIN)/scoring sample $(DEMO)/incoming --records 12 --seed 2 --unlabelled
-	$(BIN)/scoring train $(DEMO)/labelled --out $(DEMO)/model --experiment demo
+	$(BIN)/scoring train $(DEMO)/labelled --output $(DEMO)/model --experiment demo
 	$(BIN)/scoring score $(DEMO)/incoming --model $(DEMO)/model --as-of 2019-01-01 --format table
 	$(BIN)/scoring config
 	@echo 'The run is in the experiment "demo" of the tracking_uri above: $(BIN)/scoring ui shows it.'

@@ -26,6 +26,9 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secr
 
 _TEXT = "a text that is not empty"
 
+JOURNAL = "journal.jsonl"
+"""Name of the journal in the home."""
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command needs to know of the place where it runs.
@@ -41,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         MLflow experiment that runs go to.
     registered_model : str
         Name under which models are registered.
+    journal : Path
+        File of the labels that scoring itself has written (:mod:`scoring.records.journal`); absolute, in
+        ``home`` unless set.
     model : str or None
         Model to score with: a folder, ``models:/NAME@ALIAS`` or ``runs:/...``; None for the one that ships.
     seed : int
@@ -60,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     home: Annotated[Path, Meta(description="the path of a folder")]
     tracking_uri: Annotated[str, Meta(min_length=1, description=_TEXT)]
+    journal: Annotated[Path, Meta(description="the path of a file")]
     experiment: Annotated[str, Meta(min_length=1, description=_TEXT)] = "scoring"
     registered_model: Annotated[
         str, Meta(min_length=1, pattern=r"^[^/:]+$", description="a name without / and :")
@@ -126,7 +133,10 @@ def load_settings(**overrides: Any) -> Settings:
     if faults:
         raise SettingsError("\n".join(faults))
     checked["home"] = home = checked["home"].expanduser().absolute()
-    return Settings(**{"tracking_uri": f"sqlite:///{home / 'mlflow.db'}"} | checked)
+    if "journal" in checked:
+        checked["journal"] = checked["journal"].expanduser().absolute()
+    defaults = {"tracking_uri": f"sqlite:///{home / 'mlflow.db'}", "journal": home / JOURNAL}
+    return Settings(**defaults | checked)
 
 
 def settings_origins(**overrides: Any) -> list[Origin]:

@@ -30,6 +30,17 @@ def test_store_follows_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert origins()["home"] == "environment SCORING_HOME"
 
 
+def test_the_journal_follows_the_home_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_settings(home="elsewhere").journal == tmp_path / "elsewhere" / "journal.jsonl"
+    monkeypatch.setenv("SCORING_JOURNAL", "news/journal.jsonl")
+    assert load_settings().journal == tmp_path / "news" / "journal.jsonl"
+    assert origins()["journal"] == "environment SCORING_JOURNAL"
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_settings(journal=Path("~/journal.jsonl")).journal == Path("/home/me/journal.jsonl")
+
+
 def test_each_source_wins_over_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.scoring]\nseed = 1\n")
     assert (load_settings().seed, origins()["seed"]) == (1, "pyproject.toml [tool.scoring]")

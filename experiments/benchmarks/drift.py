@@ -127,7 +127,7 @@ def trained(archives: Sequence[str], cut: datetime, threads: int) -> Bench:
             config=config,
             settings=load_settings(home=Path(folder), threads=threads),
             now=cut,
-            out=Path(folder) / "model",
+            output=Path(folder) / "model",
             is_tracked=False,
             on_fault=_stop,
             reporter=SILENT,

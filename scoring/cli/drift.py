@@ -27,6 +27,8 @@ def drift(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the figures and the plot.")
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -44,7 +46,10 @@ def drift(
         paths,
         against=against,
         limit=limit,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
+        has_own_scores=include_own_scores,
         now=options.now(),
         output=output,
         is_tracked=not no_track,

@@ -54,6 +54,8 @@ def backtest(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -74,7 +76,10 @@ def backtest(
         by=by.value,
         first=begin,
         config=load_config(config),
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
+        has_own_scores=include_own_scores,
         now=options.now(),
         output=output,
         is_tracked=not no_track,
@@ -100,13 +105,16 @@ def tune(
     timeout_minutes: Annotated[
         float | None, typer.Option(min=0, metavar="M", help="Begin no further trial after so long.")
     ] = None,
-    out: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(
             metavar="experiments/NAME.yaml",
             help="File for the best configuration. Default: experiments/STUDY-best.yaml in the home.",
         ),
     ] = None,
+    overwrite: options.OverwriteFile = False,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -114,7 +122,8 @@ def tune(
 ) -> None:
     """Search for the configuration with the lowest quality error before the test block.
 
-    The test block is cut off first; the last records before it judge. Needs news-scoring[tune].
+    The test block is cut off first; the last records before it judge. A file that this study has not
+    written is refused without --overwrite, before the first trial. Needs news-scoring[tune].
     """
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.train import load_config
@@ -124,11 +133,15 @@ def tune(
         paths,
         n_trials=trials,
         config=load_config(config),
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
+        has_own_scores=include_own_scores,
         now=options.now(),
         study=study,
         timeout_minutes=timeout_minutes,
-        out=out,
+        output=output,
+        is_overwrite=overwrite,
         is_tracked=not no_track,
         **options.channels_of(terminal),
     )

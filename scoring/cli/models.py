@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options
+from scoring.cli import cluster, options, writing
 from scoring.cli.terminal import Terminal
 
 _LINES_TOGETHER = 64
@@ -19,7 +19,15 @@ def train(
     terminal: Terminal,
     paths: options.Paths,
     config: options.Config = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder to save the model in.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to save the model in. Default: models/NAME in the home, NAME being the "
+            "configuration's.",
+        ),
+    ] = None,
+    overwrite: options.OverwriteModel = False,
     experiment: options.Experiment = None,
     run_name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the MLflow run.")] = None,
     tracking_uri: options.TrackingUri = None,
@@ -29,26 +37,36 @@ def train(
     ] = None,
     as_of: options.TrainAsOf = None,
     corrections: options.Corrections = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     no_track: options.NoTrack = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
-    """Train a model on labelled records, evaluate it on the last of them, track both."""
+    """Train a model on labelled records, evaluate it on the last of them, track both.
+
+    Another model in the folder that --output names is refused without --overwrite, before anything is
+    read; the default folder has the model of an earlier training replaced.
+    """
     import msgspec
 
     from scoring.workflows.train import load_config
     from scoring.workflows.train import train as workflow
 
-    settings = options.settings_of(terminal, experiment=experiment, tracking_uri=tracking_uri)
+    settings = options.settings_of(
+        terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal
+    )
     chosen = load_config(config)
     outcome = workflow(
         paths,
         config=chosen if as_of is None else msgspec.structs.replace(chosen, as_of=as_of),
         settings=settings,
         now=options.now(),
-        out=out,
+        output=output,
+        is_overwrite=overwrite,
         corrections=corrections,
+        has_own_scores=include_own_scores,
         experiment=experiment,
         run_name=run_name,
         register=register,
@@ -56,7 +74,16 @@ def train(
         place=cluster.place_of(dask, partition_mb),
         **options.channels_of(terminal),
     )
-    names = ("run_id", "model", "model_uri", "data_sha256", "n_records", "n_faults", "metrics")
+    names = (
+        "run_id",
+        "model",
+        "model_uri",
+        "data_sha256",
+        "n_records",
+        "n_faults",
+        "n_own_labels",
+        "metrics",
+    )
     _show_outcome(terminal, outcome, names, is_json=json)
 
 
@@ -81,6 +108,8 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for figures, plots and the report.")
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
     no_track: options.NoTrack = False,
     tracking_uri: options.TrackingUri = None,
@@ -92,15 +121,20 @@ def evaluate(
     outcome = workflow(
         paths,
         model=model,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, experiment=experiment),
+        settings=options.settings_of(
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+        ),
         now=options.now(),
+        has_own_scores=include_own_scores,
         as_of=as_of,
         since=since,
         output=output,
         is_tracked=not no_track,
         **options.channels_of(terminal),
     )
-    _show_outcome(terminal, outcome, ("run_id", "model", "n_records", "n_faults"), is_json=json)
+    _show_outcome(
+        terminal, outcome, ("run_id", "model", "n_records", "n_faults", "n_own_labels"), is_json=json
+    )
 
 
 def score(
@@ -118,7 +152,10 @@ def score(
         str | None,
         typer.Option(metavar="FILE", help="File to write instead of stdout; with --dask: folder or address."),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the scores into the records' files.")] = False,
+    write: writing.Write = False,
+    overwrite: writing.Overwrite = False,
+    allow_unknown: writing.AllowUnknown = False,
+    journal: options.Journal = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
     no_cache: options.NoCache = False,
     tracking_uri: options.TrackingUri = None,
@@ -130,8 +167,8 @@ def score(
     A table has the highest heat first, the other formats keep the order of the records. With --dask the
     scores are a data set in parts, which the same command goes on with where it was broken off.
     """
-    if dry_run and not write:
-        raise typer.BadParameter("--dry-run goes with --write")
+    flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
+    writing.check_flags(write=write, flags=flags)
     if write and (form or output or dask):
         raise typer.BadParameter("--write takes neither --format nor --output nor --dask")
     place = cluster.place_of(dask, partition_mb)
@@ -141,7 +178,7 @@ def score(
         return
     from scoring.workflows import score as workflow
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     scores = workflow.score(
         paths,
         model=model,
@@ -151,23 +188,18 @@ def score(
         **options.channels_of(terminal),
     )
     if write:
-        changes = workflow.write_scores(scores, paths=paths, is_dry_run=dry_run, on_fault=terminal.on_fault)
-        _print_changes(terminal, changes, is_dry_run=dry_run)
+        how: dict[str, Any] = {"overwrite": overwrite, "allow_unknown": allow_unknown, "dry_run": dry_run}
+        writer = writing.writer_of(terminal, settings, paths, command="score", **how)
+        try:
+            for written in writer.write(scores):
+                if written.changed:
+                    terminal.out(written.diff.rstrip("\n") if dry_run else written.path)
+        finally:  # whatever ends it, what was written is told
+            writing.tell_summary(terminal.note, writer, paths, settings, dry_run=dry_run)
     else:
         # What comes slowly is told at once; of files many a line goes out together.
         n_together = 1 if "-" in paths else _LINES_TOGETHER
         _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
-
-
-def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bool) -> None:
-    n_changed = n_files = 0
-    for change in changes:
-        n_files += 1
-        n_changed += change.changed
-        if change.changed:
-            terminal.out(change.diff.rstrip("\n") if is_dry_run else change.path)
-    verb = "would change" if is_dry_run else "changed"
-    terminal.note(f"{n_changed} of {n_files} files {verb}")
 
 
 def _print_scores(
@@ -238,6 +270,8 @@ def audit(
     paths: options.Paths,
     config: options.Config = None,
     corrections: options.Corrections = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Findings of each kind at most.")] = 20,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON lines to write instead of a table.")
@@ -258,7 +292,8 @@ def audit(
         paths,
         config=load_config(config),
         corrections=corrections,
-        settings=options.settings_of(terminal),
+        has_own_scores=include_own_scores,
+        settings=options.settings_of(terminal, journal=journal),
         limit=limit,
         **options.channels_of(terminal),
     )

@@ -124,6 +124,12 @@ TrainAsOf = Annotated[
         "settled; or at a moment, after which nothing is seen. Default: as the configuration says.",
     ),
 ]
+IncludeOwnScores = Annotated[
+    bool,
+    typer.Option("--include-own-scores", help="Use labels that scoring itself has written like any other."),
+]
+OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace another model that is there.")]
+OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
 Since = Annotated[
     Any,
     typer.Option(parser=parse_moment, metavar="TIME", help="Take records published from then on only."),
@@ -135,6 +141,13 @@ BeginsAt = Annotated[
     ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
+Journal = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Journal of the labels that scoring itself has written. Default: the setting, else in the home.",
+    ),
+]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Compute features anew, and keep none for the next time.")

@@ -64,6 +64,8 @@ def promote(
     why: Annotated[
         str | None, typer.Option(metavar="TEXT", help="With --force: the reason, kept with the version.")
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
@@ -84,7 +86,8 @@ def promote(
         gate=_gate(figure, allow_equal, margin),
         why=why,
         is_dry_run=dry_run,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        has_own_scores=include_own_scores,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
         now=options.now(),
         **options.channels_of(terminal),
     )
@@ -139,6 +142,8 @@ def retrain(
     wait: Annotated[
         float, typer.Option(metavar="MINUTES", min=0, help="Wait for another retraining that is at work.")
     ] = 0.0,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
@@ -157,7 +162,8 @@ def retrain(
         name=name,
         gate=_gate(figure, allow_equal, margin),
         wait_minutes=wait,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        has_own_scores=include_own_scores,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
         now=options.now(),
         **options.channels_of(terminal),
     )

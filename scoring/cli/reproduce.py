@@ -37,6 +37,8 @@ def reproduce(
             help="The run's ledger of corrections, where it is now. Default: where the run had it.",
         ),
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="Train also where the records are not the run's.")
     ] = False,
@@ -56,7 +58,8 @@ def reproduce(
         run,
         paths or (),
         corrections=corrections,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
+        has_own_scores=include_own_scores,
         is_anyway=anyway,
         **options.channels_of(terminal),
     )

@@ -102,6 +102,8 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Page to write as well; takes two runs.")
     ] = None,
+    journal: options.Journal = None,
+    include_own_scores: options.IncludeOwnScores = False,
     no_track: Annotated[bool, typer.Option("--no-track", help="Leave no page in MLflow.")] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
@@ -116,11 +118,12 @@ def compare(
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     comparisons = workflow(
         runs,
         settings=settings,
         limit=limit,
+        has_own_scores=include_own_scores,
         **options.channels_of(terminal),
     )
     if html is not None:

@@ -22,16 +22,23 @@ def export(
         ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="File to write.", show_default=False)],
+    overwrite: options.OverwriteFile = False,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Write a model as one file, which scores elsewhere without a store.
 
-    The file holds the model's files with their hashes; the same model gives the same bytes.
+    The file holds the model's files with their hashes; the same model gives the same bytes. A file that
+    holds something else is refused without --overwrite.
     """
     from scoring.cli import written
     from scoring.workflows.export import export_model as workflow
 
-    exported = workflow(model, settings=options.settings_of(terminal, tracking_uri=tracking_uri))
+    exported = workflow(
+        model,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        output=file,
+        is_overwrite=overwrite,
+    )
     with written.replaced(file) as target:
         target.write(exported.data)
     terminal.note(f"{file}: {exported.name}")
@@ -40,18 +47,20 @@ def export(
 def import_(
     terminal: Terminal,
     file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What export wrote.", show_default=False)],
-    out: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder to save the model in. Default: models/NAME in the home."),
     ] = None,
+    overwrite: options.OverwriteModel = False,
 ) -> None:
     """Read an exported model into a folder, if it is whole, and print the folder.
 
-    A model that is there is replaced; anything else is left alone.
+    Another model that is there is refused without --overwrite; anything else always is.
     """
     from scoring.workflows.export import import_model as workflow
 
-    imported = workflow(file, settings=options.settings_of(terminal), out=out)
+    settings = options.settings_of(terminal)
+    imported = workflow(file, settings=settings, output=output, is_overwrite=overwrite, reporter=terminal)
     terminal.out(str(imported.folder))
     terminal.note(f"{file}: {imported.name}")
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import options
+from scoring.cli import options, writing
 from scoring.cli.terminal import Terminal
 
 
@@ -28,7 +28,10 @@ def watch(
     directory: Annotated[
         str, typer.Argument(metavar="DIR", help="A folder of Markdown files.", show_default=False)
     ],
-    write: Annotated[bool, typer.Option("--write", help="Write the scores into the records' files.")] = False,
+    write: writing.Write = False,
+    overwrite: writing.Overwrite = False,
+    allow_unknown: writing.AllowUnknown = False,
+    journal: options.Journal = None,
     model: options.Model = None,
     form: Annotated[LineFormat, typer.Option("--format", help="How scores are printed.")] = LineFormat.jsonl,
     tracking_uri: options.TrackingUri = None,
@@ -37,26 +40,34 @@ def watch(
 
     It goes on until it is interrupted or told to end (SIGTERM); started again, it scores only what is new
     since. What only changes the labels is no change. A file that cannot be used is told once it has rested
-    for two seconds. The model in charge is followed.
+    for two seconds. The model in charge is followed. With --write each score also tells, as `labels`, what
+    became of each label: filled, renewed, replaced, left alone or unchanged.
     """
     from scoring.cli import written
     from scoring.workflows.watch import watch as workflow
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
+    how = {"overwrite": overwrite, "allow_unknown": allow_unknown}
+    writer = writing.writer_of(terminal, settings, [directory], command="watch", **how) if write else None
     with _told_to_stop() as stop:
         scores = workflow(
             directory,
             model=model,
-            is_written=write,
+            writer=writer,
             settings=settings,
             now=options.now(),
             stop=stop,
             on_fault=terminal.on_fault,
             reporter=terminal,
         )
-        for line in written.score_lines(scores, form):
-            terminal.out(line)
-            sys.stdout.flush()
+        try:
+            for line in written.score_lines(scores, form, has_labels=write):
+                terminal.out(line)
+                sys.stdout.flush()
+        finally:
+            if writer is not None:
+                writing.tell_summary(terminal.note, writer, [directory], settings)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def to_json(value: Any) -> str:
     return msgspec.json.encode(_plain(value), enc_hook=str).decode()
 
 
-def score_lines(scores: Iterable[Score], form: str) -> Iterator[str]:
+def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False) -> Iterator[str]:
     """Lines of ``jsonl`` or ``csv``, each as soon as its score is there.
 
     Parameters
@@ -38,6 +38,8 @@ def score_lines(scores: Iterable[Score], form: str) -> Iterator[str]:
         In the order in which they are to be written.
     form : str
         ``jsonl`` or ``csv``; CSV begins with a line of names, and joins warnings with ``; ``.
+    has_labels : bool
+        Whether they are scores that were written, which tell what became of each label.
 
     Yields
     ------
@@ -49,12 +51,14 @@ def score_lines(scores: Iterable[Score], form: str) -> Iterator[str]:
         return
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="")
-    writer.writerow(_SCORE_FIELDS)
+    writer.writerow([*_SCORE_FIELDS, *(["labels"] if has_labels else [])])
     yield buffer.getvalue()
     for score in scores:
         buffer.seek(0)
         buffer.truncate()
-        writer.writerow([*msgspec.structs.astuple(score)[:-1], "; ".join(score.warnings)])
+        row = [getattr(score, name) for name in _SCORE_FIELDS[:-1]] + ["; ".join(score.warnings)]
+        labels = getattr(score, "labels", {})
+        writer.writerow(row + (["; ".join(map(" ".join, labels.items()))] if has_labels else []))
         yield buffer.getvalue()
 
 

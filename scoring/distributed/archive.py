@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from scoring.features.extraction import tables_of
 from scoring.features.table import FeatureTable, concatenated
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
+from scoring.records.ledger import Digests, digests_of
 from scoring.records.record import Coverage, Document, Record
 
 Moments = Sequence[Sequence[datetime | None]]
@@ -28,8 +29,13 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Document])
 
 
+#: What becomes of a document's labels, with the digests of its whole record where they are needed.
+Relabel = Callable[[Document, Digests | None], Document]
+
+
 class _Glance(NamedTuple):
     documents: list[Document]
+    digests: list[Digests | None]
     extents: tuple[Extent, ...]
     faults: tuple[tuple[int, tuple[Fault, ...]], ...]
 
@@ -49,9 +55,20 @@ def _hold(partition: Partition, code_sha256: str) -> _Held:
     return _Held(packed, tuple(reading.extents), tuple(reading.faults))
 
 
-def _glance(held: _Held, has_links: bool) -> _Glance:
-    documents = [slim(document, has_links=has_links) for document in _DECODER.decode(held.packed)]
-    return _Glance(documents, held.extents, held.faults)
+def _glance(held: _Held, has_links: bool, has_digests: bool) -> _Glance:
+    whole = _DECODER.decode(held.packed)
+    digests = [
+        digests_of(document.record) if _needs_digests(document, has_digests=has_digests) else None
+        for document in whole
+    ]
+    documents = [slim(document, has_links=has_links) for document in whole]
+    return _Glance(documents, digests, held.extents, held.faults)
+
+
+def _needs_digests(document: Document, *, has_digests: bool) -> bool:
+    """Whether it has labels, and these may become others or are not all there."""
+    labels = msgspec.structs.astuple(document.labels)
+    return labels != (None, None, None) and (has_digests or None in labels)
 
 
 def _tables(held: _Held, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
@@ -142,7 +159,7 @@ class ClusterArchive:
         found: Document = self.cluster.result(
             self.cluster.client.submit(_whole, self.held[number], row, pure=False)
         )
-        return found
+        return msgspec.structs.replace(found, labels=document.labels, sha256=document.sha256)
 
     def _place(self, document: Document) -> tuple[int, int]:
         return self.places[document.path, document.sha256]
@@ -165,6 +182,8 @@ def read_archive(
     partitions: Sequence[Partition],
     *,
     has_links: bool,
+    has_digests: bool,
+    relabel: Relabel,
     on_fault: OnFault,
     reporter: Reporter,
 ) -> tuple[list[Document], ClusterArchive]:
@@ -178,6 +197,10 @@ def read_archive(
         What is read.
     has_links : bool
         See :func:`slim`.
+    has_digests : bool
+        Whether `relabel` needs digests of all labelled records, not only of those that lack a label.
+    relabel : callable
+        Called with each document, slim, in their order; gives it with the labels that count.
     on_fault : callable
         Called with the error of each record that cannot be used, in their order.
     reporter : Reporter
@@ -194,17 +217,18 @@ def read_archive(
     archive = ClusterArchive(cluster, held, {})
     documents: list[Document] = []
     lines = FaultLines()
-    for number, glance in enumerate(_glances(cluster, held, has_links)):
+    for number, glance in enumerate(_glances(cluster, held, has_links, has_digests)):
         for error in lines.faults(partitions[number], glance.extents, glance.faults):
             on_fault(error)
-        for row, document in enumerate(glance.documents):
+        relabelled = map(relabel, glance.documents, glance.digests)
+        for row, document in enumerate(relabelled):
             archive.places.setdefault((document.path, document.sha256), (number, row))
-        documents += glance.documents
+            documents.append(document)
         reporter.step("reading", number + 1, len(partitions))
     return documents, archive
 
 
-def _glances(cluster: Cluster, held: Sequence[Any], has_links: bool) -> Iterator[_Glance]:
-    futures = [cluster.client.submit(_glance, one, has_links, pure=False) for one in held]
+def _glances(cluster: Cluster, held: Sequence[Any], has_links: bool, has_digests: bool) -> Iterator[_Glance]:
+    futures = [cluster.client.submit(_glance, one, has_links, has_digests, pure=False) for one in held]
     for future in futures:
         yield cluster.result(future)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -166,7 +166,12 @@ def columns_of(models: Models) -> dict[str, tuple[str, ...]]:
 
 
 def save_model(
-    folder: Path, models: Models, training: TrainingFacts, profile: Profile | None = None
+    folder: Path,
+    models: Models,
+    training: TrainingFacts,
+    profile: Profile | None = None,
+    *,
+    admit: Callable[[str], None] | None = None,
 ) -> SavedModel:
     """Write a model folder; one that is there is replaced whole, or not at all.
 
@@ -180,6 +185,9 @@ def save_model(
         What they were made of.
     profile : Profile or None
         What the training records looked like; None where that was not looked at.
+    admit : callable, optional
+        Called with the digest of the model before anything is written; what it raises leaves the folder as
+        it is.
 
     Returns
     -------
@@ -205,7 +213,7 @@ def save_model(
     )
     inner = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     files = with_manifest(str(folder), inner, parts)
-    write_files(folder, files.contents)
+    write_files(folder, files.contents, admit=None if admit is None else lambda: admit(files.sha256))
     return SavedModel(files.sha256, manifest, models)
 
 

@@ -108,15 +108,7 @@ def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
     """
     path = f"{place}/{MANIFEST}"
     contents = {MANIFEST: read(MANIFEST)}
-    envelope = decoded(path, contents[MANIFEST], _Envelope)
-    if envelope.format != _FORMAT or envelope.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: got format {envelope.format!r} version {envelope.format_version}, "
-            f"expected {_FORMAT!r} version {FORMAT_VERSION}"
-        )
-    manifest = bytes(envelope.manifest)
-    if hashlib.sha256(manifest).hexdigest() != envelope.sha256:
-        raise ModelError(f"{path}: got other bytes than its hash names, expected a manifest as it was saved")
+    manifest, sha256 = _opened(path, contents[MANIFEST])
     hashes = decoded(path, manifest, _Hashes).files
     if sorted(hashes) != sorted(FILES[1:]):
         raise ModelError(f"{path}: files: got {sorted(hashes)}, expected one of each part")
@@ -126,7 +118,33 @@ def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
             raise ModelError(
                 f"{place}/{name}: got other bytes than the manifest names, expected the saved model's"
             )
-    return ModelFiles(place, envelope.sha256, manifest, contents)
+    return ModelFiles(place, sha256, manifest, contents)
+
+
+def manifest_of(folder: Path) -> tuple[bytes, str]:
+    """The manifest of a model folder and its digest, which is the model's; no other file is looked at.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be read, is of another format, or is damaged.
+    """
+    path = folder / MANIFEST
+    return _opened(str(path), read_file(path))
+
+
+def _opened(path: str, data: bytes) -> tuple[bytes, str]:
+    """The manifest in an envelope and its digest, after format and hash were found right."""
+    envelope: _Envelope = decoded(path, data, _Envelope)
+    if envelope.format != _FORMAT or envelope.format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: got format {envelope.format!r} version {envelope.format_version}, "
+            f"expected {_FORMAT!r} version {FORMAT_VERSION}"
+        )
+    manifest = bytes(envelope.manifest)
+    if hashlib.sha256(manifest).hexdigest() != envelope.sha256:
+        raise ModelError(f"{path}: got other bytes than its hash names, expected a manifest as it was saved")
+    return manifest, envelope.sha256
 
 
 def read_files(folder: Path) -> ModelFiles:
@@ -154,7 +172,9 @@ def read_file(path: Path) -> bytes:
         raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
 
 
-def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+def write_files(
+    folder: Path, contents: Mapping[str, bytes], *, admit: Callable[[], None] | None = None
+) -> None:
     """Write a model folder; one that is there is replaced whole, or not at all, whatever ends the process.
 
     Parameters
@@ -163,16 +183,19 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
         Where; a folder that holds anything but a model is refused. What lies beside a model's files stays.
     contents : mapping of str to bytes
         Every file by its name.
+    admit : callable, optional
+        Called before anything is written, once no other process can write there; what it raises leaves the
+        folder as it is.
 
     Raises
     ------
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if folder.exists() and not _may_be_replaced(folder):
+    if holds_something_else(folder):
         raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     try:
-        replace_folder(folder, contents, ours=FILES)
+        replace_folder(folder, contents, ours=FILES, admit=admit)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
 
@@ -187,12 +210,12 @@ def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
         ) from error
 
 
-def _may_be_replaced(folder: Path) -> bool:
-    """Whether a folder is empty or holds a model; others have a manifest.json as well."""
+def holds_something_else(folder: Path) -> bool:
+    """Whether a path has anything but a model or an empty folder; others have a manifest.json as well."""
     if not folder.is_dir():
-        return False
+        return folder.exists() or folder.is_symlink()
     manifest = folder / MANIFEST
     if not manifest.is_file():
-        return not any(folder.iterdir())
+        return any(folder.iterdir())
     with manifest.open("rb") as file:
-        return file.read(len(_BEGINNING)) == _BEGINNING
+        return file.read(len(_BEGINNING)) != _BEGINNING

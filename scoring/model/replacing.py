@@ -7,14 +7,20 @@ import fcntl
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
-def replace_folder(folder: Path, contents: Mapping[str, bytes], *, ours: Collection[str]) -> None:
+def replace_folder(
+    folder: Path,
+    contents: Mapping[str, bytes],
+    *,
+    ours: Collection[str],
+    admit: Callable[[], None] | None = None,
+) -> None:
     """Put a folder with these files in the place of one that may be there.
 
     The files are on the disk before the folder has its name. Where the system can exchange two folders, there
@@ -28,6 +34,8 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes], *, ours: Collect
         Every file by its name.
     ours : collection of str
         Names of the old folder that are replaced; what else is there is taken along.
+    admit : callable, optional
+        Called before anything is written, once no other process can write there.
 
     Raises
     ------
@@ -36,6 +44,8 @@ def replace_folder(folder: Path, contents: Mapping[str, bytes], *, ours: Collect
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.parent), _scratch(folder) as scratch:
+        if admit is not None:
+            admit()
         fresh = scratch / "new"
         fresh.mkdir()
         for name, data in contents.items():

@@ -41,12 +41,19 @@ class Change(msgspec.Struct, frozen=True):
     diff: str
 
 
-class _Edit(NamedTuple):
+class Edit(NamedTuple):
     """Characters of a text, from ``start`` up to ``stop``, with what is to stand there."""
 
     start: int
     stop: int
     value: str
+
+
+class Edited(NamedTuple):
+    """The new bytes of a file, and what changes: a unified diff, empty where nothing does."""
+
+    data: bytes
+    diff: str
 
 
 def replace_labels(
@@ -85,9 +92,15 @@ def replace_labels(
     return _replaced(data, labels, path)[0]
 
 
+def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str) -> Edited:
+    """As :func:`replace_labels`, with the diff."""
+    new, text, edits = _replaced(data, labels, path)
+    return Edited(new, unified_diff(text, edits, path))
+
+
 def _replaced(
     data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str
-) -> tuple[bytes, str, list[_Edit]]:
+) -> tuple[bytes, str, list[Edit]]:
     """The new bytes, with the old front matter and what is edited in it."""
     wanted = _spell(labels)
     span = find_front_matter(data, path)
@@ -96,7 +109,7 @@ def _replaced(
     before = _fields(block)
     if before is not None:
         edits = _edits(text, lay_out_plain(text), wanted, path)
-        edited = _apply(text, edits)
+        edited = apply_edits(text, edits)
         after = _fields(edited.encode())
         expected = before | {name: value.encode() for name, value in wanted.items()}
         is_right = after == expected
@@ -104,7 +117,7 @@ def _replaced(
         root = compose(text, path)
         nodes = build_nodes(root, path)
         edits = _edits(text, lay_out(root, text, path), wanted, path)
-        edited = _apply(text, edits)
+        edited = apply_edits(text, edits)
         is_right = _is_same_but(nodes, edited, wanted)
     if not is_right:
         raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
@@ -144,13 +157,13 @@ def write_labels(
         If the file cannot be read, edited or written, is read-only, lies outside of ``roots``, or is
         changed by somebody else meanwhile, twice.
     """
-    target = _checked(path, roots)
+    target = file_within(path, roots)
     if not dry_run:
         remove_left_over(target)
     for _ in range(2):  # a file that somebody changes under our hands is read once more
         data = read_bytes(target)
-        new, text, edits = _replaced(data, labels, path)
-        change = Change(shown(path), new != data, _diff(text, edits, path))
+        new, diff = edit_labels(data, labels, path)
+        change = Change(shown(path), new != data, diff)
         if dry_run or not change.changed or replace_file(target, data, new, path):
             return change
     raise RecordError(Fault(path, 0, "", "a file that somebody else keeps changing", "a file at rest"))
@@ -173,13 +186,19 @@ def put_back(path: str, *, before: bytes, after: bytes, roots: Sequence[str]) ->
     RecordError
         If it holds anything else, cannot be read or written, or lies outside of ``roots``.
     """
-    target = _checked(path, roots)
+    target = file_within(path, roots)
     if read_bytes(target) != after or not replace_file(target, after, before, path):
         raise RecordError(Fault(path, 0, "", "a file that was changed since", "it as it was written"))
 
 
-def _checked(path: str, roots: Sequence[str]) -> str:
-    """A file without links, which is to lie within the roots."""
+def file_within(path: str, roots: Sequence[str]) -> str:
+    """The path of a file without links, which is to lie within the roots.
+
+    Raises
+    ------
+    RecordError
+        If it lies elsewhere.
+    """
     target = os.path.realpath(path)
     if not any(_is_within(target, os.path.realpath(root)) for root in roots):
         raise RecordError(Fault(path, 0, "", "a file outside of the given folders", "one within them"))
@@ -211,16 +230,16 @@ def _fields(block: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list[_Edit]:
+def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list[Edit]:
     """What is to be done to a front matter, from its beginning to its end."""
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     missing: list[str] = []
     for name, value in wanted.items():
         if name not in layout.values:
             missing.append(name)
             continue
         start, stop = layout.values[name]
-        edits.append(_Edit(start, stop, value if stop > start else f" {value}"))
+        edits.append(Edit(start, stop, value if stop > start else f" {value}"))
     if missing:
         if layout.insert_at is None:
             got = "a front matter in braces without it"
@@ -228,11 +247,12 @@ def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list
         at = layout.insert_at
         newline = "\r\n" if text[:at].endswith("\r\n") else "\n"
         lines = (f"{layout.indent}{name}: {wanted[name]}{newline}" for name in missing)
-        edits.append(_Edit(at, at, "".join(lines)))
+        edits.append(Edit(at, at, "".join(lines)))
     return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
 
 
-def _apply(text: str, edits: Iterable[_Edit]) -> str:
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """A text with edits that are in order and do not overlap."""
     parts: list[str] = []
     at = 0
     for start, stop, value in edits:
@@ -275,15 +295,15 @@ def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
     return True
 
 
-def _diff(text: str, edits: list[_Edit], path: str) -> str:
+def unified_diff(text: str, edits: list[Edit], path: str) -> str:
     """Unified diff of the lines that differ, without the opaque field should it stand on one of them."""
     if not edits:
         return ""
     lines = [f"--- {shown(path)}", f"+++ {shown(path)}"]
     n_more = 0  # lines of the new file before this hunk, beyond those of the old one
     for start, stop, within in _hunks(text, edits):
-        moved = [_Edit(edit.start - start, edit.stop - start, edit.value) for edit in within]
-        old, new = (part.splitlines() for part in (text[start:stop], _apply(text[start:stop], moved)))
+        moved = [Edit(edit.start - start, edit.stop - start, edit.value) for edit in within]
+        old, new = (part.splitlines() for part in (text[start:stop], apply_edits(text[start:stop], moved)))
         at = 2 + text.count("\n", 0, start)  # the front matter begins on the second line
         lines += [f"@@ -{_range(at, old)} +{_range(at + n_more, new)} @@"]
         lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
@@ -291,12 +311,12 @@ def _diff(text: str, edits: list[_Edit], path: str) -> str:
     return _OPAQUE_VALUE.sub(r"\1…", "\n".join(lines) + "\n")
 
 
-def _hunks(text: str, edits: Iterable[_Edit]) -> list[tuple[int, int, list[_Edit]]]:
+def _hunks(text: str, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
     """Whole lines, from a character up to another, with the edits on them."""
-    hunks: list[tuple[int, int, list[_Edit]]] = []
+    hunks: list[tuple[int, int, list[Edit]]] = []
     for edit in edits:
         start, stop = text.rfind("\n", 0, edit.start) + 1, edit.stop
-        if not edit.value.endswith("\n"):  # else new lines come between two lines, which stay
+        if not (edit.value or text[edit.start : edit.stop]).endswith("\n"):  # else it is of whole lines
             stop = text.find("\n", stop) + 1 or len(text)
         if hunks and start <= hunks[-1][1]:
             first, last, within = hunks.pop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,8 @@ class DriftRun:
         Plots by file name without suffix.
     started_at : datetime
         When the work began, aware UTC.
+    tags : mapping of str to str
+        Further tags.
     """
 
     experiment: str
@@ -51,6 +53,7 @@ class DriftRun:
     data_sha256: str
     plots: Mapping[str, Plot]
     started_at: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def log_drift(store: Store, run: DriftRun) -> str:
@@ -76,6 +79,7 @@ def log_drift(store: Store, run: DriftRun) -> str:
             "model": found.model,
             "data_sha256": run.data_sha256,
             "verdict": "refused" if found.reasons else "accepted",
+            **run.tags,
         },
         environment=environment_tags("drift") | git_tags(Path.cwd()),
         data=DataInput(source=run.data_path, sha256=run.data_sha256, context="drift", counts=counts),

@@ -10,7 +10,7 @@ import csv
 import functools
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class StudyRun:
         All that are done, those of earlier processes too; at least one.
     best : mapping
         The best configuration so far.
+    tags : mapping of str to str
+        Further tags of the study's run, set when it is made.
     """
 
     experiment: str
@@ -64,6 +66,7 @@ class StudyRun:
     counts: Mapping[str, int]
     trials: Sequence[Trial]
     best: Mapping[str, Any]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def log_study(store: Store, run: StudyRun) -> str:
@@ -118,6 +121,7 @@ def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
         "began_at": run.began_at,
         "data_sha256": run.data_sha256,
         "data_path": run.data_path,
+        **run.tags,
         **environment_tags("tune"),
         **process_tags(),
         **git_tags(Path.cwd()),

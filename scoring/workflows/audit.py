@@ -22,6 +22,7 @@ from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import read_corpus
+from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def audit(
     corrections: Path | None = None,
     settings: Settings,
     limit: int,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -67,9 +69,11 @@ def audit(
         Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels. Findings
         about them tell so, and those that disagree with one another are findings of their own.
     settings : Settings
-        Threads.
+        Threads, and the journal.
     limit : int
         Findings of each kind to give back at most; >= 0.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -90,6 +94,7 @@ def audit(
         on_fault=on_fault,
         reporter=reporter,
         corrections=open_corrections(corrections),
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
     )
     if not corpus.documents:
         raise ModelError("audited records: got none with a quality and a date, expected some")

@@ -23,6 +23,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
 from scoring.workflows.labelled import Corpus, latest_moments, read_corpus
+from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def backtest(
     now: datetime,
     output: Path | None = None,
     is_tracked: bool = True,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -92,6 +94,8 @@ def backtest(
         Folder for the figures, the predictions and the plots.
     is_tracked : bool
         Whether to log runs.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -108,7 +112,13 @@ def backtest(
     """
     if by not in ("month", "section"):
         raise ModelError(f"backtest: by: got {by!r}, expected month or section")
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+    )
     if not corpus.documents:
         raise ModelError("backtest records: got none with a quality and a date, expected some")
     folds = month_folds(corpus.moments, first) if by == "month" else section_folds(corpus.sections)
@@ -125,7 +135,7 @@ def backtest(
     outcome = BacktestOutcome(
         None, by, corpus.data_sha256, len(corpus.documents), corpus.n_faults, tuple(results), pooled
     )
-    return _keep(outcome, paths, config, settings, now, output, is_tracked)
+    return _keep(outcome, paths, config, settings, now, output, is_tracked, corpus.tags)
 
 
 def _evaluate(corpus: Corpus, fold: Fold, config: TrainConfig, settings: Settings) -> Evaluation:
@@ -161,6 +171,7 @@ def _keep(
     now: datetime,
     output: Path | None,
     is_tracked: bool,
+    tags: dict[str, str],
 ) -> BacktestOutcome:
     """Write and log what was found, as far as that is wanted."""
     if output is None and not is_tracked:
@@ -186,6 +197,7 @@ def _keep(
             evaluation=outcome.evaluation,
             plots=plots,
             started_at=now,
+            tags=tags,
             by=outcome.by,
             folds=outcome.folds,
         ),

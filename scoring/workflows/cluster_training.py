@@ -16,6 +16,7 @@ from scoring.settings import Settings
 from scoring.workflows.cluster import Place, opened
 from scoring.workflows.fitting import until_of, with_records
 from scoring.workflows.labelled import Corpus, corpus_of
+from scoring.workflows.own_scores import open_own_scores
 
 
 @contextmanager
@@ -25,6 +26,7 @@ def opened_training(
     *,
     place: Place,
     settings: Settings,
+    has_own_scores: bool = False,
     on_fault: OnFault,
     reporter: Reporter,
 ) -> Iterator[tuple[Corpus, Trainer]]:
@@ -39,7 +41,9 @@ def opened_training(
     place : Place
         The cluster.
     settings : Settings
-        Processes of a local cluster.
+        Processes of a local cluster, and the journal.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     on_fault, reporter
         Who hears of bad records, and of progress.
 
@@ -69,9 +73,18 @@ def opened_training(
 
         partitions = plan(find(paths), place.partition_mb * 10**6)
         has_links = config.split.apart == "stories"
+        own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents, archive = read_archive(
-            cluster, partitions, has_links=has_links, on_fault=count, reporter=reporter
+            cluster,
+            partitions,
+            has_links=has_links,
+            has_digests=not own_scores.journal.is_empty,
+            relabel=own_scores.without,
+            on_fault=count,
+            reporter=reporter,
         )
         until = until_of(config)
-        corpus = corpus_of(documents, n_faults, reporter=reporter, until=until, extractor=archive)
+        corpus = corpus_of(
+            documents, n_faults, reporter=reporter, until=until, extractor=archive, own_scores=own_scores
+        )
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

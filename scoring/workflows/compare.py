@@ -20,6 +20,7 @@ from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
 from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
+from scoring.workflows.own_scores import open_own_scores
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200
@@ -30,6 +31,7 @@ def compare(
     *,
     settings: Settings,
     limit: int = 20,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -47,6 +49,8 @@ def compare(
         Store, seed and threads.
     limit : int
         Flips at most.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -68,7 +72,8 @@ def compare(
         got = ", ".join(one.spec for one in named) or "none"
         raise ModelError(f"runs to compare: got {got}, expected two or more")
     if paths:
-        documents = read_records(paths, stdin, on_fault, reporter)
+        own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
+        documents = read_records(paths, own_scores, stdin, on_fault, reporter)
         contenders, notes = scored(named, documents, settings, reporter)
     else:
         contenders, notes = logged(named, store, reporter)

@@ -36,6 +36,7 @@ from scoring.tracking import (
 )
 from scoring.workflows.labelled import Corpus
 from scoring.workflows.models import open_model
+from scoring.workflows.own_scores import OwnScores
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 
@@ -86,16 +87,22 @@ def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[
 
 
 def read_records(
-    paths: Sequence[str], stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter
+    paths: Sequence[str],
+    own_scores: OwnScores,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
 ) -> list[Document]:
-    """Records to score, also those without labels."""
+    """Records to score, labelled or not; labels that scoring has written count where that is asked for."""
 
     def tell(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    documents = list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell))
+    read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
+    documents = own_scores.put_to(read)
     if not documents:
         raise ModelError("records to compare on: got none that can be used, expected some")
+    own_scores.note(len(documents), sum(map(len, own_scores.names)), reporter)
     return documents
 
 

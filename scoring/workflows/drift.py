@@ -21,6 +21,7 @@ from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
 from scoring.workflows.models import open_model
+from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def drift(
     now: datetime,
     output: Path | None = None,
     is_tracked: bool = True,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -63,6 +65,8 @@ def drift(
         Folder for ``drift.json`` and the plot.
     is_tracked : bool
         Whether to log a run.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -85,7 +89,11 @@ def drift(
     def tell(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    documents = list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell))
+    own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
+    read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
+    documents = own_scores.put_to(read)
+    n_own_labels = sum(map(len, own_scores.names))
+    own_scores.note(len(documents), n_own_labels, reporter)
     if len(documents) < MIN_WINDOW:
         raise ModelError(f"new records: got {len(documents)} that can be used, expected {MIN_WINDOW} or more")
     found = measure_drift(
@@ -115,6 +123,7 @@ def drift(
                 data_sha256=data_sha256(document.sha256 for document in documents),
                 plots=plots,
                 started_at=now,
+                tags=own_scores.tags(n_own_labels),
             ),
         )
     return DriftOutcome(run_id, found)

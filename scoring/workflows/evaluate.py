@@ -24,16 +24,21 @@ from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import importances_of, open_model
+from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOutcome:
-    """What an evaluation found; `run_id` is None where nothing was logged."""
+    """What an evaluation found; `run_id` is None where nothing was logged.
+
+    `n_own_labels` counts the labels that scoring has written.
+    """
 
     run_id: str | None
     model: str
     n_records: int
     n_faults: int
+    n_own_labels: int
     evaluation: Evaluation
 
 
@@ -47,6 +52,7 @@ def evaluate(
     since: datetime | None = None,
     output: Path | None = None,
     is_tracked: bool = True,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -72,6 +78,8 @@ def evaluate(
         Folder for the figures, the predictions, the plots and the report.
     is_tracked : bool
         Whether to log a run.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -85,7 +93,14 @@ def evaluate(
         If the model cannot be used, or no record has a quality and a date.
     """
     saved = open_model(model, settings)
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter, since=since)
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        since=since,
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+    )
     if not corpus.documents:
         raise ModelError("evaluation records: got none with a quality and a date, expected some")
     training = saved.manifest.training
@@ -114,6 +129,7 @@ def evaluate(
         evaluation=evaluation,
         plots={},
         started_at=now,
+        tags=corpus.tags,
     )
     if output or is_tracked:
         account = account_for(
@@ -127,7 +143,9 @@ def evaluate(
         except OSError as error:
             raise ScoringError(f"{output}: cannot write the evaluation: {error.strerror or error}") from error
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
-    return EvaluateOutcome(run_id, saved.name, evaluation.n_records, corpus.n_faults, evaluation)
+    return EvaluateOutcome(
+        run_id, saved.name, evaluation.n_records, corpus.n_faults, corpus.n_own_labels, evaluation
+    )
 
 
 def _warning(training: TrainingFacts, corpus: Corpus) -> str:

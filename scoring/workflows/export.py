@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from scoring.errors import ModelError
+from scoring.errors import ModelError, shown
 from scoring.home import writing
 from scoring.model.archive import pack, unpack
 from scoring.model.bundle import open_files
 from scoring.model.files import read_files, write_files
+from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
+from scoring.workflows.model_output import ModelOutput
 from scoring.workflows.models import find_model
 
 
@@ -28,7 +30,9 @@ class ImportedModel(NamedTuple):
     folder: Path
 
 
-def export_model(model: str | None, *, settings: Settings) -> ExportedModel:
+def export_model(
+    model: str | None, *, settings: Settings, output: Path | None = None, is_overwrite: bool = False
+) -> ExportedModel:
     """Pack a model, after every hash was found right.
 
     Parameters
@@ -37,6 +41,10 @@ def export_model(model: str | None, *, settings: Settings) -> ExportedModel:
         As :func:`scoring.workflows.models.open_model` takes it.
     settings : Settings
         Where the store is.
+    output : Path, optional
+        File that the bytes are meant for; it is only looked at.
+    is_overwrite : bool
+        Whether a file that is there may be replaced; the same bytes may in any case.
 
     Returns
     -------
@@ -46,15 +54,35 @@ def export_model(model: str | None, *, settings: Settings) -> ExportedModel:
     Raises
     ------
     ModelError
-        If the model cannot be used here, or is too large.
+        If the model cannot be used here, or is too large, or the file holds something else.
     TrackingError
         If the store has no such model, or cannot be reached.
     """
     files = read_files(find_model(model, settings))
-    return ExportedModel(open_files(files).name, pack(files))
+    exported = ExportedModel(open_files(files).name, pack(files))
+    if output is not None and not is_overwrite and _holds_other_bytes(output, exported.data):
+        raise ModelError(
+            f"{shown(str(output))}: got a file that holds something else, expected none or the same model: "
+            "--overwrite replaces it"
+        )
+    return exported
 
 
-def import_model(path: Path, *, settings: Settings, out: Path | None = None) -> ImportedModel:
+def _holds_other_bytes(file: Path, data: bytes) -> bool:
+    if not file.is_file():
+        return False
+    n_bytes = file.stat().st_size
+    return n_bytes > 0 and (n_bytes != len(data) or file.read_bytes() != data)
+
+
+def import_model(
+    path: Path,
+    *,
+    settings: Settings,
+    output: Path | None = None,
+    is_overwrite: bool = False,
+    reporter: Reporter = SILENT,
+) -> ImportedModel:
     """Unpack a model into a folder, after every hash was found right; needs no store.
 
     Parameters
@@ -63,8 +91,12 @@ def import_model(path: Path, *, settings: Settings, out: Path | None = None) -> 
         A zip as :func:`export_model` packs it.
     settings : Settings
         The home.
-    out : Path, optional
-        Folder of the model; ``models/NAME`` in the home if not given. A model that is there is replaced.
+    output : Path, optional
+        Folder of the model; ``models/NAME`` in the home if not given.
+    is_overwrite : bool
+        Whether another model that is there is replaced; the same one is never another.
+    reporter : Reporter
+        Told which model is replaced.
 
     Returns
     -------
@@ -73,20 +105,21 @@ def import_model(path: Path, *, settings: Settings, out: Path | None = None) -> 
     Raises
     ------
     ModelError
-        If the file is no such zip, is damaged or of another version, or the folder holds something else;
-        nothing is written then.
+        If the file is no such zip, is damaged or of another version, or the folder holds another model or
+        something else; nothing is written then.
     """
     files = unpack(path)
     saved = open_files(files)
-    folder = out
+    folder = output
     if folder is None:
         name = saved.manifest.training.name
         # The name is the sender's: it must not lead out of the folder of models.
         if name in ("", ".", "..") or "/" in name or not name.isprintable():
             raise ModelError(
-                f"{path}: name: got {name!r}, which is no name of a folder, expected --out as well"
+                f"{path}: name: got {name!r}, which is no name of a folder, expected --output as well"
             )
         folder = settings.home / "models" / name
+    place = ModelOutput(folder, is_overwrite=is_overwrite, reporter=reporter)
     with writing(settings.home, folder):
-        write_files(folder, files.contents)
+        write_files(folder, files.contents, admit=lambda: place.admit(files.sha256))
     return ImportedModel(saved.name, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
+from scoring.workflows.own_scores import open_own_scores
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
@@ -74,19 +75,22 @@ def read_training(
     paths: Sequence[str],
     config: TrainConfig,
     *,
+    settings: Settings,
     corrections: Path | None = None,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None,
     on_fault: OnFault,
     reporter: Reporter,
 ) -> Corpus:
     """Read the records that a configuration learns from: those up to its moment, where it has one.
 
-    Labels that the ledger of corrections names are those that people have set.
+    Labels that the ledger of corrections names are those that people have set. Labels that the journal of the
+    settings names are scoring's own, and none to learn from, unless that is asked for.
 
     Raises
     ------
     RecordError
-        If a path names no record, or the ledger cannot be used.
+        If a path names no record, or the ledger or the journal cannot be used.
     ModelError
         If none has a quality and a date.
     """
@@ -97,6 +101,7 @@ def read_training(
         reporter=reporter,
         until=until_of(config),
         corrections=open_corrections(corrections),
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
     )
     return with_records(corpus)
 
@@ -121,6 +126,8 @@ def fit_and_save(
     settings: Settings,
     reporter: Reporter,
     trainer: Trainer = train_booster,
+    *,
+    admit: Callable[[str], None] | None = None,
 ) -> Fitted:
     """Fit and judge models on what precedes the test block, then fit on all records and save that.
 
@@ -138,6 +145,8 @@ def fit_and_save(
         Who hears of progress.
     trainer : callable
         As :func:`scoring.model.fit.fit_models` takes it.
+    admit : callable, optional
+        As :func:`scoring.model.bundle.save_model` takes it.
 
     Returns
     -------
@@ -157,10 +166,10 @@ def fit_and_save(
     at_publication = corpus.as_seen(~nothing, AS_OF)
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
     with writing(settings.home, folder):
-        saved = save_model(folder, models, _facts(corpus, cuts, config, held.evaluation), profile)
+        facts = _facts(corpus, cuts, config, held.evaluation)
+        saved = save_model(folder, models, facts, profile, admit=admit)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    tags = corpus.corrections.tags if corpus.corrections else {}
-    return Fitted(saved, held.evaluation, held.account, counts, tags)
+    return Fitted(saved, held.evaluation, held.account, counts, corpus.tags)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:

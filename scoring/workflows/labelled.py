@@ -24,6 +24,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
 from scoring.workflows.corrections import Corrections
+from scoring.workflows.own_scores import OwnScores
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
@@ -66,13 +67,17 @@ class Corpus:
     n_faults : int
         Records that could not be used.
     n_unlabelled : int
-        Records without a quality or a date, left out.
+        Records without a quality or a date, left out; not those whose quality scoring has written.
     data_sha256 : str
         Hex digest of the content of the documents, corrected labels included.
     extractor : Extractor
         What makes features of them.
     corrections : Corrections or None
         What stands in the place of labels of the files.
+    own_scores : OwnScores or None
+        What was looked up of the labels that scoring has written; None where nothing was.
+    n_own_labels : int
+        How many such labels the records had, those that were left out for it included.
     """
 
     documents: list[Document]
@@ -81,6 +86,14 @@ class Corpus:
     data_sha256: str
     extractor: Extractor = _HERE
     corrections: Corrections | None = None
+    own_scores: OwnScores | None = None
+    n_own_labels: int = 0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What a run tells of where the labels are from."""
+        own = self.own_scores.tags(self.n_own_labels) if self.own_scores else {}
+        return own | (self.corrections.tags if self.corrections else {})
 
     @property
     def moments(self) -> NDArray[np.datetime64]:
@@ -283,6 +296,7 @@ def read_corpus(
     since: datetime | None = None,
     until: datetime | None = None,
     corrections: Corrections | None = None,
+    own_scores: OwnScores | None = None,
 ) -> Corpus:
     """Read every record that can be used and has a quality and a date.
 
@@ -300,6 +314,9 @@ def read_corpus(
         Leave out records that were published earlier, or later, aware UTC.
     corrections : Corrections, optional
         What is to stand in the place of labels.
+    own_scores : OwnScores, optional
+        Leaves out the labels that scoring has written, but for those that are corrected; without it every
+        label counts.
 
     Returns
     -------
@@ -316,9 +333,11 @@ def read_corpus(
         reporter.step("reading", done, total)
 
     read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
+    if own_scores is not None:
+        read = own_scores.put_to(read)
     if corrections is not None:
         read = corrections.put_to(read, reporter)
-    corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until)
+    corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until, own_scores=own_scores)
     return replace(corpus, corrections=corrections)
 
 
@@ -330,6 +349,7 @@ def corpus_of(
     since: datetime | None = None,
     until: datetime | None = None,
     extractor: Extractor = _HERE,
+    own_scores: OwnScores | None = None,
 ) -> Corpus:
     """Those of the documents that were read that can be used and have a quality and a date.
 
@@ -343,17 +363,40 @@ def corpus_of(
         As :func:`read_corpus` takes them.
     extractor : Extractor
         What makes features of the documents.
+    own_scores : OwnScores, optional
+        What has looked at the labels of each of the documents.
     """
     usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
-    if len(usable) < len(read):
-        reporter.note(f"{len(read) - len(usable)} records without a quality or a date are left out")
-    n_unlabelled = len(read) - len(usable)
+    own_labels = own_scores.names if own_scores else [frozenset[str]()] * len(read)
+    n_own_qualities = sum(
+        document.labels.quality is None and document.record.published_at is not None and "quality" in names
+        for document, names in zip(read, own_labels, strict=True)
+    )
+    n_unlabelled = len(read) - len(usable) - n_own_qualities
+    if n_unlabelled:
+        reporter.note(f"{n_unlabelled} records without a quality or a date are left out")
     if since is not None or until is not None:
         n_usable = len(usable)
         usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
         reporter.note(f"{n_usable - len(usable)} records of other times are left out")
+    n_own_labels = sum(
+        len(names)
+        for document, names in zip(read, own_labels, strict=True)
+        if (since is None and until is None) or _is_between(document.record.published_at, since, until)
+    )
+    if own_scores is not None:
+        own_scores.note(len(usable), n_own_labels, reporter)
     usable.sort(key=_order)
-    return Corpus(usable, n_faults, n_unlabelled, data_sha256(one.sha256 for one in usable), extractor)
+    digest = data_sha256(document.sha256 for document in usable)
+    return Corpus(
+        usable,
+        n_faults,
+        n_unlabelled,
+        digest,
+        extractor,
+        own_scores=own_scores,
+        n_own_labels=n_own_labels,
+    )
 
 
 def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:

@@ -20,8 +20,9 @@ from scoring.tracking import Store, champion, find_model_run, log_model_folder, 
 from scoring.workflows.charge import put_in_charge
 from scoring.workflows.contenders import Named, sort_out
 from scoring.workflows.judging import Judged, judge_alone, judge_logged, judge_on
-from scoring.workflows.labelled import read_corpus
+from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import open_model
+from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def promote(
     gate: GateConfig | None = None,
     why: str | None = None,
     is_dry_run: bool = False,
+    has_own_scores: bool = False,
     settings: Settings,
     now: datetime,
     stdin: BinaryIO | None = None,
@@ -95,6 +97,8 @@ def promote(
         Promote whatever the gate says, for this reason.
     is_dry_run : bool
         Change nothing.
+    has_own_scores : bool
+        Whether labels that scoring has written are judged on like any other.
     settings : Settings
         Store, home, experiment, seed and threads.
     now : datetime
@@ -121,7 +125,11 @@ def promote(
     if version is not None and version == in_charge:
         raise ModelError(f"{spec}: got the champion itself ({in_charge}), expected another model")
     try:
-        judged = _judge(challenger, saved, in_charge, on, gate, settings, stdin, on_fault, reporter)
+        corpus = None
+        if on:
+            own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
+            corpus = read_corpus(on, stdin=stdin, on_fault=on_fault, reporter=reporter, own_scores=own_scores)
+        judged = _judge(challenger, saved, in_charge, corpus, gate, settings, reporter)
     except ScoringError as error:
         if why is None:
             raise
@@ -182,15 +190,12 @@ def _judge(
     challenger: Named,
     saved: SavedModel,
     in_charge: str | None,
-    on: Sequence[str],
+    corpus: Corpus | None,
     gate: GateConfig,
     settings: Settings,
-    stdin: BinaryIO | None,
-    on_fault: OnFault,
     reporter: Reporter,
 ) -> Judged:
-    if on:
-        corpus = read_corpus(on, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    if corpus is not None:
         other = open_model(in_charge, settings) if in_charge else None
         return judge_on(corpus, other, saved, gate, settings=settings, reporter=reporter)
     if in_charge is None:

@@ -32,6 +32,7 @@ from scoring.workflows.contenders import sort_out
 from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.labelled import Corpus
+from scoring.workflows.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 
 ENGINE = "one process"
 """What trains a booster, where no cluster does."""
@@ -44,6 +45,7 @@ def reproduce(
     corrections: Path | None = None,
     settings: Settings,
     is_anyway: bool = False,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -60,9 +62,11 @@ def reproduce(
     corrections : Path, optional
         The run's ledger of corrections, where it is now; where the run had it, if it had one, if not given.
     settings : Settings
-        Store and threads; neither changes a byte.
+        Store, threads and journal. Where only the home's is given, the run's is taken, if it is still there.
     is_anyway : bool
         Whether to train where the records are not the run's.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other; they do where they did in the run.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -88,7 +92,9 @@ def reproduce(
     corpus = read_training(
         paths or _logged_paths(record),
         config,
+        settings=_with_journal(settings, record, reporter),
         corrections=corrections,
+        has_own_scores=has_own_scores or record.tags.get(USE_TAG) == USED,
         stdin=stdin,
         on_fault=on_fault,
         reporter=reporter,
@@ -103,6 +109,18 @@ def reproduce(
         fitted = fit_and_save(corpus, folder, config, settings, reporter)
         again = read_files(folder)
     return _compared(outcome, record, logged, again, evaluation_metrics(fitted.evaluation))
+
+
+def _with_journal(settings: Settings, record: RunRecord, reporter: Reporter) -> Settings:
+    """Settings with the run's journal, unless another one is named or it has gone."""
+    path = record.tags.get(PATH_TAG)
+    if path is None or is_journal_named(settings):
+        return settings
+    if Path(path).is_file():
+        return msgspec.structs.replace(settings, journal=Path(path))
+    if not settings.journal.is_file():
+        reporter.note(f"{path}: the run's journal is gone: --journal FILE names another place")
+    return settings
 
 
 def _training(spec: str, store: Store) -> RunRecord:

@@ -56,6 +56,7 @@ def retrain(
     name: str | None = None,
     gate: GateConfig | None = None,
     wait_minutes: float = 0.0,
+    has_own_scores: bool = False,
     settings: Settings,
     now: datetime,
     stdin: BinaryIO | None = None,
@@ -82,8 +83,10 @@ def retrain(
         What is asked for.
     wait_minutes : float
         How long to wait for another retraining in this home; minutes, >= 0.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     settings : Settings
-        Home, store, experiment, seed and threads.
+        Home, store, journal, experiment, seed and threads.
     now : datetime
         The moment, aware UTC.
     stdin, on_fault, reporter
@@ -116,7 +119,14 @@ def retrain(
         if corrections is None and in_charge:
             corrections = ledger_of(read_run(store, run_of_version(store, in_charge)), store, reporter)
         corpus = read_training(
-            paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+            paths,
+            config,
+            settings=settings,
+            corrections=corrections,
+            has_own_scores=has_own_scores,
+            stdin=stdin,
+            on_fault=on_fault,
+            reporter=reporter,
         )
         job = _Job(paths, name, gate or GateConfig(), settings, now, reporter)
         if in_charge is None or current is None:

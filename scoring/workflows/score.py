@@ -1,28 +1,23 @@
-"""Score: records in, scores out, printed or written back into the files."""
+"""Score: records in, scores out."""
 
 from __future__ import annotations
 
-import functools
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
-from scoring.errors import Fault, RecordError
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.features.moment import AsOf
 from scoring.model.bundle import load_scorer
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import STDIN, OnFault, shown_names
-from scoring.records.record import Labels
+from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings
 from scoring.workflows.models import find_model
 
 if TYPE_CHECKING:
     from scoring.model.scorer import Scorer
-    from scoring.records.write_back import Change
 
 
 def score(
@@ -85,48 +80,3 @@ def score(
 def _side_by_side(scorer: Scorer, records: Iterator[Extracted], settings: Settings) -> Iterator[Score]:
     with ThreadPoolExecutor(settings.threads, "score") as threads:
         yield from scorer.score_features(records, threads)
-
-
-def write_scores(
-    scores: Iterable[Score], *, paths: Sequence[str], is_dry_run: bool, on_fault: OnFault
-) -> Iterator[Change]:
-    """Write scores into the files of their records.
-
-    Parameters
-    ----------
-    scores : iterable of Score
-        Scores of Markdown files; one from standard input or JSON lines is a fault.
-    paths : sequence of str
-        What the user named: nothing outside of these folders (or of the folders of these files) is written.
-    is_dry_run : bool
-        Tell what would change, and write nothing.
-    on_fault : callable
-        Called with the error of each file that cannot be written; the others go on.
-
-    Yields
-    ------
-    Change
-    """
-    from scoring.records.write_back import write_labels  # with PyYAML, which only a change of files needs
-
-    names = functools.cache(lambda: shown_names(paths))
-    roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"]
-    for one in scores:
-        try:
-            if not one.path.endswith(".md"):
-                raise RecordError(
-                    Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written")
-                )
-            labels = Labels(quality=one.quality, heat=one.heat, published=one.published)
-            file = _file(one.path, names) if "\\" in one.path else one.path
-            yield write_labels(file, labels, roots=roots, dry_run=is_dry_run)
-        except RecordError as error:
-            on_fault(error)
-
-
-def _file(name: str, names: Callable[[], Mapping[str, Sequence[str]]]) -> str:
-    """The file that a name stands for which may have been spelled out."""
-    files = names()[name]
-    if len(files) > 1:
-        raise RecordError(Fault(name, 0, "", "a name that two files share", "names that can be told apart"))
-    return files[0]

@@ -26,6 +26,7 @@ from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import Fitted, fit_and_save, read_training
+from scoring.workflows.model_output import ModelOutput
 from scoring.workflows.models import importances_of
 
 _INTRO = (
@@ -50,6 +51,8 @@ class TrainOutcome:
         Hex digest of the labelled records.
     n_records, n_faults : int
         Records that the model was fitted on, and that could not be used.
+    n_own_labels : int
+        Labels that scoring has written.
     metrics : dict of str to float
         Figures on the held-back block.
     evaluation : Evaluation
@@ -62,6 +65,7 @@ class TrainOutcome:
     data_sha256: str
     n_records: int
     n_faults: int
+    n_own_labels: int
     metrics: dict[str, float]
     evaluation: Evaluation
 
@@ -91,8 +95,10 @@ def train(
     config: TrainConfig,
     settings: Settings,
     now: datetime,
-    out: Path | None = None,
+    output: Path | None = None,
+    is_overwrite: bool = False,
     corrections: Path | None = None,
+    has_own_scores: bool = False,
     experiment: str | None = None,
     run_name: str | None = None,
     register: str | None = None,
@@ -114,10 +120,14 @@ def train(
         Home, store, experiment and threads.
     now : datetime
         When the run begins, aware UTC; it changes no model.
-    out : Path, optional
-        Folder of the model; ``models/NAME`` in the home if not given.
+    output : Path, optional
+        Folder of the model; ``models/NAME`` in the home if not given, which a training of that name replaces.
+    is_overwrite : bool
+        Whether any model that is there is replaced.
     corrections : Path, optional
         Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     experiment, run_name, register : str, optional
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
@@ -136,7 +146,8 @@ def train(
     RecordError
         If a path names no record, or the ledger cannot be used.
     ModelError
-        If the records do not suffice, or the model cannot be saved.
+        If the folder has a model that may not be replaced (before anything is read), the records do not
+        suffice, or the model cannot be saved.
     TrackingError
         If the run cannot be logged; the model is saved by then.
     SettingsError
@@ -147,19 +158,34 @@ def train(
             "corrections: got a ledger and a cluster, expected one of them: a correction is matched by all "
             "that its record says, which only the workers hold"
         )
-    folder = out or settings.home / "models" / config.name
+    folder = output or settings.home / "models" / config.name
+    place_of_model = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
+    place_of_model.check()
     with ExitStack() as stack:
         if place is None:
             trainer: Trainer = train_booster
             corpus = read_training(
-                paths, config, corrections=corrections, stdin=stdin, on_fault=on_fault, reporter=reporter
+                paths,
+                config,
+                settings=settings,
+                corrections=corrections,
+                has_own_scores=has_own_scores,
+                stdin=stdin,
+                on_fault=on_fault,
+                reporter=reporter,
             )
         else:
             opened = opened_training(
-                paths, config, place=place, settings=settings, on_fault=on_fault, reporter=reporter
+                paths,
+                config,
+                place=place,
+                settings=settings,
+                has_own_scores=has_own_scores,
+                on_fault=on_fault,
+                reporter=reporter,
             )
             corpus, trainer = stack.enter_context(opened)
-        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer)
+        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer, admit=place_of_model.admit)
         if place is not None:
             fitted = replace(fitted, tags=fitted.tags | {"engine": "dask"})
     logged = None
@@ -175,6 +201,7 @@ def train(
         corpus.data_sha256,
         len(corpus.documents),
         corpus.n_faults,
+        corpus.n_own_labels,
         {name: figure.value for name, figure in fitted.evaluation.figures.items()},
         fitted.evaluation,
     )

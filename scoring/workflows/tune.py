@@ -24,6 +24,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
+from scoring.workflows.own_scores import open_own_scores
 from scoring.workflows.study import (
     Blocks,
     Search,
@@ -87,8 +88,10 @@ def tune(
     now: datetime,
     study: str | None = None,
     timeout_minutes: float | None = None,
-    out: Path | None = None,
+    output: Path | None = None,
+    is_overwrite: bool = False,
     is_tracked: bool = True,
+    has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -114,10 +117,14 @@ def tune(
         Name of the study, kept in ``studies`` in the home; the configuration's if not given.
     timeout_minutes : float, optional
         After so long, no further trial is begun; minutes.
-    out : Path, optional
+    output : Path, optional
         File for the best configuration; ``experiments/STUDY-best.yaml`` in the home if not given.
+    is_overwrite : bool
+        Whether a file that is there and was not written by this study may be replaced.
     is_tracked : bool
         Whether to log runs.
+    has_own_scores : bool
+        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 
@@ -130,7 +137,7 @@ def tune(
     ScoringError
         If Optuna is not installed.
     ModelError
-        If the records do not suffice, or the study was begun on others or is in use.
+        If the records do not suffice, the study was begun on others or is in use, or the file is another's.
     TrackingError
         If the runs cannot be logged; the trials are kept.
     """
@@ -138,21 +145,29 @@ def tune(
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
-    corpus = read_corpus(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    corpus = read_corpus(
+        paths,
+        stdin=stdin,
+        on_fault=on_fault,
+        reporter=reporter,
+        own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+    )
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
-    file = out or settings.home / "experiments" / f"{name}-best.yaml"
+    file = output or settings.home / "experiments" / f"{name}-best.yaml"
     run_id = None
     with opened_study(search, prepare_folder(settings.home, "studies"), now) as opened:
+        if not is_overwrite:
+            _check_file(file, search, trials_of(opened))
         while True:
             trials = trials_of(opened)
             reporter.step("trials", min(len(trials), n_trials), n_trials)
             if trials:
                 best = min(trials, key=_order)
-                _write_config(search.config_of(best), best, trials, file, settings.home)
+                _write(file, _config_text(search, trials), settings.home)
                 if is_tracked:
-                    run_id = _log(search, opened, trials, best, paths, settings)
+                    run_id = _log(search, opened, trials, best, paths, settings, corpus.tags)
             if len(trials) >= n_trials or (trials and deadline and time.monotonic() > deadline):
                 break
             run_trial(opened, search, len(trials))
@@ -211,18 +226,45 @@ def _describe(trial: Trial) -> str:
     )
 
 
-def _write_config(config: TrainConfig, best: Trial, trials: Sequence[Trial], file: Path, home: Path) -> None:
-    """The configuration as a file that a training takes; it bears the file's name."""
+def _check_file(file: Path, search: Search, trials: Sequence[Trial]) -> None:
+    """Refuse a file with anything but what this study has written there after one of its trials."""
+    try:
+        content = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        content = "something else"
+    except OSError as error:
+        raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
+    counts = range(len(trials), 0, -1)
+    if content and not any(content == _config_text(search, trials[:count]) for count in counts):
+        raise ModelError(
+            f"{shown(str(file))}: got a file that study {search.name!r} has not written, expected none: "
+            "--overwrite replaces it"
+        )
+
+
+def _config_text(search: Search, trials: Sequence[Trial]) -> str:
+    """The best configuration of some trials as a file that a training takes; it bears the file's name."""
+    best = min(trials, key=_order)
     description = (
         f"Best of {len(trials)} trials: quality MAE {best.quality_mae:.3f} on the validation block, "
         f"trial {best.number}."
     )
-    plain = msgspec.to_builtins(msgspec.structs.replace(config, description=description))
+    plain = msgspec.to_builtins(msgspec.structs.replace(search.config_of(best), description=description))
     del plain["name"]
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _write(file: Path, text: str, home: Path) -> None:
     try:
         with writing(home, file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
+            # In one step: half a file would not be known again as this study's.
+            scratch = file.with_name(f".{file.name}.new")
+            scratch.write_text(text, encoding="utf-8")
+            scratch.replace(file)
     except OSError as error:
         raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
 
@@ -234,6 +276,7 @@ def _log(
     best: Trial,
     paths: list[str],
     settings: Settings,
+    tags: dict[str, str],
 ) -> str:
     return log_study(
         Store(settings.tracking_uri, settings.home),
@@ -250,5 +293,6 @@ def _log(
             },
             trials=trials,
             best=msgspec.to_builtins(search.config_of(best)),
+            tags=tags,
         ),
     )

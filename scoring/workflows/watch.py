@@ -10,9 +10,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from datetime import datetime
+from itertools import tee
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from watchfiles import watch as changes_of
 
 from scoring.errors import Fault, RecordError, ScoringError
@@ -26,9 +28,9 @@ from scoring.records.decode import decode_file
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
 from scoring.settings import Settings
+from scoring.workflows.label_writing import LabelWriter, WrittenScore
 from scoring.workflows.lock import only_one
 from scoring.workflows.models import find_model
-from scoring.workflows.score import write_scores
 
 SETTLE_SECONDS = 2.0
 """How long a file that cannot be used has to rest before that is told: it may be half written."""
@@ -37,6 +39,7 @@ FORMAT = 1
 """Format version of the files that tell what was scored."""
 
 _POLL_MS = 200
+_WRITE_BATCH = 16  # files that are written together: a stop waits for them
 _STATE = "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, digest TEXT NOT NULL)"
 
 
@@ -44,7 +47,7 @@ def watch(
     folder: str,
     *,
     model: str | None = None,
-    is_written: bool = False,
+    writer: LabelWriter | None = None,
     settings: Settings,
     now: datetime,
     stop: threading.Event,
@@ -63,8 +66,8 @@ def watch(
         The folder; Markdown files in it are watched.
     model : str, optional
         See :func:`scoring.workflows.models.find_model`; followed where it moves.
-    is_written : bool
-        Whether scores are written into the files.
+    writer : LabelWriter, optional
+        What writes the scores into the files; without it none are.
     settings : Settings
         Home and store.
     now : datetime
@@ -77,6 +80,7 @@ def watch(
     Yields
     ------
     Score
+        A :class:`~scoring.workflows.label_writing.WrittenScore` where they are written.
 
     Raises
     ------
@@ -91,7 +95,7 @@ def watch(
     with only_one(prepare_folder(settings.home, "watch"), name, now=now):
         follower = _Follower(model, settings, reporter)
         with closing(_Seen(settings.home / "watch" / f"{name}.db")) as seen:
-            yield from _Watch(folder, follower, seen, stop, on_fault, is_written=is_written).run()
+            yield from _Watch(folder, follower, seen, stop, on_fault, writer).run()
 
 
 class _Due(NamedTuple):
@@ -111,11 +115,10 @@ class _Watch:
         seen: _Seen,
         stop: threading.Event,
         on_fault: OnFault,
-        *,
-        is_written: bool,
+        writer: LabelWriter | None,
     ) -> None:
         self._folder, self._follower, self._seen = folder, follower, seen
-        self._stop, self._on_fault, self._is_written = stop, on_fault, is_written
+        self._stop, self._on_fault, self._writer = stop, on_fault, writer
         self._states: dict[str, tuple[int, int, int]] = {}  # of the files that need no look
         self._resting: dict[str, tuple[tuple[int, int, int], float]] = {}  # faulty ones, and since when
 
@@ -144,8 +147,8 @@ class _Watch:
         for begin in range(0, len(fresh), BATCH):
             due = self._due(fresh[begin : begin + BATCH], states)
             scores = self._follower.saved().scorer.score(one.document for one in due) if due else iter(())
-            for one, score in zip(due, scores, strict=True):
-                if self._write(score):
+            for one, score in zip(due, self._written(scores), strict=True):
+                if score is not None:
                     yield score
                     self._seen.put(self._key(score.path), one.digest)
                 if self._stop.is_set():
@@ -182,12 +185,16 @@ class _Watch:
         """A file's name within the folder, however that was named."""
         return os.path.relpath(path, self._folder)
 
-    def _write(self, score: Score) -> bool:
-        """Write a score into its file where that is asked for; whether it is done."""
-        if not self._is_written:
-            return True
-        changes = write_scores([score], paths=[self._folder], is_dry_run=False, on_fault=self._on_fault)
-        return bool(list(changes))
+    def _written(self, scores: Iterator[Score]) -> Iterator[Score | None]:
+        """The scores once they are written, where that is asked for; None for one that could not be."""
+        if self._writer is None:
+            yield from scores
+            return
+        ahead, behind = tee(scores)
+        for score, written in zip(behind, self._writer.write(ahead, batch_files=_WRITE_BATCH), strict=True):
+            labels = dict(written.outcomes)
+            values = msgspec.structs.asdict(score)
+            yield None if written.fault is not None else WrittenScore(**values, labels=labels)
 
 
 class _Follower:

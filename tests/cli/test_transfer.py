@@ -23,7 +23,7 @@ def test_there_and_back(training: TrainOutcome, saved: SavedModel, tmp_path: Pat
     home = tmp_path / ".scoring" / "models" / "small"
     assert (done.exit_code, done.stdout) == (0, f"{home}\n")
     assert done.stderr == f"out/small.zip: {saved.name}\n"
-    done = run("import", "out/small.zip", "--out", "model", "--quiet")
+    done = run("import", "out/small.zip", "--output", "model", "--quiet")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "model\n", "")
     for folder in (home, tmp_path / "model"):
         for file in Path(training.model).iterdir():

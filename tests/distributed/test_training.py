@@ -37,6 +37,7 @@ from scoring.workflows.fitting import read_training
 from scoring.workflows.labelled import Corpus, latest_moments
 from scoring.workflows.train import train
 from tests.distributed.conftest import Processes, wait_until
+from tests.own_labels import write_own
 
 QUALITY = ModelConfig().quality
 NAMES = [f"column {number}" for number in range(12)]
@@ -214,7 +215,12 @@ def test_the_workers_features_are_those_of_one_process(
     config = msgspec.structs.replace(CONFIG, split=SplitConfig(apart=apart))
     expected: list[str] = []
     alone = read_training(
-        paths, config, stdin=None, on_fault=lambda e: expected.append(str(e)), reporter=SILENT
+        paths,
+        config,
+        settings=settings,
+        stdin=None,
+        on_fault=lambda e: expected.append(str(e)),
+        reporter=SILENT,
     )
     told: list[str] = []
     victim = processes.start_worker()
@@ -255,9 +261,9 @@ def test_a_training_is_as_good_as_on_one_machine(
         "now": datetime(2019, 1, 1, tzinfo=UTC),
         "on_fault": stop,
     }
-    alone = train([str(archive)], out=tmp_path / "alone", is_tracked=False, **given)
+    alone = train([str(archive)], output=tmp_path / "alone", is_tracked=False, **given)
     place = Place(processes.address, 1)
-    together = train([str(archive)], out=tmp_path / "together", place=place, **given)
+    together = train([str(archive)], output=tmp_path / "together", place=place, **given)
     assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
     one, other = (load_model(tmp_path / name).models for name in ("alone", "together"))
     assert one.quality.rubric == other.quality.rubric
@@ -267,3 +273,35 @@ def test_a_training_is_as_good_as_on_one_machine(
         assert together.metrics[name] == pytest.approx(alone.metrics[name], rel=0.1), name
     with opened_store(Store(settings.tracking_uri, settings.home), "read", writes=False) as client:
         assert client.get_run(str(together.run_id)).data.tags["engine"] == "dask"
+
+
+def test_the_workers_leave_out_what_scoring_has_written(
+    processes: Processes, archive: Path, settings: Settings, tmp_path: Path
+) -> None:
+    news = tmp_path / "news"
+    shutil.copytree(archive, news)
+    documents = list(read_documents([str(news)], on_fault=stop))
+    scored, filled = documents[:20], documents[20:30]
+    write_own(settings.journal, scored, lambda _: {"quality": 500, "heat": 500, "published": True})
+    write_own(settings.journal, filled, lambda _: {"heat": 500})
+    file = Path(documents[30].path)  # a label that is not there at all
+    file.write_bytes(re.sub(rb"^heat:.*\n", b"", file.read_bytes(), flags=re.MULTILINE))
+    given: dict[str, Any] = {"settings": settings, "on_fault": stop}
+    notes, told = Notes(), Notes()
+    alone = read_training([str(news)], CONFIG, stdin=None, reporter=notes, **given)
+    assert (len(alone.documents), alone.n_own_labels) == (380, 70)
+    place = Place(processes.address, 1)
+    with opened_training([str(news)], CONFIG, place=place, reporter=told, **given) as (corpus, _):
+        assert corpus.data_sha256 == alone.data_sha256
+        assert (corpus.n_own_labels, corpus.tags) == (70, alone.tags)
+        assert [each.labels for each in corpus.documents] == [each.labels for each in alone.documents]
+        assert told.heard == notes.heard == ["380 records; 70 labels written by scoring not used"]
+        for one, other in zip(sets_of(corpus, CONFIG), sets_of(alone, CONFIG), strict=True):
+            assert_same(one, other)
+        everything = np.ones(380, dtype=bool)
+        assert list(corpus.whole(everything)[:40]) == alone.documents[:40]
+    with opened_training([str(news)], CONFIG, place=place, reporter=told, has_own_scores=True, **given) as (
+        corpus,
+        _,
+    ):
+        assert len(corpus.documents) == 400

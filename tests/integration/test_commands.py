@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         patch.setenv("SCORING_HOME", str(folder / "home"))
         patch.setenv("SCORING_THREADS", "1")
         names = ["--register", "site", "--experiment", "small", "--run-name", "first"]
-        files = ["--config", folder / "small.yaml", "--out", folder / "model"]
+        files = ["--config", folder / "small.yaml", "--output", folder / "model"]
         done = run("train", folder / "new", *files, *names, "--json", "--quiet")
     assert done.exit_code == 1, done.output
     assert done.stderr.startswith(f"{folder}/new/bad.md:2: title: got ")
@@ -173,17 +174,50 @@ def test_bad_record_is_named_and_the_rest_are_scored(trained: Trained, inbox: Pa
 def test_scores_are_written_only_when_asked(trained: Trained, inbox: Path) -> None:
     before = {file: file.read_bytes() for file in inbox.iterdir()}
     done = run("score", inbox, "--model", trained.model, "--write", "--dry-run")
-    assert (done.exit_code, done.stderr) == (0, "12 of 12 files would change\n")
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "12 of 12 files would be written: 36 labels filled, 0 renewed, 0 left alone\n",
+    )
     assert sum(line.startswith("+heat: ") for line in done.stdout.splitlines()) == 12
     assert {file: file.read_bytes() for file in inbox.iterdir()} == before
     expected = {one["path"]: one["heat"] for one in scores(inbox, "--model", trained.model)}
     done = run("score", inbox, "--model", trained.model, "--write")
-    assert (done.exit_code, done.stderr) == (0, "12 of 12 files changed\n")
+    first, second = done.stderr.splitlines()
+    assert (done.exit_code, first) == (0, "12 of 12 files written: 36 labels filled, 0 renewed, 0 left alone")
+    assert re.fullmatch(rf'write (\S+): "scoring restore --write-id \1 {inbox}" puts the labels back', second)
     assert sorted(done.stdout.splitlines()) == sorted(expected)
     for path, heat in expected.items():
         assert f"\nheat: {heat}\n" in Path(path).read_text()
     done = run("score", inbox, "--model", trained.model, "--write")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "0 of 12 files changed\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (
+        0,
+        "",
+        "0 of 12 files written: 0 labels filled, 0 renewed, 0 left alone, 36 unchanged\n",
+    )
+
+
+def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -> None:
+    (inbox / "bare.md").write_text("---\ntitle: Rain\n---\n")
+    first = min(inbox.glob("2*.md"))
+    first.write_text(first.read_text().replace("\ntype:", "\nquality: 999\ntype:", 1))
+    done = run("score", inbox, "--model", trained.model, "--write", "--journal", inbox / "journal.jsonl")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[:3] == [
+        f"{inbox}/bare.md: got neither a date nor a provider nor topics, expected what a score can rest on, "
+        "or --allow-unknown",
+        "12 of 13 files written: 35 labels filled, 0 renewed, 1 left alone (given by people; --overwrite "
+        "replaces them), 1 records refused (too little is known of them; --allow-unknown writes them)",
+        f"{inbox}/journal.jsonl: no journal of what scoring wrote before, so labels that stand in files are "
+        "left alone as people's (--journal FILE names another)",
+    ]
+    assert "\nquality: 999\n" in first.read_text()
+    assert not (inbox / "journal.jsonl.lock").exists()
+    options = ("--write", "--overwrite", "--allow-unknown", "--journal", inbox / "journal.jsonl")
+    done = run("score", inbox, "--model", trained.model, *options)
+    assert done.exit_code == 0
+    assert "2 of 13 files written: 3 labels filled, 0 renewed, 1 replaced, 0 left alone, 35 unchanged" in (
+        done.stderr
+    )
 
 
 def test_explanation_has_the_score_that_is_explained(trained: Trained, inbox: Path) -> None:

@@ -52,7 +52,8 @@ def run(*words):
 
 track = ["--experiment", "doors"]
 run("validate", "archive")
-run("train", "archive", "--config", "small.yaml", "--out", "model", "--register", "site", *track, "--verbose")
+small = ["--config", "small.yaml", "--output", "model", "--register", "site"]
+run("train", "archive", *small, *track, "--verbose")
 run("evaluate", "later", "--model", "model", "--output", "figures", *track)
 run("score", "later", "--model", "model", "--format", "table", "--debug")
 run("score", "later", "--model", "models:/site/1", "--output", "scores.parquet")

@@ -62,10 +62,10 @@ def test_every_form_bears_them(inbox: Path) -> None:
 def test_scores_are_written_into_them(inbox: Path) -> None:
     names = sorted(os.listdir(os.fsencode(inbox)))
     before = {name: (Path(os.fsdecode(inbox / os.fsdecode(name)))).read_bytes() for name in names}
-    shown, _ = run("score", "inbox", "--write", "--dry-run")
+    shown, _ = run("score", "inbox", "--write", "--overwrite", "--dry-run")
     assert "+++ inbox/a\\nb\\x1b[31m.md\n" in shown
-    written, said = run("score", "inbox", "--write")
-    assert "4 of 4 files changed" in said
+    written, said = run("score", "inbox", "--write", "--overwrite")
+    assert "4 of 4 files written" in said
     assert set(written.splitlines()) > {f"inbox/{name}" for name in ODD.values()}
     assert sorted(os.listdir(os.fsencode(inbox))) == names
     for name in names:

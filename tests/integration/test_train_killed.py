@@ -46,7 +46,7 @@ def forks(settings: Settings, tmp_path: Path) -> Iterator[Forks]:
 def trainings(folder: Path, model: Path) -> list[list[object]]:
     """Two commands that train different models, and put them in the same place."""
     (folder / "small.yaml").write_text(SMALL.replace("n_bootstrap: 10", "n_bootstrap: 0"))
-    options = ["--config", folder / "small.yaml", "--out", model, "--register", "site"]
+    options = ["--config", folder / "small.yaml", "--output", model, "--overwrite", "--register", "site"]
     for seed in (1, 2):
         write_sample(folder / f"news {seed}", n_records=60, seed=seed)
     return [["train", folder / f"news {seed}", *options] for seed in (1, 2)]

@@ -79,9 +79,14 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(
     first.wait(60)
     shutil.copy(min((tmp_path / "inbox").iterdir()), tmp_path / "inbox" / "copy.md")
     first.wait(61)
-    assert first.end(number) == (0, "")
+    code, said = first.end(number)
+    assert code == 0
+    assert " of 61 files written: " in said.splitlines()[0]
+    assert '"scoring restore --write-id ' in said.splitlines()[1]
     (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [\n---\n", "utf-8")
-    (tmp_path / "inbox" / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")
+    (tmp_path / "inbox" / "new.md").write_text(
+        "---\ntitle: Orchard opens\ntopics:\n- Tessaril\n---\n", "utf-8"
+    )
     again = start()
     again.wait(1)
     time.sleep(2.5)

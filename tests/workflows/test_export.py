@@ -91,26 +91,26 @@ def test_model_that_cannot_be_exported(training: TrainOutcome, settings: Setting
 def test_model_that_is_there_is_replaced(
     training: TrainOutcome, exported: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    out = tmp_path / "model"
-    shutil.copytree(training.model, out)
-    (out / "lead.txt").write_text("damaged")
-    (out / "MODEL_CARD.md").write_text("# About")
-    assert import_model(exported, settings=settings, out=out).folder == out
-    assert contents(out) == contents(Path(training.model)) | {"MODEL_CARD.md": b"# About"}
+    output = tmp_path / "model"
+    shutil.copytree(training.model, output)
+    (output / "lead.txt").write_text("damaged")
+    (output / "MODEL_CARD.md").write_text("# About")
+    assert import_model(exported, settings=settings, output=output).folder == output
+    assert contents(output) == contents(Path(training.model)) | {"MODEL_CARD.md": b"# About"}
     assert not settings.home.exists()
 
 
 def test_something_else_is_left_alone(exported: Path, settings: Settings, tmp_path: Path) -> None:
-    out = tmp_path / "letters"
-    out.mkdir()
-    (out / "a.txt").write_text("Dear")
+    output = tmp_path / "letters"
+    output.mkdir()
+    (output / "a.txt").write_text("Dear")
     with pytest.raises(ModelError, match="got something that is not a model"):
-        import_model(exported, settings=settings, out=out)
-    assert contents(out) == {"a.txt": b"Dear"}
+        import_model(exported, settings=settings, output=output)
+    assert contents(output) == {"a.txt": b"Dear"}
     with pytest.raises(ModelError, match="got something that is not a model"):
-        import_model(exported, settings=settings, out=exported)
+        import_model(exported, settings=settings, output=exported)
     with pytest.raises(ModelError, match="cannot write the model"):
-        import_model(exported, settings=settings, out=exported / "model")
+        import_model(exported, settings=settings, output=exported / "model")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_names_that_lead_elsewhere(
     assert ("which is no name of a folder" in str(found.value)) is (len(name) < 300)
     assert list(settings.home.rglob("*.txt")) == []
     assert [each.name for each in tmp_path.iterdir() if each != settings.home] == ["odd.zip"]
-    folder = import_model(tmp_path / "odd.zip", settings=settings, out=tmp_path / "named").folder
+    folder = import_model(tmp_path / "odd.zip", settings=settings, output=tmp_path / "named").folder
     assert (folder / MANIFEST).is_file()
 
 
@@ -144,5 +144,5 @@ def test_nothing_is_written_of_a_file_that_is_damaged(
 ) -> None:
     exported.write_bytes(exported.read_bytes()[:-100])
     with pytest.raises(ModelError, match="got something else or damaged"):
-        import_model(exported, settings=settings, out=tmp_path / "model")
+        import_model(exported, settings=settings, output=tmp_path / "model")
     assert [each.name for each in tmp_path.iterdir()] == [exported.name]

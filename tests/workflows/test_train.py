@@ -97,7 +97,13 @@ def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_pa
     shutil.copytree(news, moved)
     folders = tmp_path / "one", tmp_path / "two"
     train(
-        [str(news)], config=QUICK, settings=settings, now=NOW, out=folders[0], is_tracked=False, on_fault=stop
+        [str(news)],
+        config=QUICK,
+        settings=settings,
+        now=NOW,
+        output=folders[0],
+        is_tracked=False,
+        on_fault=stop,
     )
     later = datetime(2020, 5, 5, tzinfo=UTC)
     train(
@@ -105,7 +111,7 @@ def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_pa
         config=QUICK,
         settings=settings,
         now=later,
-        out=folders[1],
+        output=folders[1],
         is_tracked=False,
         on_fault=stop,
     )
@@ -211,7 +217,13 @@ def test_no_test_block(news: Path, settings: Settings) -> None:
 def test_place_that_holds_something_else(news: Path, settings: Settings) -> None:
     with pytest.raises(ModelError, match="not a model"):
         train(
-            [str(news)], config=QUICK, settings=settings, now=NOW, out=news, is_tracked=False, on_fault=stop
+            [str(news)],
+            config=QUICK,
+            settings=settings,
+            now=NOW,
+            output=news,
+            is_tracked=False,
+            on_fault=stop,
         )
     assert len(list(news.iterdir())) == 60
 

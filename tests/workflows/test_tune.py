@@ -24,6 +24,7 @@ from scoring.progress import SILENT
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.sample import sample_documents
 from scoring.settings import Settings, load_settings
+from scoring.workflows import tune as tune_module
 from scoring.workflows.labelled import read_corpus
 from scoring.workflows.study import Search, opened_study, run_trial, trials_of
 from scoring.workflows.train import load_config
@@ -255,7 +256,7 @@ def test_command_prints_trials_and_parameters(records: bytes, tmp_path: Path) ->
     (tmp_path / "new.jsonl").write_bytes(records)
     (tmp_path / "tiny.yaml").write_text(msgspec.yaml.encode(msgspec.to_builtins(CONFIG)).decode())
     arguments = ["tune", "new.jsonl", "--trials", "2", "--config", "tiny.yaml", "--no-track"]
-    done = CliRunner().invoke(app, [*arguments, "--out", "found/best.yaml"], prog_name="scoring")
+    done = CliRunner().invoke(app, [*arguments, "--output", "found/best.yaml"], prog_name="scoring")
     assert done.exit_code == 0, done.output
     assert "quality.params.num_leaves" in done.stdout
     assert "trial 0: quality MAE" in done.stderr
@@ -264,3 +265,27 @@ def test_command_prints_trials_and_parameters(records: bytes, tmp_path: Path) ->
     assert [trial["number"] for trial in found["trials"]] == [0, 1]
     assert f"{found['best']['quality_mae']:.3f}" in done.stdout
     assert load_config(tmp_path / "found" / "best.yaml").name == "best"
+
+
+def test_a_file_that_the_study_has_not_written_is_refused_before_the_first_trial(
+    records: bytes, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("description: by hand\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(tune_module, "run_trial", lambda *_: pytest.fail("a trial was begun"))
+        with pytest.raises(ModelError, match=r"mine\.yaml: got a file that study 'tiny' has not written"):
+            run(records, settings, 1, output=file)
+    assert file.read_text() == "description: by hand\n"
+    run(records, settings, 1, output=file, is_overwrite=True)
+    first = file.read_text()
+    run(records, settings, 2, output=file)  # its own file, taken up again
+    assert file.read_text() != first
+    file.write_text(first)  # as where the process was killed before it wrote
+    run(records, settings, 2, output=file)
+    file.write_text(first.replace("Best of", "Best, I say, of"))
+    with pytest.raises(ModelError, match="has not written, expected none: --overwrite replaces it"):
+        run(records, settings, 3, output=file)
+    file.write_bytes(b"\xff")
+    with pytest.raises(ModelError, match="has not written"):
+        run(records, settings, 3, output=file)

@@ -19,6 +19,7 @@ from scoring.records.sample import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow
+from scoring.workflows.label_writing import LabelWriter, WriteOptions, WrittenScore
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch
 from tests.workflows.test_train import Listener
@@ -37,10 +38,17 @@ class Watcher:
         self.faults: list[str] = []
         self.listener = Listener()
         self.stop = threading.Event()
+        chosen = WriteOptions(settings.journal, lambda: NOW, command="watch")
+        self.writer = LabelWriter(
+            chosen,
+            paths=[str(folder)],
+            on_fault=lambda error: self.faults.append(str(error)),
+            reporter=self.listener,
+        )
         found = watch(
             str(folder),
             model=model,
-            is_written=is_written,
+            writer=self.writer if is_written else None,
             settings=settings,
             now=NOW,
             stop=self.stop,
@@ -149,6 +157,38 @@ def test_its_own_writing_is_no_change(
     assert {path: labels.quality for path, labels in written.items()} == {
         score.path: score.quality for score in watcher.scores[:3]
     }
+    filled = dict.fromkeys(("quality", "heat", "published"), "filled")
+    assert [score.labels for score in watcher.scores if isinstance(score, WrittenScore)] == [filled] * 4
+
+
+def test_labels_of_people_are_left_alone_and_its_own_renewed(
+    start: Callable[..., Watcher], folder: Path, others: list[Path]
+) -> None:
+    first, second, _ = sorted(folder.iterdir())
+    write_labels(str(first), {"quality": 999}, roots=[str(folder)])
+    watcher = start(is_written=True)
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    assert b"\nquality: 999\n" in first.read_bytes()
+    # The editor's word on the second, and then a change of what it says.
+    write_labels(str(second), {"heat": 998}, roots=[str(folder)])
+    second.write_bytes(second.read_bytes().replace(b'\ntitle: "', b'\ntitle: "Tessaril and ', 1))
+    watcher.wait(lambda: len(watcher.scores) == 4)
+    again = watcher.scores[-1]
+    assert isinstance(again, WrittenScore)
+    assert (again.labels["heat"], again.labels["quality"]) == ("left alone", "renewed")
+    data = second.read_bytes()
+    assert b"\nheat: 998\n" in data
+    assert f"\nquality: {again.quality}\n".encode() in data
+    assert watcher.faults == []
+
+
+def test_a_record_of_which_nothing_is_known_is_refused(start: Callable[..., Watcher], folder: Path) -> None:
+    watcher = start(is_written=True)
+    watcher.wait(lambda: len(watcher.scores) == 3)
+    (folder / "bare.md").write_text("---\ntitle: Rain\n---\n", "utf-8")
+    watcher.wait(lambda: bool(watcher.faults))
+    assert "bare.md: got neither a date nor a provider nor topics, expected" in watcher.faults[0]
+    assert (folder / "bare.md").read_text("utf-8") == "---\ntitle: Rain\n---\n"
 
 
 def test_started_again_it_scores_only_what_is_new(

@@ -1,0 +1,115 @@
+"""What the commands that write scores into files share: their options, and what they say of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scoring.settings import Settings
+    from scoring.workflows.label_writing import LabelWriter, WriteCounts
+
+Write = Annotated[
+    bool,
+    typer.Option(
+        "--write",
+        help="Write the scores into the records' files: labels that are missing, and those that scoring "
+        "itself wrote and nobody has changed since.",
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="With --write: replace the labels that people gave, too.")
+]
+AllowUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unknown",
+        help="With --write: write also where the record has no title, or neither a date nor a provider "
+        "nor topics.",
+    ),
+]
+
+
+def writer_of(
+    terminal: Terminal,
+    settings: Settings,
+    paths: Sequence[str],
+    *,
+    command: Literal["score", "watch"],
+    overwrite: bool,
+    allow_unknown: bool,
+    dry_run: bool = False,
+) -> LabelWriter:
+    """What writes the scores of these paths."""
+    from scoring.workflows.label_writing import LabelWriter, WriteOptions
+
+    chosen = WriteOptions(
+        journal=settings.journal,
+        clock=options.now,
+        command=command,
+        is_overwriting=overwrite,
+        allows_unknown=allow_unknown,
+        is_dry_run=dry_run,
+    )
+    return LabelWriter(chosen, paths=paths, on_fault=terminal.on_fault, reporter=terminal)
+
+
+def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
+    """Refuse flags that go with ``--write`` only."""
+    for flag, is_given in flags.items():
+        if is_given and not write:
+            raise typer.BadParameter(f"{flag} goes with --write")
+
+
+def tell_summary(
+    note: Callable[[str], None],
+    writer: LabelWriter,
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+) -> None:
+    """Say what came of a write: counts, why labels were left alone, and how it is taken back."""
+    counts = writer.counts
+    note(summary(counts, dry_run=dry_run))
+    if counts.labels["left alone"] and not writer.has_known:
+        note(
+            f"{settings.journal}: no journal of what scoring wrote before, so labels that stand in files are "
+            "left alone as people's (--journal FILE names another)"
+        )
+    if counts.n_written and not dry_run:
+        again = f"scoring restore --write-id {writer.write_id} {shlex.join(paths)}"
+        note(f'write {writer.write_id}: "{again}" puts the labels back')
+
+
+def summary(counts: WriteCounts, *, dry_run: bool = False) -> str:
+    """One line that has each count.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from scoring.workflows.label_writing import WriteCounts
+    >>> summary(WriteCounts(3, 2, labels=Counter({"filled": 3, "renewed": 1})))
+    '2 of 3 files written: 3 labels filled, 1 renewed, 0 left alone'
+    """
+    labels = counts.labels
+    parts = [f"{labels['filled']:,} labels filled", f"{labels['renewed']:,} renewed"]
+    if labels["replaced"]:
+        parts.append(f"{labels['replaced']:,} replaced")
+    left_alone = f"{labels['left alone']:,} left alone"
+    parts.append(
+        left_alone + (" (given by people; --overwrite replaces them)" if labels["left alone"] else "")
+    )
+    if labels["unchanged"]:
+        parts.append(f"{labels['unchanged']:,} unchanged")
+    if counts.n_refused:
+        refused = f"{counts.n_refused:,} records refused"
+        parts.append(f"{refused} (too little is known of them; --allow-unknown writes them)")
+    verb = "would be written" if dry_run else "written"
+    return f"{counts.n_written:,} of {counts.n_files:,} files {verb}: {', '.join(parts)}"

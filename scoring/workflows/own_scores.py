@@ -1,0 +1,106 @@
+"""Scores that scoring itself has written into files: no labels to learn from, or to compare with.
+
+The journal knows them. A label that somebody has changed since is a person's again, and a correction in the
+ledger is a person's too. Qualities within ``related`` are left as they are: they are the site's data about
+other records, and features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from scoring.progress import Reporter
+from scoring.records.journal import Journal
+from scoring.records.ledger import Digests
+from scoring.records.people_labels import with_people_labels
+from scoring.records.record import Document
+from scoring.settings import JOURNAL, Settings
+
+PATH_TAG, SHA256_TAG, COUNT_TAG, USE_TAG = "journal_path", "journal_sha256", "own_labels", "own_labels_are"
+USED, NOT_USED = "used", "not used"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnScores:
+    """What scoring has written of the labels that are read, and whether it counts.
+
+    Parameters
+    ----------
+    journal : Journal
+        Knows what scoring has written.
+    is_used : bool
+        Whether these labels are used like any other.
+    names : list of frozenset of str
+        Labels written by scoring of each document that was read, in their order.
+    """
+
+    journal: Journal
+    is_used: bool = False
+    names: list[frozenset[str]] = field(default_factory=list)
+
+    def without(self, document: Document, digests: Digests | None = None) -> Document:
+        """The next document, without labels that scoring has written where these are not used.
+
+        Parameters
+        ----------
+        document : Document
+            As it was read.
+        digests : Digests, optional
+            Those of the whole record, where the document does not have all of it.
+        """
+        own = self.journal.own_labels(document, record_sha256=digests.own if digests else None)
+        self.names.append(own)
+        return with_people_labels(document, frozenset() if self.is_used else own, digests)
+
+    def put_to(self, documents: Iterable[Document]) -> list[Document]:
+        """The documents, each as :meth:`without` gives it."""
+        return list(map(self.without, documents))
+
+    def note(self, n_records: int, n_labels: int, reporter: Reporter) -> None:
+        """Report how many labels scoring has written, if any, and whether they are used."""
+        if n_labels:
+            use = f"{USED} (--include-own-scores)" if self.is_used else NOT_USED
+            reporter.note(f"{n_records:,} records; {n_labels:,} labels written by scoring {use}")
+
+    def tags(self, n_labels: int) -> dict[str, str]:
+        """Tags of a run: the journal, how many of its labels were read, and whether they were used."""
+        if self.journal.is_empty:
+            return {}
+        return {
+            PATH_TAG: str(self.journal.path),
+            SHA256_TAG: hashlib.sha256(self.journal.path.read_bytes()).hexdigest(),
+            COUNT_TAG: str(n_labels),
+            USE_TAG: USED if self.is_used else NOT_USED,
+        }
+
+
+def is_journal_named(settings: Settings) -> bool:
+    """Whether the journal is another one than that of the home."""
+    return settings.journal != settings.home / JOURNAL
+
+
+def open_own_scores(settings: Settings, *, is_used: bool, reporter: Reporter) -> OwnScores:
+    """Read the journal.
+
+    Parameters
+    ----------
+    settings : Settings
+        Home, and the journal where it is elsewhere.
+    is_used : bool
+        Whether labels that scoring has written are used like any other.
+    reporter : Reporter
+        Told of a journal that was named and is not there, and of lines that had to be skipped.
+
+    Raises
+    ------
+    RecordError
+        If the journal cannot be used.
+    """
+    journal = Journal(settings.journal)
+    for warning in journal.refresh():
+        reporter.note(warning)
+    if is_journal_named(settings) and not settings.journal.exists():
+        reporter.note(f"{settings.journal}: no such journal: labels that scoring may have written are used")
+    return OwnScores(journal, is_used)
