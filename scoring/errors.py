@@ -106,3 +106,7 @@ class TrackingError(ScoringError):
 
 class SettingsError(ScoringError):
     """A setting or a configuration file has a value that cannot be used."""
+
+
+class ServiceError(ScoringError):
+    """The HTTP service has ended, or could not start, for a reason that the log tells."""
