@@ -110,3 +110,7 @@ class SettingsError(ScoringError):
 
 class HomeError(ScoringError):
     """The home, or a file in it, is of a newer format or damaged."""
+
+
+class ServiceError(ScoringError):
+    """The HTTP service has ended, or could not start, for a reason that the log tells."""

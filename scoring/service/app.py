@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -13,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scoring.service import desk, docs, status
-from scoring.service.door import SCORE_PATH, Door
+from scoring.service.door import ON_REFUSED, SCORE_PATH, Door
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
@@ -23,11 +26,21 @@ from scoring.service.tokens import Tokens
 from scoring.service.window import SECONDS, DriftWindow
 from scoring.service.work import Workbench
 
+_LOG = logging.getLogger("scoring.service")
+REPEAT_SECONDS = 10.0
+"""When work in the background that has failed is begun again; seconds."""
+
 
 class Service(FastAPI):
     """The framework behind the door, which is passed before anything of it."""
 
     door: Door
+    start_error: Exception | None = None
+
+    def begin_stop(self) -> None:
+        """End what would go on without end."""
+        self.state.stopping.set()
+        self.door.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request."""
@@ -63,14 +76,14 @@ def create_app(options: ServiceOptions) -> Service:
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await asyncio.to_thread(keeper.load)
         watching = [
-            asyncio.create_task(keeper.follow()),
-            asyncio.create_task(_tell_drift(keeper, endpoint.window, metrics)),
+            asyncio.create_task(_repeat(keeper.follow)),
+            asyncio.create_task(_repeat(partial(_tell_drift, keeper, endpoint.window, metrics))),
         ]
         try:
-            yield
+            yield {ON_REFUSED: door.refuse}
         finally:
             app.state.stopping.set()
             for task in watching:
@@ -99,8 +112,20 @@ def create_app(options: ServiceOptions) -> Service:
         lets_in = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
         app.add_middleware(lets_in)
         score = lets_in(endpoint)
-    app.door = Door(partial(FastAPI.__call__, app), score, options, tokens, metrics)
+    app.door = door = Door(partial(FastAPI.__call__, app), score, options, tokens, metrics)
     return app
+
+
+async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
+    """Do what should go on for ever, also after a defect of it, until cancelled."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            # The trace without the message, which may quote a record.
+            fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
+            _LOG.error("defect", extra={"fields": fields})
+        await asyncio.sleep(REPEAT_SECONDS)
 
 
 async def _tell_drift(keeper: ModelKeeper, window: DriftWindow, metrics: Metrics) -> None:

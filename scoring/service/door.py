@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import traceback
+from collections.abc import Callable
 from functools import lru_cache
 from time import perf_counter
 from urllib.parse import urlsplit
@@ -22,6 +23,9 @@ _LOG = logging.getLogger("scoring.service.request")
 SCORE_PATH = "/v1/score"
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What needs no token: it tells nothing, and those who watch a service bear none."""
+
+END_STREAM, ON_REFUSED = "end_stream", "on_refused"
+"""What the state of a request holds: a call that ends its answer, and one that counts refusals."""
 
 _GONE = 499  # what logs say of a request whose sender has gone before it was whole
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -70,6 +74,9 @@ class Door:
         self._metrics = metrics
         self._options = options
         self._tokens = tokens
+        self._streams: dict[
+            Callable[[], None], bytes
+        ] = {}  # what ends each, and by which right it was opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request."""
@@ -84,12 +91,15 @@ class Door:
         is_score = scope["path"] == SCORE_PATH and scope["method"] == "POST"
         status = 500
         has_begun = False
+        end_stream: Callable[[], None] | None = state.get(END_STREAM)
 
         async def send_on(message: Message) -> None:
             nonlocal status, has_begun
             if message["type"] == "http.response.start":
                 status, has_begun = message["status"], True
-                _add_headers(message, request_id)
+                is_stream = _add_headers(message, request_id)
+                if is_stream and end_stream is not None:
+                    self._streams[end_stream] = headers.get(b"authorization", b"")
             await send(message)
 
         try:
@@ -110,7 +120,41 @@ class Door:
                 await answer(defect(), scope)(scope, receive, send_on)
             state["fault"] = "defect"
         finally:
+            if end_stream is not None:
+                self._streams.pop(end_stream, None)
             self._tell(scope, status, perf_counter() - began)
+
+    def end_streams(self, *, is_revoked: bool = False) -> int:
+        """End open event streams.
+
+        Parameters
+        ----------
+        is_revoked : bool
+            End those alone whose token is taken no more.
+
+        Returns
+        -------
+        int
+            How many were ended.
+        """
+        ended = [
+            end
+            for end, authorization in self._streams.items()
+            if not (is_revoked and self._tokens.admit(authorization))
+        ]
+        for end in ended:
+            end()
+        return len(ended)
+
+    def refuse(self, error: ProblemError) -> None:
+        """Count and log what was refused before it was a request."""
+        self._metrics.faults.labels(error.kind).inc()
+        self._metrics.tell_request("-", "-", error.status, 0.0)
+        if _LOG.isEnabledFor(logging.INFO):
+            fields = {"status": error.status, "fault": error.kind}
+            if error.problem.limit:
+                fields["limit"] = error.problem.limit
+            _LOG.info("refused", extra={"fields": fields})
 
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
@@ -167,12 +211,15 @@ def _name_of(host: str) -> str:
         return ""
 
 
-def _add_headers(message: Message, request_id: str) -> None:
+def _add_headers(message: Message, request_id: str) -> bool:
+    """Add what every answer bears, and tell whether it is an event stream."""
     headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *_HEADERS]
     given = dict(headers)
     if b"cache-control" not in given:
         headers.append((b"cache-control", b"no-store"))
+    content_type: bytes = given.get(b"content-type", b"")
     if b"content-security-policy" not in given:
-        is_page = given.get(b"content-type", b"").startswith(b"text/html")
+        is_page = content_type.startswith(b"text/html")
         headers.append((b"content-security-policy", (PAGE_POLICY if is_page else DATA_POLICY).encode()))
     message["headers"] = headers
+    return content_type.startswith(b"text/event-stream")

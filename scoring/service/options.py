@@ -34,8 +34,12 @@ class Bounds:
         Topics of a record: each is looked for in the title.
     body_seconds : float
         Time in which a body has to arrive; seconds.
+    head_bytes : int
+        Size of a request's head, and of the trailers of a chunked body; bytes.
+    head_lines : int
+        Lines of a request's head, the first one included, and of trailers.
     head_seconds : float
-        Time in which a request's head has to arrive; seconds.
+        Time in which a request's head has to arrive, and trailers; seconds.
     requests : int
         Requests to score that are in hand at once; one more is answered 503.
     waiting_bytes : int
@@ -51,6 +55,8 @@ class Bounds:
     coverage: int = 500
     topics: int = 100
     body_seconds: float = 20.0
+    head_bytes: int = 65_536
+    head_lines: int = 100
     head_seconds: float = 10.0
     requests: int = 128
     waiting_bytes: int = 256_000_000

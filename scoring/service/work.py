@@ -149,8 +149,8 @@ class Workbench:
         return await asyncio.get_running_loop().run_in_executor(self._threads, job.run, served)
 
     def close(self) -> None:
-        """End the threads, once they have done what they have begun."""
-        self._threads.shutdown()
+        """End the threads; nobody waits any more for what one of them still does."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _score_waiting(self) -> None:
         """Score what waits, or wait one more turn: clients who were answered together come back together."""

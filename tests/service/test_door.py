@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from scoring.errors import SettingsError
 from scoring.service.logs import JsonFormatter
-from scoring.service.server import reload
+from scoring.service.process import reload
 from scoring.service.tokens import Tokens
 from tests.service.conftest import Serve
 

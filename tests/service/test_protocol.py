@@ -27,7 +27,7 @@ def port(training: TrainOutcome, settings: Settings) -> Iterator[int]:
     bounds = Bounds(head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS)
     config = uvicorn.Config(
         create_app(ServiceOptions(settings, training.model, bounds=bounds)),
-        http=functools.partial(Protocol, HEAD_SECONDS),  # type: ignore[arg-type]
+        http=functools.partial(Protocol, bounds),  # type: ignore[arg-type]
         port=0,
         ws="none",
         log_config=None,

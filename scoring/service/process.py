@@ -1,0 +1,238 @@
+"""One process that serves: its start, its signals, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from types import FrameType
+from typing import Any, NoReturn, cast
+
+import uvicorn
+
+from scoring.errors import ScoringError, ServiceError
+from scoring.service.app import Service, create_app
+from scoring.service.logs import set_up_logging
+from scoring.service.options import ServiceOptions
+from scoring.service.protocol import Protocol
+
+_LOG = logging.getLogger("scoring.service")
+BACKLOG = 1024
+LEFT_SECONDS = 1.0
+"""How long what nobody waits for (a look through the inbox, a model that loads) may go on after the drain."""
+
+_SWITCH_SECONDS = 0.0005
+"""How long a thread with much work may hold up the others: Python's own 5 ms would show in every answer."""
+
+_TICKS_OF_A_BEAT = 10  # uvicorn has ten ticks a second
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which a first signal drains and a second one ends at once.
+
+    Parameters
+    ----------
+    app : Service
+        What is served.
+    options : ServiceOptions
+        What it was made with.
+    lifeline : socket.socket or None
+        To the process that has started this one: a byte a second tells it that the event loop turns, and
+        its end ends this one. With it the other process decides about a second signal.
+    """
+
+    def __init__(self, app: Service, options: ServiceOptions, lifeline: socket.socket | None = None) -> None:
+        config = uvicorn.Config(
+            app,
+            http=functools.partial(Protocol, options.bounds),  # type: ignore[arg-type]
+            ws="none",
+            loop="uvloop" if sys.platform != "win32" else "asyncio",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=cast(int, options.bounds.stop_seconds),  # any number does
+            backlog=BACKLOG,
+        )
+        super().__init__(config)
+        self.stop_signal: int | None = None
+        self._app = app
+        self._lifeline = lifeline
+        self._last_resort = _LastResort(options.bounds.stop_seconds)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        if self.stop_signal is None and self.started:
+            self.stop_signal = sig
+            self.should_exit = True
+            self._last_resort.arm(0 if sig == signal.SIGTERM else 128 + sig)
+        elif self._lifeline is None or not self.started:
+            end_at_once(sig)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell the process that has started this one that the event loop turns."""
+        if self._lifeline is not None and counter % _TICKS_OF_A_BEAT == 0:
+            with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                self._lifeline.send(b".")
+        return await super().on_tick(counter)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and from then on see the end of the process that has started this one."""
+        await super().startup(sockets)
+        self._last_resort.start()
+        if self._lifeline is not None:
+            self._lifeline.setblocking(False)
+            asyncio.get_running_loop().add_reader(self._lifeline, self._on_lifeline)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End what would go on without end, then wait for what was accepted."""
+        self._app.begin_stop()
+        await super().shutdown(sockets)
+        self._last_resort.shorten()
+
+    def _on_lifeline(self) -> None:
+        """The other end says nothing: it has closed."""
+        assert self._lifeline is not None  # noqa: S101 -- for the type alone
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        if self.stop_signal is None:
+            _LOG.error("supervisor gone")
+            self.handle_exit(signal.SIGTERM, None)
+
+
+class _LastResort:
+    """A thread that ends the process when its time to stop is over, whatever still works in it."""
+
+    def __init__(self, stop_seconds: float) -> None:
+        self._seconds = stop_seconds + LEFT_SECONDS
+        self._exit_code = 0
+        self._is_stopping = threading.Event()
+        self._is_drained = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="last-resort", daemon=True).start()
+
+    def arm(self, exit_code: int) -> None:
+        self._exit_code = exit_code
+        self._is_stopping.set()
+
+    def shorten(self) -> None:
+        self._is_drained.set()
+
+    def _run(self) -> None:
+        self._is_stopping.wait()
+        if self._is_drained.wait(self._seconds):
+            threading.Event().wait(LEFT_SECONDS)
+        else:
+            _LOG.error("requests cut off")
+        _LOG.warning("stopped with work undone")
+        _flush()
+        os._exit(self._exit_code)
+
+
+def serve(
+    options: ServiceOptions,
+    listener: socket.socket,
+    log_level: str,
+    lifeline: socket.socket | None = None,
+) -> int:
+    """Serve in this process until a signal.
+
+    Parameters
+    ----------
+    options : ServiceOptions
+        What is served.
+    listener : socket.socket
+        Where; it is closed at the end.
+    log_level : str
+        From which level up is logged.
+    lifeline : socket.socket or None
+        See :class:`Server`.
+
+    Returns
+    -------
+    int
+        The signal.
+
+    Raises
+    ------
+    ScoringError
+        If it cannot start, or ends without having been told to.
+    """
+    app = application(options, log_level)
+    server = Server(app, options, lifeline)
+    try:
+        server.run(sockets=[listener])
+    except SystemExit:
+        raise app.start_error or ServiceError("the service ended: the log tells why") from None
+    if server.stop_signal is None:
+        raise ServiceError("the service ended without being told to: the log tells why")
+    return server.stop_signal
+
+
+def application(options: ServiceOptions, log_level: str) -> Service:
+    """The application, in the process that serves it."""
+    set_up_logging(log_level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    app = create_app(options)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app_: Any) -> AsyncIterator[Any]:
+        try:
+            async with inner(app_) as state:
+                gc.freeze()  # model and libraries stay: they need not be looked through again and again
+                with _hangups(app):
+                    yield state
+        except Exception as error:
+            app.start_error = error
+            raise
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+@contextmanager
+def _hangups(app: Service) -> Iterator[None]:
+    """Take a SIGHUP from now on; one that came before was held back."""
+    if hasattr(signal, "SIGHUP"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, app)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+    yield
+
+
+def reload(app: Service) -> None:
+    """What a SIGHUP does: read the tokens anew, end the streams of those revoked, and look for the model."""
+    try:
+        app.state.tokens.reload()
+    except ScoringError as error:
+        _LOG.error("tokens not read", extra={"fields": {"cause": str(error)}})
+    else:
+        _LOG.warning(
+            "tokens read", extra={"fields": {"streams_ended": app.door.end_streams(is_revoked=True)}}
+        )
+    app.state.keeper.ask()
+
+
+def end_at_once(number: int) -> NoReturn:
+    """End this process as the signal would have, had nobody taken it."""
+    _LOG.warning("ended at once", extra={"fields": {"signal": signal.Signals(number).name}})
+    _flush()
+    signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    signal.raise_signal(number)
+    os._exit(128 + number)  # where a signal ends no process
+
+
+def _flush() -> None:
+    for handler in logging.root.handlers:
+        with suppress(OSError, ValueError):  # whoever read the log has gone
+            handler.flush()
