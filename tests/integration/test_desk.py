@@ -213,12 +213,12 @@ def test_what_was_decided_outlives_a_reload_but_not_a_change_of_the_record(desk:
     expect(desk.get_by_role("button", name="Write 1")).to_be_enabled()
     expect(desk.locator("#toast")).to_contain_text("has changed")
     file = file_of(inbox, second)
-    file.chmod(0o444)
+    file.chmod(0o640)
     content = file.read_bytes()
     desk.keyboard.press("w")
     expect(desk.locator("#toast")).to_have_text("1 file written")
     assert file.read_bytes() != content
-    assert file.stat().st_mode & 0o777 == 0o444
+    assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_files_that_come_change_and_go_are_seen_by_every_page(

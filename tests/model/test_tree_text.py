@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from scoring.errors import ModelError
+from scoring.model import tree_text
 from scoring.model.tree_text import MAX_DEPTH, check_text
 from scoring.model.trees import Booster
 
@@ -123,10 +124,62 @@ def test_what_might_end_the_process_is_refused(text: str, old: str, new: str, me
     assert message in refused(changed(text, old, new))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("feature_names=chars count", "feature_names=chars  count"),
+        ("feature_names=chars count", "feature_names=chars\u2028count x"),
+        (r"feature_infos=\S+", "feature_infos="),
+        (r"(feature_infos=.*) \S+\n", r"\1 1:2:\n"),
+        (r"(feature_infos=.*) \S+\n", r"\1 [1:2]:3\n"),
+        (r"(feature_infos=.*) \S+\n", r"\1 5:none\n"),
+        (r"split_feature=\d", "split_feature="),
+        (r"split_feature=\d", "split_feature=1_0"),
+        (r"left_child=\S+", "left_child=+1"),
+        (r"left_child=\S+ ", "left_child=\u0661 "),
+        (r"(leaf_value=.*)\n", r"\1 \n"),
+        (r"leaf_value=\S+", "leaf_value=1."),
+        (r"leaf_value=\S+", "leaf_value=-"),
+        (r"leaf_value=\S+", "leaf_value=1e5"),
+        (r"cat_boundaries=0 ", "cat_boundaries=0  "),
+        (r"cat_threshold=\d+", "cat_threshold="),
+        (r"shrinkage=\S+", "shrinkage="),
+        ("feature_importances:\n", "feature_importances:x\n"),
+        ("feature_importances:\n", "feature_importances:\n\n"),
+        ("feature_importances:\n", "feature_importances:\na=b\n"),
+        ("feature_importances:\n", "feature_importances:\na=\n"),
+        ("\nparameters:\n", "\nparameters:x\n"),
+        ("\nparameters:\n", "\nparameters:\nx\n"),
+        ("\nparameters:\n", "\nparameters:\nend of parameters\n"),
+        ("\nend of parameters", "x\nend of parameters"),
+        (r"pandas_categorical.*\n", "pandas_categorical:null\n\n"),
+    ],
+)
+def test_values_of_another_form_are_refused(text: str, old: str, new: str) -> None:
+    """Each is next to what LightGBM writes."""
+    assert ": got " in refused(changed(text, old, new))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("invalid literal"), IndexError(), RecursionError(), MemoryError()]
+)
+def test_what_the_check_cannot_settle_is_refused(
+    text: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> float:
+        raise error
+
+    monkeypatch.setattr(tree_text, "_check_tree", stop)
+    message = refused(text)
+    assert message.startswith(f"lead.txt: got a text that cannot be checked ({type(error).__name__})")
+
+
 def test_sizes_that_the_head_names_are_those_of_the_trees(text: str) -> None:
     assert "tree 0: got another size" in refused(re.sub(r"tree_sizes=(\d)", r"tree_sizes=1\1", text))
     assert "another end" in refused(re.sub(r"tree_sizes=(.*) \d+\n", r"tree_sizes=\1\n", text))
     assert "got another form" in refused(re.sub(r"tree_sizes=(.*)\n", r"tree_sizes=\1 500\n", text))
+    for size in (" ", "-", "1.", "1_", "0000000000"):
+        assert "got a head of another form" in refused(text.replace("tree_sizes=", f"tree_sizes={size}"))
 
 
 def test_exponents_are_bounded_earlier() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+import ryml
 
 from scoring.errors import RecordError
+from scoring.records.decode import decode_file
 from scoring.records.front_matter import find_front_matter, has_front_matter, to_json
+from scoring.records.write_back import replace_labels
 
 
 @pytest.mark.parametrize(
@@ -76,10 +80,16 @@ def test_the_plain_form_is_taken(block: str) -> None:
         'title: "Rain\\\n',
         'title: "Rain\\"\n',
         'title: "Rain" x\n',
+        'title: "Rain\\\\\\" x\n',
+        "title: 'Rain'' x\n",
+        "title: 'Rain' x'\n",
         'title: "Rain\\\\"\n',
         'title: "Rain\\\\" x "\n',
         "title: Rain: wind\n",
         "title: Rain \n",
+        "title:Rain\n",
+        "title: Rain\npublishedDateTime:2021-03-04 05:06:07\n",
+        "Rain\n",
         "title:\tRain\n",
         "title: Ra\tin\n",
         "title: Ra\x00in\n",
@@ -121,3 +131,54 @@ def test_json_of_very_short_lines_has_room(n_items: int) -> None:
     assert found is not None
     assert len(found) > 2 * 4 * n_items
     assert json.loads(bytes(found)) == {"topics": ["x"] * n_items}
+
+
+class NewError(Exception):
+    """An error of a kind that no parser has raised so far."""
+
+
+def raises(error: Exception) -> Callable[..., object]:
+    def stop(*_: object) -> object:
+        raise error
+
+    return stop
+
+
+@pytest.mark.parametrize("error", [NewError(), RuntimeError("no"), IndexError(), ValueError(), MemoryError()])
+@pytest.mark.parametrize("step", ["parse_in_arena", "emit_json_in_place"])
+def test_whatever_the_fast_parser_raises_the_careful_way_reads_the_document(
+    step: str, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"---\ntitle: Rain\npublishedDateTime: 2021-03-04T05:06:07Z\nquality: 5\n---\nBody"
+    expected = decode_file(data, "a.md")
+    monkeypatch.setattr(ryml, step, raises(error))
+    assert to_json(b"title: Rain\n") is None
+    assert decode_file(data, "a.md") == expected
+    assert replace_labels(data, {"quality": 84}) == data.replace(b"quality: 5", b"quality: 84")
+
+
+def test_so_it_does_where_the_parser_finds_no_yaml(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As where the check of the form lets something through."""
+    parse = ryml.parse_in_arena
+    monkeypatch.setattr(ryml, "parse_in_arena", lambda block: parse(b"title: Rain\nmore:1 2:3\n"))
+    with pytest.raises(ryml.ExceptionParse):
+        ryml.parse_in_arena(b"")
+    assert decode_file(b"---\ntitle: Rain\n---\n", "a.md").record.title == "Rain"
+    capfd.readouterr()  # the parser tells on its own
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a " * 12_000 + "b",
+        "'" + "it''s " * 12_000 + "'",
+        '"' + 'a \\"b\\" ' * 12_000 + '"',
+    ],
+    ids=["plain", "single quotes", "double quotes"],
+)
+def test_a_text_of_any_length_is_read(value: str) -> None:
+    document = decode_file(f"---\ntitle: Rain\nexcerpt: {value}\n---\n".encode(), "a.md")
+    text = value.replace("''", "'").replace('\\"', '"')
+    assert document.record.excerpt == (text if text == value else text[1:-1])

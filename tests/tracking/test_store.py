@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -18,7 +17,8 @@ import pytest
 
 from scoring.errors import TrackingError
 from scoring.tracking import Store, resolve_model
-from scoring.tracking.store import load_mlflow, opened
+from scoring.tracking.store import opened
+from tests.privileges import held_by_modes
 
 
 def test_importing_does_not_import_mlflow_and_leaves_the_environment_alone() -> None:
@@ -202,25 +202,14 @@ def test_a_store_that_is_not_there_is_told(tmp_path: Path, spec: str) -> None:
 
 
 @pytest.fixture
-def ordinary(template: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def ordinary(template: Path, tmp_path: Path) -> Iterator[Store]:
     """A store in a place of its own, used by somebody whom the modes of files hold back, unlike root."""
-    with tempfile.TemporaryDirectory() as folder:  # nobody may look into pytest's own
-        home = Path(folder) / "home"
-        home.mkdir()
-        shutil.copy(template, home)
-        is_root = os.geteuid() == 0
-        if is_root:
-            for path in (Path(folder), home, home / template.name):
-                os.chown(path, 65534, 65534)
-        load_mlflow()
-        try:
-            if is_root:
-                os.seteuid(65534)
-            yield Store(f"sqlite:///{home}/mlflow.db", home)
-        finally:
-            if is_root:
-                os.seteuid(0)
-            home.chmod(0o700)
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copy(template, home)
+    with held_by_modes():
+        yield Store(f"sqlite:///{home}/mlflow.db", home)
+        home.chmod(0o700)
 
 
 def test_a_file_that_may_not_be_written_can_be_read(ordinary: Store) -> None:

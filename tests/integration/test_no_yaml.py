@@ -1,0 +1,47 @@
+"""A file that is no YAML is refused in one line, whatever else is in the folder, and the rest goes on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scoring.records.sample import write_sample
+
+DOCUMENTS = {
+    "no blank after a key": "title: Rain\npublishedDateTime:21-03-04 05:0s\n",
+    "text behind a quote": 'title: "Rain\\" x" y\n',
+}
+
+
+def scoring(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "scoring", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "last"),
+    [
+        (("validate", "inbox"), "2 records can be used, 1 cannot"),
+        (("score", "inbox", "--format", "jsonl"), None),
+        (("score", "inbox", "--write"), "2 of 2 files changed"),
+    ],
+)
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_one_file_that_is_no_yaml_is_refused_in_one_line(
+    document: str, command: tuple[str, ...], last: str | None, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "inbox", n_records=2, seed=1, is_labelled=False)
+    (tmp_path / "inbox" / "a.md").write_text(f"---\n{DOCUMENTS[document]}---\n", "utf-8")
+    done = scoring(*command)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line != last]
+    assert line.startswith("inbox/a.md:")
+    assert ": got YAML that does not parse (" in line
+    if "--write" in command:
+        written = [file for file in (tmp_path / "inbox").iterdir() if b"\nquality: " in file.read_bytes()]
+        assert len(written) == 2
+    elif command[0] == "score":
+        assert done.stdout.count("\n") == 2
