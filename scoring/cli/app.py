@@ -24,6 +24,7 @@ from scoring.cli import (
     records,
     registry,
     reproduce,
+    restore,
     runs,
     serve,
     transfer,
@@ -81,5 +82,19 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, watch, place, home)
+_ROOMS = (
+    records,
+    models,
+    restore,
+    drift,
+    experiments,
+    runs,
+    registry,
+    reproduce,
+    transfer,
+    serve,
+    watch,
+    place,
+    home,
+)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

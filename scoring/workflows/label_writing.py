@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from scoring.errors import Fault, RecordError, ScoringError, shown
+from scoring.errors import Fault, RecordError, shown
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, read_bytes, shown_names
@@ -181,7 +181,7 @@ class LabelWriter:
 
         Raises
         ------
-        ScoringError
+        RecordError
             If the journal cannot be read or written; what was not yielded before is not written then.
         """
         names = functools.cache(lambda: shown_names(self._paths))
@@ -215,7 +215,7 @@ class LabelWriter:
         self, planned: Sequence[Plan | WrittenFile], writer: JournalWriter
     ) -> list[WrittenFile | None]:
         """Enter plans in the journal, put new files in place; None for a file that was changed meanwhile."""
-        at = self._options.clock()
+        at = writer.moment(self._options.clock())
         plans = [(item, plan) for item, plan in enumerate(planned) if isinstance(plan, Plan)]
         entries = [self._entry(plan, item, at) for item, plan in plans if plan.is_changed]
         apart = [given for _, plan in plans for given in self._given_apart(plan)]
@@ -228,7 +228,7 @@ class LabelWriter:
             self._n_batches += 1
             try:
                 writer.append([done], is_synced=False)
-            except ScoringError as error:  # an entry counts where its labels are there, then
+            except RecordError as error:  # an entry counts where its labels are there, then
                 self._reporter.note(str(error))
         return written
 
