@@ -26,7 +26,7 @@ from scoring.records.corpus import OnFault, read_bytes, shown_names
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal, JournalWriter, new_write_id
 from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
-from scoring.records.label_spelling import spellings_of
+from scoring.records.label_spelling import spellings_in
 from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.write_back import edit_labels, file_within
 from scoring.workflows.copies import Copies, GivenLabels
@@ -266,7 +266,7 @@ class LabelWriter:
         own = self._journal.own_labels(document, ignoring=ignored)
         outcomes = outcomes_of(document.labels, score, own, is_overwriting=self._options.is_overwriting)
         wanted = wanted_labels(score, outcomes)
-        new, diff = edit_labels(old, wanted, path)
+        new, diff, text, layout = edit_labels(old, wanted, path)
         values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
         return Plan(
             score=score,
@@ -278,7 +278,7 @@ class LabelWriter:
             new=new,
             diff=diff,
             outcomes=outcomes,
-            before=spellings_of(old, document.labels, path) if new != old else {},
+            before=spellings_in(text, layout, document.labels) if new != old else {},
             labels=msgspec.structs.replace(document.labels, **values),
         )
 

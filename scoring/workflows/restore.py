@@ -205,7 +205,7 @@ class Restorer:
             return None
         if not self._is_dry_run:
             remove_left_over(target)
-        new, diff = put_labels_back(old, back, path)
+        new, diff, _, _ = put_labels_back(old, back, path)
         after = decode_file(new, path, is_hashed=False)
         own_before = self._journal.own_labels(after, until=self._history.began_at)
         owned: dict[str, _Owner] = {name: "scoring" if name in own_before else "people" for name in back}
