@@ -23,6 +23,7 @@ from scoring.cli import (
     records,
     registry,
     reproduce,
+    restore,
     runs,
     serve,
     transfer,
@@ -80,5 +81,18 @@ def scoring(
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (records, models, drift, experiments, runs, registry, reproduce, transfer, serve, watch, place)
+_ROOMS = (
+    records,
+    models,
+    restore,
+    drift,
+    experiments,
+    runs,
+    registry,
+    reproduce,
+    transfer,
+    serve,
+    watch,
+    place,
+)
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -47,6 +47,7 @@ def serve(
             help="What a request may ask for, as records=5000; may be repeated. Names: docs/operate.md.",
         ),
     ] = None,
+    journal: options.Journal = None,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Serve scores over HTTP, with the model in charge, until told to stop.
@@ -62,7 +63,7 @@ def serve(
         raise typer.BadParameter(f"--host {host} needs --token-file FILE, or --insecure")
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     run(
         ServiceOptions(

@@ -19,7 +19,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -36,6 +36,7 @@ _DIGEST_CHARS = 32  # 128 bits: no two records of an archive share them
 _TAIL_BYTES = 256  # before the place up to which a journal was read, to see that it is still the same one
 
 _NO_MOMENT = datetime.max.replace(tzinfo=UTC)
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 _Verdict = Literal["scoring", "people", "changed"]
 
@@ -77,6 +78,11 @@ class Journal:
     ----------
     path : Path
         The file; one that is not there yet has no entries.
+
+    Attributes
+    ----------
+    last_at : datetime
+        The moment of the latest entry, aware UTC.
 
     Examples
     --------
@@ -122,7 +128,12 @@ class Journal:
             os.close(handle)
 
     def own_labels(
-        self, document: Document, *, ignoring: str = "", record_sha256: str | None = None
+        self,
+        document: Document,
+        *,
+        ignoring: str = "",
+        until: datetime | None = None,
+        record_sha256: str | None = None,
     ) -> frozenset[str]:
         """Names of the labels that scoring wrote into a record's file, and that nobody has changed since.
 
@@ -132,6 +143,8 @@ class Journal:
             The record with the labels that its file has, as they were read.
         ignoring : str
             A write whose entries do not count.
+        until : datetime, optional
+            Entries from then on do not count; aware UTC.
         record_sha256 : str, optional
             As :meth:`keys_of` takes it.
 
@@ -144,7 +157,7 @@ class Journal:
         if self.is_empty or values == (None, None, None):
             return frozenset()
         keys = self.keys_of(document, record_sha256)
-        by_file, others = self._candidates(keys, ignoring)
+        by_file, others = self._candidates(keys, ignoring, until)
         return frozenset(
             name
             for at, name in enumerate(LABELS)
@@ -154,7 +167,7 @@ class Journal:
     def given_labels(self, document: Document) -> frozenset[str]:
         """Names of the labels of which the journal itself tells that people gave them to this very file."""
         values = msgspec.structs.astuple(document.labels)
-        by_file, _ = self._candidates(self.keys_of(document), "")
+        by_file, _ = self._candidates(self.keys_of(document))
         return frozenset(name for at, name in enumerate(LABELS) if _verdict(at, values, by_file) == "people")
 
     def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
@@ -184,21 +197,23 @@ class Journal:
 
         Raises
         ------
-        ScoringError
+        RecordError
             If it cannot be read or written.
         """
         with locked_file(self.path) as handle:
             yield JournalWriter(self, handle, self._read(handle))
 
-    def _candidates(self, keys: RecordKeys, ignoring: str) -> tuple[list[_Known], list[list[_Known]]]:
+    def _candidates(
+        self, keys: RecordKeys, ignoring: str = "", until: datetime | None = None
+    ) -> tuple[list[_Known], list[list[_Known]]]:
         """What is known of the file, the newest first, and of each other file of the record."""
         file = _key(keys.file)
-        by_file = _newest_first(_get(self._by_file, file) if file else (), ignoring)
+        by_file = _newest_first(_get(self._by_file, file) if file else (), ignoring, until)
         others: dict[int, list[_Known]] = {}
         for each in _get(self._by_record, _key(keys.record)):
             if each.file != file or not file:
                 others.setdefault(each.file, []).append(each)
-        return by_file, [_newest_first(group, ignoring) for group in others.values()]
+        return by_file, [_newest_first(group, ignoring, until) for group in others.values()]
 
     def _file_digest(self, path: str, record: Record) -> str:
         if path == "-" or not (record.url or record.published_at):
@@ -217,6 +232,7 @@ class Journal:
         self._by_file: _Index = {}
         self._values: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # one of each, since many are alike
         self._warned: set[str] = set()
+        self.last_at = _FIRST_MOMENT
 
     def _read(self, handle: int) -> list[str]:
         try:
@@ -249,6 +265,7 @@ class Journal:
                 batch.is_done, batch.not_written = True, frozenset(line.not_written)
                 continue
             batch.order = (line.at, *name)
+            self.last_at = max(self.last_at, line.at)
             labels = line.labels
             values = (labels.quality, labels.heat, labels.published, line.owner)
             known = _Known(batch, line.item, _key(line.file), self._values.setdefault(values, values))
@@ -276,6 +293,10 @@ class JournalWriter:
 
     def __init__(self, journal: Journal, handle: int, warnings: list[str]) -> None:
         self.journal, self.warnings, self._handle = journal, warnings, handle
+
+    def moment(self, now: datetime) -> datetime:
+        """When something is written now: after all that the journal tells of, whatever the clocks say."""
+        return max(now, self.journal.last_at + timedelta(microseconds=1))
 
     def append(self, lines: Sequence[Line], *, is_synced: bool = True) -> None:
         """Add lines, all or none; see :func:`scoring.records.journal_lines.append_lines`."""
@@ -326,8 +347,12 @@ def _is_all_there(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
     return all(one is UNSET or one == other for one, other in zip(written[:-1], values, strict=True))
 
 
-def _newest_first(known: Sequence[_Known], ignoring: str) -> list[_Known]:
-    counted = [each for each in known if each.batch.order[1] != ignoring]
+def _newest_first(known: Sequence[_Known], ignoring: str, until: datetime | None) -> list[_Known]:
+    counted = [
+        each
+        for each in known
+        if each.batch.order[1] != ignoring and (until is None or each.batch.order[0] < until)
+    ]
     return sorted(counted, key=lambda each: each.batch.order, reverse=True)
 
 

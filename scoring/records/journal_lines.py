@@ -19,7 +19,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from scoring.errors import Fault, RecordError, ScoringError
+from scoring.errors import Fault, RecordError
 from scoring.records.record import Heat, Points
 
 FORMAT = 1
@@ -214,7 +214,7 @@ def append_lines(handle: int, lines: Sequence[Line], path: str, *, is_synced: bo
 
     Raises
     ------
-    ScoringError
+    RecordError
         If it cannot be written; it is as it was then.
     """
     if not lines:
@@ -245,15 +245,14 @@ def locked_file(path: Path) -> Iterator[int]:
 
     Raises
     ------
-    ScoringError
+    RecordError
         If it cannot be opened for writing, or another process holds it for too long.
     """
     ends = time.monotonic() + WAIT_SECONDS
     while (handle := _try_lock(path)) is None:
         if time.monotonic() > ends:
-            raise ScoringError(
-                f"{path}: another process is writing labels under this journal; try again later"
-            )
+            got = "a journal under which another process is writing labels"
+            raise RecordError(Fault(str(path), 0, "", got, "one at rest"))
         time.sleep(_PAUSE_SECONDS)
     try:
         yield handle
@@ -283,11 +282,11 @@ def _try_lock(path: Path) -> int | None:
     return None
 
 
-def unwritable(path: str, error: OSError) -> ScoringError:
+def unwritable(path: str, error: OSError) -> RecordError:
     """The error of a journal that the system does not let be written."""
-    cause = error.strerror or "an error of the disk"
-    return ScoringError(
-        f"{path}: {cause}: no labels can be written without the journal; --journal FILE names another"
+    got = error.strerror or "an error of the disk"
+    return RecordError(
+        Fault(path, 0, "", got, "a journal that can be written (--journal FILE names another)")
     )
 
 

@@ -20,6 +20,8 @@ Spelling = bool | int | str
 # What an odd spelling of a number or a truth may look like; the value alone is kept of anything else.
 _ODD_SPELLING = re.compile(r"[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}")
 
+_MAX_GAP = 32  # characters before a value among which its colon is looked for
+
 
 class _Place(NamedTuple):
     """Where a label stands: from its colon's end, from its value's begin, up to its value's end."""
@@ -52,8 +54,13 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
     {'quality': 5, 'heat': ''}
     """
     _, text = _front_matter(data, path)
+    return spellings_in(text, _layout_of(text, path), labels)
+
+
+def spellings_in(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]:
+    """As :func:`spellings_of`, of a front matter of which it is known where the labels stand."""
     spellings: dict[str, Spelling] = {}
-    for name, place in _places(data, text, path).items():
+    for name, place in _places(text, layout).items():
         value = getattr(labels, name)
         odd = text[place.colon_end : place.stop] if place.colon_end is not None else None
         is_plain = value is not None and odd == f" {_spell(value)}"
@@ -87,7 +94,8 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
         if the file would not be the same record afterwards.
     """
     begin, text = _front_matter(data, path)
-    places = _places(data, text, path)
+    layout = _layout_of(text, path)
+    places = _places(text, layout)
     edits = sorted(_edit(name, before[name], places.get(name), text, path) for name in before)
     new_text = apply_edits(text, edits)
     size = len(text.encode())
@@ -98,9 +106,8 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
         is_same = False
     if not is_same:
         raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
-    return Edited(
-        new, unified_diff(text, [edit for edit in edits if edit.value != text[edit.start : edit.stop]], path)
-    )
+    changed = [edit for edit in edits if edit.value != text[edit.start : edit.stop]]
+    return Edited(new, unified_diff(text, changed, path), text, layout)
 
 
 def _edit(name: str, spelling: Spelling | None, place: _Place | None, text: str, path: str) -> Edit:
@@ -125,17 +132,21 @@ def _front_matter(data: bytes, path: str) -> tuple[int, str]:
     return span.start, decode_utf8(data[span.start : span.stop], path, line=2)
 
 
-def _places(data: bytes, text: str, path: str) -> dict[str, _Place]:
-    block = text.encode()
-    layout: Layout = (
-        lay_out_plain(text) if to_json(block) is not None else lay_out(compose(text, path), text, path)
-    )
+def _layout_of(text: str, path: str) -> Layout:
+    if to_json(text.encode()) is not None:
+        return lay_out_plain(text)
+    return lay_out(compose(text, path), text, path)
+
+
+def _places(text: str, layout: Layout) -> dict[str, _Place]:
     places = {}
     for name in LABELS:
         if name in layout.values:
             start, stop = layout.values[name]
-            head = text[:start].rstrip(" \t\r\n")
-            places[name] = _Place(len(head) if head.endswith(":") else None, start, stop)
+            head = text[max(0, start - _MAX_GAP) : start]
+            gap = len(head) - len(head.rstrip(" \t\r\n"))
+            is_after_colon = text[start - gap - 1 : start - gap] == ":"
+            places[name] = _Place(start - gap if is_after_colon else None, start, stop)
     return places
 
 

@@ -50,10 +50,15 @@ class Edit(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The new bytes of a file, and what changes: a unified diff, empty where nothing does."""
+    """The new bytes of a file, and what changes: a unified diff, empty where nothing does.
+
+    ``text`` and ``layout`` are the front matter that was edited, and where its labels stand.
+    """
 
     data: bytes
     diff: str
+    text: str
+    layout: Layout
 
 
 def replace_labels(
@@ -89,26 +94,19 @@ def replace_labels(
     >>> replace_labels(b"---\\ntitle: Rain\\nquality: 5  # so far\\n---\\n", {"quality": 84})
     b'---\\ntitle: Rain\\nquality: 84  # so far\\n---\\n'
     """
-    return _replaced(data, labels, path)[0]
+    return edit_labels(data, labels, path).data
 
 
 def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str) -> Edited:
     """As :func:`replace_labels`, with the diff."""
-    new, text, edits = _replaced(data, labels, path)
-    return Edited(new, unified_diff(text, edits, path))
-
-
-def _replaced(
-    data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str
-) -> tuple[bytes, str, list[Edit]]:
-    """The new bytes, with the old front matter and what is edited in it."""
     wanted = _spell(labels)
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=2)
     before = _fields(block)
     if before is not None:
-        edits = _edits(text, lay_out_plain(text), wanted, path)
+        layout = lay_out_plain(text)
+        edits = _edits(text, layout, wanted, path)
         edited = apply_edits(text, edits)
         after = _fields(edited.encode())
         expected = before | {name: value.encode() for name, value in wanted.items()}
@@ -116,12 +114,14 @@ def _replaced(
     else:
         root = compose(text, path)
         nodes = build_nodes(root, path)
-        edits = _edits(text, lay_out(root, text, path), wanted, path)
+        layout = lay_out(root, text, path)
+        edits = _edits(text, layout, wanted, path)
         edited = apply_edits(text, edits)
         is_right = _is_same_but(nodes, edited, wanted)
     if not is_right:
         raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
-    return data[: span.start] + edited.encode() + data[span.stop :], text, edits
+    new = data[: span.start] + edited.encode() + data[span.stop :]
+    return Edited(new, unified_diff(text, edits, path), text, layout)
 
 
 def write_labels(
@@ -162,7 +162,7 @@ def write_labels(
         remove_left_over(target)
     for _ in range(2):  # a file that somebody changes under our hands is read once more
         data = read_bytes(target)
-        new, diff = edit_labels(data, labels, path)
+        new, diff, _, _ = edit_labels(data, labels, path)
         change = Change(shown(path), new != data, diff)
         if dry_run or not change.changed or replace_file(target, data, new, path):
             return change

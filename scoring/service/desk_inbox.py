@@ -50,7 +50,7 @@ class DeskInbox:
         self._decisions: Decisions | None = None
         if options.inbox is not None:
             self._inbox = Inbox(options.inbox, options.settings.home / LEDGER)
-            self._decisions = Decisions(self._inbox)
+            self._decisions = Decisions(self._inbox, options.settings.journal)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,10 +15,12 @@ from scoring.errors import Fault, RecordError
 from scoring.model.results import Score
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.journal import Journal
 from scoring.records.layout import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
+from scoring.workflows.decision_journal import Owner, journaled, journaled_decision
 from scoring.workflows.inbox import Inbox
 
 _MAX_KEPT = 500
@@ -43,11 +46,12 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Written(NamedTuple):
-    """A file before and after it was written, and what the ledger is to hold where that is taken back."""
+    """A file before and after it was written, and what ledger and journal are to hold if it is undone."""
 
     before: bytes
     after: bytes
     corrections: tuple[Correction, ...]
+    labels: dict[Owner, dict[str, Any]]  # as they were
 
 
 class Decisions:
@@ -57,17 +61,21 @@ class Decisions:
     ----------
     inbox : Inbox
         Whose records are written.
+    journal : Path
+        Where it is kept that the labels are people's: see :mod:`scoring.records.journal`.
     """
 
-    def __init__(self, inbox: Inbox) -> None:
+    def __init__(self, inbox: Inbox, journal: Path) -> None:
         self._inbox = inbox
+        self._journal = Journal(journal)
         self._writing = threading.Lock()
         self._kept: OrderedDict[str, _Written] = OrderedDict()
 
     def write(self, decision: Decision, *, by: str, now: datetime) -> None:
         """Write a decision into its file, and what it corrects into the ledger.
 
-        A value is a correction where it is not what the model says, or not what was corrected before.
+        A value is a correction where it is not what the model says, or not what was corrected before. Who
+        accepts what the model says vouches for it: that label is a person's, too.
 
         Parameters
         ----------
@@ -101,16 +109,18 @@ class Decisions:
             held = digests.pick(self._inbox.corrections().holding())
             corrections, reversals = _corrections(row.score, decision, digests, held, by=by, now=now)
             roots = [str(self._inbox.folder)]
-            write_labels(file, decision.labels, roots=roots)
-            try:
-                append_corrections(self._inbox.ledger, corrections)
-            except OSError as error:  # what is not kept is not written
-                put_back(file, before=before, after=after, roots=roots)
-                got = error.strerror or "an error of the disk"
-                raise RecordError(
-                    Fault(str(self._inbox.ledger), 0, "", got, "a ledger that can be written")
-                ) from None
-            self._keep(decision.path, _Written(before, after, reversals))
+            placed = msgspec.structs.replace(document, path=file)
+            with journaled_decision(self._journal, placed, decision.labels, now=now) as labels:
+                write_labels(file, decision.labels, roots=roots)
+                try:
+                    append_corrections(self._inbox.ledger, corrections)
+                except OSError as error:  # what is not kept is not written
+                    put_back(file, before=before, after=after, roots=roots)
+                    got = error.strerror or "an error of the disk"
+                    raise RecordError(
+                        Fault(str(self._inbox.ledger), 0, "", got, "a ledger that can be written")
+                    ) from None
+            self._keep(decision.path, _Written(before, after, reversals, labels))
 
     def take_back(self, path: str, *, by: str, now: datetime) -> None:
         """Give a file the bytes back that it had before it was written last, and the ledger what it held.
@@ -123,13 +133,10 @@ class Decisions:
         with self._writing:
             if path not in self._kept:
                 raise RecordError(Fault(path, 0, "", "nothing that is remembered", "a file written just now"))
-            before, after, corrections = self._kept[path]
-            put_back(
-                str(self._inbox.folder / path),
-                before=before,
-                after=after,
-                roots=[str(self._inbox.folder)],
-            )
+            before, after, corrections, labels = self._kept[path]
+            file = str(self._inbox.folder / path)
+            with journaled(self._journal, decode_file(before, file), labels, now=now):
+                put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
             taken = [msgspec.structs.replace(each, at=now, by=by) for each in corrections]
             append_corrections(self._inbox.ledger, taken)
             del self._kept[path]

@@ -19,14 +19,14 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from scoring.errors import Fault, RecordError, ScoringError, shown
+from scoring.errors import Fault, RecordError, shown
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, read_bytes, shown_names
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal, JournalWriter, new_write_id
 from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
-from scoring.records.label_spelling import spellings_of
+from scoring.records.label_spelling import spellings_in
 from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.write_back import edit_labels, file_within
 from scoring.workflows.copies import Copies, GivenLabels
@@ -181,7 +181,7 @@ class LabelWriter:
 
         Raises
         ------
-        ScoringError
+        RecordError
             If the journal cannot be read or written; what was not yielded before is not written then.
         """
         names = functools.cache(lambda: shown_names(self._paths))
@@ -215,7 +215,7 @@ class LabelWriter:
         self, planned: Sequence[Plan | WrittenFile], writer: JournalWriter
     ) -> list[WrittenFile | None]:
         """Enter plans in the journal, put new files in place; None for a file that was changed meanwhile."""
-        at = self._options.clock()
+        at = writer.moment(self._options.clock())
         plans = [(item, plan) for item, plan in enumerate(planned) if isinstance(plan, Plan)]
         entries = [self._entry(plan, item, at) for item, plan in plans if plan.is_changed]
         apart = [given for _, plan in plans for given in self._given_apart(plan)]
@@ -228,7 +228,7 @@ class LabelWriter:
             self._n_batches += 1
             try:
                 writer.append([done], is_synced=False)
-            except ScoringError as error:  # an entry counts where its labels are there, then
+            except RecordError as error:  # an entry counts where its labels are there, then
                 self._reporter.note(str(error))
         return written
 
@@ -266,7 +266,7 @@ class LabelWriter:
         own = self._journal.own_labels(document, ignoring=ignored)
         outcomes = outcomes_of(document.labels, score, own, is_overwriting=self._options.is_overwriting)
         wanted = wanted_labels(score, outcomes)
-        new, diff = edit_labels(old, wanted, path)
+        new, diff, text, layout = edit_labels(old, wanted, path)
         values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
         return Plan(
             score=score,
@@ -278,7 +278,7 @@ class LabelWriter:
             new=new,
             diff=diff,
             outcomes=outcomes,
-            before=spellings_of(old, document.labels, path) if new != old else {},
+            before=spellings_in(text, layout, document.labels) if new != old else {},
             labels=msgspec.structs.replace(document.labels, **values),
         )
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError
 from scoring.records import journal_lines
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal, new_write_id, open_journal
@@ -316,7 +316,7 @@ def test_a_full_disk_leaves_the_journal_as_it_was(journal: Journal, monkeypatch:
     monkeypatch.setattr(os, "fsync", fail)
     with (
         journal.locked() as writer,
-        pytest.raises(ScoringError, match=r"journal\.jsonl: No space left on device: no labels"),
+        pytest.raises(RecordError, match=r"journal\.jsonl: got No space left on device, expected a journal"),
     ):
         writer.append([BatchDone(write_id="w2")])
     assert journal.path.read_bytes() == before
@@ -328,7 +328,7 @@ def test_who_finds_it_locked_waits_and_then_says_so(
     monkeypatch.setattr(journal_lines, "WAIT_SECONDS", 0.05)
     with (
         journal.locked(),
-        pytest.raises(ScoringError, match="another process is writing labels"),
+        pytest.raises(RecordError, match="another process is writing labels, expected one at rest"),
         Journal(journal.path).locked(),
     ):
         pass
@@ -337,7 +337,7 @@ def test_who_finds_it_locked_waits_and_then_says_so(
 def test_a_journal_in_a_place_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(ScoringError, match=r"file/journal\.jsonl: .*--journal FILE names another"),
+        pytest.raises(RecordError, match=r"file/journal\.jsonl: .*--journal FILE names another"),
         Journal(tmp_path / "file" / "journal.jsonl").locked(),
     ):
         pass

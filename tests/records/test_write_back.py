@@ -166,7 +166,7 @@ def test_nothing_outside_of_the_given_folders_is_written(file: Path, tmp_path: P
 def test_a_file_changed_meanwhile_is_read_once_more(
     file: Path, n_intruders: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edit_bytes = write_back._replaced
+    edit_bytes = write_back.edit_labels
     intruders = iter(range(n_intruders))
 
     def intrude(data: bytes, labels: Labels, path: str) -> Any:
@@ -176,7 +176,7 @@ def test_a_file_changed_meanwhile_is_read_once_more(
             break
         return new
 
-    monkeypatch.setattr(write_back, "_replaced", intrude)
+    monkeypatch.setattr(write_back, "edit_labels", intrude)
     if n_intruders == 1:
         assert write_labels("inbox/a.md", NEW, roots=["inbox"]).changed
         assert file.read_bytes().endswith(b"quality: 84\r\nheat: 104\r\npublished: true\r\n---\r\nBody and 0")

@@ -230,7 +230,7 @@ Decide = Callable[..., Decision]
 
 @pytest.fixture
 def decisions(inbox: Inbox) -> Decisions:
-    return Decisions(inbox)
+    return Decisions(inbox, inbox.ledger.parent / "journal.jsonl")
 
 
 def decided(row: Row, **labels: Any) -> Decision:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
@@ -321,7 +321,7 @@ def test_a_full_disk_under_the_journal_stops_before_the_files(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", fail)
-    with pytest.raises(ScoringError, match=r"journal\.jsonl: No space left on device"):
+    with pytest.raises(RecordError, match=r"journal\.jsonl: got No space left on device"):
         place.write(FIRST)
     assert path.read_bytes() == before
 

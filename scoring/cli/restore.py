@@ -1,0 +1,92 @@
+"""The command that puts back the labels of a write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scoring.cli import options
+from scoring.cli.terminal import Terminal
+
+
+def restore(
+    terminal: Terminal,
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH",
+            help="Where the records are: folders, Markdown files, globs. Default: the working folder.",
+            show_default=False,
+        ),
+    ] = None,
+    write_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The write, as score --write told it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes only.")] = False,
+    journal: options.Journal = None,
+    json: options.Json = False,
+) -> None:
+    """Put back the labels that a write of scores changed; without --write-id list the writes.
+
+    A label that was missing before goes away, another has its earlier value again. One that somebody has
+    changed or accepted since is left alone. Records are found by what they say, also where their files were
+    moved.
+    """
+    from scoring.workflows.restore import Restorer
+
+    settings = options.settings_of(terminal, journal=journal)
+    if write_id is None:
+        if paths or dry_run:
+            raise typer.BadParameter("expected --write-id ID; by itself this lists the writes")
+        _list(terminal, settings.journal, is_json=json)
+        return
+    if json:
+        raise typer.BadParameter("--json goes with the list of writes")
+    restorer = Restorer(
+        settings.journal,
+        write_id,
+        clock=options.now,
+        is_dry_run=dry_run,
+        on_fault=terminal.on_fault,
+        reporter=terminal,
+    )
+    try:
+        for change in restorer.restore(paths or ["."]):
+            terminal.out(change.diff.rstrip("\n") if dry_run else change.path)
+    finally:
+        counts = restorer.counts
+        verb = "would be put back" if dry_run else "put back"
+        text = f"{counts.n_restored:,} labels of {counts.n_files:,} files {verb}"
+        if counts.n_left_alone:
+            text += f", {counts.n_left_alone:,} left alone (changed or accepted since)"
+        if counts.n_missing:
+            text += f"; {counts.n_missing:,} records of the write were not found there"
+        terminal.note(text)
+
+
+def _list(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
+    from scoring.records.journal_history import list_writes
+
+    writes = list_writes(journal)
+    if is_json:
+        from scoring.cli import written
+
+        for write in writes:
+            terminal.out(written.to_json(write))
+        return
+    if not writes:
+        terminal.note(f"{journal}: no write of scores")
+        return
+    from scoring.cli import rendering
+
+    table = rendering.empty_table("write", "began (UTC)", "command", "files>", "filled>", "changed>", "model")
+    for write in writes:
+        began = f"{write.began_at:%Y-%m-%d %H:%M:%S}"
+        counts = (f"{n:,}" for n in (write.file_count, write.filled_count, write.changed_count))
+        table.add_row(write.write_id, began, write.command, *counts, write.model)
+    terminal.show(table)
+
+
+COMMANDS = (restore,)

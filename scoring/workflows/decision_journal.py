@@ -1,0 +1,110 @@
+"""What people decide of labels, entered in the journal so that it is not taken for scoring's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from scoring.records.journal import Journal, JournalWriter, new_write_id
+from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.records.layout import LABELS
+from scoring.records.record import Document, Labels
+
+Owner = Literal["scoring", "people"]
+
+
+@contextmanager
+def journaled_decision(
+    journal: Journal, document: Document, labels: Labels, *, now: datetime
+) -> Iterator[dict[Owner, dict[str, Any]]]:
+    """Enter labels that somebody decided in the journal, while the block writes them into their file.
+
+    The journal is held meanwhile, so that nobody else writes labels. Where the block fails, nothing is
+    decided.
+
+    Parameters
+    ----------
+    journal : Journal
+        The journal.
+    document : Document
+        The record with the labels that it has until now; its path is that of its file.
+    labels : Labels
+        What somebody decided; None for a label that stays.
+    now : datetime
+        When, aware UTC.
+
+    Yields
+    ------
+    dict of str to dict
+        What :func:`journaled` takes to enter that the labels are as they were: by whose they were.
+
+    Raises
+    ------
+    RecordError
+        If the journal cannot be read or written.
+    """
+    names = [name for name in LABELS if getattr(labels, name) is not None]
+    decided: dict[Owner, dict[str, Any]] = {"people": {name: getattr(labels, name) for name in names}}
+    with journal.locked() as writer:
+        own = journal.own_labels(document)
+        before: dict[Owner, dict[str, Any]] = {"scoring": {}, "people": {}}
+        for name in names:
+            before["scoring" if name in own else "people"][name] = getattr(document.labels, name)
+        with _entered(writer, document, decided, now):
+            yield before
+
+
+@contextmanager
+def journaled(
+    journal: Journal, document: Document, labels: Mapping[Owner, Mapping[str, Any]], *, now: datetime
+) -> Iterator[None]:
+    """Enter labels in the journal by whose they are, while the block writes them into their file.
+
+    Parameters
+    ----------
+    journal, document, now
+        As :func:`journaled_decision` takes them.
+    labels : mapping
+        Values by owner and name; None for a label that is absent.
+
+    Raises
+    ------
+    RecordError
+        If the journal cannot be read or written.
+    """
+    with journal.locked() as writer, _entered(writer, document, labels, now):
+        yield
+
+
+@contextmanager
+def _entered(
+    writer: JournalWriter, document: Document, labels: Mapping[Owner, Mapping[str, Any]], now: datetime
+) -> Iterator[None]:
+    keys, at, write_id = writer.journal.keys_of(document), writer.moment(now), new_write_id(now)
+    entries = [
+        JournalEntry(
+            at=at,
+            write_id=write_id,
+            item=item,
+            command="desk",
+            owner=owner,
+            record=keys.record,
+            file=keys.file,
+            labels=msgspec.convert(dict(values), JournalLabels),
+        )
+        for item, (owner, values) in enumerate(labels.items())
+        if values
+    ]
+    writer.append(entries)
+    try:
+        yield
+    except Exception:
+        not_written = tuple(entry.item for entry in entries)
+        writer.append([BatchDone(write_id=write_id, not_written=not_written)])
+        raise
+    if entries:
+        writer.append([BatchDone(write_id=write_id)], is_synced=False)

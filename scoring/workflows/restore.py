@@ -1,0 +1,238 @@
+"""Restore: the labels of one write are put back as they were, where nobody has changed them since."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from scoring.errors import Fault, RecordError, ScoringError, shown
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import STDIN, OnFault, expand, holds_lines, read_bytes
+from scoring.records.decode import decode_file
+from scoring.records.journal import Journal, JournalWriter, RecordKeys, new_write_id
+from scoring.records.journal_history import WriteHistory, read_write, written_labels
+from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.records.label_spelling import put_labels_back, spellings_of
+from scoring.records.replacing import remove_left_over, replace_file
+from scoring.records.write_back import Change, file_within
+
+_BATCH_FILES = 64
+_Owner = Literal["scoring", "people"]
+
+
+@dataclass(slots=True)
+class RestoreCounts:
+    """What came of it: files, labels, and records of the write that the paths do not have."""
+
+    n_files: int = 0
+    n_restored: int = 0
+    n_left_alone: int = 0
+    n_missing: int = 0
+    n_faults: int = 0
+    records: set[str] = field(default_factory=set)
+
+
+class _Plan(NamedTuple):
+    """A file with labels that are to be put back."""
+
+    path: str
+    target: str
+    keys: RecordKeys
+    old: bytes
+    new: bytes
+    diff: str
+    owned: dict[str, _Owner]  # by label, afterwards
+    labels: dict[str, Any]
+
+    @property
+    def change(self) -> Change:
+        return Change(shown(self.path), True, self.diff)
+
+
+class Restorer:
+    """Puts labels of one write back.
+
+    Parameters
+    ----------
+    journal : Path
+        The journal that tells of it.
+    write_id : str
+        The write.
+    clock : callable
+        Gives the moment, aware UTC.
+    is_dry_run : bool
+        Tell what would change, and write nothing.
+    on_fault : callable
+        Called with the error of each file that cannot be used or written; the others go on.
+    reporter : Reporter
+        Told how far it is.
+
+    Attributes
+    ----------
+    counts : RestoreCounts
+        What came of it so far.
+
+    Raises
+    ------
+    ScoringError
+        If the journal cannot be read, or does not tell of the write.
+    """
+
+    def __init__(
+        self,
+        journal: Path,
+        write_id: str,
+        *,
+        clock: Callable[[], datetime],
+        is_dry_run: bool = False,
+        on_fault: OnFault,
+        reporter: Reporter = SILENT,
+    ) -> None:
+        history = read_write(journal, write_id)
+        if history is None:
+            raise ScoringError(f'no write {shown(write_id)!r} in {journal}: "scoring restore" lists them')
+        self._history: WriteHistory = history
+        self._clock, self._is_dry_run = clock, is_dry_run
+        self._on_fault, self._reporter = on_fault, reporter
+        self._journal = Journal(journal)
+        for warning in self._journal.refresh():
+            reporter.note(warning)
+        self._write_id = new_write_id(clock())
+        self._n_batches = 0
+        self.counts = RestoreCounts()
+
+    def restore(self, paths: Sequence[str]) -> Iterator[Change]:
+        """Put labels back in the records that paths name.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Folders, Markdown files and globs.
+
+        Yields
+        ------
+        Change
+            Of each file that was changed, or would be.
+
+        Raises
+        ------
+        ScoringError
+            If a path does not exist, or the journal cannot be written.
+        """
+        files = [file for file in expand(paths) if file != STDIN and not holds_lines(file)]
+        roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
+        rest = iter(files)
+        n_done = 0
+        while batch := list(islice(rest, _BATCH_FILES)):
+            yield from self._restore_batch(batch, roots)
+            n_done += len(batch)
+            self._reporter.step("restoring", n_done, len(files))
+        self.counts.n_missing = len(self._history.records - self.counts.records)
+
+    def _restore_batch(self, files: Sequence[str], roots: Sequence[str]) -> list[Change]:
+        if self._is_dry_run:
+            return [self._count(plan) for plan in self._plans(files, roots)]
+        with self._journal.locked() as writer:
+            return self._put_in_place(list(self._plans(files, roots)), writer)
+
+    def _put_in_place(self, plans: Sequence[_Plan], writer: JournalWriter) -> list[Change]:
+        if not plans:
+            return []
+        at = writer.moment(self._clock())
+        entries = [entry for plan in plans for entry in self._entries(plan, at)]
+        entries = [msgspec.structs.replace(entry, item=item) for item, entry in enumerate(entries)]
+        writer.append(entries)
+        changes: list[Change] = []
+        failed: set[RecordKeys] = set()
+        for plan in plans:
+            try:
+                if not replace_file(plan.target, plan.old, plan.new, plan.path):
+                    raise RecordError(
+                        Fault(plan.path, 0, "", "a file that somebody else changes", "one at rest")
+                    )
+                changes.append(self._count(plan))
+            except RecordError as error:
+                failed.add(plan.keys)
+                self._fail(error)
+        not_written = tuple(entry.item for entry in entries if RecordKeys(entry.record, entry.file) in failed)
+        done = BatchDone(write_id=self._write_id, batch=self._n_batches, not_written=not_written)
+        self._n_batches += 1
+        writer.append([done], is_synced=False)
+        return changes
+
+    def _plans(self, files: Sequence[str], roots: Sequence[str]) -> Iterator[_Plan]:
+        for file in files:
+            try:
+                plan = self._plan(file, roots)
+            except RecordError as error:
+                self._fail(error)
+                continue
+            if plan is not None:
+                yield plan
+
+    def _plan(self, path: str, roots: Sequence[str]) -> _Plan | None:
+        """What is to be done with a file; None where that is nothing."""
+        target = file_within(path, roots)
+        old = read_bytes(target)
+        document = decode_file(old, path, is_hashed=False)
+        keys = self._journal.keys_of(document)
+        groups = [written_labels(entries) for entries in self._history.of(keys)]
+        if not groups:
+            return None
+        self.counts.records.add(keys.record)
+        spellings = spellings_of(old, document.labels, path)
+        # Of several files that the record had, the one whose labels this file has most of.
+        written = max(
+            groups, key=lambda group: sum(getattr(document.labels, n) == v for n, (_, v) in group.items())
+        )
+        own = self._journal.own_labels(document)
+        back: dict[str, Any] = {}
+        for name, (before, value) in written.items():
+            if spellings.get(name) == before:
+                continue  # put back already, or never written
+            if name in own and getattr(document.labels, name) == value:
+                back[name] = before
+            else:
+                self.counts.n_left_alone += 1
+        if not back:
+            return None
+        if not self._is_dry_run:
+            remove_left_over(target)
+        new, diff, _, _ = put_labels_back(old, back, path)
+        after = decode_file(new, path, is_hashed=False)
+        own_before = self._journal.own_labels(after, until=self._history.began_at)
+        owned: dict[str, _Owner] = {name: "scoring" if name in own_before else "people" for name in back}
+        labels = {name: getattr(after.labels, name) for name in back}
+        return _Plan(path, target, keys, old, new, diff, owned, labels)
+
+    def _entries(self, plan: _Plan, at: datetime) -> Iterator[JournalEntry]:
+        owners: tuple[_Owner, ...] = ("scoring", "people")
+        for owner in owners:
+            labels = {name: value for name, value in plan.labels.items() if plan.owned[name] == owner}
+            if labels:
+                yield JournalEntry(
+                    at=at,
+                    write_id=self._write_id,
+                    batch=self._n_batches,
+                    command="restore",
+                    owner=owner,
+                    record=plan.keys.record,
+                    file=plan.keys.file,
+                    labels=msgspec.convert(labels, JournalLabels),
+                )
+
+    def _count(self, plan: _Plan) -> Change:
+        self.counts.n_files += 1
+        self.counts.n_restored += len(plan.labels)
+        return plan.change
+
+    def _fail(self, error: RecordError) -> None:
+        self.counts.n_faults += 1
+        self._on_fault(error)
