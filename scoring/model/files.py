@@ -169,9 +169,9 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if folder.exists() and not _may_be_replaced(folder):
-        raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     try:
+        if folder.exists() and not _may_be_replaced(folder):
+            raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
         replace_folder(folder, contents, ours=FILES)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
