@@ -112,7 +112,8 @@ class FeatureCache:
         """Keep values; where there are more than the bound, what was not used for longest goes."""
 
         def write(store: sqlite3.Connection) -> None:
-            store.execute("PRAGMA auto_vacuum = FULL")  # before anything is in the file
+            if store.execute("PRAGMA user_version").fetchone() == (0,):
+                store.execute("PRAGMA auto_vacuum = FULL")  # before anything is in the file
             check_database(store, self.file, FORMAT)
             for statement in _MAKE:
                 store.execute(statement)

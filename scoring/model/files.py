@@ -192,9 +192,9 @@ def write_files(
     ModelError
         If the folder holds something else, or cannot be written.
     """
-    if holds_something_else(folder):
-        raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
     try:
+        if holds_something_else(folder):
+            raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
         replace_folder(folder, contents, ours=FILES, admit=admit)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error

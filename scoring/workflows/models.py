@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scoring.errors import ModelError
+from scoring.home import prepare_folder
 from scoring.model.bundle import SavedModel, boosters_of, columns_of, load_model
 from scoring.model.models import Models
 from scoring.records.decode import decode_json
@@ -149,7 +150,7 @@ def _champion(settings: Settings, ask: Ask) -> Located | None:
     located = ask(None, settings)
     found = msgspec.structs.replace(now, located=located)
     with suppress(OSError):  # it saves time only
-        file.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(settings.home, file.parent.name)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
             new.write(msgspec.json.encode(found))
         os.replace(new.name, file)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scoring.errors import HomeError
 from scoring.features import cache as module
 from scoring.features.cache import FeatureCache
 
@@ -142,3 +143,24 @@ def test_one_that_cannot_be_made_is_not_used(tmp_path: Path) -> None:
     cache.put({KEYS[0]: b"a"})
     assert cache.get(KEYS) == {}
     assert cache.info().n_records == 0
+
+
+def test_one_of_before_is_marked_and_one_of_a_newer_format_is_refused(
+    cache: FeatureCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.put({KEYS[0]: b"a"})
+    with closing(sqlite3.connect(cache.file)) as store:
+        assert store.execute("PRAGMA user_version").fetchone() == (1,)
+        assert store.execute("PRAGMA auto_vacuum").fetchone() == (1,)
+        store.execute("PRAGMA user_version = 0")
+    assert caplog.messages == []
+    cache.put({KEYS[1]: b"b"})
+    assert caplog.messages == [f"{cache.file}: migrated from format 0 to 1"]
+    assert cache.get(KEYS[:2]) == {KEYS[0]: b"a", KEYS[1]: b"b"}
+    with closing(sqlite3.connect(cache.file)) as store:
+        store.execute("PRAGMA user_version = 2")
+    before = cache.file.read_bytes()
+    for use in (cache.check, lambda: cache.put({KEYS[2]: b"c"})):
+        with pytest.raises(HomeError, match=rf"^{cache.file}: format 2 is newer than "):
+            use()
+    assert cache.file.read_bytes() == before

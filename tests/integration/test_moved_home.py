@@ -57,6 +57,7 @@ def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: py
     for name in ("first", "second"):
         (tmp_path / f"{name}.yaml").write_text(CONFIG + f"seed: {len(name)}\n")
         if name == "second":  # learns with a ledger in the home
+            (old / "corrections.jsonl").touch(mode=0o600)
             (old / "corrections.jsonl").write_text(json.dumps(LEDGER_LINE) + "\n")
             extra = ["--corrections", old / "corrections.jsonl"]
         else:
@@ -97,7 +98,7 @@ def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: py
 
     report = as_json("home", "check")
     states = {item["state"] for item in report["artifacts"] if item["kind"] == "version"}  # type: ignore[attr-defined]
-    assert (states, report["problems"], report["n_wider"]) == (states | {"moved"}, [], 0)
+    assert (states, report["problems"], report["wider"]) == (states | {"moved"}, [], [])
     repaired = run("home", "check", "--repair")
     assert "addresses repaired; the database from before: " in repaired.stderr
     report = as_json("home", "check")

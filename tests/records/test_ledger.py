@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from scoring.errors import RecordError
+from scoring.errors import HomeError, RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.ledger import (
     Correction,
@@ -248,3 +248,41 @@ def test_processes_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     assert [each.value for each in found if each.by == "bob" and each.field == "heat"] == list(range(25))
     assert len(found) == 100
     assert all(one.by == other.by for one, other in zip(found[::2], found[1::2], strict=True))
+
+
+def test_lines_tell_their_format_and_those_of_before_are_read(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_text(json.dumps(LINE) + "\n")
+    append_corrections(ledger, [correction(by="ann")])
+    first, second = map(json.loads, ledger.read_text("utf-8").splitlines())
+    assert (first.get("format"), second["format"]) == (None, 1)
+    assert [each.model for each in read_ledger(ledger).corrections] == ["default@01234567"] * 2
+
+
+def test_a_line_of_a_newer_format_is_refused_whatever_else_it_has(tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_text("\n".join(map(json.dumps, (LINE, {"format": 2, "of": "the future"}))))
+    with pytest.raises(HomeError) as caught:
+        read_ledger(ledger)
+    told = "format 2 is newer than this version of scoring knows (1): upgrade scoring"
+    assert str(caught.value) == f"{ledger}:2: {told}"
+
+
+@pytest.mark.parametrize("value", ["one", -1, 1.5, None])
+def test_a_format_that_is_no_number_is_told(tmp_path: Path, value: object) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_text(json.dumps(LINE | {"format": value}))
+    with pytest.raises(RecordError) as caught:
+        read_ledger(ledger)
+    assert str(caught.value) == f"{ledger}:1: format: got {value!r}, expected an integer, the format version"
+
+
+def test_a_new_ledger_is_its_owners(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        append_corrections(tmp_path / "home" / "corrections.jsonl", [correction()])
+    finally:
+        os.umask(before)
+    made = [tmp_path / "home", *(tmp_path / "home").iterdir()]
+    assert len(made) > 2
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []

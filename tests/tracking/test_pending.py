@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -248,3 +249,27 @@ def test_two_that_sync_at_once_upload_each_run_once(locked: Store, make_run: Mak
     assert [run.info.status for run in search(locked)] == ["FINISHED"] * 2
     assert theirs
     assert list((locked.home / "pending").iterdir()) == []
+
+
+def test_a_run_of_a_newer_format_is_refused_and_stays(locked: Store, make_run: Make) -> None:
+    log_while_locked(locked, make_run())
+    (folder,) = kept(locked)
+    file = folder / "run.json"
+    file.write_text(
+        file.read_text("utf-8").replace('"format": 1', '"format": 2, "of": "the future"'), "utf-8"
+    )
+    (synced,) = sync_runs(locked)
+    told = "format 2 is newer than this version of scoring knows (1): upgrade scoring"
+    assert (synced.error, kept(locked)) == (f"{file}: {told}", [folder])
+    assert search(locked) == []
+
+
+def test_a_run_of_before_formats_is_uploaded(locked: Store, make_run: Make) -> None:
+    log_while_locked(locked, make_run())
+    (folder,) = kept(locked)
+    content = json.loads((folder / "run.json").read_text("utf-8"))
+    for name in ("format", "home"):
+        del content[name]
+    (folder / "run.json").write_text(json.dumps(content), "utf-8")
+    (synced,) = sync_runs(locked)
+    assert (synced.error, len(search(locked))) == (None, 1)

@@ -16,7 +16,7 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from scoring.cli import app
-from scoring.errors import ModelError, ScoringError
+from scoring.errors import HomeError, ModelError, ScoringError
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.rubric import RubricConfig
 from scoring.model.search import space_around, values_of, with_values
@@ -289,3 +289,16 @@ def test_a_file_that_the_study_has_not_written_is_refused_before_the_first_trial
     file.write_bytes(b"\xff")
     with pytest.raises(ModelError, match="has not written"):
         run(records, settings, 3, output=file)
+
+
+def test_a_study_of_a_newer_format_is_refused(search: Search, settings: Settings) -> None:
+    folder = settings.home / "studies"
+    folder.mkdir(parents=True)
+    with opened_study(search, folder, NOW) as study:
+        assert study.user_attrs["format"] == 1
+        study.set_user_attr("format", 2)
+    with (
+        pytest.raises(HomeError, match=r"^study 'tiny': format 2 is newer than .*: upgrade scoring$"),
+        opened_study(search, folder, NOW),
+    ):
+        pass

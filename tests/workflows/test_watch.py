@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import HomeError, RecordError, ScoringError
 from scoring.model.bundle import load_model
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
@@ -287,3 +289,27 @@ def test_a_folder_is_watched_by_one_and_has_to_be_there(
                     on_fault=print,
                 )
             )
+
+
+def test_what_a_newer_version_has_seen_is_refused(
+    training: TrainOutcome, settings: Settings, folder: Path, start: Callable[..., Watcher]
+) -> None:
+    watcher = start()
+    watcher.end()
+    (seen,) = (settings.home / "watch").glob("*.db")
+    made = [settings.home, *settings.home.rglob("*")]
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+    with closing(sqlite3.connect(seen)) as store:
+        assert store.execute("PRAGMA user_version").fetchone() == (1,)
+        store.execute("PRAGMA user_version = 2")
+    with pytest.raises(HomeError, match=rf"^{seen}: format 2 is newer than "):
+        next(
+            watch(
+                str(folder),
+                model=training.model,
+                settings=settings,
+                now=NOW,
+                stop=threading.Event(),
+                on_fault=lambda error: None,
+            )
+        )
