@@ -2,7 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# The environment is of the Python that is asked for: of another one it is made anew.
+VERSION := $(shell "$(PYTHON)" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)
+READY := $(VENV)/.ready-$(VERSION)
 RIVALS := $(VENV)/.benchmarks
 DEMO := .scoring/demo
 UV := build/uv/bin/uv
@@ -11,11 +13,16 @@ TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
 # Processes of the tests.
 JOBS ?= 2
+# What reads records and models, and what fuzzing found: these run on the system's own Python too.
+READERS := tests/records tests/property tests/fuzz tests/contract/test_patterns.py tests/integration/test_no_yaml.py \
+	$(patsubst %,tests/model/test_%.py,archive bundle format hostile tree_text trees)
+# What depends on the place of the clone.
+PLACED := tests/contract tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-lowest fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
+.PHONY: help venv browser test test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,8 +30,8 @@ help:  ## List what can be made
 venv: $(READY)  ## Make the environment: the package, editable, with what its tests need
 
 $(READY): pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
-	$(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	"$(PYTHON)" -m venv $(if $(wildcard $(READY)),,--clear) $(VENV)
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m compileall -q scoring
 	@touch $@
@@ -43,9 +50,15 @@ test: $(READY) browser  ## Run the tests and the examples in the docs
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
 	rm -rf build/lowest
-	$(UV) venv --quiet --python $(PYTHON) build/lowest
+	$(UV) venv --quiet --python "$(PYTHON)" build/lowest
 	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
 	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+
+test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
+	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_by_coverage' $(READERS)
+
+test-clone:  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
+	tests/clone.sh "$(PYTHON)" -n $(JOBS) --dist worksteal $(PLACED)
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
@@ -56,7 +69,7 @@ lock: $(UV)  ## Write down the versions and hashes of all that is needed
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 $(UV):
-	$(PYTHON) -m venv build/uv
+	"$(PYTHON)" -m venv build/uv
 	$(UV:%uv=%pip) install --quiet uv
 
 lint: $(READY)  ## Check style and format
@@ -76,7 +89,7 @@ docs: $(READY)  ## Write the commands' help and the shipped model's figures into
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots
 
-check: lint types layers smoke test  ## All of the checks; this is what CI runs
+check: lint types layers smoke test-clone test-system-python test  ## All of the checks; this is what CI runs
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)
@@ -117,7 +130,7 @@ build: $(READY)  ## Build the wheel into dist/
 
 smoke: build  ## Install the wheel alone, without the tools of development, and score with it
 	rm -rf build/smoke
-	$(PYTHON) -m venv build/smoke/venv
+	"$(PYTHON)" -m venv build/smoke/venv
 	build/smoke/venv/bin/pip install --quiet --no-compile dist/news_scoring-*.whl
 	cd build/smoke && venv/bin/scoring sample records --records 20 && venv/bin/scoring score records --format jsonl >scores.jsonl
 	test "$$(wc -l <build/smoke/scores.jsonl)" -eq 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = {
-    name: needs.split() for name, needs in re.findall(r"^([a-z]+):([^=#\n]*)##", MAKEFILE, re.MULTILINE)
+    name: needs.split() for name, needs in re.findall(r"^([a-z-]+):([^=#\n]*)##", MAKEFILE, re.MULTILINE)
 }
 CONTRACTS: list[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "importlinter"
@@ -28,7 +29,7 @@ ROOMS = {
     "target",
     [
         *("venv", "browser", "test", "lint", "types", "layers", "docs", "screenshots", "check", "demo"),
-        *("build", "smoke", "clean"),
+        *("build", "smoke", "clean", "test-clone", "test-system-python"),
     ],
 )
 def test_target_is_there(target: str) -> None:
@@ -39,7 +40,22 @@ def test_target_is_there(target: str) -> None:
 
 
 def test_check_is_everything_and_tests_last() -> None:
-    assert TARGETS["check"] == ["lint", "types", "layers", "smoke", "test"]
+    expected = ["lint", "types", "layers", "smoke", "test-clone", "test-system-python", "test"]
+    assert TARGETS["check"] == expected
+
+
+@pytest.mark.parametrize("name", ["READERS", "PLACED"])
+def test_what_runs_elsewhere_too_is_there(name: str) -> None:
+    """On the system's own Python and in another place: each path, after make has put it together."""
+    printed = subprocess.run(
+        ["make", "--no-print-directory", f"--eval=shown: ; @echo $({name})", "shown"],  # noqa: S607 -- the developer's make
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(printed) > 3
+    assert [path for path in printed if not (ROOT / path).exists()] == []
 
 
 def test_the_tests_have_their_browser() -> None:

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Make a clone where it is hardest: only its owner can read the folder, the path has blanks and letters beyond ASCII,
+# and LANG is C. There run the demo, and the tests that depend on their place.
+#
+# usage: tests/clone.sh PYTHON ARGUMENT...
+#   PYTHON    to make the clone's environment with
+#   ARGUMENT  for pytest
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+python=$("$1" -c 'import sys; print(sys.executable)')
+shift
+
+folder=$(mktemp -d)  # of mode 0700
+trap 'rm -rf "$folder"' EXIT
+clone="$folder/a clone – café"
+git clone --quiet . "$clone"
+# With what is not committed yet.
+git diff --binary HEAD >"$folder/changes"
+[ ! -s "$folder/changes" ] || git -C "$clone" apply "$folder/changes"
+git ls-files -z --others --exclude-standard | xargs -0r cp --parents --target-directory "$clone"
+
+cd "$clone"
+unset LC_ALL LC_CTYPE
+export LANG=C
+# To compile all that is installed takes longer than to compile what is used.
+unset PYTHONDONTWRITEBYTECODE
+export PIP_COMPILE=0
+make --no-print-directory demo PYTHON="$python"
+.venv/bin/python -m pytest "$@"
