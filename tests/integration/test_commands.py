@@ -220,6 +220,31 @@ def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -
     )
 
 
+def test_a_write_is_listed_shown_and_put_back(trained: Trained, inbox: Path) -> None:
+    before = {file: file.read_bytes() for file in inbox.iterdir()}
+    run("score", inbox, "--model", trained.model, "--write")
+    listed = json.loads(run("restore", "--json").stdout.splitlines()[-1])
+    assert (listed["file_count"], listed["filled_count"], listed["changed_count"]) == (12, 36, 0)
+    assert listed["write_id"] in run("restore").stdout
+    options = ("--write-id", listed["write_id"], inbox)
+    dry = run("restore", *options, "--dry-run")
+    assert dry.stdout.count("\n-quality: ") == 12
+    assert dry.stderr == "36 labels of 12 files would be put back\n"
+    first, second = sorted(inbox.iterdir())[:2]
+    first.write_bytes(re.sub(rb"\nheat: .*", b"\nheat: 998", first.read_bytes()))
+    second.unlink()
+    done = run("restore", *options)
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "32 labels of 11 files put back, 1 left alone (changed or accepted since); 1 records of the write "
+        "were not found there\n",
+    )
+    del before[second]
+    assert first.read_bytes().replace(b"heat: 998\n", b"") == before.pop(first)
+    assert {file: file.read_bytes() for file in before} == before
+    assert "no write of scores" in run("restore", "--journal", "fresh.jsonl").stderr
+
+
 def test_explanation_has_the_score_that_is_explained(trained: Trained, inbox: Path) -> None:
     expected = scores(inbox, "--model", trained.model)[3]
     done = run("explain", expected["path"], "--model", trained.model, "--json")
