@@ -27,6 +27,10 @@ def serve(
             help="Tokens, one a line: who asks has to bear one of them. Read anew on SIGHUP.",
         ),
     ] = None,
+    insecure_token_file: Annotated[
+        bool,
+        typer.Option("--insecure-token-file", help="Take a token file that other users can read."),
+    ] = False,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
     ] = False,
@@ -53,7 +57,8 @@ def serve(
     """Serve scores over HTTP, with the model in charge, until told to stop.
 
     The model is followed where it moves. SIGHUP has it looked for at once and the tokens read anew; SIGTERM
-    stops once what was accepted is answered. The log goes to stderr, a line of JSON for each request.
+    stops once what was accepted is answered, a second one at once. The log goes to stderr, a line of JSON
+    for each request.
     """
     from scoring.service.options import ServiceOptions, read_bounds
     from scoring.service.server import run
@@ -71,6 +76,7 @@ def serve(
             model=model,
             inbox=inbox,
             token_file=token_file,
+            is_token_file_shared=insecure_token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
             bounds=read_bounds(bound or ()),

@@ -68,7 +68,7 @@ def create_app(options: ServiceOptions) -> Service:
     SettingsError
         If the token file cannot be used.
     """
-    tokens = Tokens(options.token_file)
+    tokens = Tokens(options.token_file, is_shared=options.is_token_file_shared)
     metrics = Metrics()
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)

@@ -113,6 +113,8 @@ class ServiceOptions:
         Folder whose records the page shows.
     token_file : Path or None
         File with a token a line; without it everybody may ask.
+    is_token_file_shared : bool
+        Whether other users of the machine may read it.
     hosts : tuple of str
         Names under which the service may be addressed; empty for any. Where there is no token, this keeps
         a page of another site from reaching it under a name of its own.
@@ -128,6 +130,7 @@ class ServiceOptions:
     model: str | None = None
     inbox: Path | None = None
     token_file: Path | None = None
+    is_token_file_shared: bool = False
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     follow_seconds: float = 2.0

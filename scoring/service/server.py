@@ -82,7 +82,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _check(options: ServiceOptions) -> None:
     """See at once, and once for all processes, what would keep each of them from its start."""
-    Tokens(options.token_file)
+    Tokens(options.token_file, is_shared=options.is_token_file_shared)
     keeper = ModelKeeper(options)
     try:
         keeper.load()

@@ -274,6 +274,8 @@ class _Worker:
             return
         except ConnectionResetError:
             heard = b""
+        if heard and not self.n_beats:
+            _LOG.info("worker serves", extra={"fields": {"worker": self.pid}})
         self.n_beats += len(heard)
         if not heard:
             asyncio.get_running_loop().remove_reader(self._line)

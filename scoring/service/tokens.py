@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import os
+import stat
 from hashlib import sha256
 from pathlib import Path
 
 from scoring.errors import SettingsError
 
+_OTHERS = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 MIN_CHARS = 16
 """Shortest token that is taken: a shorter one can be guessed."""
 
@@ -21,15 +25,18 @@ class Tokens:
     ----------
     file : Path or None
         A token a line; blank lines and lines that begin with ``#`` are left out.
+    is_shared : bool
+        Take a file that other users of the machine can read.
 
     Raises
     ------
     SettingsError
-        If the file cannot be read, holds no token, or one that can be guessed.
+        If the file cannot be read, or by others too, holds no token, or one that can be guessed.
     """
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, *, is_shared: bool = False) -> None:
         self._file = file
+        self._is_shared = is_shared
         self._digests: tuple[bytes, ...] = ()
         self.reload()
 
@@ -47,7 +54,7 @@ class Tokens:
             As at first.
         """
         if self._file is not None:
-            self._digests = tuple(map(_digest, _read(self._file)))
+            self._digests = tuple(map(_digest, _read(self._file, is_shared=self._is_shared)))
 
     def admit(self, authorization: bytes) -> bool:
         """Tell whether a request may pass.
@@ -80,9 +87,12 @@ def _token_of(authorization: bytes) -> bytes:
     return b""
 
 
-def _read(file: Path) -> list[bytes]:
+def _read(file: Path, *, is_shared: bool) -> list[bytes]:
     try:
-        lines = [line.strip() for line in file.read_bytes().splitlines()]
+        # Without O_NONBLOCK a FIFO would wait for its writer for ever.
+        with open(file, "rb", opener=lambda path, flags: os.open(path, flags | _NONBLOCK)) as opened:
+            _check_mode(file, os.fstat(opened.fileno()).st_mode, is_shared=is_shared)
+            lines = [line.strip() for line in opened.read().splitlines()]
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}, expected a file with a token a line") from None
     tokens = [line for line in lines if line and not line.startswith(b"#")]
@@ -94,3 +104,13 @@ def _read(file: Path) -> list[bytes]:
                 f"{file}:{number}: got a token of {len(line)} characters, expected {MIN_CHARS} or more"
             )
     return tokens
+
+
+def _check_mode(file: Path, mode: int, *, is_shared: bool) -> None:
+    if not stat.S_ISREG(mode):
+        raise SettingsError(f"{file}: got no regular file, expected a file with a token a line")
+    if os.name == "posix" and mode & _OTHERS and not is_shared:
+        raise SettingsError(
+            f"{file}: got mode {stat.S_IMODE(mode):04o}, expected a file that nobody else can read: "
+            "chmod 600 it, or --insecure-token-file"
+        )

@@ -320,6 +320,7 @@ def test_a_service_with_a_token_and_one_that_goes_away(
     browser: Browser, inbox: Path, training: TrainOutcome, tmp_path: Path
 ) -> None:
     (tmp_path / "tokens").write_text(TOKEN, "utf-8")
+    (tmp_path / "tokens").chmod(0o600)
     options = ("--model", training.model, "--inbox", str(inbox), "--token-file", str(tmp_path / "tokens"))
     credentials = {"username": "desk", "password": TOKEN}
     with browser.new_context(http_credentials=credentials) as context:  # type: ignore[arg-type]

@@ -218,6 +218,7 @@ def test_a_hangup_has_the_tokens_read_and_the_model_looked_for(
 ) -> None:
     tokens = tmp_path / "tokens"
     tokens.write_text(TOKEN)
+    tokens.chmod(0o600)
     with serving(tmp_path, "--model", training.model, "--token-file", str(tokens)) as service:
         assert service.ask("/v1/score", GOOD)[0] == 401
         assert service.ask("/v1/score", GOOD, token=TOKEN)[0] == 200
@@ -262,12 +263,15 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
         (["--host", "0.0.0.0"], "--host 0.0.0.0 needs --token-file FILE, or --insecure"),  # noqa: S104 -- is refused
         (["--host", "desk.example"], "--host desk.example needs --token-file FILE"),
         (["--token-file", "nowhere"], "nowhere: No such file or directory"),
+        (["--token-file", "SHARED"], "got mode 0644, expected a file that nobody else can read"),
         (["--model", "nowhere"], "model: got 'nowhere', expected a folder"),
         (["--model", "models:/news@champion"], "there is no store"),
         (["--port", "TAKEN"], "cannot listen at 127.0.0.1:"),
     ],
 )
 def test_what_cannot_be_served_is_told_at_once(options: list[str], words: str) -> None:
+    Path("SHARED").write_text(TOKEN)
+    Path("SHARED").chmod(0o644)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

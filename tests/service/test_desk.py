@@ -201,6 +201,7 @@ def test_without_an_inbox_nothing_is_written(client: TestClient) -> None:
 
 def test_the_desk_needs_the_token_too(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("first-0123456789abcdef\n", "utf-8")
+    (tmp_path / "tokens").chmod(0o600)
     client = serve(token_file=tmp_path / "tokens")
     for path in ("/", "/page/app.js", "/desk/events", "/desk/receipt?path=a"):
         assert client.get(path).status_code == 401

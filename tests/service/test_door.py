@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def bearing(token: str) -> dict[str, str]:
 def token_file(tmp_path: Path) -> Path:
     file = tmp_path / "tokens"
     file.write_text(f"# of the site\n{FIRST}\n\n")
+    file.chmod(0o600)
     return file
 
 
@@ -78,8 +80,34 @@ def test_token_files_that_cannot_be_used(tmp_path: Path, content: str | None, wo
     file = tmp_path / "tokens"
     if content is not None:
         file.write_text(content)
+        file.chmod(0o600)
     with pytest.raises(SettingsError, match=words):
         Tokens(file)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o644, 0o777])
+def test_a_token_file_that_others_can_read_is_refused(
+    serve: Serve, token_file: Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    client = serve(token_file=token_file)
+    token_file.write_text(f"{SECOND}\n")
+    token_file.chmod(mode)
+    words = (
+        f"tokens: got mode {mode:04o}, expected a file that nobody else can read: chmod 600 it, or --insec"
+    )
+    with pytest.raises(SettingsError, match=words):
+        Tokens(token_file)
+    reload(client.app)  # type: ignore[arg-type]
+    assert "tokens not read" in caplog.text
+    assert client.get("/v1/model", headers=bearing(FIRST)).is_success  # those of before stay
+    assert Tokens(token_file, is_shared=True).admit(f"Bearer {SECOND}".encode())
+    assert serve(token_file=token_file, is_token_file_shared=True).get("/v1/model").status_code == 401
+
+
+def test_a_token_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tokens", 0o600)
+    with pytest.raises(SettingsError, match="tokens: got no regular file, expected a file"):
+        Tokens(tmp_path / "tokens")
 
 
 def test_a_token_is_rotated_without_a_pause(serve: Serve, token_file: Path) -> None:

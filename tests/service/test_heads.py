@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import gc
 import json
 import re
@@ -10,14 +10,16 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from functools import partial
 
 import pytest
 import uvicorn
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from scoring.service import protocol
 from scoring.service.options import Bounds
 from scoring.service.problems import ProblemError
 from scoring.service.protocol import PIECES_OF_A_TURN, Protocol
@@ -35,6 +37,8 @@ class App:
     def __init__(self) -> None:
         self.n_requests = 0
         self.refused: list[int] = []
+        self.streams: list[Callable[[], object]] = []  # what ends each
+        self.n_streams = 0  # that go on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -45,6 +49,11 @@ class App:
             await send({"type": "lifespan.shutdown.complete"})
             return
         self.n_requests += 1
+        if scope["path"] == "/stream":
+            loop = asyncio.get_running_loop()
+            self.streams.append(partial(loop.call_soon_threadsafe, scope["state"]["end_stream"]))
+            await StreamingResponse(self.stream(), media_type="text/event-stream")(scope, receive, send)
+            return
         body = b""
         while scope["path"] != "/unread":
             message = await receive()
@@ -60,19 +69,28 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
+    async def stream(self) -> AsyncIterator[bytes]:
+        self.n_streams += 1
+        try:
+            while True:
+                yield b"data: " + b"a" * MEGABYTE + b"\n\n"
+                await asyncio.sleep(0)
+        finally:
+            self.n_streams -= 1
+
     def refuse(self, error: ProblemError) -> None:
         self.refused.append(error.status)
 
 
 @contextmanager
-def serving(app: Any, protocol: Callable[..., Protocol]) -> Iterator[int]:
+def serving(app: App) -> Iterator[int]:
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=partial(Protocol, BOUNDS),  # type: ignore[arg-type]
         port=0,
         ws="none",
         log_config=None,
-        lifespan="on",  # type: ignore[arg-type]
+        lifespan="on",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -93,7 +111,7 @@ def app() -> App:
 
 @pytest.fixture
 def port(app: App) -> Iterator[int]:
-    with serving(app, functools.partial(Protocol, BOUNDS)) as port:
+    with serving(app) as port:
         yield port
 
 
@@ -254,7 +272,7 @@ def test_one_request_of_a_connection_is_parsed_at_a_time(monkeypatch: pytest.Mon
         original(self)
 
     monkeypatch.setattr(Protocol, "on_message_begin", begin)
-    with serving(App(), functools.partial(Protocol, BOUNDS)) as port:
+    with serving(App()) as port:
         assert statuses(answers(port, GET * 3000 + b"\x00")) == [200] * 3000 + [400]
     assert begun == [True] * 3000
 
@@ -280,7 +298,7 @@ def test_many_chunks_are_parsed_in_turns(monkeypatch: pytest.MonkeyPatch) -> Non
         fed.append(count)
 
     monkeypatch.setattr(Protocol, "_advance", advance)
-    with serving(App(), functools.partial(Protocol, BOUNDS)) as port:
+    with serving(App()) as port:
         answer = answers(port, CHUNKED + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n" + GET + b"\x00")
     assert statuses(answer) == [200, 200, 400]
     assert b'"body": 20000' in answer
@@ -318,3 +336,34 @@ def test_slow_lines_are_given_up(port: int, begin: bytes) -> None:
 
 def test_empty_lines_keep_no_connection_open(port: int) -> None:
     assert statuses(answers(port, GET, *[b"\r\n"] * 10, seconds=BOUNDS.head_seconds / 4)) == [200]
+
+
+def test_a_stream_that_nobody_reads_can_be_ended(port: int, app: App) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(GET.replace(b"/", b"/stream", 1))
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+        wait_until(lambda: app.n_streams == 1)
+        time.sleep(0.1)  # until nothing more can be sent
+        app.streams[0]()
+        wait_until(lambda: app.n_streams == 0)
+        found = b"..."
+        with suppress(ConnectionError):
+            while found:
+                found = connection.recv(MEGABYTE)
+    assert statuses(answers(port, GET + b"\x00")) == [200, 400]
+
+
+def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "STALL_SECONDS", 0.2)
+    app = App()
+    with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(GET.replace(b"/", b"/stream", 1))
+        wait_until(lambda: app.n_streams == 1)
+        wait_until(lambda: app.n_streams == 0)
+
+
+def wait_until(check: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.01)
