@@ -109,6 +109,7 @@ def rollback(
         why=why,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         now=options.now(),
+        reporter=terminal,
     )
     if json:
         terminal.out(written.to_json(outcome))

@@ -17,7 +17,7 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model's folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS.",
+            help="A model's folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped.",
             show_default=False,
         ),
     ],
@@ -31,7 +31,8 @@ def export(
     from scoring.cli import written
     from scoring.workflows.export import export_model as workflow
 
-    exported = workflow(model, settings=options.settings_of(terminal, tracking_uri=tracking_uri))
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    exported = workflow(model, settings=settings, reporter=terminal)
     with written.replaced(file) as target:
         target.write(exported.data)
     terminal.note(f"{file}: {exported.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -22,6 +23,8 @@ from scoring.service.score import ScoreEndpoint
 from scoring.service.tokens import Tokens
 from scoring.service.window import SECONDS, DriftWindow
 from scoring.service.work import Workbench
+
+_LOG = logging.getLogger(__name__)
 
 
 class Service(FastAPI):
@@ -59,12 +62,14 @@ def create_app(options: ServiceOptions) -> Service:
     metrics = Metrics()
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)
+    keeper.on_follow(metrics.tell_follow)
     bench = Workbench(keeper, options.bounds)
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(keeper.load)
+        _log_warning(keeper)
         watching = [
             asyncio.create_task(keeper.follow()),
             asyncio.create_task(_tell_drift(keeper, endpoint.window, metrics)),
@@ -101,6 +106,14 @@ def create_app(options: ServiceOptions) -> Service:
         score = lets_in(endpoint)
     app.door = Door(partial(FastAPI.__call__, app), score, options, tokens, metrics)
     return app
+
+
+def _log_warning(keeper: ModelKeeper) -> None:
+    """Say so where the model is neither the one that was asked for nor the champion, also with --quiet."""
+    resolved = keeper.current.resolved
+    if resolved.warning is not None:
+        fields = {"warning": resolved.warning, "source": resolved.source, "model": resolved.name}
+        _LOG.error("model warning", extra={"fields": fields})
 
 
 async def _tell_drift(keeper: ModelKeeper, window: DriftWindow, metrics: Metrics) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
 from scoring.model.archive import pack, unpack
 from scoring.model.bundle import open_files
-from scoring.model.files import read_files, write_files
+from scoring.model.files import write_files
+from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
-from scoring.workflows.models import find_model
 
 
 class ExportedModel(NamedTuple):
@@ -27,15 +28,17 @@ class ImportedModel(NamedTuple):
     folder: Path
 
 
-def export_model(model: str | None, *, settings: Settings) -> ExportedModel:
+def export_model(model: str | None, *, settings: Settings, reporter: Reporter = SILENT) -> ExportedModel:
     """Pack a model, after every hash was found right.
 
     Parameters
     ----------
     model : str or None
-        As :func:`scoring.workflows.models.open_model` takes it.
+        As :func:`scoring.deployment.resolve_model.resolve` takes it.
     settings : Settings
         Where the store is.
+    reporter : Reporter
+        Who hears of a model that is neither the one that was asked for nor the champion.
 
     Returns
     -------
@@ -49,8 +52,8 @@ def export_model(model: str | None, *, settings: Settings) -> ExportedModel:
     TrackingError
         If the store has no such model, or cannot be reached.
     """
-    files = read_files(find_model(model, settings))
-    return ExportedModel(open_files(files).name, pack(files))
+    loaded = resolve(model, settings, reporter=reporter)
+    return ExportedModel(loaded.saved.name, pack(loaded.files))
 
 
 def import_model(path: Path, *, settings: Settings, out: Path | None = None) -> ImportedModel:

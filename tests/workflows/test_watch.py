@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scoring.errors import RecordError, ScoringError
-from scoring.model.bundle import load_model
+from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 from scoring.records.sample import write_sample
@@ -206,24 +207,33 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
     folder: Path,
     others: list[Path],
     training: TrainOutcome,
+    saved: SavedModel,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = [Path(training.model)]
-    monkeypatch.setattr(workflow, "find_model", lambda spec, settings: place[0])
-    watcher = start()
+    model = shutil.copytree(training.model, tmp_path / "model")
+    watcher = start(model=str(model))
     watcher.wait(lambda: len(watcher.scores) == 3)
-    place[0] = tmp_path / "nowhere"
-    shutil.copy(others[0], folder / "one.md")
-    watcher.wait(lambda: len(watcher.scores) == 4)
-    place[0] = shutil.copytree(training.model, tmp_path / "moved")
-    shutil.copy(others[1], folder / "two.md")
-    watcher.wait(lambda: len(watcher.scores) == 5)
-    name = watcher.scores[0].model
-    first, second = watcher.listener.notes
-    assert first.startswith(f"still scoring with {name}: ")
-    assert "nowhere" in first
-    assert second == f"scoring with {name} from now on"
+    model.rename(tmp_path / "away")
+    for n_scores, other in enumerate(others[:2], start=4):
+        shutil.copy(other, folder / other.name)
+        watcher.wait(lambda n_scores=n_scores: len(watcher.scores) == n_scores)  # type: ignore[misc]
+    (tmp_path / "away").rename(model)
+    shutil.copy(others[2], folder / "back.md")
+    watcher.wait(lambda: len(watcher.scores) == 6)
+    facts = msgspec.structs.replace(saved.manifest.training, name="other")
+    newer = save_model(model, saved.models, facts)
+    shutil.copy(others[2], folder / "newer.md")
+    watcher.wait(lambda: len(watcher.scores) == 7)
+    name = saved.name
+    assert [score.model for score in watcher.scores] == [name] * 6 + [newer.name]
+    assert watcher.listener.warnings == [
+        f"still scoring with {name}: model: got '{model}', expected a folder, runs:/ID, models:/NAME/VERSION, "
+        "models:/NAME@ALIAS or shipped"
+    ]
+    assert watcher.listener.notes == [
+        f"{name} can be followed again",
+        f"scoring with {newer.name} from now on",
+    ]
 
 
 def test_a_folder_is_watched_by_one_and_has_to_be_there(
