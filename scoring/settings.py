@@ -119,7 +119,9 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     found = _found(given)
     values = ChainMap(*found.values())
-    types = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name in _names()}
+    types = {
+        field.name: field.type for field in msgspec.structs.fields(Settings) if field.name in setting_names()
+    }
     checked: dict[str, Any] = {"home": Path(".scoring")}
     faults = []
     for name, value in values.items():
@@ -162,7 +164,7 @@ def settings_origins(**overrides: Any) -> list[Origin]:
     settings = load_settings(**overrides)
     found = _found({name: value for name, value in overrides.items() if value is not None})
     origins = []
-    for name in _names():
+    for name in setting_names():
         value = getattr(settings, name)
         shown = value if isinstance(value, int) or value is None else mask_credentials(str(value))
         origins.append(Origin(name, shown, _origin_of(name, found)))
@@ -221,7 +223,7 @@ def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _read_environment() -> dict[str, Any]:
     variables = {name.upper(): value for name, value in os.environ.items() if value}
-    names = {name: f"SCORING_{name.upper()}" for name in _names()}
+    names = {name: f"SCORING_{name.upper()}" for name in setting_names()}
     return {name: variables[variable] for name, variable in names.items() if variable in variables}
 
 
@@ -260,7 +262,7 @@ def _origin_of(key: str, found: dict[str, dict[str, Any]]) -> str:
     return f"environment SCORING_{key.upper()}" if source == "environment" else source
 
 
-def _names() -> list[str]:
+def setting_names() -> list[str]:
     """The fields that are settings."""
     return [name for name in Settings.__struct_fields__ if name != "store_origin"]
 

@@ -177,7 +177,7 @@ def test_the_store_is_asked_outside_of_the_service(
     monkeypatch.setattr("scoring.tracking.store.load_mlflow", fail)
     keeper = ModelKeeper(ServiceOptions(registry.settings))
     assert keeper.load()
-    assert keeper.current.located.address == "models:/scoring/1"
+    assert keeper.current.resolved.address == "models:/scoring/1"
     assert not keeper.load()
     keeper.close()
 
