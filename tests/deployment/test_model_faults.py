@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.model.bundle import SavedModel, load_model
@@ -84,10 +85,20 @@ def record(tmp_path: Path) -> Path:
     return next((tmp_path / "inbox").iterdir())
 
 
-def score(*arguments: object) -> Result:
+class Done(NamedTuple):
+    """What a command came to."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def score(*arguments: object) -> Done:
     """Run ``scoring score``; the command, which takes long to make, is made once."""
     words = ["score", *map(str, arguments), "--no-cache"]
-    return super(CliRunner, CliRunner()).invoke(COMMAND, words, prog_name="scoring")
+    with redirect_stdout(StringIO()) as stdout, redirect_stderr(StringIO()) as stderr:
+        exit_code = COMMAND.main(words, prog_name="scoring", standalone_mode=False)
+    return Done(exit_code, stdout.getvalue(), stderr.getvalue())
 
 
 def test_the_table_has_a_line_for_every_case_and_needs_each() -> None:
