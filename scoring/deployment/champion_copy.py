@@ -117,7 +117,7 @@ def find_copy(settings: Settings, name: str) -> ChampionCopy | None:
         if not folder.is_dir():
             return None
         try:
-            return _read(folder)
+            return _read(folder, name)
         except ModelError:
             if attempt == _ATTEMPTS - 1:
                 raise
@@ -137,7 +137,7 @@ def known_champions(home: Path) -> list[str]:
     return known
 
 
-def _read(folder: Path) -> ChampionCopy:
+def _read(folder: Path, name: str) -> ChampionCopy:
     file = folder / FACTS
     try:
         facts = msgspec.json.decode(file.read_bytes(), type=ChampionFacts)
@@ -151,6 +151,8 @@ def _read(folder: Path) -> ChampionCopy:
             f"{file}: got format version {facts.format_version}, expected {_FORMAT_VERSION}: "
             "it is of another version of this package"
         )
+    if facts.name != name:
+        raise ModelError(f"{file}: name: got {facts.name!r}, expected {name!r}")
     files = read_files(folder)
     if files.sha256 != facts.sha256:
         got, expected = files.sha256[:8], facts.sha256[:8]

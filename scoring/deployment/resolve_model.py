@@ -29,9 +29,10 @@ from scoring.deployment.loaded_model import (
     stamp_of,
     with_warning,
 )
+from scoring.deployment.named_store import missing_store
 from scoring.errors import ModelError, TrackingError
 from scoring.progress import Reporter
-from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.settings import Settings, mask_credentials
 
 SERVER_SECONDS = 60.0
 """How often a running process asks a store that is no file where its model is; a file is only looked at."""
@@ -209,8 +210,7 @@ def _kept(loaded: LoadedModel, spec: str | None, settings: Settings) -> LoadedMo
 
 def _what_is_missing(settings: Settings) -> tuple[str, str]:
     """What there is not, though nothing failed (a store, or a champion in it), and what to do."""
-    store, database = mask_credentials(settings.tracking_uri), sqlite_file(settings.tracking_uri)
-    if database is not None and not database.exists():
-        origin = f" ({settings.store_origin})" if settings.is_store_named else ""
-        return f"no store at {store}{origin}", "check the setting tracking_uri"
+    if missing := missing_store(settings):
+        return missing, "check the setting tracking_uri"
+    store = mask_credentials(settings.tracking_uri)
     return f"no champion of {settings.registered_model} in {store}", 'run "scoring promote RUN"'
