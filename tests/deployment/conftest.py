@@ -47,11 +47,14 @@ class Site:
         Copies of the store's file, by what its registry has, and of the copy of the champion.
     folder : Path
         Another model's folder.
+    model : Path
+        The champion's folder in the store.
     """
 
     settings: Settings
     kept: Path
     folder: Path
+    model: Path
 
     @property
     def home(self) -> Path:
@@ -82,7 +85,7 @@ class Site:
             self.away.rename(self.artifacts)
         for name in MODEL_FILES:
             content = (self.kept / "champions" / self.key / name).read_bytes()
-            (self.model_files() / name).write_bytes(content)
+            (self.model / name).write_bytes(content)
         self.set_store(has_alias=True, has_version=True)
 
     def remove_artifacts(self) -> None:
@@ -97,10 +100,6 @@ class Site:
         """Have the copy of the champion that was kept when all was well."""
         shutil.copytree(self.kept / "champions", self.home / "champions")
 
-    def model_files(self) -> Path:
-        """The champion's folder in the store."""
-        return next(path.parent for path in self.artifacts.rglob("manifest.json"))
-
 
 @pytest.fixture(scope="module")
 def built_site(
@@ -110,9 +109,10 @@ def built_site(
     settings = load_settings(home=base / "home", threads=1)
     settings.home.mkdir()
     shutil.copy(template, settings.home)
-    site = Site(settings, base / "kept", base / "other")
-    save_variant(site.folder, saved, name="other", points=30)
+    save_variant(base / "other", saved, name="other", points=30)
     promote(training.model, why="a test", settings=settings, now=NOW, on_fault=stop)
+    (manifest,) = (settings.home / "artifacts").rglob("manifest.json")
+    site = Site(settings, base / "kept", base / "other", manifest.parent)
     site.kept.mkdir()
     shutil.copytree(settings.home / "champions", site.kept / "champions")
     statements = {"alias": "DELETE FROM registered_model_aliases", "version": "DELETE FROM model_versions"}

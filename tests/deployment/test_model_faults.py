@@ -174,7 +174,7 @@ def test_what_is_damaged_counts_as_missing_and_is_never_passed_over(
     if artifacts == "gone":
         site.remove_artifacts()
     elif artifacts == "damaged":
-        (site.model_files() / "quality.txt").write_bytes(b"tree")
+        (site.model / "quality.txt").write_bytes(b"tree")
     if store == "away":
         site.database.unlink()
     elif store == "not a database":

@@ -20,8 +20,10 @@ from scoring.records.sample import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow
+from scoring.workflows.models import open_model
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch
+from tests.conftest import Registry
 from tests.workflows.test_train import Listener
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -32,7 +34,7 @@ class Watcher:
     """A watch in a thread, and what it has told so far."""
 
     def __init__(
-        self, folder: str | Path, model: str, settings: Settings, *, is_written: bool = False
+        self, folder: str | Path, model: str | None, settings: Settings, *, is_written: bool = False
     ) -> None:
         self.scores: list[Score] = []
         self.faults: list[str] = []
@@ -234,6 +236,50 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
         f"{name} can be followed again",
         f"scoring with {newer.name} from now on",
     ]
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_store_that_is_away_is_told_once_and_the_model_stays(
+    folder: Path, others: list[Path], registry: Registry, is_written: bool
+) -> None:
+    database = registry.settings.home / "mlflow.db"
+    watcher = Watcher(folder, None, registry.settings, is_written=is_written)
+    try:
+        watcher.wait(lambda: len(watcher.scores) == 3)
+        name = watcher.scores[0].model
+        database.rename(database.with_name("away.db"))
+        for n_scores, other in enumerate(others[:2], start=4):
+            shutil.copy(other, folder / other.name)
+            watcher.wait(lambda n_scores=n_scores: len(watcher.scores) == n_scores)  # type: ignore[misc]
+        database.with_name("away.db").rename(database)
+        shutil.copy(others[2], folder / "back.md")
+        watcher.wait(lambda: len(watcher.scores) == 6)
+    finally:
+        watcher.end()
+    assert {score.model for score in watcher.scores} == {name}
+    assert name.startswith("weak@")
+    (line,) = watcher.listener.warnings
+    assert line.startswith(f"still scoring with {name}: no store at sqlite:///{database}")
+    assert watcher.listener.notes == [f"{name} can be followed again"]
+    if is_written:
+        assert "\nquality: " in (folder / others[0].name).read_text("utf-8")
+
+
+def test_a_start_without_the_store_goes_on_with_the_last_known_champion(
+    folder: Path, others: list[Path], registry: Registry
+) -> None:
+    name = open_model(None, registry.settings).name
+    (registry.settings.home / "mlflow.db").unlink()
+    watcher = Watcher(folder, None, registry.settings, is_written=True)
+    try:
+        watcher.wait(lambda: len(watcher.scores) == 3)
+        shutil.copy(others[0], folder / "new.md")
+        watcher.wait(lambda: len(watcher.scores) == 4)
+    finally:
+        watcher.end()
+    assert {score.model for score in watcher.scores} == {name}
+    (line,) = watcher.listener.warnings
+    assert f"using the last known champion of scoring: {name}" in line
 
 
 def test_a_folder_is_watched_by_one_and_has_to_be_there(
