@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 
@@ -24,9 +25,12 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Tell one thing that a person may want to know and that is not an error."""
 
+    def warn(self, text: str) -> None:
+        """Tell one thing that a person has to know, whatever else they do not want to hear."""
+
 
 class Silent:
-    """A reporter that tells nobody.
+    """A reporter that tells nobody, but for warnings, which go to the log.
 
     Examples
     --------
@@ -38,6 +42,10 @@ class Silent:
 
     def note(self, text: str) -> None:
         """Drop the note."""
+
+    def warn(self, text: str) -> None:
+        """Log the warning: Python prints it where the program has not set up its log."""
+        logging.getLogger("scoring").warning(text)
 
 
 SILENT: Reporter = Silent()

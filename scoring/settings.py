@@ -25,6 +25,7 @@ _TOML = "pyproject.toml [tool.scoring]"
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
 _TEXT = "a text that is not empty"
+_DEFAULT = "default"
 
 JOURNAL = "journal.jsonl"
 """Name of the journal in the home."""
@@ -48,7 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         File of the labels that scoring itself has written (:mod:`scoring.records.journal`); absolute, in
         ``home`` unless set.
     model : str or None
-        Model to score with: a folder, ``models:/NAME@ALIAS`` or ``runs:/...``; None for the one that ships.
+        Model to score with: a folder, ``models:/NAME@ALIAS``, ``runs:/ID`` or ``shipped``; None for the
+        champion.
     seed : int
         Seed of everything that draws; >= 0.
     threads : int
@@ -57,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Bound of the features that are kept in ``home``; MB, 0 keeps none.
     log_level : str
         ``debug``, ``info``, ``warning`` or ``error``.
+    store_origin : str
+        Where ``tracking_uri`` comes from, as :func:`settings_origins` tells it; no setting itself.
 
     Examples
     --------
@@ -81,6 +85,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["debug", "info", "warning", "error"],
         Meta(description="'debug', 'info', 'warning' or 'error'"),
     ] = "warning"
+    store_origin: str = _DEFAULT
+
+    @property
+    def is_store_named(self) -> bool:
+        """Whether somebody named the store: it is not the home's own, or it is by name."""
+        return self.store_origin != _DEFAULT or self.tracking_uri != _own_store(self.home)
 
     def __repr__(self) -> str:
         # An address may bear credentials, and a repr ends up in logs.
@@ -116,7 +126,9 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     found = _found(given)
     values = ChainMap(*found.values())
-    types = {field.name: field.type for field in msgspec.structs.fields(Settings)}
+    types = {
+        field.name: field.type for field in msgspec.structs.fields(Settings) if field.name in setting_names()
+    }
     checked: dict[str, Any] = {"home": Path(".scoring")}
     faults = []
     for name, value in values.items():
@@ -135,7 +147,11 @@ def load_settings(**overrides: Any) -> Settings:
     checked["home"] = home = checked["home"].expanduser().absolute()
     if "journal" in checked:
         checked["journal"] = checked["journal"].expanduser().absolute()
-    defaults = {"tracking_uri": f"sqlite:///{home / 'mlflow.db'}", "journal": home / JOURNAL}
+    defaults = {
+        "tracking_uri": _own_store(home),
+        "store_origin": _origin_of("tracking_uri", found),
+        "journal": home / JOURNAL,
+    }
     return Settings(**defaults | checked)
 
 
@@ -161,7 +177,7 @@ def settings_origins(**overrides: Any) -> list[Origin]:
     settings = load_settings(**overrides)
     found = _found({name: value for name, value in overrides.items() if value is not None})
     origins = []
-    for name in Settings.__struct_fields__:
+    for name in setting_names():
         value = getattr(settings, name)
         shown = value if isinstance(value, int) or value is None else mask_credentials(str(value))
         origins.append(Origin(name, shown, _origin_of(name, found)))
@@ -220,7 +236,7 @@ def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _read_environment() -> dict[str, Any]:
     variables = {name.upper(): value for name, value in os.environ.items() if value}
-    names = {name: f"SCORING_{name.upper()}" for name in Settings.__struct_fields__}
+    names = {name: f"SCORING_{name.upper()}" for name in setting_names()}
     return {name: variables[variable] for name, variable in names.items() if variable in variables}
 
 
@@ -253,10 +269,20 @@ def _as_mapping(content: object, origin: str) -> dict[str, Any]:
 
 
 def _origin_of(key: str, found: dict[str, dict[str, Any]]) -> str:
-    source = next((source for source, values in found.items() if key in values), "default")
+    source = next((source for source, values in found.items() if key in values), _DEFAULT)
     if source == "option":
         return f"option --{key.replace('_', '-')}"
     return f"environment SCORING_{key.upper()}" if source == "environment" else source
+
+
+def setting_names() -> list[str]:
+    """The fields that are settings."""
+    return [name for name in Settings.__struct_fields__ if name != "store_origin"]
+
+
+def _own_store(home: Path) -> str:
+    """Address of the store of a home for which none is named."""
+    return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def _path(kind: type, value: object) -> object:

@@ -257,7 +257,12 @@ def explain(
     from scoring.workflows.explain import explain as workflow
 
     explanation = workflow(
-        file, model=model, settings=options.settings_of(terminal), as_of=as_of, stdin=sys.stdin.buffer
+        file,
+        model=model,
+        settings=options.settings_of(terminal),
+        as_of=as_of,
+        stdin=sys.stdin.buffer,
+        reporter=terminal,
     )
     if json:
         terminal.out(written.to_json(explanation))

@@ -92,8 +92,8 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="A model's folder, models:/NAME@ALIAS or runs:/ID/NAME. Default: the setting, else the "
-        "champion, else the model that ships.",
+        help="A model's folder, models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID, or shipped. Default: "
+        "the setting, else the champion; the shipped model only where no champion was ever known.",
     ),
 ]
 AsOf = Annotated[

@@ -13,9 +13,11 @@ from scoring.cli.terminal import Terminal
 
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
     """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
+    from scoring.deployment.named_store import check_named_store
     from scoring.tracking import Store, serve_ui
 
     settings = options.settings_of(terminal)
+    check_named_store(settings)
     terminal.note(f"http://127.0.0.1:{port}")
     serve_ui(Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose), port=port)
 

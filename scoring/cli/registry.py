@@ -41,7 +41,7 @@ def promote(
         typer.Argument(
             metavar="MODEL",
             help="The challenger: models:/NAME/VERSION, runs:/ID, a run's id or 6 or more digits that it "
-            "begins with, or a model's folder. It is registered where it is not yet.",
+            "begins with, a model's folder, or shipped. It is registered where it is not yet.",
             show_default=False,
         ),
     ],
@@ -112,6 +112,7 @@ def rollback(
         why=why,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         now=options.now(),
+        reporter=terminal,
     )
     if json:
         terminal.out(written.to_json(outcome))

@@ -99,6 +99,10 @@ class Terminal:
         if not self.is_quiet:
             print(text, file=sys.stderr)
 
+    def warn(self, text: str) -> None:
+        """Print something that a person has to know, also where they asked for results and errors only."""
+        self.error(f"warning: {text}")
+
     def step(self, name: str, done: int, total: int | None) -> None:
         """Move the bar of one kind of work; there are bars on a terminal only."""
         if self.is_quiet or self._is_done_with_progress or not sys.stderr.isatty():

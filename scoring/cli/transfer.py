@@ -17,7 +17,7 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model's folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS.",
+            help="A model's folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped.",
             show_default=False,
         ),
     ],
@@ -38,6 +38,7 @@ def export(
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         output=file,
         is_overwrite=overwrite,
+        reporter=terminal,
     )
     with written.replaced(file) as target:
         target.write(exported.data)

@@ -72,12 +72,14 @@ def create_app(options: ServiceOptions) -> Service:
     metrics = Metrics()
     keeper = ModelKeeper(options, metrics.tell_try)
     keeper.on_swap(metrics.tell_model)
+    keeper.on_follow(metrics.tell_follow)
     bench = Workbench(keeper, options.bounds)
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await asyncio.to_thread(keeper.load)
+        _log_warning(keeper)
         watching = [
             asyncio.create_task(_repeat(keeper.follow)),
             asyncio.create_task(_repeat(partial(_tell_drift, keeper, endpoint.window, metrics))),
@@ -126,6 +128,14 @@ async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         await asyncio.sleep(REPEAT_SECONDS)
+
+
+def _log_warning(keeper: ModelKeeper) -> None:
+    """Say so where the model is neither the one that was asked for nor the champion, also with --quiet."""
+    resolved = keeper.current.resolved
+    if resolved.warning is not None:
+        fields = {"warning": resolved.warning, "source": resolved.source, "model": resolved.name}
+        _LOG.error("model warning", extra={"fields": fields})
 
 
 async def _tell_drift(keeper: ModelKeeper, window: DriftWindow, metrics: Metrics) -> None:

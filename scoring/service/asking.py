@@ -9,9 +9,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from threading import Lock
 
+from scoring.deployment.champion_cache import RegistryEntry
+from scoring.deployment.resolve_model import look_up
 from scoring.errors import ScoringError, TrackingError
 from scoring.settings import Settings
-from scoring.workflows.models import Located, ask_store
 
 
 class StoreProcess:
@@ -29,8 +30,8 @@ class StoreProcess:
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
 
-    def ask(self, spec: str | None, settings: Settings) -> Located | None:
-        """See :func:`scoring.workflows.models.ask_store`.
+    def ask(self, spec: str | None, settings: Settings) -> RegistryEntry | None:
+        """See :func:`scoring.deployment.resolve_model.look_up`.
 
         Raises
         ------
@@ -41,7 +42,7 @@ class StoreProcess:
             connection = self._connection or self._start()
             try:
                 connection.send((spec, settings))
-                answer: Located | ScoringError | None = connection.recv()
+                answer: RegistryEntry | ScoringError | None = connection.recv()
             except (EOFError, OSError):
                 self._end()
                 raise TrackingError("the process that asks the store was ended") from None
@@ -88,6 +89,6 @@ def _answer(questions: Connection) -> None:
         except EOFError:
             return
         try:
-            questions.send(ask_store(spec, settings))
+            questions.send(look_up(spec, settings))
         except ScoringError as error:
             questions.send(error)

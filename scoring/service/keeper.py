@@ -1,4 +1,7 @@
-"""The model in charge: found, loaded, seen to score before it is put to work, and followed where it moves."""
+"""The model at work: resolved at the start, checked before it scores, and followed where it moves.
+
+Whatever happens to its store, a running service keeps the model that it has.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scoring.deployment.loaded_model import LoadedModel, ResolvedModel, stamp_of
+from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
-from scoring.model.bundle import SavedModel, load_model
-from scoring.model.files import MANIFEST
+from scoring.model.bundle import SavedModel
 from scoring.model.scorer import Scorer
 from scoring.service.asking import StoreProcess
 from scoring.service.options import ServiceOptions
 from scoring.settings import sqlite_file
-from scoring.workflows.models import Located, check_scoring, locate_model
+from scoring.workflows.models import check_scoring
 
 _LOG = logging.getLogger(__name__)
-SERVER_SECONDS = 60.0
-"""How often a store that is no file is asked where the model is; a file is only looked at. Seconds."""
-
 RETRY_SECONDS = 30.0
 """When a model that could not be put to work is tried again, if nothing has moved before; seconds."""
 
@@ -38,16 +39,24 @@ class Served:
         The model, with what is known of it.
     scorer : Scorer
         What scores with it.
-    located : Located
-        Where it lies, and what the store says of it.
+    resolved : ResolvedModel
+        Which model it is, and why.
     loaded_at : datetime
         Aware UTC.
     """
 
     saved: SavedModel
     scorer: Scorer
-    located: Located
+    resolved: ResolvedModel
     loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FollowFailure:
+    """Why the model cannot be followed, and since when, aware UTC; the one at work goes on meanwhile."""
+
+    cause: str
+    since: datetime
 
 
 class ModelKeeper:
@@ -67,8 +76,11 @@ class ModelKeeper:
         self._options = options
         self._on_try = on_try
         self._served: Served | None = None
-        self._loaded: object = None  # which file, and its state
+        self._loaded: LoadedModel | None = None
+        self._failure: FollowFailure | None = None
         self._listeners: list[Callable[[Served], None]] = []
+        self._follow_listeners: list[Callable[[FollowFailure | None], None]] = []
+        self._last_cause = ""
         self._is_asked = asyncio.Event()
         self._store = StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
 
@@ -84,12 +96,21 @@ class ModelKeeper:
             raise RuntimeError("no model is loaded")
         return self._served
 
+    @property
+    def failure(self) -> FollowFailure | None:
+        """Why the model cannot be followed; None where it can."""
+        return self._failure
+
+    def on_follow(self, listener: Callable[[FollowFailure | None], None]) -> None:
+        """Have a listener called whenever the model could not be followed, or can be again."""
+        self._follow_listeners.append(listener)
+
     def on_swap(self, listener: Callable[[Served], None]) -> None:
         """Have a listener called with each model that takes over, in the thread that has loaded it."""
         self._listeners.append(listener)
 
     def load(self) -> bool:
-        """Find the model, and put it to work if it is another than the one that is.
+        """Resolve the model at the start; later follow it, and put another version of it to work.
 
         Returns
         -------
@@ -101,22 +122,23 @@ class ModelKeeper:
         ScoringError
             If it cannot be found, loaded, or does not score; the model of before stays.
         """
-        located = locate_model(self._options.model, self._options.settings, self._store.ask)
-        before = self._served
-        manifest = Path(located.folder, MANIFEST)
-        found = manifest, _stamp(manifest)
-        if before is not None and found == self._loaded:
-            saved = before.saved
+        options, before = self._options, self._served
+        if before is None or self._loaded is None:
+            loaded = resolve(options.model, options.settings, lookup=self._store.ask)
         else:
-            saved = load_model(Path(located.folder))
-        if before is not None and saved.sha256 == before.saved.sha256:
-            self._served, self._loaded = replace(before, located=located), found
-            return False
-        check_scoring(saved, located.address or located.folder)
-        served = Served(saved, saved.scorer, located, datetime.now(UTC))
-        self._served, self._loaded = served, found
+            loaded = follow(self._loaded, options.model, options.settings, lookup=self._store.ask)
+            if loaded.saved.sha256 == before.saved.sha256:
+                self._loaded = replace(loaded, saved=before.saved)
+                self._served = replace(before, resolved=loaded.resolved)
+                self._tell_failure(None)
+                return False
+        resolved = loaded.resolved
+        check_scoring(loaded.saved, resolved.address or resolved.folder)
+        served = Served(loaded.saved, loaded.saved.scorer, resolved, datetime.now(UTC))
+        self._served, self._loaded = served, loaded
         for listener in self._listeners:
             listener(served)
+        self._tell_failure(resolved.store_error)
         return True
 
     def ask(self) -> None:
@@ -125,7 +147,7 @@ class ModelKeeper:
 
     async def follow(self) -> None:
         """Follow the model until cancelled."""
-        seen, failed_at = self._state(), 0.0
+        seen, failed_at = self._state(), time.monotonic() if self._failure else 0.0
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_asked.wait(), self._options.follow_seconds)
@@ -133,7 +155,9 @@ class ModelKeeper:
             is_due = failed_at and time.monotonic() - failed_at > RETRY_SECONDS
             if state == seen and not self._is_asked.is_set() and not is_due:
                 continue
-            self._is_asked.clear()
+            if self._is_asked.is_set():
+                self._is_asked.clear()
+                self._last_cause = ""  # who asks is told again
             seen, failed_at = state, 0.0 if await asyncio.to_thread(self._try) else time.monotonic()
 
     def close(self) -> None:
@@ -148,11 +172,26 @@ class ModelKeeper:
                 self._on_try(True)
         except Exception as error:
             cause = str(error) if isinstance(error, ScoringError) else repr(error)
-            fields = {"cause": cause, "model": self.current.saved.name}
-            _LOG.error("model not swapped", extra={"fields": fields})
+            if cause != self._last_cause:  # else it was logged, and is tried again and again
+                fields = {"cause": cause, "model": self.current.saved.name}
+                _LOG.error("model not swapped", extra={"fields": fields})
+            self._tell_failure(cause)
             self._on_try(False)
             return False
         return True
+
+    def _tell_failure(self, cause: str | None) -> None:
+        """Keep why the model cannot be followed, and since when; None where it can."""
+        before = self._failure
+        if cause is None:
+            self._failure = None
+            if before is not None:
+                _LOG.warning("model followed again", extra={"fields": {"model": self.current.saved.name}})
+        else:
+            self._failure = FollowFailure(cause, before.since if before else datetime.now(UTC))
+        self._last_cause = cause or ""
+        for listener in self._follow_listeners:
+            listener(self._failure)
 
     def _state(self) -> tuple[object, ...]:
         """What differs where the model may have moved; it costs a look at three files."""
@@ -162,7 +201,7 @@ class ModelKeeper:
             return (time.monotonic() // SERVER_SECONDS,)
         files = [database, Path(f"{database}-wal")]
         if self._served is not None:
-            files.append(Path(self._served.located.folder, MANIFEST))
+            return (*map(_stamp, files), stamp_of(self._served.resolved.folder))
         return tuple(map(_stamp, files))
 
 

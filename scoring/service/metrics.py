@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from scoring.model.drift import Drift
-from scoring.service.keeper import Served
+from scoring.service.keeper import FollowFailure, Served
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -70,6 +70,18 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self.is_followed = Gauge(
+            "scoring_model_is_followed",
+            "0 where the model at work is kept because its store, or the model of now, cannot be used.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
+        self.not_followed_since = Gauge(
+            "scoring_model_not_followed_since_seconds",
+            "Since when that is so, as Unix time; 0 where the model is followed.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         # Looking a counter up costs more than counting; these are looked up again and again.
         self._requests_of = cache(self.requests.labels)
         self._seconds_of = cache(self.seconds.labels)
@@ -85,8 +97,13 @@ class Metrics:
         """Tell which model is at work."""
         if self._at_work is not None:
             self.model.labels(*self._at_work).set(0)
-        self._at_work = served.saved.name, served.located.address or ""
+        self._at_work = served.saved.name, served.resolved.address or ""
         self.model.labels(*self._at_work).set(1)
+
+    def tell_follow(self, failure: FollowFailure | None) -> None:
+        """Tell whether the model can be followed."""
+        self.is_followed.set(failure is None)
+        self.not_followed_since.set(failure.since.timestamp() if failure else 0)
 
     def tell_try(self, is_swapped: bool) -> None:
         """Count a model that was tried."""

@@ -108,7 +108,7 @@ class ServiceOptions:
     settings : Settings
         Where the store is.
     model : str or None
-        See :func:`scoring.workflows.models.find_model`; followed where it moves.
+        See :func:`scoring.deployment.resolve_model.resolve`; followed where it moves.
     inbox : Path or None
         Folder whose records the page shows.
     token_file : Path or None

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from scoring.deployment.loaded_model import ModelSource
 from scoring.model.results import Figure
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import CONTENT_TYPE, Metrics
@@ -32,8 +33,17 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         The alias that the service follows; None where it follows none.
     trained_at : datetime or None
         When its training began; None where no store tells.
+    source : str
+        Why it is this one: ``explicit``, ``champion``, ``last_known_champion`` (its store is away, or has
+        no champion any more) or ``shipped``.
     loaded_at : datetime
         Since when it scores here.
+    is_followed : bool
+        Whether the store can be asked for the next version, and that version be used.
+    not_followed_since : datetime or None
+        Since when not.
+    not_followed_because : str or None
+        Why not.
     data_sha256 : str
         Hex digest of the records that it was trained on.
     n_records : int
@@ -49,7 +59,11 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None
     alias: str | None
     trained_at: datetime | None
+    source: ModelSource
     loaded_at: datetime
+    is_followed: bool
+    not_followed_since: datetime | None
+    not_followed_because: str | None
     data_sha256: str
     n_records: int
     begins_at: datetime
@@ -69,13 +83,18 @@ async def readyz(request: Request) -> Response:
     keeper: ModelKeeper = request.app.state.keeper
     if not keeper.is_ready or request.app.state.stopping.is_set():
         raise ProblemError(503, "not-ready", "expected a model at work, and no stop in progress")
-    return Response(b"ready\n", media_type="text/plain")
+    if keeper.failure is None:
+        return Response(b"ready\n", media_type="text/plain")
+    # Whoever asks needs no token, so the cause, which names the store, is told by /v1/model.
+    text = f"ready\nmodel not followed since {keeper.failure.since:%Y-%m-%dT%H:%M:%SZ}\n"
+    return Response(text.encode(), media_type="text/plain")
 
 
 @router.get("/v1/model")
 async def model(request: Request) -> Response:
     """Tell which model is at work, and how good it was on records that were held back."""
-    served = request.app.state.keeper.current
+    keeper: ModelKeeper = request.app.state.keeper
+    served, failure = keeper.current, keeper.failure
     options = request.app.state.options
     spec = options.model or options.settings.model
     found = _ALIAS.fullmatch(spec or "")
@@ -83,10 +102,14 @@ async def model(request: Request) -> Response:
     info = ModelInfo(
         name=served.saved.name,
         sha256=served.saved.sha256,
-        address=served.located.address,
-        alias=found[1] if found else "champion" if spec is None and served.located.address else None,
-        trained_at=served.located.trained_at,
+        address=served.resolved.address,
+        alias=found[1] if found else "champion" if spec is None and served.resolved.address else None,
+        trained_at=served.resolved.trained_at,
+        source=served.resolved.source,
         loaded_at=served.loaded_at,
+        is_followed=failure is None,
+        not_followed_since=failure.since if failure else None,
+        not_followed_because=failure.cause if failure else None,
         data_sha256=facts.data_sha256,
         n_records=facts.n_records,
         begins_at=facts.begins_at,

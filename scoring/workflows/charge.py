@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from scoring.deployment.loaded_model import LoadedModel, keep_champion
+from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel
+from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, register_run, take_charge
 from scoring.workflows.judging import Judged
-from scoring.workflows.models import check_scoring, open_model
+from scoring.workflows.models import check_scoring
 
 
 def put_in_charge(
@@ -19,10 +22,12 @@ def put_in_charge(
     judged: Judged,
     *,
     champion: str | None,
+    instead_of: str | None,
     version: str | None = None,
     why: str | None = None,
     settings: Settings,
     now: datetime,
+    reporter: Reporter = SILENT,
 ) -> str:
     """Register a run's model if need be, see that it scores, and make it the champion.
 
@@ -36,12 +41,16 @@ def put_in_charge(
         What was said of it.
     champion : str or None
         The champion that it was judged against.
+    instead_of : str or None
+        The version that the registry has as its champion; another one than ``champion`` where it had lost it.
     version : str, optional
         Its address, where it is registered already.
     why : str, optional
         Why it is promoted against the gate.
     settings, now
         The store, and the moment, aware UTC.
+    reporter : Reporter
+        Who hears of a copy that could not be kept.
 
     Returns
     -------
@@ -64,12 +73,14 @@ def put_in_charge(
         description=training.config.description,
         tags={"model": saved.name, "data_sha256": training.data_sha256},
     )
-    check_scores(version, settings, sha256=saved.sha256)
-    take_charge(store, version, instead_of=champion, tags=_tags(judged, champion, why, now))
+    loaded = check_scores(version, settings, sha256=saved.sha256)
+    take_charge(store, version, instead_of=instead_of, tags=_tags(judged, champion, why, now))
+    if warning := keep_champion(settings, name, loaded):
+        reporter.warn(warning)
     return version
 
 
-def check_scores(version: str, settings: Settings, *, sha256: str | None = None) -> SavedModel:
+def check_scores(version: str, settings: Settings, *, sha256: str | None = None) -> LoadedModel:
     """Load a version as the champion is loaded, and score a record with it.
 
     Parameters
@@ -83,7 +94,7 @@ def check_scores(version: str, settings: Settings, *, sha256: str | None = None)
 
     Returns
     -------
-    SavedModel
+    LoadedModel
 
     Raises
     ------
@@ -92,11 +103,12 @@ def check_scores(version: str, settings: Settings, *, sha256: str | None = None)
     TrackingError
         If the store has no such version, or cannot be reached.
     """
-    saved = open_model(version, settings)
+    loaded = resolve(version, settings)
+    saved = loaded.saved
     if sha256 is not None and saved.sha256 != sha256:
         raise ModelError(f"{version}: got model {saved.sha256[:8]}, expected {sha256[:8]}, which was judged")
     check_scoring(saved, version)
-    return saved
+    return loaded
 
 
 def _tags(judged: Judged, champion: str | None, why: str | None, now: datetime) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scoring.deployment.resolve_model import resolve
 from scoring.distributed.dataset import DataSet, Done, Format, Job, Kind
 from scoring.distributed.faults import FaultLines
 from scoring.distributed.partitions import Partition, plan
@@ -18,12 +19,10 @@ from scoring.distributed.work import Work
 from scoring.errors import RecordError, ScoringError
 from scoring.features.cache import code_version
 from scoring.features.moment import AsOf
-from scoring.model.bundle import open_files
-from scoring.model.files import ModelFiles, read_files
+from scoring.model.files import ModelFiles
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
-from scoring.workflows.models import find_model
 
 if TYPE_CHECKING:
     from scoring.distributed.cluster import Cluster
@@ -116,7 +115,7 @@ def score_on_cluster(
     place : Place
         The cluster.
     model : str, optional
-        See :func:`scoring.workflows.models.find_model`.
+        See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Where the store is.
     as_of : datetime or timedelta, optional
@@ -137,10 +136,19 @@ def score_on_cluster(
     ScoringError
         If the cluster or a store cannot be used, or the output holds something else.
     """
-    files = read_files(find_model(model, settings))
-    name = open_files(files, is_whole=False).name
+    require_dask()
+    loaded = resolve(model, settings, is_whole=False, reporter=reporter)
     return _make(
-        paths, "scores", form, output, place, settings, as_of, on_fault, reporter, model=(name, files)
+        paths,
+        "scores",
+        form,
+        output,
+        place,
+        settings,
+        as_of,
+        on_fault,
+        reporter,
+        model=(loaded.saved.name, loaded.files),
     )
 
 

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.named_store import check_named_store
 from scoring.errors import ModelError
 from scoring.model.comparison import compare_predictions, is_labelled, slice_differences
 from scoring.model.differences import Comparison, unlike, unlike_features
@@ -66,6 +67,7 @@ def compare(
     TrackingError
         If the store cannot be read, or has no such run.
     """
+    check_named_store(settings)
     store = Store(settings.tracking_uri, settings.home)
     named, paths = sort_out(arguments, store)
     if len(named) < 2:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.loaded_model import SHIPPED
 from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel, columns_of
 from scoring.model.comparison import align
@@ -68,6 +69,9 @@ def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[
     paths: list[str] = []
     for argument in arguments:
         run_id = None
+        if argument == SHIPPED:
+            named.append(Named(argument, None))
+            continue
         if argument.startswith("models:/"):
             run_id = run_of_version(store, argument)
         elif Path(argument, MANIFEST).is_file():
@@ -116,7 +120,7 @@ def scored(
     contenders, notes = [], []
     for done, one in enumerate(named):
         reporter.step("scoring", done, len(named))
-        saved = open_model(one.spec, settings)
+        saved = open_model(one.spec, settings, reporter)
         predictions = prediction_columns(saved.scorer, records, paths, num_threads=settings.threads)
         training = saved.manifest.training
         known = training.ends_at.replace(tzinfo=None)

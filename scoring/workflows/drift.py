@@ -53,7 +53,7 @@ def drift(
     paths : list of str
         As :func:`scoring.records.corpus.read_documents` takes them; the records may bear labels or not.
     against : str, optional
-        The model: see :func:`scoring.workflows.models.open_model`.
+        The model: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
         What the expected error may be, in times that of the held-back records; see
         :func:`scoring.model.drift.measure_drift`.
@@ -81,7 +81,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or the records are too few to tell.
     """
-    saved = open_model(against, settings)
+    saved = open_model(against, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
         raise ModelError(f"{saved.name}: got a model without a profile of its records: train it anew")

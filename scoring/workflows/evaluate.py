@@ -64,7 +64,7 @@ def evaluate(
     paths : list of str
         As :func:`scoring.records.corpus.read_documents` takes them.
     model : str, optional
-        See :func:`scoring.workflows.models.open_model`.
+        See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, experiment, seed and threads.
     now : datetime
@@ -92,7 +92,7 @@ def evaluate(
     ModelError
         If the model cannot be used, or no record has a quality and a date.
     """
-    saved = open_model(model, settings)
+    saved = open_model(model, settings, reporter)
     corpus = read_corpus(
         paths,
         stdin=stdin,

@@ -8,6 +8,7 @@ from scoring.errors import Fault, RecordError
 from scoring.features.moment import AsOf
 from scoring.model.explain import explain as explain_document
 from scoring.model.results import Explanation
+from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
 from scoring.workflows.models import open_model
@@ -20,6 +21,7 @@ def explain(
     settings: Settings,
     as_of: AsOf = None,
     stdin: BinaryIO | None = None,
+    reporter: Reporter = SILENT,
 ) -> Explanation:
     """Explain the scores of one record.
 
@@ -28,13 +30,15 @@ def explain(
     path : str
         A file with one record; ``-`` is standard input.
     model : str, optional
-        See :func:`scoring.workflows.models.open_model`.
+        See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Where the store is.
     as_of : datetime or timedelta, optional
         Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
     stdin : binary file, optional
         What ``-`` reads.
+    reporter : Reporter
+        Who hears of a model that is neither the one that was asked for nor the champion.
 
     Returns
     -------
@@ -52,4 +56,4 @@ def explain(
     documents = list(read_documents([path], stdin=stdin, on_fault=stop))
     if len(documents) != 1:
         raise RecordError(Fault(path, 0, "", f"{len(documents)} records", "one record"))
-    return explain_document(open_model(model, settings).scorer, documents[0], as_of)
+    return explain_document(open_model(model, settings, reporter).scorer, documents[0], as_of)

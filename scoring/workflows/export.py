@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, shown
 from scoring.home import writing
 from scoring.model.archive import pack, unpack
 from scoring.model.bundle import open_files
-from scoring.model.files import read_files, write_files
+from scoring.model.files import write_files
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.workflows.model_output import ModelOutput
-from scoring.workflows.models import find_model
 
 
 class ExportedModel(NamedTuple):
@@ -31,20 +31,27 @@ class ImportedModel(NamedTuple):
 
 
 def export_model(
-    model: str | None, *, settings: Settings, output: Path | None = None, is_overwrite: bool = False
+    model: str | None,
+    *,
+    settings: Settings,
+    output: Path | None = None,
+    is_overwrite: bool = False,
+    reporter: Reporter = SILENT,
 ) -> ExportedModel:
     """Pack a model, after every hash was found right.
 
     Parameters
     ----------
     model : str or None
-        As :func:`scoring.workflows.models.open_model` takes it.
+        As :func:`scoring.deployment.resolve_model.resolve` takes it.
     settings : Settings
         Where the store is.
     output : Path, optional
         File that the bytes are meant for; it is only looked at.
     is_overwrite : bool
         Whether a file that is there may be replaced; the same bytes may in any case.
+    reporter : Reporter
+        Who hears of a model that is neither the one that was asked for nor the champion.
 
     Returns
     -------
@@ -58,8 +65,8 @@ def export_model(
     TrackingError
         If the store has no such model, or cannot be reached.
     """
-    files = read_files(find_model(model, settings))
-    exported = ExportedModel(open_files(files).name, pack(files))
+    loaded = resolve(model, settings, reporter=reporter)
+    exported = ExportedModel(loaded.saved.name, pack(loaded.files))
     if output is not None and not is_overwrite and _holds_other_bytes(output, exported.data):
         raise ModelError(
             f"{shown(str(output))}: got a file that holds something else, expected none or the same model: "

@@ -10,12 +10,14 @@ from typing import BinaryIO
 
 import msgspec
 
+from scoring.deployment.loaded_model import SHIPPED
+from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
 from scoring.model.bundle import SavedModel
 from scoring.model.gate import GateConfig, Verdict, refuse
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
-from scoring.settings import Settings
+from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
 from scoring.workflows.charge import put_in_charge
 from scoring.workflows.contenders import Named, sort_out
@@ -85,7 +87,7 @@ def promote(
     Parameters
     ----------
     spec : str
-        The challenger: ``models:/NAME/VERSION``, ``runs:/ID``, a run's id, or a model's folder.
+        The challenger: ``models:/NAME/VERSION``, ``runs:/ID``, a run's id, a model's folder, or ``shipped``.
     on : sequence of str
         Labelled records to judge on, as :func:`scoring.records.corpus.read_documents` takes them; without
         any, what the runs of both held back before their last fit.
@@ -119,17 +121,21 @@ def promote(
     """
     store = Store(settings.tracking_uri, settings.home)
     name, gate = name or settings.registered_model, gate or GateConfig()
+    spec = str(default_model_folder()) if spec == SHIPPED else spec
     challenger, saved = _open(spec, store, settings)
-    in_charge = champion(store, name)
+    standing = find_standing_champion(store, name, settings, reporter)
     version = _version_of(challenger, name)
-    if version is not None and version == in_charge:
-        raise ModelError(f"{spec}: got the champion itself ({in_charge}), expected another model")
+    if standing is not None and version is not None and version == standing.registered:
+        raise ModelError(f"{spec}: got the champion itself ({version}), expected another model")
+    if standing is not None and standing.sha256 == saved.sha256:
+        reporter.note(f"{spec} is the last known champion itself: it is put back")
+        standing = None
     try:
         corpus = None
         if on:
             own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
             corpus = read_corpus(on, stdin=stdin, on_fault=on_fault, reporter=reporter, own_scores=own_scores)
-        judged = _judge(challenger, saved, in_charge, corpus, gate, settings, reporter)
+        judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:
         if why is None:
             raise
@@ -143,18 +149,20 @@ def promote(
             run_id,
             name,
             judged,
-            champion=in_charge,
+            champion=standing.address if standing else None,
+            instead_of=standing.registered if standing else None,
             version=version,
             why=why,
             settings=settings,
             now=now,
+            reporter=reporter,
         )
     return PromoteOutcome(
         name=name,
         model=saved.name,
         run_id=run_id,
         version=version,
-        champion=in_charge,
+        champion=standing.address if standing else None,
         is_promoted=is_promoted,
         is_dry_run=is_dry_run,
         by="gate" if judged.verdict.is_passed or why is None else "force",
@@ -189,19 +197,19 @@ def _version_of(challenger: Named, name: str) -> str | None:
 def _judge(
     challenger: Named,
     saved: SavedModel,
-    in_charge: str | None,
+    standing: StandingChampion | None,
     corpus: Corpus | None,
     gate: GateConfig,
     settings: Settings,
     reporter: Reporter,
 ) -> Judged:
     if corpus is not None:
-        other = open_model(in_charge, settings) if in_charge else None
+        other = standing.load(settings, reporter).saved if standing else None
         return judge_on(corpus, other, saved, gate, settings=settings, reporter=reporter)
-    if in_charge is None:
+    if standing is None:
         return judge_alone(saved, gate)
     store = Store(settings.tracking_uri, settings.home)
-    (one,), _ = sort_out([in_charge], store)
+    (one,), _ = sort_out([standing.address], store)
     return judge_logged(one, challenger, gate, store=store, seed=settings.seed, reporter=reporter)
 
 

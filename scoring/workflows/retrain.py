@@ -12,6 +12,8 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
+from scoring.errors import TrackingError
 from scoring.home import prepare_home
 from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
@@ -29,7 +31,6 @@ from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read
 from scoring.workflows.judging import Judged, is_later
 from scoring.workflows.labelled import Corpus
 from scoring.workflows.lock import only_one
-from scoring.workflows.models import open_model
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.train import log_fitted
 
@@ -112,12 +113,12 @@ def retrain(
     prepare_home(settings.home)
     with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):
         store = Store(settings.tracking_uri, settings.home)
-        in_charge = champion(store, name)
-        current = open_model(in_charge, settings) if in_charge else None
+        standing = find_standing_champion(store, name, settings, reporter)
+        current = standing.load(settings, reporter).saved if standing else None
         if config is None:
             config = _as_new(current.manifest.training.config) if current else TrainConfig()
-        if corrections is None and in_charge:
-            corrections = ledger_of(read_run(store, run_of_version(store, in_charge)), store, reporter)
+        if corrections is None and standing:
+            corrections = _corrections_of(standing, store, reporter)
         corpus = read_training(
             paths,
             config,
@@ -129,15 +130,26 @@ def retrain(
             reporter=reporter,
         )
         job = _Job(paths, name, gate or GateConfig(), settings, now, reporter)
-        if in_charge is None or current is None:
+        if standing is None or current is None:
             return _train_first(job, corpus, config)
-        return _train_next(job, corpus, config, in_charge, current)
+        return _train_next(job, corpus, config, standing, current)
 
 
 def _as_new(config: TrainConfig) -> TrainConfig:
     """A configuration for records of now: without the moment, if any, at which a training was to stand."""
     is_moment = isinstance(as_of_training(config), datetime)
     return msgspec.structs.replace(config, as_of="") if is_moment else config
+
+
+def _corrections_of(standing: StandingChampion, store: Store, reporter: Reporter) -> Path | None:
+    """The ledger of the champion's training; None where it had none."""
+    try:
+        return ledger_of(read_run(store, run_of_version(store, standing.address)), store, reporter)
+    except TrackingError as error:
+        if standing.registered is not None:
+            raise
+        reporter.warn(f"{error}; if the last known champion had a ledger, name it with --corrections")
+        return None
 
 
 def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutcome:
@@ -150,7 +162,7 @@ def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutco
 
 
 def _train_next(
-    job: _Job, corpus: Corpus, config: TrainConfig, in_charge: str, current: SavedModel
+    job: _Job, corpus: Corpus, config: TrainConfig, standing: StandingChampion, current: SavedModel
 ) -> PromoteOutcome:
     """Train and judge on a block that the champion has not seen; not at all where there is too little."""
     ends_at = current.manifest.training.section_ends_at
@@ -159,10 +171,10 @@ def _train_next(
     new = corpus.take(is_later(corpus, ends_at))
     since = f"{max(ends_at.values()):%Y-%m-%d}"
     if lacking := too_few(len(new.documents), new.n_days, job.gate):
-        return _refused(job, f"nothing new to judge on since {since}: {lacking}", in_charge)
+        return _refused(job, f"nothing new to judge on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
         reason = f"too little of what is new since {since} is in the test block: {lacking}"
-        return _refused(job, reason, in_charge)
+        return _refused(job, reason, standing)
     fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
     job.reporter.step("judging", 0, 1)
     said = prediction_columns(
@@ -173,7 +185,7 @@ def _train_next(
     )
     verdict = weigh(said, fitted.evaluation.predictions, job.gate, seed=job.settings.seed)
     job.reporter.step("judging", 1, 1)
-    return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, in_charge)
+    return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, standing)
 
 
 def split_after(corpus: Corpus, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
@@ -225,25 +237,34 @@ def _train(job: _Job, corpus: Corpus, config: TrainConfig) -> tuple[Fitted, str]
 
 
 def _conclude(
-    job: _Job, judged: Judged, saved: SavedModel, run_id: str, in_charge: str | None
+    job: _Job, judged: Judged, saved: SavedModel, run_id: str, standing: StandingChampion | None
 ) -> PromoteOutcome:
     """Promote or not, and tell the run's page why."""
     verdict = judged.verdict
-    if verdict.is_passed and (why := _rolled_back(job, saved.name, in_charge)):
+    address = standing.address if standing else None
+    if verdict.is_passed and (why := _rolled_back(job, saved.name, address)):
         verdict = msgspec.structs.replace(verdict, is_passed=False, reasons=(why,))
     said = f"{'passed' if verdict.is_passed else 'refused'}: {'; '.join(verdict.reasons)}"
     tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": said})
     version = None
     if verdict.is_passed:
         version = put_in_charge(
-            saved, run_id, job.name, judged, champion=in_charge, settings=job.settings, now=job.now
+            saved,
+            run_id,
+            job.name,
+            judged,
+            champion=address,
+            instead_of=standing.registered if standing else None,
+            settings=job.settings,
+            now=job.now,
+            reporter=job.reporter,
         )
     return PromoteOutcome(
         name=job.name,
         model=saved.name,
         run_id=run_id,
         version=version,
-        champion=in_charge,
+        champion=address,
         is_promoted=verdict.is_passed,
         is_dry_run=False,
         by="gate",
@@ -267,13 +288,13 @@ def _rolled_back(job: _Job, model: str, in_charge: str | None) -> str | None:
     return None
 
 
-def _refused(job: _Job, reason: str, in_charge: str) -> PromoteOutcome:
+def _refused(job: _Job, reason: str, standing: StandingChampion) -> PromoteOutcome:
     return PromoteOutcome(
         name=job.name,
         model="",
         run_id=None,
         version=None,
-        champion=in_charge,
+        champion=standing.address,
         is_promoted=False,
         is_dry_run=False,
         by="gate",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from scoring.deployment.loaded_model import keep_champion
 from scoring.errors import ModelError
+from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, give_back
 from scoring.workflows.charge import check_scores
@@ -22,7 +24,12 @@ class RollbackOutcome:
 
 
 def rollback(
-    *, name: str | None = None, why: str | None = None, settings: Settings, now: datetime
+    *,
+    name: str | None = None,
+    why: str | None = None,
+    settings: Settings,
+    now: datetime,
+    reporter: Reporter = SILENT,
 ) -> RollbackOutcome:
     """Put the champion before back in charge, after it was seen to score.
 
@@ -36,6 +43,8 @@ def rollback(
         Where the store is.
     now : datetime
         The moment, aware UTC.
+    reporter : Reporter
+        Who hears of a copy that could not be kept.
 
     Returns
     -------
@@ -60,7 +69,7 @@ def rollback(
             f"{name}: previous: got {before}, which is the champion itself, expected another version: "
             "an earlier change broke off; promote the version that is wanted"
         )
-    saved = check_scores(before, settings)
+    loaded = check_scores(before, settings)
     moment, reason = now.isoformat(timespec="seconds"), why or "no reason given"
     give_back(
         store,
@@ -69,4 +78,6 @@ def rollback(
         tags={"rolled_back_at": moment, "rolled_back_reason": reason, "rolled_back_to": before},
         previous_tags={"restored_at": moment, "restored_reason": reason, "restored_instead_of": current},
     )
-    return RollbackOutcome(name, before, current, saved.name)
+    if warning := keep_champion(settings, name, loaded):
+        reporter.warn(warning)
+    return RollbackOutcome(name, before, current, loaded.saved.name)

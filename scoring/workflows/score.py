@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.features.moment import AsOf
-from scoring.model.bundle import load_scorer
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings
-from scoring.workflows.models import find_model
+from scoring.workflows.models import open_model
 
 if TYPE_CHECKING:
     from scoring.model.scorer import Scorer
@@ -38,7 +37,7 @@ def score(
     paths : sequence of str
         As :func:`scoring.records.corpus.read_documents` takes them.
     model : str, optional
-        See :func:`scoring.workflows.models.find_model`.
+        See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Where the store is.
     as_of : datetime or timedelta, optional
@@ -47,7 +46,7 @@ def score(
     cache : FeatureCache, optional
         Where features of records that were read before are kept.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        What ``-`` reads, who hears of bad records, who hears of progress and of warnings about the model.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def score(
         on_fault=on_fault,
         on_progress=tell,
     )
-    scorer = load_scorer(find_model(model, settings))
+    scorer = open_model(model, settings, reporter, is_whole=False).scorer
     # From standard input records may come slowly: each is told as soon as its batch is there.
     return scorer.score_features(records) if STDIN in paths else _side_by_side(scorer, records, settings)
 

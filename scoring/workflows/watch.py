@@ -17,9 +17,10 @@ from typing import NamedTuple
 import msgspec
 from watchfiles import watch as changes_of
 
+from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.home import check_database, create_file, prepare_folder
-from scoring.model.bundle import SavedModel, load_model
+from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
@@ -27,10 +28,9 @@ from scoring.records.corpus import OnFault, files_within, read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
-from scoring.settings import Settings
+from scoring.settings import Settings, sqlite_file
 from scoring.workflows.label_writing import LabelWriter, WrittenScore
 from scoring.workflows.lock import only_one
-from scoring.workflows.models import find_model
 
 SETTLE_SECONDS = 2.0
 """How long a file that cannot be used has to rest before that is told: it may be half written."""
@@ -65,7 +65,7 @@ def watch(
     folder : str
         The folder; Markdown files in it are watched.
     model : str, optional
-        See :func:`scoring.workflows.models.find_model`; followed where it moves.
+        See :func:`scoring.deployment.resolve_model.resolve`; followed where it moves.
     writer : LabelWriter, optional
         What writes the scores into the files; without it none are.
     settings : Settings
@@ -198,27 +198,36 @@ class _Watch:
 
 
 class _Follower:
-    """The model in charge, opened again where it has moved."""
+    """The model at work: another version of it is taken where there is one, and nothing else ever is."""
 
     def __init__(self, spec: str | None, settings: Settings, reporter: Reporter) -> None:
         self._spec, self._settings, self._reporter = spec, settings, reporter
-        self._folder = find_model(spec, settings)
-        self._saved = load_model(self._folder)
-        self._complaint = ""
+        self._loaded = resolve(spec, settings, reporter=reporter)
+        self._complaint = self._loaded.resolved.store_error or ""  # it was said with the model
+        self._is_server = sqlite_file(settings.tracking_uri) is None
+        self._looked_at = time.monotonic()
 
     def saved(self) -> SavedModel:
-        """The model; the one of before where the one in charge cannot be used."""
+        """The model; the one of before where the store or the model of now cannot be used."""
+        if not self._is_server or time.monotonic() - self._looked_at > SERVER_SECONDS:
+            self._look()
+            self._looked_at = time.monotonic()
+        return self._loaded.saved
+
+    def _look(self) -> None:
+        name = self._loaded.saved.name
         try:
-            folder = find_model(self._spec, self._settings)
-            if folder != self._folder:
-                self._saved, self._folder = load_model(folder), folder
-                self._reporter.note(f"scoring with {self._saved.name} from now on")
-            self._complaint = ""
+            loaded = follow(self._loaded, self._spec, self._settings)
         except ScoringError as error:
             if str(error) != self._complaint:
                 self._complaint = str(error)
-                self._reporter.note(f"still scoring with {self._saved.name}: {error}")
-        return self._saved
+                self._reporter.warn(f"still scoring with {name}: {error}")
+            return
+        if loaded.saved.name != name:
+            self._reporter.note(f"scoring with {loaded.saved.name} from now on")
+        elif self._complaint:
+            self._reporter.note(f"{name} can be followed again")
+        self._loaded, self._complaint = loaded, ""
 
 
 class _Seen:

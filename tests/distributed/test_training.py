@@ -57,6 +57,10 @@ class Notes:
         """Keep the note."""
         self.heard.append(text)
 
+    def warn(self, text: str) -> None:
+        """Keep the warning."""
+        self.heard.append(f"warning: {text}")
+
 
 def stop(error: RecordError) -> None:
     raise error

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.service.asking import StoreProcess
@@ -177,7 +178,7 @@ def test_the_store_is_asked_outside_of_the_service(
     monkeypatch.setattr("scoring.tracking.store.load_mlflow", fail)
     keeper = ModelKeeper(ServiceOptions(registry.settings))
     assert keeper.load()
-    assert keeper.current.located.address == "models:/scoring/1"
+    assert keeper.current.resolved.address == "models:/scoring/1"
     assert not keeper.load()
     keeper.close()
 
@@ -241,3 +242,81 @@ def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
         store.close()
         with pytest.raises(TrackingError):
             asked.result(timeout=5)
+
+
+def not_followed(client: TestClient) -> tuple[str, bool, str | None, float]:
+    """What the probe, the model's page and the metrics tell of it, once they agree."""
+    answer, page = client.get("/readyz"), client.get("/v1/model").json()
+    assert answer.status_code == 200
+    lines = client.get("/metrics").text.splitlines()
+    (gauge,) = (line for line in lines if line.startswith("scoring_model_is_followed "))
+    return answer.text, page["is_followed"], page["not_followed_because"], float(gauge.split()[-1])
+
+
+def test_a_store_that_is_away_changes_nothing_but_what_is_told_of_it(
+    serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    database = registry.settings.home / "mlflow.db"
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.02)
+    name = said(client)["model"]
+    assert client.get("/v1/model").json()["source"] == "champion"
+    for _ in range(2):
+        assert not_followed(client) == ("ready\n", True, None, 1)
+        database.rename(database.with_name("away.db"))
+        wait_until(lambda: not client.get("/v1/model").json()["is_followed"])
+        text, is_followed, cause, gauge = not_followed(client)
+        assert text.startswith("ready\nmodel not followed since 20")
+        assert str(database) not in text, "whoever asks needs no token"
+        assert (is_followed, gauge) == (False, 0)
+        assert cause is not None
+        assert cause.startswith(f"no store at sqlite:///{database}")
+        assert said(client)["model"] == name
+        database.with_name("away.db").rename(database)
+        wait_until(lambda: client.get("/v1/model").json()["is_followed"])
+        assert said(client)["model"] == name
+    events = [record.message for record in caplog.records if record.name.startswith("scoring.service")]
+    assert [event for event in events if event.startswith("model")] == [
+        "model not swapped",
+        "model followed again",
+    ] * 2
+
+
+def test_a_champion_that_is_taken_away_is_kept_and_the_next_is_followed(
+    serve: Serve, registry: Registry
+) -> None:
+    store = Store(registry.settings.tracking_uri, registry.settings.home)
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.02)
+    name = said(client)["model"]
+    with opened(store, "take away", writes=True) as mlflow:
+        mlflow.delete_registered_model_alias("scoring", "champion")
+    wait_until(lambda: not client.get("/v1/model").json()["is_followed"])
+    assert said(client)["model"] == name
+    from scoring.tracking import register_run
+
+    address = register_run(store, "scoring", registry.small, description="", tags={})
+    with opened(store, "promote", writes=True) as mlflow:
+        mlflow.set_registered_model_alias("scoring", "champion", address.rpartition("/")[2])
+    wait_until(lambda: said(client)["model"].startswith("small@"))
+    assert client.get("/v1/model").json()["is_followed"]
+
+
+def test_a_start_without_the_store_is_on_the_last_known_champion(
+    serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, database = registry.settings, registry.settings.home / "mlflow.db"
+    name = resolve(None, settings).saved.name
+    database.rename(database.with_name("away.db"))
+    client = serve(settings=settings, model=None, follow_seconds=0.02)
+    page = client.get("/v1/model").json()
+    assert (page["name"], page["source"], page["address"]) == (
+        name,
+        "last_known_champion",
+        "models:/scoring/1",
+    )
+    assert (page["is_followed"], page["trained_at"]) == (False, "2019-01-01T00:00:00Z")
+    (told,) = (record for record in caplog.records if record.message == "model warning")
+    assert told.levelname == "ERROR", "also with --quiet"
+    database.with_name("away.db").rename(database)
+    wait_until(lambda: client.get("/v1/model").json()["source"] == "champion")
+    assert client.get("/v1/model").json()["is_followed"]
+    assert said(client)["model"] == name

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.deployment.loaded_model import ModelSource, ResolvedModel
 from scoring.features.table import build_table
 from scoring.model.bundle import SavedModel, load_model
 from scoring.model.drift import measure_drift
@@ -23,7 +24,6 @@ from scoring.service.keeper import Served
 from scoring.service.metrics import Metrics
 from scoring.service.window import DriftWindow
 from scoring.settings import default_model_folder
-from scoring.workflows.models import Located
 from tests.service.conftest import Serve
 
 JSON = {"content-type": "application/json"}
@@ -63,7 +63,8 @@ def test_requests_records_and_faults_are_counted(client: TestClient) -> None:
 
 
 def served(saved: SavedModel) -> Served:
-    return Served(saved, saved.scorer, Located(""), saved.manifest.training.ends_at)
+    resolved = ResolvedModel(source=ModelSource.EXPLICIT, folder="", name=saved.name, sha256=saved.sha256)
+    return Served(saved, saved.scorer, resolved, saved.manifest.training.ends_at)
 
 
 def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) -> None:

@@ -35,6 +35,9 @@ class Notes:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
+    def warn(self, text: str) -> None:
+        self.notes.append(f"warning: {text}")
+
 
 @pytest.fixture
 def later(tmp_path: Path) -> Path:

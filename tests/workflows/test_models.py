@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from scoring.errors import ModelError, TrackingError
-from scoring.model.bundle import SavedModel, load_model
+from scoring.model.bundle import SavedModel
 from scoring.settings import Settings, load_settings
-from scoring.workflows import models
-from scoring.workflows.models import Located, importances_of, locate_model, open_model
+from scoring.workflows.models import importances_of, open_model
 from scoring.workflows.train import TrainOutcome
 
 
@@ -27,18 +25,10 @@ def test_folder_of_the_settings(training: TrainOutcome, tmp_path: Path) -> None:
         open_model("elsewhere", settings)  # what is named goes before the settings
 
 
-def test_model_that_ships_is_the_last_resort(
-    training: TrainOutcome, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(models, "default_model_folder", lambda: Path(training.model))
-    assert open_model(None, settings).name.startswith("small@")
-    assert not settings.home.exists()  # looking for a champion makes no store
-
-
 @pytest.mark.parametrize("spec", ["nowhere", "manifest.json", "models/x", "run:/x"])
 def test_model_that_is_not_there(settings: Settings, spec: str) -> None:
     with pytest.raises(
-        ModelError, match="expected a folder, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
+        ModelError, match="expected a folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
     ):
         open_model(spec, settings)
 
@@ -65,42 +55,3 @@ def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedMo
     assert [one.gain for one in quality] == gains.tolist()
     assert [one.split for one in quality] == splits.tolist()
     assert sum(splits) > 100
-
-
-def test_champion_is_asked_for_again_only_when_the_store_has_changed(
-    settings: Settings, saved: SavedModel, training: TrainOutcome
-) -> None:
-    """MLflow takes seconds to import, and most scores come from the champion of before."""
-    asked = []
-
-    def ask(_: str | None, __: Settings) -> Located | None:
-        asked.append(1)
-        return Located(answer) if answer else None
-
-    def name(settings: Settings) -> str:
-        return load_model(Path(locate_model(None, settings, ask).folder)).name
-
-    answer: str | None = training.model
-    assert name(settings).startswith("default@"), "there is no store yet"
-    assert not asked
-    settings.home.mkdir(parents=True)
-    database = settings.home / "mlflow.db"
-    database.write_bytes(b"one")
-    for _ in range(2):
-        assert name(settings) == saved.name
-    assert len(asked) == 1
-    answer = None
-    database.write_bytes(b"another")
-    for _ in range(2):
-        assert name(settings).startswith("default@")
-    assert len(asked) == 2
-    other = msgspec.structs.replace(settings, registered_model="other")
-    answer = training.model
-    assert name(other) == saved.name
-    assert len(asked) == 3
-    pointer = settings.home / "cache" / "champion.json"
-    pointer.write_bytes(pointer.read_bytes().replace(answer.encode(), b"/nowhere"))
-    assert name(other) == saved.name, "its folder is gone"
-    pointer.write_bytes(b"{")
-    assert name(other) == saved.name
-    assert len(asked) == 5

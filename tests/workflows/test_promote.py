@@ -277,7 +277,7 @@ def test_a_model_that_does_not_score_is_not_put_in_charge(
     def fail(*_: object) -> None:
         raise ModelError("models:/scoring/2: damaged")
 
-    monkeypatch.setattr(charge, "open_model", fail)
+    monkeypatch.setattr(charge, "resolve", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.small, registry.settings)
     assert in_charge(registry.settings) == (FIRST, None)

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from scoring.deployment.loaded_model import LoadedModel
+from scoring.deployment.standing_champion import StandingChampion
 from scoring.errors import ScoringError, TrackingError
-from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.weighing import weigh
-from scoring.progress import SILENT
+from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, list_runs, read_run
 from scoring.workflows import retrain as workflow
@@ -84,15 +85,20 @@ def test_what_was_rolled_back_does_not_return_by_itself(
 def test_a_training_of_a_moment_does_not_hold_back_the_next(
     registry: Registry, archive: Path, later: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_as_of_a_moment(spec: str | None, settings: Settings) -> SavedModel:
-        saved = open_model(spec, settings)
-        facts = saved.manifest.training
+    load = StandingChampion.load
+
+    def load_as_of_a_moment(
+        champion: StandingChampion, settings: Settings, reporter: Reporter
+    ) -> LoadedModel:
+        loaded = load(champion, settings, reporter)
+        facts = loaded.saved.manifest.training
         facts = msgspec.structs.replace(
             facts, config=msgspec.structs.replace(facts.config, as_of="2018-06-01T00:00:00Z")
         )
-        return replace(saved, manifest=msgspec.structs.replace(saved.manifest, training=facts))
+        manifest = msgspec.structs.replace(loaded.saved.manifest, training=facts)
+        return replace(loaded, saved=replace(loaded.saved, manifest=manifest))
 
-    monkeypatch.setattr(workflow, "open_model", open_as_of_a_moment)
+    monkeypatch.setattr(StandingChampion, "load", load_as_of_a_moment)
     asked: list[TrainConfig] = []
 
     def read(_: object, config: TrainConfig, **__: object) -> None:

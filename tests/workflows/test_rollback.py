@@ -64,7 +64,7 @@ def test_one_that_does_not_score_stays_out(registry: Registry, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise ModelError("models:/scoring/1: damaged")
 
-    monkeypatch.setattr(charge, "open_model", fail)
+    monkeypatch.setattr(charge, "resolve", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.settings)
     assert champion(Store(registry.settings.tracking_uri, registry.settings.home), "scoring") == SECOND

@@ -37,12 +37,16 @@ class Listener:
     def __init__(self) -> None:
         self.steps: list[tuple[str, int, int | None]] = []
         self.notes: list[str] = []
+        self.warnings: list[str] = []
 
     def step(self, name: str, done: int, total: int | None) -> None:
         self.steps.append((name, done, total))
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
 
 
 def stop(error: RecordError) -> None:

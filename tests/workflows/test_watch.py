@@ -11,10 +11,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from scoring.errors import HomeError, RecordError, ScoringError
-from scoring.model.bundle import load_model
+from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 from scoring.records.sample import write_sample
@@ -22,8 +23,10 @@ from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow
 from scoring.workflows.label_writing import LabelWriter, WriteOptions, WrittenScore
+from scoring.workflows.models import open_model
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch
+from tests.conftest import Registry
 from tests.workflows.test_train import Listener
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,7 +37,7 @@ class Watcher:
     """A watch in a thread, and what it has told so far."""
 
     def __init__(
-        self, folder: str | Path, model: str, settings: Settings, *, is_written: bool = False
+        self, folder: str | Path, model: str | None, settings: Settings, *, is_written: bool = False
     ) -> None:
         self.scores: list[Score] = []
         self.faults: list[str] = []
@@ -248,24 +251,77 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
     folder: Path,
     others: list[Path],
     training: TrainOutcome,
+    saved: SavedModel,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    place = [Path(training.model)]
-    monkeypatch.setattr(workflow, "find_model", lambda spec, settings: place[0])
-    watcher = start()
+    model = shutil.copytree(training.model, tmp_path / "model")
+    watcher = start(model=str(model))
     watcher.wait(lambda: len(watcher.scores) == 3)
-    place[0] = tmp_path / "nowhere"
-    shutil.copy(others[0], folder / "one.md")
-    watcher.wait(lambda: len(watcher.scores) == 4)
-    place[0] = shutil.copytree(training.model, tmp_path / "moved")
-    shutil.copy(others[1], folder / "two.md")
-    watcher.wait(lambda: len(watcher.scores) == 5)
-    name = watcher.scores[0].model
-    first, second = watcher.listener.notes
-    assert first.startswith(f"still scoring with {name}: ")
-    assert "nowhere" in first
-    assert second == f"scoring with {name} from now on"
+    model.rename(tmp_path / "away")
+    for n_scores, other in enumerate(others[:2], start=4):
+        shutil.copy(other, folder / other.name)
+        watcher.wait(lambda n_scores=n_scores: len(watcher.scores) == n_scores)  # type: ignore[misc]
+    (tmp_path / "away").rename(model)
+    shutil.copy(others[2], folder / "back.md")
+    watcher.wait(lambda: len(watcher.scores) == 6)
+    facts = msgspec.structs.replace(saved.manifest.training, name="other")
+    newer = save_model(model, saved.models, facts)
+    shutil.copy(others[2], folder / "newer.md")
+    watcher.wait(lambda: len(watcher.scores) == 7)
+    name = saved.name
+    assert [score.model for score in watcher.scores] == [name] * 6 + [newer.name]
+    assert watcher.listener.warnings == [
+        f"still scoring with {name}: model: got '{model}', expected a folder, runs:/ID, "
+        "models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
+    ]
+    assert watcher.listener.notes == [
+        f"{name} can be followed again",
+        f"scoring with {newer.name} from now on",
+    ]
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_store_that_is_away_is_told_once_and_the_model_stays(
+    folder: Path, others: list[Path], registry: Registry, is_written: bool
+) -> None:
+    database = registry.settings.home / "mlflow.db"
+    watcher = Watcher(folder, None, registry.settings, is_written=is_written)
+    try:
+        watcher.wait(lambda: len(watcher.scores) == 3)
+        name = watcher.scores[0].model
+        database.rename(database.with_name("away.db"))
+        for n_scores, other in enumerate(others[:2], start=4):
+            shutil.copy(other, folder / other.name)
+            watcher.wait(lambda n_scores=n_scores: len(watcher.scores) == n_scores)  # type: ignore[misc]
+        database.with_name("away.db").rename(database)
+        shutil.copy(others[2], folder / "back.md")
+        watcher.wait(lambda: len(watcher.scores) == 6)
+    finally:
+        watcher.end()
+    assert {score.model for score in watcher.scores} == {name}
+    assert name.startswith("weak@")
+    (line,) = watcher.listener.warnings
+    assert line.startswith(f"still scoring with {name}: no store at sqlite:///{database}")
+    assert watcher.listener.notes == [f"{name} can be followed again"]
+    if is_written:
+        assert "\nquality: " in (folder / others[0].name).read_text("utf-8")
+
+
+def test_a_start_without_the_store_goes_on_with_the_last_known_champion(
+    folder: Path, others: list[Path], registry: Registry
+) -> None:
+    name = open_model(None, registry.settings).name
+    (registry.settings.home / "mlflow.db").unlink()
+    watcher = Watcher(folder, None, registry.settings, is_written=True)
+    try:
+        watcher.wait(lambda: len(watcher.scores) == 3)
+        shutil.copy(others[0], folder / "new.md")
+        watcher.wait(lambda: len(watcher.scores) == 4)
+    finally:
+        watcher.end()
+    assert {score.model for score in watcher.scores} == {name}
+    (line,) = watcher.listener.warnings
+    assert f"using the last known champion of scoring: {name}" in line
 
 
 def test_a_folder_is_watched_by_one_and_has_to_be_there(

@@ -1,0 +1,216 @@
+"""A model that was resolved and loaded: why it is this one, and the ways to load one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from scoring.deployment.champion_cache import RegistryEntry
+from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_copy, keep_copy
+from scoring.model.bundle import SavedModel, open_files
+from scoring.model.files import MANIFEST, ModelFiles, read_files
+from scoring.settings import Settings, default_model_folder, mask_credentials
+
+SHIPPED = "shipped"
+"""What ``--model`` and the setting ``model`` call the shipped model."""
+
+
+class ModelSource(StrEnum):
+    """Why a model is the one that is used."""
+
+    EXPLICIT = "explicit"
+    CHAMPION = "champion"
+    LAST_KNOWN_CHAMPION = "last_known_champion"
+    SHIPPED = "shipped"
+
+
+class ResolvedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model is used, and why.
+
+    Parameters
+    ----------
+    source : ModelSource
+        Why it is this one.
+    folder : str
+        Local folder; not to be written to.
+    name : str
+        Name and version, as they stand in each score.
+    sha256 : str
+        Hex digest of its manifest, and through it of every file.
+    address : str or None
+        ``models:/NAME/3`` or ``runs:/ID``; None for a folder that no store knows of.
+    trained_at : datetime or None
+        When its run began, aware UTC; None where that is not known.
+    warning : str or None
+        One line for the user; None where the model is the one that was asked for, or the champion.
+    store_error : str or None
+        Why the champion could not be had; None where it was, or was not asked for.
+    """
+
+    source: ModelSource
+    folder: str
+    name: str
+    sha256: str
+    address: str | None = None
+    trained_at: datetime | None = None
+    warning: str | None = None
+    store_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that was loaded, with its files and the state of its manifest's file just before."""
+
+    resolved: ResolvedModel
+    saved: SavedModel
+    files: ModelFiles
+    stamp: tuple[int, int] | None
+
+
+def load_entry(entry: RegistryEntry, source: ModelSource, *, is_whole: bool = True) -> LoadedModel:
+    """Load a model from its folder.
+
+    Parameters
+    ----------
+    entry : RegistryEntry
+        Where it is.
+    source : ModelSource
+        Why it is this one.
+    is_whole : bool
+        Whether the boosters of the baselines are looked at now; no score needs them.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds no model that can be used.
+    """
+    stamp = stamp_of(entry.folder)  # looked at before: what changes in between is seen next time
+    files = read_files(Path(entry.folder))
+    saved = open_files(files, is_whole=is_whole)
+    resolved = ResolvedModel(
+        source=source,
+        folder=entry.folder,
+        name=saved.name,
+        sha256=saved.sha256,
+        address=entry.address,
+        trained_at=entry.trained_at,
+    )
+    return LoadedModel(resolved, saved, files, stamp)
+
+
+def load_last_known(
+    settings: Settings, name: str, cause: str, *, is_whole: bool = True
+) -> LoadedModel | None:
+    """The last known champion of the store and name, with a warning that says so; None where none is known.
+
+    Parameters
+    ----------
+    settings : Settings
+        Home and store.
+    name : str
+        Registered model.
+    cause : str
+        Why the champion itself cannot be had.
+    is_whole : bool
+        As for :func:`load_entry`.
+
+    Raises
+    ------
+    ModelError
+        If the copy is damaged.
+    """
+    copy = find_copy(settings, name)
+    if copy is None:
+        return None
+    facts = copy.facts
+    stamp = stamp_of(str(copy.folder))
+    saved = open_files(copy.files, is_whole=is_whole)
+    resolved = ResolvedModel(
+        source=ModelSource.LAST_KNOWN_CHAMPION,
+        folder=str(copy.folder),
+        name=facts.model,
+        sha256=facts.sha256,
+        address=facts.address,
+        trained_at=facts.trained_at,
+        warning=f"{cause}; using the last known champion of {name}: {facts.model} ({facts.address}, "
+        f"last seen {copy.seen_at:%Y-%m-%d %H:%M} UTC)",
+        store_error=cause,
+    )
+    return LoadedModel(resolved, saved, copy.files, stamp)
+
+
+def load_shipped(*, is_whole: bool = True, because: str | None = None) -> LoadedModel:
+    """The model that the package ships with.
+
+    Parameters
+    ----------
+    is_whole : bool
+        As for :func:`load_entry`.
+    because : str or None
+        Why it is used though nobody asked for it, for the warning; None where somebody did.
+    """
+    loaded = load_entry(RegistryEntry(str(default_model_folder())), ModelSource.SHIPPED, is_whole=is_whole)
+    name, warning = loaded.saved.name, None
+    if because is not None:
+        warning = (
+            f"{because}: using the shipped model {name}, which learned from another site; "
+            f'"scoring retrain PATH" trains one on your records, "--model {SHIPPED}" asks for this one'
+        )
+    elif Path(SHIPPED, MANIFEST).is_file():
+        warning = f"using the shipped model {name}: write ./{SHIPPED} for the folder of that name"
+    return with_warning(loaded, warning)
+
+
+def with_warning(loaded: LoadedModel, warning: str | None) -> LoadedModel:
+    """The same model with a warning."""
+    resolved = msgspec.structs.replace(loaded.resolved, warning=warning)
+    return LoadedModel(resolved, loaded.saved, loaded.files, loaded.stamp)
+
+
+def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | None:
+    """Keep a copy of a version that is the champion of a registered model.
+
+    Parameters
+    ----------
+    settings : Settings
+        Home and store.
+    name : str
+        Registered model.
+    loaded : LoadedModel
+        The version.
+
+    Returns
+    -------
+    str or None
+        A warning, where the copy could not be kept.
+    """
+    resolved = loaded.resolved
+    facts = ChampionFacts(
+        store=mask_credentials(settings.tracking_uri),
+        name=name,
+        address=str(resolved.address),
+        model=resolved.name,
+        sha256=resolved.sha256,
+        trained_at=resolved.trained_at,
+    )
+    try:
+        keep_copy(settings, facts, loaded.files)
+    except OSError as error:
+        return (
+            f"{copy_folder(settings, name)}: cannot keep a copy of the champion of {name}: "
+            f"{error.strerror or error}; nothing will score while its store is away"
+        )
+    return None
+
+
+def stamp_of(folder: str) -> tuple[int, int] | None:
+    """What differs where a model folder was written anew; None where it has no manifest."""
+    try:
+        state = Path(folder, MANIFEST).stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
