@@ -13,6 +13,7 @@ import msgspec
 
 from scoring.deployment.champion_copy import COPIES
 from scoring.errors import TrackingError
+from scoring.home import prepare_folder
 from scoring.settings import Settings, mask_credentials, sqlite_file
 
 
@@ -81,7 +82,7 @@ def find_champion(settings: Settings, lookup: RegistryLookup) -> RegistryEntry |
         return None  # what was cached is all that is known of a champion: it is not to be forgotten
     file = _file(settings)
     with suppress(OSError):  # it saves time only
-        file.parent.mkdir(parents=True, exist_ok=True)
+        prepare_folder(settings.home, file.parent.name)
         with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
             new.write(msgspec.json.encode(msgspec.structs.replace(now, located=located)))
         os.replace(new.name, file)

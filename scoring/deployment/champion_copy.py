@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import ModelError
+from scoring.home import writing
 from scoring.model.files import FILES, ModelFiles, read_files
 from scoring.model.replacing import replace_folder
 from scoring.settings import Settings, mask_credentials, sqlite_file
@@ -101,7 +102,8 @@ def keep_copy(settings: Settings, facts: ChampionFacts, files: ModelFiles) -> No
         with suppress(OSError):  # of a home that can only be read: the copy is there all the same
             os.utime(folder / FACTS)  # when the champion was last seen
         return
-    replace_folder(folder, {**files.contents, FACTS: encoded}, ours=(*FILES, FACTS))
+    with writing(settings.home, folder):
+        replace_folder(folder, {**files.contents, FACTS: encoded}, ours=(*FILES, FACTS))
 
 
 def find_copy(settings: Settings, name: str) -> ChampionCopy | None:
