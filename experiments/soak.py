@@ -1,9 +1,11 @@
-"""A soak: clients send good and bad bodies while the model is swapped again and again under them.
+"""A soak: clients send good and bad bodies while the model is swapped, then while its store comes and goes.
 
-python experiments/soak.py [--seconds 120] [--swaps 10] [--clients 8]
+python experiments/soak.py [--seconds 120] [--swaps 10] [--moves 10] [--clients 8]
 
 Every request has to be answered, with the status that its body deserves or 503 with Retry-After; many
 records have to be answered by one model; the memory has to stay where it was once the service was warm.
+Then the service follows a champion whose store is moved away and back: every answer has to be by that model,
+and so has what `scoring score` says meanwhile.
 Everything runs on this machine and ends by itself. Exit code 1 where anything of it does not hold.
 """
 
@@ -21,18 +23,20 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.records.sample import sample_documents
-from scoring.settings import default_model_folder
+from scoring.settings import Settings, default_model_folder, load_settings
+from scoring.workflows.promote import promote
 
 MAX_GROWTH = 48_000_000
 """Bytes by which the memory may grow from the warm service to the end: two models and what they score."""
@@ -86,12 +90,12 @@ def bodies() -> list[Body]:
     return good + bad * 2
 
 
-def client(port: int, until: float, seed: int, tally: Tally) -> None:
-    """Send bodies in an order of its own until the time is up."""
+def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> None:
+    """Send bodies in an order of its own until it is over."""
     choose = random.Random(seed)  # noqa: S311 -- an order, no secret
     chosen = bodies()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    while time.monotonic() < until:
+    while not is_over():
         body = choose.choice(chosen)
         with tally.lock:
             tally.n_sent += 1
@@ -121,11 +125,24 @@ def client(port: int, until: float, seed: int, tally: Tally) -> None:
     connection.close()
 
 
+def started_clients(
+    n_clients: int, port: int, is_over: Callable[[], bool], tally: Tally
+) -> list[threading.Thread]:
+    """Clients that send until it is over."""
+    clients = [
+        threading.Thread(target=client, args=(port, is_over, seed, tally)) for seed in range(n_clients)
+    ]
+    for thread in clients:
+        thread.start()
+    return clients
+
+
 @contextmanager
-def service(model: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The service on a model, and its port."""
+def service(model: Path | None, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The service on a model, or on the champion, and its port."""
     log = folder / "service.log"
-    command = [sys.executable, "-m", "scoring", "serve", "--port", "0", "--model", str(model)]
+    command = [sys.executable, "-m", "scoring", "serve", "--port", "0"]
+    command += ["--model", str(model)] if model else []
     environment = {**os.environ, "SCORING_HOME": str(folder / "home")}
     with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environment) as process:  # noqa: S603 -- our own
         try:
@@ -161,11 +178,7 @@ def soak(seconds: float, n_swaps: int, n_clients: int, folder: Path) -> list[str
     tally = Tally()
     with service(model, folder) as (process, port):
         until = time.monotonic() + seconds
-        clients = [
-            threading.Thread(target=client, args=(port, until, seed, tally)) for seed in range(n_clients)
-        ]
-        for thread in clients:
-            thread.start()
+        clients = started_clients(n_clients, port, lambda: time.monotonic() >= until, tally)
         held: list[int] = []
         for swap in range(n_swaps):
             time.sleep(seconds / (n_swaps + 1))
@@ -176,14 +189,17 @@ def soak(seconds: float, n_swaps: int, n_clients: int, folder: Path) -> list[str
         for thread in clients:
             thread.join()
         held.append(memory(process.pid))
+    return _swaps_that_failed(tally, held, names, n_swaps)
+
+
+def _swaps_that_failed(tally: Tally, held: list[int], names: list[str], n_swaps: int) -> list[str]:
+    """Print what came, and give what does not hold."""
     n_warm = max(len(held) // 3, 1)
     growth = held[-1] - median(held[n_warm - 1 : n_warm + 1])
     print(f"{tally.n_sent:,} requests: {dict(sorted(tally.answered.items()))}")
     told = f"{held[-1] / 1e6:.0f} MB, {growth / 1e6:+.1f} MB"
     print(f"{len(tally.models)} models answered, {n_swaps} swaps; {told}")
-    failed = [f"{what} ({n} times)" for what, n in Counter(tally.broken).items()]
-    if tally.answered.total() != tally.n_sent:
-        failed.append(f"{tally.n_sent - tally.answered.total()} requests without an answer")
+    failed = broken(tally)
     if not tally.models <= set(names) or len(tally.models) < n_swaps:
         failed.append(f"{len(tally.models)} models answered, expected {n_swaps + 1}")
     if growth > MAX_GROWTH:
@@ -191,17 +207,100 @@ def soak(seconds: float, n_swaps: int, n_clients: int, folder: Path) -> list[str
     return failed
 
 
+def broken(tally: Tally) -> list[str]:
+    """What does not hold of any answer, and how many were not given."""
+    failed = [f"{what} ({n} times)" for what, n in Counter(tally.broken).items()]
+    if tally.answered.total() != tally.n_sent:
+        failed.append(f"{tally.n_sent - tally.answered.total()} requests without an answer")
+    return failed
+
+
+def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> list[str]:
+    """Move the store of the champion away and back under a service, and give what does not hold."""
+    saved = load_model(default_model_folder())
+    champion = shifted(saved, 7.0)  # another than the shipped one, which would show
+    name = save_model(folder / "champion", champion.models, champion.manifest.training).name
+    settings = load_settings(home=folder / "home")
+    places = [(settings.home / part, folder / part) for part in ("mlflow.db", "artifacts")]
+    promote(str(folder / "champion"), why="soak", settings=settings, now=datetime.now(UTC), on_fault=print)
+    failed: list[str] = []
+    tally = Tally()
+    line = msgspec.json.encode(next(iter(sample_documents(n_records=1, seed=4)))[0])
+    is_over = threading.Event()
+    with service(None, folder) as (process, port):
+        clients = started_clients(n_clients, port, is_over.is_set, tally)
+        pause = seconds / (2 * n_moves + 1)
+        for move in range(n_moves):
+            for here, away in places:
+                here.rename(away)
+            time.sleep(pause)
+            if move % 2:
+                process.send_signal(signal.SIGHUP)
+            failed += _answers(line, name, settings, is_away=True, port=port)
+            for here, away in places:
+                away.rename(here)
+            time.sleep(pause)
+            failed += _answers(line, name, settings, is_away=False, port=port)
+        is_over.set()
+        for thread in clients:
+            thread.join()
+    print(f"{tally.n_sent:,} requests: {dict(sorted(tally.answered.items()))}")
+    print(f"{len(tally.models)} models answered, the store was moved away and back {n_moves} times")
+    failed += broken(tally)
+    if tally.models != {name}:
+        failed.append(f"{sorted(tally.models)} answered, expected {name}")
+    return failed
+
+
+def _answers(line: bytes, name: str, settings: Settings, *, is_away: bool, port: int) -> list[str]:
+    """What the command and the service say of the model, where it is not what it has to be."""
+    where = "away" if is_away else "back"
+    environment = {**os.environ, "SCORING_HOME": str(settings.home)}
+    command = [sys.executable, "-m", "scoring", "score", "-"]
+    done = subprocess.run(command, input=line, capture_output=True, env=environment, check=False)  # noqa: S603 -- our own
+    failed = []
+    if done.returncode or json.loads(done.stdout)["model"] != name:
+        failed.append(f"score, the store {where}: {done.returncode} {done.stderr.decode()}")
+    if (done.stderr.count(b"\n"), b"last known champion" in done.stderr) != (int(is_away), is_away):
+        failed.append(f"score, the store {where}: {done.stderr.decode()!r}")
+    end = time.monotonic() + 60
+    while (found := _page(port))["is_followed"] is is_away and time.monotonic() < end:
+        time.sleep(0.1)
+    if (found["is_followed"], found["name"]) != (not is_away, name):
+        failed.append(f"/v1/model, the store {where}: {found}")
+    return failed
+
+
+def _page(port: int) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"/readyz: {answer.status}")
+        connection.request("GET", "/v1/model")
+        found: dict[str, Any] = json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the soak."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=120.0, help="how long; at most 3600")
     parser.add_argument("--swaps", type=int, default=10, help="how often the model is swapped")
+    parser.add_argument("--moves", type=int, default=10, help="how often the store is moved away and back")
     parser.add_argument("--clients", type=int, default=8, help="clients; at most 64")
     options = parser.parse_args(arguments)
-    if not (0 < options.seconds <= 3600 and 0 < options.clients <= 64 and options.swaps > 0):
-        parser.error("expected at most 3600 seconds and 64 clients, and at least one swap")
+    counts = (options.swaps, options.moves)
+    if not (0 < options.seconds <= 3600 and 0 < options.clients <= 64 and min(counts) > 0):
+        parser.error("expected at most 3600 seconds and 64 clients, and at least one swap and move")
     with tempfile.TemporaryDirectory(prefix="scoring-soak-") as folder:
         failed = soak(options.seconds, options.swaps, options.clients, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="scoring-soak-") as folder:
+        failed += move_store(options.seconds, options.moves, options.clients, Path(folder))
     for what in failed:
         print(f"broken: {what}", file=sys.stderr)
     return 1 if failed else 0

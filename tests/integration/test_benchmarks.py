@@ -130,14 +130,17 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
 
 def test_soak_ends_well() -> None:
     soak = BENCHMARKS.parent / "soak.py"
-    command = [sys.executable, str(soak), "--seconds", "6", "--swaps", "2", "--clients", "4"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    options = ["--seconds", "6", "--swaps", "2", "--moves", "2", "--clients", "4"]
+    done = subprocess.run([sys.executable, str(soak), *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^3 models answered, 2 swaps", done.stdout, re.MULTILINE)
-    counts = dict(re.findall(r"(\d{3}): (\d+)", done.stdout))
-    assert {"200", "413", "415", "422"} <= counts.keys()
-    (sent,) = re.findall(r"^([\d,]+) requests", done.stdout, re.MULTILINE)
-    assert int(sent.replace(",", "")) == sum(map(int, counts.values()))
+    assert "\n1 models answered, the store was moved away and back 2 times\n" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if " requests: " in line]
+    assert len(lines) == 2
+    for line in lines:
+        counts = dict(re.findall(r"(\d{3}): (\d+)", line))
+        assert {"200", "413", "415", "422"} <= counts.keys()
+        assert int(line.split()[0].replace(",", "")) == sum(map(int, counts.values()))
 
 
 def test_service_is_held_against_an_endpoint_that_only_decodes() -> None:
