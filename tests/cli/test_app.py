@@ -34,6 +34,7 @@ COMMANDS = (
     "score",
     "explain",
     "audit",
+    "restore",
     "drift",
     "backtest",
     "tune",
