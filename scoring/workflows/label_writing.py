@@ -11,9 +11,9 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -35,7 +35,9 @@ from scoring.workflows.label_plan import Outcome, Plan, file_of, outcomes_of, un
 _Names = Callable[[], Mapping[str, Sequence[str]]]
 _MAX_WATCHED = 100_000  # records among which a watch, which may go on for ever, looks for copies
 
-BATCH_FILES = 64
+_BATCH_BYTES = 2**25  # likewise: both the old and the new bytes of a batch are held
+
+BATCH_FILES = 128
 """Files that are written together: the journal goes to the disk once for all of them."""
 
 
@@ -172,7 +174,7 @@ class LabelWriter:
         scores : iterable of Score
             Scores of Markdown files; one from standard input or JSON lines is a fault.
         batch_files : int
-            Files of a batch.
+            Files of a batch, at most.
 
         Yields
         ------
@@ -185,8 +187,7 @@ class LabelWriter:
             If the journal cannot be read or written; what was not yielded before is not written then.
         """
         names = functools.cache(lambda: shown_names(self._paths))
-        scores = iter(scores)
-        while batch := list(islice(scores, batch_files)):
+        for batch in _batches(scores, batch_files):
             for written in self._write_batch(batch, names):
                 self.counts.add(written)
                 if written.fault is not None:
@@ -315,6 +316,21 @@ class LabelWriter:
     def _tell(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
             self._reporter.note(warning)
+
+
+def _batches(scores: Iterable[Score], n_files: int) -> Iterator[list[Score]]:
+    """Scores whose files are written together: so many, or as many as are so large."""
+    batch: list[Score] = []
+    n_bytes = 0
+    for score in scores:
+        batch.append(score)
+        with suppress(OSError):  # a name that was spelled out, or a file that is gone, which is told later
+            n_bytes += os.stat(score.path).st_size
+        if len(batch) >= n_files or n_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
 
 
 def _failed(path: str, got: str) -> WrittenFile:

@@ -35,6 +35,7 @@ COMMANDS = (
     "score",
     "explain",
     "audit",
+    "restore",
     "drift",
     "backtest",
     "tune",

@@ -387,6 +387,14 @@ def test_two_writers_at_once_do_not_undo_each_other(place: Place) -> None:
     assert place.write(FIRST).counts.labels == {"renewed": 120}
 
 
+def test_a_batch_of_large_files_is_short(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abcde":
+        place.add(f"{name}.md")
+    monkeypatch.setattr(label_writing, "_BATCH_BYTES", 2 * len(RECORD % b"a.md"))
+    place.write(FIRST)
+    assert place.journal.read_bytes().count(b'"kind":"done"') == 3
+
+
 def test_names_that_are_no_text_are_written(place: Place) -> None:
     path = place.folder / os.fsdecode(b"caf\xe9.md")
     path.write_bytes(RECORD % b"a")
