@@ -81,6 +81,7 @@ class ModelKeeper:
         self._listeners: list[Callable[[Served], None]] = []
         self._follow_listeners: list[Callable[[FollowFailure | None], None]] = []
         self._last_cause = ""
+        self._state_at_start: tuple[object, ...] = ()
         self._is_asked = asyncio.Event()
         self._store = StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
 
@@ -124,6 +125,7 @@ class ModelKeeper:
         """
         options, before = self._options, self._served
         if before is None or self._loaded is None:
+            self._state_at_start = self._state()
             loaded = resolve(options.model, options.settings, lookup=self._store.ask)
         else:
             loaded = follow(self._loaded, options.model, options.settings, lookup=self._store.ask)
@@ -147,7 +149,8 @@ class ModelKeeper:
 
     async def follow(self) -> None:
         """Follow the model until cancelled."""
-        seen, failed_at = self._state(), time.monotonic() if self._failure else 0.0
+        # Of before the start: what has changed since then is to be seen too.
+        seen, failed_at = self._state_at_start, time.monotonic() if self._failure else 0.0
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._is_asked.wait(), self._options.follow_seconds)

@@ -320,3 +320,22 @@ def test_a_start_without_the_store_is_on_the_last_known_champion(
     wait_until(lambda: client.get("/v1/model").json()["source"] == "champion")
     assert client.get("/v1/model").json()["is_followed"]
     assert said(client)["model"] == name
+
+
+def test_a_store_that_goes_away_before_the_first_look_is_missed_too(registry: Registry) -> None:
+    keeper = ModelKeeper(ServiceOptions(registry.settings, follow_seconds=0.01))
+    keeper.load()
+    (registry.settings.home / "mlflow.db").unlink()
+
+    async def play() -> None:
+        following = asyncio.create_task(keeper.follow())
+        for _ in range(500):
+            if keeper.failure is not None:
+                break
+            await asyncio.sleep(0.02)
+        following.cancel()
+
+    asyncio.run(play())
+    keeper.close()
+    assert keeper.failure is not None
+    assert keeper.failure.cause.startswith("no store at ")
