@@ -50,6 +50,7 @@ COMMANDS = (
     "cache",
     "ui",
     "config",
+    "home",
 )
 SLOW_MODULES = [
     "fastapi",
