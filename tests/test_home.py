@@ -89,7 +89,7 @@ def test_links_lead_nowhere(tmp_path: Path) -> None:
 def test_a_new_home_says_nothing_and_an_old_one_is_migrated_with_one_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, "scoring")
     new, other, old = tmp_path / "new", tmp_path / "other", tmp_path / "old"
     other.mkdir()
     (other / "notes.txt").write_text("of somebody")
@@ -135,7 +135,7 @@ def test_a_home_that_is_not_there_or_is_a_file_has_no_format(tmp_path: Path) -> 
 def test_a_database_is_marked_and_a_newer_one_refused(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, "scoring")
     file = tmp_path / "some.db"
     with closing(sqlite3.connect(file)) as db:
         check_database(db, file, 1)

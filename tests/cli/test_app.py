@@ -52,6 +52,7 @@ COMMANDS = (
     "cache",
     "ui",
     "config",
+    "home",
 )
 SLOW_MODULES = [
     "fastapi",

@@ -148,6 +148,7 @@ def test_one_that_cannot_be_made_is_not_used(tmp_path: Path) -> None:
 def test_one_of_before_is_marked_and_one_of_a_newer_format_is_refused(
     cache: FeatureCache, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "scoring")
     cache.put({KEYS[0]: b"a"})
     with closing(sqlite3.connect(cache.file)) as store:
         assert store.execute("PRAGMA user_version").fetchone() == (1,)

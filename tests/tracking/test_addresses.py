@@ -72,6 +72,7 @@ def check_reading(store: Store, run_id: str) -> None:
 def test_a_moved_home_is_read_and_written_where_it_is(
     store: Store, make_run: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "scoring")
     run_id = log_training(store, make_run(register="scoring")).run_id
     today = moved(store, tmp_path / "new place" / "home")
     check_reading(today, run_id)
@@ -125,6 +126,7 @@ def test_a_copy_uses_its_own_files_while_the_original_is_there(
 def test_two_homes_with_one_store_leave_each_other_alone(
     store: Store, make_run: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING, "scoring")
     first = log_training(store, make_run(register="scoring")).run_id
     other = replace(store, home=tmp_path / "other")
     second = log_evaluation(other, make_run(run_name="second"))
@@ -221,7 +223,7 @@ def test_addresses_are_repaired_in_one_step_after_a_copy(
     check_reading(today, run_id)
     assert repair_addresses(today, tmp_path / "none.db") == 0
     assert not (tmp_path / "none.db").exists()
-    caplog.set_level(logging.WARNING)
+    caplog.set_level(logging.WARNING, "scoring")
     log_training(today, make_run(run_name="second"))
     assert caplog.messages == []
 
