@@ -18,8 +18,8 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
 
     settings = options.settings_of(terminal)
     check_named_store(settings)
-    terminal.note(f"http://127.0.0.1:{port}")
-    serve_ui(Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose), port=port)
+    store = Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose)
+    serve_ui(store, port=port, on_up=terminal.note)
 
 
 def config(terminal: Terminal, json: options.Json = False) -> None:

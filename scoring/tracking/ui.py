@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from scoring.errors import TrackingError
 from scoring.tracking.store import Store, opened
@@ -14,43 +20,149 @@ from scoring.tracking.store import Store, opened
 HOME_VARIABLE = "SCORING_UI_HOME"
 """Environment variable that tells MLflow's server the home."""
 
+_END_SECONDS = 1.0
+"""How long MLflow's processes may take to end by themselves."""
 
-def serve_ui(store: Store, host: str = "127.0.0.1", port: int = 5000) -> None:
-    """Serve MLflow's pages on the store until interrupted.
+_LOOK_SECONDS = 0.2
+
+
+def serve_ui(
+    store: Store,
+    host: str = "127.0.0.1",
+    port: int = 5000,
+    on_up: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Serve MLflow's pages on the store until SIGINT, SIGTERM or SIGHUP, which end all its processes.
+
+    Parameters
+    ----------
+    store : Store
+        Whose pages.
+    host, port : str, int
+        Where to listen.
+    on_up : callable
+        Called with the address, once it answers.
 
     Raises
     ------
     TrackingError
-        If the store is itself a server, cannot be opened, or the port is taken.
+        If the store is itself a server, cannot be opened, the port is taken, or MLflow's server ends.
     """
     if store.tracking_uri.startswith(("http://", "https://")):
         raise TrackingError(f"{store}: has its own pages, open them in a browser")
-    with opened(store, "open", writes=True):
-        pass
+    _check_free(host, port)
+    stop = _Stop()
+    with stop.taking_signals():
+        try:
+            with opened(store, "open", writes=True):
+                pass
+        except KeyboardInterrupt:
+            return
+        stop.is_soft = True  # from now on there is something to be ended first
+        if stop.event.is_set():
+            return
+        # The app is MLflow's own, told where a home that was moved has its files: see scoring.tracking.ui_app.
+        command = [sys.executable, "-m", "mlflow", "ui", "--app-name", "scoring", "--workers", "1"]
+        command += ["--host", host, "--port", str(port)]
+        # A session of its own: its processes are ended together, and by nobody else.
+        with subprocess.Popen(command, env=_environment(store), start_new_session=True) as server:  # noqa: S603 -- no shell, words of our own
+            try:
+                is_up = False
+                while server.poll() is None and not stop.event.wait(_LOOK_SECONDS):
+                    if not is_up and (is_up := _answers(host, port)):
+                        on_up(f"http://{host}:{port}")
+            finally:
+                code = _end_all(server, stop)
+    if not stop.event.is_set():
+        raise TrackingError(f"{store}: MLflow's server ended with exit code {code}")
+
+
+class _Stop:
+    """What a signal does: before there is anything to be ended, an interrupt; then, an event."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.at_once = threading.Event()
+        self.is_soft = False
+
+    @contextmanager
+    def taking_signals(self) -> Iterator[None]:
+        """Take the signals that end a command; only the main thread may."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {number: signal.signal(number, self._take) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.event.is_set():
+            self.at_once.set()
+        self.event.set()
+        if not self.is_soft:
+            raise KeyboardInterrupt
+
+
+def _check_free(host: str, port: int) -> None:
     with socket.socket() as probe:
         # As servers do: a port in TIME_WAIT after an earlier server is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise TrackingError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+            raise TrackingError(
+                f"{host}:{port}: cannot listen there: {error.strerror}: choose another --port"
+            ) from error
+
+
+def _environment(store: Store) -> dict[str, str]:
     # The address goes by the environment, since arguments are visible to every user of the machine;
     # PATH has this interpreter's folder, where MLflow looks for its web server.
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    env = os.environ | {
+    return os.environ | {
         "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its queue for evaluating language models
         "PATH": folders,
         HOME_VARIABLE: str(store.home),
     }
-    # The app is MLflow's own, told where a home that was moved has its files: see scoring.tracking.ui_app.
-    command = [sys.executable, "-m", "mlflow", "ui", "--app-name", "scoring", "--workers", "1"]
-    command += ["--host", host, "--port", str(port)]
-    with subprocess.Popen(command, env=env) as server:  # noqa: S603 -- no shell, words of our own
-        try:
-            code = server.wait()
-        except KeyboardInterrupt:
-            server.terminate()
-            return
-    if code:
-        raise TrackingError(f"{store}: MLflow's server ended with exit code {code}")
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _end_all(server: subprocess.Popen[bytes], stop: _Stop) -> int | None:
+    """End the server with whatever it has started, and give its exit code."""
+    code = server.poll()
+    if os.name == "nt":
+        server.terminate()
+        return server.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+        for _ in range(round(_END_SECONDS / 0.05)):
+            if stop.at_once.wait(0.05) or not _is_alive(server):
+                break
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+    return code
+
+
+def _is_alive(server: subprocess.Popen[bytes]) -> bool:
+    """Whether any process of the server's session is left."""
+    server.poll()
+    try:
+        os.killpg(server.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -2,36 +2,79 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.tracking import Store, TrainingRun, champion, log_training, resolve_model, serve_ui
+from scoring.tracking import Store, TrainingRun, champion, log_training, resolve_model, serve_ui, ui
 
 
-def wait_until_up(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(store: Store, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The command's process, once it says that the pages answer."""
+    environment = {"SCORING_HOME": str(store.home), "SCORING_TRACKING_URI": store.tracking_uri}
+    command = [sys.executable, "-m", "scoring", "ui", "--port", str(port)]
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output) as process,
+    ):
         try:
-            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 -- our own server
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise AssertionError(f"no answer from {url}, exit code {process.poll()}")
+            end = time.monotonic() + 120
+            while f"http://127.0.0.1:{port}\n" not in log.read_text("utf-8"):
+                assert process.poll() is None, log.read_text("utf-8")
+                assert time.monotonic() < end, log.read_text("utf-8")
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.terminate()
 
 
-def test_pages_are_served_until_interrupted_and_give_the_same_model(
-    store: Store, make_run: Callable[..., TrainingRun], tmp_path: Path
+def started_by(pid: int) -> set[int]:
+    """The processes that a process has started, and those that they have."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # one that has ended
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found, more = set[int](), {pid}
+    while more := {child for child, parent in parents.items() if parent in more}:
+        found |= more
+    return found
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process has ended, or does in this moment; who has started it may not have noticed."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_pages_are_served_until_a_signal_ends_all_processes_and_give_the_same_model(
+    store: Store, make_run: Callable[..., TrainingRun], tmp_path: Path, port: int
 ) -> None:
     run_id = log_training(store, make_run()).run_id
     # Served from a copy of the home, whose own files the pages have to show.
@@ -39,30 +82,79 @@ def test_pages_are_served_until_interrupted_and_give_the_same_model(
     shutil.copytree(store.home, copy)
     (copy / "artifacts" / run_id / "artifacts" / "config.json").write_text('{"of": "the copy"}')
     store = Store(f"sqlite:///{copy}/mlflow.db", copy)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    code = (
-        "import sys; from pathlib import Path; from scoring.tracking import Store, serve_ui\n"
-        "serve_ui(Store(sys.argv[1], Path(sys.argv[2])), port=int(sys.argv[3]))"
-    )
-    command = [sys.executable, "-c", code, store.tracking_uri, str(store.home), str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until_up(f"http://127.0.0.1:{port}/health", process)
-        with pytest.raises(TrackingError, match=rf"^127\.0\.0\.1:{port}: cannot listen there: "):
+    with serving(store, port, tmp_path) as process:
+        # It answers from the moment that the address is printed.
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as answer:
+            assert answer.status == 200
+        started = started_by(process.pid)
+        assert started
+        with pytest.raises(TrackingError, match=rf"^127\.0\.0\.1:{port}: cannot listen there: .*--port$"):
             serve_ui(store, port=port)
         remote = Store(f"http://127.0.0.1:{port}", tmp_path / "elsewhere")
-        assert (
-            resolve_model(remote, f"runs:/{run_id}") / "manifest.json"
-        ).read_text() == '{"name": "default"}'
+        manifest = resolve_model(remote, f"runs:/{run_id}") / "manifest.json"
+        assert manifest.read_text() == '{"name": "default"}'
         assert champion(remote, "scoring") is None
         page = f"http://127.0.0.1:{port}/get-artifact?path=config.json&run_uuid={run_id}"
         with urllib.request.urlopen(page, timeout=60) as answer:
             assert answer.read() == b'{"of": "the copy"}'
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 0
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+        assert all(map(has_ended, started))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for Python: a server that starts another process, and does not listen to SIGTERM."""
+    script = tmp_path / "stub"
+    script.write_text("#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $! >child\necho $$ >self\nwait\n")
+    script.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setattr(ui, "_answers", lambda host, port: (tmp_path / "self").exists())
+    return script
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+def test_each_signal_ends_what_does_not_end_by_itself(
+    store: Store, port: int, stub: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    addresses: list[str] = []
+
+    def on_up(address: str) -> None:
+        addresses.append(address)
+        signal.raise_signal(number)
+
+    serve_ui(store, port=port, on_up=on_up)
+    assert addresses == [f"http://127.0.0.1:{port}"]
+    for name in ("self", "child"):
+        assert has_ended(int((stub.parent / name).read_text()))
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_before_it_is_up_ends_it(
+    store: Store, port: int, stub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def interrupted(*_: object, **options: object) -> Iterator[None]:
+        signal.raise_signal(signal.SIGTERM)
+        yield
+
+    monkeypatch.setattr(ui, "opened", interrupted)
+    serve_ui(store, port=port)
+    assert not (stub.parent / "self").exists()
+
+
+def test_a_server_that_does_not_start_is_told(
+    store: Store, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    addresses: list[str] = []
+    with pytest.raises(TrackingError, match=r"MLflow's server ended with exit code 1$"):
+        serve_ui(store, port=port, on_up=addresses.append)
+    assert addresses == []
 
 
 def test_a_server_needs_no_second_one(tmp_path: Path) -> None:
