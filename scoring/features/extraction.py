@@ -136,7 +136,7 @@ def read_features(
     RecordError
         If a path does not exist or names no record.
     """
-    files = expand(paths)
+    files = expand(paths, on_fault=on_fault)
     chunks, work = _chunks(files, stdin), _Work(as_of, cache)
     # Standard input may come slowly: it is not waited for before somebody asks.
     if n_processes > 1 and STDIN not in files and _is_much(files):

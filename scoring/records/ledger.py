@@ -23,6 +23,7 @@ from filelock import FileLock
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
+from scoring.records.regular_files import read_regular
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections that hold, by the digest of what each holds for and by the label."""
@@ -142,7 +143,7 @@ def read_ledger(path: Path) -> Ledger:
         With the fault of each line that is no correction.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         content = b""
     except OSError as error:
