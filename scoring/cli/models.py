@@ -156,10 +156,12 @@ def score(
     else:
         # What comes slowly is told at once; of files many a line goes out together.
         n_together = 1 if "-" in paths else _LINES_TOGETHER
+        terminal.ends_with_output = True
         _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
 
 
 def _print_changes(terminal: Terminal, changes: Iterator[Any], *, is_dry_run: bool) -> None:
+    terminal.ends_with_output = is_dry_run  # else every file is written, whoever listens
     n_changed = n_files = 0
     for change in changes:
         n_files += 1
@@ -196,7 +198,9 @@ def _print_scores(
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet goes to --output or into a pipe")
-        written.write_scores(scores, form, sys.stdout.buffer)
+        known = list(scores)
+        with terminal.printing():
+            written.write_scores(known, form, sys.stdout.buffer)
     else:
         waiting: list[str] = []
         try:

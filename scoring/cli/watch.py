@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +42,7 @@ def watch(
     from scoring.workflows.watch import watch as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
+    terminal.ends_with_output = not write
     with _told_to_stop() as stop:
         scores = workflow(
             directory,
@@ -56,7 +56,7 @@ def watch(
         )
         for line in written.score_lines(scores, form):
             terminal.out(line)
-            sys.stdout.flush()
+            terminal.flush()
 
 
 @contextmanager

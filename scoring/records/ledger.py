@@ -20,7 +20,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from filelock import FileLock
 
-from scoring.errors import Fault, RecordError, shown
+from scoring.errors import Fault, RecordError, naming, shown
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
 from scoring.records.regular_files import read_regular
@@ -182,7 +182,8 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
     if not lines:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS), path.open("a+b", buffering=0) as file:
+    lock = FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS)
+    with naming(path), lock, path.open("a+b", buffering=0) as file:
         n_bytes = file.seek(0, os.SEEK_END)
         if n_bytes:
             file.seek(-1, os.SEEK_END)
