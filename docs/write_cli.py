@@ -20,11 +20,12 @@ Written by `make docs` from the help of the commands themselves; a test holds th
 |---|---|
 | 0 | Done. |
 | 1 | Some records could not be used; the rest were. Each is named on stderr. |
-| 2 | Nothing was done: wrong usage, or an input, model, setting or store that cannot be used. |
+| 2 | Nothing was done: wrong usage, or an input, model, setting, store or output that cannot be used. |
 | 3 | The answer is no: a limit was passed, a model refused, or a training does not give the same bytes. |
 | 70 | A defect of this program. |
 | 130 | Interrupted. |
-| 141 | The reader of the output went away. |
+| 141 | The reader of the output went away; what a command writes to files was written all the same. |
+| 143 | Told to end (SIGTERM). |
 """
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 # What a terminal obeys or a line ends at, what turns the direction of writing, and the halves of characters
@@ -69,6 +72,26 @@ class Fault:
         place = f"{self.path}:{self.line}" if self.line else self.path
         what = f"{place}: {self.field}" if self.field else place
         return f"{what}: got {self.got}, expected {self.expected}"
+
+
+@contextmanager
+def naming(file: str | os.PathLike[str]) -> Iterator[None]:
+    """Let an error of the system name a file where it names none: a full disk does not tell what was written.
+
+    Examples
+    --------
+    >>> with naming("scores.csv"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    OSError: [Errno 28] No space left on device: 'scores.csv'
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        # Not the library's own words: some repeat the number and the text of the system's error in theirs.
+        raise OSError(error.errno, os.strerror(error.errno), os.fspath(file)) from error
 
 
 class ScoringError(Exception):

@@ -1,15 +1,17 @@
 """The command line: each command parses, calls one workflow, prints and exits.
 
 Exit codes: 0 done; 1 some records could not be used, the rest were; 2 nothing was done: wrong usage, or
-an input, model, setting or store that cannot be used; 3 the answer is no: a limit was passed, or a
-training does not give the same bytes; 70 a defect of this program; 130 interrupted; 141 the reader of
-the output went away.
+an input, model, setting or store that cannot be used, or results that could not be printed; 3 the answer
+is no: a limit was passed, or a training does not give the same bytes; 70 a defect of this program; 130
+interrupted; 141 the reader of the output went away; 143 told to end (SIGTERM).
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -27,6 +29,8 @@ from scoring.cli import (
     restore,
     runs,
     serve,
+    signals,
+    streams,
     transfer,
     watch,
 )
@@ -51,8 +55,19 @@ def main() -> None:
     gc.set_threshold(_GC_THRESHOLD)
     # No sum here is long enough for several threads, whose start and idle turns cost a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    streams.prepare()
     try:
-        app(prog_name="scoring")
+        with signals.ended_by_signals():
+            app(prog_name="scoring")
+    except SystemExit:
+        streams.flush_messages()
+        if number := signals.received():
+            raise SystemExit(128 + number) from None
+        raise
+    except OSError as error:  # of a help text or a usage: standard output or standard error does not take it
+        for stream in (sys.stdout, sys.stderr):
+            streams.silence(stream)
+        raise SystemExit(141 if error.errno == errno.EPIPE else 2) from None
     finally:
         gc.freeze()  # the process ends: looking through all that it holds once more is a tenth of a second
 

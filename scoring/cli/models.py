@@ -190,6 +190,7 @@ def score(
     if write:
         how: dict[str, Any] = {"overwrite": overwrite, "allow_unknown": allow_unknown, "dry_run": dry_run}
         writer = writing.writer_of(terminal, settings, paths, command="score", **how)
+        terminal.ends_with_output = dry_run  # else every file is written, whoever listens
         try:
             for written in writer.write(scores):
                 if written.changed:
@@ -199,6 +200,7 @@ def score(
     else:
         # What comes slowly is told at once; of files many a line goes out together.
         n_together = 1 if "-" in paths else _LINES_TOGETHER
+        terminal.ends_with_output = True
         _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
 
 
@@ -228,7 +230,9 @@ def _print_scores(
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet goes to --output or into a pipe")
-        written.write_scores(scores, form, sys.stdout.buffer)
+        known = list(scores)
+        with terminal.printing():
+            written.write_scores(known, form, sys.stdout.buffer)
     else:
         waiting: list[str] = []
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scoring.cli import options
+from scoring.cli import options, signals
 from scoring.cli.groups import Group
 from scoring.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from scoring.features.cache import FeatureCache
 
 
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
@@ -16,6 +19,7 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
     from scoring.deployment.named_store import check_named_store
     from scoring.tracking import Store, serve_ui
 
+    signals.release()  # it ends MLflow's server
     settings = options.settings_of(terminal)
     check_named_store(settings)
     store = Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose)
@@ -39,7 +43,9 @@ def cache(terminal: Terminal, json: options.Json = False) -> None:
     from scoring.cli import rendering, written
     from scoring.workflows.cache import open_cache
 
-    found = open_cache(options.settings_of(terminal), options.now()).info()
+    opened = open_cache(options.settings_of(terminal), options.now())
+    found = opened.info()
+    _tell_complaints(terminal, opened)
     if json:
         terminal.out(written.to_json(found))
     else:
@@ -55,8 +61,17 @@ def clear(terminal: Terminal) -> None:
     """Forget the features that were kept; they are computed anew when they are needed."""
     from scoring.workflows.cache import open_cache
 
-    n_records = open_cache(options.settings_of(terminal), options.now()).clear()
+    opened = open_cache(options.settings_of(terminal), options.now())
+    n_records = opened.clear()
+    _tell_complaints(terminal, opened)
     terminal.note(f"{n_records} records forgotten")
+
+
+def _tell_complaints(terminal: Terminal, opened: FeatureCache) -> None:
+    """Tell why the cache could not be read or written."""
+    for complaint in opened.complaints:
+        terminal.error(complaint)
+    terminal.n_faults += len(opened.complaints)
 
 
 COMMANDS = (Group(cache, (info, clear)), ui, config)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from scoring.cli import options
+from scoring.cli import options, signals
 from scoring.cli.terminal import Terminal
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -68,6 +68,7 @@ def serve(
         raise typer.BadParameter(f"--host {host} needs --token-file FILE, or --insecure")
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
+    signals.release()  # what was accepted is answered first
     settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     run(

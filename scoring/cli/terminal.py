@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
+from scoring.cli.streams import flush_messages, silence
 from scoring.errors import RecordError, ScoringError, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress, TaskID
     from rich.segment import Segment
+
+
+class OutputLostError(Exception):
+    """Standard output does not take results, and there is nothing left to do without it."""
 
 
 @dataclass
@@ -39,6 +46,11 @@ class Terminal:
         Records that could not be used so far.
     is_refused : bool
         Whether a limit was passed: the work was done, and its answer is no.
+    ends_with_output : bool
+        Whether there is nothing left to do once the results cannot be printed. Else the work goes on to its
+        end, and the exit code tells.
+    lost_output : OSError or None
+        Why results could not be printed.
 
     Examples
     --------
@@ -53,6 +65,8 @@ class Terminal:
     is_debug: bool = False
     n_faults: int = field(default=0, init=False)
     is_refused: bool = field(default=False, init=False)
+    ends_with_output: bool = field(default=False, init=False)
+    lost_output: OSError | None = field(default=None, init=False)
     _progress: Progress | None = field(default=None, init=False)
     _tasks: dict[str, TaskID] = field(default_factory=dict, init=False)
     _is_done_with_progress: bool = field(default=False, init=False)
@@ -74,7 +88,8 @@ class Terminal:
     def out(self, text: str) -> None:
         """Print one line of the result."""
         self._make_room()
-        print(text)
+        with self.printing():
+            print(text)
 
     def show(self, *views: RenderableType) -> None:
         """Print tables and other views for people."""
@@ -82,12 +97,38 @@ class Terminal:
 
         self._make_room()
         console = self._console()
-        for view in views:
-            console.print(Segments(map(_shown_part, console.render(view))), end="")
+        with self.printing():
+            for view in views:
+                console.print(Segments(map(_shown_part, console.render(view))), end="")
+
+    def flush(self) -> None:
+        """See that all results that were printed have gone out."""
+        with self.printing():
+            sys.stdout.flush()
+
+    @contextmanager
+    def printing(self) -> Iterator[None]:
+        """Print results: from the first that standard output does not take, none is printed.
+
+        Raises
+        ------
+        OutputLostError
+            If it does not take them, and there is nothing else to do.
+        """
+        try:
+            yield
+        except OSError as error:
+            self.lost_output = self.lost_output or error
+            silence(sys.stdout)
+        if self.lost_output is not None and self.ends_with_output:
+            raise OutputLostError
 
     def error(self, text: str) -> None:
         """Print a message that is never suppressed."""
-        print(text, file=sys.stderr)
+        try:
+            print(text, file=sys.stderr)
+        except OSError:
+            silence(sys.stderr)  # there is no other place to say so
 
     def on_fault(self, error: RecordError) -> None:
         """Print everything that is wrong with a record, and count the record."""
@@ -97,7 +138,7 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print something that a person may want to know."""
         if not self.is_quiet:
-            print(text, file=sys.stderr)
+            self.error(text)
 
     def warn(self, text: str) -> None:
         """Print something that a person has to know, also where they asked for results and errors only."""
@@ -149,30 +190,47 @@ def _shown_part(part: Segment) -> Segment:
 
 
 def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
+    """Do a command's work; whatever becomes of it is an exit code."""
     try:
         work()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes stdout once more at its end and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        terminal.flush()
+    except OutputLostError:
+        pass
     except KeyboardInterrupt:
         return 130
     except (ScoringError, OSError) as error:
         terminal.close()
         if terminal.is_debug:
-            traceback.print_exc()
-        terminal.error(f"error: {error}")
+            _print_trace()
+        terminal.error(f"error: {_told(error)}")
         return 2
     except typer.BadParameter:
         raise  # Typer shows the usage with it
     except Exception:
         terminal.close()
-        traceback.print_exc()
+        _print_trace()
         terminal.error("error: this is a defect of scoring; please report it with the trace above")
         return 70
     finally:
         terminal.close()
+        flush_messages()
+    if terminal.lost_output is not None:
+        if terminal.lost_output.errno == errno.EPIPE:
+            return 141
+        cause = "closed" if terminal.lost_output.errno == errno.EBADF else terminal.lost_output.strerror
+        terminal.error(f"error: standard output: {cause}: results were not printed")
+        return 2
     if terminal.is_refused:
         return 3
     return 1 if terminal.n_faults else 0
+
+
+def _told(error: ScoringError | OSError) -> str:
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{shown(os.fsdecode(error.filename))}: {error.strerror}"
+    return str(error)
+
+
+def _print_trace() -> None:
+    with suppress(OSError):
+        traceback.print_exc()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +49,7 @@ def watch(
     settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     how = {"overwrite": overwrite, "allow_unknown": allow_unknown}
     writer = writing.writer_of(terminal, settings, [directory], command="watch", **how) if write else None
+    terminal.ends_with_output = not write
     with _told_to_stop() as stop:
         scores = workflow(
             directory,
@@ -64,7 +64,7 @@ def watch(
         try:
             for line in written.score_lines(scores, form, has_labels=write):
                 terminal.out(line)
-                sys.stdout.flush()
+                terminal.flush()
         finally:
             if writer is not None:
                 writing.tell_summary(terminal.note, writer, [directory], settings)

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import msgspec
 
+from scoring.errors import naming
 from scoring.model.results import Evaluation, Score
 
 _SCORE_FIELDS = Score.__struct_fields__
@@ -77,11 +78,30 @@ def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
 def replaced(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
 
-    A reader of ``path`` sees the old content or the new, never a part.
+    A reader of ``path`` sees the old content or the new, never a part. What is there and no regular file (a
+    FIFO, a device as ``/dev/stdout``) is written to instead.
+
+    Raises
+    ------
+    OSError
+        With ``path`` as its file, if it cannot be written.
     """
+    with naming(path), _opened(path) as file:
+        yield file
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with open(handle, "wb") as file:
             yield file

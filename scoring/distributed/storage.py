@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.records.corpus import STDIN, expand, identify, read_bytes, unreadable
+from scoring.records.corpus import STDIN, expand, identify, irregular, read_bytes, unreadable
+from scoring.records.regular_files import kind_of
 
 _LOCAL = "file://"
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -116,6 +117,8 @@ def _find_local(path: str) -> Iterator[Found]:
             state = os.stat(file)
         except OSError as error:
             raise unreadable(file, error) from None
+        if (kind := kind_of(file)) is not None and not file.endswith(".md"):
+            raise irregular(file, kind)  # only this process could read it
         place = identify(file, folders, is_link=os.path.islink(file))
         yield Found(file, place, state.st_size, str(state.st_mtime_ns))
 

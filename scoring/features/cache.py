@@ -13,7 +13,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TypeVar
@@ -63,6 +63,8 @@ class FeatureCache:
     is_held : bool
         Keep the file open until the process ends, which must not be forked then: for one that does nothing
         else. Whoever is the last to close it waits until all is written where it belongs.
+    complaints : list of str
+        Why it could not be used, other than for being busy: features were computed instead.
     """
 
     file: Path
@@ -70,6 +72,7 @@ class FeatureCache:
     day: int
     is_held: bool = False
     home: Path | None = None
+    complaints: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def check(self) -> None:
         """See that this version may use the file; one that is damaged is made anew where it is used.
@@ -166,7 +169,10 @@ class FeatureCache:
                 store.execute("PRAGMA synchronous = NORMAL")
                 return action(store)
         except (sqlite3.OperationalError, OSError) as error:  # locked, read-only, a full disk
+            is_locked = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
             _LOG.info("%s: not used: %s", self.file, error)
+            if not is_locked:
+                self.complaints.append(f"{self.file}: not used: {error}")
         except sqlite3.DatabaseError as error:
             _LOG.warning("%s: damaged (%s), made anew", self.file, error)
             if self.is_held:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import logging
 import os
 import signal
 import sys
@@ -136,7 +138,7 @@ def read_features(
     RecordError
         If a path does not exist or names no record.
     """
-    files = expand(paths)
+    files = expand(paths, on_fault=on_fault)
     chunks, work = _chunks(files, stdin), _Work(as_of, cache)
     # Standard input may come slowly: it is not waited for before somebody asks.
     if n_processes > 1 and STDIN not in files and _is_much(files):
@@ -156,7 +158,9 @@ def _usable(
     n_done = 0
     with closing(worked):
         for chunk, results in worked:
-            for source, result in zip(chunk.sources, results, strict=True):
+            for complaint in results.complaints:
+                _say_once(complaint)
+            for source, result in zip(chunk.sources, results.of, strict=True):
                 if isinstance(result, RecordError):
                     on_fault(result)
                 else:
@@ -178,7 +182,13 @@ class _Chunk(NamedTuple):
 
 
 _Packed = bytes  # of an Extracted, without its path: shorter ways from process to process, and to the cache
-_Results = list[_Packed | RecordError]
+
+
+class _Results(NamedTuple):
+    of: list[_Packed | RecordError]  # each source of the chunk
+    complaints: tuple[str, ...] = ()  # of the cache
+
+
 _Worked = Generator[tuple[_Chunk, _Results], None, None]
 
 
@@ -192,7 +202,7 @@ class _Work(NamedTuple):
         contents = [_content(source) for source in chunk.sources]
         keys = [b"" if isinstance(content, RecordError) else self._key(content) for content in contents]
         kept = self.cache.get(keys) if self.cache else {}
-        results: _Results = []
+        results: list[_Packed | RecordError] = []
         new: dict[bytes, _Packed] = {}
         for source, content, key in zip(chunk.sources, contents, keys, strict=True):
             if isinstance(content, RecordError):
@@ -205,7 +215,10 @@ class _Work(NamedTuple):
                     new[key] = result
         if self.cache and new:
             self.cache.put(new)
-        return results
+        complaints = tuple(self.cache.complaints) if self.cache else ()
+        if self.cache:
+            self.cache.complaints.clear()
+        return _Results(results, complaints)
 
     def _key(self, content: bytes) -> bytes:
         return self.cache.key(content, repr(self.as_of)) if self.cache else b""
@@ -218,6 +231,13 @@ class _Work(NamedTuple):
             return error
 
 
+@functools.cache
+def _say_once(complaint: str) -> None:
+    """Log that features are computed that could have been kept: once, however many chunks there are."""
+    _LOG.warning(complaint)
+
+
+_LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Extracted)
 
@@ -303,7 +323,7 @@ def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, ah
     with _pool(n_processes) as pool:
         try:
             hand_out()
-            yield _Chunk((), 0, 0), []
+            yield _Chunk((), 0, 0), _Results([])
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -19,6 +20,30 @@ FIXED: dict[str, Any] = {
     "verbosity": -1,
     "feature_pre_filter": False,
 }
+
+
+class _Stop(threading.local):
+    """Of each thread: what tells a training in it to end; None where nothing does."""
+
+    event: threading.Event | None = None
+
+
+_STOP = _Stop()
+
+
+class StoppedError(Exception):
+    """A training ended since nobody waits for it any more."""
+
+
+def stop_with(event: threading.Event) -> None:
+    """Let an event end the trainings of this thread, within one tree."""
+    _STOP.event = event
+
+
+def _check_stop(_: object) -> None:
+    """A callback of LightGBM, after each tree."""
+    if _STOP.event is not None and _STOP.event.is_set():
+        raise StoppedError
 
 
 class Trainer(Protocol):
@@ -112,7 +137,7 @@ def train_booster(
             data,
             num_boost_round=num_iterations,
             valid_sets=[data.create_valid(*validation)] if validation else None,
-            callbacks=[lgb.early_stopping(patience, verbose=False)] if validation else None,
+            callbacks=[_check_stop, *([lgb.early_stopping(patience, verbose=False)] if validation else [])],
         )
     except lgb.basic.LightGBMError as error:
         raise ModelError(f"LightGBM cannot train with {params}: {error}") from error

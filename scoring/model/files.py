@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from scoring.errors import ModelError, shown
 from scoring.model.baselines import TARGETS
 from scoring.model.replacing import replace_folder
+from scoring.records.regular_files import open_regular
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -163,8 +163,8 @@ def read_files(folder: Path) -> ModelFiles:
 def read_file(path: Path) -> bytes:
     """One file, if it is not larger than a model's can be."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        descriptor, size = open_regular(path)
+        with open(descriptor, "rb") as file:
             if size > MAX_FILE_BYTES:
                 raise ModelError(f"{path}: got {size} bytes, expected {MAX_FILE_BYTES} at most")
             return file.read(size)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from scoring.model.boosters import useful_threads
+from scoring.model.boosters import stop_with, useful_threads
 from scoring.model.trees import capped_threads
 
 T = TypeVar("T")
@@ -37,10 +38,12 @@ def opened_lanes(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> It
         if min(num_threads, n_lanes) < N_LANES or useful_threads(num_threads, n_records) > n_lanes:
             yield Lanes(_Inline(), num_threads)
             return
-        with capped_threads(1), ThreadPoolExecutor(n_lanes, "fit") as executor:
+        stop = Event()
+        with capped_threads(1), ThreadPoolExecutor(n_lanes, "fit", stop_with, (stop,)) as executor:
             try:
                 yield Lanes(executor, 1)
             except BaseException:
+                stop.set()  # an interrupt does not wait for boosters that nobody will use
                 executor.shutdown(cancel_futures=True)
                 raise
 

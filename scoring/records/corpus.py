@@ -15,6 +15,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
+from scoring.records.regular_files import IrregularFileError, kind_of, open_regular
 
 #: Called with the error of each record that cannot be used.
 OnFault = Callable[[RecordError], None]
@@ -25,8 +26,6 @@ STDIN = "-"
 HEAD_BYTES = 128
 """How much of a file tells whether it may hold a record."""
 
-# Files come by the thousand, and `open` asks the system for twice as much as these calls do.
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _MORE_BYTES = 2**16  # beyond the size that a file is said to have: mostly there are none
 _GLOB_CHARACTERS = frozenset("*?[")
 
@@ -68,17 +67,21 @@ class Source(NamedTuple):
         return decode_file(content, self.path, is_hashed=is_hashed)
 
 
-def expand(paths: Sequence[str]) -> list[str]:
+def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str]:
     """Find the files that paths name.
 
     A folder is walked for ``*.md``, sorted; its hidden entries are left out, and so are links that lead
     out of it. A Markdown file of a walked folder that has no front matter at all (a ``README.md``) is no
-    record and is left out; one that is named itself, or by a glob, is not.
+    record and is left out; one that is named itself, or by a glob, is not. What is named ``*.md`` in a
+    folder and is no regular file (a FIFO, a socket, a device, a folder) stays among the files: reading it is
+    a fault. A FIFO of another name that is named itself, as ``<(command)`` does, is read like standard input.
 
     Parameters
     ----------
     paths : sequence of str
         Folders, files, globs, and ``-`` for standard input, in any mix.
+    on_fault : callable, optional
+        Called for each file that a glob matches and that is left out, since it is no regular file.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def expand(paths: Sequence[str]) -> list[str]:
     faults: list[Fault] = []
     for path in paths:
         try:
-            for file, is_link in _expand_one(path):
+            for file, is_link in _expand_one(path, on_fault):
                 found.setdefault(identify(file, folders, is_link=is_link), file)
         except RecordError as error:
             faults += error.faults
@@ -160,7 +163,7 @@ def read_documents(
     RecordError
         Before the first record, if a path does not exist or names no record.
     """
-    files = expand(paths)
+    files = expand(paths, on_fault=on_fault)
     for n_done, file in enumerate(files, start=1):
         for source in sources_of(file, stdin):
             try:
@@ -189,7 +192,7 @@ def data_sha256(digests: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
-def _expand_one(path: str) -> list[tuple[str, bool]]:
+def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     """Files, each with whether it is a link."""
     if path == STDIN:
         return [(path, False)]
@@ -202,35 +205,58 @@ def _expand_one(path: str) -> list[tuple[str, bool]]:
         return [(path, os.path.islink(path))]
     if _GLOB_CHARACTERS.isdisjoint(path):
         raise RecordError(Fault(path, 0, "", "no such file or folder", "a file, a folder, a glob or -"))
-    matches = [match for match in sorted(glob.glob(path, recursive=True)) if os.path.isfile(match)]
+    matches = []
+    for match in sorted(glob.glob(path, recursive=True)):
+        kind = kind_of(match)
+        if kind is None or match.endswith(".md"):
+            matches.append(match)
+        elif kind != "a folder" and on_fault is not None:
+            on_fault(irregular(match, kind))
     if not matches:
         raise RecordError(Fault(path, 0, "", "a glob that matches no file", "at least one file"))
     return [(match, os.path.islink(match)) for match in matches]
 
 
 def _records_within(folder: str) -> list[tuple[str, bool]]:
-    return [(file, is_link) for file, is_link in _walk(folder) if _may_hold_record(file)]
+    return [
+        (file, is_link)
+        for file, is_link, is_regular in _walk(folder)
+        if not is_regular or _may_hold_record(file)
+    ]
 
 
-def _walk(folder: str) -> Iterator[tuple[str, bool]]:
+def _walk(folder: str) -> Iterator[tuple[str, bool, bool]]:
+    """What is named ``*.md``, each with whether it is a link, and a regular file."""
     home = os.path.realpath(folder)
     for base, folders, names in os.walk(folder, onerror=_tell):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        links = _links_of(base)
+        names += [name for name in folders if name.endswith(".md")]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".md"))
+        links, others = _links_and_others(base)
         for name in sorted(names):
             file = os.path.join(base, name)
             if name.startswith(".") or not name.endswith(".md"):
                 continue
             is_link = name in links
-            if not is_link or os.path.commonpath([home, os.path.realpath(file)]) == home:
-                yield file, is_link
+            if not is_link:
+                yield file, False, name not in others
+            elif os.path.commonpath([home, os.path.realpath(file)]) == home:
+                yield file, True, kind_of(file) is None
 
 
-def _links_of(folder: str) -> set[str]:
-    """The names of a folder's links, which its listing tells: asking for each file takes longer."""
+def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
+    """The names of a folder's links, and of what else is no regular file.
+
+    Its listing tells: asking for each file takes longer.
+    """
+    links, others = set(), set()
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_symlink()}
+            for entry in entries:
+                if entry.is_symlink():
+                    links.add(entry.name)
+                elif not entry.is_file(follow_symlinks=False):
+                    others.add(entry.name)
+            return links, others
     except OSError as error:
         raise unreadable(folder, error) from None
 
@@ -254,7 +280,7 @@ def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
 def _may_hold_record(file: str) -> bool:
     """False for a file that is no record; one that cannot be opened was meant to be one."""
     try:
-        descriptor = os.open(file, _READ)
+        descriptor, _ = open_regular(file)
         try:
             return may_hold_record(os.read(descriptor, HEAD_BYTES))
         finally:
@@ -275,12 +301,13 @@ def may_hold_record(head: bytes) -> bool:
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
     """Where each record of a file that :func:`expand` found is, so that each record's fault is its own."""
+    is_fifo = file != STDIN and not file.endswith(".md") and kind_of(file) == "a FIFO"
     if file == STDIN:
-        yield from _stream_sources(stdin or sys.stdin.buffer)
-    elif holds_lines(file):
+        yield from _stream_sources(stdin or sys.stdin.buffer, file)
+    elif is_fifo or holds_lines(file):
         try:
-            with open(file, "rb") as handle:
-                yield from _line_sources(handle, file, first=b"")
+            with open(file if is_fifo else open_regular(file)[0], "rb") as handle:
+                yield from _stream_sources(handle, file) if is_fifo else _line_sources(handle, file)
         except OSError as error:
             yield Source(file, error=unreadable(file, error))
     else:
@@ -296,9 +323,8 @@ def read_bytes(file: str | Path) -> bytes:
         If it cannot be read, or is larger than a record may be.
     """
     try:
-        descriptor = os.open(file, _READ)
+        descriptor, size = open_regular(file)
         try:
-            size = os.fstat(descriptor).st_size
             if size > MAX_BYTES:
                 raise too_large(str(file), size)
             data = os.read(descriptor, size + 1)
@@ -321,15 +347,18 @@ def holds_lines(file: str) -> bool:
     return file.endswith((".jsonl", ".ndjson"))
 
 
-def _stream_sources(stream: BinaryIO) -> Iterator[Source]:
-    first = stream.readline(MAX_BYTES + 1)
-    if has_front_matter(first):
-        yield Source(STDIN, data=first + stream.read(MAX_BYTES + 1))
-    else:
-        yield from _line_sources(stream, STDIN, first=first)
+def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
+    try:
+        first = stream.readline(MAX_BYTES + 1)
+        if has_front_matter(first):
+            yield Source(file, data=first + stream.read(MAX_BYTES + 1))
+        else:
+            yield from _line_sources(stream, file, first)
+    except OSError as error:  # closed, or of a disk that fails
+        yield Source(file, error=unreadable(file, error))
 
 
-def _line_sources(stream: BinaryIO, file: str, *, first: bytes) -> Iterator[Source]:
+def _line_sources(stream: BinaryIO, file: str, first: bytes = b"") -> Iterator[Source]:
     is_empty = True
     for source in lines_of(stream, file, first=first):
         is_empty = False
@@ -373,5 +402,12 @@ def without_record(file: str) -> RecordError:
 
 def unreadable(file: str, error: OSError) -> RecordError:
     """The fault of a file that the system does not let be read."""
+    if isinstance(error, IrregularFileError):
+        return irregular(file, str(error.strerror))
     got = error.strerror or "an error of the disk"
     return RecordError(Fault(file, 0, "", got, "a file that can be read"))
+
+
+def irregular(file: str, kind: str) -> RecordError:
+    """The fault of something that is no regular file, and of which nothing is read."""
+    return RecordError(Fault(file, 0, "", kind, "a regular file"))

@@ -20,10 +20,11 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from filelock import FileLock
 
-from scoring.errors import Fault, HomeError, RecordError, shown
+from scoring.errors import Fault, HomeError, RecordError, naming, shown
 from scoring.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
+from scoring.records.regular_files import read_regular
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections that hold, by the digest of what each holds for and by the label."""
@@ -161,7 +162,7 @@ def read_ledger(path: Path) -> Ledger:
         If a line is of a newer format.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         content = b""
     except OSError as error:
@@ -201,11 +202,12 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
     )
     if not lines:
         return
-    if not path.parent.is_dir():
-        prepare_home(path.parent)  # the desk keeps its ledger there
-    create_file(path)
     lock = FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS, mode=LOCK_MODE)
-    with lock, path.open("a+b", buffering=0) as file:
+    with naming(path):
+        if not path.parent.is_dir():
+            prepare_home(path.parent)  # the desk keeps its ledger there
+        create_file(path)
+    with naming(path), lock, path.open("a+b", buffering=0) as file:
         n_bytes = file.seek(0, os.SEEK_END)
         if n_bytes:
             file.seek(-1, os.SEEK_END)

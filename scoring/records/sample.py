@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.errors import ScoringError
+from scoring.errors import ScoringError, naming
 from scoring.records.record import Labels, Record
 from scoring.records.sample_policy import DEFAULT_POLICY, Policy
 from scoring.records.sample_rendering import opaque_payload, record_fields, render, render_coverage
@@ -142,7 +142,8 @@ def write_sample(
             if month not in months:
                 months.add(month)
                 (folder / month).mkdir(exist_ok=True)
-            with open(f"{folder}/{month}/{name}", "xb") as file:
+            path = f"{folder}/{month}/{name}"
+            with naming(path), open(path, "xb") as file:
                 file.write(text.encode())
         n_written += len(story)
         if on_progress and (n_written - n_told >= _PROGRESS_COUNT or n_written == n_records):

@@ -61,7 +61,7 @@ def serve_ui(
         stop.is_soft = True  # from now on there is something to be ended first
         if stop.event.is_set():
             return
-        # The app is MLflow's own, told where a home that was moved has its files: see scoring.tracking.ui_app.
+        # MLflow's own app, which knows where a moved home has its files: see scoring.tracking.ui_app.
         command = [sys.executable, "-m", "mlflow", "ui", "--app-name", "scoring", "--workers", "1"]
         command += ["--host", host, "--port", str(port)]
         # A session of its own: its processes are ended together, and by nobody else.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from scoring.errors import ScoringError
+from scoring.errors import ScoringError, naming
 from scoring.home import LOCK_MODE, create_file
 
 
@@ -40,8 +40,11 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
     holder = folder / f"{task}.holder"
     try:
         with FileLock(folder / f"{task}.lock", timeout=wait_minutes * 60, mode=LOCK_MODE):
-            create_file(holder)
-            holder.write_text(json.dumps({"pid": os.getpid(), "since": now.isoformat(timespec="seconds")}))
+            with naming(holder):
+                create_file(holder)
+                holder.write_text(
+                    json.dumps({"pid": os.getpid(), "since": now.isoformat(timespec="seconds")})
+                )
             try:
                 yield
             finally:

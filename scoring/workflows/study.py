@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
-from scoring.errors import HomeError, ModelError, ScoringError
+from scoring.errors import HomeError, ModelError, ScoringError, naming
 from scoring.features.table import Floats
 from scoring.home import LOCK_MODE, create_file, newer_format
 from scoring.model.config import TrainConfig
@@ -140,15 +140,16 @@ def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(
-            study_name=search.name,
-            storage=optuna.storages.JournalStorage(JournalFileBackend(str(file))),
-            load_if_exists=True,
-            direction="minimize",
-            pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
-        )
-        _take_up(study, search, now)
-        yield study
+        with naming(file):  # every trial is written there
+            study = optuna.create_study(
+                study_name=search.name,
+                storage=optuna.storages.JournalStorage(JournalFileBackend(str(file))),
+                load_if_exists=True,
+                direction="minimize",
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
+            )
+            _take_up(study, search, now)
+            yield study
     finally:
         optuna.logging.set_verbosity(level)
         lock.release()

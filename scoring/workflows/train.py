@@ -20,6 +20,7 @@ from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
+from scoring.records.regular_files import read_regular
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
@@ -81,7 +82,7 @@ def load_config(path: Path | None) -> TrainConfig:
     if path is None:
         return TrainConfig()
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(read_regular(path).decode()) or {}
         return msgspec.convert({"name": path.stem} | content, TrainConfig)
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the configuration: {error.strerror or error}") from error

@@ -94,8 +94,12 @@ def watch(
     name = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:16]
     with only_one(prepare_folder(settings.home, "watch"), name, now=now):
         follower = _Follower(model, settings, reporter)
-        with closing(_Seen(settings.home / "watch" / f"{name}.db")) as seen:
-            yield from _Watch(folder, follower, seen, stop, on_fault, writer).run()
+        state = settings.home / "watch" / f"{name}.db"
+        try:
+            with closing(_Seen(state)) as seen:
+                yield from _Watch(folder, follower, seen, stop, on_fault, writer).run()
+        except sqlite3.Error as error:  # a full disk, or one that fails
+            raise ScoringError(f"{state}: cannot be used: {error}") from error
 
 
 class _Due(NamedTuple):

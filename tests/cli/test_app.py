@@ -212,7 +212,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
             2,
             "error: models/x: got nothing, expected a model\n",
         ),
-        (PermissionError(13, "Permission denied", "out"), 2, "error: [Errno 13] Permission denied: 'out'\n"),
+        (PermissionError(13, "Permission denied", "out"), 2, "error: out: Permission denied\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

@@ -238,5 +238,5 @@ def test_size_is_bounded(
 def test_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot read the model: No such file or directory"):
         unpack(tmp_path / "nowhere.zip")
-    with pytest.raises(ModelError, match="cannot read the model: Is a directory"):
+    with pytest.raises(ModelError, match="cannot read the model: a folder"):
         unpack(tmp_path)

@@ -202,7 +202,7 @@ def test_every_wrong_line_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="got Is a directory, expected a file that can be read"):
+    with pytest.raises(RecordError, match="got a folder, expected a file that can be read"):
         read_ledger(tmp_path)
 
 

@@ -1,0 +1,104 @@
+"""SIGINT and SIGTERM: a command ends within two seconds, and at the second one at once.
+
+Python handles a signal in the main thread, between two of its own instructions. A thread that waits beside
+it learns of the signal at once, also while the main thread is in a library (LightGBM, SQLite, a lock), and
+ends the process where the main thread has not done so in time. That is safe at any moment: files are
+replaced whole, and what a killed run leaves in the store the next one sweeps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import select
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+GRACE_SECONDS = 1.5
+"""How long the main thread has to end by itself."""
+
+_NUMBERS = (signal.SIGINT, signal.SIGTERM)
+_writers: list[int] = []  # the descriptor that the system writes numbers of signals to, while it does
+_received: list[int] = []
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt and SIGTERM SystemExit, and end the process soon after either.
+
+    Outside of the main thread it does nothing: signals are the main thread's.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = os.pipe()
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    _writers[:] = [writer]
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _exit)):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as of a process in the background
+            signal.signal(number, handler)
+    os.register_at_fork(after_in_child=_forget)
+    threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
+    yield  # the thread and the handlers stay until the process has ended
+
+
+def release() -> None:
+    """Leave signals to a command that handles them itself: it may need longer to end."""
+    if _writers:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _writers.clear()
+
+
+def received() -> int:
+    """The number of the signal that has told the process to end; 0 where none has."""
+    return _received[0] if _received else 0
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    _received.append(number)
+    raise SystemExit(128 + number)
+
+
+def _watch(reader: int) -> None:
+    """Wait for a signal, then for the end or a second signal."""
+    first = _next(reader, None)
+    _next(reader, GRACE_SECONDS)
+    _end(first)
+
+
+def _next(reader: int, seconds: float | None) -> int:
+    """The number of the next signal; 0 where there is none in this time."""
+    while select.select([reader], [], [], seconds)[0]:
+        with contextlib.suppress(BlockingIOError):
+            for number in os.read(reader, 1):
+                if number in _NUMBERS:
+                    return number
+    return 0
+
+
+def _end(number: int) -> None:
+    """End this process and those that it has started; nothing of Python's own is waited for."""
+    for child in multiprocessing.active_children():
+        with contextlib.suppress(OSError, ValueError):
+            child.kill()
+    os._exit(128 + number)
+
+
+def _forget() -> None:
+    """In a forked process: signals are its own, and not to be told to the one that it was forked from."""
+    if _writers:
+        release()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
