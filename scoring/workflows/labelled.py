@@ -293,7 +293,7 @@ def read_corpus(
     stdin : binary file, optional
         What ``-`` reads.
     on_fault : callable
-        Called with the error of each record that cannot be used.
+        Called with the error of each record that cannot be used, and of each line of the corrections.
     reporter : Reporter
         Told how far the reading is.
     since, until : datetime, optional
@@ -317,6 +317,8 @@ def read_corpus(
 
     read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
     if corrections is not None:
+        for fault in corrections.ledger.torn:
+            on_fault(RecordError(fault))
         read = corrections.put_to(read, reporter)
     corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until)
     return replace(corpus, corrections=corrections)
