@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,9 @@ import typer
 
 from scoring.cli import options
 from scoring.cli.terminal import Terminal
+
+STOP_SECONDS = 1.5
+"""What a signal to stop leaves for the record at work, before the process is ended whatever it does."""
 
 
 class LineFormat(StrEnum):
@@ -35,9 +39,10 @@ def watch(
 ) -> None:
     """Score the files of a folder as they arrive, each once, and again when it changes.
 
-    It goes on until it is interrupted or told to end (SIGTERM); started again, it scores only what is new
-    since. What only changes the labels is no change. A file that cannot be used is told once it has rested
-    for two seconds. The model in charge is followed.
+    It goes on until it is interrupted or told to end (SIGTERM), which takes two seconds at most, and a second
+    signal none; started again, it scores only what is new since. What only changes the labels is no change.
+    A file that cannot be used is told once it has rested for two seconds. A folder that goes away is told
+    once, and watched again when it is back. The model in charge is followed.
     """
     from scoring.cli import written
     from scoring.workflows.watch import watch as workflow
@@ -61,14 +66,30 @@ def watch(
 
 @contextmanager
 def _told_to_stop() -> Iterator[threading.Event]:
-    """An event that an interrupt, or a SIGTERM, sets: what is at work is done, and no more is begun."""
+    """An event that an interrupt, or a SIGTERM, sets: what is at work is done, and no more is begun.
+
+    What cannot be done soon (a pipe that nobody reads, a store that does not answer) is given up: a kill at
+    any moment loses nothing that was scored. A second signal does not wait either.
+    """
     stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    timers: list[threading.Timer] = []
+
+    def hear(number: int, _: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+        timer = threading.Timer(STOP_SECONDS, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timers.append(timer)
+        timer.start()
+        stop.set()
+
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield stop
     finally:
+        for timer in timers:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

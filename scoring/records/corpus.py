@@ -118,15 +118,22 @@ def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
     return names
 
 
-def files_within(folder: str) -> list[str]:
-    """The files of a folder that :func:`expand` finds there; none is no fault.
+def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
+    """The files of a folder that :func:`expand` finds there, one after the other; none is no fault.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+    on_fault : callable, optional
+        Called with the error of each folder below it that cannot be read, and is left out.
 
     Raises
     ------
     RecordError
-        If the folder cannot be read.
+        If the folder cannot be read, or without `on_fault` one below it.
     """
-    return [file for file, _ in _records_within(folder)]
+    return (file for file, _ in _walk(folder, on_fault) if _may_hold_record(file))
 
 
 def read_documents(
@@ -212,9 +219,15 @@ def _records_within(folder: str) -> list[tuple[str, bool]]:
     return [(file, is_link) for file, is_link in _walk(folder) if _may_hold_record(file)]
 
 
-def _walk(folder: str) -> Iterator[tuple[str, bool]]:
+def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool]]:
+    def tell(error: OSError) -> None:
+        if on_fault is None or error.filename == folder:
+            raise unreadable(str(error.filename), error)
+        if not isinstance(error, FileNotFoundError):  # what goes meanwhile is not there
+            on_fault(unreadable(str(error.filename), error))
+
     home = os.path.realpath(folder)
-    for base, folders, names in os.walk(folder, onerror=_tell):
+    for base, folders, names in os.walk(folder, onerror=tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         links = _links_of(base)
         for name in sorted(names):
@@ -233,10 +246,6 @@ def _links_of(folder: str) -> set[str]:
             return {entry.name for entry in entries if entry.is_symlink()}
     except OSError as error:
         raise unreadable(folder, error) from None
-
-
-def _tell(error: OSError) -> None:
-    raise unreadable(str(error.filename), error)
 
 
 def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:

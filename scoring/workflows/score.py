@@ -88,7 +88,12 @@ def _side_by_side(scorer: Scorer, records: Iterator[Extracted], settings: Settin
 
 
 def write_scores(
-    scores: Iterable[Score], *, paths: Sequence[str], is_dry_run: bool, on_fault: OnFault
+    scores: Iterable[Score],
+    *,
+    paths: Sequence[str],
+    is_dry_run: bool,
+    on_fault: OnFault,
+    is_spelled: bool = True,
 ) -> Iterator[Change]:
     """Write scores into the files of their records.
 
@@ -102,6 +107,8 @@ def write_scores(
         Tell what would change, and write nothing.
     on_fault : callable
         Called with the error of each file that cannot be written; the others go on.
+    is_spelled : bool
+        Whether the scores' paths are spelled as documents have them, else as the system gives them.
 
     Yields
     ------
@@ -118,7 +125,7 @@ def write_scores(
                     Fault(one.path, 0, "", "a record that is not a Markdown file", "one that can be written")
                 )
             labels = Labels(quality=one.quality, heat=one.heat, published=one.published)
-            file = _file(one.path, names) if "\\" in one.path else one.path
+            file = _file(one.path, names) if is_spelled and "\\" in one.path else one.path
             yield write_labels(file, labels, roots=roots, dry_run=is_dry_run)
         except RecordError as error:
             on_fault(error)

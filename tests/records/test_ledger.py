@@ -224,9 +224,11 @@ def test_a_torn_line_is_told_and_skipped(torn: bytes, place: int, tmp_path: Path
     ledger.write_bytes(b"\n".join(lines))
     found = read_ledger(ledger)
     assert found.corrections == (first, second)
-    assert [str(fault) for fault in found.torn] == [
-        f"{ledger}:{place + 1}: got a line that is no JSON (cut off?), expected a correction; the line is skipped"
-    ]
+    (fault,) = found.torn
+    assert str(fault) == (
+        f"{ledger}:{place + 1}: got a line that is no JSON (cut off?), "
+        "expected a correction; the line is skipped"
+    )
 
 
 @pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
