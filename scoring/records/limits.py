@@ -56,8 +56,8 @@ class RecordLimits(NamedTuple):
             fault = Fault(path, line, "", f"{n_bytes:,} bytes", f"at most {self.record_bytes:,} bytes")
             raise RecordLimitError("record_bytes", fault)
 
-    def check(self, document: Document) -> Document:
-        """The same document.
+    def check(self, document: Document, line: int = 0) -> Document:
+        """The same document, which stands on a line of its file (0: is all of it).
 
         Raises
         ------

@@ -12,8 +12,6 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.model.results import Score
-from scoring.records.corpus import read_bytes
-from scoring.records.decode import decode_file
 from scoring.records.layout import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
@@ -89,9 +87,8 @@ class Decisions:
                 raise RecordError(
                     Fault(decision.path, 0, "", "a file that cannot be used", "a record with scores")
                 )
-            file = str(self._inbox.folder / decision.path)
-            before = read_bytes(file)
-            document = decode_file(before, decision.path)
+            file = str(self._inbox.file(decision.path))
+            before, document = self._inbox.read(decision.path)
             digests = digests_of(document.record)
             if {digests.record, row.record_sha256} != {decision.record_sha256}:
                 raise RecordError(
@@ -125,7 +122,7 @@ class Decisions:
                 raise RecordError(Fault(path, 0, "", "nothing that is remembered", "a file written just now"))
             before, after, corrections = self._kept[path]
             put_back(
-                str(self._inbox.folder / path),
+                str(self._inbox.file(path)),
                 before=before,
                 after=after,
                 roots=[str(self._inbox.folder)],

@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from watchfiles import Change, watch
@@ -18,7 +19,9 @@ POLL_MS = 200
 UNWATCHED_SECONDS = 5.0
 """How often to look into a folder that the system cannot watch."""
 
+_MAX_FAILED = 25
 Identity = tuple[str, int, int]
+State = tuple[int, int, int, int]
 
 
 class Look(NamedTuple):
@@ -78,10 +81,12 @@ def looks(folder: str, stop: threading.Event) -> Iterator[Look]:
                 is_due = not is_watched or any(_is_seen(path, folder) for _, path in changes)
                 is_watched, n_failed = True, 0
                 yield Look(is_due)
-        except (OSError, UnicodeEncodeError, RuntimeError) as error:  # the last is watchfiles' own
-            # It fails of a change of a name that is no UTF-8 too, and watches again at once.
+        except (OSError, UnicodeEncodeError, RuntimeError) as error:
+            # The last is watchfiles' own, also of a change of a name that is no UTF-8: it begins anew then, and
+            # may meet the next such change at once.
             n_failed += not is_watched
-            is_unwatched = n_failed > 1 and identity_of(folder) is not None
+            may_fail = _MAX_FAILED if isinstance(error, RuntimeError) else 1
+            is_unwatched = n_failed > may_fail and identity_of(folder) is not None
             yield Look(is_due=True, trouble=shown(str(error)) if is_unwatched else "")
             stop.wait(UNWATCHED_SECONDS if is_unwatched else POLL_MS / 1000)
 
@@ -101,3 +106,17 @@ def _changes(folder: str, stop: threading.Event) -> Iterator[set[tuple[Change, s
 def _is_seen(path: str, folder: str) -> bool:
     """Whether a change is of something that is looked at: hidden entries of the folder are not."""
     return not any(part.startswith(".") for part in path[len(folder) :].split(os.sep))
+
+
+def state_of(file: str | Path) -> State | None:
+    """What differs where a file was written, or may be read now and could not; None where there is none."""
+    try:
+        state = os.stat(file)
+    except OSError:  # a link to nothing is there, and so is what may not be looked at
+        try:
+            state = os.lstat(file)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return (0, 0, 0, 0)
+    return state.st_mtime_ns, state.st_size, state.st_ino, state.st_ctime_ns

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +24,15 @@ from scoring.records.file_names import name_of
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.workflows.folder_watch import UNWATCHED_SECONDS, Identity, Look, identity_of, looks
+from scoring.workflows.folder_watch import (
+    UNWATCHED_SECONDS,
+    Identity,
+    Look,
+    State,
+    identity_of,
+    looks,
+    state_of,
+)
 from scoring.workflows.lock import only_one
 from scoring.workflows.models import find_model
 from scoring.workflows.score import write_scores
@@ -36,8 +43,6 @@ SETTLE_SECONDS = 2.0
 
 RETRY_SECONDS = 10.0
 """How often to try what the system does not let be read again, since nobody tells when it does."""
-
-_State = tuple[int, int, int, int]
 
 
 def watch(
@@ -121,7 +126,7 @@ class _Due(NamedTuple):
 class _Listing(NamedTuple):
     """What a folder holds: files with their states, and folders with what tells them from others."""
 
-    files: dict[str, _State]
+    files: dict[str, State]
     folders: dict[str, Identity | None]
     is_whole: bool  # else a folder below it could not be read
 
@@ -150,8 +155,8 @@ class _Watch:
         self._folder, self._follower, self._seen, self._clock = folder, follower, seen, clock
         self._stop, self._is_written = stop, is_written
         self._on_fault, self._reporter = tellers
-        self._states: dict[str, _State] = {}  # of the files that need no look
-        self._resting: dict[str, tuple[_State, float]] = {}  # faulty ones, and since when
+        self._states: dict[str, State] = {}  # of the files that need no look
+        self._resting: dict[str, tuple[State, float]] = {}  # faulty ones, and since when
         self._last = _Listing({}, {}, is_whole=True)
         self._complaints: dict[str, Fault] = {}  # of folders, until they can be read again
         self._unread_since: float | None = None  # when a file that could not be read was tried
@@ -193,7 +198,7 @@ class _Watch:
 
     def _list(self, look: Look) -> _Listing | None:
         """What the folder holds; None where it cannot be read, or the watch is to stop."""
-        files: dict[str, _State] = {}
+        files: dict[str, State] = {}
         faults: list[Fault] = []
         try:
             for file in files_within(self._folder, lambda error: faults.extend(error.faults)):
@@ -251,7 +256,7 @@ class _Watch:
                 due.append(_Due(path, document, digest))
         return due
 
-    def _rest(self, path: str, state: _State, error: RecordError, *, is_read: bool) -> None:
+    def _rest(self, path: str, state: State, error: RecordError, *, is_read: bool) -> None:
         """Tell a fault once its file is at rest, and once only."""
         before, since = self._resting.get(path, (None, 0.0))
         digest = "fault:" + hashlib.sha256(str(error).encode()).hexdigest()
@@ -320,17 +325,3 @@ def _removed(before: _Listing, now: _Listing) -> list[str]:
         if (folder := now.folders[os.path.dirname(path)]) is not None
         and folder == before.folders[os.path.dirname(path)]
     ]
-
-
-def state_of(file: str | Path) -> _State | None:
-    """What differs where a file was written, or may be read now and could not; None where there is none."""
-    try:
-        state = os.stat(file)
-    except OSError:  # a link to nothing is there, and so is what may not be looked at
-        try:
-            state = os.lstat(file)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return (0, 0, 0, 0)
-    return state.st_mtime_ns, state.st_size, state.st_ino, state.st_ctime_ns

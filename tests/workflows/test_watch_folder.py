@@ -300,6 +300,19 @@ def test_what_is_hidden_is_no_reason_to_look(folder: Path) -> None:
     assert [look.is_due for look in seen] == []
 
 
+def test_changes_of_names_that_are_no_text_are_no_trouble(folder: Path) -> None:
+    stop, odd = threading.Event(), folder / os.fsdecode(b"caf\xe9.md")
+    seen = looks(str(folder), stop)
+    n_due = 0
+    for at in range(20):
+        odd.write_text(str(at), "utf-8")
+        look = next(seen)
+        n_due += look.is_due
+        assert look.trouble == ""
+    assert n_due > 5
+    stop.set()
+
+
 def test_each_name_is_its_own() -> None:
     assert len({name_of(name) for name in ODD_NAMES}) == len(ODD_NAMES)
     assert all(name_of(name).isprintable() for name in ODD_NAMES)
