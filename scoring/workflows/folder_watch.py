@@ -82,8 +82,8 @@ def looks(folder: str, stop: threading.Event) -> Iterator[Look]:
                 is_watched, n_failed = True, 0
                 yield Look(is_due)
         except (OSError, UnicodeEncodeError, RuntimeError) as error:
-            # The last is watchfiles' own, also of a change of a name that is no UTF-8: it begins anew then, and
-            # may meet the next such change at once.
+            # The last is watchfiles' own, also of a change of a name that is no UTF-8: it begins anew
+            # then, and may meet the next such change at once.
             n_failed += not is_watched
             may_fail = _MAX_FAILED if isinstance(error, RuntimeError) else 1
             is_unwatched = n_failed > may_fail and identity_of(folder) is not None

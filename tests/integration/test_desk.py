@@ -157,6 +157,17 @@ def test_what_the_model_did_not_know_is_told(desk: Page, inbox: Path) -> None:
     expect(unknown).to_contain_text("topic unknown to the model: Kites")
 
 
+def test_details_say_of_how_much_coverage_they_show_the_best(desk: Page, inbox: Path) -> None:
+    related = "".join(f"- title: Gull {at}\n  quality: {at}\n" for at in range(20))
+    text = f"---\ntitle: A kite over the mill\ntopics:\n- Tessaril\nrelated:\n{related}---\n"
+    (inbox / "covered.md").write_text(text, "utf-8")
+    desk.locator("#text").fill("kite over")
+    expect(desk.locator(".record .title")).to_have_text(["A kite over the mill"])
+    drawn(desk).click()
+    expect(desk.get_by_role("heading", name="Coverage: the best 12 of 20")).to_be_visible()
+    expect(desk.locator("#receipt .coverage li")).to_have_count(12)
+
+
 def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox: Path, place: Path) -> None:
     before = {file.name: file.read_bytes() for file in inbox.iterdir()}
     desk.keyboard.press("k")  # the first has the focus from the start
