@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import typer
 
 from scoring.cli import options, writing
 from scoring.cli.terminal import Terminal
+
+STOP_SECONDS = 1.5
+"""What a signal to stop leaves for the record at work, before the process is ended whatever it does."""
 
 
 class LineFormat(StrEnum):
@@ -37,10 +41,11 @@ def watch(
 ) -> None:
     """Score the files of a folder as they arrive, each once, and again when it changes.
 
-    It goes on until it is interrupted or told to end (SIGTERM); started again, it scores only what is new
-    since. What only changes the labels is no change. A file that cannot be used is told once it has rested
-    for two seconds. The model in charge is followed. With --write each score also tells, as `labels`, what
-    became of each label: filled, renewed, replaced, left alone or unchanged.
+    It goes on until it is interrupted or told to end (SIGTERM), which takes two seconds at most, and a second
+    signal none; started again, it scores only what is new since. What only changes the labels is no change.
+    A file that cannot be used is reported once it has rested for two seconds. A folder that goes away is
+    reported once, and watched again when it is back. The champion is followed. With --write each score also
+    says, as `labels`, what became of each label: filled, renewed, replaced, left alone or unchanged.
     """
     from scoring.cli import written
     from scoring.workflows.watch import watch as workflow
@@ -72,14 +77,30 @@ def watch(
 
 @contextmanager
 def _told_to_stop() -> Iterator[threading.Event]:
-    """An event that an interrupt, or a SIGTERM, sets: what is at work is done, and no more is begun."""
+    """An event that an interrupt, or a SIGTERM, sets: what is at work is done, and no more is begun.
+
+    What cannot be done soon (a pipe that nobody reads, a store that does not answer) is given up: a kill at
+    any moment loses nothing that was scored. A second signal does not wait either.
+    """
     stop = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    timers: list[threading.Timer] = []
+
+    def hear(number: int, _: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_DFL)
+        timer = threading.Timer(STOP_SECONDS, os.kill, (os.getpid(), number))
+        timer.daemon = True
+        timers.append(timer)
+        timer.start()
+        stop.set()
+
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield stop
     finally:
+        for timer in timers:
+            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -156,19 +156,17 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
     tuple of float
     """
     count = len(coverage)
-    own_domain, own_words = record.provider.domain.lower(), frozenset(title_words)
-    qualities, own_qualities, same_qualities = [], [], []
+    own_domain = record.provider.domain.lower()
+    qualities, own_qualities = [], []
     domains, dates = set(), []
-    n_own = n_same = n_known = n_pictured = 0
+    n_own = n_known = n_pictured = 0
     for entry in coverage:
         domain = entry.provider.domain.lower()
         domains.add(domain)
         n_known += bool(entry.provider.images)
         n_pictured += bool(entry.images)
         is_own = bool(own_domain) and domain == own_domain
-        is_same = similarity(own_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO
         n_own += is_own
-        n_same += is_same
         if entry.published_at is not None:
             dates.append(entry.published_at)
         if entry.quality is not None:
@@ -176,8 +174,6 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
             qualities.append(quality)
             if is_own:
                 own_qualities.append(quality)
-            if is_same:
-                same_qualities.append(quality)
     best = best_of(coverage)
     highest = max(qualities, default=_NAN)
     return (
@@ -195,6 +191,15 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
         n_known / count if count else _NAN,
         n_pictured / count if count else _NAN,
         hours_between(min(dates), max(dates)) if dates else _NAN,
-        float(n_same),
-        max(same_qualities, default=_NAN),
+        *same_title_values(coverage, title_words),
     )
+
+
+def same_title_values(coverage: Sequence[Coverage], title_words: list[str]) -> tuple[float, float]:
+    """The last two of :data:`COLUMNS`, which are all that the record's title has to do with."""
+    own_words = frozenset(title_words)
+    same = [
+        entry for entry in coverage if similarity(own_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO
+    ]
+    qualities = [float(entry.quality) for entry in same if entry.quality is not None]
+    return float(len(same)), max(qualities, default=_NAN)

@@ -152,6 +152,10 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         listed = [*(self.levels_[name] for name in TEXT_NAMES), self.topics_]
         return [{level: float(code) for code, level in enumerate(levels)} for levels in listed]
 
+    @cached_property
+    def _known_topics(self) -> frozenset[str]:
+        return frozenset(self.known_topics_)
+
     @staticmethod
     def place_of(name: str) -> int:
         """Place of a category's column in the matrix."""
@@ -201,7 +205,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             else [f"provider unknown to the model: {domain}"]
         )
         return notes + [
-            f"topic unknown to the model: {topic}" for topic in topics if topic not in self.known_topics_
+            f"topic unknown to the model: {topic}" for topic in topics if topic not in self._known_topics
         ]
 
 

@@ -74,4 +74,11 @@ def _same_addresses(records: Sequence[Record]) -> Iterator[tuple[int, int]]:
 
 
 def _similar_titles(records: Sequence[Record]) -> Iterator[tuple[int, int]]:
-    return similar_pairs([set(words_of(record.title)) for record in records])
+    """Pairs that join all records of nearly the same title: of equal ones each with the first alone."""
+    rows: defaultdict[frozenset[str], list[int]] = defaultdict(list)
+    for row, record in enumerate(records):
+        rows[frozenset(words_of(record.title))].append(row)
+    equal = [(first, other) for words, (first, *rest) in rows.items() if words for other in rest]
+    firsts = [same[0] for same in rows.values()]
+    yield from equal
+    yield from ((firsts[one], firsts[other]) for one, other in similar_pairs([set(words) for words in rows]))

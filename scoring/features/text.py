@@ -11,6 +11,7 @@ from math import ceil
 _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
 MAX_TERM_WORDS = 3
 NEAR_IDENTICAL_RATIO = 0.8
+_MAX_KEPT_CHARS = 1000  # of a title whose words are kept
 
 
 def words_of(text: str) -> list[str]:
@@ -27,9 +28,13 @@ def words_of(text: str) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=2**14)
 def word_set(title: str) -> frozenset[str]:
     """The words of a title; those of a story's coverage come again with each of its records."""
+    return _kept_word_set(title) if len(title) <= _MAX_KEPT_CHARS else frozenset(words_of(title))
+
+
+@lru_cache(maxsize=2**14)
+def _kept_word_set(title: str) -> frozenset[str]:
     return frozenset(words_of(title))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from scoring.features.column import Column
+from scoring.features.mentions import mentioned
 from scoring.features.text import words_of
 from scoring.records.record import Record
 
@@ -20,6 +22,7 @@ _NAMED = (
     ("excerpt", "excerpt"),
     ("url", "address"),
 )
+_MAX_KEPT_CHARS = 200  # of a topic whose name is kept
 COLUMNS = (
     Column("topic_count", "topic", "count", "topics", ">= 0", "topics, the section among them"),
     *(
@@ -66,27 +69,44 @@ def extract(
         Empty where the record has no such topic.
     values : tuple of float
     """
+    texts = searched_texts(record, title_words, excerpt_words)
+    names = names_of(record.topics)
+    counts = [sum(mentioned(names[1:], text)) for text in texts]
+    return texts_of(record), values_of(names, texts, counts)
+
+
+def texts_of(record: Record) -> tuple[str, str]:
+    """Texts of :data:`TEXT_COLUMNS`."""
+    section, first, *_ = (*record.topics[:2], "", "")
+    return section, first
+
+
+def values_of(names: Sequence[str], texts: Sequence[str], named_counts: Sequence[int]) -> tuple[float, ...]:
+    """Values of :data:`COLUMNS`, given how many finer topics each text names."""
+    section = names[0] if names else " "
+    has_section = len(section) > 1
+    at = texts[0].find(section) if has_section else -1
+    return (
+        float(len(names)),
+        *(float(has_section and section in text) for text in texts),
+        *map(float, named_counts),
+        at / len(texts[0]) if at >= 0 else float("nan"),
+    )
+
+
+def searched_texts(record: Record, title_words: list[str], excerpt_words: list[str]) -> tuple[str, str, str]:
+    """Words of title, excerpt and address, each with a blank before it: where topics are looked for."""
     try:
         path = urlsplit(record.url).path
     except ValueError:
         path = ""
-    texts = [
-        f" {' '.join(words)}"
-        for words in (title_words, excerpt_words, words_of(unquote(path).replace("-", " ")))
-    ]
-    names = [_name(topic) for topic in record.topics]
-    section, finer = (names[0], names[1:]) if names else (" ", [])
-    has_section = len(section) > 1
-    at = texts[0].find(section) if has_section else -1
-    return (
-        (record.topics[0] if names else "", record.topics[1] if finer else ""),
-        (
-            float(len(names)),
-            *(float(has_section and section in text) for text in texts),
-            *(float(sum(len(name) > 1 and name in text for name in finer)) for text in texts),
-            at / len(texts[0]) if at >= 0 else float("nan"),
-        ),
-    )
+    url_words = words_of(unquote(path).replace("-", " "))
+    return f" {' '.join(title_words)}", f" {' '.join(excerpt_words)}", f" {' '.join(url_words)}"
+
+
+def names_of(topics: Iterable[str]) -> list[str]:
+    """Topics as :func:`searched_texts` would name them."""
+    return [_name(topic) if len(topic) <= _MAX_KEPT_CHARS else _name.__wrapped__(topic) for topic in topics]
 
 
 @lru_cache(maxsize=2**12)

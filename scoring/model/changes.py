@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
-import msgspec
-
-from scoring.features.moment import AsOf, known_coverage, moment_of
-from scoring.features.table import assemble, extract
-from scoring.features.text import is_named, words_of
+from scoring.features.edited import EditedFeatures
+from scoring.features.moment import AsOf
+from scoring.features.table import Row, assemble
+from scoring.features.text import words_of
 from scoring.model.results import Change
 from scoring.model.rubric import TOPICS
 from scoring.model.scorer import Predictions, Scorer
@@ -26,12 +25,12 @@ _EXCERPT_TEXT = (
 
 
 class _Edit(NamedTuple):
-    """A record after one edit: how big that is, and what it is: its kind, and in words."""
+    """A record's features after one edit: how big that is, and what it is: its kind, and in words."""
 
     effort: int
     kind: str
     text: str
-    record: Record
+    row: Row
 
 
 def cheapest_changes(
@@ -74,13 +73,17 @@ def cheapest_changes(
 def possible_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Change, ...]:
     """Every edit that makes sense for a record, whatever it does; see :func:`cheapest_changes`.
 
+    Topics of which the model knows nothing, and which the same of the record's texts name, are the same to
+    it: of those the loss of the first stands for all. So there are as many edits as the model has topics at
+    most, however many the record has.
+
     Returns
     -------
     tuple of Change
         First the record as it stands (kind, text and decisions are empty), then the edits by kind.
     """
-    edits = [_Edit(0, "", "", record), *_edits(scorer, record, as_of)]
-    predictions = scorer.predict(assemble([extract(edit.record, as_of) for edit in edits]))
+    edits = _Edits(scorer, record, as_of).all()
+    predictions = scorer.predict(assemble([edit.row for edit in edits]))
     return tuple(_change(edit, predictions, row) for row, edit in enumerate(edits))
 
 
@@ -111,71 +114,77 @@ def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
     )
 
 
-def _edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
-    """The edits that make sense for a record; those of one kind stand together."""
-    yield from _topic_edits(scorer, record)
-    yield from _title_edits(scorer, record)
-    if not record.excerpt.strip():
-        yield _Edit(_EXCERPT, "add excerpt", "add an excerpt", _with(record, excerpt=_EXCERPT_TEXT))
-    yield from _image_edits(record)
-    yield from _coverage_edits(scorer, record, as_of)
+class _Edits:
+    """The edits that make sense for a record."""
 
+    def __init__(self, scorer: Scorer, record: Record, as_of: AsOf) -> None:
+        self._record, self._model = record, scorer.models.quality
+        self._points = self._model.rubric.levels_.get(TOPICS, {})
+        topics = {*self._model.encoder.topics_, *self._points, *self._model.rubric.terms_}
+        self._features = EditedFeatures(record, as_of, topics)
 
-def _topic_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
-    for at, topic in enumerate(record.topics[1:], start=1):
-        rest = record.topics[:at] + record.topics[at + 1 :]
-        yield _Edit(_TOPIC, "drop topic", f"drop the topic {topic}", _with(record, topics=rest))
-    if not record.topics:
-        return
-    model = scorer.models.quality
-    held = {*record.topics, *model.encoder.levels_["topic_section"]}
-    others = [topic for topic in model.encoder.topics_ if topic not in held]
-    named = [topic for topic in others if is_named(topic, record.title) or is_named(topic, record.excerpt)]
-    for topic in named:
-        text = f"add the topic {topic}, which its text names"
-        yield _Edit(_TOPIC, "add topic", text, _with(record, topics=(*record.topics, topic)))
-    if others and not named:
-        points = model.rubric.levels_.get(TOPICS, {})
-        middle = sorted(others, key=lambda topic: points.get(topic, 0.0))[len(others) // 2]
-        text = "add a further topic that fits (of the worth that most have)"
-        yield _Edit(_TOPIC, "add topic", text, _with(record, topics=(*record.topics, middle)))
+    def all(self) -> list[_Edit]:
+        """The record as it stands, then its edits; those of one kind stand together."""
+        return [
+            _Edit(0, "", "", self._features.row),
+            *self._topic_edits(),
+            *self._title_edits(),
+            *self._excerpt_edits(),
+            *self._image_edits(),
+            self._coverage_edit(),
+        ]
 
+    def _topic_edits(self) -> Iterator[_Edit]:
+        if not self._record.topics:
+            return
+        features, encoder = self._features, self._model.encoder
+        for topic, row in features.without_topics():
+            yield _Edit(_TOPIC, "drop topic", f"drop the topic {topic}", row)
+        held = {*self._record.topics, *encoder.levels_["topic_section"]}
+        others = [topic for topic in encoder.topics_ if topic not in held]
+        named = features.named_of(others)
+        for topic, row in zip(named, features.with_each_topic(named), strict=True):
+            yield _Edit(_TOPIC, "add topic", f"add the topic {topic}, which its text names", row)
+        if others and not named:
+            middle = sorted(others, key=lambda topic: self._points.get(topic, 0.0))[len(others) // 2]
+            (row,) = features.with_each_topic([middle])
+            text = "add a further topic that fits (of the worth that most have)"
+            yield _Edit(_TOPIC, "add topic", text, row)
 
-def _title_edits(scorer: Scorer, record: Record) -> Iterator[_Edit]:
-    for kind, topic in zip(("name section", "name topic"), record.topics, strict=False):
-        if words_of(topic) and not is_named(topic, record.title):
-            title = f"{topic}: {record.title}"
-            what = "section" if kind == "name section" else "first finer topic"
-            yield _Edit(_TITLE, kind, f"name the {what} in the title: {topic}", _with(record, title=title))
-    limit = int(scorer.models.quality.rubric.knots.get("title_chars", len(record.title)))
-    if limit < len(record.title):
-        title = record.title[: limit + 1].rpartition(" ")[0].rstrip(" ,;:-") or record.title[:limit]
-        text = f"shorten the title from {len(record.title)} to {len(title)} characters"
-        yield _Edit(_TITLE, "shorten title", text, _with(record, title=title))
+    def _title_edits(self) -> Iterator[_Edit]:
+        title = self._record.title
+        for kind, topic in zip(("name section", "name topic"), self._record.topics, strict=False):
+            if words_of(topic) and not self._features.is_in_title(topic):
+                what = "section" if kind == "name section" else "first finer topic"
+                row = self._features.with_title(f"{topic}: {title}")
+                yield _Edit(_TITLE, kind, f"name the {what} in the title: {topic}", row)
+        limit = int(self._model.rubric.knots.get("title_chars", len(title)))
+        if limit < len(title):
+            short = title[: limit + 1].rpartition(" ")[0].rstrip(" ,;:-") or title[:limit]
+            text = f"shorten the title from {len(title)} to {len(short)} characters"
+            yield _Edit(_TITLE, "shorten title", text, self._features.with_title(short))
 
+    def _excerpt_edits(self) -> Iterator[_Edit]:
+        if not self._record.excerpt.strip():
+            yield _Edit(_EXCERPT, "add excerpt", "add an excerpt", self._features.with_excerpt(_EXCERPT_TEXT))
 
-def _image_edits(record: Record) -> Iterator[_Edit]:
-    size = f"{_PICTURE.width} x {_PICTURE.height} px"
-    first = record.images[0] if record.images else None
-    if first is None:
-        text = f"add an image of {size} that the site holds"
-    elif not first.is_cached or (first.width or 0) < (_PICTURE.width or 0):
-        text = f"put an image of {size} that the site holds in the place of the first"
-    else:
-        return
-    yield _Edit(_IMAGE, "add image", text, _with(record, images=(_PICTURE, *record.images[1:])))
+    def _image_edits(self) -> Iterator[_Edit]:
+        size = f"{_PICTURE.width} x {_PICTURE.height} px"
+        images = self._record.images
+        if not images:
+            text = f"add an image of {size} that the site holds"
+        elif not images[0].is_cached or (images[0].width or 0) < (_PICTURE.width or 0):
+            text = f"put an image of {size} that the site holds in the place of the first"
+        else:
+            return
+        yield _Edit(_IMAGE, "add image", text, self._features.with_images((_PICTURE, *images[1:])))
 
-
-def _coverage_edits(scorer: Scorer, record: Record, as_of: AsOf) -> Iterator[_Edit]:
-    moment = moment_of(record, as_of)
-    known = known_coverage(record, moment)
-    qualities = [entry.quality for entry in known if entry.quality is not None]
-    quality = round(median(qualities) if qualities else scorer.models.quality.encoder.providers_.mean_)
-    dates = [record.published_at, *(entry.published_at for entry in known)]
-    latest = max((date for date in dates if date is not None), default=None)
-    entry = Coverage(published_at=moment or latest, quality=quality)
-    text = f"wait for one more related record, of quality {quality}"
-    yield _Edit(_OTHERS, "add coverage", text, _with(record, related=(*record.related, entry)))
-
-
-_with: Callable[..., Record] = msgspec.structs.replace
+    def _coverage_edit(self) -> _Edit:
+        known, moment = self._features.coverage, self._features.moment
+        qualities = [entry.quality for entry in known if entry.quality is not None]
+        quality = round(median(qualities) if qualities else self._model.encoder.providers_.mean_)
+        dates = [self._record.published_at, *(entry.published_at for entry in known)]
+        latest = max((date for date in dates if date is not None), default=None)
+        row = self._features.with_coverage(Coverage(published_at=moment or latest, quality=quality))
+        text = f"wait for one more related record, of quality {quality}"
+        return _Edit(_OTHERS, "add coverage", text, row)

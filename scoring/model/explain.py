@@ -9,6 +9,7 @@ import numpy as np
 from scoring.features.column import Column
 from scoring.features.coverage import best_of
 from scoring.features.encoding import ALL_COLUMNS, topic_columns
+from scoring.features.extraction import extracted
 from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
@@ -69,7 +70,8 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     Explanation
     """
     record = document.record
-    table = assemble([extract(record, as_of)])
+    features = extracted(document, as_of)
+    table = assemble([features.row])
     predictions = scorer.predict(table)
     words = _Words(scorer.models.quality, table, record, as_of)
     quality_base, quality = _explain_quality(scorer.models.quality, table, words)
@@ -80,7 +82,7 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
         cascade.published_matrix(table, likeliest, predictions.heat)
     )[0]
     return Explanation(
-        next(scorer.score([document], as_of)),
+        next(scorer.scores_of([features], predictions)),
         float(predictions.heat_expected[0]),
         {"quality": quality_base, "lead": float(leads[-1]), "heat": 0.0, "published": float(shown[-1])},
         {
@@ -199,7 +201,7 @@ class _Words:
             )
             return f"{meaning}: {level}" if is_known else f"{meaning}: {level} (unknown to the model)"
         if name == TERMS:
-            found = self.rubric.found_terms(self.record.topics, self.table.title_words[0])
+            found = self.rubric.found_terms(self.table.topics[0], self.table.title_words[0])
             return f"{meaning}: {', '.join(found) or 'none that count'}"
         if name == "topics":
             return f"{meaning}: {', '.join(self.record.topics) or 'none'}"

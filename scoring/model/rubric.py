@@ -10,6 +10,7 @@ them. Words that are worth points only under some topic are found by a greedy se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import msgspec
@@ -19,6 +20,7 @@ from scoring.features.table import FeatureTable, Floats
 
 TERMS = "title_terms"
 TOPICS = "topics"
+_MAX_SEARCHED_CHARS = 1000  # of a title in which each term is looked for by itself
 
 
 class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -109,8 +111,11 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
             else [effects.get(level, 0.0) for level in table.text(name)]
             for name, effects in self.levels_.items()
         ]
+        # Copies of a record share the tuple itself; to compare long ones would take longer.
+        titles = {id(words): words for words in table.title_words}
+        read = {key: _Title(words) for key, words in titles.items()}
         terms = [
-            self._term_points(topics, words)
+            self._term_points(topics, read[id(words)])
             for topics, words in zip(table.topics, table.title_words, strict=True)
         ]
         return np.column_stack([counted, *overruns, *levels, terms])
@@ -123,25 +128,59 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
             for topic, points in self.terms_.items()
         }
 
-    def _term_points(self, topics: tuple[str, ...], words: tuple[str, ...]) -> float:
-        return sum([points for _, _, points in self._found(topics, words)])
+    @cached_property
+    def _words_of_terms(self) -> dict[str, tuple[str, ...]]:
+        """The words of each term."""
+        return {term: tuple(term.split(" ")) for points in self.terms_.values() for term in points}
 
-    def _found(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str, float]]:
+    def _term_points(self, topics: tuple[str, ...], title: _Title) -> float:
+        return sum([points for _, _, points in self._found(topics, title)])
+
+    def _found(self, topics: tuple[str, ...], title: _Title) -> list[tuple[str, str, float]]:
         """Topic, term and points of each term that a title has under its topics."""
-        title = f" {' '.join(words)} "
+        text = title.text
+        if len(text) <= _MAX_SEARCHED_CHARS:
+            return [
+                (topic, term, points)
+                for topic in topics
+                for padded, term, points in self._padded_terms.get(topic, ())
+                if padded in text
+            ]
+        has = title.terms_among(self._words_of_terms)
         return [
             (topic, term, points)
             for topic in topics
-            for padded, term, points in self._padded_terms.get(topic, ())
-            if padded in title
+            for _, term, points in self._padded_terms.get(topic, ())
+            if term in has
         ]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
         """Words of a title that are worth points under its topics, each with them, in words."""
-        return [f"{term} under {topic} {points:+.1f}" for topic, term, points in self._found(topics, words)]
+        found = self._found(topics, _Title(words))
+        return [f"{term} under {topic} {points:+.1f}" for topic, term, points in found]
 
     def predict(self, table: FeatureTable) -> Floats:
         """Points of each record, not below the lowest label; shape (n_records,)."""
         # One after the other: a sum in another order has other last digits.
         points = self.intercept_ + np.cumsum(self._points(table), axis=1)[:, -1]
         return np.maximum(points, self.floor_)
+
+
+class _Title:
+    """A title's words, and what is found in them, once however many rows have them."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+        self.text = f" {' '.join(words)} "
+        self._terms: set[str] | None = None
+
+    def terms_among(self, words_of_terms: Mapping[str, tuple[str, ...]]) -> set[str]:
+        """The terms, given with their words, that stand in the title."""
+        if self._terms is None:
+            vocabulary = set(self.words)
+            possible = {term: words for term, words in words_of_terms.items() if vocabulary.issuperset(words)}
+            self._terms = set()
+            for length in set(map(len, possible.values())):
+                runs = set(zip(*(self.words[start:] for start in range(length)), strict=False))
+                self._terms |= {term for term, words in possible.items() if words in runs}
+        return self._terms

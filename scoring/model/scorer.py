@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from itertools import islice
@@ -136,21 +136,22 @@ class Scorer:
         batches = iter(lambda: tuple(islice(waiting, BATCH)), ())
         if executor is None:
             for batch in batches:
-                yield from self._scores(batch, self._predict(batch))
+                yield from self.scores_of(batch, self._predict(batch))
             return
         begun: deque[tuple[tuple[Extracted, ...], Future[Predictions]]] = deque()
         for batch in batches:
             begun.append((batch, executor.submit(self._predict, batch)))
             if len(begun) > N_AHEAD:
                 first, predictions = begun.popleft()
-                yield from self._scores(first, predictions.result())
+                yield from self.scores_of(first, predictions.result())
         for batch, predictions in begun:
-            yield from self._scores(batch, predictions.result())
+            yield from self.scores_of(batch, predictions.result())
 
     def _predict(self, batch: tuple[Extracted, ...]) -> Predictions:
         return self.predict(assemble([one.row for one in batch]))
 
-    def _scores(self, batch: tuple[Extracted, ...], predictions: Predictions) -> Iterator[Score]:
+    def scores_of(self, batch: Sequence[Extracted], predictions: Predictions) -> Iterator[Score]:
+        """The scores of records, given what :meth:`predict` says of the table of their rows."""
         for row, record in enumerate(batch):
             yield Score(
                 path=record.path,

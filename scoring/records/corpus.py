@@ -121,15 +121,22 @@ def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
     return names
 
 
-def files_within(folder: str) -> list[str]:
-    """The files of a folder that :func:`expand` finds there; none is no fault.
+def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
+    """The files of a folder that :func:`expand` finds there, one after the other; none is no fault.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+    on_fault : callable, optional
+        Called with the error of each folder below it that cannot be read, and is left out.
 
     Raises
     ------
     RecordError
-        If the folder cannot be read.
+        If the folder cannot be read, or without `on_fault` one below it.
     """
-    return [file for file, _ in _records_within(folder)]
+    return (file for file, _ in _records_within(folder, on_fault))
 
 
 def read_documents(
@@ -197,7 +204,7 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     if path == STDIN:
         return [(path, False)]
     if os.path.isdir(path):
-        files = _records_within(path)
+        files = list(_records_within(path))
         if not files:
             raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
         return files
@@ -217,18 +224,23 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     return [(match, os.path.islink(match)) for match in matches]
 
 
-def _records_within(folder: str) -> list[tuple[str, bool]]:
-    return [
-        (file, is_link)
-        for file, is_link, is_regular in _walk(folder)
-        if not is_regular or _may_hold_record(file)
-    ]
+def _records_within(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool]]:
+    for file, is_link, is_regular in _walk(folder, on_fault):
+        if not is_regular or _may_hold_record(file):
+            yield file, is_link
 
 
-def _walk(folder: str) -> Iterator[tuple[str, bool, bool]]:
+def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
     """What is named ``*.md``, each with whether it is a link, and a regular file."""
+
+    def tell(error: OSError) -> None:
+        if on_fault is None or error.filename == folder:
+            raise unreadable(str(error.filename), error)
+        if not isinstance(error, FileNotFoundError):  # what goes meanwhile is not there
+            on_fault(unreadable(str(error.filename), error))
+
     home = os.path.realpath(folder)
-    for base, folders, names in os.walk(folder, onerror=_tell):
+    for base, folders, names in os.walk(folder, onerror=tell):
         names += [name for name in folders if name.endswith(".md")]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".md"))
         links, others = _links_and_others(base)
@@ -259,10 +271,6 @@ def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
             return links, others
     except OSError as error:
         raise unreadable(folder, error) from None
-
-
-def _tell(error: OSError) -> None:
-    raise unreadable(str(error.filename), error)
 
 
 def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:

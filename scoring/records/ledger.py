@@ -122,11 +122,14 @@ class Ledger:
         Hex digest of its bytes.
     corrections : tuple of Correction
         The earliest first; those of one moment in the order of their lines.
+    torn : tuple of Fault
+        Lines that are no JSON, as a crash or a full disk leaves them: they are skipped, and are to be told.
     """
 
     path: str
     sha256: str
     corrections: tuple[Correction, ...]
+    torn: tuple[Fault, ...] = ()
 
     def holding(self) -> Holding:
         """The last correction of each label of each record, but for those that were taken back."""
@@ -152,12 +155,12 @@ def content_sha256(record: Record) -> str:
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read a ledger; a file that is not there yet has no corrections.
+    """Read a ledger; a file that is not there yet has no corrections, and a torn line is skipped.
 
     Raises
     ------
     RecordError
-        With the fault of each line that is no correction.
+        With the fault of each line that is JSON and no correction.
     HomeError
         If a line is of a newer format.
     """
@@ -170,17 +173,20 @@ def read_ledger(path: Path) -> Ledger:
         raise RecordError(Fault(str(path), 0, "", got, "a file that can be read")) from None
     corrections: list[Correction] = []
     faults: list[Fault] = []
+    torn: list[Fault] = []
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line.strip():
             continue
         try:
             corrections.append(_read_line(line, str(path), number))
+        except _TornLineError as error:
+            torn += error.faults
         except RecordError as error:
             faults += error.faults
     if faults:
         raise RecordError(*faults)
     corrections.sort(key=lambda each: each.at)
-    return Ledger(str(path), hashlib.sha256(content).hexdigest(), tuple(corrections))
+    return Ledger(str(path), hashlib.sha256(content).hexdigest(), tuple(corrections), tuple(torn))
 
 
 def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
@@ -248,6 +254,10 @@ def with_corrections(document: Document, holding: Holding) -> Document:
     return msgspec.structs.replace(document, labels=labels, sha256=digest)
 
 
+class _TornLineError(RecordError):
+    """A line that is no JSON."""
+
+
 def _read_line(line: bytes, path: str, number: int) -> Correction:
     try:
         if (version := msgspec.json.decode(line, type=_Format).format) > FORMAT:
@@ -258,7 +268,8 @@ def _read_line(line: bytes, path: str, number: int) -> Correction:
     except msgspec.ValidationError as error:
         raise RecordError(_fault(shown(str(error)), msgspec.json.decode(line), path, number)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise RecordError(Fault(path, number, "", "a line that is no JSON", "a correction")) from None
+        got = "a line that is no JSON (cut off?)"
+        raise _TornLineError(Fault(path, number, "", got, "a correction; the line is skipped")) from None
     fields = msgspec.structs.asdict(found) | {"at": found.at.astimezone(UTC)}
     del fields["format"]
     return Correction(**fields)

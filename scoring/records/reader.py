@@ -194,7 +194,7 @@ class _Reader:
     def _topics(self, fields: dict[str, Node]) -> tuple[str, ...]:
         node = fields.get("topics")
         if node is not None and isinstance(node.value, str) and not node.is_null:
-            return (node.value,) if node.value else ()
+            return (self._check_text(node, node.value, "topics"),) if node.value else ()
         return self._items(fields, "topics", "", self._topic)
 
     def _topic(self, node: Node, where: str) -> str:
@@ -208,7 +208,7 @@ class _Reader:
         if node is None or node.is_null:
             return Provider()
         if isinstance(node.value, str):
-            return Provider(name=node.value)
+            return Provider(name=self._check_text(node, node.value, _join(where, "provider")))
         where = _join(where, "provider")
         inner = self._open(node, where, used=_PROVIDER_FIELDS)
         return Provider(

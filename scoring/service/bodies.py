@@ -13,8 +13,9 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.limits import RecordLimitError
 from scoring.records.record import Document
 from scoring.service.options import Bounds
 from scoring.service.problems import Problem, ProblemError, record_problem
@@ -188,20 +189,10 @@ def _array(data: bytes) -> list[msgspec.Raw]:
 def read_part(one: Part, form: str, bounds: Bounds) -> Document | Problem:
     """The record of a part, or what is wrong with it."""
     try:
-        if len(one.data) > bounds.record_bytes:
-            fault = Fault(
-                "-", one.line, "", f"{len(one.data):,} bytes", f"at most {bounds.record_bytes:,} bytes"
-            )
-            return record_problem(RecordError(fault), limit="record_bytes")
+        bounds.of_record.check_bytes(len(one.data), "-", one.line)
         document = decode_file(one.data, "-") if form == MARKDOWN else decode_json(one.data, "-", one.line)
+        return bounds.of_record.check(document, one.line)
+    except RecordLimitError as error:
+        return record_problem(error, limit=error.limit)
     except RecordError as error:
         return record_problem(error)
-    record = document.record
-    for limit, field, n_items, most in (
-        ("coverage", "related", len(record.related), bounds.coverage),
-        ("topics", "topics", len(record.topics), bounds.topics),
-    ):
-        if n_items > most:
-            fault = Fault("-", one.line, field, f"{n_items:,} entries", f"at most {most:,}")
-            return record_problem(RecordError(fault), limit=limit)
-    return document

@@ -15,11 +15,15 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
+from scoring.records.limits import RecordLimitError
 from scoring.service.bodies import JSON, form_of, read_body
 from scoring.service.desk_inbox import DeskInbox
+from scoring.service.desk_work import DeskWork, WorkQueue
+from scoring.service.options import Bounds
 from scoring.service.problems import ProblemError, record_problem
+from scoring.service.work import Ticket
 from scoring.workflows.decisions import Decision
-from scoring.workflows.inbox_rows import Receipt, Row
+from scoring.workflows.inbox_rows import Receipt
 from scoring.workflows.look import Dropped, look, look_closely
 
 OWN_HEADER = "x-scoring-desk"
@@ -68,7 +72,8 @@ class Result(msgspec.Struct, frozen=True):
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     folder = files("scoring.service") / "page"
     app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
-    inbox = app.state.inbox = DeskInbox(app.state.options, app.state.keeper, app.state.stopping)
+    work = app.state.desk_work = DeskWork(app.state.options.bounds)
+    inbox = app.state.inbox = DeskInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)
     task = asyncio.create_task(inbox.follow())
     try:
         yield
@@ -77,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        work.close()
 
 
 router = APIRouter(lifespan=_lifespan, include_in_schema=False)
@@ -109,61 +115,72 @@ async def events(request: Request) -> Response:
 async def receipt(request: Request, path: str) -> Response:
     """Why a record of the inbox has its scores."""
     inbox: DeskInbox = request.app.state.inbox
-    return await _told(partial(inbox.inbox.receipt, path, inbox.saved))
+    queue = request.app.state.desk_work.pages
+    with queue.intake.enter():
+        return await _told(queue, partial(inbox.inbox.receipt, path, inbox.saved))
 
 
 @router.post("/desk/look")
 async def rows_of_dropped(request: Request) -> Response:
     """Rows of dropped files."""
-    dropped = await _body(request, Files)
-    saved = request.app.state.keeper.current.saved
-    if len(dropped.files) > (most := request.app.state.options.bounds.records):
-        detail = f"got {len(dropped.files):,} files, expected at most {most:,}"
-        raise ProblemError(413, "limit", detail, limit="records")
-    rows: list[Row] = await asyncio.to_thread(look, dropped.files, saved)
-    return _json(rows)
+    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
+    with queue.intake.enter() as ticket:
+        dropped = await _body(request, Files, queue, ticket)
+        _check_count(len(dropped.files), "files", bounds)
+        saved = request.app.state.keeper.current.saved
+        return await _json(queue, partial(look, dropped.files, saved, bounds.of_record))
 
 
 @router.post("/desk/look/receipt")
 async def receipt_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
-    dropped = await _body(request, Dropped)
-    saved = request.app.state.keeper.current.saved
-    return await _told(partial(look_closely, dropped, saved))
+    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
+    with queue.intake.enter() as ticket:
+        dropped = await _body(request, Dropped, queue, ticket)
+        saved = request.app.state.keeper.current.saved
+        return await _told(queue, partial(look_closely, dropped, saved, bounds.of_record))
 
 
 @router.post("/desk/write")
 async def write(request: Request) -> Response:
     """Write decisions into their files; each is answered at its place."""
-    decided = await _body(request, Decided)
-    inbox: DeskInbox = request.app.state.inbox
-    write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
-    return await _done(inbox, {each.path: partial(write_one, each) for each in decided.decisions})
+    queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
+    with queue.intake.enter() as ticket:
+        decided = await _body(request, Decided, queue, ticket)
+        _check_count(len(decided.decisions), "decisions", request.app.state.options.bounds)
+        write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
+        return await _done(queue, inbox, {each.path: partial(write_one, each) for each in decided.decisions})
 
 
 @router.post("/desk/take-back")
 async def take_back(request: Request) -> Response:
     """Take the last write of some files back; each is answered at its place."""
-    taken = await _body(request, TakenBack)
-    inbox: DeskInbox = request.app.state.inbox
-    take_one = partial(inbox.decisions.take_back, by=_name(taken.by), now=datetime.now(UTC))
-    return await _done(inbox, {path: partial(take_one, path) for path in taken.paths})
+    queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
+    with queue.intake.enter() as ticket:
+        taken = await _body(request, TakenBack, queue, ticket)
+        _check_count(len(taken.paths), "paths", request.app.state.options.bounds)
+        take_one = partial(inbox.decisions.take_back, by=_name(taken.by), now=datetime.now(UTC))
+        return await _done(queue, inbox, {path: partial(take_one, path) for path in taken.paths})
 
 
-async def _body(request: Request, type_: type[T]) -> T:
+async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Ticket) -> T:
     """What the page sends, within the bounds of every body."""
     if OWN_HEADER not in request.headers:
         raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, which the desk sends")
     headers = dict(request.scope["headers"])
     if form_of(headers) != JSON:
         raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})
-    endpoint = request.app.state.scoring
-    with endpoint.intake.enter() as ticket:
-        data = await read_body(request.receive, headers, endpoint.bounds, ticket.hold)
+    data = await read_body(request.receive, headers, request.app.state.options.bounds, ticket.hold)
     try:
-        return msgspec.json.decode(data, type=type_)
+        return await queue.run(partial(msgspec.json.decode, data, type=type_))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(422, "body", str(error)) from None
+
+
+def _check_count(count: int, what: str, bounds: Bounds) -> None:
+    if count > bounds.records:
+        detail = f"got {count:,} {what}, expected at most {bounds.records:,}"
+        raise ProblemError(413, "limit", detail, limit="records")
 
 
 def _name(by: str) -> str:
@@ -173,11 +190,11 @@ def _name(by: str) -> str:
     return by.strip()
 
 
-async def _done(inbox: DeskInbox, works: Mapping[str, Callable[[], None]]) -> Response:
+async def _done(queue: WorkQueue, inbox: DeskInbox, works: Mapping[str, Callable[[], None]]) -> Response:
     """Do something with files, one after the other; each is answered at its place."""
-    results = await asyncio.to_thread(lambda: [_result(path, work) for path, work in works.items()])
+    answer = await _json(queue, lambda: [_result(path, work) for path, work in works.items()])
     inbox.ask()
-    return _json(results)
+    return answer
 
 
 def _result(path: str, work: Callable[[], None]) -> Result:
@@ -188,13 +205,15 @@ def _result(path: str, work: Callable[[], None]) -> Result:
     return Result(path)
 
 
-async def _told(work: Callable[[], Receipt]) -> Response:
+async def _told(queue: WorkQueue, work: Callable[[], Receipt]) -> Response:
     try:
-        return _json(await asyncio.to_thread(work))
+        return await _json(queue, work)
     except RecordError as error:
+        limit = error.limit if isinstance(error, RecordLimitError) else ""
         found = record_problem(error)
-        raise ProblemError(422, "record", found.detail, faults=found.faults) from None
+        raise ProblemError(422, "record", found.detail, limit=limit, faults=found.faults) from None
 
 
-def _json(value: Any) -> Response:
-    return Response(_ENCODER.encode(value), media_type=JSON)
+async def _json(queue: WorkQueue, work: Callable[[], Any]) -> Response:
+    """What a piece of work gives, which is written as JSON beside the requests too."""
+    return Response(await queue.run(lambda: _ENCODER.encode(work())), media_type=JSON)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 import traceback
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
-from watchfiles import awatch
 
-from scoring.errors import ScoringError
+from scoring.errors import ScoringError, shown
 from scoring.model.bundle import SavedModel
+from scoring.service.desk_work import WorkQueue
 from scoring.service.keeper import ModelKeeper, Served
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import ProblemError
 from scoring.workflows.decisions import Decisions
+from scoring.workflows.folder_watch import looks
 from scoring.workflows.inbox import Inbox
 
 LEDGER = "corrections.jsonl"
@@ -26,7 +29,11 @@ LEDGER = "corrections.jsonl"
 PING_SECONDS = 15.0
 """How often a page hears that the line is still there."""
 
+RETRY_SECONDS = 2.0
+"""How often to look again at what is wrong, since nobody may tell when it is right."""
+
 _ROWS_OF_ONE_EVENT = 500
+_MAX_TROUBLES = 5
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 
@@ -42,20 +49,27 @@ class DeskInbox:
         Who has the model at work.
     stopping : asyncio.Event
         Ends all that would go on.
+    queue : WorkQueue
+        Where the folder is looked at.
     """
 
-    def __init__(self, options: ServiceOptions, keeper: ModelKeeper, stopping: asyncio.Event) -> None:
-        self._keeper, self._stopping = keeper, stopping
+    def __init__(
+        self, options: ServiceOptions, keeper: ModelKeeper, stopping: asyncio.Event, queue: WorkQueue
+    ) -> None:
+        self._keeper, self._stopping, self._queue = keeper, stopping, queue
         self._inbox: Inbox | None = None
         self._decisions: Decisions | None = None
         if options.inbox is not None:
-            self._inbox = Inbox(options.inbox, options.settings.home / LEDGER)
+            ledger = options.settings.home / LEDGER
+            self._inbox = Inbox(options.inbox, ledger, options.bounds.of_record)
             self._decisions = Decisions(self._inbox, options.settings.journal)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
         self._progress = (0, 0)
         self._fault = ""
+        self._unwatched = ""  # why the system does not watch the folder
+        self._told: object = None  # what the pages were told of last
         self._is_read = False
         keeper.on_swap(self._on_swap)
 
@@ -92,17 +106,20 @@ class DeskInbox:
         """Keep the rows up to date until cancelled."""
         if self._inbox is None:
             return
-        watching = asyncio.create_task(self._watch(self._inbox))
+        stop = threading.Event()
+        watching = threading.Thread(
+            target=self._watch, args=(self._inbox, stop), name="desk-watch", daemon=True
+        )
+        watching.start()
         try:
             self.ask()
             while True:
                 await self._is_due.wait()
                 self._is_due.clear()
-                await asyncio.to_thread(self._refresh, self._inbox)
+                await self._queue.run(partial(self._refresh, self._inbox))
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            stop.set()
+            await asyncio.to_thread(watching.join)
 
     async def events(self) -> AsyncIterator[bytes]:
         """All rows, then those that change, as server-sent events."""
@@ -136,23 +153,27 @@ class DeskInbox:
             for each in waiting:
                 each.cancel()
 
-    async def _watch(self, inbox: Inbox) -> None:
-        """Have the folder looked at whenever something in it changes."""
-        while not self._stopping.is_set():
-            try:
-                async for _ in awatch(inbox.folder, stop_event=self._stopping, step=100):
-                    self.ask()
-            except OSError as error:
-                _LOG.error("inbox not watched", extra={"fields": {"cause": str(error)}})
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), PING_SECONDS)
-                self.ask()
+    def _watch(self, inbox: Inbox, stop: threading.Event) -> None:
+        """Have the folder looked at whenever something in it may differ, in a thread."""
+        last = time.monotonic()
+        for look in looks(str(inbox.folder), stop):
+            if look.trouble != self._unwatched:
+                self._unwatched = look.trouble
+                if look.trouble:
+                    _LOG.error("inbox not watched", extra={"fields": {"cause": look.trouble}})
+            is_wrong = bool(self._fault) or inbox.has_unread
+            if look.is_due or (is_wrong and time.monotonic() - last >= RETRY_SECONDS):
+                last = time.monotonic()
+                self._loop.call_soon_threadsafe(self.ask)
 
     def _refresh(self, inbox: Inbox) -> None:
         """Look at the folder, in a thread."""
-        fault = ""
+        event = "inbox not read"
         try:
             inbox.refresh(self.saved, self._on_progress)
+            event, fault = "inbox read in part", _summary(inbox.troubles)
+        except _EndedError:
+            return
         except (ScoringError, OSError) as error:
             fault = str(error)
         except Exception as error:  # a defect does not end the looking
@@ -160,15 +181,24 @@ class DeskInbox:
             fault = "a defect of scoring, of which the log tells more"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
-        if fault and fault != self._fault:
-            _LOG.error("inbox not read", extra={"fields": {"cause": fault}})
+        else:
+            self._is_read = True
+        if fault != self._fault:
+            if fault:
+                _LOG.error(event, extra={"fields": {"cause": fault}})
+            else:
+                _LOG.warning("inbox read again")
         self._fault = fault
-        self._is_read = self._is_read or not fault
         self._progress = (0, 0)
-        self._loop.call_soon_threadsafe(self._tell)
+        if (now := (self._status(), inbox.version)) != self._told:
+            self._told = now
+            self._loop.call_soon_threadsafe(self._tell)
 
     def _on_progress(self, done: int, total: int) -> None:
+        if self._stopping.is_set():
+            raise _EndedError
         self._progress = (done, total)
+        self._told = None
         self._loop.call_soon_threadsafe(self._tell)
 
     def _on_swap(self, _: Served) -> None:
@@ -182,7 +212,7 @@ class DeskInbox:
     def _status(self) -> dict[str, Any]:
         saved, (done, total) = self.saved, self._progress
         return {
-            "folder": self._inbox.folder.name if self._inbox is not None else None,
+            "folder": shown(self._inbox.folder.name) if self._inbox is not None else None,
             "model": saved.name,
             "threshold": saved.models.thresholds.published,
             "read": self._is_read,
@@ -194,6 +224,16 @@ class DeskInbox:
     @staticmethod
     def _event(name: str, data: object) -> bytes:
         return b"event: %s\ndata: %s\n\n" % (name.encode(), _ENCODER.encode(data))
+
+
+class _EndedError(Exception):
+    """The service stops: what is not read yet need not be."""
+
+
+def _summary(troubles: Sequence[str]) -> str:
+    """The first of what is wrong, and how much there is more."""
+    more = f"; and {len(troubles) - _MAX_TROUBLES} more" if len(troubles) > _MAX_TROUBLES else ""
+    return "; ".join(troubles[:_MAX_TROUBLES]) + more
 
 
 def _no_inbox() -> ProblemError:

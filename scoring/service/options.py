@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scoring.errors import SettingsError
+from scoring.records.limits import RecordLimits
 from scoring.settings import Settings
 
 MAX_BOUND = 10_000_000_000
@@ -61,6 +62,11 @@ class Bounds:
     requests: int = 128
     waiting_bytes: int = 256_000_000
     stop_seconds: float = 30.0
+
+    @property
+    def of_record(self) -> RecordLimits:
+        """Those of a single record, whichever way it comes in."""
+        return RecordLimits(self.record_bytes, self.coverage, self.topics)
 
 
 def read_bounds(given: Iterable[str]) -> Bounds:

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.model.results import Score
-from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal
 from scoring.records.layout import LABELS
@@ -97,9 +96,8 @@ class Decisions:
                 raise RecordError(
                     Fault(decision.path, 0, "", "a file that cannot be used", "a record with scores")
                 )
-            file = str(self._inbox.folder / decision.path)
-            before = read_bytes(file)
-            document = decode_file(before, decision.path)
+            file = str(self._inbox.file(decision.path))
+            before, document = self._inbox.read(decision.path)
             digests = digests_of(document.record)
             if {digests.record, row.record_sha256} != {decision.record_sha256}:
                 raise RecordError(
@@ -109,7 +107,7 @@ class Decisions:
             held = digests.pick(self._inbox.corrections().holding())
             corrections, reversals = _corrections(row.score, decision, digests, held, by=by, now=now)
             roots = [str(self._inbox.folder)]
-            placed = msgspec.structs.replace(document, path=file)
+            placed = msgspec.structs.replace(document, path=shown(file))
             with journaled_decision(self._journal, placed, decision.labels, now=now) as labels:
                 write_labels(file, decision.labels, roots=roots)
                 try:
@@ -134,7 +132,7 @@ class Decisions:
             if path not in self._kept:
                 raise RecordError(Fault(path, 0, "", "nothing that is remembered", "a file written just now"))
             before, after, corrections, labels = self._kept[path]
-            file = str(self._inbox.folder / path)
+            file = str(self._inbox.file(path))
             with journaled(self._journal, decode_file(before, file), labels, now=now):
                 put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
             taken = [msgspec.structs.replace(each, at=now, by=by) for each in corrections]

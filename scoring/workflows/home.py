@@ -26,7 +26,7 @@ from scoring.tracking import (
     stored_artifacts,
 )
 from scoring.workflows.cache import open_cache
-from scoring.workflows.watch import FORMAT as WATCH_FORMAT
+from scoring.workflows.watch_seen import FORMAT as WATCH_FORMAT
 
 LEDGER = "corrections.jsonl"
 _MAX_WIDER = 20  # paths that are listed; all are counted

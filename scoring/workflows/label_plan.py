@@ -126,15 +126,16 @@ def unknown_of(record: Record) -> str:
     return ""
 
 
-def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]]) -> str:
+def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]] | None) -> str:
     """The file of a score, whose path may have been spelled out.
 
     Parameters
     ----------
     score : Score
         The score.
-    names : callable
-        Gives the files by what stands for each in scores: :func:`scoring.records.corpus.shown_names`.
+    names : callable or None
+        Gives the files by what stands for each in scores: :func:`scoring.records.corpus.shown_names`; None
+        where the scores have the paths as the system gives them.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]]) -> s
     if not path.endswith(".md"):
         got = "a record that is not a Markdown file"
         raise RecordError(Fault(path, 0, "", got, "one that can be written"))
-    if "\\" not in path:
+    if names is None or "\\" not in path:
         return path
     files = names()[path]
     if len(files) > 1:

@@ -32,7 +32,7 @@ from scoring.records.write_back import edit_labels, file_within
 from scoring.workflows.copies import Copies, GivenLabels
 from scoring.workflows.label_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
 
-_Names = Callable[[], Mapping[str, Sequence[str]]]
+_Names = Callable[[], Mapping[str, Sequence[str]]] | None
 _MAX_WATCHED = 100_000  # records among which a watch, which may go on for ever, looks for copies
 
 _BATCH_BYTES = 2**25  # likewise: both the old and the new bytes of a batch are held
@@ -166,7 +166,9 @@ class LabelWriter:
         self.write_id = new_write_id(options.clock())
         self.counts = WriteCounts()
 
-    def write(self, scores: Iterable[Score], *, batch_files: int = BATCH_FILES) -> Iterator[WrittenFile]:
+    def write(
+        self, scores: Iterable[Score], *, batch_files: int = BATCH_FILES, is_spelled: bool = True
+    ) -> Iterator[WrittenFile]:
         """Write scores, a batch of files at a time.
 
         Parameters
@@ -175,6 +177,8 @@ class LabelWriter:
             Scores of Markdown files; one from standard input or JSON lines is a fault.
         batch_files : int
             Files of a batch, at most.
+        is_spelled : bool
+            Whether the scores' paths are spelled as documents have them, else as the system gives them.
 
         Yields
         ------
@@ -186,7 +190,7 @@ class LabelWriter:
         RecordError
             If the journal cannot be read or written; what was not yielded before is not written then.
         """
-        names = functools.cache(lambda: shown_names(self._paths))
+        names = functools.cache(lambda: shown_names(self._paths)) if is_spelled else None
         for batch in _batches(scores, batch_files):
             for written in self._write_batch(batch, names):
                 self.counts.add(written)

@@ -307,7 +307,7 @@ def read_corpus(
     stdin : binary file, optional
         What ``-`` reads.
     on_fault : callable
-        Called with the error of each record that cannot be used.
+        Called with the error of each record that cannot be used, and of each line of the corrections.
     reporter : Reporter
         Told how far the reading is.
     since, until : datetime, optional
@@ -336,6 +336,8 @@ def read_corpus(
     if own_scores is not None:
         read = own_scores.put_to(read)
     if corrections is not None:
+        for fault in corrections.ledger.torn:
+            on_fault(RecordError(fault))
         read = corrections.put_to(read, reporter)
     corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until, own_scores=own_scores)
     return replace(corpus, corrections=corrections)

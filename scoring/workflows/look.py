@@ -9,6 +9,7 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.model.bundle import SavedModel
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
 from scoring.workflows.inbox_rows import Receipt, Row, put_together, receipt, score_rows
 
@@ -21,7 +22,7 @@ class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     line: int = 0
 
 
-def look(files: Sequence[Dropped], saved: SavedModel) -> list[Row]:
+def look(files: Sequence[Dropped], saved: SavedModel, limits: RecordLimits = UNLIMITED) -> list[Row]:
     """Rows of files, stories among them included; one that cannot be used has a row with its fault.
 
     Parameters
@@ -30,14 +31,16 @@ def look(files: Sequence[Dropped], saved: SavedModel) -> list[Row]:
         The files.
     saved : SavedModel
         The model.
+    limits : RecordLimits
+        How large a record may be.
     """
-    read = list(_read(files))
+    read = list(_read(files, limits))
     documents = [one for one in read if isinstance(one, Document)]
     rows = iter(put_together(score_rows(documents, saved)) if documents else [])
     return [one if isinstance(one, Row) else next(rows) for one in read]
 
 
-def look_closely(file: Dropped, saved: SavedModel) -> Receipt:
+def look_closely(file: Dropped, saved: SavedModel, limits: RecordLimits = UNLIMITED) -> Receipt:
     """Why a record has its scores.
 
     Raises
@@ -45,24 +48,25 @@ def look_closely(file: Dropped, saved: SavedModel) -> Receipt:
     RecordError
         If it cannot be used.
     """
-    return receipt(_document(file), saved)
+    return receipt(_document(file, limits), saved)
 
 
-def _read(files: Sequence[Dropped]) -> Iterator[Document | Row]:
+def _read(files: Sequence[Dropped], limits: RecordLimits) -> Iterator[Document | Row]:
     for file in files:
         try:
-            yield _document(file)
+            yield _document(file, limits)
         except RecordError as error:
             yield Row(path=_path(file), title=_path(file), fault=str(error))
 
 
-def _document(file: Dropped) -> Document:
+def _document(file: Dropped, limits: RecordLimits) -> Document:
     try:
         data = file.text.encode()
     except UnicodeEncodeError:
         raise RecordError(Fault(file.name, 0, "", "half of a character", "text in Unicode")) from None
+    limits.check_bytes(len(data), file.name, file.line)
     document = decode_json(data, file.name, file.line) if file.line else decode_file(data, file.name)
-    return msgspec.structs.replace(document, path=_path(file))
+    return msgspec.structs.replace(limits.check(document, file.line), path=_path(file))
 
 
 def _path(file: Dropped) -> str:

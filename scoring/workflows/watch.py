@@ -7,40 +7,47 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import tee
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from watchfiles import watch as changes_of
 
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.home import check_database, create_file, prepare_folder
+from scoring.home import prepare_folder
 from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, files_within, read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.file_names import name_of
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
+from scoring.workflows.folder_watch import (
+    UNWATCHED_SECONDS,
+    Identity,
+    Look,
+    State,
+    identity_of,
+    looks,
+    state_of,
+)
 from scoring.workflows.label_writing import LabelWriter, WrittenScore
 from scoring.workflows.lock import only_one
+from scoring.workflows.watch_seen import Seen
 
 SETTLE_SECONDS = 2.0
 """How long a file that cannot be used has to rest before that is told: it may be half written."""
 
-FORMAT = 1
-"""Format version of the files that tell what was scored."""
-
-_POLL_MS = 200
 _WRITE_BATCH = 16  # files that are written together: a stop waits for them
-_STATE = "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, digest TEXT NOT NULL)"
+
+RETRY_SECONDS = 10.0
+"""How often to try what the system does not let be read again, since nobody tells when it does."""
 
 
 def watch(
@@ -59,6 +66,10 @@ def watch(
     What was scored is kept in the home, by what each record says: a file is scored again where that
     changes, not where its labels do. It is kept once the caller asks for the next score, so that what a
     kill cuts off is scored again, and nothing else is. A file that cannot be used is told once it rests.
+
+    The folder may go away (moved, removed, not mounted) and come back, or be another one: that is told once,
+    and it is looked for until it is there. Only a file that is removed from a folder that stays is forgotten,
+    so that what comes back as it was is not scored again.
 
     Parameters
     ----------
@@ -85,28 +96,56 @@ def watch(
     Raises
     ------
     RecordError
-        If the folder cannot be read.
+        If the folder is not there when the watch begins.
     ScoringError
         If the model cannot be used, or another process watches the folder.
     """
     if not os.path.isdir(folder):
         raise RecordError(Fault(folder, 0, "", "no such folder", "a folder to watch"))
-    name = hashlib.sha256(os.path.realpath(folder).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     with only_one(prepare_folder(settings.home, "watch"), name, now=now):
         follower = _Follower(model, settings, reporter)
+        tellers = _Tellers(on_fault, reporter)
         state = settings.home / "watch" / f"{name}.db"
         try:
-            with closing(_Seen(state)) as seen:
-                yield from _Watch(folder, follower, seen, stop, on_fault, writer).run()
+            with closing(Seen(state)) as seen:
+                yield from _Watch(folder, follower, seen, _Clock(now), stop, tellers, writer).run()
         except sqlite3.Error as error:  # a full disk, or one that fails
             raise ScoringError(f"{state}: cannot be used: {error}") from error
 
 
-class _Due(NamedTuple):
-    """A record to be scored, and what is kept of it then."""
+class _Clock:
+    """The time of day, from the moment at which a watch began."""
 
+    def __init__(self, begun: datetime) -> None:
+        self._begun, self._started = begun.timestamp(), time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds since 1970."""
+        return self._begun + time.monotonic() - self._started
+
+
+class _Due(NamedTuple):
+    """A record to be scored, its file, and what is kept of it then."""
+
+    path: str
     document: Document
     digest: str
+
+
+class _Listing(NamedTuple):
+    """What a folder holds: files with their states, and folders with what tells them from others."""
+
+    files: dict[str, State]
+    folders: dict[str, Identity | None]
+    is_whole: bool  # else a folder below it could not be read
+
+
+class _Tellers(NamedTuple):
+    """Who hears of what cannot be used, and of what is right again."""
+
+    on_fault: OnFault
+    reporter: Reporter
 
 
 class _Watch:
@@ -116,86 +155,148 @@ class _Watch:
         self,
         folder: str,
         follower: _Follower,
-        seen: _Seen,
+        seen: Seen,
+        clock: _Clock,
         stop: threading.Event,
-        on_fault: OnFault,
+        tellers: _Tellers,
         writer: LabelWriter | None,
     ) -> None:
-        self._folder, self._follower, self._seen = folder, follower, seen
-        self._stop, self._on_fault, self._writer = stop, on_fault, writer
-        self._states: dict[str, tuple[int, int, int]] = {}  # of the files that need no look
-        self._resting: dict[str, tuple[tuple[int, int, int], float]] = {}  # faulty ones, and since when
+        self._folder, self._follower, self._seen, self._clock = folder, follower, seen, clock
+        self._stop, self._writer = stop, writer
+        self._on_fault, self._reporter = tellers
+        self._states: dict[str, State] = {}  # of the files that need no look
+        self._resting: dict[str, tuple[State, float]] = {}  # faulty ones, and since when
+        self._last = _Listing({}, {}, is_whole=True)
+        self._complaints: dict[str, Fault] = {}  # of folders, until they can be read again
+        self._unread_since: float | None = None  # when a file that could not be read was tried
 
     def run(self) -> Iterator[Score]:
-        is_first = True
-        events = changes_of(
-            self._folder,
-            stop_event=self._stop,
-            rust_timeout=_POLL_MS,
-            yield_on_timeout=True,
-            raise_interrupt=False,
-        )
-        for changed in events:
-            if is_first or changed or self._resting:
-                yield from self._look()
-            is_first = False
+        """Score until told to stop."""
+        for look in looks(self._folder, self._stop):
+            if look.is_due or self._resting or self._is_retried():
+                yield from self._look(look)
 
-    def _look(self) -> Iterator[Score]:
+    def _is_retried(self) -> bool:
+        """Whether it is time to try again what could not be read."""
+        return self._unread_since is not None and time.monotonic() - self._unread_since >= RETRY_SECONDS
+
+    def _look(self, look: Look) -> Iterator[Score]:
         """Score what the folder holds now and did not before."""
-        states = _states_of(files_within(self._folder))
-        for path in self._states.keys() - states.keys():
+        listing = self._list(look)
+        if listing is None:
+            return
+        files = listing.files
+        for path in self._states.keys() - files.keys():
             del self._states[path]
-        self._resting = {path: rest for path, rest in self._resting.items() if path in states}
-        self._seen.keep_only({self._key(path) for path in states})
-        fresh = [path for path, state in states.items() if self._states.get(path) != state]
+        self._resting = {path: rest for path, rest in self._resting.items() if path in files}
+        removed = {self._key(path) for path in _removed(self._last, listing)}
+        self._seen.keep({self._key(path) for path in files}, removed, self._clock.seconds())
+        self._last, self._unread_since = listing, None
+        fresh = [path for path, state in files.items() if self._states.get(path) != state]
         for begin in range(0, len(fresh), BATCH):
-            due = self._due(fresh[begin : begin + BATCH], states)
+            due = self._due(fresh[begin : begin + BATCH])
+            if self._stop.is_set():
+                return
             scores = self._follower.saved().scorer.score(one.document for one in due) if due else iter(())
-            for one, score in zip(due, self._written(scores), strict=True):
+            for one, score in zip(due, self._written(due, scores), strict=True):
                 if score is not None:
                     yield score
-                    self._seen.put(self._key(score.path), one.digest)
+                    self._seen.put(self._key(one.path), one.digest)
                 if self._stop.is_set():
                     return
 
-    def _due(self, paths: Sequence[str], states: Mapping[str, tuple[int, int, int]]) -> list[_Due]:
+    def _list(self, look: Look) -> _Listing | None:
+        """What the folder holds; None where it cannot be read, or the watch is to stop."""
+        files: dict[str, State] = {}
+        faults: list[Fault] = []
+        try:
+            for file in files_within(self._folder, lambda error: faults.extend(error.faults)):
+                if self._stop.is_set():
+                    return None
+                if state := state_of(file):
+                    files[file] = state
+        except RecordError as error:
+            expected = "the watched folder, which is looked for until it is there"
+            self._complain([Fault(self._folder, 0, "", error.faults[0].got, expected)])
+            return None
+        is_whole = not faults
+        if look.trouble:
+            got = f"a folder that the system cannot watch ({look.trouble})"
+            faults.append(
+                Fault(self._folder, 0, "", got, f"one that it can; seen every {UNWATCHED_SECONDS:g} s")
+            )
+        self._complain(faults)
+        holding = {os.path.dirname(file) for file in (*files, *self._last.files)} | {self._folder}
+        folders = {folder: identity_of(folder) for folder in holding}
+        if self._last.folders.get(self._folder) not in (None, folders[self._folder]):
+            self._reporter.note(f"{self._folder}: another folder is in its place, and is watched from now on")
+        return _Listing(files, folders, is_whole)
+
+    def _complain(self, faults: Sequence[Fault]) -> None:
+        """Tell once what is wrong with the folder, and once that it no longer is."""
+        complaints = {str(fault): fault for fault in faults}
+        for text, fault in complaints.items():
+            if text not in self._complaints:
+                self._on_fault(RecordError(fault))
+        for text, fault in self._complaints.items():
+            if text not in complaints:
+                self._reporter.note(f"{fault.path}: there and readable again")
+        self._complaints = complaints
+
+    def _due(self, paths: Sequence[str]) -> list[_Due]:
         due = []
         for path in paths:
+            if self._stop.is_set():
+                break
+            state = self._last.files[path]
             try:
-                document = decode_file(read_bytes(path), path)
+                data = read_bytes(path)
             except RecordError as error:
-                self._rest(path, states[path], error)
+                self._rest(path, state, error, is_read=False)
                 continue
-            self._states[path] = states[path]
+            try:
+                document = decode_file(data, path)
+            except RecordError as error:
+                self._rest(path, state, error, is_read=True)
+                continue
+            self._states[path] = state
             self._resting.pop(path, None)
             if (digest := content_sha256(document.record)) != self._seen.get(self._key(path)):
-                due.append(_Due(document, digest))
+                due.append(_Due(path, document, digest))
         return due
 
-    def _rest(self, path: str, state: tuple[int, int, int], error: RecordError) -> None:
+    def _rest(self, path: str, state: State, error: RecordError, *, is_read: bool) -> None:
         """Tell a fault once its file is at rest, and once only."""
         before, since = self._resting.get(path, (None, 0.0))
-        if before != state:
+        digest = "fault:" + hashlib.sha256(str(error).encode()).hexdigest()
+        is_told = self._seen.get(self._key(path)) == digest
+        if before != state and not is_told:
             self._resting[path] = (state, time.monotonic())
-        elif time.monotonic() - since >= SETTLE_SECONDS:
-            del self._resting[path]
-            self._states[path] = state
-            digest = "fault:" + hashlib.sha256(str(error).encode()).hexdigest()
-            if self._seen.get(self._key(path)) != digest:
+        elif is_told or time.monotonic() - since >= SETTLE_SECONDS:
+            self._resting.pop(path, None)
+            if is_read:
+                self._states[path] = state
+            else:
+                self._unread_since = time.monotonic()
+            if not is_told:
                 self._on_fault(error)
                 self._seen.put(self._key(path), digest)
 
     def _key(self, path: str) -> str:
         """A file's name within the folder, however that was named."""
-        return os.path.relpath(path, self._folder)
+        return name_of(os.path.relpath(path, self._folder))
 
-    def _written(self, scores: Iterator[Score]) -> Iterator[Score | None]:
+    def _written(self, due: Sequence[_Due], scores: Iterator[Score]) -> Iterator[Score | None]:
         """The scores once they are written, where that is asked for; None for one that could not be."""
         if self._writer is None:
             yield from scores
             return
         ahead, behind = tee(scores)
-        for score, written in zip(behind, self._writer.write(ahead, batch_files=_WRITE_BATCH), strict=True):
+        placed = (
+            msgspec.structs.replace(score, path=one.path) for one, score in zip(due, ahead, strict=True)
+        )
+        files = self._writer.write(placed, batch_files=_WRITE_BATCH, is_spelled=False)
+        for score, written in zip(behind, files, strict=True):
             labels = dict(written.outcomes)
             values = msgspec.structs.asdict(score)
             yield None if written.fault is not None else WrittenScore(**values, labels=labels)
@@ -234,49 +335,13 @@ class _Follower:
         self._loaded, self._complaint = loaded, ""
 
 
-class _Seen:
-    """What was scored or told of each file, by its path within the folder: one SQLite file."""
-
-    def __init__(self, file: Path) -> None:
-        create_file(file)
-        self._store = sqlite3.connect(file, isolation_level=None)
-        try:
-            check_database(self._store, file, FORMAT)
-        except ScoringError:
-            self._store.close()
-            raise
-        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _STATE):
-            self._store.execute(statement)
-        self._digests: dict[str, str] = dict(self._store.execute("SELECT path, digest FROM seen"))
-
-    def get(self, path: str) -> str | None:
-        """What was put last."""
-        return self._digests.get(path)
-
-    def put(self, path: str, digest: str) -> None:
-        """Remember, whatever ends the process from here on."""
-        self._store.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (path, digest))
-        self._digests[path] = digest
-
-    def keep_only(self, paths: Set[str]) -> None:
-        """Forget all others."""
-        gone = [path for path in self._digests if path not in paths]
-        self._store.executemany("DELETE FROM seen WHERE path = ?", [(path,) for path in gone])
-        for path in gone:
-            del self._digests[path]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._store.close()
-
-
-def _states_of(files: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """What differs of each file where it was written; those that have gone meanwhile are left out."""
-    states = {}
-    for file in files:
-        try:
-            state = os.stat(file)
-        except FileNotFoundError:
-            continue
-        states[file] = (state.st_mtime_ns, state.st_size, state.st_ino)
-    return states
+def _removed(before: _Listing, now: _Listing) -> list[str]:
+    """Files that were there and are not, while the folder that they were in still is, as the same one."""
+    if not now.is_whole:
+        return []
+    return [
+        path
+        for path in before.files.keys() - now.files.keys()
+        if (folder := now.folders[os.path.dirname(path)]) is not None
+        and folder == before.folders[os.path.dirname(path)]
+    ]

@@ -21,6 +21,7 @@ COUNTS = {
     "tests/fuzz/test_corpus.py::SECONDS": "5 targets, {} s each: some 100,000 inputs",
     "tests/records/test_limits.py::FILES": "{} files",
     "tests/records/test_limits.py::LINES": "{} lines",
+    "tests/workflows/test_explained_limits.py::KINDS": "{} kinds",
     "tests/workflows/test_odd_archives.py::ARCHIVES": "{} archives",
 }
 # Likewise the cases that stand in the test's own marks.

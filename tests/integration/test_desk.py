@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -156,6 +157,17 @@ def test_what_the_model_did_not_know_is_told(desk: Page, inbox: Path) -> None:
     expect(unknown).to_contain_text("topic unknown to the model: Kites")
 
 
+def test_details_say_of_how_much_coverage_they_show_the_best(desk: Page, inbox: Path) -> None:
+    related = "".join(f"- title: Gull {at}\n  quality: {at}\n" for at in range(20))
+    text = f"---\ntitle: A kite over the mill\ntopics:\n- Tessaril\nrelated:\n{related}---\n"
+    (inbox / "covered.md").write_text(text, "utf-8")
+    desk.locator("#text").fill("kite over")
+    expect(desk.locator(".record .title")).to_have_text(["A kite over the mill"])
+    drawn(desk).click()
+    expect(desk.get_by_role("heading", name="Coverage: the best 12 of 20")).to_be_visible()
+    expect(desk.locator("#receipt .coverage li")).to_have_count(12)
+
+
 def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox: Path, place: Path) -> None:
     before = {file.name: file.read_bytes() for file in inbox.iterdir()}
     desk.keyboard.press("k")  # the first has the focus from the start
@@ -251,6 +263,59 @@ def test_a_ledger_that_cannot_be_used_is_told_until_it_can(desk: Page, inbox: Pa
     ledger.unlink()
     (inbox / "new.md").unlink()
     expect(desk.locator("#banner")).to_be_hidden()
+
+
+def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
+    desk: Page, inbox: Path, place: Path
+) -> None:
+    content = min((place / "others").iterdir()).read_bytes()
+    names = {
+        os.fsdecode(b"caf\xe9.md"): r"caf\xe9.md",
+        "line\nbreak.md": r"line\u000abreak.md",
+        "bell\x07.md": r"bell\u0007.md",
+        "turned\u202edm.md": r"turned\u202edm.md",
+    }
+    for at, name in enumerate(names):
+        titled = content.replace(b'\ntitle: "', f'\ntitle: "Peculiar{at} '.encode(), 1)
+        (inbox / name).write_bytes(titled)
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + len(names)} records")
+    for at, spelled in enumerate(names.values()):
+        desk.locator("#text").fill(f"peculiar{at}")
+        expect(desk.locator(".record .title")).to_have_count(1)
+        drawn(desk).click()
+        expect(desk.locator("#receipt .path")).to_have_text(spelled)
+        expect(desk.locator(".waterfall")).to_be_visible()
+        desk.keyboard.press("a")
+        expect(desk.get_by_role("button", name=f"Write {at + 1}")).to_be_enabled()
+    desk.keyboard.press("w")
+    expect(desk.locator("#toast")).to_have_text("4 files written")
+    assert all(b"\nquality: " in (inbox / name).read_bytes() for name in names)
+    desk.keyboard.press("u")
+    expect(desk.locator("#toast")).to_have_text("4 files as before")
+    assert not any(b"\nquality: " in (inbox / name).read_bytes() for name in names)
+
+    bad = inbox / "faulty\u202edm.md"
+    bad.write_text("---\ntitle: [\n---\n", "utf-8")
+    desk.locator("#text").fill("faulty")
+    expect(desk.locator(".record.faulty .title")).to_have_text(r"faulty\u202edm.md")
+    bad.unlink()
+    # Escapes of YAML, which the record's text has as what they stand for.
+    turned = content.replace(b'\ntitle: "', b'\ntitle: "Turned \\u202e\\x9b ', 1)
+    (inbox / "title.md").write_bytes(turned)
+    desk.locator("#text").fill("turned")
+    title = desk.locator(".record .title").filter(has_text="Turned")
+    expect(title).to_contain_text(r"Turned \u202e")
+    shown = desk.locator("body").inner_text()
+    assert not re.search("[\x00-\x08\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", shown)
+
+
+def test_an_inbox_that_goes_away_is_told_and_comes_back(desk: Page, inbox: Path) -> None:
+    inbox.rename(inbox.with_name("aside"))
+    expect(desk.locator("#banner")).to_contain_text("the folder of the inbox, which is looked for")
+    inbox.with_name("aside").rename(inbox)
+    expect(desk.locator("#banner")).to_be_hidden()
+    (inbox / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")
+    expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + 1} records")
 
 
 def drop(page: Page, *files: tuple[str, str]) -> None:

@@ -119,3 +119,53 @@ def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_pa
     assert process.returncode == 0
     # Between a line and the note that it was printed a kill may fall: then that one line comes twice.
     assert len(paths) <= n_records + n_kills
+
+
+BOTH = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_while_its_folder_is_away_it_stops_cleanly(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start()
+    process.wait(60)
+    (tmp_path / "inbox").rename(tmp_path / "aside")
+    time.sleep(1)
+    code, told = process.end(number)
+    assert (code, told.count("expected the watched folder, which is looked for")) == (1, 1)
+
+
+@pytest.fixture
+def stuck(training: TrainOutcome, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A watch of many records whose output nobody takes, so that it cannot go on."""
+    write_sample(tmp_path / "inbox", n_records=800, seed=5, is_labelled=False)
+    command = [sys.executable, "-m", "scoring", "watch", "inbox", "--model", training.model]
+    environment = os.environ | {"SCORING_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(1)  # until the pipe is full
+        assert process.poll() is None
+        yield process
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_what_cannot_go_on_is_ended_soon_after_the_first_signal(
+    stuck: subprocess.Popen[bytes], number: signal.Signals
+) -> None:
+    stuck.send_signal(number)
+    assert stuck.wait(SECONDS) == -number
+
+
+@pytest.mark.parametrize(("first", "second"), [BOTH, BOTH[::-1]])
+def test_a_second_signal_does_not_wait(
+    stuck: subprocess.Popen[bytes], first: signal.Signals, second: signal.Signals
+) -> None:
+    stuck.send_signal(first)
+    time.sleep(0.2)  # signals at once would be taken in any order
+    stuck.send_signal(second)
+    # What the first one leaves time for would have ended it by the first.
+    assert stuck.wait(SECONDS) == -second

@@ -194,9 +194,7 @@ def test_every_wrong_line_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordError) as caught:
         read_ledger(ledger)
     assert [(each.line, each.got) for each in caught.value.faults] == [
-        (1, "a line that is no JSON"),
         (2, "a line that is no mapping"),
-        (4, "a line that is no JSON"),
         (5, "nothing"),
     ]
 
@@ -206,14 +204,43 @@ def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
         read_ledger(tmp_path)
 
 
-def test_what_a_crash_has_cut_off_spoils_no_later_line(tmp_path: Path) -> None:
+WHOLE = json.dumps(LINE).encode()
+TORN = {
+    "cut off": WHOLE[:40],
+    "cut in the middle of a character": '{"by": "é'.encode()[:-1],
+    "its beginning lost": WHOLE[40:],
+    "zeros, as a power cut leaves them": b"\0" * 512,
+    "glued to the next": WHOLE[:40] + WHOLE,
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the middle", "last"])
+@pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
+def test_a_torn_line_is_told_and_skipped(torn: bytes, place: int, tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
-    ledger.write_bytes(json.dumps(LINE).encode()[:40])
+    first, second = (correction(value=value, by="ann") for value in (60, 61))
+    lines = [msgspec.json.encode(first), msgspec.json.encode(second)]
+    lines.insert(place, torn)
+    ledger.write_bytes(b"\n".join(lines))
+    found = read_ledger(ledger)
+    assert found.corrections == (first, second)
+    (fault,) = found.torn
+    assert str(fault) == (
+        f"{ledger}:{place + 1}: got a line that is no JSON (cut off?), "
+        "expected a correction; the line is skipped"
+    )
+
+
+@pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
+def test_what_is_added_after_a_torn_line_is_a_line_of_its_own(torn: bytes, tmp_path: Path) -> None:
+    ledger = tmp_path / "corrections.jsonl"
+    ledger.write_bytes(torn)
     append_corrections(ledger, [correction()])
-    with pytest.raises(RecordError, match=r"corrections\.jsonl:1: got a line that is no JSON"):
-        read_ledger(ledger)
-    ledger.write_bytes(ledger.read_bytes().partition(b"\n")[2])
-    assert read_ledger(ledger).corrections == (correction(),)
+    append_corrections(ledger, [correction(value=84)])
+    found = read_ledger(ledger)
+    assert [each.value for each in found.corrections] == [67, 84]
+    assert [fault.line for fault in found.torn] == [1]
+    assert ledger.read_bytes().startswith(torn + b"\n")
 
 
 def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,31 @@ def test_a_ledger_that_is_not_there_is_told(news: Path, ledger: Path) -> None:
         read(news, ledger)
 
 
+def test_a_torn_line_is_told_and_training_and_audit_go_on(
+    news: Path, documents: list[Document], ledger: Path, correct: Correct, settings: Settings
+) -> None:
+    correct(documents[0], "quality", 5)
+    with ledger.open("ab") as file:
+        file.write(b'{"at": "2026-03-01T12:0')  # where the power went
+    correct(documents[1], "quality", 6)
+    told = f"{ledger}:2: got a line that is no JSON (cut off?), expected a correction; the line is skipped"
+    options: dict[str, Any] = {"config": CONFIG, "corrections": ledger, "settings": settings}
+    faults: list[str] = []
+
+    def hear(error: RecordError) -> None:
+        faults.append(str(error))
+
+    trained = train([str(news)], now=NOW, on_fault=hear, is_tracked=False, **options)
+    assert (faults, trained.n_faults) == ([told], 0)
+    audited = audit([str(news)], limit=5, on_fault=hear, **options)
+    assert (faults, audited.n_records) == ([told, told], len(documents))
+    corpus = read_corpus(
+        [str(news)], stdin=None, on_fault=hear, reporter=Listener(), corrections=open_corrections(ledger)
+    )
+    labels = {document.path: document.labels.quality for document in corpus.documents}
+    assert [labels[document.path] for document in documents[:2]] == [5, 6]
+
+
 @pytest.fixture
 def home(template: Path, settings: Settings) -> Settings:
     settings.home.mkdir()

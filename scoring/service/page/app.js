@@ -6,7 +6,7 @@ import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.
 import { store } from "./store.js";
 import { list } from "./list.js";
 import { receipt } from "./receipt.js";
-import { many, number } from "./format.js";
+import { many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 let status = { folder: null, read: false, total: 0, done: 0, fault: "", model: "" };
@@ -58,7 +58,7 @@ function choose(select, first, choices) {
   if (select.dataset.key === key) return;
   select.dataset.key = key;
   const value = select.value;
-  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(`${name} (${number(count)})`, name)));
+  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${name} (${number(count)})`), name)));
   select.value = choices.some(([name]) => name === value) ? value : "";
   store.filter[select.id] = select.value;
 }
@@ -81,18 +81,18 @@ function tellEmpty(count) {
 }
 
 function tellStatus() {
-  $("place").textContent = [status.folder, status.model].filter(Boolean).join(" · ");
+  $("place").textContent = shown([status.folder, status.model].filter(Boolean).join(" · "));
   $("link").textContent = !isLinked ? "not connected" : status.total ? `reading ${number(status.done)} of ${number(status.total)}` : status.folder ? "live" : "";
   $("link").dataset.state = !isLinked ? "off" : status.total ? "busy" : "on";
   const fault = !isLinked ? "The service does not answer. The page tries again by itself; what was decided is kept." : status.fault;
-  $("banner").textContent = fault;
+  $("banner").textContent = shown(fault);
   $("banner").hidden = !fault || isFresh;
 }
 
 let isFresh = true; // nothing has been heard yet: not being linked is no news
 let fading = 0;
 function say(text, isFault = false) {
-  $("toast").textContent = text;
+  $("toast").textContent = shown(text);
   $("toast").className = `toast shown${isFault ? " fault" : ""}`;
   clearTimeout(fading);
   fading = setTimeout(() => $("toast").classList.remove("shown"), isFault ? 9000 : 3500);

@@ -6,6 +6,7 @@ import { list } from "./list.js";
 import { many } from "./format.js";
 
 const NAME = "scoring.by";
+const MOST = 500; // files of one request
 const grid = document.getElementById("grid");
 let page = {}; // how the page is drawn and told: redraw, say, tellDecided
 let isBusy = false;
@@ -46,7 +47,7 @@ export async function write() {
   isBusy = true;
   page.tellDecided();
   try {
-    const results = await api.write(decisions, by.get());
+    const results = await inParts(decisions, (part) => api.write(part, by.get()));
     const done = results.filter((each) => !each.fault).map((each) => each.path);
     const before = new Map(done.map((path) => [path, store.decided.get(path)]));
     for (const path of done) store.decided.delete(path);
@@ -77,7 +78,7 @@ export async function undo() {
   }
   isBusy = true;
   try {
-    const results = await api.takeBack(last.paths, by.get());
+    const results = await inParts(last.paths, (part) => api.takeBack(part, by.get()));
     for (const { path, fault } of results) if (!fault) store.decided.set(path, last.decided.get(path));
     store.keep();
     for (const path of last.paths) replace(store.rows.get(path));
@@ -89,6 +90,22 @@ export async function undo() {
     isBusy = false;
     page.redraw();
   }
+}
+
+/** What several requests answer for some entries each; where a later one fails, its entries have the fault. */
+async function inParts(all, ask) {
+  const results = [];
+  for (let begin = 0; begin < all.length; begin += MOST) {
+    const part = all.slice(begin, begin + MOST);
+    try {
+      results.push(...(await ask(part)));
+    } catch (error) {
+      if (!begin) throw error;
+      results.push(...all.slice(begin).map((each) => ({ path: each.path ?? each, fault: error.message })));
+      break;
+    }
+  }
+  return results;
 }
 
 function tell(results, text) {

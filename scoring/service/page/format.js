@@ -3,12 +3,19 @@
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 
+// What moves or turns writing, and halves of characters; breaks of lines and tabs are blanks to a page.
+const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
+
+/** Text in which what could hide or turn other text is spelled out: whatever others have written is shown so. */
+export const shown = (text) => String(text).replace(HIDDEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 /** An element with attributes (`class`, `text`, `on`, any other by its name; false leaves one out) and children. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === false || value === null || value === undefined) continue;
-    if (name === "text") element.textContent = value;
+    if (name === "text") element.textContent = shown(value);
+    else if (name === "title" || name === "aria-label") element.setAttribute(name, shown(value));
     else if (name === "on") for (const [type, listener] of Object.entries(value)) element.addEventListener(type, listener);
     else element.setAttribute(name, value === true ? "" : value);
   }

@@ -150,7 +150,7 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
     parts.push(section("What the model did not know", h("ul", { class: "unknown" }, ...row.score.warnings.map((text) => h("li", { text })))));
   parts.push(whyOf(explanation), changesOf(explanation));
   if (coverage.length)
-    parts.push(section("Coverage", h("ol", { class: "coverage" }, ...coverage.map((each) =>
+    parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((each) =>
       h("li", {}, h("b", { text: each.quality === undefined ? "–" : number(each.quality) }), h("span", { text: each.title }), h("span", { class: "soft", text: each.provider ?? "" }))))));
   if (corrections.length)
     parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((each) =>

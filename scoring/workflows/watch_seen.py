@@ -1,0 +1,97 @@
+"""What a watch has scored or told of each file, kept from one watch of a folder to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Set
+from pathlib import Path
+
+from scoring.errors import HomeError
+from scoring.home import check_database, create_file
+
+FORMAT = 1
+"""Format version of the file."""
+
+KEEP_MISSING_DAYS = 30.0
+"""For how long a file that is away with its folder is remembered."""
+
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, digest TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS missing (path TEXT PRIMARY KEY, since REAL NOT NULL)",
+)
+_DAY_SECONDS = 86_400.0
+
+
+class Seen:
+    """What was scored or told of each file, by its name within the folder: one SQLite file.
+
+    Parameters
+    ----------
+    file : Path
+        Where it is kept; made where it is not there.
+
+    Raises
+    ------
+    HomeError
+        If the file is of a newer format.
+    """
+
+    def __init__(self, file: Path) -> None:
+        create_file(file)
+        self._store = sqlite3.connect(file, isolation_level=None)
+        try:
+            check_database(self._store, file, FORMAT)
+        except HomeError:
+            self._store.close()
+            raise
+        for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", *_TABLES):
+            self._store.execute(statement)
+        self._digests: dict[str, str] = dict(self._store.execute("SELECT path, digest FROM seen"))
+        self._missing: dict[str, float] = dict(self._store.execute("SELECT path, since FROM missing"))
+
+    def get(self, name: str) -> str | None:
+        """What was put last."""
+        return self._digests.get(name)
+
+    def put(self, name: str, digest: str) -> None:
+        """Remember, whatever ends the process from here on."""
+        self._store.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (name, digest))
+        self._digests[name] = digest
+
+    def keep(self, present: Set[str], removed: Set[str], now: float) -> None:
+        """Forget files that were removed; what is missing with its folder is kept, for it may come back.
+
+        Parameters
+        ----------
+        present : set of str
+            Files that are there.
+        removed : set of str
+            Files that are not, while the folder that they were in still is.
+        now : float
+            Seconds since 1970.
+        """
+        self._forget(removed & self._digests.keys())
+        missing = self._digests.keys() - present
+        if fresh := missing - self._missing.keys():
+            self._store.executemany(
+                "INSERT OR REPLACE INTO missing VALUES (?, ?)", [(name, now) for name in fresh]
+            )
+            self._missing |= dict.fromkeys(fresh, now)
+        if back := self._missing.keys() - missing:
+            self._store.executemany("DELETE FROM missing WHERE path = ?", [(name,) for name in back])
+            for name in back:
+                del self._missing[name]
+        oldest = now - KEEP_MISSING_DAYS * _DAY_SECONDS
+        self._forget([name for name, since in self._missing.items() if since < oldest])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()
+
+    def _forget(self, names: Iterable[str]) -> None:
+        gone = list(names)
+        for table in ("seen", "missing"):
+            self._store.executemany(f"DELETE FROM {table} WHERE path = ?", [(name,) for name in gone])  # noqa: S608 -- of two names
+        for name in gone:
+            self._digests.pop(name, None)
+            self._missing.pop(name, None)
