@@ -20,6 +20,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from scoring.errors import Fault, RecordError
+from scoring.home import create_file, prepare_home
 from scoring.records.record import Heat, Points
 
 FORMAT = 1
@@ -263,8 +264,10 @@ def locked_file(path: Path) -> Iterator[int]:
 def _try_lock(path: Path) -> int | None:
     """The file, opened and locked; None while another process has it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o666)
+        if not path.parent.is_dir():
+            prepare_home(path.parent)  # the journal is kept there unless it is named
+        create_file(path)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise unwritable(str(path), error) from None
     try:
