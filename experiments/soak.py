@@ -146,7 +146,7 @@ def service(model: Path | None, folder: Path) -> Iterator[tuple[subprocess.Popen
     environment = {**os.environ, "SCORING_HOME": str(folder / "home")}
     with log.open("wb") as output, subprocess.Popen(command, stderr=output, env=environment) as process:  # noqa: S603 -- our own
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 180
             while b'"event":"listening"' not in log.read_bytes():
                 if process.poll() is not None or time.monotonic() > end:
                     raise SystemExit(log.read_text("utf-8"))
@@ -263,7 +263,7 @@ def _answers(line: bytes, name: str, settings: Settings, *, is_away: bool, port:
         failed.append(f"score, the store {where}: {done.returncode} {done.stderr.decode()}")
     if (done.stderr.count(b"\n"), b"last known champion" in done.stderr) != (int(is_away), is_away):
         failed.append(f"score, the store {where}: {done.stderr.decode()!r}")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while (found := _page(port))["is_followed"] is is_away and time.monotonic() < end:
         time.sleep(0.1)
     if (found["is_followed"], found["name"]) != (not is_away, name):
