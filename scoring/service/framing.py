@@ -64,6 +64,7 @@ class Framing:
         self._bounds = bounds
         self._data = b""
         self._at = 0  # begin of what was not cut yet
+        self._n_empty_bytes = 0  # before a head
         self._n_left = 0  # of a body, or of a chunk with the end of its line
         self.part = Part.HEAD
         self.n_body_bytes = 0
@@ -90,6 +91,7 @@ class Framing:
 
     def begin_head(self) -> None:
         """Expect the next request."""
+        self._n_empty_bytes = 0
         self.part = Part.HEAD
 
     def cut(self) -> bytes | None:
@@ -166,7 +168,10 @@ class Framing:
     def _begins_head(self) -> bool:
         """Whether a head has begun, after empty lines, which RFC 9112 has servers ignore."""
         if empty := _EMPTY_LINES.match(self._data, self._at):
+            self._n_empty_bytes += len(empty[0])
             self._take(len(empty[0]))
+            if self._n_empty_bytes > 2 * self._bounds.head_lines:
+                raise _above(f"at most {self._bounds.head_lines:,} empty lines before a head", "head_lines")
         if self.n_pending_bytes and not self._data[self._at : self._at + 1].isupper():
             raise ProblemError(400, "request", NO_REQUEST)
         return self.n_pending_bytes > 0

@@ -144,6 +144,7 @@ HOSTILE = {
     "trailer": (CHUNKED + b"0\r\nX-A: ", b"a" * MEGABYTE),
     "trailers": (CHUNKED + b"0\r\n", b"a: b\r\n" * (MEGABYTE // 6)),
     "second": (GET + b"GET /", b"a" * MEGABYTE),
+    "empty lines": (b"\r\n" * (MEGABYTE // 2),),
 }
 
 
