@@ -150,9 +150,7 @@ def test_waiting_for_a_fifo(start: Start, number: signal.Signals) -> None:
 
 
 @numbers
-def test_other_processes_while_nobody_takes_the_results(
-    start: Start, number: signal.Signals
-) -> None:
+def test_other_processes_while_nobody_takes_the_results(start: Start, number: signal.Signals) -> None:
     lines = list(sample_json_lines(n_records=300, seed=1))
     with open("many.jsonl", "wb") as file:
         while file.tell() < 40_000_000:
