@@ -97,9 +97,13 @@ class Terminal:
 
         self._make_room()
         console = self._console()
+        self.flush()
+        # rich itself would end the process where its output goes nowhere; as it is, it has none to flush.
         with self.printing():
-            for view in views:
-                console.print(Segments(map(_shown_part, console.render(view))), end="")
+            with console.capture() as capture:
+                for view in views:
+                    console.print(Segments(map(_shown_part, console.render(view))), end="")
+            print(capture.get(), end="")
 
     def flush(self) -> None:
         """See that all results that were printed have gone out."""
