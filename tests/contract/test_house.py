@@ -58,6 +58,22 @@ def test_what_runs_elsewhere_too_is_there(name: str) -> None:
     assert [path for path in printed if not (ROOT / path).exists()] == []
 
 
+def test_the_environment_is_of_the_python_that_is_asked_for(tmp_path: Path) -> None:
+    """Where there is one of another Python, it is made anew."""
+    python = tmp_path / "another python"
+    python.write_text("#!/bin/sh\necho 3.99.0\n", "utf-8")
+    python.chmod(0o755)
+    steps = subprocess.run(
+        ["make", "--dry-run", "venv", f"PYTHON={python}"],  # noqa: S607 -- the developer's make
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert f'"{python}" -m venv --clear .venv\n' in steps
+    assert "touch .venv/.ready-3.99.0\n" in steps
+
+
 def test_the_tests_have_their_browser() -> None:
     assert TARGETS["test"] == ["$(READY)", "browser"]
 
