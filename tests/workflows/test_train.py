@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lightgbm
+import lightgbm.engine
 import msgspec
 import pytest
 
@@ -132,13 +132,13 @@ def test_five_runs_on_one_two_and_four_threads_give_the_same_bytes(
     few = {name: BoosterConfig(5, getattr(FULL, name).params) for name in ("lead", "heat", "published")}
     config = msgspec.structs.replace(QUICK, model=msgspec.structs.replace(QUICK.model, **few))
     saved, used = set(), set()
-    train_trees = lightgbm.train
+    train_trees = lightgbm.engine.train
 
     def spied(settings: dict[str, Any], *given: Any, **named: Any) -> Any:
         used.add((threading.current_thread().name, settings["num_threads"]))
         return train_trees(settings, *given, **named)
 
-    monkeypatch.setattr(lightgbm, "train", spied)
+    monkeypatch.setattr(lightgbm.engine, "train", spied)
     for number, threads in enumerate((1, 1, 1, 2, 4)):
         used.clear()
         outcome = train(
