@@ -71,6 +71,7 @@ def test_absent_override_and_empty_variable_set_nothing(monkeypatch: pytest.Monk
     [
         ("scoring.yaml", "sed: 3", r"scoring\.yaml: sed: no such setting, expected one of home, "),
         ("scoring.yaml", "2021: 3", r"scoring\.yaml: 2021: no such setting"),
+        ("scoring.yaml", "store_origin: me", r"scoring\.yaml: store_origin: no such setting"),
         ("scoring.yaml", "seed: many", r"scoring\.yaml: seed: got 'many', expected an integer from 0 to "),
         ("scoring.yaml", "threads: 0", r"scoring\.yaml: threads: got 0, expected an integer of 1 or more"),
         ("scoring.yaml", "home: 3", r"scoring\.yaml: home: got 3, expected the path of a folder"),

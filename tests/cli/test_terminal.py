@@ -26,12 +26,13 @@ def test_results_are_on_stdout_and_the_rest_on_stderr(capsys: pytest.CaptureFixt
     assert (out, err) == ("result\n", f"note\n{FAULT}\n")
 
 
-def test_quiet_keeps_results_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_keeps_results_warnings_and_errors(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal(is_quiet=True)
     terminal.out("result")
     terminal.note("note")
+    terminal.warn("no champion")
     terminal.on_fault(FAULT)
-    assert capsys.readouterr() == ("result\n", f"{FAULT}\n")
+    assert capsys.readouterr() == ("result\n", f"warning: no champion\n{FAULT}\n")
 
 
 def test_faults_are_counted_into_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,16 @@
+"""The reporter of programs that show no progress."""
+
+from __future__ import annotations
+
+import pytest
+
+from scoring.progress import SILENT
+
+
+def test_a_warning_reaches_the_log_and_nothing_else_does(caplog: pytest.LogCaptureFixture) -> None:
+    SILENT.step("reading", 1, 2)
+    SILENT.note("12 files")
+    SILENT.warn("no champion")
+    assert [(record.name, record.levelname, record.message) for record in caplog.records] == [
+        ("scoring", "WARNING", "no champion")
+    ]
