@@ -106,6 +106,7 @@ benchmark-twins: $(READY)  ## Tell what no model can know of the records: make b
 
 benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)
+	$(BIN)/python experiments/benchmarks/hostile.py $(if $(ARCHIVES),,--smoke)
 
 soak: $(READY)  ## Load the service for two minutes while its model is swapped ten times
 	$(BIN)/python experiments/soak.py
