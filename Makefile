@@ -120,6 +120,7 @@ benchmark-twins: $(READY)  ## Tell what no model can know of the records: make b
 
 benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)
+	$(BIN)/python experiments/benchmarks/hostile.py $(if $(ARCHIVES),,--smoke)
 
 soak: $(READY)  ## Load the service while its model is swapped, then while its store comes and goes
 	$(BIN)/python experiments/soak.py

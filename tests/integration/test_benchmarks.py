@@ -153,3 +153,14 @@ def test_service_is_held_against_an_endpoint_that_only_decodes() -> None:
     assert float(ratio) > 1
     (batch,) = re.findall(r"^- seconds of a batch, in the library's own: (\S+)", printed, re.MULTILINE)
     assert 0 < float(batch) < 20
+
+
+def test_hostile_connections_are_measured() -> None:
+    kinds = ["one header value", "small chunks"]
+    rows = rows_of(run("hostile.py", "--smoke", "--seconds", "1", "--kinds", *kinds))
+    for kind in kinds:
+        n_connections, sent_mb, n_probes, *_, growth_mb = rows[kind]
+        assert int(n_connections.replace(",", "")) >= 10
+        assert float(sent_mb.replace(",", "")) >= 1
+        assert int(n_probes.replace(",", "")) >= 1
+        assert float(growth_mb) < 50

@@ -121,6 +121,43 @@ def test_limits_are_named(serve: Serve) -> None:
     assert [one.get("limit") for one in answer.json()] == [None, "coverage"]
 
 
+def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) -> None:
+    client = serve(bounds=Bounds(body_bytes=2000))
+    routes = {
+        path
+        for path, methods in client.get("/openapi.json").json()["paths"].items()
+        if methods.keys() & {"post", "put", "patch"}
+    } | {"/desk/look", "/desk/look/receipt", "/desk/write", "/desk/take-back"}
+    posted = {route.path for route in routes_of(client.app) if "POST" in (route.methods or ())}
+    assert posted == routes  # a new route has to be looked at here
+    for path in sorted(routes):
+        headers = JSON | {"x-scoring-desk": "1"}
+        whole = client.post(path, content=b'"' + b"a" * 3000 + b'"', headers=headers)
+        chunked = client.post(path, content=iter([b" " * 100] * 100), headers=headers)
+        for answer in (whole, chunked):
+            assert (answer.status_code, answer.json()["limit"]) == (413, "body_bytes"), path
+        assert (
+            client.post(path, content=b"{}", headers=headers | {"content-encoding": "gzip"}).status_code
+            == 415
+        )
+        assert client.post(path, content=b"[" * 1500, headers=headers).status_code == 422
+
+
+def routes_of(app: Any) -> list[Any]:
+    """All routes, those of included routers too."""
+    found: list[Any] = []
+    waiting = list(app.router.routes)
+    while waiting:
+        route = waiting.pop()
+        inner = getattr(route, "routes", None) or getattr(
+            getattr(route, "original_router", None), "routes", None
+        )
+        waiting += inner or []
+        if not inner:
+            found.append(route)
+    return found
+
+
 def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
     client = serve(bounds=Bounds(body_bytes=2000))
     answer = client.post("/v1/score", content=iter([b" " * 100] * 100), headers=JSON)
