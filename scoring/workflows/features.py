@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from pyarrow import parquet
 
-from scoring.errors import FeatureError
+from scoring.errors import FeatureError, naming
 from scoring.features.arrow import FEATURE_SCHEMA, feature_tables
 from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
@@ -79,7 +79,8 @@ def write_features(
     )
     count = 0
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+        scratch_folder = tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent)
+        with naming(output), scratch_folder as folder:
             scratch = Path(folder) / output.name
             with parquet.ParquetWriter(scratch, FEATURE_SCHEMA) as writer:
                 for batch in feature_tables(records):

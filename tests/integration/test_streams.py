@@ -60,7 +60,7 @@ def shell(line: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
         timeout=120,
-        env=os.environ | {"SCORING_HOME": "home"} | variables,
+        env={**os.environ, "SCORING_HOME": "home", "PYTHONUNBUFFERED": "", **variables},
     )
 
 
