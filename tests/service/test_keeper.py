@@ -322,7 +322,7 @@ def test_a_start_without_the_store_is_on_the_last_known_champion(
     assert said(client)["model"] == name
 
 
-def test_a_store_that_goes_away_before_the_first_look_is_missed_too(registry: Registry) -> None:
+def test_a_store_that_goes_away_before_the_first_look_is_noticed(registry: Registry) -> None:
     keeper = ModelKeeper(ServiceOptions(registry.settings, follow_seconds=0.01))
     keeper.load()
     (registry.settings.home / "mlflow.db").unlink()
