@@ -61,8 +61,7 @@ def main() -> None:
             app(prog_name="scoring")
     except SystemExit:
         streams.flush_messages()
-        if number := signals.received():
-            raise SystemExit(128 + number) from None
+        signals.end_if_received()
         raise
     except OSError as error:  # of a help text or a usage: standard output or standard error does not take it
         for stream in (sys.stdout, sys.stderr):

@@ -9,10 +9,12 @@ replaced whole, and what a killed run leaves in the store the next one sweeps.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,18 +59,29 @@ def release() -> None:
         _writers.clear()
 
 
-def received() -> int:
-    """The number of the signal that has told the process to end; 0 where none has."""
-    return _received[0] if _received else 0
+def end_if_received() -> None:
+    """End the process where a signal has told it to: what broke off its work has been cleared away by now.
+
+    What libraries would still do at the end of the process may take long, or fail where they were broken off.
+    """
+    if _received:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        _end(_received[0])
+
+
+def _receive(number: int) -> None:
+    _received.append(number)
+    logging.disable()  # libraries log, with a trace, that their work was broken off: that was asked for
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    _received.append(number)
+    _receive(number)
     raise KeyboardInterrupt
 
 
 def _exit(number: int, _: FrameType | None) -> None:
-    _received.append(number)
+    _receive(number)
     raise SystemExit(128 + number)
 
 

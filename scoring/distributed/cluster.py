@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -154,6 +155,18 @@ class Cluster:
                 self.client.unregister_worker_plugin(shipment.name)
 
 
+def _start_tracker() -> None:
+    """Start the process that frees what killed workers leave: it is to do so without a word."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
+
+
 @contextmanager
 def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
     """Reach a cluster.
@@ -180,6 +193,7 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
     with ExitStack() as stack:
         address = scheduler
         if scheduler == LOCAL:
+            _start_tracker()
             local = stack.enter_context(
                 LocalCluster(
                     n_workers=n_processes,

@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.tracking import Store, TrainingRun, log_training, sync_runs, upload
+from scoring.tracking import Store, TrainingRun, log_training, resolve_model, sync_runs, upload
+from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow, opened
 
 Make = Callable[..., TrainingRun]
@@ -52,6 +53,16 @@ def test_the_model_has_figures_parameters_and_signature(store: Store, make_run: 
     signature = mlflow.models.get_model_info(model.model_uri).signature
     assert signature.inputs.required_input_names() == ["title"]
     assert "quality" in signature.outputs.input_names()
+
+
+def test_the_model_asks_no_index_for_this_package(store: Store, make_run: Make) -> None:
+    """It travels as code: an index may have another project's under the name of the import."""
+    address = log_training(store, make_run()).model_uri
+    root = resolve_model(store, str(address)).parents[1]
+    names = {line.partition("==")[0] for line in (root / "requirements.txt").read_text().splitlines()}
+    assert names == set(REQUIREMENTS)
+    assert not names & {"scoring", "news-scoring"}
+    assert (root / "code").is_dir()
 
 
 def test_the_run_says_who_made_it_and_what_it_is(store: Store, make_run: Make) -> None:
