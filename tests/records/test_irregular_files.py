@@ -72,7 +72,9 @@ def test_it_is_a_fault_and_the_others_are_read(inbox: str, form: str) -> None:
     assert [str(fault) for fault in faults] == [f"inbox/b.md: got {kind}, expected a regular file"]
 
 
-@pytest.mark.parametrize("command", ["validate", "score", "score --write --allow-unknown", "features --output f.parquet"])
+@pytest.mark.parametrize(
+    "command", ["validate", "score", "score --write --allow-unknown", "features --output f.parquet"]
+)
 def test_commands_count_it_and_go_on(inbox: str, command: str) -> None:
     kind = inbox
     name, *rest = command.split()
