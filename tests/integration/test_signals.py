@@ -60,7 +60,7 @@ class Command:
             stdin=options.pop("stdin", subprocess.DEVNULL),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=os.environ | {"SCORING_HOME": "home"} | options,
+            env=os.environ | {"SCORING_HOME": "home", "SCORING_MODEL": "shipped"} | options,
             start_new_session=True,
         )
 
