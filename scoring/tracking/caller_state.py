@@ -28,6 +28,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 # A run is ended when everything is in it, and what it logs belongs to no model of the caller's.
+_POOL = "MLFLOW_SQLALCHEMYSTORE_"
 _REQUIRED = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_ACTIVE_MODEL_ID": None}
 
 
@@ -73,7 +74,11 @@ def without_active_model(log: Callable[[], object]) -> None:
 @contextmanager
 def own_environment() -> Iterator[None]:
     """The variables that MLflow reads at each call, as this package needs them."""
-    with _variables({name: os.environ.get(name, value) for name, value in _DEFAULTS.items()} | _REQUIRED):
+    values = {name: os.environ.get(name, value) for name, value in _DEFAULTS.items()} | _REQUIRED
+    if not any(name.startswith(_POOL) for name in os.environ):
+        # A connection that is kept reads on in a file that was moved or replaced.
+        values[f"{_POOL}POOLCLASS"] = "NullPool"
+    with _variables(values):
         yield
 
 

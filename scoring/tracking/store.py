@@ -80,7 +80,6 @@ def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]
             check_home(store.home)
             if store.database is not None:
                 _check_sqlite(store, store.database, writes=writes)
-                _set_no_pool()
         except (OSError, sqlite3.Error) as error:
             raise TrackingError(f"{store}: cannot {action}: {cause_of(error)}") from error
         mlflow = load_mlflow()
@@ -142,12 +141,6 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
             db.execute("BEGIN IMMEDIATE")
             db.execute("PRAGMA user_version = 0")
             db.rollback()
-
-
-def _set_no_pool() -> None:
-    """Have MLflow keep no connection: one that is kept reads on in a file that was moved or replaced."""
-    if not any(name.startswith("MLFLOW_SQLALCHEMYSTORE_") for name in os.environ):
-        os.environ["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"
 
 
 def _create_sqlite(path: Path) -> None:

@@ -209,7 +209,7 @@ def _file_problems(settings: Settings, now: datetime) -> Iterator[str]:
     home = settings.home
     try:
         open_cache(settings, now)
-        read_ledger(home / LEDGER)
+        yield from map(str, read_ledger(home / LEDGER).torn)
     except RecordError as error:
         yield from map(str, error.faults)
     except ScoringError as error:

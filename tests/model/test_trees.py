@@ -75,7 +75,7 @@ def test_a_score_imports_nothing_heavy(archive: Path) -> None:
     """Two seconds of the three that a score used to take were imports."""
     code = (
         "import sys; from scoring.cli import app\n"
-        f"app(['score', {str(next(archive.glob('*.md')))!r}, '--format', 'jsonl'], standalone_mode=False)\n"
+        f"app(['score', {str(next(archive.glob('*.md')))!r}, '--model', 'shipped'], standalone_mode=False)\n"
         "slow = {'lightgbm', 'sklearn', 'pandas', 'scipy', 'mlflow', 'matplotlib', 'rich', 'yaml'}\n"
         "heavy = slow & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
