@@ -46,7 +46,8 @@ STUDY = StudyRun(
 
 
 @pytest.fixture
-def mlflow() -> Iterator[Any]:
+def mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.chdir(tmp_path)  # a copied store keeps the artifacts of its default experiment in ./mlruns
     mlflow = load_mlflow()
     yield mlflow
     while mlflow.active_run() is not None:
@@ -268,7 +269,12 @@ def test_autologging_of_the_caller_logs_no_training_of_ours(
     start = f"import mlflow, mlflow.lightgbm; mlflow.set_tracking_uri({address!r}); {call}"
     texts = [
         subprocess.run(
-            [sys.executable, "-c", AUTOLOG, code], capture_output=True, text=True, check=True, timeout=120
+            [sys.executable, "-c", AUTOLOG, code],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         ).stdout
         for code in ("", start)
     ]
