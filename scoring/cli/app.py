@@ -58,11 +58,12 @@ def main() -> None:
     streams.prepare()
     try:
         with signals.ended_by_signals():
-            app(prog_name="scoring")
-    except SystemExit:
-        streams.flush_messages()
-        signals.end_if_received()
-        raise
+            try:
+                app(prog_name="scoring")
+            except SystemExit:
+                streams.flush_messages()
+                signals.end_if_received()
+                raise
     except OSError as error:  # of a help text or a usage: standard output or standard error does not take it
         for stream in (sys.stdout, sys.stderr):
             streams.silence(stream)

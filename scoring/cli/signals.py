@@ -40,14 +40,23 @@ def ended_by_signals() -> Iterator[None]:
     reader, writer = os.pipe()
     for end in (reader, writer):
         os.set_blocking(end, False)
-    _writers[:] = [writer]
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _writers[:], _received[:] = [writer], []
+    descriptor = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
     for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _exit)):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as of a process in the background
+        if before[number] is not signal.SIG_IGN:  # as of a process in the background
             signal.signal(number, handler)
     os.register_at_fork(after_in_child=_forget)
     threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
-    yield  # the thread and the handlers stay until the process has ended
+    try:
+        yield
+    finally:
+        if _writers:
+            signal.set_wakeup_fd(descriptor)
+            for number, old in before.items():
+                signal.signal(number, old)
+        _writers.clear()
+        os.close(writer)  # the thread ends
 
 
 def release() -> None:
@@ -87,19 +96,21 @@ def _exit(number: int, _: FrameType | None) -> None:
 
 def _watch(reader: int) -> None:
     """Wait for a signal, then for the end or a second signal."""
-    first = _next(reader, None)
-    _next(reader, GRACE_SECONDS)
-    _end(first)
+    if (first := _next(reader, None)) is not None:
+        _next(reader, GRACE_SECONDS)
+        _end(first)
+    os.close(reader)
 
 
-def _next(reader: int, seconds: float | None) -> int:
-    """The number of the next signal; 0 where there is none in this time."""
+def _next(reader: int, seconds: float | None) -> int | None:
+    """The number of the next signal; None where there is none in this time, or will be none any more."""
     while select.select([reader], [], [], seconds)[0]:
-        with contextlib.suppress(BlockingIOError):
-            for number in os.read(reader, 1):
-                if number in _NUMBERS:
-                    return number
-    return 0
+        number = os.read(reader, 1)
+        if not number:
+            return None
+        if number[0] in _NUMBERS:
+            return number[0]
+    return None
 
 
 def _end(number: int) -> None:

@@ -6,9 +6,11 @@ import os
 import pty
 import re
 import resource
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -390,3 +392,20 @@ def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:
     assert piped.stderr == "a: 1100 records\n"
     assert "writing" in stderr_on_a_terminal("b", "--records", "1100")
     assert stderr_on_a_terminal("c", "--records", "1100", "--quiet") == ""
+
+
+def test_signals_are_the_callers_again_after_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the command line within its own process is not ended by a later signal."""
+    monkeypatch.setattr(sys, "argv", ["scoring", "--version"])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    threshold = gc.get_threshold()
+    with pytest.raises(SystemExit):
+        cli.main()
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+    assert {number: signal.getsignal(number) for number in before} == before
+    assert signal.set_wakeup_fd(-1) == -1
+    for thread in threading.enumerate():
+        if thread.name == "signals":
+            thread.join(30)
+            assert not thread.is_alive()
