@@ -34,11 +34,13 @@ lightgbm.engine.train = tell
 """
 # In a library that does not come back, and not to Python either: it waits for a lock that it holds.
 HANG = """
-import ctypes
+import ctypes, signal
 from scoring.cli import signals
 from scoring.workflows import validate
 signals.GRACE_SECONDS = %s
 def hang(*_, **__):
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where one comes before the lock is waited for
+        signal.signal(number, lambda *_: None)
     print("hanging", flush=True)
     library, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(128)
     library.pthread_mutex_lock(mutex)
