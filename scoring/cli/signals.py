@@ -96,6 +96,9 @@ def _exit(number: int, _: FrameType | None) -> None:
 
 def _watch(reader: int) -> None:
     """Wait for a signal, then for the end or a second signal."""
+    # The system gives a signal to any thread that lets it in: to this one none, so that the main thread may
+    # hold back what comes too early for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     if (first := _next(reader, None)) is not None:
         _next(reader, GRACE_SECONDS)
         _end(first)
