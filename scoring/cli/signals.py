@@ -99,21 +99,21 @@ def _watch(reader: int) -> None:
     # The system gives a signal to any thread that lets it in: to this one none, so that the main thread may
     # hold back what comes too early for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    if (first := _next(reader, None)) is not None:
-        _next(reader, GRACE_SECONDS)
+    first = _next(reader, None)
+    if first and _next(reader, GRACE_SECONDS) is not None:
         _end(first)
     os.close(reader)
 
 
 def _next(reader: int, seconds: float | None) -> int | None:
-    """The number of the next signal; None where there is none in this time, or will be none any more."""
+    """The number of the next signal; 0 where there is none in this time, None once there will be none."""
     while select.select([reader], [], [], seconds)[0]:
         number = os.read(reader, 1)
         if not number:
             return None
         if number[0] in _NUMBERS:
             return number[0]
-    return None
+    return 0
 
 
 def _end(number: int) -> None:
