@@ -22,7 +22,7 @@ def restore(
         ),
     ] = None,
     write_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="The write, as score --write told it.")
+        str | None, typer.Option(metavar="ID", help="The write, as score --write printed it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes only.")] = False,
     journal: options.Journal = None,
