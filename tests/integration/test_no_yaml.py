@@ -22,26 +22,30 @@ def scoring(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "last"),
+    ("command", "summary"),
     [
-        (("validate", "inbox"), "2 records can be used, 1 cannot"),
-        (("score", "inbox", "--format", "jsonl"), None),
-        (("score", "inbox", "--write"), "2 of 2 files changed"),
+        (("validate", "inbox"), []),
+        (("score", "inbox", "--model", "shipped", "--format", "jsonl"), []),
+        (("score", "inbox", "--model", "shipped", "--write"), ["2 of 2 files written", "write "]),
     ],
 )
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_one_file_that_is_no_yaml_is_refused_in_one_line(
-    document: str, command: tuple[str, ...], last: str | None, tmp_path: Path
+    document: str, command: tuple[str, ...], summary: list[str], tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "inbox", n_records=2, seed=1, is_labelled=False)
     (tmp_path / "inbox" / "a.md").write_text(f"---\n{DOCUMENTS[document]}---\n", "utf-8")
     done = scoring(*command)
     assert done.returncode == 1
-    (line,) = [line for line in done.stderr.splitlines() if line != last]
+    line, *last = done.stderr.splitlines()
     assert line.startswith("inbox/a.md:")
     assert ": got YAML that does not parse (" in line
-    if "--write" in command:
+    assert len(last) == len(summary)
+    assert all(map(str.startswith, last, summary))
+    if command[0] == "validate":
+        assert "2 records can be used, 1 cannot" in done.stdout
+    elif "--write" in command:
         written = [file for file in (tmp_path / "inbox").iterdir() if b"\nquality: " in file.read_bytes()]
         assert len(written) == 2
-    elif command[0] == "score":
+    else:
         assert done.stdout.count("\n") == 2
