@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from scoring.errors import ModelError, shown
+from scoring.home import create_file
 from scoring.model.files import MANIFEST, holds_something_else, manifest_of
 from scoring.progress import SILENT, Reporter
 
@@ -121,6 +122,7 @@ class ModelOutput:
 
     def _note_trained(self, digests: list[str]) -> None:
         scratch = self._record.with_name(f"{self._record.name}.new")
+        create_file(scratch)
         with scratch.open("w", encoding="ascii") as file:
             file.writelines(f"{digest}\n" for digest in digests)
             file.flush()

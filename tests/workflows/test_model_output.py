@@ -154,6 +154,8 @@ def test_a_training_replaces_its_own_model_in_the_default_folder_and_no_other(
     folder = tmp_path / ".scoring" / "models" / "quick"
     options = ["--config", config, "--no-track"]
     assert run("train", news(2), *options).exit_code == 0
+    home = tmp_path / ".scoring"
+    assert [str(path) for path in (home, *home.rglob("*")) if path.stat().st_mode & 0o077] == []
     first = load_model(folder).name
     again = run("train", news(2), *options)
     assert (again.exit_code, "is replaced" in again.stderr) == (0, False)  # the same bytes
