@@ -196,7 +196,8 @@ def score(
                 if written.changed:
                     terminal.out(written.diff.rstrip("\n") if dry_run else written.path)
         finally:  # whatever ends it, what was written is told
-            writing.tell_summary(terminal.note, writer, paths, settings, dry_run=dry_run)
+            told: dict[str, Any] = {"journal": journal, "overwrite": overwrite, "dry_run": dry_run}
+            writing.tell_summary(terminal.note, writer, paths, settings, **told)
     else:
         # What comes slowly is told at once; of files many a line goes out together.
         n_together = 1 if "-" in paths else _LINES_TOGETHER

@@ -72,7 +72,8 @@ def watch(
                 terminal.flush()
         finally:
             if writer is not None:
-                writing.tell_summary(terminal.note, writer, [directory], settings)
+                told = {"journal": journal, "overwrite": overwrite}
+                writing.tell_summary(terminal.note, writer, [directory], settings, **told)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from scoring.cli import options
 from scoring.cli.terminal import Terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scoring.settings import Settings
     from scoring.workflows.label_writing import LabelWriter, WriteCounts
 
@@ -73,22 +75,25 @@ def tell_summary(
     paths: Sequence[str],
     settings: Settings,
     *,
+    journal: Path | None,
+    overwrite: bool,
     dry_run: bool = False,
 ) -> None:
     """Say what came of a write: counts, why labels were left alone, and how it is taken back."""
     counts = writer.counts
-    note(summary(counts, dry_run=dry_run))
-    if counts.labels["left alone"] and not writer.has_known:
+    note(summary(counts, dry_run=dry_run, overwrite=overwrite))
+    if counts.labels["left alone"] and not writer.has_known and not overwrite:
         note(
             f"{settings.journal}: no journal of what scoring wrote before, so labels that stand in files are "
             "left alone as people's (--journal FILE names another)"
         )
     if counts.n_written and not dry_run:
-        again = f"scoring restore --write-id {writer.write_id} {shlex.join(paths)}"
+        named = [] if journal is None else ["--journal", str(journal)]
+        again = shlex.join(["scoring", "restore", "--write-id", writer.write_id, *named, *paths])
         note(f'write {writer.write_id}: "{again}" puts the labels back')
 
 
-def summary(counts: WriteCounts, *, dry_run: bool = False) -> str:
+def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = False) -> str:
     """One line that has each count.
 
     Examples
@@ -102,10 +107,8 @@ def summary(counts: WriteCounts, *, dry_run: bool = False) -> str:
     parts = [f"{labels['filled']:,} labels filled", f"{labels['renewed']:,} renewed"]
     if labels["replaced"]:
         parts.append(f"{labels['replaced']:,} replaced")
-    left_alone = f"{labels['left alone']:,} left alone"
-    parts.append(
-        left_alone + (" (given by people; --overwrite replaces them)" if labels["left alone"] else "")
-    )
+    why = "people gave the same" if overwrite else "given by people; --overwrite replaces them"
+    parts.append(f"{labels['left alone']:,} left alone" + (f" ({why})" if labels["left alone"] else ""))
     if labels["unchanged"]:
         parts.append(f"{labels['unchanged']:,} unchanged")
     if counts.n_refused:

@@ -97,7 +97,8 @@ class Restorer:
     ) -> None:
         history = read_write(journal, write_id)
         if history is None:
-            raise ScoringError(f'no write {shown(write_id)!r} in {journal}: "scoring restore" lists them')
+            listed = '"scoring restore" lists them, --journal FILE names another journal'
+            raise ScoringError(f"no write {shown(write_id)!r} in {journal}: {listed}")
         self._history: WriteHistory = history
         self._clock, self._is_dry_run = clock, is_dry_run
         self._on_fault, self._reporter = on_fault, reporter

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -217,6 +218,24 @@ def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -
     assert done.exit_code == 0
     assert "2 of 13 files written: 3 labels filled, 0 renewed, 1 replaced, 0 left alone, 35 unchanged" in (
         done.stderr
+    )
+
+
+def test_the_command_that_takes_a_write_back_works_as_it_is_told(trained: Trained, inbox: Path) -> None:
+    before = {file: file.read_bytes() for file in inbox.iterdir()}
+    journal = inbox.parent / "own labels.jsonl"
+    told = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr
+    (command,) = re.findall(r'"scoring (restore .*)" puts the labels back', told)
+    done = run(*shlex.split(command))
+    assert (done.exit_code, done.stderr) == (0, "36 labels of 12 files put back\n")
+    assert {file: file.read_bytes() for file in inbox.iterdir()} == before
+
+
+def test_what_is_left_alone_though_it_is_to_be_overwritten_says_why(trained: Trained, inbox: Path) -> None:
+    run("score", inbox, "--model", trained.model, "--write")
+    fresh = ("--write", "--overwrite", "--journal", inbox.parent / "fresh.jsonl")
+    assert run("score", inbox, "--model", trained.model, *fresh).stderr == (
+        "0 of 12 files written: 0 labels filled, 0 renewed, 36 left alone (people gave the same)\n"
     )
 
 
