@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
     """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
-    from scoring.deployment.named_store import check_named_store
+    from scoring.deployment.named_store import check_store
     from scoring.tracking import Store, serve_ui
 
     signals.release()  # it ends MLflow's server
     settings = options.settings_of(terminal)
-    check_named_store(settings)
+    check_store(settings)
     store = Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose)
     serve_ui(store, port=port, on_up=terminal.note)
 

@@ -26,6 +26,7 @@ from scoring.tracking.causes import cause_of, is_of_store
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_LOG = logging.getLogger(__name__)
 _HALF = ".mlflow-"  # begins the names of folders in which a store is made
 
 
@@ -55,6 +56,14 @@ class Store:
         """The SQLite file; None for any other store."""
         return sqlite_file(self.tracking_uri)
 
+    @property
+    def lost(self) -> str | None:
+        """That the SQLite file is not there while the home has files of its runs; None of any other store."""
+        artifacts = self.home / ARTIFACTS
+        if self.database is None or self.database.exists() or not any(artifacts.glob("*")):
+            return None
+        return f"{self}: no such file, while {artifacts} has files: restore it from a backup"
+
     def __str__(self) -> str:
         return mask_credentials(self.tracking_uri)
 
@@ -74,6 +83,8 @@ def load_mlflow() -> Any:
 def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]:
     """A client of the store, with every failure of the store turned into one line."""
     if store.database is not None and not writes and not store.database.exists():
+        if store.lost:
+            raise TrackingError(store.lost)
         raise TrackingError(f"{store}: cannot {action}: there is no store, nothing was logged yet")
     with own_environment(), _quiet(store):
         try:
@@ -127,6 +138,8 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
         # Making the tables takes seconds, so the lock is waited for longer than a running write.
         with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds, mode=LOCK_MODE):
             if not path.exists():
+                if store.lost:
+                    _LOG.warning("%s; a new one is made", store.lost)
                 _create_sqlite(path)
                 if path.is_relative_to(store.home):
                     narrow(path)

@@ -81,7 +81,8 @@ def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[
             beginning = argument.removeprefix("runs:/").removesuffix("/model")
             run_id = find_run(store, beginning) if _RUN_ID.fullmatch(beginning) else None
             if run_id is None and not Path(argument).exists():
-                raise TrackingError(f"{store}: run: got {argument!r}, expected one that is there, or records")
+                absent = f"{store}: run: got {argument!r}, expected one that is there, or records"
+                raise TrackingError(store.lost or absent)
         if run_id is None:
             paths.append(argument)
         else:

@@ -187,8 +187,8 @@ def _store_problems(store: Store) -> Iterator[str]:
         return
     if store.database.is_file():
         yield from (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
-    elif any((store.home / "artifacts").glob("*")):
-        yield f"{store}: no such file, while {store.home / 'artifacts'} has files: restore it from a backup"
+    elif store.lost:
+        yield store.lost
 
 
 def _artifact_problems(store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:

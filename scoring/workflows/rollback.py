@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scoring.deployment.loaded_model import keep_champion
+from scoring.deployment.named_store import check_store
 from scoring.errors import ModelError
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
@@ -55,8 +56,9 @@ def rollback(
     ModelError
         If there is none to go back to, or it cannot be used.
     TrackingError
-        If the store cannot be written.
+        If the store is not there or cannot be written.
     """
+    check_store(settings)
     store = Store(settings.tracking_uri, settings.home)
     name = name or settings.registered_model
     current, before = (champion(store, name, alias) for alias in ("champion", "previous"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scoring.deployment.named_store import check_named_store
+from scoring.deployment.named_store import check_store
 from scoring.errors import ScoringError
 from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.settings import Settings
@@ -46,7 +46,7 @@ def runs(
     TrackingError
         If the store cannot be read, or has no such experiment.
     """
-    check_named_store(settings)
+    check_store(settings)
     found = list_runs(Store(settings.tracking_uri, settings.home), experiment)
     if sort is not None and found:
         found = _sorted(found, sort)

@@ -117,7 +117,12 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
     (home / "mlflow.db").unlink()
     code, found = check()
     assert (code, len(found["problems"])) == (1, 1)
-    assert "no such file, while" in found["problems"][0]
+    (lost,) = found["problems"]
+    assert "no such file, while" in lost
+    for command in (["runs"], ["rollback"], ["ui"], ["promote", "0123456"], ["reproduce", "0123456"]):
+        done = run(*command)
+        assert (done.exit_code, done.stdout, done.stderr) == (2, "", f"error: {lost}\n"), command
+    assert not (home / "mlflow.db").exists()
     monkeypatch.setenv("SCORING_HOME", str(tmp_path / "none"))
     assert check() == check("--repair")
     code, found = check()

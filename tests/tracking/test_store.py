@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import TrackingError
+from scoring.home import prepare_folder
 from scoring.tracking import Store, resolve_model
 from scoring.tracking.store import opened
 from tests.privileges import held_by_modes
@@ -262,3 +264,20 @@ def test_mlflow_is_quiet_unless_asked(store: Store, caplog: pytest.LogCaptureFix
     assert logger.level == before
     with opened(replace(store, is_verbose=True), "read", writes=False):
         assert logger.level == before
+
+
+def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    prepare_folder(tmp_path, "artifacts")
+    assert store.lost is None
+    (tmp_path / "artifacts" / "a").mkdir()
+    lost = f"{store}: no such file, while {tmp_path}/artifacts has files: restore it from a backup"
+    with pytest.raises(TrackingError, match=re.escape(lost)), opened(store, "look", writes=False):
+        pass
+    caplog.clear()
+    with opened(store, "write", writes=True):
+        pass
+    assert caplog.messages == [f"{lost}; a new one is made"]
+    assert store.lost is None
