@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.front_matter import MAX_BYTES, has_front_matter
+from scoring.records.front_matter import MAX_BYTES, has_front_matter, is_utf16
 from scoring.records.record import Document
 from scoring.records.regular_files import IrregularFileError, kind_of, open_regular
 
@@ -300,9 +300,11 @@ def _may_hold_record(file: str) -> bool:
 def may_hold_record(head: bytes) -> bool:
     """False for a file that is no record, by its first :data:`HEAD_BYTES`.
 
-    One that is empty, or has blank lines before its ``---``, was meant to be a record: reading it tells
-    what is wrong.
+    One that is empty, has blank lines before its ``---``, or is in UTF-16, was meant to be a record: reading
+    it tells what is wrong.
     """
+    if is_utf16(head):
+        return True
     head = head.removeprefix(codecs.BOM_UTF8).lstrip()
     return not head or has_front_matter(head)
 

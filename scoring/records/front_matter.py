@@ -21,6 +21,7 @@ MAX_BYTES = 50_000_000
 """Size up to which a file is read, bytes: the largest known record has a hundredth of that."""
 
 _OPENING = re.compile(rb"---[ \t]*\r?\n")
+_UTF16_OPENINGS = ("\ufeff---".encode("utf-16-le"), "\ufeff---".encode("utf-16-be"))
 _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
 
 # One line of the form that the fast path takes. The group is the line without its value: its "skeleton".
@@ -83,6 +84,17 @@ def has_front_matter(head: bytes) -> bool:
     return _OPENING.match(head.removeprefix(codecs.BOM_UTF8)) is not None
 
 
+def is_utf16(head: bytes) -> bool:
+    """Tell whether a file that begins with these bytes is front matter in UTF-16, which is not read.
+
+    Examples
+    --------
+    >>> is_utf16("---\\n".encode("utf-16")), is_utf16(b"---\\n")
+    (True, False)
+    """
+    return head.startswith(_UTF16_OPENINGS)
+
+
 def find_front_matter(data: bytes, path: str) -> Span:
     """Find the YAML between the two ``---`` lines that a file begins with.
 
@@ -99,6 +111,8 @@ def find_front_matter(data: bytes, path: str) -> Span:
     if len(data) > MAX_BYTES:
         raise RecordError(Fault(path, 0, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     opening = _OPENING.match(data, len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
+    if opening is None and is_utf16(data):
+        raise RecordError(Fault(path, 1, "", "text in UTF-16", "text in UTF-8"))
     if opening is None:
         got = "a first line that is not '---'" if data.strip() else "an empty file"
         raise RecordError(Fault(path, 1, "", got, "front matter between two lines '---'"))

@@ -105,6 +105,15 @@ def test_a_bad_record_does_not_stop_the_others(tmp_path: Path) -> None:
     assert progress == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_record_in_utf_16_is_a_fault_also_in_a_folder(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.md").write_bytes("\ufeff---\ntitle: Rain\n---\n".encode(encoding))
+    (tmp_path / "notes.md").write_bytes("\ufeffRain\n".encode(encoding))
+    faults: list[str] = []
+    assert list(read_documents([str(tmp_path)], on_fault=lambda error: faults.append(str(error)))) == []
+    assert faults == [f"{tmp_path}/a.md:1: got text in UTF-16, expected text in UTF-8"]
+
+
 def test_a_file_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "a.md").symlink_to("gone.md")
     write(tmp_path / "b.md")
