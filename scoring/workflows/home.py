@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.deployment.champion_copy import find_copy
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.home import check_home, home_format, known_content, newer_format, prepare_home
 from scoring.model.files import MANIFEST, read_files
@@ -134,6 +135,7 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
     artifacts = stored_artifacts(store) if is_there else []
     problems = [
         *_store_problems(store),
+        *(_champion_problems(settings, store, artifacts) if is_there else ()),
         *_artifact_problems(store, artifacts),
         *_file_problems(settings, now),
     ]
@@ -189,6 +191,20 @@ def _store_problems(store: Store) -> Iterator[str]:
         yield from (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
     elif store.lost:
         yield store.lost
+
+
+def _champion_problems(settings: Settings, store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
+    """That the store has no champion any more, or that the copy of it cannot be used."""
+    name = settings.registered_model
+    try:
+        copy = find_copy(settings, name)
+    except ModelError as error:
+        yield f"{error}: delete the folder, and it is copied anew"
+        return
+    versions = (item for item in artifacts if item.name.startswith(f"models:/{name}/"))
+    if copy is not None and not any("champion" in version.aliases for version in versions):
+        known = f"this home has known {copy.facts.address} ({copy.facts.model})"
+        yield f"{store}: no champion of {name}, while {known}: restore it from a backup, or promote a run"
 
 
 def _artifact_problems(store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:

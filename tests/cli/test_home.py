@@ -111,6 +111,22 @@ def test_what_is_missing_or_damaged_is_named(home: Path, kept_runs: KeptRuns) ->
     assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is no JSON")
 
 
+def test_a_store_that_has_lost_its_champion_is_named(home: Path) -> None:
+    write_sample(home.parent / "inbox", n_records=1, seed=1)
+    assert run("score", home.parent / "inbox").exit_code == 0  # which is copied
+    assert check()[0] == 0
+    with closing(sqlite3.connect(home / "mlflow.db")) as db, db:
+        db.execute("DELETE FROM registered_model_aliases")
+    code, found = check()
+    (lost,) = found["problems"]
+    assert code == 1
+    assert lost.startswith(f"sqlite:///{home}/mlflow.db: no champion of scoring, while this home has known ")
+    (facts,) = (home / "champions").glob("*/champion.json")
+    facts.write_text("{")
+    (damaged,) = check()[1]["problems"]
+    assert damaged.startswith(f"{facts}: got damaged facts")
+
+
 def test_a_store_that_is_gone_and_a_home_that_is_gone(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
