@@ -22,7 +22,7 @@ Dask = Annotated[
 ]
 PartitionMb = Annotated[
     int | None,
-    typer.Option(min=1, metavar="MB", help="With --dask: size of what is read at once. Default: 64."),
+    typer.Option(min=1, metavar="MB", help="With --dask: size of an input partition. Default: 64."),
 ]
 
 

@@ -28,11 +28,11 @@ def restore(
     journal: options.Journal = None,
     json: options.Json = False,
 ) -> None:
-    """Put back the labels that a write of scores changed; without --write-id list the writes.
+    """Restore the labels that a write of scores changed; without --write-id list the writes.
 
-    A label that was missing before goes away, another has its earlier value again. One that somebody has
-    changed or accepted since is left alone. Records are found by what they say, also where their files were
-    moved.
+    A label that was missing before is removed, any other gets its earlier value back. Labels that
+    somebody has changed or accepted since are left alone. Records are matched by content, so moved
+    files are found.
     """
     from scoring.workflows.restore import Restorer
 

@@ -36,7 +36,7 @@ class Terminal:
     is_quiet : bool
         Show results and errors only.
     is_verbose : bool
-        Show what is going on.
+        Show progress in detail.
     is_debug : bool
         Show everything, traces of errors included.
 

@@ -19,19 +19,18 @@ Write = Annotated[
     bool,
     typer.Option(
         "--write",
-        help="Write the scores into the records' files: labels that are missing, and those that scoring "
-        "itself wrote and nobody has changed since.",
+        help="Write the scores into the records' files: missing labels, and those that scoring itself "
+        "wrote and nobody has changed since.",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="With --write: replace the labels that people gave, too.")
+    bool, typer.Option("--overwrite", help="With --write: also replace labels that people gave.")
 ]
 AllowUnknown = Annotated[
     bool,
     typer.Option(
         "--allow-unknown",
-        help="With --write: write also where the record has no title, or neither a date nor a provider "
-        "nor topics.",
+        help="With --write: also write records that have no title, or neither date, provider nor topics.",
     ),
 ]
 
