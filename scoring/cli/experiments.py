@@ -66,7 +66,7 @@ def backtest(
     Each training ignores all records and coverage from the first moment of its month on.
     """
     if begin is not None and by is not Parts.month:
-        raise typer.BadParameter("--from goes with --by month")
+        raise typer.BadParameter("--from requires --by month")
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.backtest import backtest as workflow
     from scoring.workflows.train import load_config

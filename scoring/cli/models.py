@@ -170,7 +170,7 @@ def score(
     flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
     writing.check_flags(write=write, flags=flags)
     if write and (form or output or dask):
-        raise typer.BadParameter("--write takes neither --format nor --output nor --dask")
+        raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     place = cluster.place_of(dask, partition_mb)
     if place is not None:
         chosen = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
@@ -229,7 +229,7 @@ def _print_scores(
         terminal.show(rendering.scores_table(scores))
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
-            raise typer.BadParameter("--format parquet goes to --output or into a pipe")
+            raise typer.BadParameter("--format parquet requires --output or a pipe")
         known = list(scores)
         with terminal.printing():
             written.write_scores(known, form, sys.stdout.buffer)

@@ -64,7 +64,7 @@ def clear(terminal: Terminal) -> None:
     opened = open_cache(options.settings_of(terminal), options.now())
     n_records = opened.clear()
     _tell_complaints(terminal, opened)
-    terminal.note(f"{n_records} records forgotten")
+    terminal.note(f"{n_records} records deleted from the cache")
 
 
 def _tell_complaints(terminal: Terminal, opened: FeatureCache) -> None:

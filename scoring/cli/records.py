@@ -98,7 +98,7 @@ def features(
         terminal.show(rendering.catalogue(workflow.catalogue()))
         return
     if not paths or output is None:
-        raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
+        raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")
     place = cluster.place_of(dask, partition_mb)
     if place is not None:
         cluster.features(terminal, paths, place, output=output, as_of=as_of)

@@ -79,7 +79,7 @@ def promote(
     from scoring.workflows.promote import promote as workflow
 
     if force != (why is not None):
-        raise typer.BadParameter("--force and --why TEXT go together")
+        raise typer.BadParameter("--force requires --why TEXT, and --why requires --force")
     outcome = workflow(
         model,
         on=on or (),
@@ -176,7 +176,7 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
     from scoring.model.gate import GateConfig
 
     if margin is not None and not allow_equal:
-        raise typer.BadParameter("--margin goes with --allow-equal")
+        raise typer.BadParameter("--margin requires --allow-equal")
     if allow_equal and margin is None:
         margin = _MARGIN
     try:

@@ -15,7 +15,7 @@ _MAX_COLUMNS = 3  # of one family; JSON has more
 def drift(drift: Drift) -> RenderableType:
     """Distances, unseen names and shifts beside their limits; then the verdict and its rule."""
     return Group(
-        Text(f"{drift.n_records} records against {drift.model}"),
+        Text(f"{drift.n_records} records compared with the training records of {drift.model}"),
         _families(drift),
         Text(),
         _unseen(drift),
@@ -62,9 +62,11 @@ def _distances(one: Shift) -> tuple[str, ...]:
 def _error(drift: Drift) -> list[Text]:
     lines = []
     if drift.error_ratio is not None:
-        lines.append(Text(f"expected error of quality: {drift.error_ratio:.2f} times the held-back records'"))
+        lines.append(
+            Text(f"expected error of quality: {drift.error_ratio:.2f} times that of the held-back records")
+        )
     if drift.label_error is not None:
-        lines.append(Text(f"error of the {drift.n_labelled} with a quality: {drift.label_error:.3f}"))
+        lines.append(Text(f"error on the {drift.n_labelled} with a quality label: {drift.label_error:.3f}"))
     return [*lines, Text()] if lines else []
 
 

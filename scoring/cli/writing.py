@@ -63,7 +63,7 @@ def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
     """Refuse flags that go with ``--write`` only."""
     for flag, is_given in flags.items():
         if is_given and not write:
-            raise typer.BadParameter(f"{flag} goes with --write")
+            raise typer.BadParameter(f"{flag} requires --write")
 
 
 def tell_summary(
@@ -79,12 +79,12 @@ def tell_summary(
     note(summary(counts, dry_run=dry_run))
     if counts.labels["left alone"] and not writer.has_known:
         note(
-            f"{settings.journal}: no journal of what scoring wrote before, so labels that stand in files are "
-            "left alone as people's (--journal FILE names another)"
+            f"{settings.journal}: no such journal, so all existing labels count as given by people and are "
+            "left alone (--journal FILE names another)"
         )
     if counts.n_written and not dry_run:
         again = f"scoring restore --write-id {writer.write_id} {shlex.join(paths)}"
-        note(f'write {writer.write_id}: "{again}" puts the labels back')
+        note(f'write {writer.write_id}: "{again}" restores the labels')
 
 
 def summary(counts: WriteCounts, *, dry_run: bool = False) -> str:
@@ -109,6 +109,6 @@ def summary(counts: WriteCounts, *, dry_run: bool = False) -> str:
         parts.append(f"{labels['unchanged']:,} unchanged")
     if counts.n_refused:
         refused = f"{counts.n_refused:,} records refused"
-        parts.append(f"{refused} (too little is known of them; --allow-unknown writes them)")
+        parts.append(f"{refused} (too little known about them; --allow-unknown writes them)")
     verb = "would be written" if dry_run else "written"
     return f"{counts.n_written:,} of {counts.n_files:,} files {verb}: {', '.join(parts)}"

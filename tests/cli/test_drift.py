@@ -22,7 +22,7 @@ def test_accepted(training: TrainOutcome, archive: Path) -> None:
     done = run(archive, "--against", training.model)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("400 records against small@")
+    assert lines[0].startswith("400 records compared with the training records of small@")
     assert "accepted" in lines
     assert "beyond" not in done.stdout
     assert "A family of features has moved where" in done.stdout

@@ -230,4 +230,4 @@ def test_command_refuses_what_makes_no_sense(two_sections: Path) -> None:
     assert "got '2018-13', expected a month such as 2021-01" in " ".join(done.stderr.split())
     done = invoke("backtest", two_sections, "--by", "section", "--from", "2018-03")
     assert done.exit_code == 2
-    assert "--from goes with --by month" in done.stderr
+    assert "--from requires --by month" in done.stderr

@@ -199,7 +199,7 @@ def test_a_journal_that_is_named_and_not_there_is_reported(news: Path, tmp_path:
     named = load_settings(home=tmp_path / "home", journal=tmp_path / "nowhere.jsonl")
     read([news], named, listener=listener)
     assert listener.notes == [
-        f"{tmp_path}/nowhere.jsonl: no such journal: labels that scoring may have written are used"
+        f"{tmp_path}/nowhere.jsonl: no such journal: labels that scoring may have written cannot be excluded"
     ]
     listener = Listener()
     read([news], load_settings(home=tmp_path / "home"), listener=listener)
