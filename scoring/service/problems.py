@@ -97,14 +97,14 @@ KINDS = {
     "record": "The record cannot be used",
     "body": "The body cannot be read",
     "query": "The query cannot be used",
-    "limit": "A limit was passed",
-    "media-type": "The service does not read this type of content",
+    "limit": "A limit was exceeded",
+    "media-type": "The content type is not supported",
     "timeout": "The body did not arrive in time",
     "token": "A token is needed",
-    "origin": "Pages of this origin may not ask",
-    "not-found": "There is nothing at this address",
-    "method": "This address does not take this method",
-    "busy": "There is too much to do at the moment",
+    "origin": "Requests from this origin are not allowed",
+    "not-found": "There is nothing at this path",
+    "method": "This path does not support the method",
+    "busy": "The service is overloaded",
     "not-ready": "No model is loaded",
     "request": "The request cannot be answered",
     "defect": "This is a defect of scoring",
@@ -133,7 +133,7 @@ def answer(error: ProblemError, scope: Scope) -> Response:
 
 def defect() -> ProblemError:
     """What is answered where something went wrong that should not."""
-    return ProblemError(500, "defect", "the log tells more under this request_id")
+    return ProblemError(500, "defect", "see the log entries with this request_id")
 
 
 def add_handlers(app: FastAPI) -> None:

@@ -82,7 +82,7 @@ async def readyz(request: Request) -> Response:
     """Tell whether records can be scored."""
     keeper: ModelKeeper = request.app.state.keeper
     if not keeper.is_ready or request.app.state.stopping.is_set():
-        raise ProblemError(503, "not-ready", "expected a model at work, and no stop in progress")
+        raise ProblemError(503, "not-ready", "no model is loaded, or the service is stopping")
     if keeper.failure is None:
         return Response(b"ready\n", media_type="text/plain")
     # Whoever asks needs no token, so the cause, which names the store, is told by /v1/model.
@@ -92,7 +92,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/v1/model")
 async def model(request: Request) -> Response:
-    """Tell which model is at work, and how good it was on records that were held back."""
+    """Return the current model and its metrics on held-back records."""
     keeper: ModelKeeper = request.app.state.keeper
     served, failure = keeper.current, keeper.failure
     options = request.app.state.options

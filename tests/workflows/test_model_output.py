@@ -134,7 +134,7 @@ def test_a_model_that_comes_during_a_training_is_left_alone(
             if name.startswith("training") and not (tmp_path / "model").exists():
                 shutil.copytree(other, tmp_path / "model")
 
-    with pytest.raises(ModelError, match="already holds .*: --overwrite"):
+    with pytest.raises(ModelError, match=r"already holds .*: --overwrite"):
         train(
             [str(news(2))],
             config=QUICK,
@@ -213,7 +213,7 @@ def test_import_leaves_what_was_trained_in_the_default_folder(
 ) -> None:
     folder = settings.home / "models" / "small"
     shutil.copytree(other, folder)
-    with pytest.raises(ModelError, match="already holds .*: --overwrite replaces it"):
+    with pytest.raises(ModelError, match=r"already holds .*: --overwrite replaces it"):
         import_model(exported, settings=settings)
     assert contents(folder) == contents(other)
     listener = Listener()
