@@ -171,7 +171,7 @@ def _train_next(
     new = corpus.take(is_later(corpus, ends_at))
     since = f"{max(ends_at.values()):%Y-%m-%d}"
     if lacking := too_few(len(new.documents), new.n_days, job.gate):
-        return _refused(job, f"nothing new to judge on since {since}: {lacking}", standing)
+        return _refused(job, f"no new data to evaluate on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
         reason = f"too little of what is new since {since} is in the test block: {lacking}"
         return _refused(job, reason, standing)

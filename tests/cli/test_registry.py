@@ -108,4 +108,4 @@ def test_a_retraining_without_anything_new(registry: Registry, archive: Path) ->
     done = run(registry, "retrain", archive, "--quiet")
     assert (done.exit_code, done.stderr) == (3, "")
     assert f"refused: {FIRST} stays champion" in done.stdout
-    assert "nothing new to judge on since" in done.stdout
+    assert "no new data to evaluate on since" in done.stdout

@@ -66,7 +66,7 @@ def test_a_retraining_is_judged_against_the_last_known_champion(site: Site, arch
     listener = Listener()
     found = retrain([str(archive)], settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
     assert (found.champion, found.is_promoted) == ("models:/scoring/1", False)
-    assert found.verdict.reasons[0].startswith("nothing new to judge on since ")
+    assert found.verdict.reasons[0].startswith("no new data to evaluate on since ")
     first, second = listener.warnings
     assert "no champion of scoring in " in first
     assert second.endswith("if the last known champion had a ledger, name it with --corrections")

@@ -362,7 +362,7 @@ def test_retraining_does_not_learn_what_the_champion_has_written(
     listener = Listener()
     again = retrain(paths, reporter=listener, **options)
     assert (again.run_id, again.is_promoted) == (None, False)
-    assert again.verdict.reasons[0].startswith("nothing new to judge on since")
+    assert again.verdict.reasons[0].startswith("no new data to evaluate on since")
     assert listener.notes[0] == f"{N_NEWS} records; 180 labels written by scoring not used"
     used = retrain(paths, has_own_scores=True, **options)
     assert used.run_id is not None
