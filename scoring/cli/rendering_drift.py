@@ -30,7 +30,7 @@ def drift(drift: Drift) -> RenderableType:
 
 
 def _families(drift: Drift) -> Table:
-    table = empty_table("family", "times usual>", "limit>", "", "farthest off")
+    table = empty_table("family", "times typical>", "limit>", "", "largest")
     for one in drift.families:
         farthest = [f"{name} {times:.1f}" for name, times in list(one.columns.items())[:_MAX_COLUMNS]]
         told = Text(", ".join(farthest), overflow="fold")
@@ -39,7 +39,7 @@ def _families(drift: Drift) -> Table:
 
 
 def _unseen(drift: Drift) -> Table:
-    table = empty_table("unseen", "records>", "usual>", "limit>", "", "most often")
+    table = empty_table("unseen", "records>", "typical>", "limit>", "", "most often")
     for one in drift.unseen:
         names = Text(", ".join(f"{name} {count}" for name, count in one.names.items()), overflow="fold")
         shares = (f"{share:.1%}" for share in (one.ratio, one.usual_ratio, one.limit_ratio))
@@ -48,7 +48,7 @@ def _unseen(drift: Drift) -> Table:
 
 
 def _shifts(drift: Drift) -> Table:
-    table = empty_table("mean", "before>", "new>", "shift>", "usual>", "limit>", "")
+    table = empty_table("mean", "before>", "new>", "shift>", "typical>", "limit>", "")
     for one in drift.shifts:
         cells = (shown_number(value) for value in (one.before, one.new))
         table.add_row(one.name, *cells, *_distances(one), _mark(one.is_beyond))
