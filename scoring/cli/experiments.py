@@ -122,8 +122,8 @@ def tune(
 ) -> None:
     """Search for the configuration with the lowest quality error before the test block.
 
-    The test block is set aside first; trials are evaluated on the last records before it. A file that
-    this study has not written is refused without --overwrite, before the first trial. Needs
+    The test block is set aside first; trials are evaluated on the last records before it. A file not written
+    by this study is refused, without --overwrite, before the first trial. Needs the extra
     news-scoring[tune].
     """
     from scoring.cli import rendering, rendering_experiments, written
