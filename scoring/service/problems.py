@@ -19,7 +19,7 @@ _BY_STATUS = {401: "token", 403: "origin", 404: "not-found", 405: "method", 503:
 
 
 class FieldFault(msgspec.Struct, frozen=True):
-    """One thing that is wrong with one record: line (0 for the whole), field, what was found and expected."""
+    """One fault of a record: line (0 for the whole record), field, value found and value expected."""
 
     line: int
     field: str
@@ -28,20 +28,20 @@ class FieldFault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a request, or one of its records, got no answer.
+    """Why a request, or one of its records, failed (RFC 9457).
 
     Parameters
     ----------
     type : str
-        Address of what this kind of problem means.
+        Address of the description of this kind of problem.
     title : str
         The same in words.
     status : int
         HTTP status.
     detail : str
-        What is wrong here.
+        What is wrong in this case.
     limit : str
-        Name of the limit that was passed.
+        Name of the limit that was exceeded.
     faults : tuple of FieldFault
         Everything that is wrong with the record.
     request_id : str
@@ -67,9 +67,9 @@ class ProblemError(Exception):
     kind : str
         One of :data:`KINDS`.
     detail : str
-        What is wrong here.
+        What is wrong in this case.
     limit : str
-        Name of the limit that was passed.
+        Name of the limit that was exceeded.
     faults : tuple of FieldFault
         What is wrong with the record.
     headers : mapping of str to str
