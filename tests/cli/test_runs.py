@@ -107,7 +107,7 @@ def test_a_compared_run_gets_the_page(registry: Registry) -> None:
     ("arguments", "message"),
     [
         (["compare"], "Missing argument"),
-        (["compare", "abcdef"], "run: got 'abcdef', expected one that is there, or records"),
+        (["compare", "abcdef"], "no run or file 'abcdef'"),
         (["runs", "--sort", "loss"], "sort: got 'loss', expected a metric of the runs: quality_mae"),
         (["runs", "--limit", "0"], "--limit"),
     ],
