@@ -36,7 +36,7 @@ BLOCK = re.compile(r"(<!-- (?P<name>\w+): by docs/write_figures.py -->\n).*?(<!-
 def figures(saved: SavedModel) -> Iterator[str]:
     """Figures on the held-back block with their intervals, beside the baselines'."""
     training = saved.manifest.training
-    yield f"| figure | model | 95 % interval | {' | '.join(BASELINES)} | what it says |"
+    yield f"| metric | model | 95 % interval | {' | '.join(BASELINES)} | meaning |"
     yield "|---|" + "--:|" * (len(BASELINES) + 2) + "---|"
     for name in SHOWN:
         figure = training.metrics[name]
@@ -79,8 +79,8 @@ def foreign(saved: SavedModel) -> Iterator[str]:
     said = saved.scorer.predict(build_table(records))
     n_held = int(((said.quality_low <= quality) & (quality <= said.quality_high)).sum())
     error = mean_absolute_error(quality, said.quality)
-    yield "On 100 invented records (`scoring sample later --records 100 --seed 3`) it is off"
-    yield f"by {error:.1f} points of quality in the mean, and {n_held} of them lie in their 90 % intervals"
+    yield "On 100 synthetic records (`scoring sample later --records 100 --seed 3`) its mean"
+    yield f"absolute error of quality is {error:.1f} points, and {n_held} lie in their 90 % intervals"
     yield "(`scoring evaluate later --no-track`)."
 
 

@@ -99,9 +99,11 @@ def newer_format(place: object, found: int, newest: int) -> str:
     Examples
     --------
     >>> newer_format("/srv/home", 2, 1)
-    '/srv/home: format 2 is newer than this version of scoring knows (1): upgrade scoring'
+    '/srv/home: format 2 is newer than this version of scoring supports (1): upgrade scoring'
     """
-    return f"{place}: format {found} is newer than this version of scoring knows ({newest}): upgrade scoring"
+    return (
+        f"{place}: format {found} is newer than this version of scoring supports ({newest}): upgrade scoring"
+    )
 
 
 def prepare_home(home: Path) -> None:
@@ -137,7 +139,7 @@ def prepare_home(home: Path) -> None:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         # Whoever writes into a folder of it that is not read-only is not kept from that.
-        _LOG.info("%s: cannot be written, stays without a format file", home)
+        _LOG.info("%s: cannot be written: no format file is added", home)
         return
     if is_used and is_ours:
         _LOG.warning("%s: home migrated from format %d to %d", home, found or 0, FORMAT)

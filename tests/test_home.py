@@ -108,7 +108,7 @@ def test_a_newer_home_is_refused_and_left_alone(tmp_path: Path) -> None:
     for use in (check_home, prepare_home, lambda home: prepare_folder(home, "cache")):
         with pytest.raises(HomeError) as caught:
             use(tmp_path)
-        told = f"{tmp_path}: format 2 is newer than this version of scoring knows (1): upgrade scoring"
+        told = f"{tmp_path}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
         assert str(caught.value) == told
     assert [path.name for path in tmp_path.iterdir()] == [FORMAT_FILE]
 

@@ -90,7 +90,7 @@ def scoring(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Tell a news curation site what each incoming record is worth.
+    """Score incoming news records for a curation site: quality, heat, whether to publish.
 
     --quiet, --verbose and --debug may stand before or after the command.
     """

@@ -22,7 +22,7 @@ Dask = Annotated[
 ]
 PartitionMb = Annotated[
     int | None,
-    typer.Option(min=1, metavar="MB", help="With --dask: size of what is read at once. Default: 64."),
+    typer.Option(min=1, metavar="MB", help="With --dask: size of an input partition. Default: 64."),
 ]
 
 
@@ -30,7 +30,7 @@ def place_of(dask: str | None, partition_mb: int | None) -> Place | None:
     """The cluster that a command is to work on, if any."""
     if dask is None:
         if partition_mb is not None:
-            raise typer.BadParameter("--partition-mb goes with --dask")
+            raise typer.BadParameter("--partition-mb requires --dask")
         return None
     from scoring.workflows.cluster import PARTITION_MB, Place
 
@@ -53,7 +53,7 @@ def score(
     formats = options.ScoreFormat
     form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
     if output is None or form not in (formats.jsonl, formats.parquet):
-        raise typer.BadParameter("--dask takes --output, and --format jsonl or parquet")
+        raise typer.BadParameter("--dask requires --output, and --format jsonl or parquet")
     made = score_on_cluster(
         paths,
         output=output,

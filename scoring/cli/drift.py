@@ -20,12 +20,12 @@ def drift(
         typer.Option(
             metavar="RATIO",
             min=0,
-            help="Expected error that is accepted, in times that of the held-back records. Default: what 99 "
-            "of 100 windows of these show.",
+            help="Accepted expected error, relative to that of the held-back records. Default: their 99 % "
+            "prediction limit.",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the figures and the plot.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the metrics and the plot.")
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -34,10 +34,10 @@ def drift(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Tell how far new records are from a model's training records, and whether that matters.
+    """Measure how far new records are from a model's training records, and whether it matters.
 
-    Both are taken as they stood at their publication; labels are not needed. Exit code 3 where a limit
-    is passed: the rule stands below the verdict.
+    Both are taken as they stood at their publication; labels are not needed. Exit code 3 if they are
+    refused; the rule is printed below the verdict.
     """
     from scoring.cli import rendering, rendering_drift, written
     from scoring.workflows.drift import drift as workflow

@@ -40,7 +40,7 @@ def backtest(
     by: Annotated[
         Parts,
         typer.Option(
-            help="A training for each month, on all that precedes it; or for each section, on the others."
+            help="Folds: each month, trained on all before it; or each section, trained on the others."
         ),
     ] = Parts.month,
     config: options.Config = None,
@@ -50,10 +50,10 @@ def backtest(
             "--from",
             metavar="YYYY-MM",
             parser=parse_month,
-            help="First month to judge. Default: the first with enough records before it.",
+            help="First month to evaluate. Default: the first with enough records before it.",
         ),
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for figures and plots.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for metrics and plots.")] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
@@ -61,12 +61,12 @@ def backtest(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Train again for each month, and judge each training on what came after it.
+    """Retrain for each month on the data before it, and evaluate on that month.
 
-    A training sees nothing from its month's first moment on: neither records nor coverage.
+    Each training ignores all records and coverage from the first moment of its month on.
     """
     if begin is not None and by is not Parts.month:
-        raise typer.BadParameter("--from goes with --by month")
+        raise typer.BadParameter("--from requires --by month")
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.backtest import backtest as workflow
     from scoring.workflows.train import load_config
@@ -96,14 +96,14 @@ def backtest(
 def tune(
     terminal: Terminal,
     paths: options.Paths,
-    trials: Annotated[int, typer.Option(min=1, help="Trials in all, with those of earlier runs.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="Total trials, those of earlier runs included.")] = 20,
     config: options.Config = None,
     study: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Study to begin or to go on with. Default: the configuration's."),
+        typer.Option(metavar="NAME", help="Study to start or resume. Default: the configuration's name."),
     ] = None,
     timeout_minutes: Annotated[
-        float | None, typer.Option(min=0, metavar="M", help="Begin no further trial after so long.")
+        float | None, typer.Option(min=0, metavar="M", help="Start no new trial after this time.")
     ] = None,
     output: Annotated[
         Path | None,
@@ -122,8 +122,9 @@ def tune(
 ) -> None:
     """Search for the configuration with the lowest quality error before the test block.
 
-    The test block is cut off first; the last records before it judge. A file that this study has not
-    written is refused without --overwrite, before the first trial. Needs news-scoring[tune].
+    The test block is set aside first; trials are evaluated on the last records before it. A file not written
+    by this study is refused, without --overwrite, before the first trial. Needs the extra
+    news-scoring[tune].
     """
     from scoring.cli import rendering, rendering_experiments, written
     from scoring.workflows.train import load_config

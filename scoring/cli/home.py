@@ -14,7 +14,7 @@ Repair = Annotated[
     bool,
     typer.Option(
         "--repair",
-        help="Have the store name the home's files where they are now, after a copy of its database.",
+        help="Rewrite the store's file addresses to where the home is now, after a backup of its database.",
     ),
 ]
 
@@ -25,7 +25,7 @@ def home(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what lies in the home and what is missing: as check does."""
+    """Show what is in the home and what is missing, as check does."""
     check(terminal, repair=repair, tracking_uri=tracking_uri, json=json)
 
 
@@ -35,9 +35,9 @@ def check(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what lies in the home and what is missing: store, versions, artifacts, ledger, caches, modes.
+    """Show what is in the home and what is missing: store, versions, artifacts, ledger, caches, modes.
 
-    Nothing is changed without --repair. Exit code 1 where something is missing or cannot be used.
+    Nothing is changed without --repair. Exit code 1 if something is missing or cannot be used.
     """
     from scoring.cli import rendering_home, written
     from scoring.workflows import home as workflow

@@ -44,10 +44,10 @@ def train(
     partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
-    """Train a model on labelled records, evaluate it on the last of them, track both.
+    """Train a model on labelled records, evaluate it on the latest of them, log both.
 
     Another model in the folder that --output names is refused without --overwrite, before anything is
-    read; the default folder has the model of an earlier training replaced.
+    read; in the default folder, a model that an earlier training saved is replaced.
     """
     import msgspec
 
@@ -106,7 +106,7 @@ def evaluate(
     as_of: options.AsOf = None,
     since: options.Since = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for figures, plots and the report.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for metrics, plots and the report.")
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -115,7 +115,7 @@ def evaluate(
     tracking_uri: options.TrackingUri = None,
     experiment: options.Experiment = None,
 ) -> None:
-    """Compare a model's scores with the labels of records, beside simple baselines."""
+    """Compare a model's scores, and simple baselines, with the labels of records."""
     from scoring.workflows.evaluate import evaluate as workflow
 
     outcome = workflow(
@@ -164,13 +164,13 @@ def score(
 ) -> None:
     """Score records: quality, lead, heat, published.
 
-    A table has the highest heat first, the other formats keep the order of the records. With --dask the
-    scores are a data set in parts, which the same command goes on with where it was broken off.
+    A table has the highest heat first, the other formats keep the order of the records. With --dask
+    the scores are a partitioned data set; the same command resumes an interrupted one.
     """
     flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
     writing.check_flags(write=write, flags=flags)
     if write and (form or output or dask):
-        raise typer.BadParameter("--write takes neither --format nor --output nor --dask")
+        raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     place = cluster.place_of(dask, partition_mb)
     if place is not None:
         chosen = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
@@ -230,7 +230,7 @@ def _print_scores(
         terminal.show(rendering.scores_table(scores))
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
-            raise typer.BadParameter("--format parquet goes to --output or into a pipe")
+            raise typer.BadParameter("--format parquet requires --output or a pipe")
         known = list(scores)
         with terminal.printing():
             written.write_scores(known, form, sys.stdout.buffer)
@@ -257,7 +257,7 @@ def explain(
     as_of: options.AsOf = None,
     json: options.Json = False,
 ) -> None:
-    """Tell why a record has its scores."""
+    """Explain why a record has its scores."""
     from scoring.cli import rendering, written
     from scoring.workflows.explain import explain as workflow
 
@@ -282,17 +282,18 @@ def audit(
     corrections: options.Corrections = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Findings of each kind at most.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Maximum findings of each kind.")] = 20,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON lines to write instead of a table.")
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """List labels that look wrong, with the reason; findings are no faults.
+    """List labels that look wrong, with the reason.
 
-    Each record is held against models that have not seen it, and against its near-twins. Kinds:
+    Each record is compared with models that have not seen it and with its near-duplicates. Kinds:
     quality, lead, heat, published, twin; the worst of each first. With --corrections also correction:
-    those that disagree with one another; a label that somebody has corrected is told as such.
+    those that disagree with one another; findings about corrected labels say so. Findings do not change
+    the exit code.
     """
     from scoring.cli import rendering, written
     from scoring.workflows.audit import audit as workflow

@@ -66,7 +66,7 @@ def parse_points(text: str) -> tuple[int, ...]:
 
 
 class ScoreFormat(StrEnum):
-    """How scores are printed."""
+    """Format of the printed scores."""
 
     table = "table"
     jsonl = "jsonl"
@@ -78,8 +78,8 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 PATH_HELP = "Records: folders, Markdown files, globs, *.jsonl, or - for JSON lines on standard input."
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is going on.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show everything, with the trace of an error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress in detail.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show everything, with tracebacks.")]
 Paths = Annotated[
     list[str],
     typer.Argument(
@@ -93,7 +93,7 @@ Model = Annotated[
     typer.Option(
         metavar="MODEL",
         help="A model's folder, models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID, or shipped. Default: "
-        "the setting, else the champion; the shipped model only where no champion was ever known.",
+        "the setting, else the champion; the shipped model only if no champion was ever known.",
     ),
 ]
 AsOf = Annotated[
@@ -101,8 +101,8 @@ AsOf = Annotated[
     typer.Option(
         parser=parse_as_of,
         metavar="TIME",
-        help="See no coverage newer than this: ISO 8601 (UTC where it bears no zone), or a time after each "
-        "record's publication, as published+6h. Default: see all.",
+        help="Ignore coverage newer than this: ISO 8601 (UTC unless it has a zone), or a time after each "
+        "record's publication, as published+6h. Default: use all.",
     ),
 ]
 Config = Annotated[
@@ -112,7 +112,7 @@ Corrections = Annotated[
     Path | None,
     typer.Option(
         metavar="LEDGER",
-        help="Ledger of corrections, as the desk keeps it: they stand in the place of the files' labels.",
+        help="Ledger of corrections that the desk keeps; they replace the files' labels.",
     ),
 ]
 TrainAsOf = Annotated[
@@ -120,24 +120,24 @@ TrainAsOf = Annotated[
     typer.Option(
         callback=check_as_of,
         metavar="TIME",
-        help="Learn from records as they stood: at an age, as published+6h, with their labels as they "
-        "settled; or at a moment, after which nothing is seen. Default: as the configuration says.",
+        help="Learn from records as they stood: at an age, as published+6h, with their settled labels; "
+        "or at a moment, ignoring what came later. Default: the configuration's.",
     ),
 ]
 IncludeOwnScores = Annotated[
     bool,
-    typer.Option("--include-own-scores", help="Use labels that scoring itself has written like any other."),
+    typer.Option("--include-own-scores", help="Use labels that scoring itself wrote like any other label."),
 ]
-OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace another model that is there.")]
-OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")]
+OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace an existing other model.")]
+OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Since = Annotated[
     Any,
-    typer.Option(parser=parse_moment, metavar="TIME", help="Take records published from then on only."),
+    typer.Option(parser=parse_moment, metavar="TIME", help="Use only records published from then on."),
 ]
 BeginsAt = Annotated[
     Any,
     typer.Option(
-        parser=parse_moment, metavar="TIME", help="From when on they are published. Default: 2018-01-01."
+        parser=parse_moment, metavar="TIME", help="Earliest date of publication. Default: 2018-01-01."
     ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
@@ -145,37 +145,35 @@ Journal = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Journal of the labels that scoring itself has written. Default: the setting, else in the home.",
+        help="Journal of the labels that scoring itself wrote. Default: the setting, else in the home.",
     ),
 ]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Compute features anew, and keep none for the next time.")
-]
-NoTrack = Annotated[bool, typer.Option("--no-track", help="Leave no run in MLflow.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of features.")]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Log no run in MLflow.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 POLICY_HELP = {
-    "provider_points": "What a provider may be worth; points.",
-    "known_provider_points": "For a provider of which the site holds a picture; points.",
-    "section_in_title_points": "For a title that names the section; points.",
-    "topic_points": "For each topic after the section; points.",
-    "image_points": "For an image; points.",
-    "large_image_points": "More for a large image; points.",
-    "large_image_from_px": "Width from which an image is large; px.",
-    "video_points": "For a video; points.",
-    "excerpt_points": "For an excerpt; points.",
-    "title_limit_chars": "Length up to which a title is not long.",
-    "title_overrun_chars_per_point": "Characters beyond it that cost a point.",
-    "noise_ratio": "Share of records that are judged off the rubric; 0 to 1.",
-    "noise_points": "By how much at most, either way; points.",
+    "provider_points": "Possible points of a provider.",
+    "known_provider_points": "Points for a provider that the site has a picture of.",
+    "section_in_title_points": "Points for a title that names the section.",
+    "topic_points": "Points for each topic after the section.",
+    "image_points": "Points for an image.",
+    "large_image_points": "Additional points for a large image.",
+    "large_image_from_px": "Minimum width of a large image, in pixels.",
+    "video_points": "Points for a video.",
+    "excerpt_points": "Points for an excerpt.",
+    "title_limit_chars": "Title length above which points are lost.",
+    "title_overrun_chars_per_point": "Characters beyond that limit that cost one point.",
+    "noise_ratio": "Share of records labelled off the rubric, 0 to 1.",
+    "noise_points": "Maximum deviation of those, in points.",
     "scale": "Quality is scale * points + shift.",
     "shift": "See --scale.",
     "heat_bonus": "Heat that each related record adds to a good lead.",
-    "bonus_from_quality": "Quality from which a lead is good.",
-    "engagement_max_count": "Most that readers add to the heat of a new lead.",
-    "engagement_half_life_hours": "Age at which half of that is left; hours.",
-    "published_from_heat": "Heat from which the site shows a record.",
+    "bonus_from_quality": "Minimum quality of a good lead.",
+    "engagement_max_count": "Maximum heat that readers add to a new lead.",
+    "engagement_half_life_hours": "Half-life of that heat, in hours.",
+    "published_from_heat": "Minimum heat of a published record.",
 }
 
 

@@ -27,7 +27,7 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
 
 
 def config(terminal: Terminal, json: options.Json = False) -> None:
-    """Tell each setting, and where it comes from."""
+    """Show each setting, and where it comes from."""
     from scoring.cli import rendering, written
     from scoring.settings import settings_origins
 
@@ -39,7 +39,7 @@ def config(terminal: Terminal, json: options.Json = False) -> None:
 
 
 def cache(terminal: Terminal, json: options.Json = False) -> None:
-    """Tell what the cache of features holds: features of records that were read before."""
+    """Show what the cache of features holds: features of records that were read before."""
     from scoring.cli import rendering, written
     from scoring.workflows.cache import open_cache
 
@@ -53,18 +53,18 @@ def cache(terminal: Terminal, json: options.Json = False) -> None:
 
 
 def info(terminal: Terminal, json: options.Json = False) -> None:
-    """Tell what the cache of features holds."""
+    """Show what the cache of features holds."""
     cache(terminal, json=json)
 
 
 def clear(terminal: Terminal) -> None:
-    """Forget the features that were kept; they are computed anew when they are needed."""
+    """Delete the cached features; they are computed again when needed."""
     from scoring.workflows.cache import open_cache
 
     opened = open_cache(options.settings_of(terminal), options.now())
     n_records = opened.clear()
     _tell_complaints(terminal, opened)
-    terminal.note(f"{n_records} records forgotten")
+    terminal.note(f"{n_records} records deleted from the cache")
 
 
 def _tell_complaints(terminal: Terminal, opened: FeatureCache) -> None:

@@ -18,18 +18,19 @@ def sample(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="A new or empty folder.", show_default=False)
     ],
-    records: Annotated[int, typer.Option(min=1, help="Records to make up.")] = 1000,
-    seed: Annotated[int | None, typer.Option(help="Seed of all that is drawn. Default: the setting.")] = None,
+    records: Annotated[int, typer.Option(min=1, help="Number of records.")] = 1000,
+    seed: Annotated[int | None, typer.Option(help="Random seed. Default: the setting.")] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Leave the labels out.")] = False,
     begins_at: options.BeginsAt = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days on which they fall. Default: a year, or more of many.")
+        int | None,
+        typer.Option(min=1, help="Days that the dates of publication span. Default: 365, more for many."),
     ] = None,
     **policy: Any,
 ) -> None:
-    """Write made-up records, labelled by the policy of an invented site.
+    """Write synthetic records, labelled by the policy of a synthetic site.
 
-    The same options give the same files. The options of the policy tell how that site judges.
+    The same options give the same files. The policy options set how that site labels records.
     """
     from scoring.records.sample import write_sample
     from scoring.records.sample_policy import Policy
@@ -49,7 +50,7 @@ def sample(
 
 
 def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
-    """Check records and name everything that is wrong with them.
+    """Check records and report everything that is wrong with them.
 
     Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
     """
@@ -80,14 +81,14 @@ def features(
         typer.Option(metavar="FILE.parquet", help="File to write; with --dask: folder or address."),
     ] = None,
     as_of: options.AsOf = None,
-    catalogue: Annotated[bool, typer.Option("--catalogue", help="Tell what each column means.")] = False,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="List what each column means.")] = False,
     no_cache: options.NoCache = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
 ) -> None:
-    """Write the feature table of records, or tell what its columns mean.
+    """Write the feature table of records, or list what its columns mean.
 
-    With --dask it is a data set in parts, which the same command goes on with where it was broken off.
+    With --dask it is a partitioned data set; the same command resumes an interrupted one.
     """
     from scoring.workflows import features as workflow
 
@@ -97,7 +98,7 @@ def features(
         terminal.show(rendering.catalogue(workflow.catalogue()))
         return
     if not paths or output is None:
-        raise typer.BadParameter("expected PATH... and --output FILE.parquet, or --catalogue")
+        raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")
     place = cluster.place_of(dask, partition_mb)
     if place is not None:
         cluster.features(terminal, paths, place, output=output, as_of=as_of)

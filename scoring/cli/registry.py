@@ -20,14 +20,14 @@ Name = Annotated[
         callback=options.check_name, metavar="NAME", help="Registered model, instead of the setting."
     ),
 ]
-Figure = Annotated[str, typer.Option(metavar="FIGURE", help="Figure that has to gain.")]
+Figure = Annotated[str, typer.Option(metavar="METRIC", help="Metric that has to improve.")]
 AllowEqual = Annotated[
-    bool, typer.Option("--allow-equal", help="Promote also what is no worse by more than the margin.")
+    bool, typer.Option("--allow-equal", help="Also promote a model that is worse by no more than the margin.")
 ]
 Margin = Annotated[
     float | None,
     typer.Option(
-        metavar="RATIO", help="With --allow-equal: share of the champion's figure. Default: 0.02.", min=0
+        metavar="RATIO", help="With --allow-equal: share of the champion's metric. Default: 0.02.", min=0
     ),
 ]
 _FIGURE = "quality_mae"
@@ -49,7 +49,7 @@ def promote(
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Labelled records to judge on, later than what either training knew; may be repeated. "
+            help="Labelled records to evaluate on, later than what either training knew; may be repeated. "
             "Default: what the runs of both held back.",
         ),
     ] = None,
@@ -58,9 +58,9 @@ def promote(
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would happen, change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Promote against the gate; takes --why.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Override the gate; requires --why.")] = False,
     why: Annotated[
         str | None, typer.Option(metavar="TEXT", help="With --force: the reason, kept with the version.")
     ] = None,
@@ -69,16 +69,17 @@ def promote(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Judge a model against the champion on the same later records, and put it in charge if it passes.
+    """Compare a model with the champion on the same later records; make it champion if it passes.
 
-    It passes where the figure's gain is sure, no other headline figure is surely worse and no part of the
-    records surely falls beyond its limit; without a champion, where it beats every baseline. The version's
-    tags tell why, and the champion before stays as previous. Exit code 3 where it is refused.
+    It passes if the metric's gain is significant, no other headline metric is significantly worse, and
+    no subset of the records significantly worsens beyond its limit; without a champion, if it beats
+    every baseline. The version's tags record why, and the earlier champion keeps the alias previous.
+    Exit code 3 if it is refused.
     """
     from scoring.workflows.promote import promote as workflow
 
     if force != (why is not None):
-        raise typer.BadParameter("--force and --why TEXT go together")
+        raise typer.BadParameter("--force requires --why TEXT, and --why requires --force")
     outcome = workflow(
         model,
         on=on or (),
@@ -103,7 +104,7 @@ def rollback(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Put the champion before back in charge: champion and previous change places."""
+    """Restore the previous champion: the aliases champion and previous are swapped."""
     from scoring.cli import rendering, written
     from scoring.workflows.rollback import rollback as workflow
 
@@ -141,17 +142,17 @@ def retrain(
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     wait: Annotated[
-        float, typer.Option(metavar="MINUTES", min=0, help="Wait for another retraining that is at work.")
+        float, typer.Option(metavar="MINUTES", min=0, help="How long to wait for another retraining.")
     ] = 0.0,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Train on an archive that has grown, judge on what the champion has not seen, promote or explain.
+    """Train on a grown archive, evaluate on what the champion has not seen, promote or explain.
 
-    For a schedule: one at a time, and ended at any moment it leaves a champion that scores. It does not
-    train where there is too little that is new. Exit code 3 where the champion stays.
+    For scheduled jobs: only one runs at a time, and killed at any moment it leaves a champion that
+    scores. It does not train if there is too little new data. Exit code 3 if the champion stays.
     """
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config
@@ -175,7 +176,7 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
     from scoring.model.gate import GateConfig
 
     if margin is not None and not allow_equal:
-        raise typer.BadParameter("--margin goes with --allow-equal")
+        raise typer.BadParameter("--margin requires --allow-equal")
     if allow_equal and margin is None:
         margin = _MARGIN
     try:

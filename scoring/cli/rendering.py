@@ -43,7 +43,7 @@ def scores_table(scores: Iterable[Score]) -> Table:
 def evaluation(evaluation: Evaluation) -> RenderableType:
     """Figures with their intervals beside the baselines', then those at ingest, then the slices."""
     names = list(evaluation.baselines)
-    figures = empty_table("figure", "value>", "95 % interval>", *(f"{name}>" for name in names))
+    figures = empty_table("metric", "value>", "95 % interval>", *(f"{name}>" for name in names))
     for name, figure in evaluation.figures.items():
         others = [shown_number(evaluation.baselines[baseline].get(name)) for baseline in names]
         figures.add_row(name, shown_number(figure.value), shown_interval(figure), *others)
@@ -58,12 +58,12 @@ def explanation(explanation: Explanation) -> RenderableType:
     views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
         table = empty_table("adds>", "feature", f"why this {target}")
-        table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "where every record starts")
+        table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "base value of all records")
         for reason in reasons[:_MAX_REASONS]:
             table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
         if rest := reasons[_MAX_REASONS:]:
             table.add_row(
-                f"{sum(reason.contribution for reason in rest):+.2f}", "", f"{len(rest)} smaller ones"
+                f"{sum(reason.contribution for reason in rest):+.2f}", "", f"{len(rest)} smaller reasons"
             )
         views += [Text(), table]
     return Group(*views, Text(), _changes(explanation.changes))
@@ -89,13 +89,13 @@ def findings(findings: Iterable[Finding]) -> Table:
 
 def _changes(changes: Iterable[Change]) -> RenderableType:
     """Edits with what the scores would be after each."""
-    table = empty_table("quality>", "heat>", "published>", "turns over", "what would change it")
+    table = empty_table("quality>", "heat>", "published>", "reverses", "change")
     for change in changes:
         shown = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
         turned = ", ".join(change.decisions)
         table.add_row(str(change.quality), str(change.heat), shown, turned, Text(change.text))
     if not table.row_count:
-        return Text("no single change that was tried would turn a decision over or raise a score")
+        return Text("none of the single changes tried would reverse a decision or raise a score")
     return table
 
 

@@ -15,7 +15,7 @@ _MAX_COLUMNS = 3  # of one family; JSON has more
 def drift(drift: Drift) -> RenderableType:
     """Distances, unseen names and shifts beside their limits; then the verdict and its rule."""
     return Group(
-        Text(f"{drift.n_records} records against {drift.model}"),
+        Text(f"{drift.n_records} records compared with the training records of {drift.model}"),
         _families(drift),
         Text(),
         _unseen(drift),
@@ -30,7 +30,7 @@ def drift(drift: Drift) -> RenderableType:
 
 
 def _families(drift: Drift) -> Table:
-    table = empty_table("family", "times usual>", "limit>", "", "farthest off")
+    table = empty_table("family", "times typical>", "limit>", "", "largest")
     for one in drift.families:
         farthest = [f"{name} {times:.1f}" for name, times in list(one.columns.items())[:_MAX_COLUMNS]]
         told = Text(", ".join(farthest), overflow="fold")
@@ -39,7 +39,7 @@ def _families(drift: Drift) -> Table:
 
 
 def _unseen(drift: Drift) -> Table:
-    table = empty_table("unseen", "records>", "usual>", "limit>", "", "most often")
+    table = empty_table("unseen", "records>", "typical>", "limit>", "", "most often")
     for one in drift.unseen:
         names = Text(", ".join(f"{name} {count}" for name, count in one.names.items()), overflow="fold")
         shares = (f"{share:.1%}" for share in (one.ratio, one.usual_ratio, one.limit_ratio))
@@ -48,7 +48,7 @@ def _unseen(drift: Drift) -> Table:
 
 
 def _shifts(drift: Drift) -> Table:
-    table = empty_table("mean", "before>", "new>", "shift>", "usual>", "limit>", "")
+    table = empty_table("mean", "before>", "new>", "shift>", "typical>", "limit>", "")
     for one in drift.shifts:
         cells = (shown_number(value) for value in (one.before, one.new))
         table.add_row(one.name, *cells, *_distances(one), _mark(one.is_beyond))
@@ -62,9 +62,11 @@ def _distances(one: Shift) -> tuple[str, ...]:
 def _error(drift: Drift) -> list[Text]:
     lines = []
     if drift.error_ratio is not None:
-        lines.append(Text(f"expected error of quality: {drift.error_ratio:.2f} times the held-back records'"))
+        lines.append(
+            Text(f"expected error of quality: {drift.error_ratio:.2f} times that of the held-back records")
+        )
     if drift.label_error is not None:
-        lines.append(Text(f"error of the {drift.n_labelled} with a quality: {drift.label_error:.3f}"))
+        lines.append(Text(f"error on the {drift.n_labelled} with a quality label: {drift.label_error:.3f}"))
     return [*lines, Text()] if lines else []
 
 

@@ -37,7 +37,7 @@ def backtest(by: str, folds: Sequence[FoldResult], pooled: Evaluation) -> Render
     together = empty_table("all together", "", "value>", "95 % interval>")
     for name, figure in pooled.figures.items():
         together.add_row(name, _SHORT.get(name, ""), shown_number(figure.value), shown_interval(figure))
-    return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} parts"), together)
+    return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} folds"), together)
 
 
 def trials(trials: Iterable[Trial]) -> Table:

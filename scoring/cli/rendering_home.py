@@ -36,7 +36,7 @@ def _blocks(found: HomeReport) -> Iterator[RenderableType]:
     if any(item.state == "moved" for item in found.artifacts):
         yield Text(
             "moved: found in this home, while the store names another place; "
-            "`scoring home check --repair` has it name this one, as other programs need"
+            "`scoring home check --repair` corrects the store, for other programs"
         )
     if found.n_wider:
         yield Text(

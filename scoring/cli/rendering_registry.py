@@ -41,7 +41,7 @@ def _records(verdict: Verdict) -> str:
 def _checks(verdict: Verdict) -> Table:
     """Every figure on all records; of the parts those that fail."""
     table = empty_table(
-        "figure", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""
+        "metric", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""
     )
     for check in verdict.checks:
         if not check.part or not check.is_passed:
@@ -55,8 +55,8 @@ def _checks(verdict: Verdict) -> Table:
 
 def _answer(outcome: PromoteOutcome) -> str:
     if not outcome.is_promoted:
-        return "refused" if outcome.champion is None else f"refused: {outcome.champion} stays in charge"
-    how = " against the gate" if outcome.by == "force" else ""
+        return "refused" if outcome.champion is None else f"refused: {outcome.champion} stays champion"
+    how = " (gate overridden)" if outcome.by == "force" else ""
     if outcome.is_dry_run:
         return f"would be promoted{how}"
     return f"promoted{how}: {outcome.version} is the champion of {outcome.name}"

@@ -39,7 +39,7 @@ def _tables(found: Reproduction) -> Iterator[RenderableType]:
 def _figures(changes: tuple[FigureChange, ...]) -> RenderableType:
     """Figures to their last digit, those without a dot, which are of the model itself, first."""
     ordered = sorted(changes, key=lambda change: "." in change.name)
-    table = empty_table("figure", "run>", "now>")
+    table = empty_table("metric", "run>", "now>")
     for each in ordered[:_MAX_FIGURES]:
         cells = ("-" if value is None else repr(value) for value in (each.first, each.second))
         table.add_row(Text(each.name, overflow="fold"), *cells)
@@ -49,7 +49,7 @@ def _figures(changes: tuple[FigureChange, ...]) -> RenderableType:
 
 def _answer(found: Reproduction) -> str:
     if found.is_same:
-        return f"the same bytes: {len(FILES)} files, and every figure"
+        return f"the same bytes: {len(FILES)} files, and every metric"
     if not found.is_trained:
-        return "not the same records: nothing was trained; --anyway trains on them"
-    return f"not the same: differing parts of the model {len(found.parts)}, figures {len(found.figures)}"
+        return "not the same records: nothing was trained; use --anyway to train on them"
+    return f"not the same: {len(found.parts)} parts of the model and {len(found.figures)} metrics differ"

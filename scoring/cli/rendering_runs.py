@@ -26,7 +26,7 @@ def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
     """Runs in their order; the figure that they are sorted by stands among the headlines."""
     figures = _HEADLINES if sort in (None, *_HEADLINES) else {str(sort): str(sort), **_HEADLINES}
     heads = [f"{head}>" for head in figures.values()]
-    table = empty_table("run", "when (UTC)", "name", "kind", "leads", *heads, "data", "commit")
+    table = empty_table("run", "when (UTC)", "name", "kind", "aliases", *heads, "data", "commit")
     registered = {version.name for run in runs for version in run.versions}
     for run in runs:
         kind = run.kind if run.status == "FINISHED" else f"{run.kind} {run.status.lower()}"
@@ -114,7 +114,7 @@ def _records(comparison: Comparison) -> str:
 
 def _figures(comparison: Comparison) -> RenderableType:
     """Figures that differ; which do not is said in a line."""
-    table = empty_table("figure", "first>", "second>", "gain>", "95 % interval>", "second is")
+    table = empty_table("metric", "first>", "second>", "gain>", "95 % interval>", "second is")
     same = [each.name for each in comparison.differences.values() if each.verdict == "same"]
     for each in comparison.differences.values():
         if each.verdict != "same":
@@ -146,12 +146,12 @@ def _slices(comparison: Comparison) -> RenderableType:
         if each.verdict in ("better", "worse")
     ]
     n_all = sum(len(part.differences) for part in comparison.slices)
-    by_chance = f"by chance alone it would be about {0.05 * n_all:.0f}"
-    heading = f"{len(moved)} of {n_all} figures of parts of the records moved; {by_chance}"
+    by_chance = f"expected by chance: about {0.05 * n_all:.0f}"
+    heading = f"{len(moved)} of {n_all} metrics on subsets changed significantly; {by_chance}"
     if not moved:
         return Text(heading)
     moved.sort(key=lambda one: -abs(one[1].gain) / ((one[1].high or 0) - (one[1].low or 0) or 1e-9))
-    table = empty_table("by", "part", "records>", "figure", "first>", "second>", "gain>", "95 % interval>")
+    table = empty_table("by", "part", "records>", "metric", "first>", "second>", "gain>", "95 % interval>")
     for part, each in moved[:MAX_SLICES]:
         numbers = (shown_number(each.first), shown_number(each.second), _signed(each.gain))
         where = (part.family, Text(part.name, overflow="fold"), str(part.n_records))

@@ -40,16 +40,16 @@ def reproduce(
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Train also where the records are not the run's.")
+        bool, typer.Option("--anyway", help="Train even if the records are not the run's.")
     ] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Make a run's training again and tell whether it gives the same bytes.
+    """Repeat a run's training and check whether it gives the same bytes.
 
-    The configuration is the run's; the code is what it is now. Nothing is logged or kept. Exit code 3
-    where anything is not the same: then a table tells what differs around the training (data, code,
-    versions, machine), in the model and in the figures.
+    The configuration is the run's, the code is the current one. Nothing is logged or kept. Exit code 3
+    if anything is not the same: a table then lists what differs in data, code, versions and machine, in
+    the model and in the metrics.
     """
     from scoring.cli import rendering_reproduction, written
     from scoring.workflows.reproduce import reproduce as workflow

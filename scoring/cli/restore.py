@@ -28,22 +28,22 @@ def restore(
     journal: options.Journal = None,
     json: options.Json = False,
 ) -> None:
-    """Put back the labels that a write of scores changed; without --write-id list the writes.
+    """Restore the labels that a write of scores changed; without --write-id list the writes.
 
-    A label that was missing before goes away, another has its earlier value again. One that somebody has
-    changed or accepted since is left alone. Records are found by what they say, also where their files were
-    moved.
+    A label that was missing before is removed, any other gets its earlier value back. Labels that
+    somebody has changed or accepted since are left alone. Records are matched by content, so moved
+    files are found.
     """
     from scoring.workflows.restore import Restorer
 
     settings = options.settings_of(terminal, journal=journal)
     if write_id is None:
         if paths or dry_run:
-            raise typer.BadParameter("expected --write-id ID; by itself this lists the writes")
+            raise typer.BadParameter("paths and --dry-run require --write-id ID")
         _list(terminal, settings.journal, is_json=json)
         return
     if json:
-        raise typer.BadParameter("--json goes with the list of writes")
+        raise typer.BadParameter("--json applies only to the list of writes")
     restorer = Restorer(
         settings.journal,
         write_id,
@@ -57,7 +57,7 @@ def restore(
             terminal.out(change.diff.rstrip("\n") if dry_run else change.path)
     finally:
         counts = restorer.counts
-        verb = "would be put back" if dry_run else "put back"
+        verb = "would be restored" if dry_run else "restored"
         text = f"{counts.n_restored:,} labels of {counts.n_files:,} files {verb}"
         if counts.n_left_alone:
             text += f", {counts.n_left_alone:,} left alone (changed or accepted since)"
@@ -77,7 +77,7 @@ def _list(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
             terminal.out(written.to_json(write))
         return
     if not writes:
-        terminal.note(f"{journal}: no write of scores")
+        terminal.note(f"{journal}: no writes of scores recorded")
         return
     from scoring.cli import rendering
 

@@ -18,16 +18,16 @@ def runs(
     sort: Annotated[
         str | None,
         typer.Option(
-            metavar="FIGURE", help="Best first by this figure, as quality_mae. Default: newest first."
+            metavar="METRIC", help="Sort by this metric, best first, as quality_mae. Default: newest first."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Runs at most.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of runs.")] = 20,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """List the runs of the store: who leads, headline figures, data, commit.
+    """List the runs of the store: aliases, headline metrics, data, commit.
 
-    A + after the commit says that files differed from it. Folds and trials are left out.
+    A + after the commit marks uncommitted changes. Folds and trials are left out.
     """
     from scoring.cli import rendering_runs, written
     from scoring.workflows.runs import runs as workflow
@@ -50,8 +50,8 @@ def runs(
 def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: options.Json = False) -> None:
     """Upload the runs that were kept because their store could not be used, the oldest first.
 
-    They lie in the folder pending of the home. Each goes to the store that it was meant for;
-    --tracking-uri names another one. A run of which the store has a part is completed.
+    They are in the folder pending in the home. Each goes to the store that it was meant for, unless
+    --tracking-uri names another. A partly uploaded run is completed.
     """
     from scoring.cli import written
     from scoring.errors import TrackingError
@@ -98,21 +98,21 @@ def compare(
             show_default=False,
         ),
     ],
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Changed records to show at most.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Maximum changed records to show.")] = 20,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Page to write as well; takes two runs.")
+        Path | None, typer.Option(metavar="FILE", help="HTML page to write as well; takes two runs.")
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
-    no_track: Annotated[bool, typer.Option("--no-track", help="Leave no page in MLflow.")] = False,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Log no page in MLflow.")] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Tell what differs between runs or models, and whose published would change.
+    """Show what differs between runs or models, and which records' published would change.
 
-    Each is held against the first on the same records. Intervals hold 95 %, by a bootstrap over days
-    that is paired: the same days are drawn for both. A run that is held against the first gets the
-    comparison as a page among its artifacts.
+    Each is compared with the first on the same records. Intervals are 95 %, from a paired bootstrap
+    over days: the same days are drawn for both. Each run compared with the first gets the comparison
+    as a page among its artifacts.
     """
     from scoring.cli import rendering_runs, written
     from scoring.workflows.compare import compare as workflow

@@ -17,19 +17,19 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 def serve(
     terminal: Terminal,
     model: options.Model = None,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for one that is free.")] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve.")] = 1,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")] = 1,
     token_file: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Tokens, one a line: who asks has to bear one of them. Read anew on SIGHUP.",
+            help="Tokens, one a line; every request needs one of them. Read again on SIGHUP.",
         ),
     ] = None,
     insecure_token_file: Annotated[
         bool,
-        typer.Option("--insecure-token-file", help="Take a token file that other users can read."),
+        typer.Option("--insecure-token-file", help="Accept a token file that other users can read."),
     ] = False,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
@@ -41,24 +41,25 @@ def serve(
         list[str] | None,
         typer.Option(
             metavar="ORIGIN",
-            help="Let pages of this origin ask from a browser, as https://desk.example.org; may be repeated.",
+            help="Allow requests from pages of this origin (CORS), as https://desk.example.org; "
+            "may be repeated.",
         ),
     ] = None,
     bound: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=NUMBER",
-            help="What a request may ask for, as records=5000; may be repeated. Names: docs/operate.md.",
+            help="Limit on requests, as records=5000; may be repeated. Names: docs/operate.md.",
         ),
     ] = None,
     journal: options.Journal = None,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """Serve scores over HTTP, with the model in charge, until told to stop.
+    """Serve scores over HTTP, by default with the champion, until stopped.
 
-    The model is followed where it moves. SIGHUP has it looked for at once and the tokens read anew; SIGTERM
-    stops once what was accepted is answered, a second one at once. The log goes to stderr, a line of JSON
-    for each request.
+    The service switches to a new champion when the alias moves. SIGHUP checks for one at once and reads
+    the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The
+    log goes to stderr, a line of JSON for each request.
     """
     from scoring.service.options import ServiceOptions, read_bounds
     from scoring.service.server import run

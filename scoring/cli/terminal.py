@@ -36,7 +36,7 @@ class Terminal:
     is_quiet : bool
         Show results and errors only.
     is_verbose : bool
-        Show what is going on.
+        Show progress in detail.
     is_debug : bool
         Show everything, traces of errors included.
 
@@ -222,7 +222,7 @@ def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
         if terminal.lost_output.errno == errno.EPIPE:
             return 141
         cause = "closed" if terminal.lost_output.errno == errno.EBADF else terminal.lost_output.strerror
-        terminal.error(f"error: standard output: {cause}: results were not printed")
+        terminal.error(f"error: standard output: {cause}: results were lost")
         return 2
     if terminal.is_refused:
         return 3

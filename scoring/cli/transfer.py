@@ -27,8 +27,8 @@ def export(
 ) -> None:
     """Write a model as one file, which scores elsewhere without a store.
 
-    The file holds the model's files with their hashes; the same model gives the same bytes. A file that
-    holds something else is refused without --overwrite.
+    The file holds the model's files with their hashes; the same model gives the same bytes. A file with
+    other content is replaced only with --overwrite.
     """
     from scoring.cli import written
     from scoring.workflows.export import export_model as workflow
@@ -47,7 +47,9 @@ def export(
 
 def import_(
     terminal: Terminal,
-    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What export wrote.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.zip", help="File that export wrote.", show_default=False)
+    ],
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder to save the model in. Default: models/NAME in the home."),
@@ -56,7 +58,7 @@ def import_(
 ) -> None:
     """Read an exported model into a folder, if it is whole, and print the folder.
 
-    Another model that is there is refused without --overwrite; anything else always is.
+    Another model in the folder is replaced only with --overwrite; anything else never is.
     """
     from scoring.workflows.export import import_model as workflow
 

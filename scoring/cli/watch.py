@@ -36,16 +36,19 @@ def watch(
     allow_unknown: writing.AllowUnknown = False,
     journal: options.Journal = None,
     model: options.Model = None,
-    form: Annotated[LineFormat, typer.Option("--format", help="How scores are printed.")] = LineFormat.jsonl,
+    form: Annotated[
+        LineFormat, typer.Option("--format", help="Format of the printed scores.")
+    ] = LineFormat.jsonl,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
     """Score the files of a folder as they arrive, each once, and again when it changes.
 
-    It goes on until it is interrupted or told to end (SIGTERM), which takes two seconds at most, and a second
-    signal none; started again, it scores only what is new since. What only changes the labels is no change.
-    A file that cannot be used is reported once it has rested for two seconds. A folder that goes away is
-    reported once, and watched again when it is back. The champion is followed. With --write each score also
-    says, as `labels`, what became of each label: filled, renewed, replaced, left alone or unchanged.
+    It runs until an interrupt or SIGTERM, and ends within two seconds; a second signal ends it at once.
+    Started again, it scores only what is new since. A change of labels alone does not count as a change.
+    A file that cannot be used is reported once it has been unchanged for two seconds. A folder that
+    disappears is reported once, and watched again when it is back. It switches to a new champion when
+    the alias moves. With --write each score also has `labels`: whether each label was filled, renewed,
+    replaced, left alone or unchanged.
     """
     from scoring.cli import written
     from scoring.workflows.watch import watch as workflow

@@ -21,19 +21,18 @@ Write = Annotated[
     bool,
     typer.Option(
         "--write",
-        help="Write the scores into the records' files: labels that are missing, and those that scoring "
-        "itself wrote and nobody has changed since.",
+        help="Write the scores into the records' files: missing labels, and those that scoring itself "
+        "wrote and nobody has changed since.",
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="With --write: replace the labels that people gave, too.")
+    bool, typer.Option("--overwrite", help="With --write: also replace labels that people gave.")
 ]
 AllowUnknown = Annotated[
     bool,
     typer.Option(
         "--allow-unknown",
-        help="With --write: write also where the record has no title, or neither a date nor a provider "
-        "nor topics.",
+        help="With --write: also write records that have no title, or neither date, provider nor topics.",
     ),
 ]
 
@@ -66,7 +65,7 @@ def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
     """Refuse flags that go with ``--write`` only."""
     for flag, is_given in flags.items():
         if is_given and not write:
-            raise typer.BadParameter(f"{flag} goes with --write")
+            raise typer.BadParameter(f"{flag} requires --write")
 
 
 def tell_summary(
@@ -84,13 +83,13 @@ def tell_summary(
     note(summary(counts, dry_run=dry_run, overwrite=overwrite))
     if counts.labels["left alone"] and not writer.has_known and not overwrite:
         note(
-            f"{settings.journal}: no journal of what scoring wrote before, so labels that stand in files are "
-            "left alone as people's (--journal FILE names another)"
+            f"{settings.journal}: no such journal, so all existing labels count as given by people and are "
+            "left alone (--journal FILE names another)"
         )
     if counts.n_written and not dry_run:
         named = [] if journal is None else ["--journal", str(journal)]
         again = shlex.join(["scoring", "restore", "--write-id", writer.write_id, *named, *paths])
-        note(f'write {writer.write_id}: "{again}" puts the labels back')
+        note(f'write {writer.write_id}: "{again}" restores the labels')
 
 
 def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = False) -> str:
@@ -113,6 +112,6 @@ def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = Fal
         parts.append(f"{labels['unchanged']:,} unchanged")
     if counts.n_refused:
         refused = f"{counts.n_refused:,} records refused"
-        parts.append(f"{refused} (too little is known of them; --allow-unknown writes them)")
+        parts.append(f"{refused} (too little known about them; --allow-unknown writes them)")
     verb = "would be written" if dry_run else "written"
     return f"{counts.n_written:,} of {counts.n_files:,} files {verb}: {', '.join(parts)}"

@@ -147,11 +147,11 @@ def _read(folder: Path, name: str) -> ChampionCopy:
     except OSError as error:
         raise ModelError(f"{file}: cannot read it: {error.strerror or error}") from error
     except msgspec.DecodeError as error:
-        raise ModelError(f"{file}: got damaged facts ({error}), expected JSON as it was saved") from error
+        raise ModelError(f"{file}: got damaged JSON ({error}), expected the file as it was saved") from error
     if facts.format_version != _FORMAT_VERSION:
         raise ModelError(
             f"{file}: got format version {facts.format_version}, expected {_FORMAT_VERSION}: "
-            "it is of another version of this package"
+            "it was written by another version of scoring"
         )
     if facts.name != name:
         raise ModelError(f"{file}: name: got {facts.name!r}, expected {name!r}")

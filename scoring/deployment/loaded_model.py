@@ -157,11 +157,11 @@ def load_shipped(*, is_whole: bool = True, because: str | None = None) -> Loaded
     name, warning = loaded.saved.name, None
     if because is not None:
         warning = (
-            f"{because}: using the shipped model {name}, which learned from another site; "
-            f'"scoring retrain PATH" trains one on your records, "--model {SHIPPED}" asks for this one'
+            f"{because}: using the shipped model {name}, which was trained on another site; "
+            f'"scoring retrain PATH" trains one on your records, "--model {SHIPPED}" selects this one'
         )
     elif Path(SHIPPED, MANIFEST).is_file():
-        warning = f"using the shipped model {name}: write ./{SHIPPED} for the folder of that name"
+        warning = f"using the shipped model {name}: write ./{SHIPPED} to use the folder of that name"
     return with_warning(loaded, warning)
 
 
@@ -202,7 +202,7 @@ def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | N
     except OSError as error:
         return (
             f"{copy_folder(settings, name)}: cannot keep a copy of the champion of {name}: "
-            f"{error.strerror or error}; nothing will score while its store is away"
+            f"{error.strerror or error}; there is no fallback while its store is unavailable"
         )
     return None
 

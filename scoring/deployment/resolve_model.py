@@ -173,14 +173,14 @@ def _resolve_champion(settings: Settings, lookup: RegistryLookup, is_whole: bool
     try:
         loaded = load_last_known(settings, settings.registered_model, str(failure), is_whole=is_whole)
     except ModelError as error:
-        raise type(failure)(f"{failure}; nor can the last known champion be used: {error}") from failure
+        raise type(failure)(f"{failure}; the last known champion cannot be used either: {error}") from failure
     if loaded is not None:
         return loaded
     if not is_empty:
         raise failure
     if known := known_champions(settings.home):
         others = ", of ".join(known)
-        raise TrackingError(f"{failure}; this home knows the champion of {others}: name that one, {_ASK}")
+        raise TrackingError(f"{failure}; this home knows the champion of {others}: use that name, {_ASK}")
     if settings.is_store_named or has_cached_champion(settings):
         raise TrackingError(f"{failure}, {_ASK}")
     return load_shipped(is_whole=is_whole, because=_what_is_missing(settings)[0])
@@ -193,7 +193,7 @@ def _named_entry(spec: str, settings: Settings, lookup: RegistryLookup) -> Regis
     if _TRACKED.match(spec):
         entry = lookup(spec, settings)
         if entry is None:
-            raise ModelError(f"model: got no answer to {spec!r}, expected where it lies")
+            raise ModelError(f"model: {spec!r} was not found in the store")
         return entry
     if not Path(spec).is_dir():
         raise ModelError(f"model: got {spec!r}, expected {_FORMS}")

@@ -44,7 +44,7 @@ class StandingChampion:
         """
         failure: ModelError | TrackingError
         if self.registered is None:
-            failure = ModelError(f"{self.address}: got no copy any more, expected the last known champion")
+            failure = ModelError(f"{self.address}: the copy of the last known champion is gone")
         else:
             try:
                 loaded = resolve(self.address, settings, reporter=reporter)
@@ -95,8 +95,8 @@ def find_standing_champion(
     facts = copy.facts
     if store.database is not None and not store.database.exists():
         raise TrackingError(
-            f"no store at {store}, which had {facts.address} as its champion: bring it back, or remove "
-            f"{copy_folder(settings, name)} to begin another one"
+            f"no store at {store}, which had {facts.address} as its champion: restore it, or remove "
+            f"{copy_folder(settings, name)} to start a new store"
         )
     reporter.warn(
         f"no champion of {name} in {store}: a new model has to beat the last known one, {facts.model} "

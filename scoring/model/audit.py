@@ -129,7 +129,7 @@ class _Case:
             difference=float(label - expected),
             low=round(max(float(self.opinion.quality[row]) - half, model.rubric.floor_), 1),
             high=round(float(self.opinion.quality[row]) + half, 1),
-            reason=f"{abs(label - expected)} points {side} what the other records let expect: {told}",
+            reason=f"{abs(label - expected)} points {side} the prediction from the other records: {told}",
         )
 
     def lead(self) -> Found:

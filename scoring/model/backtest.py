@@ -96,7 +96,7 @@ def month_folds(moments: np.ndarray, first: str | None = None) -> list[Fold]:
     is_judged = n_before >= enough if first is None else months >= np.datetime64(first, "M")
     if not is_judged.any():
         sought = f"with {enough} records before it" if first is None else f"from {first} on"
-        raise ModelError(f"backtest: got no month {sought}, expected some to judge")
+        raise ModelError(f"backtest: got no month {sought}, expected records to evaluate on")
     if n_before[is_judged][0] < MIN_RECORDS:
         got = f"{n_before[is_judged][0]} records before {months[is_judged][0]}"
         raise ModelError(f"backtest: got {got}, expected {MIN_RECORDS} or more to learn from")

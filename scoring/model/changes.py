@@ -148,7 +148,7 @@ class _Edits:
         if others and not named:
             middle = sorted(others, key=lambda topic: self._points.get(topic, 0.0))[len(others) // 2]
             (row,) = features.with_each_topic([middle])
-            text = "add a further topic that fits (of the worth that most have)"
+            text = "add a further topic that fits (with the points that most topics have)"
             yield _Edit(_TOPIC, "add topic", text, row)
 
     def _title_edits(self) -> Iterator[_Edit]:

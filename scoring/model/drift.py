@@ -28,10 +28,10 @@ from scoring.model.windows import Means
 MAX_NAMES = 5
 
 _RULE = (
-    "A family of features has moved where it is farther from the training records than 99 of 100 windows of "
-    "as many of their later half were from what preceded them. Records are refused if more of them have an "
-    "unseen provider or topic than in such windows; or if a family has moved and it matters: {error} a mean "
-    "score, or what a family adds to quality, is farther off than in 99 of 100 windows."
+    "A family of features has drifted if its distance exceeds the 99% prediction limit, from windows of as "
+    "many training records. Records are refused if the share with an unseen provider or topic exceeds its "
+    "limit; or if a family has drifted and it matters: {error} a mean score, or the contribution of a family "
+    "to quality, exceeds its limit."
 )
 
 
@@ -211,7 +211,7 @@ def rule(limit: float | None = None) -> str:
     error = (
         "the expected error,"
         if limit is None
-        else f"the expected error is over {limit:g} times what it was, or"
+        else f"the expected error exceeds {limit:g} times that at training, or"
     )
     return _RULE.format(error=error)
 
@@ -266,10 +266,11 @@ def _reasons(
     harm = [one for one in shifts if one.is_beyond]
     if moved and harm:
         reasons += [
-            f"{one.family} moved: {one.distance:.2f} times as far off as usual, limit {one.limit:.2f}"
+            f"{one.family} drifted: {one.distance:.2f} times the typical distance, limit {one.limit:.2f}"
             for one in moved
         ]
         reasons += [
-            f"{one.name}: {one.new:.3f}, {one.before:.3f} before, limit {one.limit:.3f} apart" for one in harm
+            f"{one.name}: {one.new:.3f}, at training {one.before:.3f}, maximum difference {one.limit:.3f}"
+            for one in harm
         ]
     return reasons

@@ -194,7 +194,7 @@ def write_files(
     """
     try:
         if holds_something_else(folder):
-            raise ModelError(f"{folder}: got something that is not a model, expected a model folder or none")
+            raise ModelError(f"{folder}: exists and is not a model folder")
         replace_folder(folder, contents, ours=FILES, admit=admit)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error

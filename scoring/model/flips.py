@@ -176,7 +176,7 @@ def unlike_reasons(
 
 
 def _reasons_of(explanation: Explanation, target: str) -> dict[str, Reason]:
-    base = Reason(_BASE, "where every record starts", explanation.base[target])
+    base = Reason(_BASE, "base value of all records", explanation.base[target])
     return {_BASE: base} | {reason.feature: reason for reason in explanation.reasons[target]}
 
 

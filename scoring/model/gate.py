@@ -55,9 +55,10 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What is asked for, in words."""
         needs = "its interval above 0" if self.margin is None else f"its interval above -{self.margin:.0%}"
         return (
-            f"{self.figure} has to gain, {needs}; no other headline figure may be surely worse; no part of "
-            f"{self.min_records} records or more may surely fall by more than {self.part_ratio:.0%}. "
-            f"Intervals hold {self.level:.0%}, those of parts all together."
+            f"{self.figure} must improve, {needs}; no other headline metric may be significantly worse; no "
+            f"subset of {self.min_records} records or more may significantly worsen by more than "
+            f"{self.part_ratio:.0%}. "
+            f"Intervals are {self.level:.0%}, simultaneous for subsets."
         )
 
 
@@ -176,7 +177,7 @@ def judge(
     """
     if config.figure not in whole:
         return refuse(
-            f"{config.figure}: got none on these records, expected a figure", config, n_records=n_records
+            f"{config.figure}: got none on these records, expected a value", config, n_records=n_records
         )
     checks = [_has_gained(whole[config.figure], config, n_records)]
     for name in HEADLINES:
@@ -190,7 +191,7 @@ def judge(
             checks.append(_check(each, told, _reaches(each, limit), part.n_records, label))
     failed = [check for check in checks if not check.is_passed]
     n_parts = len({check.part for check in checks} - {""})
-    passed = f"{checks[0]}; nothing else is surely worse ({n_parts} parts looked at)"
+    passed = f"{checks[0]}; nothing else is significantly worse ({n_parts} subsets checked)"
     return Verdict(
         is_passed=not failed,
         reasons=tuple(f"{check}, expected its {check.expected}" for check in failed) or (passed,),
@@ -229,7 +230,7 @@ def judge_first(
     mine = figures.get(name)
     others = {baseline: values[name] for baseline, values in baselines.items() if name in values}
     if mine is None or not others:
-        reason = f"{name}: got none of {'the model' if mine is None else 'a baseline'}, expected a figure"
+        reason = f"{name}: got none of {'the model' if mine is None else 'a baseline'}, expected a value"
         return Verdict(is_passed=False, reasons=(reason,), rule=rule, n_records=n_records)
     checks = tuple(
         Check(

@@ -16,23 +16,23 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     path : str
         Where the record was found; ``-`` is standard input.
     quality : int
-        What the record is worth by itself, as the site's labels count it.
+        The record's own value, in the points of the site's labels.
     quality_low, quality_high : float
         90 % interval of the quality.
     heat : int
-        What its story is worth now; -1 where another record leads the story.
+        The quality plus what the story's other coverage adds; -1 where another record leads the story.
     heat_expected : float
-        Mean of what the heat may be now; records are ordered by it.
+        Mean of the current heat's distribution; records are ordered by it.
     heat_settled : float
-        Mean of what the heat may be once the story's coverage has come.
+        Forecast mean heat once the story's coverage is complete.
     lead_probability : float
         Probability that the record leads its story; 0 to 1.
     published : bool
-        Whether the site would show it.
+        Whether the site would publish it.
     published_probability : float
         Probability of that; 0 to 1.
     lead_settled_probability, published_settled_probability : float
-        The same once the story's coverage has come.
+        The same, once the story's coverage is complete.
     model : str
         Name and version of the model that scored.
     warnings : tuple of str
@@ -97,7 +97,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True):
     """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``.
 
-    ``changes`` are single edits that would turn a decision over or, where none does, raise the score
+    ``changes`` are single edits that would reverse a decision or, if none would, raise the score
     most; the cheapest first.
     """
 

@@ -45,7 +45,7 @@ def weigh(first: Columns, second: Columns, config: GateConfig, *, seed: int) -> 
     """
     n_records, n_days = count_days(first)
     if lacking := too_few(n_records, n_days, config):
-        return refuse(f"records to judge on: {lacking}", config, n_records=n_records, n_days=n_days)
+        return refuse(f"records to evaluate on: {lacking}", config, n_records=n_records, n_days=n_days)
     whole, slices = measure(first, second, config, seed=seed)
     verdict = judge(whole, slices, config, n_records=n_records)
     return msgspec.structs.replace(verdict, n_days=n_days)

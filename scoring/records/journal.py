@@ -274,7 +274,7 @@ class Journal:
                 _add(self._by_file, known.file, known)
 
     def _unreadable(self, error: OSError) -> RecordError:
-        got = error.strerror or "an error of the disk"
+        got = error.strerror or "a disk error"
         return RecordError(Fault(str(self.path), 0, "", got, "a journal that can be read"))
 
 

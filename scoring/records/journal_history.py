@@ -167,5 +167,5 @@ def _lines(path: Path) -> Iterator[Line]:
 
 
 def _unreadable(path: Path, error: OSError) -> RecordError:
-    got = error.strerror or "an error of the disk"
+    got = error.strerror or "a disk error"
     return RecordError(Fault(str(path), 0, "", got, "a journal that can be read"))

@@ -252,8 +252,8 @@ def locked_file(path: Path) -> Iterator[int]:
     ends = time.monotonic() + WAIT_SECONDS
     while (handle := _try_lock(path)) is None:
         if time.monotonic() > ends:
-            got = "a journal under which another process is writing labels"
-            raise RecordError(Fault(str(path), 0, "", got, "one at rest"))
+            got = "a journal that another process is using to write labels"
+            raise RecordError(Fault(str(path), 0, "", got, "no other writer"))
         time.sleep(_PAUSE_SECONDS)
     try:
         yield handle
@@ -287,7 +287,7 @@ def _try_lock(path: Path) -> int | None:
 
 def unwritable(path: str, error: OSError) -> RecordError:
     """The error of a journal that the system does not let be written."""
-    got = error.strerror or "an error of the disk"
+    got = error.strerror or "a disk error"
     return RecordError(
         Fault(path, 0, "", got, "a journal that can be written (--journal FILE names another)")
     )
@@ -317,7 +317,7 @@ def _fault(message: str, content: bytes, path: str, number: int) -> Fault:
     """What is wrong with a line, in the words of every fault."""
     fields = msgspec.json.decode(content)
     if not isinstance(fields, dict):
-        return Fault(path, number, "", "a line that is no mapping", "an entry of a journal")
+        return Fault(path, number, "", "a line that is not a JSON object", "a journal entry")
     version = fields.get("format")
     if isinstance(version, int) and version > FORMAT:
         got = f"{version}, written by a newer version of scoring"
@@ -326,7 +326,7 @@ def _fault(message: str, content: bytes, path: str, number: int) -> Fault:
         )
     said, _, where = message.partition(" - at `$.")
     field = where.rstrip("`")
-    got = repr(fields.get(field))[:_MAX_GOT_CHARS] if field in fields else "an entry that cannot be used"
+    got = repr(fields.get(field))[:_MAX_GOT_CHARS] if field in fields else "an invalid entry"
     return Fault(
         path, number, field, got, said.removeprefix("Expected ").partition(", got ")[0].replace("`", "")
     )

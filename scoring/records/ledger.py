@@ -285,7 +285,7 @@ def _check_label(what: str, field: str, value: bool | int | None) -> None:
 def _fault(message: str, content: object, path: str, number: int) -> Fault:
     """What msgspec says of a line, as every fault is told."""
     if not isinstance(content, dict):
-        return Fault(path, number, "", "a line that is no mapping", "a correction")
+        return Fault(path, number, "", "a line that is not a JSON object", "a correction")
     if lone := _LONE_FIELD.match(message):
         is_missing = lone[1].startswith("missing")
         got = "nothing" if is_missing else _shortened(content[lone[2]])

@@ -166,7 +166,7 @@ def write_labels(
         change = Change(shown(path), new != data, diff)
         if dry_run or not change.changed or replace_file(target, data, new, path):
             return change
-    raise RecordError(Fault(path, 0, "", "a file that somebody else keeps changing", "a file at rest"))
+    raise RecordError(Fault(path, 0, "", "a file that another process keeps changing", "an unchanging file"))
 
 
 def put_back(path: str, *, before: bytes, after: bytes, roots: Sequence[str]) -> None:

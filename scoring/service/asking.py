@@ -45,7 +45,7 @@ class StoreProcess:
                 answer: RegistryEntry | ScoringError | None = connection.recv()
             except (EOFError, OSError):
                 self._end()
-                raise TrackingError("the process that asks the store was ended") from None
+                raise TrackingError("the process that queries the store has ended") from None
             if not self._is_kept:
                 self._end()
         if isinstance(answer, ScoringError):

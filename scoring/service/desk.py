@@ -100,7 +100,7 @@ async def part(request: Request, name: str) -> Response:
     found: bytes | None = request.app.state.page.get(name)
     media_type = _TYPES.get(name.rpartition(".")[2])
     if found is None or media_type is None:
-        raise ProblemError(404, "not-found", "the page has no such part")
+        raise ProblemError(404, "not-found", "no such file of the page")
     return Response(found, media_type=media_type)
 
 
@@ -166,7 +166,7 @@ async def take_back(request: Request) -> Response:
 async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Ticket) -> T:
     """What the page sends, within the bounds of every body."""
     if OWN_HEADER not in request.headers:
-        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, which the desk sends")
+        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, as the desk sends it")
     headers = dict(request.scope["headers"])
     if form_of(headers) != JSON:
         raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})

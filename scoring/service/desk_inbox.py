@@ -178,7 +178,7 @@ class DeskInbox:
             fault = str(error)
         except Exception as error:  # a defect does not end the looking
             # The trace without the message, which may quote a record.
-            fault = "a defect of scoring, of which the log tells more"
+            fault = "a defect of scoring: see the log"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         else:

@@ -159,10 +159,10 @@ class Door:
     def _check(self, scope: Scope, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
         if self._options.hosts and _name_of(host) not in self._options.hosts:
-            raise ProblemError(421, "request", "the service is not addressed by this name")
+            raise ProblemError(421, "request", "this service does not answer to this host name")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if origin and scope["method"] not in _SAFE_METHODS and not self._is_known(origin, host):
-            raise ProblemError(403, "origin", "pages of this origin may not ask")
+            raise ProblemError(403, "origin", "requests from pages of this origin are not allowed")
         if scope["path"] not in OPEN_PATHS and not self._tokens.admit(headers.get(b"authorization", b"")):
             # Browsers ask their user on "Basic"; the token is the password.
             # "Basic" first: of one line Chromium takes the first scheme alone, and would not ask.

@@ -53,7 +53,7 @@ def check_head(
     if version not in ("1.1", "1.0"):
         raise ProblemError(505, "request", f"got HTTP/{version}, expected HTTP/1.1")
     if parser.get_method() == b"CONNECT":
-        raise ProblemError(501, "method", "got CONNECT, and this is no proxy")
+        raise ProblemError(501, "method", "got CONNECT: this service is not a proxy")
     n_body_bytes: int | None = 0
     hosts: list[int] = []
     for index, (name, value) in enumerate(headers):
@@ -63,10 +63,10 @@ def check_head(
             n_body_bytes = int(value)
         elif name == b"transfer-encoding":
             if value.strip().lower() != b"chunked":
-                raise ProblemError(501, "request", "transfer-encoding: expected chunked alone")
+                raise ProblemError(501, "request", "transfer-encoding: expected chunked only")
             n_body_bytes = None
     if len(hosts) > 1 or (version == "1.1" and not hosts):
-        raise ProblemError(400, "request", f"got {len(hosts)} headers Host, expected one")
+        raise ProblemError(400, "request", f"got {len(hosts)} Host headers, expected one")
     if hosts:
         if not url.startswith(b"/") and (host := _host_of(url)):
             headers[hosts[0]] = (b"host", host)

@@ -31,7 +31,7 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
             "scoring_requests",
-            "Requests that were answered.",
+            "Answered requests.",
             ("route", "method", "status"),
             registry=registry,
         )
@@ -44,7 +44,7 @@ class Metrics:
         )
         self.in_hand = Gauge(
             "scoring_requests_in_hand",
-            "Requests to score that are in hand now.",
+            "Requests to score in progress.",
             multiprocess_mode="livesum",
             registry=registry,
         )
@@ -53,32 +53,32 @@ class Metrics:
         )
         self.faults = Counter(
             "scoring_faults",
-            "Problems that were answered, of requests and of records.",
+            "Problems of requests and records.",
             ("kind",),
             registry=registry,
         )
         self.model = Gauge(
             "scoring_model",
-            "Processes that score with a model; 0 for one that was replaced.",
+            "Processes that score with this model; 0 once it is replaced.",
             ("model", "address"),
             multiprocess_mode="livesum",
             registry=registry,
         )
         self.loads = Counter(
             "scoring_model_loads",
-            "Models that took over, or could not.",
+            "Attempts to switch to a new model.",
             ("outcome",),
             registry=registry,
         )
         self.is_followed = Gauge(
             "scoring_model_is_followed",
-            "0 where the model at work is kept because its store, or the model of now, cannot be used.",
+            "0 if the service keeps its model because the store or the new model cannot be used.",
             multiprocess_mode="livemin",
             registry=registry,
         )
         self.not_followed_since = Gauge(
             "scoring_model_not_followed_since_seconds",
-            "Since when that is so, as Unix time; 0 where the model is followed.",
+            "Unix time since when the model is not followed; 0 if it is.",
             multiprocess_mode="livemax",
             registry=registry,
         )
@@ -152,17 +152,27 @@ class _DriftGauges:
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(name, text, labels, registry=registry, multiprocess_mode="livemax")
 
-        self.records = gauge("scoring_drift_records", "Records that were looked at, the last ones.")
-        self.is_refused = gauge("scoring_drift_is_refused", "1 where `scoring drift` would refuse them.")
-        self.family = gauge(
-            "scoring_drift_family_ratio", "Distance of a family of features, in times its limit.", "family"
+        self.records = gauge(
+            "scoring_drift_records", "Number of latest records that the drift is measured on."
         )
-        self.unseen = gauge("scoring_drift_unseen_ratio", "Share of records with one unseen.", "what")
-        self.unseen_limit = gauge("scoring_drift_unseen_limit_ratio", "Limit of that share.", "what")
-        self.mean = gauge("scoring_score_mean", "Mean of what the model says of them.", "score")
-        self.mean_before = gauge("scoring_score_training_mean", "Mean over the held-back records.", "score")
+        self.is_refused = gauge(
+            "scoring_drift_is_refused", "1 if `scoring drift` would refuse these records."
+        )
+        self.family = gauge(
+            "scoring_drift_family_ratio",
+            "Distance of a feature family from training, divided by its limit.",
+            "family",
+        )
+        self.unseen = gauge(
+            "scoring_drift_unseen_ratio", "Share of records with an unseen provider or topic.", "what"
+        )
+        self.unseen_limit = gauge("scoring_drift_unseen_limit_ratio", "Limit of the unseen share.", "what")
+        self.mean = gauge("scoring_score_mean", "Mean score of these records.", "score")
+        self.mean_before = gauge(
+            "scoring_score_training_mean", "Mean score of the held-back records.", "score"
+        )
         self.shift = gauge(
-            "scoring_drift_score_ratio", "Distance of the two means, in times its limit.", "score"
+            "scoring_drift_score_ratio", "Difference of the two means, divided by its limit.", "score"
         )
 
     def tell(self, drift: Drift) -> None:

@@ -36,16 +36,16 @@ topics:
 """
 _SCHEMAS = (Record, Score, Explanation, Problem, ModelInfo)
 _STATUSES = {
-    401: "A token is needed, and none that is known was given.",
-    403: "A page of another origin asks.",
-    405: "The address does not take this method.",
+    401: "A token is needed; none or an unknown one was given.",
+    403: "The request comes from a page of another origin.",
+    405: "This path does not support the method.",
     408: "The body did not arrive in time.",
-    413: "The body is too large, or holds too many records; `limit` names which.",
-    415: "The type of the content is none that is read.",
-    421: "The service is not addressed by this name.",
-    422: "The query, the body or the single record cannot be used; `faults` has all that is wrong with it.",
-    500: "A defect; the log tells more under the `request_id`.",
-    503: "There is too much to do, or the service begins or stops; `Retry-After` tells when to ask again.",
+    413: "The body is too large, or holds too many records; `limit` says which.",
+    415: "The content type is not supported.",
+    421: "The service does not answer to this host name.",
+    422: "The query, the body or the single record is invalid; `faults` lists everything that is wrong.",
+    500: "A defect; see the log entries with this `request_id`.",
+    503: "The service is overloaded, starting or stopping; retry after `Retry-After` seconds.",
 }
 
 
@@ -68,7 +68,7 @@ def describe(app: FastAPI, served: Served, bounds: Bounds) -> dict[str, Any]:
     document = get_openapi(
         title="scoring",
         version=scoring.__version__,
-        summary="What incoming records of a news curation site are worth.",
+        summary="Scores of incoming records for a news curation site.",
         routes=app.routes,
     )
     _, components = msgspec.json.schema_components(_SCHEMAS, ref_template="#/components/schemas/{name}")
@@ -83,10 +83,12 @@ def describe(app: FastAPI, served: Served, bounds: Bounds) -> dict[str, Any]:
     document["security"] = [{"token": []}, {"password": []}, {}]
     document["paths"] |= {
         "/v1/score": {"post": _score(served, bounds)},
-        "/v1/model": {"get": _get("Tell which model is at work", JSON, _ref("ModelInfo"))},
-        "/metrics": {"get": _get("Tell the counts, as Prometheus reads them", "text/plain", _TEXT)},
-        "/healthz": {"get": _get("Tell that the process answers", "text/plain", _TEXT)},
-        "/readyz": {"get": _get("Tell whether records can be scored", "text/plain", _TEXT)},
+        "/v1/model": {
+            "get": _get("The current model and its metrics on held-back records", JSON, _ref("ModelInfo"))
+        },
+        "/metrics": {"get": _get("Metrics in the format of Prometheus", "text/plain", _TEXT)},
+        "/healthz": {"get": _get("Liveness: the process answers", "text/plain", _TEXT)},
+        "/readyz": {"get": _get("Readiness: records can be scored", "text/plain", _TEXT)},
     }
     return document
 
@@ -125,15 +127,15 @@ def _score(served: Served, bounds: Bounds) -> dict[str, Any]:
     return {
         "summary": "Score records",
         "description": f"One record, or up to {bounds.records:,} of them as an array or as JSON lines. "
-        f"A single record is answered by its scores, or by a problem. Many are answered in their order, "
-        f"each by its scores or, at its place, by the problem that keeps it from having any. A body has at "
-        f"most {bounds.body_bytes:,} bytes, a record {bounds.record_bytes:,} bytes, {bounds.topics:,} "
-        f"topics and {bounds.coverage:,} related records; its labels are not looked at.",
+        f"A single record returns its scores, or a problem. Several return a list in the same order, "
+        f"with scores or a problem for each. Limits: {bounds.body_bytes:,} bytes a body, "
+        f"{bounds.record_bytes:,} bytes a record, {bounds.topics:,} topics and "
+        f"{bounds.coverage:,} related records of a record. Labels of records are ignored.",
         "parameters": [
             {
                 "name": "as_of",
                 "in": "query",
-                "description": f"See no coverage newer than this: {EXPECTED}.",
+                "description": f"Ignore coverage newer than this: {EXPECTED}.",
                 "schema": _TEXT,
                 "examples": {
                     "moment": {"value": "2021-03-04T12:00:00Z"},
@@ -143,7 +145,7 @@ def _score(served: Served, bounds: Bounds) -> dict[str, Any]:
             {
                 "name": "explain",
                 "in": "query",
-                "description": f"Give the reasons too, of at most {bounds.explained} records.",
+                "description": f"Also return the reasons, for at most {bounds.explained} records.",
                 "schema": {"type": "boolean", "default": False},
             },
         ],

@@ -19,7 +19,7 @@ _BY_STATUS = {401: "token", 403: "origin", 404: "not-found", 405: "method", 503:
 
 
 class FieldFault(msgspec.Struct, frozen=True):
-    """One thing that is wrong with one record: line (0 for the whole), field, what was found and expected."""
+    """One fault of a record: line (0 for the whole record), field, value found and value expected."""
 
     line: int
     field: str
@@ -28,20 +28,20 @@ class FieldFault(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why a request, or one of its records, got no answer.
+    """Why a request, or one of its records, failed (RFC 9457).
 
     Parameters
     ----------
     type : str
-        Address of what this kind of problem means.
+        Address of the description of this kind of problem.
     title : str
         The same in words.
     status : int
         HTTP status.
     detail : str
-        What is wrong here.
+        What is wrong in this case.
     limit : str
-        Name of the limit that was passed.
+        Name of the limit that was exceeded.
     faults : tuple of FieldFault
         Everything that is wrong with the record.
     request_id : str
@@ -67,9 +67,9 @@ class ProblemError(Exception):
     kind : str
         One of :data:`KINDS`.
     detail : str
-        What is wrong here.
+        What is wrong in this case.
     limit : str
-        Name of the limit that was passed.
+        Name of the limit that was exceeded.
     faults : tuple of FieldFault
         What is wrong with the record.
     headers : mapping of str to str
@@ -97,14 +97,14 @@ KINDS = {
     "record": "The record cannot be used",
     "body": "The body cannot be read",
     "query": "The query cannot be used",
-    "limit": "A limit was passed",
-    "media-type": "The service does not read this type of content",
+    "limit": "A limit was exceeded",
+    "media-type": "The content type is not supported",
     "timeout": "The body did not arrive in time",
     "token": "A token is needed",
-    "origin": "Pages of this origin may not ask",
-    "not-found": "There is nothing at this address",
-    "method": "This address does not take this method",
-    "busy": "There is too much to do at the moment",
+    "origin": "Requests from this origin are not allowed",
+    "not-found": "There is nothing at this path",
+    "method": "This path does not support the method",
+    "busy": "The service is overloaded",
     "not-ready": "No model is loaded",
     "request": "The request cannot be answered",
     "defect": "This is a defect of scoring",
@@ -133,7 +133,7 @@ def answer(error: ProblemError, scope: Scope) -> Response:
 
 def defect() -> ProblemError:
     """What is answered where something went wrong that should not."""
-    return ProblemError(500, "defect", "the log tells more under this request_id")
+    return ProblemError(500, "defect", "see the log entries with this request_id")
 
 
 def add_handlers(app: FastAPI) -> None:

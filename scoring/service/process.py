@@ -172,9 +172,9 @@ def serve(
     try:
         server.run(sockets=[listener])
     except SystemExit:
-        raise app.start_error or ServiceError("the service ended: the log tells why") from None
+        raise app.start_error or ServiceError("the service ended: see the log") from None
     if server.stop_signal is None:
-        raise ServiceError("the service ended without being told to: the log tells why")
+        raise ServiceError("the service ended unexpectedly: see the log")
     return server.stop_signal
 
 

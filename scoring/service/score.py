@@ -99,7 +99,7 @@ def _query(query: bytes) -> tuple[AsOf, bool]:
         if name not in ("as_of", "explain"):
             raise ProblemError(422, "query", f"got {name[:40]!r}, expected as_of or explain")
         if len(given.getlist(name)) > 1:
-            raise ProblemError(422, "query", f"{name}: got it more than once, expected it once")
+            raise ProblemError(422, "query", f"{name}: given more than once")
     is_explained = _TRUTHS.get(given.get("explain", "false").lower())
     if is_explained is None:
         raise ProblemError(422, "query", f"explain: got {given['explain'][:40]!r}, expected true or false")

@@ -19,7 +19,7 @@ _ALIAS = re.compile(r"models:/[^/@]+@([^/@]+)")
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The model at work.
+    """The current model.
 
     Parameters
     ----------
@@ -28,30 +28,30 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     sha256 : str
         Hex digest of all of its files.
     address : str or None
-        Where the store has it: ``models:/NAME/3``; None for a folder that no store knows of.
+        Address in the store: ``models:/NAME/3``; None for a folder without a store.
     alias : str or None
         The alias that the service follows; None where it follows none.
     trained_at : datetime or None
-        When its training began; None where no store tells.
+        When its training began; None without a store.
     source : str
-        Why it is this one: ``explicit``, ``champion``, ``last_known_champion`` (its store is away, or has
-        no champion any more) or ``shipped``.
+        How it was chosen: ``explicit``, ``champion``, ``last_known_champion`` (its store is unavailable,
+        or has no champion any more) or ``shipped``.
     loaded_at : datetime
-        Since when it scores here.
+        When this process began to score with it.
     is_followed : bool
-        Whether the store can be asked for the next version, and that version be used.
+        Whether new versions in the store can be found and used.
     not_followed_since : datetime or None
-        Since when not.
+        Since when it is not followed.
     not_followed_because : str or None
-        Why not.
+        Why it is not followed.
     data_sha256 : str
-        Hex digest of the records that it was trained on.
+        Hex digest of its training records.
     n_records : int
-        How many these were.
+        Number of training records.
     begins_at, ends_at : datetime
         First and last date of publication among them.
     figures : dict of str to Figure
-        How it did on records that were held back, with 95 % intervals.
+        Metrics on held-back records, with 95 % intervals.
     """
 
     name: str
@@ -82,7 +82,7 @@ async def readyz(request: Request) -> Response:
     """Tell whether records can be scored."""
     keeper: ModelKeeper = request.app.state.keeper
     if not keeper.is_ready or request.app.state.stopping.is_set():
-        raise ProblemError(503, "not-ready", "expected a model at work, and no stop in progress")
+        raise ProblemError(503, "not-ready", "no model is loaded, or the service is stopping")
     if keeper.failure is None:
         return Response(b"ready\n", media_type="text/plain")
     # Whoever asks needs no token, so the cause, which names the store, is told by /v1/model.
@@ -92,7 +92,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/v1/model")
 async def model(request: Request) -> Response:
-    """Tell which model is at work, and how good it was on records that were held back."""
+    """Return the current model and its metrics on held-back records."""
     keeper: ModelKeeper = request.app.state.keeper
     served, failure = keeper.current, keeper.failure
     options = request.app.state.options

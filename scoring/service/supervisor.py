@@ -102,9 +102,7 @@ class Supervisor:
                 if place.worker is not None:
                     place.worker.kill()
         if self._signal is None:
-            raise ServiceError(
-                f"each worker ended {self._patience.n_failures} times in a row: the log tells why"
-            )
+            raise ServiceError(f"each worker ended {self._patience.n_failures} times in a row: see the log")
         if self._is_cut_off:
             raise SecondSignalError(self._signal)
         return self._signal

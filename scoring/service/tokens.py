@@ -94,10 +94,10 @@ def _read(file: Path, *, is_shared: bool) -> list[bytes]:
             _check_mode(file, os.fstat(opened.fileno()).st_mode, is_shared=is_shared)
             lines = [line.strip() for line in opened.read().splitlines()]
     except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}, expected a file with a token a line") from None
+        raise SettingsError(f"{file}: {error.strerror}, expected a file with one token a line") from None
     tokens = [line for line in lines if line and not line.startswith(b"#")]
     if not tokens:
-        raise SettingsError(f"{file}: got no token, expected one a line")
+        raise SettingsError(f"{file}: contains no token, expected one a line")
     for number, line in enumerate(lines, start=1):
         if line in tokens and len(line) < MIN_CHARS:
             raise SettingsError(
@@ -108,9 +108,9 @@ def _read(file: Path, *, is_shared: bool) -> list[bytes]:
 
 def _check_mode(file: Path, mode: int, *, is_shared: bool) -> None:
     if not stat.S_ISREG(mode):
-        raise SettingsError(f"{file}: got no regular file, expected a file with a token a line")
+        raise SettingsError(f"{file}: not a regular file, expected a file with one token a line")
     if os.name == "posix" and mode & _OTHERS and not is_shared:
         raise SettingsError(
             f"{file}: got mode {stat.S_IMODE(mode):04o}, expected a file that nobody else can read: "
-            "chmod 600 it, or --insecure-token-file"
+            "run chmod 600, or use --insecure-token-file"
         )

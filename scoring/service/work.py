@@ -68,7 +68,7 @@ class Intake:
             If there are too many: status 503.
         """
         if self.n_requests >= self._bounds.requests:
-            raise _busy(f"{self.n_requests} requests are in hand", "requests")
+            raise _busy(f"{self.n_requests} requests are in progress", "requests")
         return Ticket(self)
 
     def hold(self, n_bytes: int) -> None:
@@ -80,7 +80,7 @@ class Intake:
             If there are too many: status 503.
         """
         if self.n_bytes + n_bytes > self._bounds.waiting_bytes:
-            raise _busy(f"{self.n_bytes:,} bytes are in hand", "waiting_bytes")
+            raise _busy(f"{self.n_bytes:,} bytes of requests are in progress", "waiting_bytes")
         self.n_bytes += n_bytes
 
     def count(self, step: int) -> None:

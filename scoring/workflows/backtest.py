@@ -126,7 +126,7 @@ def backtest(
     for at, fold in enumerate(folds):
         reporter.step(f"backtest by {by}", at, len(folds))
         n_training, n_records = int(fold.is_training.sum()), int(fold.is_test.sum())
-        reporter.note(f"{fold.name}: training on {n_training} records to judge {n_records}")
+        reporter.note(f"{fold.name}: training on {n_training} records, evaluating on {n_records}")
         one = _evaluate(corpus, fold, config, settings)
         evaluations.append(one)
         results.append(FoldResult(fold.name, n_training, n_records, one.figures, one.baselines))

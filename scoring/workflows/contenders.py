@@ -81,7 +81,7 @@ def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[
             beginning = argument.removeprefix("runs:/").removesuffix("/model")
             run_id = find_run(store, beginning) if _RUN_ID.fullmatch(beginning) else None
             if run_id is None and not Path(argument).exists():
-                absent = f"{store}: run: got {argument!r}, expected one that is there, or records"
+                absent = f'{store}: no run or file {argument!r}: "scoring runs" lists the runs'
                 raise TrackingError(store.lost or absent)
         if run_id is None:
             paths.append(argument)
@@ -130,7 +130,7 @@ def scored(
         if n_known:
             notes.append(
                 f"{side.name}: {n_known} of {len(documents)} records are not newer than its training records "
-                f"(to {known:%Y-%m-%d}); on those the figures say how well it remembers"
+                f"(to {known:%Y-%m-%d}); on those the metrics are in-sample"
             )
         data = {
             **(_data_of_run(one.run) if one.run else {}),

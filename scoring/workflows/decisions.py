@@ -114,7 +114,7 @@ class Decisions:
                     append_corrections(self._inbox.ledger, corrections)
                 except OSError as error:  # what is not kept is not written
                     put_back(file, before=before, after=after, roots=roots)
-                    got = error.strerror or "an error of the disk"
+                    got = error.strerror or "a disk error"
                     raise RecordError(
                         Fault(str(self._inbox.ledger), 0, "", got, "a ledger that can be written")
                     ) from None

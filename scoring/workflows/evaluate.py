@@ -151,7 +151,7 @@ def evaluate(
 def _warning(training: TrainingFacts, corpus: Corpus) -> str:
     """What makes the figures look better than they are; empty where nothing does."""
     if training.data_sha256 == corpus.data_sha256:
-        return "the model was trained on these very records: the figures say how well it remembers"
+        return "the model was trained on these very records: the metrics are in-sample"
     if corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
         return (
             f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})"

@@ -144,11 +144,13 @@ def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]] | Non
     """
     path = score.path
     if not path.endswith(".md"):
-        got = "a record that is not a Markdown file"
-        raise RecordError(Fault(path, 0, "", got, "one that can be written"))
+        got = "a record that is not in a Markdown file"
+        raise RecordError(
+            Fault(path, 0, "", got, "a Markdown file, the only form that scores are written to")
+        )
     if names is None or "\\" not in path:
         return path
     files = names()[path]
     if len(files) > 1:
-        raise RecordError(Fault(path, 0, "", "a name that two files share", "names that can be told apart"))
+        raise RecordError(Fault(path, 0, "", "a displayed name that two files share", "distinct names"))
     return files[0]

@@ -213,7 +213,7 @@ class LabelWriter:
             again = [at for at, each in enumerate(written) if each is None]
             second = self._replaced([self._planned(scores[at], names) for at in again], writer)
             for at, each in zip(again, second, strict=True):
-                written[at] = each or _failed(scores[at].path, "a file that somebody else keeps changing")
+                written[at] = each or _failed(scores[at].path, "a file that another process keeps changing")
         return [each for each in written if each is not None]
 
     def _replaced(
@@ -264,7 +264,9 @@ class LabelWriter:
         old = read_bytes(target)
         document = decode_file(old, path, is_hashed=False)
         if not self._options.allows_unknown and (unknown := unknown_of(document.record)):
-            fault = RecordError(Fault(path, 0, "", unknown, "what a score can rest on, or --allow-unknown"))
+            fault = RecordError(
+                Fault(path, 0, "", unknown, "a title, and a date, provider or topics (or --allow-unknown)")
+            )
             return WrittenFile(shown(path), fault=fault, is_refused=True)
         # A file that this very write has filled says nothing of a copy that it meets later; a watch goes on.
         ignored = self.write_id if self._options.command == "score" else ""
@@ -338,4 +340,4 @@ def _batches(scores: Iterable[Score], n_files: int) -> Iterator[list[Score]]:
 
 
 def _failed(path: str, got: str) -> WrittenFile:
-    return WrittenFile(shown(path), fault=RecordError(Fault(path, 0, "", got, "a file at rest")))
+    return WrittenFile(shown(path), fault=RecordError(Fault(path, 0, "", got, "an unchanging file")))

@@ -380,7 +380,7 @@ def corpus_of(
     if since is not None or until is not None:
         n_usable = len(usable)
         usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
-        reporter.note(f"{n_usable - len(usable)} records of other times are left out")
+        reporter.note(f"{n_usable - len(usable)} records outside of the chosen time are left out")
     n_own_labels = sum(
         len(names)
         for document, names in zip(read, own_labels, strict=True)

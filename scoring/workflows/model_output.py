@@ -93,7 +93,7 @@ class ModelOutput:
         """The model that is there and may be replaced; None where there is none."""
         where = shown(str(self.folder))
         if holds_something_else(self.folder):
-            raise ModelError(f"{where}: got something that is not a model, expected a model folder or none")
+            raise ModelError(f"{where}: exists and is not a model folder")
         existing = _existing_model(self.folder)
         if existing is None or self.is_overwrite or existing.sha256 == sha256:
             return existing
@@ -102,10 +102,10 @@ class ModelOutput:
         name = shown(existing.name)
         if self.is_default:
             raise ModelError(
-                f"{where}: got {name}, which no training has saved there, expected a model that one has: "
+                f"{where}: got {name}, which was not saved there by a training: "
                 "--overwrite replaces it, --output DIR saves elsewhere"
             )
-        raise ModelError(f"{where}: got {name}, expected no other model: --overwrite replaces it")
+        raise ModelError(f"{where}: already holds {name}: --overwrite replaces it")
 
     @property
     def _record(self) -> Path:

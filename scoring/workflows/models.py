@@ -74,7 +74,9 @@ def check_scoring(saved: SavedModel, place: str) -> None:
     except (ValueError, OverflowError) as error:
         raise ModelError(f"{place}: got a score that is no number ({error}), expected one") from error
     if together != alone:
-        raise ModelError(f"{place}: got scores that hang on what is scored beside them, expected the same")
+        raise ModelError(
+            f"{place}: got scores that depend on the other records of a batch, expected the same"
+        )
     for score in together:
         numbers = [value for value in msgspec.structs.astuple(score) if isinstance(value, float)]
         if not all(map(math.isfinite, numbers)):

@@ -102,5 +102,7 @@ def open_own_scores(settings: Settings, *, is_used: bool, reporter: Reporter) ->
     for warning in journal.refresh():
         reporter.note(warning)
     if is_journal_named(settings) and not settings.journal.exists():
-        reporter.note(f"{settings.journal}: no such journal: labels that scoring may have written are used")
+        reporter.note(
+            f"{settings.journal}: no such journal: labels that scoring may have written cannot be excluded"
+        )
     return OwnScores(journal, is_used)

@@ -128,7 +128,7 @@ def promote(
     if standing is not None and version is not None and version == standing.registered:
         raise ModelError(f"{spec}: got the champion itself ({version}), expected another model")
     if standing is not None and standing.sha256 == saved.sha256:
-        reporter.note(f"{spec} is the last known champion itself: it is put back")
+        reporter.note(f"{spec} is the last known champion itself: its alias is restored")
         standing = None
     try:
         corpus = None

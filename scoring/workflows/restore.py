@@ -156,7 +156,9 @@ class Restorer:
             try:
                 if not replace_file(plan.target, plan.old, plan.new, plan.path):
                     raise RecordError(
-                        Fault(plan.path, 0, "", "a file that somebody else changes", "one at rest")
+                        Fault(
+                            plan.path, 0, "", "a file that another process is changing", "an unchanging file"
+                        )
                     )
                 changes.append(self._count(plan))
             except RecordError as error:

@@ -101,7 +101,7 @@ def retrain(
     Raises
     ------
     ScoringError
-        If another process is at it.
+        If another retraining is running.
     RecordError
         If a path names no record, or the ledger cannot be used.
     ModelError
@@ -171,9 +171,9 @@ def _train_next(
     new = corpus.take(is_later(corpus, ends_at))
     since = f"{max(ends_at.values()):%Y-%m-%d}"
     if lacking := too_few(len(new.documents), new.n_days, job.gate):
-        return _refused(job, f"nothing new to judge on since {since}: {lacking}", standing)
+        return _refused(job, f"no new data to evaluate on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
-        reason = f"too little of what is new since {since} is in the test block: {lacking}"
+        reason = f"too few new records since {since} are in the test block: {lacking}"
         return _refused(job, reason, standing)
     fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
     job.reporter.step("judging", 0, 1)

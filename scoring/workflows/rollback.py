@@ -69,7 +69,7 @@ def rollback(
     if current == before:
         raise ModelError(
             f"{name}: previous: got {before}, which is the champion itself, expected another version: "
-            "an earlier change broke off; promote the version that is wanted"
+            "an earlier change was interrupted; promote the intended version"
         )
     loaded = check_scores(before, settings)
     moment, reason = now.isoformat(timespec="seconds"), why or "no reason given"

@@ -56,6 +56,6 @@ def runs(
 def _sorted(found: list[RunSummary], figure: str) -> list[RunSummary]:
     if not any(figure in run.metrics for run in found):
         known = [name for name in MEANINGS if any(name in run.metrics for run in found)]
-        raise ScoringError(f"sort: got {figure!r}, expected a figure of the runs: {', '.join(known)}")
+        raise ScoringError(f"sort: got {figure!r}, expected a metric of the runs: {', '.join(known)}")
     sign = 1 if figure in LOWER_IS_BETTER else -1
     return sorted(found, key=lambda run: (figure not in run.metrics, sign * run.metrics.get(figure, 0.0)))

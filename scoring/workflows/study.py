@@ -135,7 +135,7 @@ def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna
         lock = FileLock(folder / f"{search.name}.in-use", timeout=0, mode=LOCK_MODE)
         lock.acquire()
     except Timeout:
-        raise ModelError(f"study {search.name!r}: another process is at it") from None
+        raise ModelError(f"study {search.name!r}: another process is using it") from None
     create_file(file)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)

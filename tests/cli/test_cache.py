@@ -39,7 +39,7 @@ def test_scores_are_the_same_with_and_without(training: TrainOutcome, inbox: Pat
         assert run(*arguments).stdout == first.stdout
         assert n_kept() == 12
     done = run("cache", "clear")
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "12 records forgotten\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "12 records deleted from the cache\n")
     assert n_kept() == 0
     assert run(*arguments).stdout == first.stdout
 

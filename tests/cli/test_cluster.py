@@ -14,19 +14,19 @@ from scoring.cli import app
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["score", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
-        (["features", "news", "--output", "out", "--partition-mb", "8"], "--partition-mb goes with --dask"),
-        (["train", "news", "--partition-mb", "8"], "--partition-mb goes with --dask"),
-        (["score", "news", "--dask", "local"], "--dask takes --output, and --format jsonl or parquet"),
+        (["score", "news", "--partition-mb", "8"], "--partition-mb requires --dask"),
+        (["features", "news", "--output", "out", "--partition-mb", "8"], "--partition-mb requires --dask"),
+        (["train", "news", "--partition-mb", "8"], "--partition-mb requires --dask"),
+        (["score", "news", "--dask", "local"], "--dask requires --output, and --format jsonl or parquet"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--format", "csv"],
-            "--dask takes --output, and --format jsonl or parquet",
+            "--dask requires --output, and --format jsonl or parquet",
         ),
         (
             ["score", "news", "--dask", "local", "--output", "out.csv"],
-            "--dask takes --output, and --format jsonl or parquet",
+            "--dask requires --output, and --format jsonl or parquet",
         ),
-        (["score", "news", "--dask", "local", "--write"], "--write takes neither"),
+        (["score", "news", "--dask", "local", "--write"], "--write cannot be combined"),
         (
             ["score", "news", "--dask", "local", "--output", "out", "--partition-mb", "0"],
             "greater than or equal to 1",

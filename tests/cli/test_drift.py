@@ -22,10 +22,10 @@ def test_accepted(training: TrainOutcome, archive: Path) -> None:
     done = run(archive, "--against", training.model)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("400 records against small@")
+    assert lines[0].startswith("400 records compared with the training records of small@")
     assert "accepted" in lines
     assert "beyond" not in done.stdout
-    assert "A family of features has moved where" in done.stdout
+    assert "A family of features has drifted if" in done.stdout
     assert any(line.startswith("expected error of quality: ") for line in lines)
 
 
@@ -35,7 +35,7 @@ def test_refused_as_text_and_as_json(training: TrainOutcome, tmp_path: Path) -> 
     assert done.exit_code == 3, done.output
     at = done.stdout.splitlines().index("refused")
     assert "  unseen topic: 100.0% of records, limit" in done.stdout.splitlines()[at + 2]
-    assert "over 1.5 times" in done.stdout
+    assert "exceeds 1.5 times" in done.stdout
     shown = run(tmp_path / "other", "--against", training.model, "--json", "--limit", 1.5)
     assert shown.exit_code == 3
     told = json.loads(shown.stdout)

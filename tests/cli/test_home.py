@@ -207,7 +207,7 @@ def newer_ledger(home: Path) -> str:
 @pytest.mark.parametrize("make", [newer_cache, newer_watch, newer_pending, newer_ledger])
 def test_files_of_a_newer_format_are_named(home: Path, make: Any) -> None:
     place = make(home)
-    told = f"{place}: format 2 is newer than this version of scoring knows (1): upgrade scoring"
+    told = f"{place}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
     code, found = check()
     assert (code, found["problems"]) == (1, [told])
 
@@ -217,7 +217,7 @@ def test_a_newer_home_is_refused_by_every_command_that_uses_one(home: Path, tmp_
     (home / FORMAT_FILE).write_text('{"format": 2}\n')
     before = files(home)
     inbox = str(tmp_path / "inbox")
-    told = f"error: {home}: format 2 is newer than this version of scoring knows (1): upgrade scoring\n"
+    told = f"error: {home}: format 2 is newer than this version of scoring supports (1): upgrade scoring\n"
     for arguments in (
         ["score", inbox],
         ["train", inbox],

@@ -32,7 +32,7 @@ def test_promoted_and_rolled_back(registry: Registry) -> None:
     assert lines[2].split() == ["run", registry.small]
     assert "on 60 labelled records of 31 days" in lines
     assert f"promoted: {SECOND} is the champion of scoring" in lines
-    assert " ".join(done.stdout.split()).endswith("those of parts all together.")
+    assert " ".join(done.stdout.split()).endswith("simultaneous for subsets.")
     back = run(registry, "rollback", "--why", "too many were published")
     assert (back.exit_code, back.stderr) == (0, "")
     assert [line.split()[:2] for line in back.stdout.splitlines()] == [
@@ -49,7 +49,7 @@ def test_promoted_and_rolled_back(registry: Registry) -> None:
 def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
     done = run(registry, "promote", registry.worse)
     assert (done.exit_code, done.stderr) == (3, "")
-    assert f"refused: {FIRST} stays in charge" in done.stdout
+    assert f"refused: {FIRST} stays champion" in done.stdout
     assert "expected its interval above 0" in " ".join(done.stdout.split())
     found = run(registry, "promote", registry.worse, "--json")
     told = json.loads(found.stdout)
@@ -60,7 +60,7 @@ def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
 def test_dry_runs_and_force(registry: Registry) -> None:
     dry = run(registry, "promote", registry.worse, "--dry-run", "--force", "--why", "the editors ask")
     assert dry.exit_code == 0
-    assert "would be promoted against the gate" in dry.stdout
+    assert "would be promoted (gate overridden)" in dry.stdout
     done = run(registry, "promote", registry.worse, "--force", "--why", "the editors ask", "--json")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["by"], told["version"], told["champion"]) == (0, "force", SECOND, FIRST)
@@ -69,9 +69,9 @@ def test_dry_runs_and_force(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--force"], "--force and --why TEXT go together"),
-        (["--why", "so"], "--force and --why TEXT go together"),
-        (["--margin", "0.1"], "--margin goes with --allow-equal"),
+        (["--force"], "--force requires --why TEXT, and --why requires --force"),
+        (["--why", "so"], "--force requires --why TEXT, and --why requires --force"),
+        (["--margin", "0.1"], "--margin requires --allow-equal"),
         (["--figure", "beauty"], "figure: got 'beauty'"),
     ],
 )
@@ -107,5 +107,5 @@ def test_what_the_gate_is_asked_for(
 def test_a_retraining_without_anything_new(registry: Registry, archive: Path) -> None:
     done = run(registry, "retrain", archive, "--quiet")
     assert (done.exit_code, done.stderr) == (3, "")
-    assert f"refused: {FIRST} stays in charge" in done.stdout
-    assert "nothing new to judge on since" in done.stdout
+    assert f"refused: {FIRST} stays champion" in done.stdout
+    assert "no new data to evaluate on since" in done.stdout

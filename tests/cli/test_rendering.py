@@ -148,7 +148,7 @@ def test_table_has_the_highest_heat_first() -> None:
 def test_figures_stand_beside_the_baselines() -> None:
     lines = cells(rendering.evaluation(EVALUATION))
     assert lines[0] == ["40 records with labels, 2021-03-04 to 2021-05-06"]
-    assert ["figure", "value", "95 % interval", "global median", "provider median"] in lines
+    assert ["metric", "value", "95 % interval", "global median", "provider median"] in lines
     assert ["quality_mae", "2.500", "2.250 to 2.750", "9.000", "7.500"] in lines
     assert ["heat_within_5", "0.875"] in lines
     assert ["by", "part", "records", "quality_mae", "heat_within_5"] in lines
@@ -163,7 +163,7 @@ def test_explanation_names_reasons_of_each_target() -> None:
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
     lines = cells(rendering.explanation(explanation))
     assert ["expected heat 88.50"] in lines
-    assert ["40.00", "where every record starts"] in lines
+    assert ["40.00", "base value of all records"] in lines
     assert ["+17.00", "topic_count", "3 topics"] in lines
     assert ["-8.25", "image_count", "no image"] in lines
 
@@ -173,7 +173,7 @@ def test_small_reasons_are_added_up() -> None:
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
     lines = cells(rendering.explanation(explanation))
     at = lines.index(["+7.00", "column_9"])
-    assert lines[at + 1 : at + 3] == [["+11.00", "2 smaller ones"], []]
+    assert lines[at + 1 : at + 3] == [["+11.00", "2 smaller reasons"], []]
 
 
 CHANGE = Change(
@@ -192,11 +192,11 @@ CHANGE = Change(
 def test_explanation_tells_what_would_change_it() -> None:
     without = Explanation(score=HIGH, expected_heat=88.5, base={}, reasons={})
     assert cells(rendering.explanation(without))[-1] == [
-        "no single change that was tried would turn a decision over or raise a score"
+        "none of the single changes tried would reverse a decision or raise a score"
     ]
     lines = cells(rendering.explanation(msgspec.structs.replace(without, changes=(CHANGE,))))
     assert lines[-2:] == [
-        ["quality", "heat", "published", "turns over", "what would change it"],
+        ["quality", "heat", "published", "reverses", "change"],
         ["81", "101", "97%", "published", "add an [image]"],
     ]
 

@@ -39,7 +39,7 @@ def lines(found: Reproduction) -> list[str]:
 def test_the_same_bytes() -> None:
     assert lines(SAME) == [
         "run 476aacb strong-shrinkage, strong-shrinkage@1, 600 records",
-        "the same bytes: 11 files, and every figure",
+        "the same bytes: 11 files, and every metric",
     ]
 
 
@@ -48,7 +48,7 @@ def test_the_same_bytes_by_other_means() -> None:
     assert lines(found)[1:] == [
         "what differs run now",
         "versions numpy 1.0 2.0",
-        "the same bytes: 11 files, and every figure",
+        "the same bytes: 11 files, and every metric",
     ]
 
 
@@ -57,7 +57,7 @@ def test_other_records() -> None:
     printed = lines(msgspec.structs.replace(SAME, is_trained=False, is_same=False, data=data))
     assert printed[1] == "what differs run now"
     assert "".join(printed[2:-1]).count("b") == 64
-    assert printed[-1] == "not the same records: nothing was trained; --anyway trains on them"
+    assert printed[-1] == "not the same records: nothing was trained; use --anyway to train on them"
 
 
 def test_all_that_can_differ() -> None:
@@ -79,12 +79,12 @@ def test_all_that_can_differ() -> None:
         "code commit abc+ -",
         "machine cpu - An abacus [3]",
         "model quality 4 trees, sha256 01234567 5 trees, sha256 89abcdef",
-        "figure run now",
+        "metric run now",
         "figure_0 0.30000000000000004 0.3",
     ]
     assert printed[-2:] == [
         "6 more: --json has them",
-        "not the same: differing parts of the model 1, figures 21",
+        "not the same: 1 parts of the model and 21 metrics differ",
     ]
     few = lines(msgspec.structs.replace(found, figures=figures[:2]))
     assert few[-2] == "baseline.global_median.quality_mae 4.5 -"

@@ -97,7 +97,7 @@ def changed(**values: Any) -> Comparison:
 
 def test_runs_with_who_leads() -> None:
     shown = lines(rendering_runs.runs([RUN]), 130)
-    assert shown[0] == "run when (UTC) name kind leads MAE lead heat F1 data commit"
+    assert shown[0] == "run when (UTC) name kind aliases MAE lead heat F1 data commit"
     assert shown[1] == (
         "476aacb 2021-03-04 05:06 strong-shrinkage train champion v3, v4 2.500 0.750 0123456 fedcba9+"
     )
@@ -131,7 +131,7 @@ def test_only_what_differs_is_shown() -> None:
     assert "quality_r2 0.975 0.975 +1e-04 -0.001 to +0.002" in shown
     assert "published_f1 0.800 0.700 -0.100" in shown
     assert "the same: lead_accuracy" in shown
-    assert "1 of 2 figures of parts of the records moved; by chance alone it would be about 0" in shown
+    assert "1 of 2 metrics on subsets changed significantly; expected by chance: about 0" in shown
     assert "section Sea 40 quality_mae 3.000 4.000 -1.000 -2.000 to -0.500" in shown
     assert not any(line.startswith("month") for line in shown)
 

@@ -31,7 +31,7 @@ def test_runs_are_listed(kept_runs: KeptRuns) -> None:
     done = run(kept_runs, "runs", "--limit", "3")
     assert (done.exit_code, done.stderr) == (0, "3 of 4 runs\n")
     head, broken, other, small = (line.split() for line in done.stdout.splitlines())
-    assert head[:6] == ["run", "when", "(UTC)", "name", "kind", "leads"]
+    assert head[:6] == ["run", "when", "(UTC)", "name", "kind", "aliases"]
     assert broken[:6] == [kept_runs.failed[:7], "2019-01-04", "00:00", "broken", "evaluate", "failed"]
     assert other[-1] == "0123456+"
     assert small[:7] == [kept_runs.trained[:7], "2019-01-02", "00:00", "small", "train", "champion", "v1"]
@@ -107,8 +107,8 @@ def test_a_compared_run_gets_the_page(registry: Registry) -> None:
     ("arguments", "message"),
     [
         (["compare"], "Missing argument"),
-        (["compare", "abcdef"], "run: got 'abcdef', expected one that is there, or records"),
-        (["runs", "--sort", "loss"], "sort: got 'loss', expected a figure of the runs: quality_mae"),
+        (["compare", "abcdef"], "no run or file 'abcdef'"),
+        (["runs", "--sort", "loss"], "sort: got 'loss', expected a metric of the runs: quality_mae"),
         (["runs", "--limit", "0"], "--limit"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_folder_named_shipped_is_not_passed_over_in_silence(
     listener = Listener()
     assert resolve("shipped", settings, reporter=listener).saved.name == SHIPPED
     assert listener.warnings == [
-        f"using the shipped model {SHIPPED}: write ./shipped for the folder of that name"
+        f"using the shipped model {SHIPPED}: write ./shipped to use the folder of that name"
     ]
     assert resolve("./shipped", settings).saved.name != SHIPPED
 

@@ -57,7 +57,7 @@ def test_the_last_known_champion_itself_can_be_put_back(site: Site) -> None:
     listener = Listener()
     found = promote("models:/scoring/1", settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
     assert (found.is_promoted, champion_of(site)) == (True, "models:/scoring/1")
-    assert listener.notes == ["models:/scoring/1 is the last known champion itself: it is put back"]
+    assert listener.notes == ["models:/scoring/1 is the last known champion itself: its alias is restored"]
 
 
 def test_a_retraining_is_judged_against_the_last_known_champion(site: Site, archive: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_retraining_is_judged_against_the_last_known_champion(site: Site, arch
     listener = Listener()
     found = retrain([str(archive)], settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
     assert (found.champion, found.is_promoted) == ("models:/scoring/1", False)
-    assert found.verdict.reasons[0].startswith("nothing new to judge on since ")
+    assert found.verdict.reasons[0].startswith("no new data to evaluate on since ")
     first, second = listener.warnings
     assert "no champion of scoring in " in first
     assert second.endswith("if the last known champion had a ledger, name it with --corrections")

@@ -185,7 +185,7 @@ def test_scores_are_written_only_when_asked(trained: Trained, inbox: Path) -> No
     done = run("score", inbox, "--model", trained.model, "--write")
     first, second = done.stderr.splitlines()
     assert (done.exit_code, first) == (0, "12 of 12 files written: 36 labels filled, 0 renewed, 0 left alone")
-    assert re.fullmatch(rf'write (\S+): "scoring restore --write-id \1 {inbox}" puts the labels back', second)
+    assert re.fullmatch(rf'write (\S+): "scoring restore --write-id \1 {inbox}" restores the labels', second)
     assert sorted(done.stdout.splitlines()) == sorted(expected)
     for path, heat in expected.items():
         assert f"\nheat: {heat}\n" in Path(path).read_text()
@@ -204,12 +204,12 @@ def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -
     done = run("score", inbox, "--model", trained.model, "--write", "--journal", inbox / "journal.jsonl")
     assert done.exit_code == 1
     assert done.stderr.splitlines()[:3] == [
-        f"{inbox}/bare.md: got neither a date nor a provider nor topics, expected what a score can rest on, "
-        "or --allow-unknown",
+        f"{inbox}/bare.md: got neither a date nor a provider nor topics, expected a title, and "
+        "a date, provider or topics (or --allow-unknown)",
         "12 of 13 files written: 35 labels filled, 0 renewed, 1 left alone (given by people; --overwrite "
-        "replaces them), 1 records refused (too little is known of them; --allow-unknown writes them)",
-        f"{inbox}/journal.jsonl: no journal of what scoring wrote before, so labels that stand in files are "
-        "left alone as people's (--journal FILE names another)",
+        "replaces them), 1 records refused (too little known about them; --allow-unknown writes them)",
+        f"{inbox}/journal.jsonl: no such journal, so all existing labels count as given by people and are "
+        "left alone (--journal FILE names another)",
     ]
     assert "\nquality: 999\n" in first.read_text()
     assert not (inbox / "journal.jsonl.lock").exists()
@@ -248,20 +248,20 @@ def test_a_write_is_listed_shown_and_put_back(trained: Trained, inbox: Path) -> 
     options = ("--write-id", listed["write_id"], inbox)
     dry = run("restore", *options, "--dry-run")
     assert dry.stdout.count("\n-quality: ") == 12
-    assert dry.stderr == "36 labels of 12 files would be put back\n"
+    assert dry.stderr == "36 labels of 12 files would be restored\n"
     first, second = sorted(inbox.iterdir())[:2]
     first.write_bytes(re.sub(rb"\nheat: .*", b"\nheat: 998", first.read_bytes()))
     second.unlink()
     done = run("restore", *options)
     assert (done.exit_code, done.stderr) == (
         0,
-        "32 labels of 11 files put back, 1 left alone (changed or accepted since); 1 records of the write "
+        "32 labels of 11 files restored, 1 left alone (changed or accepted since); 1 records of the write "
         "were not found there\n",
     )
     del before[second]
     assert first.read_bytes().replace(b"heat: 998\n", b"") == before.pop(first)
     assert {file: file.read_bytes() for file in before} == before
-    assert "no write of scores" in run("restore", "--journal", "fresh.jsonl").stderr
+    assert "no writes of scores recorded" in run("restore", "--journal", "fresh.jsonl").stderr
 
 
 def test_explanation_has_the_score_that_is_explained(trained: Trained, inbox: Path) -> None:

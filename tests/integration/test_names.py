@@ -78,7 +78,7 @@ def test_two_names_that_are_shown_alike_are_told_of(inbox: Path) -> None:
     (inbox / "caf\\xe9\\xff.md").write_bytes(data)
     _, said = run("score", "inbox", "--write")
     assert (
-        said.count("caf\\xe9\\xff.md: got a name that two files share, expected names that can be told apart")
+        said.count("caf\\xe9\\xff.md: got a displayed name that two files share, expected distinct names")
         == 2
     )
     assert (inbox / "caf\\xe9\\xff.md").read_bytes() == data

@@ -269,7 +269,7 @@ def test_workers_that_all_fail_again_and_again_end_the_service(tmp_path: Path) -
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     *lines, last = done.stderr.splitlines()
-    assert last == "each worker ended 3 times in a row: the log tells why"
+    assert last == "each worker ended 3 times in a row: see the log"
     events = [json.loads(line) for line in lines]
     ended = [each for each in events if each["event"] == "worker ended"]
     assert len(ended) >= 6
@@ -309,4 +309,4 @@ def test_a_service_that_ends_unasked_ends_with_a_code(training: TrainOutcome, tm
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", training.model]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == "error: the service ended: the log tells why"
+    assert done.stderr.splitlines()[-1] == "error: the service ended: see the log"

@@ -85,7 +85,7 @@ def test_standard_output_takes_nothing(inbox: Path, command: str, redirection: s
     assert code == 2
     if not {"--help", "--version"} & set(command.split()):
         cause = "closed" if "&" in redirection else "No space left on device"
-        assert f"error: standard output: {cause}: results were not printed\n" in stderr
+        assert f"error: standard output: {cause}: results were lost\n" in stderr
     check_written(inbox, command)
 
 

@@ -155,7 +155,7 @@ def test_wrong_quality_is_found_first(audited: Audited) -> None:
     assert found.high is not None
     assert found.label < found.low < found.expected < found.high
     assert found.reason.startswith(
-        f"{-found.difference:.0f} points below what the other records let expect: "
+        f"{-found.difference:.0f} points below the prediction from the other records: "
     )
     assert found.reason.count(";") == 2
 

@@ -201,14 +201,14 @@ def test_folder_of_somebody_else_is_left_alone(saved: SavedModel, tmp_path: Path
     other = tmp_path / "other"
     other.mkdir()
     (other / name).write_text('{"name": "An app"}')
-    with pytest.raises(ModelError, match="got something that is not a model"):
+    with pytest.raises(ModelError, match="exists and is not a model folder"):
         save_model(other, saved.models, saved.manifest.training)
     assert contents(other) == {name: b'{"name": "An app"}'}
 
 
 def test_file_of_that_name_is_left_alone(saved: SavedModel, tmp_path: Path) -> None:
     (tmp_path / "model").write_text("x")
-    with pytest.raises(ModelError, match="got something that is not a model"):
+    with pytest.raises(ModelError, match="exists and is not a model folder"):
         save_model(tmp_path / "model", saved.models, saved.manifest.training)
     assert (tmp_path / "model").read_text() == "x"
 

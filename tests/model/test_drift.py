@@ -91,7 +91,7 @@ def test_dropped_images(deployed: Deployed, count: int) -> None:
     assert points.is_beyond
     assert points.new < points.before - 10
     first, *harm = [reason.partition(":")[0] for reason in found.reasons]
-    assert first == "content moved"
+    assert first == "content drifted"
     assert "points_by_content" in harm
 
 
@@ -142,8 +142,8 @@ def test_limit_of_the_error(deployed: Deployed) -> None:
     assert ratio is not None
     assert drift(deployed, deployed.later, limit=ratio + 0.1, **harmless).reasons == ()
     strict = drift(deployed, deployed.later, limit=ratio - 0.1, **harmless)
-    assert [reason.partition(":")[0] for reason in strict.reasons] == ["content moved", "expected_error"]
-    assert drift(deployed, deployed.later, limit=ratio - 0.1).reasons == ()  # nothing has moved
+    assert [reason.partition(":")[0] for reason in strict.reasons] == ["content drifted", "expected_error"]
+    assert drift(deployed, deployed.later, limit=ratio - 0.1).reasons == ()  # nothing has drifted
 
 
 def test_labels_decide_nothing(deployed: Deployed) -> None:
@@ -160,7 +160,7 @@ def test_labels_decide_nothing(deployed: Deployed) -> None:
 
 def test_rule_names_the_limit() -> None:
     assert "it matters: the expected error, a mean score" in rule()
-    assert "it matters: the expected error is over 1.5 times what it was, or a mean score" in rule(1.5)
+    assert "it matters: the expected error exceeds 1.5 times that at training, or a mean score" in rule(1.5)
 
 
 def test_json_is_stable(deployed: Deployed) -> None:

@@ -95,14 +95,14 @@ def test_every_failure_is_told() -> None:
 def test_a_figure_that_these_records_do_not_have_refuses() -> None:
     verdict = judge({"quality_mae": GAINED}, (), GateConfig(figure="published_f1"), n_records=40)
     assert not verdict.is_passed
-    assert verdict.reasons == ("published_f1: got none on these records, expected a figure",)
+    assert verdict.reasons == ("published_f1: got none on these records, expected a value",)
 
 
 def test_what_was_gained_is_told() -> None:
     verdict = judge({"quality_mae": GAINED}, [part(GAINED)], GateConfig(), n_records=100)
     assert verdict.reasons == (
         "quality_mae: champion 4.000, challenger 3.500, gain +0.5 (+0.1 to +0.9); "
-        "nothing else is surely worse (1 parts looked at)",
+        "nothing else is significantly worse (1 subsets checked)",
     )
 
 
@@ -121,7 +121,7 @@ def test_a_wrong_configuration_is_told(changes: dict[str, Any], message: str) ->
 
 def test_rule_in_words() -> None:
     assert "its interval above 0; no other" in GateConfig().rule
-    assert "published_f1 has to gain, its interval above -2%; " in GateConfig("published_f1", 0.02).rule
+    assert "published_f1 must improve, its interval above -2%; " in GateConfig("published_f1", 0.02).rule
 
 
 def test_the_first_has_to_beat_every_baseline() -> None:

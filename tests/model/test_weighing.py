@@ -73,7 +73,7 @@ def test_too_few_records_or_days_refuse(n_records: int, config: GateConfig, lack
     assert not verdict.is_passed
     assert verdict.checks == ()
     (reason,) = verdict.reasons
-    assert reason.startswith("records to judge on: ")
+    assert reason.startswith("records to evaluate on: ")
     assert lacking in reason
 
 

@@ -280,8 +280,8 @@ def test_a_last_line_without_its_end_is_read(journal: Journal) -> None:
             {"format": 2, "kind": "seal"},
             ":3: format: got 2, written by a newer version of scoring, expected 1 (update scoring",
         ),
-        ([1], ":3: got a line that is no mapping, expected an entry of a journal"),
-        ({"format": 1, "kind": "done"}, ":3: got an entry that cannot be used"),
+        ([1], ":3: got a line that is not a JSON object, expected a journal entry"),
+        ({"format": 1, "kind": "done"}, ":3: got an invalid entry"),
         ({"format": 1, "kind": "done", "write_id": "", "batch": 0}, ":3: write_id: got ''"),
         ({"format": 1, "kind": "seal"}, ":3: kind: got 'seal'"),
         ({"at": "2026-03-01T12:00:00"}, ":3: at: got '2026-03-01T12:00:00', expected"),
@@ -328,7 +328,9 @@ def test_who_finds_it_locked_waits_and_then_says_so(
     monkeypatch.setattr(journal_lines, "WAIT_SECONDS", 0.05)
     with (
         journal.locked(),
-        pytest.raises(RecordError, match="another process is writing labels, expected one at rest"),
+        pytest.raises(
+            RecordError, match="another process is using to write labels, expected no other writer"
+        ),
         Journal(journal.path).locked(),
     ):
         pass

@@ -194,7 +194,7 @@ def test_every_wrong_line_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordError) as caught:
         read_ledger(ledger)
     assert [(each.line, each.got) for each in caught.value.faults] == [
-        (2, "a line that is no mapping"),
+        (2, "a line that is not a JSON object"),
         (5, "nothing"),
     ]
 
@@ -291,7 +291,7 @@ def test_a_line_of_a_newer_format_is_refused_whatever_else_it_has(tmp_path: Path
     ledger.write_text("\n".join(map(json.dumps, (LINE, {"format": 2, "of": "the future"}))))
     with pytest.raises(HomeError) as caught:
         read_ledger(ledger)
-    told = "format 2 is newer than this version of scoring knows (1): upgrade scoring"
+    told = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
     assert str(caught.value) == f"{ledger}:2: {told}"
 
 

@@ -181,7 +181,7 @@ def test_a_file_changed_meanwhile_is_read_once_more(
         assert write_labels("inbox/a.md", NEW, roots=["inbox"]).changed
         assert file.read_bytes().endswith(b"quality: 84\r\nheat: 104\r\npublished: true\r\n---\r\nBody and 0")
     else:
-        with pytest.raises(RecordError, match="somebody else keeps changing"):
+        with pytest.raises(RecordError, match="another process keeps changing"):
             write_labels("inbox/a.md", NEW, roots=["inbox"])
         assert file.read_bytes().endswith(b"quality: 5\r\n---\r\nBody and 0 and 1")
     assert os.listdir("inbox") == ["a.md"]

@@ -85,7 +85,7 @@ def test_figures_stand_beside_baselines(
     page = make_page(make_report(evaluation=evaluation))
     head, mae, lead = page.rows(f"{evaluation.n_records} records; intervals")
     assert head == ["Figure", "Model", "95 % interval", "plain", "median"]
-    assert mae[0].startswith("Quality MAEmean distance")
+    assert mae[0].startswith("Quality MAEmean absolute error")
     assert mae[1:] == ["2.500", "2.000 to 3.125", "2.250better than the model", "19.000"]
     assert lead[1:] == ["0.900", "–", "0.750", "–"]  # noqa: RUF001
     tiles = [text for tag, _, text in page.all("li") if text.startswith(("Quality MAE", "Lead accuracy"))]

@@ -271,7 +271,7 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
 
 def test_bounds_are_those_of_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
-    section = page.partition("## Bounds")[2].partition("\n## ")[0]
+    section = page.partition("## Limits")[2].partition("\n## ")[0]
     told = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\| [^|]+ \| `?(\w*)`? *\|", section, re.M)
     known = {name: int(value) for name, value in dataclasses.asdict(Bounds()).items()}
     assert {name: int(number.replace(",", "")) for number, name in told} == known | {"": MAX_DEPTH}

@@ -199,7 +199,7 @@ def test_reasons(client: TestClient, saved: SavedModel, lines: list[bytes]) -> N
         ("as_of=", "as_of: got '', expected a moment"),
         ("explain=perhaps", "explain: got 'perhaps', expected true or false"),
         ("asof=published", "got 'asof', expected as_of or explain"),
-        ("explain=true&explain=false", "explain: got it more than once"),
+        ("explain=true&explain=false", "explain: given more than once"),
     ],
 )
 def test_queries_that_cannot_be_used(client: TestClient, lines: list[bytes], query: str, detail: str) -> None:

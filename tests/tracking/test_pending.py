@@ -259,7 +259,7 @@ def test_a_run_of_a_newer_format_is_refused_and_stays(locked: Store, make_run: M
         file.read_text("utf-8").replace('"format": 1', '"format": 2, "of": "the future"'), "utf-8"
     )
     (synced,) = sync_runs(locked)
-    told = "format 2 is newer than this version of scoring knows (1): upgrade scoring"
+    told = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
     assert (synced.error, kept(locked)) == (f"{file}: {told}", [folder])
     assert search(locked) == []
 

@@ -186,7 +186,7 @@ def test_first_month_comes_from_the_history() -> None:
 
 def test_what_cannot_be_folded_is_named() -> None:
     days = np.arange("2020-01-12", "2020-02-03", dtype="datetime64[D]").astype("datetime64[us]")
-    with pytest.raises(ModelError, match="got no month from 2021-01 on, expected some to judge"):
+    with pytest.raises(ModelError, match="got no month from 2021-01 on, expected records to evaluate on"):
         month_folds(days, "2021-01")
     with pytest.raises(ModelError, match="got 0 records before 2020-01, expected 20 or more to learn from"):
         month_folds(days, "2019-01")
@@ -230,4 +230,4 @@ def test_command_refuses_what_makes_no_sense(two_sections: Path) -> None:
     assert "got '2018-13', expected a month such as 2021-01" in " ".join(done.stderr.split())
     done = invoke("backtest", two_sections, "--by", "section", "--from", "2018-03")
     assert done.exit_code == 2
-    assert "--from goes with --by month" in done.stderr
+    assert "--from requires --by month" in done.stderr

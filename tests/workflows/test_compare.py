@@ -108,7 +108,7 @@ def test_models_score_records_that_are_named(
     until = shipped.manifest.training.ends_at
     assert notes.notes == [
         f"{shipped.name}: 60 of 60 records are not newer than its training records (to {until:%Y-%m-%d}); "
-        "on those the figures say how well it remembers"
+        "on those the metrics are in-sample"
     ]
     data = {each.name: (each.first, each.second) for each in found.data}
     assert data["n_all"] == ("400", str(shipped.manifest.training.n_records))
@@ -177,13 +177,13 @@ def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutco
             ModelError,
             "small: got a model's folder, which has no predictions of its own",
         ),
-        (["TRAINED", "000000"], TrackingError, "run: got '000000', expected one that is there, or records"),
+        (["TRAINED", "000000"], TrackingError, "no run or file '000000': .scoring runs. lists the runs"),
         (
             ["runs:/" + "0" * 32, "TRAINED"],
             TrackingError,
-            "got 'runs:/0000.*, expected one that is there",
+            "no run or file 'runs:/0000.*",
         ),
-        (["runs:/x", "TRAINED"], TrackingError, "run: got 'runs:/x', expected one that is there"),
+        (["runs:/x", "TRAINED"], TrackingError, "no run or file 'runs:/x'"),
         (
             ["models:/scoring", "TRAINED"],
             TrackingError,

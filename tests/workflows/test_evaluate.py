@@ -118,9 +118,7 @@ def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Se
 def test_training_records_are_recognised(training: TrainOutcome, settings: Settings, archive: Path) -> None:
     notes = Notes()
     run(training, settings, archive, notes)
-    assert notes.notes == [
-        "the model was trained on these very records: the figures say how well it remembers"
-    ]
+    assert notes.notes == ["the model was trained on these very records: the metrics are in-sample"]
 
 
 def test_older_records_are_recognised(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:

@@ -104,10 +104,10 @@ def test_something_else_is_left_alone(exported: Path, settings: Settings, tmp_pa
     output = tmp_path / "letters"
     output.mkdir()
     (output / "a.txt").write_text("Dear")
-    with pytest.raises(ModelError, match="got something that is not a model"):
+    with pytest.raises(ModelError, match="exists and is not a model folder"):
         import_model(exported, settings=settings, output=output)
     assert contents(output) == {"a.txt": b"Dear"}
-    with pytest.raises(ModelError, match="got something that is not a model"):
+    with pytest.raises(ModelError, match="exists and is not a model folder"):
         import_model(exported, settings=settings, output=exported)
     with pytest.raises(ModelError, match="cannot write the model"):
         import_model(exported, settings=settings, output=exported / "model")

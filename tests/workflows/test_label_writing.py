@@ -229,7 +229,7 @@ def test_records_of_which_nothing_is_known_are_refused_and_the_others_written(pl
     assert (counts.n_written, counts.n_refused, counts.n_faults) == (3, 2, 0)
     assert (bare.read_bytes(), empty.read_bytes()) == before
     assert [labels_of(path) for path in enough] == [FIRST] * 3
-    wanted = "expected what a score can rest on, or --allow-unknown"
+    wanted = "expected a title, and a date, provider or topics (or --allow-unknown)"
     assert place.faults == [
         f"{bare}: got neither a date nor a provider nor topics, {wanted}",
         f"{empty}: got no title, {wanted}",
@@ -299,7 +299,7 @@ def test_a_file_that_is_changed_meanwhile_is_looked_at_once_more(
         assert place.faults == []
     else:
         assert labels_of(path) == {"quality": 51, "heat": None, "published": None}
-        assert "got a file that somebody else keeps changing" in place.faults[0]
+        assert "got a file that another process keeps changing" in place.faults[0]
 
 
 def test_without_a_journal_that_can_be_written_nothing_is_written(place: Place) -> None:
@@ -451,7 +451,7 @@ def test_json_lines_are_not_written(inbox: Path, tmp_path: Path, write: Callable
     (tmp_path / "a.jsonl").write_bytes(lines)
     _, written, faults = write(str(tmp_path / "a.jsonl"), str(inbox))
     assert (sum(each.fault is None for each in written), len(faults)) == (10, 2)
-    assert "expected one that can be written" in str(faults[0])
+    assert "expected a Markdown file" in str(faults[0])
     assert (tmp_path / "a.jsonl").read_bytes() == lines
 
 

@@ -85,7 +85,7 @@ def test_training_onto_another_model_is_refused_before_anything_is_read(
     monkeypatch.setattr(training_module, "read_training", read)
     before, name = contents(other), load_model(other).name
     done = run("train", "nowhere", "--output", other, "--no-track")
-    expected = f"error: {other}: got {name}, expected no other model: --overwrite replaces it\n"
+    expected = f"error: {other}: already holds {name}: --overwrite replaces it\n"
     assert (done.exit_code, done.stdout, done.stderr) == (2, "", expected)
     assert contents(other) == before
 
@@ -101,7 +101,7 @@ def test_anything_but_a_model_is_refused_before_anything_is_read(tmp_path: Path,
     option = ["--overwrite"] if is_overwrite else []
     for name in ("letters", "page", "file", "link"):
         done = run("train", "nowhere", "--output", name, "--no-track", *option)
-        expected = f"error: {name}: got something that is not a model, expected a model folder or none\n"
+        expected = f"error: {name}: exists and is not a model folder\n"
         assert (done.exit_code, done.stderr) == (2, expected)
     assert (tmp_path / "letters" / "a.txt").read_text() == "Dear"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "letters", "link", "page"]
@@ -134,7 +134,7 @@ def test_a_model_that_comes_during_a_training_is_left_alone(
             if name.startswith("training") and not (tmp_path / "model").exists():
                 shutil.copytree(other, tmp_path / "model")
 
-    with pytest.raises(ModelError, match="expected no other model"):
+    with pytest.raises(ModelError, match=r"already holds .*: --overwrite"):
         train(
             [str(news(2))],
             config=QUICK,
@@ -168,7 +168,7 @@ def test_a_training_replaces_its_own_model_in_the_default_folder_and_no_other(
     refused = run("train", news(2), *options)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr == (
-        f"error: {folder}: got {name}, which no training has saved there, expected a model that one has: "
+        f"error: {folder}: got {name}, which was not saved there by a training: "
         "--overwrite replaces it, --output DIR saves elsewhere\n"
     )
     assert contents(folder) == contents(other)
@@ -183,7 +183,7 @@ def test_the_default_folder_stays_the_trainings_own_wherever_one_is_killed(
     folder = tmp_path / "models" / "small"
     first = save_model(folder, saved.models, saved.manifest.training)
     output = ModelOutput(folder, is_default=True)
-    with pytest.raises(ModelError, match="which no training has saved there"):
+    with pytest.raises(ModelError, match="which was not saved there by a training"):
         output.check()
     output.admit(first.sha256)
     output.check()
@@ -199,7 +199,7 @@ def test_import_onto_another_model_is_refused(
 ) -> None:
     before, name = contents(other), load_model(other).name
     refused = run("import", exported, "--output", other)
-    expected = f"error: {other}: got {name}, expected no other model: --overwrite replaces it\n"
+    expected = f"error: {other}: already holds {name}: --overwrite replaces it\n"
     assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", expected)
     assert contents(other) == before
     done = run("import", exported, "--output", other, "--overwrite")
@@ -215,7 +215,7 @@ def test_import_leaves_what_was_trained_in_the_default_folder(
 ) -> None:
     folder = settings.home / "models" / "small"
     shutil.copytree(other, folder)
-    with pytest.raises(ModelError, match="expected no other model: --overwrite replaces it"):
+    with pytest.raises(ModelError, match=r"already holds .*: --overwrite replaces it"):
         import_model(exported, settings=settings)
     assert contents(folder) == contents(other)
     listener = Listener()
@@ -226,7 +226,7 @@ def test_import_leaves_what_was_trained_in_the_default_folder(
 def test_a_damaged_model_is_another_one(other: Path, exported: Path) -> None:
     (other / MANIFEST).write_bytes((other / MANIFEST).read_bytes()[:-100])
     refused = run("import", exported, "--output", other)
-    assert (refused.exit_code, "got a model with a damaged manifest" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "already holds a model with a damaged manifest" in refused.stderr) == (2, True)
     assert run("import", exported, "--output", other, "--overwrite").exit_code == 0
 
 

@@ -199,7 +199,7 @@ def test_a_journal_that_is_named_and_not_there_is_reported(news: Path, tmp_path:
     named = load_settings(home=tmp_path / "home", journal=tmp_path / "nowhere.jsonl")
     read([news], named, listener=listener)
     assert listener.notes == [
-        f"{tmp_path}/nowhere.jsonl: no such journal: labels that scoring may have written are used"
+        f"{tmp_path}/nowhere.jsonl: no such journal: labels that scoring may have written cannot be excluded"
     ]
     listener = Listener()
     read([news], load_settings(home=tmp_path / "home"), listener=listener)
@@ -362,7 +362,7 @@ def test_retraining_does_not_learn_what_the_champion_has_written(
     listener = Listener()
     again = retrain(paths, reporter=listener, **options)
     assert (again.run_id, again.is_promoted) == (None, False)
-    assert again.verdict.reasons[0].startswith("nothing new to judge on since")
+    assert again.verdict.reasons[0].startswith("no new data to evaluate on since")
     assert listener.notes[0] == f"{N_NEWS} records; 180 labels written by scoring not used"
     used = retrain(paths, has_own_scores=True, **options)
     assert used.run_id is not None

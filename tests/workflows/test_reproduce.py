@@ -239,7 +239,7 @@ def test_configuration_of_another_version(tracked: TrainOutcome, home: Settings)
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("abcdef", "run: got 'abcdef', expected one that is there"),
+        ("abcdef", "no run or file 'abcdef'"),
         ("nonsense", "run: got 'nonsense', expected a run's id, runs:/ID"),
         ("models:/scoring@previous", "cannot find the run of models:/scoring@previous"),
     ],

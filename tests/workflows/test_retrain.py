@@ -60,7 +60,7 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     again = run(paths, settings)
     assert (again.is_promoted, again.run_id, again.model, again.champion) == (False, None, "", SECOND)
     (reason,) = again.verdict.reasons
-    assert reason.startswith("nothing new to judge on since 2019-0")
+    assert reason.startswith("no new data to evaluate on since 2019-0")
     assert "got 0 labelled records of 0 days, expected 30 or more of 7 days or more" in reason
     assert count(settings) == 4
 

@@ -36,7 +36,7 @@ def test_no_more_than_the_limit(kept_runs: KeptRuns) -> None:
 
 
 def test_a_figure_that_no_run_has(kept_runs: KeptRuns) -> None:
-    with pytest.raises(ScoringError, match="sort: got 'loss', expected a figure of the runs: quality_mae, "):
+    with pytest.raises(ScoringError, match="sort: got 'loss', expected a metric of the runs: quality_mae, "):
         runs(settings=kept_runs.settings, sort="loss")
     with pytest.raises(TrackingError, match="experiment: got 'none', expected one of Default, demo"):
         runs(settings=kept_runs.settings, experiment="none")

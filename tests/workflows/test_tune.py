@@ -183,7 +183,7 @@ def test_one_process_at_a_time(records: bytes, settings: Settings) -> None:
     (settings.home / "studies").mkdir(parents=True)
     with (
         FileLock(settings.home / "studies" / "tiny.in-use"),
-        pytest.raises(ModelError, match="study 'tiny': another process is at it"),
+        pytest.raises(ModelError, match="study 'tiny': another process is using it"),
     ):
         run(records, settings, 1)
 

@@ -184,7 +184,7 @@ function waterfall(explanation, name) {
   const notes = explanation.reasons[name].filter((each) => !each.contribution);
   const steps = reasons.slice(0, MAX_REASONS);
   const rest = reasons.slice(MAX_REASONS);
-  if (rest.length) steps.push({ text: `${rest.length} smaller ones`, contribution: rest.reduce((sum, each) => sum + each.contribution, 0) });
+  if (rest.length) steps.push({ text: `${rest.length} smaller reasons`, contribution: rest.reduce((sum, each) => sum + each.contribution, 0) });
   let level = base;
   const bars = steps.map((each) => ({ ...each, from: level, to: (level += each.contribution) }));
   const ends = [0, base, ...bars.map((each) => each.to)];
@@ -196,7 +196,7 @@ function waterfall(explanation, name) {
   };
   const head = h("tr", { class: "unseen" }, h("th", { scope: "col", text: "Reason" }), h("td"), h("th", { scope: "col", text: `Adds, ${TARGETS[name]}` }));
   const body = [
-    ...(base ? [row("where every record starts", 0, base, base.toFixed(1), "total")] : []),
+    ...(base ? [row("base value of all records", 0, base, base.toFixed(1), "total")] : []),
     ...bars.map((each) => row(each.text, each.from, each.to, signed(each.contribution), each.contribution < 0 ? "less" : "more")),
     row(name === "heat" || name === "quality" ? name : `${name}, ${TARGETS[name]}`, 0, level, level.toFixed(1), "total"),
   ];
