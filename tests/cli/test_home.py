@@ -60,7 +60,7 @@ def files(home: Path) -> dict[str, bytes]:
 
 def test_a_home_that_is_whole(home: Path, kept_runs: KeptRuns) -> None:
     (home / "journal.jsonl").write_text('{"format": 4}\n')
-    (home / "champions").mkdir()
+    (home / "champions").mkdir(exist_ok=True)
     before = files(home)
     code, found = check()
     assert (code, found["problems"], found["home"], found["format"]) == (0, [], str(home), 1)

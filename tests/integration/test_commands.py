@@ -225,7 +225,7 @@ def test_the_command_that_takes_a_write_back_works_as_it_is_told(trained: Traine
     before = {file: file.read_bytes() for file in inbox.iterdir()}
     journal = inbox.parent / "own labels.jsonl"
     told = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr
-    (command,) = re.findall(r'"scoring (restore .*)" puts the labels back', told)
+    (command,) = re.findall(r'"scoring (restore .*)" restores the labels', told)
     done = run(*shlex.split(command))
     assert (done.exit_code, done.stderr) == (0, "36 labels of 12 files put back\n")
     assert {file: file.read_bytes() for file in inbox.iterdir()} == before

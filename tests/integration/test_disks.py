@@ -25,10 +25,11 @@ WRITERS = {
     "features inbox --output out.parquet": "error: out.parquet: cannot write the features: {}",
     "sample new --records 9": "error: new/./2018-",
     f"export {DEFAULT} out.zip": "error: out.zip: {}",
-    "import model.zip --out out": "error: out: cannot write the model: {}",
+    "import model.zip --output out": "error: out: cannot write the model: {}",
     "evaluate labelled --output out --no-track": "error: out: cannot write the evaluation: {}",
     "evaluate labelled": "home/pending/",
-    "score inbox --write": "inbox/2018-",
+    "score inbox --write": "home/journal.jsonl: got {}",
+    "score long.md --write": "long.md: got {}",
 }
 
 
@@ -36,6 +37,9 @@ WRITERS = {
 def records(tmp_path: Path) -> None:
     write_sample(tmp_path / "inbox", n_records=N_RECORDS, seed=1, is_labelled=False)
     write_sample(tmp_path / "labelled", n_records=N_RECORDS, seed=1)
+    (tmp_path / "long.md").write_text(
+        f"---\ntitle: Rain\npublishedDateTime: 2021-03-04T05:06:07Z\n---\n{'x' * 2000}\n"
+    )
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -63,7 +67,7 @@ def test_the_file_is_named(tmp_path: Path, command: str) -> None:
     assert any(expected.format(FULL) in line and FULL in line for line in done.stderr.splitlines()), (
         done.stderr
     )
-    assert done.returncode == (1 if "--write" in command else 2)
+    assert done.returncode == (1 if command == "score long.md --write" else 2)
     left = {path for path in tmp_path.rglob("*") if "home" not in path.parts} - before
     assert {path.parts[len(tmp_path.parts)] for path in left} <= {"new", "out"}, "no half of a file is left"
 
@@ -71,9 +75,11 @@ def test_the_file_is_named(tmp_path: Path, command: str) -> None:
 def test_a_cache_that_is_full_stops_no_scoring_and_is_told_once(tmp_path: Path) -> None:
     for number in range(2, 8):
         write_sample(tmp_path / "inbox" / str(number), n_records=300, seed=number, is_labelled=False)
-    whole = shell(f"{PROGRAM} score inbox --no-cache")
+    whole = shell(f"{PROGRAM} score inbox --model shipped --no-cache")
     for threads in (1, 2):
-        done = shell(f"ulimit -f 24; SCORING_THREADS={threads} {PROGRAM} score inbox 2>messages")
+        done = shell(
+            f"ulimit -f 24; SCORING_THREADS={threads} {PROGRAM} score inbox --model shipped 2>messages"
+        )
         assert (done.returncode, done.stdout) == (0, whole.stdout)
         messages = (tmp_path / "messages").read_text().splitlines()
         assert len(messages) == 1, messages
@@ -117,7 +123,7 @@ def test_a_disk_that_fails_names_the_file_too(tmp_path: Path) -> None:
     ):
         raise OSError(5, "Error writing bytes to file. Detail: [errno 5] Input/output error")
     assert caught.value.filename == str(tmp_path / "out.csv")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "labelled", "out.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inbox", "labelled", "long.md", "out.csv"]
     assert (tmp_path / "out.csv").read_text() == "before"
 
 
@@ -131,9 +137,9 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         with suppress(OSError), (disk / "filler").open("wb", buffering=0) as handle:
             while handle.write(bytes(4096)):
                 pass
-        done = shell(f"{PROGRAM} score inbox --output disk/out.csv --quiet")
+        done = shell(f"{PROGRAM} score inbox --model shipped --output disk/out.csv --quiet")
         assert (done.returncode, done.stderr) == (2, "error: disk/out.csv: No space left on device\n")
-        done = shell(f"SCORING_HOME=disk/home {PROGRAM} score inbox 2>messages")
+        done = shell(f"SCORING_HOME=disk/home {PROGRAM} score inbox --model shipped 2>messages")
         assert (done.returncode, len(done.stdout.splitlines())) == (0, N_RECORDS)
         (message,) = (tmp_path / "messages").read_text().splitlines()
         assert "disk/home/cache" in message

@@ -133,8 +133,9 @@ def test_a_training_is_on_the_server_with_its_files(server: Server, trained: Tra
     assert "quality_mae" in {one.key for one in model.metrics or []}
     assert (version.run_id, version.status, version.aliases) == (found.info.run_id, "READY", [])
     assert version.tags["data_sha256"] == trained.outcome["data_sha256"]
-    # At home there is the model, no store, and nothing that waits for one.
-    assert sorted(path.name for path in trained.store.home.iterdir()) == ["models", "pending"]
+    # At home there is the model, no store, and no run that waits for one.
+    names = sorted(path.name for path in trained.store.home.iterdir())
+    assert names == ["home.json", "models", "pending"]
     assert list((trained.store.home / "pending").iterdir()) == []
 
 
