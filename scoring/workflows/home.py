@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
 from scoring.home import check_home, home_format, known_content, newer_format, prepare_home
 from scoring.model.files import MANIFEST, read_files
 from scoring.records.ledger import read_ledger
@@ -119,8 +119,6 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
     ------
     HomeError
         If the home is of a newer format.
-    TrackingError
-        If the store cannot be read.
     """
     home, store = settings.home, Store(settings.tracking_uri, settings.home)
     check_home(home)
@@ -130,10 +128,9 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
             home=str(home), format=None, mode="", store=str(store), entries=(), artifacts=(),
             problems=(problem,), wider=(), n_wider=0,
         )  # fmt: skip
-    is_there = store.database is not None and store.database.is_file()
-    artifacts = stored_artifacts(store) if is_there else []
+    artifacts, store_problems = _read_store(store)
     problems = [
-        *_store_problems(store),
+        *store_problems,
         *_artifact_problems(store, artifacts),
         *_file_problems(settings, now),
     ]
@@ -182,13 +179,20 @@ def repair(settings: Settings, *, now: datetime) -> HomeReport:
     return msgspec.structs.replace(check(settings, now=now), backup=backup, n_repaired=n_repaired)
 
 
-def _store_problems(store: Store) -> Iterator[str]:
+def _read_store(store: Store) -> tuple[list[StoredArtifacts], list[str]]:
+    """What the store names, and what is wrong with its file."""
     if store.database is None:
-        return
-    if store.database.is_file():
-        yield from (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
-    elif any((store.home / "artifacts").glob("*")):
-        yield f"{store}: no such file, while {store.home / 'artifacts'} has files: restore it from a backup"
+        return [], []
+    if not store.database.is_file():
+        folder = store.home / "artifacts"
+        problem = f"{store}: no such file, while {folder} has files: restore it from a backup"
+        return [], [problem] if any(folder.glob("*")) else []
+    problems: list[str] = []
+    try:
+        problems += (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
+        return stored_artifacts(store), problems
+    except TrackingError as error:
+        return [], [*problems, str(error)]
 
 
 def _artifact_problems(store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
@@ -283,4 +287,5 @@ def _is_wide(state: os.stat_result) -> bool:
 
 
 def _mode(path: Path) -> str:
-    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    state = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+    return f"{stat.S_IMODE(state.st_mode):04o}"

@@ -128,6 +128,28 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff" * 9000], ids=["empty", "garbage"])
+def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_told(home: Path, content: bytes) -> None:
+    (home / "mlflow.db").write_bytes(content)
+    with (home / "corrections.jsonl").open("a") as ledger:
+        ledger.write('{"at": "2019-')
+    code, found = check()
+    assert code == 1
+    store, line = found["problems"]
+    assert store.startswith(f"sqlite:///{home}/mlflow.db: cannot ")
+    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is no JSON")
+    assert "artifacts" in {entry["name"] for entry in found["entries"]}
+
+
+def test_a_link_that_leads_nowhere_is_told_like_any_other_entry(home: Path) -> None:
+    (home / "mlflow.db").unlink()
+    (home / "mlflow.db").symlink_to("gone.db")
+    code, found = check()
+    assert (code, len(found["problems"])) == (1, 1)
+    assert "no such file, while" in found["problems"][0]
+    assert "mlflow.db" in {entry["name"] for entry in found["entries"]}
+
+
 def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:
     (home / FORMAT_FILE).unlink()
     before = (home / "mlflow.db").read_bytes()
