@@ -249,7 +249,9 @@ def _tells_format(file: Path, state: os.stat_result) -> bool:
 
 
 def _format_of(file: Path) -> str:
-    """The format version that a file tells; empty where it tells none."""
+    """The format version that a file tells; empty where it tells none, or is no regular file."""
+    if not file.is_file():
+        return ""
     try:
         if file.suffix == ".db":
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:

@@ -150,6 +150,27 @@ def test_a_link_that_leads_nowhere_is_told_like_any_other_entry(home: Path) -> N
     assert "mlflow.db" in {entry["name"] for entry in found["entries"]}
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [("watch/a.db", "cannot be read: delete it"), ("pending/a/run.json", "cannot read the run: a FIFO")],
+)
+def test_a_fifo_in_the_home_is_not_waited_for(home: Path, name: str, cause: str) -> None:
+    fifo = home / name
+    fifo.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(fifo)
+    code, found = check()
+    assert code == 1
+    assert [f"{fifo}: {cause}" in problem for problem in found["problems"]] == [True]
+
+
+def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> None:
+    (home / FORMAT_FILE).unlink()
+    os.mkfifo(home / FORMAT_FILE)
+    done = run("home", "check")
+    assert done.exit_code == 2
+    assert f"{home / FORMAT_FILE}: cannot be read (no regular file): restore it" in done.stderr
+
+
 def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:
     (home / FORMAT_FILE).unlink()
     before = (home / "mlflow.db").read_bytes()
