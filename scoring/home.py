@@ -69,6 +69,8 @@ def home_format(home: Path) -> int | None:
     """
     file = home / FORMAT_FILE
     try:
+        if file.exists() and not file.is_file():  # to open a FIFO would wait for its other end
+            raise ValueError("no regular file")
         content = json.loads(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -14,6 +14,7 @@ import msgspec
 from scoring.deployment.champion_copy import COPIES
 from scoring.errors import TrackingError
 from scoring.home import prepare_folder
+from scoring.records.regular_files import read_regular
 from scoring.settings import Settings, mask_credentials, sqlite_file
 
 
@@ -119,5 +120,5 @@ def _file(settings: Settings) -> Path:
 
 def _read(settings: Settings) -> ChampionCacheEntry | None:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(_file(settings).read_bytes(), type=ChampionCacheEntry)
+        return msgspec.json.decode(read_regular(_file(settings)), type=ChampionCacheEntry)
     return None

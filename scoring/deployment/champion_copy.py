@@ -19,6 +19,7 @@ from scoring.errors import ModelError
 from scoring.home import writing
 from scoring.model.files import FILES, ModelFiles, read_files
 from scoring.model.replacing import replace_folder
+from scoring.records.regular_files import read_regular
 from scoring.settings import Settings, mask_credentials, sqlite_file
 
 COPIES = "champions"
@@ -131,7 +132,7 @@ def known_champions(home: Path) -> list[str]:
     known = []
     for folder in sorted(path for path in (home / COPIES).glob("*") if not path.name.startswith(".")):
         try:
-            facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=ChampionFacts)
+            facts = msgspec.json.decode(read_regular(folder / FACTS), type=ChampionFacts)
         except (OSError, msgspec.DecodeError):
             known.append(str(folder))
         else:
@@ -142,7 +143,7 @@ def known_champions(home: Path) -> list[str]:
 def _read(folder: Path, name: str) -> ChampionCopy:
     file = folder / FACTS
     try:
-        facts = msgspec.json.decode(file.read_bytes(), type=ChampionFacts)
+        facts = msgspec.json.decode(read_regular(file), type=ChampionFacts)
         seen_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     except OSError as error:
         raise ModelError(f"{file}: cannot read it: {error.strerror or error}") from error
@@ -165,7 +166,7 @@ def _read(folder: Path, name: str) -> ChampionCopy:
 def _is_same(folder: Path, encoded: bytes, files: ModelFiles) -> bool:
     """Whether the copy is of this very champion, and every file as long as it has to be."""
     try:
-        return (folder / FACTS).read_bytes() == encoded and all(
+        return read_regular(folder / FACTS) == encoded and all(
             os.stat(folder / name).st_size == len(content) for name, content in files.contents.items()
         )
     except OSError:

@@ -337,10 +337,14 @@ def read_bytes(file: str | Path) -> bytes:
         try:
             if size > MAX_BYTES:
                 raise too_large(str(file), size)
-            data = os.read(descriptor, size + 1)
-            while more := os.read(descriptor, _MORE_BYTES):
-                data += more
-            return data
+            parts = [os.read(descriptor, size + 1)]
+            n_bytes = len(parts[0])
+            while more := os.read(descriptor, _MORE_BYTES):  # it has grown since
+                n_bytes += len(more)
+                if n_bytes > MAX_BYTES:
+                    raise too_large(str(file), n_bytes)
+                parts.append(more)
+            return b"".join(parts)
         finally:
             os.close(descriptor)
     except OSError as error:

@@ -13,6 +13,7 @@ from scoring.errors import Fault, RecordError
 from scoring.records.journal import RecordKeys
 from scoring.records.journal_lines import BatchDone, JournalEntry, Line, read_lines
 from scoring.records.layout import LABELS
+from scoring.records.regular_files import open_regular
 
 
 class JournaledWrite(msgspec.Struct, kw_only=True):
@@ -152,7 +153,7 @@ def _not_written(path: Path, write_id: str | None) -> set[tuple[str, int, int]]:
 
 def _lines(path: Path) -> Iterator[Line]:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        handle, _ = open_regular(path)
     except FileNotFoundError:
         return
     except OSError as error:

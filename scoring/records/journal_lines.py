@@ -22,6 +22,7 @@ from msgspec import UNSET, Meta, UnsetType
 from scoring.errors import Fault, RecordError
 from scoring.home import create_file, prepare_home
 from scoring.records.record import Heat, Points
+from scoring.records.regular_files import IrregularFileError, kind_of
 
 FORMAT = 1
 """Version of the lines; a higher one is refused."""
@@ -267,6 +268,8 @@ def _try_lock(path: Path) -> int | None:
         if not path.parent.is_dir():
             prepare_home(path.parent)  # the journal is kept there unless it is named
         create_file(path)
+        if kind := kind_of(path):
+            raise IrregularFileError(kind, path)
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
     except OSError as error:
         raise unwritable(str(path), error) from None

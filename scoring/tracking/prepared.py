@@ -16,6 +16,7 @@ import msgspec
 
 from scoring.errors import TrackingError, shown
 from scoring.home import newer_format
+from scoring.records.regular_files import read_regular
 
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
@@ -124,7 +125,7 @@ def read_prepared(folder: Path) -> PreparedRun:
     """
     path = folder / RUN_FILE
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         if (found := msgspec.json.decode(content, type=_Format).format) > FORMAT:
             raise TrackingError(newer_format(path, found, FORMAT))
         return msgspec.json.decode(content, type=PreparedRun)

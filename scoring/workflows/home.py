@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from scoring.deployment.champion_copy import find_copy
-from scoring.errors import ModelError, RecordError, ScoringError
+from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
 from scoring.home import check_home, home_format, known_content, newer_format, prepare_home
 from scoring.model.files import MANIFEST, read_files
 from scoring.records.ledger import read_ledger
@@ -120,8 +120,6 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
     ------
     HomeError
         If the home is of a newer format.
-    TrackingError
-        If the store cannot be read.
     """
     home, store = settings.home, Store(settings.tracking_uri, settings.home)
     check_home(home)
@@ -131,11 +129,11 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
             home=str(home), format=None, mode="", store=str(store), entries=(), artifacts=(),
             problems=(problem,), wider=(), n_wider=0,
         )  # fmt: skip
-    is_there = store.database is not None and store.database.is_file()
-    artifacts = stored_artifacts(store) if is_there else []
+    artifacts, store_problems = _read_store(store)
+    is_read = store.database is not None and store.database.is_file() and not store_problems
     problems = [
-        *_store_problems(store),
-        *(_champion_problems(settings, store, artifacts) if is_there else ()),
+        *store_problems,
+        *(_champion_problems(settings, store, artifacts) if is_read else ()),
         *_artifact_problems(store, artifacts),
         *_file_problems(settings, now),
     ]
@@ -184,13 +182,18 @@ def repair(settings: Settings, *, now: datetime) -> HomeReport:
     return msgspec.structs.replace(check(settings, now=now), backup=backup, n_repaired=n_repaired)
 
 
-def _store_problems(store: Store) -> Iterator[str]:
+def _read_store(store: Store) -> tuple[list[StoredArtifacts], list[str]]:
+    """What the store names, and what is wrong with its file."""
     if store.database is None:
-        return
-    if store.database.is_file():
-        yield from (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
-    elif store.lost:
-        yield store.lost
+        return [], []
+    if not store.database.is_file():
+        return [], [] if store.lost is None else [store.lost]
+    problems: list[str] = []
+    try:
+        problems += (f"{store}: damaged: {line}: restore it from a backup" for line in damages(store))
+        return stored_artifacts(store), problems
+    except TrackingError as error:
+        return [], [*problems, str(error)]
 
 
 def _champion_problems(settings: Settings, store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
@@ -261,7 +264,9 @@ def _tells_format(file: Path, state: os.stat_result) -> bool:
 
 
 def _format_of(file: Path) -> str:
-    """The format version that a file tells; empty where it tells none."""
+    """The format version that a file tells; empty where it tells none, or is no regular file."""
+    if not file.is_file():
+        return ""
     try:
         if file.suffix == ".db":
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
@@ -299,4 +304,5 @@ def _is_wide(state: os.stat_result) -> bool:
 
 
 def _mode(path: Path) -> str:
-    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
+    state = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+    return f"{stat.S_IMODE(state.st_mode):04o}"

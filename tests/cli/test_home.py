@@ -124,7 +124,7 @@ def test_a_store_that_has_lost_its_champion_is_named(home: Path) -> None:
     (facts,) = (home / "champions").glob("*/champion.json")
     facts.write_text("{")
     (damaged,) = check()[1]["problems"]
-    assert damaged.startswith(f"{facts}: got damaged facts")
+    assert damaged.startswith(f"{facts}: got damaged JSON")
 
 
 def test_a_store_that_is_gone_and_a_home_that_is_gone(
@@ -147,6 +147,49 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
         [f"{tmp_path}/none: no such folder: set SCORING_HOME, or restore it from a backup"],
     )
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 9000], ids=["empty", "garbage"])
+def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_told(home: Path, content: bytes) -> None:
+    (home / "mlflow.db").write_bytes(content)
+    with (home / "corrections.jsonl").open("a") as ledger:
+        ledger.write('{"at": "2019-')
+    code, found = check()
+    assert code == 1
+    store, line = found["problems"]
+    assert store.startswith(f"sqlite:///{home}/mlflow.db: cannot ")
+    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is no JSON")
+    assert "artifacts" in {entry["name"] for entry in found["entries"]}
+
+
+def test_a_link_that_leads_nowhere_is_told_like_any_other_entry(home: Path) -> None:
+    (home / "mlflow.db").unlink()
+    (home / "mlflow.db").symlink_to("gone.db")
+    code, found = check()
+    assert (code, len(found["problems"])) == (1, 1)
+    assert "no such file, while" in found["problems"][0]
+    assert "mlflow.db" in {entry["name"] for entry in found["entries"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [("watch/a.db", "cannot be read: delete it"), ("pending/a/run.json", "cannot read the run: a FIFO")],
+)
+def test_a_fifo_in_the_home_is_not_waited_for(home: Path, name: str, cause: str) -> None:
+    fifo = home / name
+    fifo.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(fifo)
+    code, found = check()
+    assert code == 1
+    assert [f"{fifo}: {cause}" in problem for problem in found["problems"]] == [True]
+
+
+def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> None:
+    (home / FORMAT_FILE).unlink()
+    os.mkfifo(home / FORMAT_FILE)
+    done = run("home", "check")
+    assert done.exit_code == 2
+    assert f"{home / FORMAT_FILE}: cannot be read (no regular file): restore it" in done.stderr
 
 
 def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -97,6 +98,20 @@ def test_the_same_champion_is_not_written_again_and_another_is(
         assert found is not None
         assert found.files.contents == models[1].contents
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing is left beside it"
+
+
+def test_a_fifo_in_a_copy_is_not_waited_for_and_goes_with_the_next_copy(
+    settings: Settings, models: list[ModelFiles]
+) -> None:
+    keep_copy(settings, facts_of(models[0]), models[0])
+    file = copy_folder(settings, "scoring") / FACTS
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(ModelError, match="cannot read it: a FIFO"):
+        find_copy(settings, "scoring")
+    assert known_champions(settings.home) == [str(file.parent)]
+    keep_copy(settings, facts_of(models[0]), models[0])
+    assert find_copy(settings, "scoring") is not None
 
 
 @pytest.mark.parametrize("name", [*FILES, FACTS])

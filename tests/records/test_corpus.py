@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import RecordError
+from scoring.records import corpus
 from scoring.records.corpus import data_sha256, expand, read_bytes, read_documents
 from scoring.records.record import Document
 
@@ -150,6 +151,22 @@ def test_a_file_whose_size_is_not_known_is_read_to_its_end() -> None:
     assert file.stat().st_size == 0
     assert read_bytes(file) == file.read_bytes()
     assert len(read_bytes("/proc/self/maps")) > 4096
+
+
+def test_a_file_that_grows_while_it_is_read_is_read_in_time_and_no_further_than_a_file_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.md"
+
+    def open_while_empty(path: str | Path) -> tuple[int, int]:
+        return os.open(path, os.O_RDONLY), 0
+
+    monkeypatch.setattr(corpus, "open_regular", open_while_empty)
+    file.write_bytes(b"---\ntitle: x\n---\n" + b"x" * 200_000)
+    assert read_bytes(file) == file.read_bytes()
+    os.truncate(file, corpus.MAX_BYTES * 100)
+    with pytest.raises(RecordError, match="expected at most 50,000,000 bytes"):
+        read_bytes(file)
 
 
 def test_json_lines_are_a_record_a_line(tmp_path: Path) -> None:

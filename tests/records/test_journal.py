@@ -19,6 +19,7 @@ from scoring.errors import RecordError
 from scoring.records import journal_lines
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal, new_write_id, open_journal
+from scoring.records.journal_history import list_writes
 from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, Line, encode_lines
 from scoring.records.record import Document, Labels
 from scoring.records.write_back import replace_labels
@@ -301,9 +302,23 @@ def test_a_line_that_cannot_be_meant_is_refused(journal: Journal, line: Any, mes
     assert message in str(caught.value)
 
 
-def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="got Is a directory, expected a journal that can be read"):
-        open_journal(tmp_path)
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [("folder", "a folder"), ("fifo", "a FIFO"), ("/dev/null", "a device"), ("/dev/zero", "a device")],
+)
+def test_what_is_no_regular_file_is_no_journal(tmp_path: Path, place: str, kind: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    path = tmp_path / place
+    with pytest.raises(RecordError, match=f"got {kind}, expected a journal that can be read"):
+        open_journal(path)
+    with pytest.raises(RecordError, match=f"got {kind}, expected a journal that can be read"):
+        list_writes(path)
+    with (
+        pytest.raises(RecordError, match=f"got {kind}, expected a journal that can be written"),
+        Journal(path).locked(),
+    ):
+        pass
 
 
 def test_a_full_disk_leaves_the_journal_as_it_was(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ def test_a_decision_that_failed_is_none(desk: Desk, step: str, monkeypatch: pyte
 def test_without_a_journal_that_can_be_written_nothing_is_decided(desk: Desk) -> None:
     desk.settings.journal.mkdir(parents=True)
     before = desk.file.read_bytes()
-    with pytest.raises(RecordError, match=r"journal\.jsonl: got Is a directory, expected a journal that can"):
+    with pytest.raises(RecordError, match=r"journal\.jsonl: got a folder, expected a journal that can"):
         desk.accept("quality")
     assert desk.file.read_bytes() == before
     assert ledger.read_ledger(desk.inbox.ledger).corrections == ()

@@ -306,7 +306,7 @@ def test_without_a_journal_that_can_be_written_nothing_is_written(place: Place) 
     path = place.add("a.md")
     before = path.read_bytes()
     place.journal.mkdir(parents=True)
-    with pytest.raises(RecordError, match="Is a directory"):
+    with pytest.raises(RecordError, match="a folder"):
         place.write(FIRST)
     assert path.read_bytes() == before
 
