@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +30,10 @@ from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
 from scoring.tracking.store import opened
 from scoring.workflows.train import TrainOutcome, train
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a job that a shell has put into the background: programs that the tests start would ignore it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Labelled = Sequence[tuple[Record, Labels]]
 Run = TypeVar("Run", bound=EvaluationRun)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from scoring.progress import SILENT
@@ -10,7 +12,8 @@ from scoring.progress import SILENT
 def test_a_warning_reaches_the_log_and_nothing_else_does(caplog: pytest.LogCaptureFixture) -> None:
     SILENT.step("reading", 1, 2)
     SILENT.note("12 files")
-    SILENT.warn("no champion")
+    with caplog.at_level(logging.WARNING, "scoring"):
+        SILENT.warn("no champion")
     assert [(record.name, record.levelname, record.message) for record in caplog.records] == [
         ("scoring", "WARNING", "no champion")
     ]

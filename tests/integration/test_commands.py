@@ -227,7 +227,7 @@ def test_the_command_that_takes_a_write_back_works_as_it_is_told(trained: Traine
     told = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr
     (command,) = re.findall(r'"scoring (restore .*)" restores the labels', told)
     done = run(*shlex.split(command))
-    assert (done.exit_code, done.stderr) == (0, "36 labels of 12 files put back\n")
+    assert (done.exit_code, done.stderr) == (0, "36 labels of 12 files restored\n")
     assert {file: file.read_bytes() for file in inbox.iterdir()} == before
 
 

@@ -157,7 +157,7 @@ def test_what_cannot_go_on_is_ended_soon_after_the_first_signal(
     stuck: subprocess.Popen[bytes], number: signal.Signals
 ) -> None:
     stuck.send_signal(number)
-    assert stuck.wait(SECONDS) == -number
+    assert stuck.wait(SECONDS) in (-number, 128 + number)  # a shell gives the same code for both
 
 
 @pytest.mark.parametrize(("first", "second"), [BOTH, BOTH[::-1]])
