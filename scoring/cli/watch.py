@@ -75,8 +75,9 @@ def watch(
                 terminal.flush()
         finally:
             if writer is not None:
-                told = {"journal": journal, "overwrite": overwrite}
-                writing.tell_summary(terminal.note, writer, [directory], settings, **told)
+                writing.tell_summary(
+                    terminal.note, writer, [directory], settings, journal=journal, overwrite=overwrite
+                )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.records import corpus
 from scoring.records.corpus import data_sha256, expand, read_bytes, read_documents
+from scoring.records.front_matter import MAX_BYTES
 from scoring.records.record import Document
 
 
@@ -164,7 +165,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_in_time_and_no_further_than_
     monkeypatch.setattr(corpus, "open_regular", open_while_empty)
     file.write_bytes(b"---\ntitle: x\n---\n" + b"x" * 200_000)
     assert read_bytes(file) == file.read_bytes()
-    os.truncate(file, corpus.MAX_BYTES * 100)
+    os.truncate(file, MAX_BYTES * 100)
     with pytest.raises(RecordError, match="expected at most 50,000,000 bytes"):
         read_bytes(file)
 
