@@ -24,7 +24,7 @@ def differences_figure(differences: Mapping[str, Difference]) -> Figure:
     differences : mapping of str to Difference
         By name of the figure, in the order in which they are drawn.
     """
-    is_points = {name: "points" in MEANINGS.get(name, "").split("; ") for name in differences}
+    is_points = {name: MEANINGS.get(name, "").endswith(", in points") for name in differences}
     panels = {
         unit: [one for name, one in differences.items() if is_points[name] is in_points]
         for unit, in_points in (("points", True), ("ratio", False))

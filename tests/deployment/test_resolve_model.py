@@ -136,7 +136,7 @@ def test_a_champion_that_is_named_by_its_alias_is_kept_too(site: Site) -> None:
     resolve("models:/scoring@champion", site.settings)
     assert find_copy(site.settings, "scoring") is not None
     site.database.unlink()
-    with pytest.raises(TrackingError, match="there is no store"):
+    with pytest.raises(TrackingError, match="no such file, while "):
         resolve("models:/scoring@champion", site.settings)  # what is named is never replaced
 
 
