@@ -23,7 +23,7 @@ _LOG = logging.getLogger("scoring.service")
 PIECES_OF_A_TURN = 128
 """Heads, chunks and their sizes that one connection has parsed in one turn: about 0.2 ms."""
 
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 0.25
 """How long a refused connection stays open, unread: closed at once, it could take its answer with it."""
 
 STALL_SECONDS = 60.0
@@ -122,6 +122,7 @@ class Protocol(HttpToolsProtocol):
         self._framing = Framing(bounds)
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._problem: ProblemError | None = None  # found while the parser calls back
         self._has_cycle = False  # whether ``cycle`` is that of the bytes that come now
         self._is_refused = False
@@ -136,6 +137,8 @@ class Protocol(HttpToolsProtocol):
         """Wait no more."""
         self._stop_waiting()
         self._stop_stalling()
+        if self._linger_timer is not None:  # it would keep all that the connection had
+            self._linger_timer.cancel()
         self._framing.drop()
         super().connection_lost(exc)
 
@@ -208,7 +211,7 @@ class Protocol(HttpToolsProtocol):
         cycle.message_event.set()
         self.flow.resume_writing()
         self.transport.close()
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # where nobody takes what was sent
+        self._linger_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # where nobody takes what was sent
 
     def _advance(self) -> None:
         """Parse piece by piece; after so many the other connections have their turn."""
@@ -306,4 +309,4 @@ class Protocol(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.write_eof()
         self.flow.hold()
-        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self._linger_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
