@@ -30,10 +30,17 @@ from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
 from scoring.tracking.store import opened
 from scoring.workflows.train import TrainOutcome, train
+from tests.sites import deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a job that a shell has put into the background: programs that the tests start would ignore it too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Real records, where there are any beside the project, and how many of them the tests take.
+_BESIDE = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
+# Read at collection: the environment of a test is without settings.
+_CORPUS = Path(os.environ.get("SCORING_CORPUS", _BESIDE))
+_STEP = int(os.environ.get("SCORING_CORPUS_STEP", 20))  # 1: every file, which takes minutes
 
 Labelled = Sequence[tuple[Record, Labels]]
 Run = TypeVar("Run", bound=EvaluationRun)
@@ -262,3 +269,12 @@ def later(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("records") / "later"
     write_sample(folder, n_records=60, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC), days=60)
     return str(folder)
+
+
+@pytest.fixture
+def real_files() -> list[Path]:
+    """Every 20th file of the real corpora, or as the variable says."""
+    files = sorted(_CORPUS.glob("*/*.md"))[::_STEP]
+    if not files:
+        pytest.skip("no real corpora here: set SCORING_CORPUS to their folder")
+    return files

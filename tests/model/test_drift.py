@@ -15,7 +15,7 @@ from scoring.model.drift import Drift, measure_drift, rule
 from scoring.model.fit import TrainingSet
 from scoring.model.profile import AS_OF
 from scoring.records.record import Image, Labels, Provider, Record
-from tests.model.conftest import Deployed, deploy
+from tests.sites import Deployed, deploy
 
 Change = Callable[[Record], Record]
 

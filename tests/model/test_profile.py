@@ -20,7 +20,7 @@ from scoring.model.profile import (
     unseen,
 )
 from scoring.model.windows import time_blocks
-from tests.model.conftest import N_EARLIER, N_TRAINING, Deployed
+from tests.sites import N_EARLIER, N_TRAINING, Deployed
 
 
 def test_every_column_but_age_is_kept(deployed: Deployed) -> None:
