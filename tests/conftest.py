@@ -17,7 +17,6 @@ import pytest
 
 from scoring.features.story import copies
 from scoring.features.table import build_table
-from scoring.home import prepare_home
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
@@ -27,6 +26,7 @@ from scoring.model.splits import to_moment
 from scoring.records.record import Labels, Record
 from scoring.records.sample import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.storage.home import prepare_home
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
 from scoring.tracking.store import opened
 from scoring.workflows.train import TrainOutcome, train

@@ -196,8 +196,8 @@ def _policy_options() -> Iterator[inspect.Parameter]:
 
 def settings_of(terminal: Terminal, **given: Any) -> Settings:
     """Load the settings, and log as they and the flags say; a home of a newer format is refused."""
-    from scoring.home import check_home
     from scoring.settings import load_settings
+    from scoring.storage.home import check_home
 
     settings = load_settings(**given)
     terminal.set_up_logging(settings.log_level)

@@ -13,9 +13,9 @@ import msgspec
 
 from scoring.deployment.champion_copy import COPIES
 from scoring.errors import TrackingError
-from scoring.home import prepare_folder
-from scoring.records.regular_files import read_regular
 from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.storage.home import prepare_folder
+from scoring.storage.regular_files import read_regular
 
 
 class RegistryEntry(msgspec.Struct, frozen=True):

@@ -16,11 +16,11 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import ModelError
-from scoring.home import writing
 from scoring.model.files import FILES, ModelFiles, read_files
-from scoring.model.replacing import replace_folder
-from scoring.records.regular_files import read_regular
 from scoring.settings import Settings, mask_credentials, sqlite_file
+from scoring.storage.atomic_folder import replace_folder
+from scoring.storage.home import writing
+from scoring.storage.regular_files import read_regular
 
 COPIES = "champions"
 FACTS = "champion.json"

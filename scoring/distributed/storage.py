@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import STDIN, expand, identify, irregular, read_bytes, unreadable
-from scoring.records.regular_files import kind_of
+from scoring.storage.regular_files import kind_of
 
 _LOCAL = "file://"
 _GLOB_CHARACTERS = frozenset("*?[")

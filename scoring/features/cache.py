@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from scoring.errors import HomeError
-from scoring.home import check_database, create_file, newer_format, prepare_folder
+from scoring.storage.home import check_database, create_file, newer_format, prepare_folder
 
 T = TypeVar("T")
 

@@ -12,8 +12,8 @@ import msgspec
 
 from scoring.errors import ModelError, shown
 from scoring.model.baselines import TARGETS
-from scoring.model.replacing import replace_folder
-from scoring.records.regular_files import open_regular
+from scoring.storage.atomic_folder import replace_folder
+from scoring.storage.regular_files import open_regular
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"

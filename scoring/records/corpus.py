@@ -15,7 +15,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES, has_front_matter, is_utf16
 from scoring.records.record import Document
-from scoring.records.regular_files import IrregularFileError, kind_of, open_regular
+from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
 
 #: Called with the error of each record that cannot be used.
 OnFault = Callable[[RecordError], None]

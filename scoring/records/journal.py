@@ -31,7 +31,7 @@ from scoring.records.journal_lines import BatchDone, Line, append_lines, locked_
 from scoring.records.layout import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record
-from scoring.records.regular_files import open_regular
+from scoring.storage.regular_files import open_regular
 
 _DIGEST_CHARS = 32  # 128 bits: no two records of an archive share them
 _TAIL_BYTES = 256  # before the place up to which a journal was read, to see that it is still the same one

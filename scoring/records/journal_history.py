@@ -13,7 +13,7 @@ from scoring.errors import Fault, RecordError
 from scoring.records.journal import RecordKeys
 from scoring.records.journal_lines import BatchDone, JournalEntry, Line, read_lines
 from scoring.records.layout import LABELS
-from scoring.records.regular_files import open_regular
+from scoring.storage.regular_files import open_regular
 
 
 class JournaledWrite(msgspec.Struct, kw_only=True):

@@ -20,9 +20,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from scoring.errors import Fault, RecordError
-from scoring.home import create_file, prepare_home
 from scoring.records.record import Heat, Points
-from scoring.records.regular_files import IrregularFileError, kind_of
+from scoring.storage.home import create_file, prepare_home
+from scoring.storage.regular_files import IrregularFileError, kind_of
 
 FORMAT = 1
 """Version of the lines; a higher one is refused."""

@@ -21,10 +21,10 @@ import msgspec
 from filelock import FileLock
 
 from scoring.errors import Fault, HomeError, RecordError, naming, shown
-from scoring.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
-from scoring.records.regular_files import read_regular
+from scoring.storage.home import LOCK_MODE, create_file, newer_format, prepare_home
+from scoring.storage.regular_files import read_regular
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections that hold, by the digest of what each holds for and by the label."""

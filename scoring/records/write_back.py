@@ -15,8 +15,8 @@ from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
 from scoring.records.layout import LABELS, Layout, lay_out, lay_out_plain
 from scoring.records.nodes import OPAQUE, Node
 from scoring.records.record import Labels
-from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.yaml_nodes import build_nodes, compose, parse_nodes
+from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _OPAQUE_VALUE = re.compile(
     rf"""(["']?{OPAQUE}["']?\s*:\s*)("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^,}}\s]+)""", re.DOTALL
@@ -133,7 +133,7 @@ def write_labels(
 ) -> Change:
     """Write labels into a file, whole or not at all.
 
-    See :func:`scoring.records.replacing.replace_file`. A file that holds these labels already is not touched.
+    See :func:`scoring.storage.atomic_file.replace_file`. A file that has these labels already is not touched.
 
     Parameters
     ----------

@@ -211,7 +211,9 @@ class Protocol(HttpToolsProtocol):
         cycle.message_event.set()
         self.flow.resume_writing()
         self.transport.close()
-        self._linger_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # where nobody takes what was sent
+        self._linger_timer = self.loop.call_later(
+            LINGER_SECONDS, self.transport.abort
+        )  # where nobody takes what was sent
 
     def _advance(self) -> None:
         """Parse piece by piece; after so many the other connections have their turn."""

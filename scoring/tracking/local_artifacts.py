@@ -16,7 +16,7 @@ from typing import Any
 from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-from scoring.home import narrow, prepare_folder
+from scoring.storage.home import narrow, prepare_folder
 from scoring.tracking.addresses import todays_path
 from scoring.tracking.store import Store
 

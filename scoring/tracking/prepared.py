@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import TrackingError, shown
-from scoring.home import newer_format
-from scoring.records.regular_files import read_regular
+from scoring.storage.home import newer_format
+from scoring.storage.regular_files import read_regular
 
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
-from scoring.home import LOCK_MODE, prepare_home
+from scoring.storage.home import LOCK_MODE, prepare_home
 from scoring.tracking.caller_state import default_store
 from scoring.tracking.registry import aliased, ready_model, register_version, registered_version
 from scoring.tracking.store import Store, opened

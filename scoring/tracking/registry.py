@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
-from scoring.home import narrow, prepare_folder
+from scoring.storage.home import narrow, prepare_folder
 from scoring.tracking.addresses import local_path, todays_path
 from scoring.tracking.store import Store, load_mlflow, opened
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
-from scoring.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.settings import mask_credentials, sqlite_file
+from scoring.storage.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
 from scoring.tracking.caller_state import own_environment
 from scoring.tracking.causes import cause_of, is_of_store

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from scoring.errors import TrackingError
-from scoring.home import LOCK_MODE, create_file
+from scoring.storage.home import LOCK_MODE, create_file
 from scoring.tracking.addresses import is_former, local_path, todays_path
 from scoring.tracking.causes import cause_of
 from scoring.tracking.promotion import alone

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, shown
-from scoring.home import writing
 from scoring.model.archive import pack, unpack
 from scoring.model.bundle import open_files
 from scoring.model.files import write_files
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
+from scoring.storage.home import writing
 from scoring.workflows.model_output import ModelOutput
 
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.moment import AsOf, parse_as_of
-from scoring.home import writing
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig
@@ -29,6 +28,7 @@ from scoring.model.splits import test_mask
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.storage.home import writing
 from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
 from scoring.workflows.own_scores import open_own_scores

@@ -14,10 +14,10 @@ import msgspec
 
 from scoring.deployment.champion_copy import find_copy
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
-from scoring.home import check_home, home_format, known_content, newer_format, prepare_home
 from scoring.model.files import MANIFEST, read_files
 from scoring.records.ledger import read_ledger
 from scoring.settings import Settings
+from scoring.storage.home import check_home, home_format, known_content, newer_format, prepare_home
 from scoring.tracking import (
     Store,
     StoredArtifacts,

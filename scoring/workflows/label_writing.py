@@ -27,8 +27,8 @@ from scoring.records.decode import decode_file
 from scoring.records.journal import Journal, JournalWriter, new_write_id
 from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
 from scoring.records.label_spelling import spellings_in
-from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.write_back import edit_labels, file_within
+from scoring.storage.atomic_file import remove_left_over, replace_file
 from scoring.workflows.copies import Copies, GivenLabels
 from scoring.workflows.label_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
 

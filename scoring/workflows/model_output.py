@@ -15,9 +15,9 @@ from typing import NamedTuple
 import msgspec
 
 from scoring.errors import ModelError, shown
-from scoring.home import create_file
 from scoring.model.files import MANIFEST, holds_something_else, manifest_of
 from scoring.progress import SILENT, Reporter
+from scoring.storage.home import create_file
 
 
 class _Training(msgspec.Struct, frozen=True):

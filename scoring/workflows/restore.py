@@ -20,8 +20,8 @@ from scoring.records.journal import Journal, JournalWriter, RecordKeys, new_writ
 from scoring.records.journal_history import WriteHistory, read_write, written_labels
 from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.records.label_spelling import put_labels_back, spellings_of
-from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.write_back import Change, file_within
+from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _BATCH_FILES = 64
 _Owner = Literal["scoring", "people"]

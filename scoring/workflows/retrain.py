@@ -14,7 +14,6 @@ import numpy as np
 
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
-from scoring.home import prepare_home
 from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.evaluation import prediction_columns
@@ -24,13 +23,14 @@ from scoring.model.weighing import weigh
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.storage.home import prepare_home
+from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.workflows.charge import put_in_charge
 from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.judging import Judged, is_later
 from scoring.workflows.labelled import Corpus
-from scoring.workflows.lock import only_one
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.train import log_fitted
 

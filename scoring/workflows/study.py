@@ -15,13 +15,13 @@ from filelock import FileLock, Timeout
 
 from scoring.errors import HomeError, ModelError, ScoringError, naming
 from scoring.features.table import Floats
-from scoring.home import LOCK_MODE, create_file, newer_format
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.metrics import mean_absolute_error
 from scoring.model.quality_fit import fit_once
 from scoring.model.rubric import Rubric
 from scoring.model.search import Dimension, Trial, space_around, values_of, with_values
+from scoring.storage.home import LOCK_MODE, create_file, newer_format
 
 if TYPE_CHECKING:
     import optuna

@@ -20,9 +20,9 @@ from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
-from scoring.records.regular_files import read_regular
 from scoring.report import evaluation_report
 from scoring.settings import Settings
+from scoring.storage.regular_files import read_regular
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training

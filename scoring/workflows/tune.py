@@ -14,7 +14,6 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
-from scoring.home import prepare_folder, writing
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.model.search import Trial
@@ -22,6 +21,7 @@ from scoring.model.splits import latest_mask, test_mask
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
 from scoring.workflows.own_scores import open_own_scores

@@ -17,7 +17,6 @@ import msgspec
 
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.home import prepare_folder
 from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
@@ -28,6 +27,8 @@ from scoring.records.file_names import name_of
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
+from scoring.storage.home import prepare_folder
+from scoring.storage.lock import only_one
 from scoring.workflows.folder_watch import (
     UNWATCHED_SECONDS,
     Identity,
@@ -38,7 +39,6 @@ from scoring.workflows.folder_watch import (
     state_of,
 )
 from scoring.workflows.label_writing import LabelWriter, WrittenScore
-from scoring.workflows.lock import only_one
 from scoring.workflows.watch_seen import Seen
 
 SETTLE_SECONDS = 2.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 from pathlib import Path
 
 from scoring.errors import HomeError
-from scoring.home import check_database, create_file
+from scoring.storage.home import check_database, create_file
 
 FORMAT = 1
 """Format version of the file."""

@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.home import FORMAT_FILE, prepare_home
 from scoring.records.ledger import Correction, append_corrections
 from scoring.records.sample import write_sample
+from scoring.storage.home import FORMAT_FILE, prepare_home
 from tests.conftest import KeptRuns
 
 

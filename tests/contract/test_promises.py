@@ -13,10 +13,10 @@ PAGE = (ROOT / "docs" / "promises.md").read_text("utf-8")
 ROWS = re.findall(r"^\| (?!promise|---)(.+?) \| `(tests/[\w/]+\.py)::(\w+)` \| (.+?) \|$", PAGE, re.MULTILINE)
 # What a constant of the test's own module counts, as the page tells it.
 COUNTS = {
-    "tests/records/test_replacing.py::N_KILLS": "{} kills over 12 files",
+    "tests/storage/test_atomic_file.py::N_KILLS": "{} kills over 12 files",
     "tests/model/test_tree_text.py::N_MUTATIONS": "{:,} damaged texts",
     "tests/model/test_hostile.py::N_MUTATIONS": "{} manifests",
-    "tests/model/test_replacing.py::N_KILLS": "2 ways, {} kills each",
+    "tests/storage/test_atomic_folder.py::N_KILLS": "2 ways, {} kills each",
     "tests/integration/test_train_killed.py::N_KILLS": "{} kills; by hand 100",
     "tests/fuzz/test_corpus.py::SECONDS": "5 targets, {} s each: some 100,000 inputs",
     "tests/records/test_limits.py::FILES": "{} files",
@@ -28,8 +28,8 @@ COUNTS = {
 MARKED = {
     "tests/model/test_archive.py::test_odd_names": "{} names",
     "tests/model/test_tree_text.py::test_what_might_end_the_process_is_refused": "{} kinds",
-    "tests/records/test_replacing.py::test_read_only": "{} sets of permissions",
-    "tests/records/test_replacing.py::test_trap_in_the_place_of_the_temporary_file": "{} kinds",
+    "tests/storage/test_atomic_file.py::test_read_only": "{} sets of permissions",
+    "tests/storage/test_atomic_file.py::test_trap_in_the_place_of_the_temporary_file": "{} kinds",
     "tests/records/test_write_back.py::test_a_file_changed_meanwhile_is_read_once_more": "1 and {} changes",
     "tests/workflows/test_odd_archives.py::test_a_handful_is_refused_in_one_line": "{} archives",
 }

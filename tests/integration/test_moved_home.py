@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.home import FORMAT_FILE
 from scoring.records.sample import write_sample
+from scoring.storage.home import FORMAT_FILE
 from tests.integration.test_service import serving
 
 CONFIG = "n_bootstrap: 20\n"

@@ -19,8 +19,8 @@ from scoring.errors import ModelError, RecordError, SettingsError
 from scoring.model.files import read_file
 from scoring.records.corpus import expand, read_bytes, read_documents
 from scoring.records.ledger import read_ledger
-from scoring.records.regular_files import read_regular
 from scoring.records.write_back import write_labels
+from scoring.storage.regular_files import read_regular
 from scoring.workflows.train import load_config
 
 RECORD = b"---\ntitle: Rain\n---\n"

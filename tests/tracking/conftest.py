@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scoring.home import prepare_home
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import importance_figure
+from scoring.storage.home import prepare_home
 from scoring.tracking import Importance, Store, TrainingRun, logged_model
 
 # A model file that answers without a trained model behind it: what is tested here is the store.

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.home import prepare_folder
+from scoring.storage.home import prepare_folder
 from scoring.tracking import Store, resolve_model
 from scoring.tracking.store import opened
 from tests.privileges import held_by_modes

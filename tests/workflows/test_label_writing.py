@@ -21,10 +21,10 @@ from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal
 from scoring.records.layout import LABELS
-from scoring.records.replacing import replace_file
 from scoring.records.sample import sample_json_lines, write_sample
 from scoring.records.write_back import replace_labels, write_labels
 from scoring.settings import Settings
+from scoring.storage.atomic_file import replace_file
 from scoring.workflows import label_writing
 from scoring.workflows.label_writing import LabelWriter, WriteOptions, WrittenFile
 from scoring.workflows.score import score

@@ -12,8 +12,8 @@ import pytest
 from scoring.errors import RecordError, ScoringError
 from scoring.records.journal import Journal
 from scoring.records.journal_history import list_writes
-from scoring.records.replacing import replace_file
 from scoring.records.write_back import write_labels
+from scoring.storage.atomic_file import replace_file
 from scoring.workflows import restore as workflow
 from scoring.workflows.restore import Restorer
 from tests.workflows.test_label_writing import FIRST, RECORD, SECOND, Place, labels_of, score_of

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError
-from scoring.records import replacing
 from scoring.records.record import Labels
-from scoring.records.replacing import remove_left_over, replace_file
 from scoring.records.write_back import replace_labels, write_labels
+from scoring.storage import atomic_file
+from scoring.storage.atomic_file import remove_left_over, replace_file
 
 N_KILLS = 200
 OLD, NEW = Labels(5, 25, False), Labels(84, 104, True)
@@ -208,12 +208,12 @@ def test_two_scorers_on_one_folder(folder: Path) -> None:
 
 
 def test_who_is_at_work_is_waited_for_but_not_for_ever(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    temporary = replacing._temporary(str(file))
+    temporary = atomic_file._temporary(str(file))
     with open(temporary, "wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         remove_left_over(str(file))
         assert os.path.exists(temporary)
-        monkeypatch.setattr(replacing, "WAIT_SECONDS", 0.05)
+        monkeypatch.setattr(atomic_file, "WAIT_SECONDS", 0.05)
         with pytest.raises(RecordError, match="got a file that another process is writing"):
             relabel(file)
         assert file.read_bytes() == record(1)
@@ -222,7 +222,7 @@ def test_who_is_at_work_is_waited_for_but_not_for_ever(file: Path, monkeypatch: 
 
 
 def test_what_a_killed_process_left_goes_even_where_nothing_changes(file: Path) -> None:
-    Path(replacing._temporary(str(file))).write_bytes(b"---\nhalf a rec")
+    Path(atomic_file._temporary(str(file))).write_bytes(b"---\nhalf a rec")
     write_labels(str(file), OLD, roots=[str(file.parent)], dry_run=True)
     assert len(os.listdir(file.parent)) == 2  # a dry run changes nothing at all
     relabel(file, OLD)
@@ -233,7 +233,7 @@ def test_what_a_killed_process_left_goes_even_where_nothing_changes(file: Path) 
 def test_trap_in_the_place_of_the_temporary_file(file: Path, kind: str, tmp_path: Path) -> None:
     other = tmp_path / "other.txt"
     other.write_bytes(b"somebody else's")
-    temporary = Path(replacing._temporary(str(file)))
+    temporary = Path(atomic_file._temporary(str(file)))
     if kind == "link":
         temporary.symlink_to(other)
     elif kind == "hard link":

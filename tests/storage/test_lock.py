@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import ScoringError
-from scoring.workflows.lock import only_one
+from scoring.storage.lock import only_one
 
 NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
 HOLD = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from scoring.workflows.lock import only_one
+from scoring.storage.lock import only_one
 with only_one(Path(sys.argv[1]), "train", now=datetime(2019, 5, 1, tzinfo=UTC)):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

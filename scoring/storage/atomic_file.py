@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from scoring.errors import Fault, RecordError
-from scoring.records.corpus import read_bytes
+from scoring.storage.regular_files import read_regular
 
 WAIT_SECONDS = 10.0
 """How long to wait for another process that writes the same file; it needs some milliseconds."""
@@ -58,7 +58,7 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
             _write(handle, new)
             _make_alike(handle, target)
             os.fsync(handle)
-            if hashlib.sha256(read_bytes(target)).digest() != hashlib.sha256(old).digest():
+            if hashlib.sha256(read_regular(target)).digest() != hashlib.sha256(old).digest():
                 return False
             os.replace(temporary, target)
             _sync_folder(os.path.dirname(target))

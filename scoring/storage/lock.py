@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from scoring.errors import ScoringError, naming
-from scoring.home import LOCK_MODE, create_file
+from scoring.storage.home import LOCK_MODE, create_file
 
 
 @contextmanager

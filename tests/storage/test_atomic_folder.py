@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from scoring.errors import ModelError
-from scoring.model import replacing
 from scoring.model.files import FILES, MANIFEST, ModelFiles, read_files, with_manifest, write_files
+from scoring.storage import atomic_folder
 from scoring.workflows.train import TrainOutcome
 
 N_KILLS = 60
@@ -95,7 +95,7 @@ def test_who_looks_between_any_two_steps_finds_a_whole_one(files: ModelFiles, tm
     found = []
 
     def look(frame: FrameType, event: str, _: object) -> Any:
-        if frame.f_code.co_filename != replacing.__file__:
+        if frame.f_code.co_filename != atomic_folder.__file__:
             return None
         found.append(read_files(folder).sha256)
         return look
@@ -131,6 +131,6 @@ def test_old_one_that_was_moved_away_is_put_back(files: ModelFiles, tmp_path: Pa
     write_files(folder, files.contents)
     (tmp_path / ".site.scoring").mkdir()
     folder.rename(tmp_path / ".site.scoring" / "old")
-    with replacing._scratch(folder):
+    with atomic_folder._scratch(folder):
         assert read_files(folder).sha256 == files.sha256
     assert os.listdir(tmp_path) == ["site"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import HomeError
-from scoring.home import (
+from scoring.storage.home import (
     FORMAT,
     FORMAT_FILE,
     check_database,

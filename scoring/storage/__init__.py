@@ -1,0 +1,1 @@
+"""Files and folders that change in one step, locks between processes, and the home."""
