@@ -11,7 +11,7 @@ import numpy as np
 from scoring.features.table import build_table
 from scoring.model.bundle import SavedModel, boosters_of, columns_of, load_model
 from scoring.model.metrics import MEANINGS, mean_absolute_error
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")

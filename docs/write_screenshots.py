@@ -10,7 +10,7 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Page
 
 from scoring.model.config import TrainConfig
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
 from scoring.workflows.train import train
 from tests.integration.browser import chromium

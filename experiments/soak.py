@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scoring.model.bundle import SavedModel, load_model, save_model
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, default_model_folder, load_settings
 from scoring.workflows.promote import promote
 

@@ -24,7 +24,7 @@ from scoring.model.fit import TrainingSet, as_floats
 from scoring.model.results import Figure
 from scoring.model.splits import to_moment
 from scoring.records.record import Labels, Record
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.storage.home import prepare_home
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training

@@ -17,8 +17,8 @@ from scoring.model.models import Models
 from scoring.model.profile import AS_OF, Profile, fit_profile
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Labels, Record
-from scoring.records.sample import sample_documents
-from scoring.records.sample_policy import DEFAULT_POLICY
+from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.policy import DEFAULT_POLICY
 
 
 class Judged(NamedTuple):

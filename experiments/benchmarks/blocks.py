@@ -23,7 +23,7 @@ from scoring.model.fit import TrainingSet
 from scoring.model.splits import test_mask
 from scoring.progress import SILENT
 from scoring.records.record import Document
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
 from scoring.workflows.train import load_config
 

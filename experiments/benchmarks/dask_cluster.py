@@ -44,7 +44,7 @@ from timing import (
 from scoring.distributed.cluster import opened
 from scoring.distributed.partitions import plan
 from scoring.distributed.storage import Found
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 
 ALONE, CLUSTER = "one process, two threads", "Dask, two workers"
 START_SECONDS = 60

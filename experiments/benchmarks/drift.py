@@ -31,7 +31,7 @@ from scoring.model.profile import AS_OF, Profile
 from scoring.progress import SILENT
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document, Record
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
 from scoring.workflows.train import load_config, train
 

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 from blocks import markdown
 from timing import Figure, arguments, machine, own_home, publish, scoring
 
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 N_LINES = 10_000

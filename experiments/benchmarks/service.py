@@ -34,7 +34,7 @@ from scoring.errors import RecordError
 from scoring.model.bundle import SavedModel, load_model, load_scorer
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import default_model_folder, load_settings
 from scoring.tracking import Store, log_model_folder, resolve_model
 

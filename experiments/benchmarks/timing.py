@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from blocks import markdown
 
 from scoring.records.corpus import expand
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "RESULTS.md"

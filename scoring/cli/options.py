@@ -16,7 +16,7 @@ import typer
 
 from scoring.cli.terminal import Terminal, exit_code
 from scoring.errors import FeatureError
-from scoring.records.sample_policy import Policy
+from scoring.records.synthetic.policy import Policy
 
 if TYPE_CHECKING:
     from scoring.features.cache import FeatureCache

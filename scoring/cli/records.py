@@ -32,9 +32,9 @@ def sample(
 
     The same options give the same files. The policy options set how that site labels records.
     """
-    from scoring.records.sample import write_sample
-    from scoring.records.sample_policy import Policy
-    from scoring.records.sample_stories import BEGINS_AT
+    from scoring.records.synthetic.generate import write_sample
+    from scoring.records.synthetic.policy import Policy
+    from scoring.records.synthetic.stories import BEGINS_AT
 
     n_files = write_sample(
         directory,

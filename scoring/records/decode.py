@@ -19,7 +19,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
-from scoring.records.nodes import MAX_DEPTH, OPAQUE, Node
+from scoring.records.node import MAX_DEPTH, OPAQUE, Node
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import ryml
 
 from scoring.errors import Fault, RecordError
-from scoring.records.nodes import MAX_DEPTH
+from scoring.records.node import MAX_DEPTH
 
 MAX_BYTES = 50_000_000
 """Size up to which a file is read, bytes: the largest known record has a hundredth of that."""

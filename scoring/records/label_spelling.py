@@ -9,7 +9,7 @@ from typing import NamedTuple
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file
 from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.layout import LABELS, Layout, lay_out, lay_out_plain
+from scoring.records.label_positions import LABELS, Layout, lay_out, lay_out_plain
 from scoring.records.record import Labels
 from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff
 from scoring.records.yaml_nodes import compose

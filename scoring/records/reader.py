@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from scoring.errors import Fault, RecordError
-from scoring.records.nodes import MAX_VALUES, Node
+from scoring.records.node import MAX_VALUES, Node
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199

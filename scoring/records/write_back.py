@@ -12,8 +12,8 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
 from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.layout import LABELS, Layout, lay_out, lay_out_plain
-from scoring.records.nodes import OPAQUE, Node
+from scoring.records.label_positions import LABELS, Layout, lay_out, lay_out_plain
+from scoring.records.node import OPAQUE, Node
 from scoring.records.record import Labels
 from scoring.records.yaml_nodes import build_nodes, compose, parse_nodes
 from scoring.storage.atomic_file import remove_left_over, replace_file

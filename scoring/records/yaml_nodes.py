@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from scoring.errors import Fault, RecordError
-from scoring.records.nodes import MAX_DEPTH, MAX_VALUES, OPAQUE, Node
+from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, Node
 
 
 def parse_nodes(text: str, path: str, *, line: int = 2) -> Node:

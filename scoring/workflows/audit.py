@@ -17,7 +17,7 @@ from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
-from scoring.records.layout import LABELS
+from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.workflows.corrections import open_corrections

@@ -15,7 +15,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.model.results import Score
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal
-from scoring.records.layout import LABELS
+from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels

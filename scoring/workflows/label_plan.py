@@ -10,8 +10,8 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.model.results import Score
 from scoring.records.journal import RecordKeys
+from scoring.records.label_positions import LABELS
 from scoring.records.label_spelling import Spelling
-from scoring.records.layout import LABELS
 from scoring.records.record import Document, Labels, Record
 
 Outcome = Literal["filled", "renewed", "replaced", "left alone", "unchanged"]

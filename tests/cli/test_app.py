@@ -26,7 +26,7 @@ import scoring
 from scoring import cli
 from scoring.cli import options
 from scoring.errors import ModelError
-from scoring.records.sample_policy import Policy
+from scoring.records.synthetic.policy import Policy
 
 COMMANDS = (
     "sample",

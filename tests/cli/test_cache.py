@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 
 

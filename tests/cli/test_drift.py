@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner, Result
 
 from scoring import cli
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 
 

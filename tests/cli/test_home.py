@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.records.ledger import Correction, append_corrections
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.storage.home import FORMAT_FILE, prepare_home
 from tests.conftest import KeptRuns
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from scoring.cli import app
 from scoring.model.bundle import SavedModel, load_model
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
 from tests.deployment.conftest import Site
 

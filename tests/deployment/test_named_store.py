@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from scoring.cli import app
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 TYPO = "sqlite:///typo/mlflow.db"
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from scoring.distributed.storage import opened
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 
 DASK = str(Path(sys.executable).with_name("dask"))
 START_SECONDS = 60

@@ -20,7 +20,7 @@ from scoring.distributed.storage import opened as file_system
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.moment import AsOf
 from scoring.model.bundle import load_model
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 from scoring.settings import Settings, load_settings
 from scoring.workflows.cluster import ClusterOutcome, Place, features_on_cluster, score_on_cluster
 from scoring.workflows.features import write_features

@@ -12,8 +12,8 @@ from scoring.features.edited import EditedFeatures
 from scoring.features.moment import AsOf
 from scoring.features.table import Row, extract
 from scoring.records.record import Coverage, Image, Record
-from scoring.records.sample import sample_documents
-from scoring.records.sample_words import TOPICS
+from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.vocabulary import TOPICS
 
 RECORDS = [record for record, _ in sample_documents(n_records=40, seed=8)]
 MODEL_TOPICS = frozenset({*(topic for record in RECORDS for topic in record.topics), *TOPICS} - {TOPICS[1]})

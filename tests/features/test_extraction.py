@@ -23,7 +23,7 @@ from scoring.features.moment import AsOf
 from scoring.features.table import extract
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 
 
 def stop(error: RecordError) -> None:

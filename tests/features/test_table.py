@@ -12,7 +12,7 @@ from scoring.features.column import Column, Family, Type
 from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, build_table
 from scoring.records.record import Record
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 SAMPLE = [record for record, _ in sample_documents(n_records=300, seed=3)]
 AS_OF = datetime(2018, 9, 1, tzinfo=UTC)

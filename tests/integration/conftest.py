@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import DESKTOP, N_RECORDS, chromium, loaded
 from tests.integration.test_service import Service, serving

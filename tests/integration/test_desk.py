@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import read_ledger
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import N_RECORDS, drawn, loaded
 from tests.integration.conftest import Open

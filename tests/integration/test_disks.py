@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scoring.cli.written import replaced
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 N_RECORDS = 20
 DEFAULT = Path(__file__).parents[2] / "models" / "default"

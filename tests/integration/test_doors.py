@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from pyarrow import parquet
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from tests.integration.test_commands import SMALL
 
 # Runs as every Python process starts, those that MLflow starts among them.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 FEW, MANY = 5_000, 20_000
 MAX_GROWTH_MB, MAX_RATIO = 40, 1.5 * MANY / FEW

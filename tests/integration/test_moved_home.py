@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.storage.home import FORMAT_FILE
 from tests.integration.test_service import serving
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 ODD = {
     b"a\nb\x1b[31m.md": "a\\nb\\x1b[31m.md",

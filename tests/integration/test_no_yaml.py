@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 DOCUMENTS = {
     "no blank after a key": "title: Rain\npublishedDateTime:21-03-04 05:0s\n",

@@ -30,7 +30,7 @@ from scoring.model.fit import TrainingSet, as_floats, fit_models
 from scoring.model.results import Evaluation, Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Labels
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.service.app import create_app
 from scoring.service.options import ServiceOptions
 from scoring.settings import load_settings

@@ -29,7 +29,7 @@ from schemathesis.specs.openapi import checks
 from typer.testing import CliRunner
 
 from scoring.cli import app
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 
 JSON = "application/json"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from scoring.cli.signals import GRACE_SECONDS
-from scoring.records.sample import sample_json_lines
+from scoring.records.synthetic.generate import sample_json_lines
 
 LONG_SECONDS = 120  # of what is broken off: so long it would take, or wait
 RECORD = json.dumps({"title": "Rain", "publishedDateTime": "2021-03-04T05:06:07Z"}).encode() + b"\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 
 N_RECORDS = 5
 ODD_NAME = "zebra é \N{SNOWMAN} \N{GRINNING FACE}.md"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from scoring.model.bundle import load_model
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, resolve_model
 from scoring.tracking.store import opened

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 
 SECONDS = 60

@@ -16,7 +16,7 @@ from scoring.features.encoding import ENCODED_NUMBERS, FITTED_COLUMNS, TOPIC_PRE
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, build_table
 from scoring.records.decode import decode_json
 from scoring.records.record import Coverage, Image, Provider, Record
-from scoring.records.sample import sample_documents, sample_json_lines
+from scoring.records.synthetic.generate import sample_documents, sample_json_lines
 
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
 RECORDS = [record for record, _ in sample_documents(n_records=150, seed=4)]

@@ -16,7 +16,7 @@ from scoring.model.metrics import mean_absolute_error
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask as find_test_block
 from scoring.records.record import Coverage, Document, Labels
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.labelled import Corpus, cuts_before
 
 Make = Callable[[Any], TrainingSet]

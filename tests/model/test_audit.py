@@ -18,8 +18,8 @@ from scoring.model.fit import TrainingSet
 from scoring.model.opinion import OutOfFold, out_of_fold
 from scoring.model.results import Finding
 from scoring.records.record import Coverage, Document, Labels
-from scoring.records.sample import sample_documents
-from scoring.records.sample_policy import DEFAULT_POLICY
+from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.policy import DEFAULT_POLICY
 
 POLICY = DEFAULT_POLICY.without_noise()
 BIG = "wendlow.example"  # the provider with the most records, so that models know what it is worth

@@ -16,7 +16,7 @@ from scoring.features.table import build_table
 from scoring.model import files
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.files import FILES, MANIFEST
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 
 

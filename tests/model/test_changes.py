@@ -12,8 +12,8 @@ from scoring.model.changes import cheapest_changes, possible_changes
 from scoring.model.explain import explain
 from scoring.model.results import Change, Score
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
-from scoring.records.sample import sample_documents
-from scoring.records.sample_words import TOPICS
+from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.vocabulary import TOPICS
 
 NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
 IMAGE = Image(width=1200, height=675, is_cached=True)

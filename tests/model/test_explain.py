@@ -13,7 +13,7 @@ from scoring.model import cascade
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain, named_coverage
 from scoring.records.record import Coverage, Document, Labels, Provider, Record
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 DOCUMENTS = [
     Document(f"{at}.md", 1, "0" * 64, record, labels)

@@ -18,7 +18,7 @@ from scoring.model.models import Models
 from scoring.model.outlook import Chances, outlook_now
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 LABELLED = list(sample_documents(n_records=120, seed=1))
 FULL = ModelConfig()

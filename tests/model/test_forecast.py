@@ -16,7 +16,7 @@ from scoring.model.config import BoosterConfig, ModelConfig
 from scoring.model.fit import TrainingSet
 from scoring.model.forecast import Forecast, fit_forecast
 from scoring.model.outlook import Chances, outlooks
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 CONFIG = ModelConfig()
 #: Learns fast, where few records have much to tell.

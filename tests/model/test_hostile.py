@@ -19,7 +19,7 @@ from scoring.features.table import build_table
 from scoring.model.bundle import load_model, load_scorer
 from scoring.model.drift import measure_drift
 from scoring.model.files import FILES, MANIFEST, hashes_of, read_files, with_manifest
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 
 N_MUTATIONS = 120

@@ -12,7 +12,7 @@ from scoring.model.bundle import SavedModel
 from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.model.misses import N_MISSES, account_for, worst_misses
 from scoring.records.record import Document, Record
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 DOCUMENTS = [
     Document(f"{at:02}.md", 1, "0" * 64, record, labels)

@@ -9,7 +9,7 @@ from scoring.features.table import FeatureTable, assemble, extract
 from scoring.model.bundle import SavedModel
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.outlook import Chances, outlook_now, outlooks
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 
 @pytest.fixture(scope="module")

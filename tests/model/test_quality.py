@@ -23,7 +23,7 @@ from scoring.model.rubric_fit import fit_rubric
 from scoring.model.splits import group_folds
 from scoring.model.trees import Booster
 from scoring.records.record import Record
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 CONFIG = ModelConfig()
 

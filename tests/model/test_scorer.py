@@ -16,7 +16,7 @@ from scoring.model.bundle import SavedModel
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
 from scoring.records.record import Coverage, Document, Labels, Provider, Record
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
 DOCUMENTS = [

@@ -13,7 +13,7 @@ from scoring.errors import RecordError
 from scoring.records import decode
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import find_front_matter, to_json
-from scoring.records.nodes import MAX_DEPTH
+from scoring.records.node import MAX_DEPTH
 from scoring.records.reader import read_record
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
 from scoring.records.yaml_nodes import parse_nodes

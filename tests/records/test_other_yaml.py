@@ -19,7 +19,7 @@ from scoring.errors import RecordError
 from scoring.records.decode import decode_file
 from scoring.records.front_matter import find_front_matter
 from scoring.records.record import archive_name
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from tests.property.test_front_matter import HEAD, MORE
 
 YAML_1_2 = YAML(typ="safe", pure=True)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.service.app import create_app
 from scoring.service.options import ServiceOptions
 from scoring.settings import Settings

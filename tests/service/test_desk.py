@@ -18,7 +18,7 @@ from scoring.model.bundle import SavedModel, save_model
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.service.desk_inbox import LEDGER
 from scoring.settings import Settings
 from tests.service.conftest import Serve

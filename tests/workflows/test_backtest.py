@@ -21,7 +21,7 @@ from scoring.model.metrics import compute
 from scoring.model.rubric import RubricConfig
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Labels
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
 from scoring.workflows.labelled import Corpus, read_corpus

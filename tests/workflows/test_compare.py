@@ -15,7 +15,7 @@ from scoring.model.bundle import SavedModel, load_model
 from scoring.model.comparison import compare_predictions
 from scoring.model.differences import Comparison, Side, Unlike
 from scoring.records.corpus import read_documents
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
 from scoring.workflows import compare as workflow
 from scoring.workflows.compare import compare

@@ -15,7 +15,7 @@ from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import Correction, append_corrections, digests_of
 from scoring.records.record import Document
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run

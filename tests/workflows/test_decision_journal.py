@@ -14,9 +14,9 @@ from scoring.model.bundle import SavedModel
 from scoring.records import ledger
 from scoring.records.corpus import read_documents
 from scoring.records.journal import Journal
-from scoring.records.layout import LABELS
+from scoring.records.label_positions import LABELS
 from scoring.records.record import Document, Labels
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.workflows import decisions as workflow
 from scoring.workflows.decisions import Decision, Decisions

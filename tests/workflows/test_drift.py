@@ -11,7 +11,7 @@ import pytest
 
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.model.bundle import SavedModel, save_model
-from scoring.records.sample import sample_json_lines, write_sample
+from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings
 from scoring.workflows.drift import DriftOutcome, drift
 from scoring.workflows.train import TrainOutcome

@@ -11,7 +11,7 @@ import pytest
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.features.moment import AsOf
 from scoring.records.corpus import read_documents
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.workflows.evaluate import EvaluateOutcome, evaluate
 from scoring.workflows.train import TrainOutcome

@@ -10,7 +10,7 @@ import pytest
 
 from scoring.errors import ModelError, RecordError
 from scoring.model.bundle import SavedModel
-from scoring.records.sample import sample_json_lines, write_sample
+from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings
 from scoring.workflows.explain import explain
 from scoring.workflows.score import score

@@ -21,7 +21,7 @@ from scoring.model.explain import explain
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
-from scoring.records.sample_words import TOPICS
+from scoring.records.synthetic.vocabulary import TOPICS
 from scoring.workflows.inbox_rows import receipt
 from scoring.workflows.look import Dropped, look
 from tests.records.test_limits import MEGABYTE, check

@@ -13,7 +13,7 @@ from scoring.cli.written import to_json
 from scoring.errors import ModelError, TrackingError
 from scoring.model.archive import pack
 from scoring.model.files import MANIFEST, read_files, with_manifest
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.workflows.export import export_model, import_model
 from scoring.workflows.score import score

@@ -13,7 +13,7 @@ from scoring.errors import FeatureError, RecordError
 from scoring.features.encoding import ALL_COLUMNS, FITTED_COLUMNS
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, build_table
 from scoring.records.corpus import read_documents
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.features import catalogue, write_features
 
 AS_OF = datetime(2018, 5, 1, tzinfo=UTC)

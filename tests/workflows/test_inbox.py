@@ -20,7 +20,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.records.record import Labels
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.workflows import decisions as decisions_module
 from scoring.workflows import inbox as inbox_module
 from scoring.workflows.decisions import Decision, Decisions

@@ -20,8 +20,8 @@ from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.journal import Journal
-from scoring.records.layout import LABELS
-from scoring.records.sample import sample_json_lines, write_sample
+from scoring.records.label_positions import LABELS
+from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.records.write_back import replace_labels, write_labels
 from scoring.settings import Settings
 from scoring.storage.atomic_file import replace_file

@@ -15,7 +15,7 @@ from scoring.cli import app
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.files import MANIFEST
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.workflows import train as training_module
 from scoring.workflows.export import export_model, import_model

@@ -16,7 +16,7 @@ from scoring.errors import RecordError, ScoringError
 from scoring.model.bundle import load_model
 from scoring.model.config import TrainConfig
 from scoring.records.corpus import read_documents
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
 from scoring.workflows.train import train
 from tests.integration.test_commands import SMALL

@@ -12,7 +12,7 @@ import pytest
 
 from scoring.errors import ModelError, RecordError, TrackingError
 from scoring.model.gate import GateConfig
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, champion, list_runs, read_evaluation, read_run
 from scoring.tracking.caller_state import default_store

@@ -19,7 +19,7 @@ from scoring.model.differences import Unlike
 from scoring.model.files import PARTS
 from scoring.model.reproduction import FigureChange, Reproduction
 from scoring.model.rubric import RubricConfig
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
 from scoring.tracking.store import opened

@@ -13,7 +13,7 @@ from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
-from scoring.records.sample import sample_json_lines, write_sample
+from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings
 from scoring.workflows.score import score
 from scoring.workflows.train import TrainOutcome

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import RecordError, TrackingError
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking.store import Store, opened
 from scoring.workflows.evaluate import evaluate

@@ -16,7 +16,7 @@ from scoring.errors import ModelError, RecordError, SettingsError
 from scoring.model import boosters
 from scoring.model.bundle import load_model
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.workflows.train import TrainOutcome, load_config, train
 

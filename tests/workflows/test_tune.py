@@ -22,7 +22,7 @@ from scoring.model.rubric import RubricConfig
 from scoring.model.search import space_around, values_of, with_values
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Document, Labels
-from scoring.records.sample import sample_documents
+from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, load_settings
 from scoring.workflows import tune as tune_module
 from scoring.workflows.labelled import read_corpus

@@ -18,7 +18,7 @@ from scoring.errors import HomeError, RecordError, ScoringError
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
-from scoring.records.sample import write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow

@@ -18,10 +18,10 @@ import msgspec
 
 from scoring.errors import ScoringError, naming
 from scoring.records.record import Labels, Record
-from scoring.records.sample_policy import DEFAULT_POLICY, Policy
-from scoring.records.sample_rendering import opaque_payload, record_fields, render, render_coverage
-from scoring.records.sample_stories import BEGINS_AT, Site, Story
-from scoring.records.sample_words import SECTION
+from scoring.records.synthetic.files import opaque_payload, record_fields, render, render_coverage
+from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
+from scoring.records.synthetic.stories import BEGINS_AT, Site, Story
+from scoring.records.synthetic.vocabulary import SECTION
 
 _FOLDER_COUNT = 5000  # more records than that go to one folder a month
 _PROGRESS_COUNT = 1000  # records between two calls of on_progress

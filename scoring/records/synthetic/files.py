@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from scoring.records.record import Coverage, Image, Labels, Provider, Record
-from scoring.records.sample_stories import utc_offset_hours
+from scoring.records.synthetic.stories import utc_offset_hours
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode  # JSON texts, numbers and booleans are YAML too
 _QUOTED = frozenset(

@@ -21,10 +21,10 @@ import yaml
 from scoring.errors import RecordError, ScoringError, SettingsError
 from scoring.records.corpus import read_documents
 from scoring.records.record import Coverage, Image, Labels, Provider, Record
-from scoring.records.sample import sample_documents, sample_json_lines, write_sample
-from scoring.records.sample_policy import Policy
-from scoring.records.sample_stories import Site
-from scoring.records.sample_words import TOPICS
+from scoring.records.synthetic.generate import sample_documents, sample_json_lines, write_sample
+from scoring.records.synthetic.policy import Policy
+from scoring.records.synthetic.stories import Site
+from scoring.records.synthetic.vocabulary import TOPICS
 
 AT = datetime(2020, 5, 1, 12, tzinfo=UTC)
 Sample = list[tuple[Record, Labels]]
@@ -454,7 +454,7 @@ class TestFiles:
     def test_many_records_go_to_a_folder_a_month(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("scoring.records.sample._FOLDER_COUNT", 99)
+        monkeypatch.setattr("scoring.records.synthetic.generate._FOLDER_COUNT", 99)
         write_sample(tmp_path / "a", n_records=99, days=60)
         write_sample(tmp_path / "b", n_records=100, days=60)
         assert {file.suffix for file in (tmp_path / "a").iterdir()} == {".md"}

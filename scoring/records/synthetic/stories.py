@@ -13,9 +13,9 @@ from random import Random
 import msgspec
 
 from scoring.errors import SettingsError
-from scoring.records import sample_words as words
 from scoring.records.record import Coverage, Image, Labels, Provider, Record
-from scoring.records.sample_policy import DEFAULT_POLICY, Policy
+from scoring.records.synthetic import vocabulary as words
+from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
 
 Story = list[tuple[Record, Labels]]
 

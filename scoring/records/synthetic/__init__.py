@@ -1,0 +1,1 @@
+"""Synthetic records with a known policy: what ``scoring sample`` writes."""
