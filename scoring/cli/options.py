@@ -29,7 +29,7 @@ def now() -> datetime:
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
-    from scoring.features import moment
+    from scoring.features import as_of as moment
 
     try:
         return moment.parse_as_of(text)

@@ -16,10 +16,10 @@ from scoring.distributed.dataset import DataSet, Done, Job
 from scoring.distributed.partitions import Extent, Partition, read
 from scoring.distributed.shipped import scorer_of
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.features.arrow import FEATURE_SCHEMA, feature_tables
+from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
-from scoring.features.moment import AsOf
+from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
 from scoring.model.arrow import score_table
 from scoring.model.results import Score
 from scoring.records.record import Document

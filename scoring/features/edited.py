@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence, Set
 import msgspec
 
 from scoring.features import content, coverage, provider, recency, topics
+from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.mentions import mentioned
-from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import NUMBER_INDEX, TEXT_NAMES, Row
 from scoring.features.text import words_of
 from scoring.records.record import Coverage, Image, Record

@@ -23,8 +23,8 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from scoring.errors import RecordError, ScoringError, shown
+from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.cache import FeatureCache
-from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
 from scoring.records.corpus import STDIN, OnFault, Source, expand, sources_of
 from scoring.records.record import Document

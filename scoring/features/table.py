@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features import content, coverage, provider, recency, topics
+from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.column import Column
-from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.text import words_of
 from scoring.records.record import Coverage, Record
 

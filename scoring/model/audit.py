@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
-from scoring.features.moment import known_coverage
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig

@@ -7,8 +7,8 @@ from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
+from scoring.features.as_of import AsOf
 from scoring.features.edited import EditedFeatures
-from scoring.features.moment import AsOf
 from scoring.features.table import Row, assemble
 from scoring.features.text import words_of
 from scoring.model.results import Change

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.column import Column
 from scoring.features.coverage import best_of
 from scoring.features.encoding import ALL_COLUMNS, topic_columns
 from scoring.features.extraction import extracted
-from scoring.features.moment import AsOf, known_coverage, moment_of
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
 from scoring.model.changes import cheapest_changes

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from scoring.features.moment import AsOf
+from scoring.features.as_of import AsOf
 from scoring.features.table import FeatureTable
 from scoring.model.explain import Contribution, mean_contributions, quality_reasons
 from scoring.model.metrics import Columns

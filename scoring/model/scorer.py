@@ -11,8 +11,8 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features.as_of import AsOf
 from scoring.features.extraction import Extracted, extracted
-from scoring.features.moment import AsOf
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.models import Models

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import scoring
-from scoring.features.moment import EXPECTED
+from scoring.features.as_of import EXPECTED
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.records.decode import decode_json

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
-from scoring.features.moment import EXPECTED, AsOf, parse_as_of
+from scoring.features.as_of import EXPECTED, AsOf, parse_as_of
 from scoring.service.bodies import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 from scoring.service.door import SCORE_PATH
 from scoring.service.metrics import Metrics

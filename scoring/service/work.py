@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from scoring.features.as_of import AsOf
 from scoring.features.extraction import extracted
-from scoring.features.moment import AsOf
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.model.scorer import BATCH

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.errors import Fault, FeatureError, RecordError
-from scoring.features.moment import EXPECTED, parse_as_of
+from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.results import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Document
@@ -67,7 +67,7 @@ def read_as_of(text: str | None) -> datetime | timedelta | None:
     Raises
     ------
     RecordError
-        If the text is none that :func:`scoring.features.moment.parse_as_of` reads.
+        If the text is none that :func:`scoring.features.as_of.parse_as_of` reads.
 
     Examples
     --------

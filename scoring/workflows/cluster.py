@@ -17,8 +17,8 @@ from scoring.distributed.partitions import Partition, plan
 from scoring.distributed.storage import absolute, find
 from scoring.distributed.work import Work
 from scoring.errors import RecordError, ScoringError
+from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
-from scoring.features.moment import AsOf
 from scoring.model.files import ModelFiles
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault

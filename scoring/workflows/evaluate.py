@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError, ScoringError, shown
-from scoring.features.moment import AsOf
+from scoring.features.as_of import AsOf
 from scoring.model.bundle import SavedModel, TrainingFacts
 from scoring.model.evaluation import evaluate_models
 from scoring.model.misses import Account, account_for

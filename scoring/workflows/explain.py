@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from scoring.errors import Fault, RecordError
-from scoring.features.moment import AsOf
+from scoring.features.as_of import AsOf
 from scoring.model.explain import explain as explain_document
 from scoring.model.results import Explanation
 from scoring.progress import SILENT, Reporter

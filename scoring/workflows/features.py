@@ -10,12 +10,12 @@ from typing import BinaryIO
 from pyarrow import parquet
 
 from scoring.errors import FeatureError, naming
-from scoring.features.arrow import FEATURE_SCHEMA, feature_tables
+from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.extraction import read_features
-from scoring.features.moment import AsOf
+from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.features.moment import AsOf, parse_as_of
+from scoring.features.as_of import AsOf, parse_as_of
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
-from scoring.features.moment import known_coverage
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.model.bundle import SavedModel

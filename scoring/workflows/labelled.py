@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from scoring.errors import RecordError
 from scoring.features import story
+from scoring.features.as_of import AsOf, moment_of, parse_as_of
 from scoring.features.extraction import tables_of
-from scoring.features.moment import AsOf, moment_of, parse_as_of
 from scoring.features.table import FeatureTable
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
+from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
-from scoring.features.moment import AsOf
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault

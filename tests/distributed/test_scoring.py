@@ -18,7 +18,7 @@ from pyarrow import parquet
 from scoring.distributed.cluster import opened
 from scoring.distributed.storage import opened as file_system
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.features.moment import AsOf
+from scoring.features.as_of import AsOf
 from scoring.model.bundle import load_model
 from scoring.records.synthetic.generate import sample_json_lines
 from scoring.settings import Settings, load_settings

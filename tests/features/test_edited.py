@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from scoring.features.as_of import AsOf
 from scoring.features.edited import EditedFeatures
-from scoring.features.moment import AsOf
 from scoring.features.table import Row, extract
 from scoring.records.record import Coverage, Image, Record
 from scoring.records.synthetic.generate import sample_documents

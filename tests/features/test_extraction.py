@@ -17,9 +17,9 @@ import pytest
 
 from scoring.errors import RecordError, ScoringError
 from scoring.features import extraction
+from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, extracted, read_features
-from scoring.features.moment import AsOf
 from scoring.features.table import extract
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document

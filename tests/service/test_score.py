@@ -13,8 +13,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.features.as_of import parse_as_of
 from scoring.features.extraction import Extracted
-from scoring.features.moment import parse_as_of
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
 from scoring.model.results import Score

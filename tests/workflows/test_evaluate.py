@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import ModelError, RecordError, ScoringError
-from scoring.features.moment import AsOf
+from scoring.features.as_of import AsOf
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from scoring.errors import FeatureError
-from scoring.features.moment import known_coverage, moment_of, parse_as_of
+from scoring.features.as_of import known_coverage, moment_of, parse_as_of
 from scoring.features.table import NUMBER_INDEX, extract
 from scoring.records.record import Coverage, Record
 
