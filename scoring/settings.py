@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     registered_model : str
         Name under which models are registered.
     journal : Path
-        File of the labels that scoring itself has written (:mod:`scoring.records.journal`); absolute, in
+        File of the labels that scoring itself has written (:mod:`scoring.labels.journal`); absolute, in
         ``home`` unless set.
     model : str or None
         Model to score with: a folder, ``models:/NAME@ALIAS``, ``runs:/ID`` or ``shipped``; None for the

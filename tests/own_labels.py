@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from scoring.records.journal import Journal
-from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.journal import Journal
+from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.records.record import Document
 from scoring.records.write_back import write_labels
 

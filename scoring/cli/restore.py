@@ -67,7 +67,7 @@ def restore(
 
 
 def _list(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
-    from scoring.records.journal_history import list_writes
+    from scoring.labels.write_history import list_writes
 
     writes = list_writes(journal)
     if is_json:

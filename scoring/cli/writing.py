@@ -14,8 +14,8 @@ from scoring.cli.terminal import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scoring.labels.writer import LabelWriter, WriteCounts
     from scoring.settings import Settings
-    from scoring.workflows.label_writing import LabelWriter, WriteCounts
 
 Write = Annotated[
     bool,
@@ -48,7 +48,7 @@ def writer_of(
     dry_run: bool = False,
 ) -> LabelWriter:
     """What writes the scores of these paths."""
-    from scoring.workflows.label_writing import LabelWriter, WriteOptions
+    from scoring.labels.writer import LabelWriter, WriteOptions
 
     chosen = WriteOptions(
         journal=settings.journal,
@@ -98,7 +98,7 @@ def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = Fal
     Examples
     --------
     >>> from collections import Counter
-    >>> from scoring.workflows.label_writing import WriteCounts
+    >>> from scoring.labels.writer import WriteCounts
     >>> summary(WriteCounts(3, 2, labels=Counter({"filled": 3, "renewed": 1})))
     '2 of 3 files written: 3 labels filled, 1 renewed, 0 left alone'
     """

@@ -12,6 +12,8 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError
+from scoring.labels.corrections import open_corrections
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.audit import audit as audit_labels
 from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
@@ -20,9 +22,7 @@ from scoring.records.corpus import OnFault
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
-from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import read_corpus
-from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def audit(
     limit : int
         Findings of each kind to give back at most; >= 0.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

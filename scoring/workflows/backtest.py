@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError, shown
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
@@ -23,7 +24,6 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
 from scoring.workflows.labelled import Corpus, latest_moments, read_corpus
-from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def backtest(
     is_tracked : bool
         Whether to log runs.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from scoring.distributed.partitions import plan
 from scoring.distributed.storage import find
 from scoring.errors import RecordError
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.boosters import Trainer
 from scoring.model.config import TrainConfig
 from scoring.progress import Reporter
@@ -16,7 +17,6 @@ from scoring.settings import Settings
 from scoring.workflows.cluster import Place, opened
 from scoring.workflows.fitting import until_of, with_records
 from scoring.workflows.labelled import Corpus, corpus_of
-from scoring.workflows.own_scores import open_own_scores
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def opened_training(
     settings : Settings
         Processes of a local cluster, and the journal.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     on_fault, reporter
         Who hears of bad records, and of progress.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from scoring.deployment.named_store import check_named_store
 from scoring.errors import ModelError
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.comparison import compare_predictions, is_labelled, slice_differences
 from scoring.model.differences import Comparison, unlike, unlike_features
 from scoring.model.explain import explain
@@ -21,7 +22,6 @@ from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
 from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
-from scoring.workflows.own_scores import open_own_scores
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200
@@ -51,7 +51,7 @@ def compare(
     limit : int
         Flips at most.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

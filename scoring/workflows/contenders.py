@@ -14,6 +14,7 @@ import numpy as np
 
 from scoring.deployment.loaded_model import SHIPPED
 from scoring.errors import ModelError, TrackingError
+from scoring.labels.own_scores import OwnScores
 from scoring.model.bundle import SavedModel, columns_of
 from scoring.model.comparison import align
 from scoring.model.differences import Side
@@ -37,7 +38,6 @@ from scoring.tracking import (
 )
 from scoring.workflows.labelled import Corpus
 from scoring.workflows.models import open_model
-from scoring.workflows.own_scores import OwnScores
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 

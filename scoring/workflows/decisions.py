@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.labels.decision_journal import Owner, journaled, journaled_decision
+from scoring.labels.journal import Journal
 from scoring.model.results import Score
 from scoring.records.decode import decode_file
-from scoring.records.journal import Journal
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
-from scoring.workflows.decision_journal import Owner, journaled, journaled_decision
 from scoring.workflows.inbox import Inbox
 
 _MAX_KEPT = 500
@@ -61,7 +61,7 @@ class Decisions:
     inbox : Inbox
         Whose records are written.
     journal : Path
-        Where it is kept that the labels are people's: see :mod:`scoring.records.journal`.
+        Where it is kept that the labels are people's: see :mod:`scoring.labels.journal`.
     """
 
     def __init__(self, inbox: Inbox, journal: Path) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.table import build_table
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.drift import Drift, measure_drift
 from scoring.model.fit import as_floats
 from scoring.model.profile import AS_OF
@@ -21,7 +22,6 @@ from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
 from scoring.workflows.models import open_model
-from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def drift(
     is_tracked : bool
         Whether to log a run.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

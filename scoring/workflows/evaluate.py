@@ -12,6 +12,7 @@ import numpy as np
 
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.as_of import AsOf
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.bundle import SavedModel, TrainingFacts
 from scoring.model.evaluation import evaluate_models
 from scoring.model.misses import Account, account_for
@@ -24,7 +25,6 @@ from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import importances_of, open_model
-from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def evaluate(
     is_tracked : bool
         Whether to log a run.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

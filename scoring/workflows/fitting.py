@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.as_of import AsOf, parse_as_of
+from scoring.labels.corrections import open_corrections
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig
@@ -29,9 +31,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
-from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
-from scoring.workflows.own_scores import open_own_scores
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 

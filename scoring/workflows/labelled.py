@@ -16,6 +16,8 @@ from scoring.features import story
 from scoring.features.as_of import AsOf, moment_of, parse_as_of
 from scoring.features.extraction import tables_of
 from scoring.features.table import FeatureTable
+from scoring.labels.corrections import Corrections
+from scoring.labels.own_scores import OwnScores
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats
@@ -23,8 +25,6 @@ from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
-from scoring.workflows.corrections import Corrections
-from scoring.workflows.own_scores import OwnScores
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
 

@@ -13,6 +13,7 @@ import msgspec
 from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.bundle import SavedModel
 from scoring.model.gate import GateConfig, Verdict, refuse
 from scoring.progress import SILENT, Reporter
@@ -24,7 +25,6 @@ from scoring.workflows.contenders import Named, sort_out
 from scoring.workflows.judging import Judged, judge_alone, judge_logged, judge_on
 from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import open_model
-from scoring.workflows.own_scores import open_own_scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from scoring.errors import ModelError, TrackingError, shown
+from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 from scoring.model.config import TrainConfig
 from scoring.model.differences import Unlike, unlike
 from scoring.model.files import ModelFiles, read_files
@@ -29,10 +30,9 @@ from scoring.tracking import (
     version_tags,
 )
 from scoring.workflows.contenders import sort_out
-from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.labelled import Corpus
-from scoring.workflows.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
+from scoring.workflows.run_ledger import ledger_of
 
 ENGINE = "one process"
 """What trains a booster, where no cluster does."""

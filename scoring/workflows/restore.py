@@ -13,12 +13,12 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError, ScoringError, shown
+from scoring.labels.journal import Journal, JournalWriter, RecordKeys, new_write_id
+from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.write_history import WriteHistory, read_write, written_labels
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault, expand, holds_lines, read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.journal import Journal, JournalWriter, RecordKeys, new_write_id
-from scoring.records.journal_history import WriteHistory, read_write, written_labels
-from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.write_back import Change, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file

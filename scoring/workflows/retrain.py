@@ -27,11 +27,11 @@ from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.workflows.charge import put_in_charge
-from scoring.workflows.corrections import ledger_of
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.judging import Judged, is_later
 from scoring.workflows.labelled import Corpus
 from scoring.workflows.promote import PromoteOutcome
+from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted
 
 _NEVER = np.datetime64("9999-01-01", "us")
@@ -85,7 +85,7 @@ def retrain(
     wait_minutes : float
         How long to wait for another retraining in this home; minutes, >= 0.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     settings : Settings
         Home, store, journal, experiment, seed and threads.
     now : datetime

@@ -128,7 +128,7 @@ def train(
     corrections : Path, optional
         Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     experiment, run_name, register : str, optional
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.labels.own_scores import open_own_scores
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.model.search import Trial
@@ -24,7 +25,6 @@ from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
-from scoring.workflows.own_scores import open_own_scores
 from scoring.workflows.study import (
     Blocks,
     Search,
@@ -124,7 +124,7 @@ def tune(
     is_tracked : bool
         Whether to log runs.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.workflows.own_scores`.
+        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
 

@@ -17,6 +17,7 @@ import msgspec
 
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
+from scoring.labels.writer import LabelWriter, WrittenScore
 from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
@@ -38,7 +39,6 @@ from scoring.workflows.folder_watch import (
     looks,
     state_of,
 )
-from scoring.workflows.label_writing import LabelWriter, WrittenScore
 from scoring.workflows.watch_seen import Seen
 
 SETTLE_SECONDS = 2.0
@@ -91,7 +91,7 @@ def watch(
     Yields
     ------
     Score
-        A :class:`~scoring.workflows.label_writing.WrittenScore` where they are written.
+        A :class:`~scoring.labels.writer.WrittenScore` where they are written.
 
     Raises
     ------

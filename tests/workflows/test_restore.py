@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError, ScoringError
-from scoring.records.journal import Journal
-from scoring.records.journal_history import list_writes
+from scoring.labels.journal import Journal
+from scoring.labels.write_history import list_writes
 from scoring.records.write_back import write_labels
 from scoring.storage.atomic_file import replace_file
 from scoring.workflows import restore as workflow
 from scoring.workflows.restore import Restorer
-from tests.workflows.test_label_writing import FIRST, RECORD, SECOND, Place, labels_of, score_of
+from tests.labels.test_writer import FIRST, RECORD, SECOND, Place, labels_of, score_of
 
 
 @pytest.fixture

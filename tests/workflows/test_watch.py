@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from scoring.errors import HomeError, RecordError, ScoringError
+from scoring.labels.writer import LabelWriter, WriteOptions, WrittenScore
 from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
@@ -22,7 +23,6 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow
-from scoring.workflows.label_writing import LabelWriter, WriteOptions, WrittenScore
 from scoring.workflows.models import open_model
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import Fault, RecordError
-from scoring.records.journal import RecordKeys
-from scoring.records.journal_lines import BatchDone, JournalEntry, Line, read_lines
+from scoring.labels.journal import RecordKeys
+from scoring.labels.journal_lines import BatchDone, JournalEntry, Line, read_lines
 from scoring.records.label_positions import LABELS
 from scoring.storage.regular_files import open_regular
 

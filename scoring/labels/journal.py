@@ -27,7 +27,7 @@ import msgspec
 from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.journal_lines import BatchDone, Line, append_lines, locked_file, read_lines
+from scoring.labels.journal_lines import BatchDone, Line, append_lines, locked_file, read_lines
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record
@@ -300,7 +300,7 @@ class JournalWriter:
         return max(now, self.journal.last_at + timedelta(microseconds=1))
 
     def append(self, lines: Sequence[Line], *, is_synced: bool = True) -> None:
-        """Add lines, all or none; see :func:`scoring.records.journal_lines.append_lines`."""
+        """Add lines, all or none; see :func:`scoring.labels.journal_lines.append_lines`."""
         append_lines(self._handle, lines, str(self.journal.path), is_synced=is_synced)
 
 

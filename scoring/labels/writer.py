@@ -20,17 +20,17 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.labels.copies import Copies, GivenLabels
+from scoring.labels.journal import Journal, JournalWriter, new_write_id
+from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
+from scoring.labels.write_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
 from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, read_bytes, shown_names
 from scoring.records.decode import decode_file
-from scoring.records.journal import Journal, JournalWriter, new_write_id
-from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
 from scoring.records.label_spelling import spellings_in
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
-from scoring.workflows.copies import Copies, GivenLabels
-from scoring.workflows.label_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
 
 _Names = Callable[[], Mapping[str, Sequence[str]]] | None
 _MAX_WATCHED = 100_000  # records among which a watch, which may go on for ever, looks for copies
@@ -48,7 +48,7 @@ class WriteOptions:
     Parameters
     ----------
     journal : Path
-        Where what scoring writes is kept: see :mod:`scoring.records.journal`.
+        Where what scoring writes is kept: see :mod:`scoring.labels.journal`.
     clock : callable
         Gives the moment, aware UTC: a write may go on for long.
     command : str

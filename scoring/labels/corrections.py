@@ -10,7 +10,6 @@ from scoring.errors import Fault, RecordError
 from scoring.progress import Reporter
 from scoring.records.ledger import Holding, Ledger, digests_of, read_ledger, with_corrections
 from scoring.records.record import Document
-from scoring.tracking import RunRecord, Store, former_home
 
 _MAX_LISTED = 5
 
@@ -46,34 +45,6 @@ class Corrections:
             listed = ", ".join(sorted(lost)[:_MAX_LISTED]) + (", ..." if len(lost) > _MAX_LISTED else "")
             reporter.note(f"{self.ledger.path}: {len(lost)} corrected records are not among them: {listed}")
         return after
-
-
-def ledger_of(run: RunRecord, store: Store, reporter: Reporter) -> Path | None:
-    """The ledger of a run, where it is today; None where the run had none.
-
-    Parameters
-    ----------
-    run : RunRecord
-        The run.
-    store : Store
-        Where it is, with today's home: a ledger that lay in the home has moved with it.
-    reporter : Reporter
-        Told where another file is taken than the run names.
-
-    Returns
-    -------
-    Path or None
-    """
-    named = run.tags.get("corrections_path")
-    if not named:
-        return None
-    path, today = Path(named), store.home / Path(named).name
-    former = former_home(store, run.artifact_uri)
-    is_of_home = path.parent == former or not path.exists()
-    if not is_of_home or path.absolute() == today or not today.is_file():
-        return path
-    reporter.note(f"{path}: the run's ledger, taken from today's home: {today}")
-    return today
 
 
 def open_corrections(path: Path | None) -> Corrections | None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from scoring.errors import RecordError
+from scoring.labels.corrections import open_corrections
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import Correction, append_corrections, digests_of
 from scoring.records.record import Document
@@ -20,7 +21,6 @@ from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
 from scoring.workflows.audit import audit
-from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain

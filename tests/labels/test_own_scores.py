@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.errors import RecordError
+from scoring.labels.corrections import open_corrections
+from scoring.labels.own_scores import open_own_scores
 from scoring.records.corpus import read_documents
 from scoring.records.ledger import Correction, append_corrections, digests_of
 from scoring.records.record import Document, Labels
@@ -22,9 +24,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
-from scoring.workflows.corrections import open_corrections
 from scoring.workflows.labelled import Corpus, read_corpus
-from scoring.workflows.own_scores import open_own_scores
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain
 from scoring.workflows.train import TrainOutcome, train

@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from scoring.labels.journal import Journal
+from scoring.labels.people_labels import with_people_labels
 from scoring.progress import Reporter
-from scoring.records.journal import Journal
 from scoring.records.ledger import Digests
-from scoring.records.people_labels import with_people_labels
 from scoring.records.record import Document
 from scoring.settings import JOURNAL, Settings
 

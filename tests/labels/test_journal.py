@@ -16,11 +16,11 @@ import msgspec
 import pytest
 
 from scoring.errors import RecordError
-from scoring.records import journal_lines
+from scoring.labels import journal_lines
+from scoring.labels.journal import Journal, new_write_id, open_journal
+from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, Line, encode_lines
+from scoring.labels.write_history import list_writes
 from scoring.records.decode import decode_file
-from scoring.records.journal import Journal, new_write_id, open_journal
-from scoring.records.journal_history import list_writes
-from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels, Line, encode_lines
 from scoring.records.record import Document, Labels
 from scoring.records.write_back import replace_labels
 

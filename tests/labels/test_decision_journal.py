@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError
+from scoring.labels.journal import Journal
+from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.model.bundle import SavedModel
 from scoring.records import ledger
 from scoring.records.corpus import read_documents
-from scoring.records.journal import Journal
 from scoring.records.label_positions import LABELS
 from scoring.records.record import Document, Labels
 from scoring.records.synthetic.generate import write_sample
@@ -21,7 +22,6 @@ from scoring.settings import Settings
 from scoring.workflows import decisions as workflow
 from scoring.workflows.decisions import Decision, Decisions
 from scoring.workflows.inbox import Inbox
-from scoring.workflows.label_writing import LabelWriter, WriteOptions
 from scoring.workflows.restore import Restorer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

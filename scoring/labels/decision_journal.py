@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from scoring.records.journal import Journal, JournalWriter, new_write_id
-from scoring.records.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.labels.journal import Journal, JournalWriter, new_write_id
+from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.records.label_positions import LABELS
 from scoring.records.record import Document, Labels
 

@@ -19,7 +19,7 @@ def with_people_labels(document: Document, own_labels: Set[str], digests: Digest
     document : Document
         The record as it was read.
     own_labels : set of str
-        Names of the labels that scoring has written: see :meth:`scoring.records.journal.Journal.own_labels`.
+        Names of the labels that scoring has written: see :meth:`scoring.labels.journal.Journal.own_labels`.
     digests : Digests, optional
         Those of the whole record, where the document does not have all of it.
 

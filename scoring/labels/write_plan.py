@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError
+from scoring.labels.journal import RecordKeys
 from scoring.model.results import Score
-from scoring.records.journal import RecordKeys
 from scoring.records.label_positions import LABELS
 from scoring.records.label_spelling import Spelling
 from scoring.records.record import Document, Labels, Record

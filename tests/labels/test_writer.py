@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError
+from scoring.labels import writer as label_writing
+from scoring.labels.journal import Journal
+from scoring.labels.writer import LabelWriter, WriteOptions, WrittenFile
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
-from scoring.records.journal import Journal
 from scoring.records.label_positions import LABELS
 from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.records.write_back import replace_labels, write_labels
 from scoring.settings import Settings
 from scoring.storage.atomic_file import replace_file
-from scoring.workflows import label_writing
-from scoring.workflows.label_writing import LabelWriter, WriteOptions, WrittenFile
 from scoring.workflows.score import score
 from scoring.workflows.train import TrainOutcome
 from tests.workflows.test_train import Listener
@@ -332,7 +332,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from scoring.workflows import label_writing
-from tests.workflows.test_label_writing import FIRST, SECOND, score_of
+from tests.labels.test_writer import FIRST, SECOND, score_of
 folder, journal, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 real = label_writing.replace_file
 n_done = 0
