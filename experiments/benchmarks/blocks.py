@@ -24,7 +24,7 @@ from scoring.model.splits import test_mask
 from scoring.progress import SILENT
 from scoring.records.record import Document
 from scoring.records.synthetic.generate import write_sample
-from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
+from scoring.training.dataset import Corpus, cuts_before, read_corpus
 from scoring.workflows.train import load_config
 
 CONFIG = Path(__file__).resolve().parents[1] / "default.yaml"

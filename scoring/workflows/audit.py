@@ -22,7 +22,7 @@ from scoring.records.corpus import OnFault
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
-from scoring.workflows.labelled import read_corpus
+from scoring.training.dataset import read_corpus
 
 
 @dataclass(frozen=True, slots=True)

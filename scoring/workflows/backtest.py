@@ -23,7 +23,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
-from scoring.workflows.labelled import Corpus, latest_moments, read_corpus
+from scoring.training.dataset import Corpus, latest_moments, read_corpus
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from scoring.model.config import TrainConfig
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.training.dataset import Corpus, corpus_of
 from scoring.workflows.cluster import Place, opened
 from scoring.workflows.fitting import until_of, with_records
-from scoring.workflows.labelled import Corpus, corpus_of
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from scoring.tracking import (
     read_run,
     run_of_version,
 )
-from scoring.workflows.labelled import Corpus
+from scoring.training.dataset import Corpus
 from scoring.workflows.models import open_model
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")

@@ -23,7 +23,7 @@ from scoring.records.corpus import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
-from scoring.workflows.labelled import Corpus, read_corpus
+from scoring.training.dataset import Corpus, read_corpus
 from scoring.workflows.models import importances_of, open_model
 
 

@@ -31,7 +31,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
-from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus
+from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 

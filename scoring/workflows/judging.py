@@ -18,8 +18,8 @@ from scoring.model.weighing import weigh
 from scoring.progress import Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store
+from scoring.training.dataset import Corpus
 from scoring.workflows.contenders import Named, logged
-from scoring.workflows.labelled import Corpus
 
 _AGAIN = "name later records with --on"
 

@@ -20,10 +20,10 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
+from scoring.training.dataset import Corpus, read_corpus
 from scoring.workflows.charge import put_in_charge
 from scoring.workflows.contenders import Named, sort_out
 from scoring.workflows.judging import Judged, judge_alone, judge_logged, judge_on
-from scoring.workflows.labelled import Corpus, read_corpus
 from scoring.workflows.models import open_model
 
 

@@ -29,9 +29,9 @@ from scoring.tracking import (
     resolve_model,
     version_tags,
 )
+from scoring.training.dataset import Corpus
 from scoring.workflows.contenders import sort_out
 from scoring.workflows.fitting import fit_and_save, read_training
-from scoring.workflows.labelled import Corpus
 from scoring.workflows.run_ledger import ledger_of
 
 ENGINE = "one process"

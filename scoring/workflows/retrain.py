@@ -26,10 +26,10 @@ from scoring.settings import Settings
 from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
+from scoring.training.dataset import Corpus
 from scoring.workflows.charge import put_in_charge
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.judging import Judged, is_later
-from scoring.workflows.labelled import Corpus
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted

@@ -24,7 +24,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
-from scoring.workflows.labelled import Corpus, cuts_before, read_corpus
+from scoring.training.dataset import Corpus, cuts_before, read_corpus
 from scoring.workflows.study import (
     Blocks,
     Search,

@@ -31,10 +31,10 @@ from scoring.records.corpus import read_documents
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened as opened_store
+from scoring.training.dataset import Corpus, latest_moments
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import read_training
-from scoring.workflows.labelled import Corpus, latest_moments
 from scoring.workflows.train import train
 from tests.distributed.conftest import Processes, wait_until
 from tests.own_labels import write_own

@@ -24,7 +24,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
-from scoring.workflows.labelled import Corpus, read_corpus
+from scoring.training.dataset import Corpus, read_corpus
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain
 from scoring.workflows.train import TrainOutcome, train

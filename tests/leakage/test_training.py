@@ -17,7 +17,7 @@ from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask as find_test_block
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
-from scoring.workflows.labelled import Corpus, cuts_before
+from scoring.training.dataset import Corpus, cuts_before
 
 Make = Callable[[Any], TrainingSet]
 CONFIG = TrainConfig(split=SplitConfig(test_ratio=0.2))

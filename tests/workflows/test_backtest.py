@@ -23,8 +23,8 @@ from scoring.progress import SILENT
 from scoring.records.record import Coverage, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.training.dataset import Corpus, read_corpus
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
-from scoring.workflows.labelled import Corpus, read_corpus
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 TINY = BoosterConfig(8, {"objective": "regression", "num_leaves": 4, "min_data_in_leaf": 5})

@@ -19,8 +19,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
+from scoring.training.dataset import read_corpus
 from scoring.workflows import retrain as workflow
-from scoring.workflows.labelled import read_corpus
 from scoring.workflows.models import open_model
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.promote import promote as promote_run

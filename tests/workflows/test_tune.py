@@ -24,8 +24,8 @@ from scoring.progress import SILENT
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, load_settings
+from scoring.training.dataset import read_corpus
 from scoring.workflows import tune as tune_module
-from scoring.workflows.labelled import read_corpus
 from scoring.workflows.study import Search, opened_study, run_trial, trials_of
 from scoring.workflows.train import load_config
 from scoring.workflows.tune import TuneOutcome, split_blocks, tune

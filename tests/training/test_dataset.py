@@ -11,7 +11,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.model.config import TrainConfig
 from scoring.progress import SILENT
-from scoring.workflows.labelled import Corpus, cuts_before, latest_moments, read_corpus, section_of
+from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus, section_of
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"
 LABELS = "quality: 20\nheat: 25\npublished: false\n"

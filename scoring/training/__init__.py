@@ -1,0 +1,1 @@
+"""Training: data set, splits, configuration and every fit."""
