@@ -11,7 +11,7 @@ from scoring.cli import options
 from scoring.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from scoring.model.gate import GateConfig
+    from scoring.deployment.gate import GateConfig
     from scoring.workflows.promote import PromoteOutcome
 
 Name = Annotated[
@@ -173,7 +173,7 @@ def retrain(
 
 
 def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
-    from scoring.model.gate import GateConfig
+    from scoring.deployment.gate import GateConfig
 
     if margin is not None and not allow_equal:
         raise typer.BadParameter("--margin requires --allow-equal")

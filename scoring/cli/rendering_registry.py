@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, named, shown_number
-from scoring.model.gate import Verdict
+from scoring.deployment.gate import Verdict
 from scoring.workflows.promote import PromoteOutcome
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scoring.deployment.loaded_model import LoadedModel, ResolvedModel, stamp_of
+from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
 from scoring.model.bundle import SavedModel
@@ -22,7 +23,6 @@ from scoring.model.scorer import Scorer
 from scoring.service.asking import StoreProcess
 from scoring.service.options import ServiceOptions
 from scoring.settings import sqlite_file
-from scoring.workflows.models import check_scoring
 
 _LOG = logging.getLogger(__name__)
 RETRY_SECONDS = 30.0

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.candidates import Contender, logged, read_records, scored, sort_out
 from scoring.deployment.named_store import check_named_store
 from scoring.errors import ModelError
 from scoring.labels.own_scores import open_own_scores
@@ -21,7 +22,6 @@ from scoring.records.corpus import OnFault
 from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
-from scoring.workflows.contenders import Contender, logged, read_records, scored, sort_out
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200

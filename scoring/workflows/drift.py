@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
@@ -21,7 +22,6 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
-from scoring.workflows.models import open_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
@@ -24,7 +25,6 @@ from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.training.dataset import Corpus, read_corpus
-from scoring.workflows.models import importances_of, open_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+from scoring.deployment.open_model import open_model
 from scoring.errors import Fault, RecordError
 from scoring.features.as_of import AsOf
 from scoring.model.explain import explain as explain_document
@@ -11,7 +12,6 @@ from scoring.model.results import Explanation
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
-from scoring.workflows.models import open_model
 
 
 def explain(

@@ -10,21 +10,21 @@ from typing import BinaryIO
 
 import msgspec
 
+from scoring.deployment.activate import put_in_charge
+from scoring.deployment.candidates import Named, sort_out
+from scoring.deployment.gate import GateConfig, Verdict, refuse
+from scoring.deployment.judge import Judged, judge_alone, judge_logged, judge_on
 from scoring.deployment.loaded_model import SHIPPED
+from scoring.deployment.open_model import open_model
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.bundle import SavedModel
-from scoring.model.gate import GateConfig, Verdict, refuse
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
 from scoring.training.dataset import Corpus, read_corpus
-from scoring.workflows.charge import put_in_charge
-from scoring.workflows.contenders import Named, sort_out
-from scoring.workflows.judging import Judged, judge_alone, judge_logged, judge_on
-from scoring.workflows.models import open_model
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from scoring.deployment.candidates import sort_out
 from scoring.errors import ModelError, TrackingError, shown
 from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 from scoring.model.config import TrainConfig
@@ -30,7 +31,6 @@ from scoring.tracking import (
     version_tags,
 )
 from scoring.training.dataset import Corpus
-from scoring.workflows.contenders import sort_out
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.run_ledger import ledger_of
 

@@ -12,14 +12,16 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.deployment.activate import put_in_charge
+from scoring.deployment.gate import GateConfig, judge_first, refuse, too_few
+from scoring.deployment.judge import Judged, is_later
+from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
 from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.evaluation import prediction_columns
-from scoring.model.gate import GateConfig, judge_first, refuse, too_few
 from scoring.model.splits import as_datetime, test_mask
-from scoring.model.weighing import weigh
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
@@ -27,9 +29,7 @@ from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.training.dataset import Corpus
-from scoring.workflows.charge import put_in_charge
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
-from scoring.workflows.judging import Judged, is_later
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted

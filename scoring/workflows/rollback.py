@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from scoring.deployment.activate import check_scores
 from scoring.deployment.loaded_model import keep_champion
 from scoring.deployment.named_store import check_store
 from scoring.errors import ModelError
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, give_back
-from scoring.workflows.charge import check_scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
+from scoring.deployment.open_model import open_model
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
@@ -13,7 +14,6 @@ from scoring.model.results import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings
-from scoring.workflows.models import open_model
 
 if TYPE_CHECKING:
     from scoring.model.scorer import Scorer

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.model.gate import GateConfig
+from scoring.deployment.gate import GateConfig
 from scoring.tracking import read_run
 from scoring.tracking.store import Store
 from scoring.workflows import retrain

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from scoring.deployment.open_model import open_model
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, list_runs
-from scoring.workflows.models import open_model
 from tests.conftest import Registry
 from tests.workflows.test_promote import FIRST, stop
 

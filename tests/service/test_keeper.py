@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel, load_model, save_model
@@ -26,7 +27,6 @@ from scoring.service.options import ServiceOptions
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened
-from scoring.workflows.models import check_scoring
 from tests.conftest import Registry
 from tests.service.conftest import Serve
 

@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from scoring.deployment import activate, candidates
+from scoring.deployment.gate import GateConfig
+from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError, TrackingError
-from scoring.model.gate import GateConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, champion, list_runs, read_evaluation, read_run
 from scoring.tracking.caller_state import default_store
 from scoring.tracking.store import opened
-from scoring.workflows import charge, contenders
 from scoring.workflows import promote as workflow
-from scoring.workflows.models import open_model
 from scoring.workflows.promote import PromoteOutcome, promote
 from tests.conftest import Registry
 from tests.workflows.test_evaluate import Notes
@@ -221,7 +221,7 @@ def test_runs_that_held_back_other_records_cannot_be_compared(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def as_others_saw(arguments: list[str], store: Store) -> Any:
-        (one,), rest = contenders.sort_out(arguments, store)
+        (one,), rest = candidates.sort_out(arguments, store)
         assert one.run is not None
         params = one.run.params | {"as_of": "published+6h" if arguments[0] == registry.small else ""}
         return [type(one)(one.spec, msgspec.structs.replace(one.run, params=params))], rest
@@ -257,7 +257,7 @@ def test_what_is_not_shared_is_refused_with_a_way_out(
             return found
         return msgspec.structs.replace(found, predictions=change(found.predictions))
 
-    monkeypatch.setattr(contenders, "read_evaluation", read)
+    monkeypatch.setattr(candidates, "read_evaluation", read)
     found = run(registry.small, registry.settings)
     assert not found.is_promoted
     (told,) = found.verdict.reasons
@@ -277,7 +277,7 @@ def test_a_model_that_does_not_score_is_not_put_in_charge(
     def fail(*_: object) -> None:
         raise ModelError("models:/scoring/2: damaged")
 
-    monkeypatch.setattr(charge, "resolve", fail)
+    monkeypatch.setattr(activate, "resolve", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.small, registry.settings)
     assert in_charge(registry.settings) == (FIRST, None)

@@ -11,17 +11,17 @@ import msgspec
 import pytest
 
 from scoring.deployment.loaded_model import LoadedModel
+from scoring.deployment.open_model import open_model
+from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion
 from scoring.errors import ScoringError, TrackingError
 from scoring.model.config import SplitConfig, TrainConfig
-from scoring.model.weighing import weigh
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
 from scoring.training.dataset import read_corpus
 from scoring.workflows import retrain as workflow
-from scoring.workflows.models import open_model
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.promote import promote as promote_run
 from scoring.workflows.retrain import retrain, split_after

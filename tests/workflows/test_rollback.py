@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from scoring.deployment import activate
+from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, read_run
 from scoring.tracking.store import opened
-from scoring.workflows import charge
-from scoring.workflows.models import open_model
 from scoring.workflows.promote import promote
 from scoring.workflows.rollback import rollback
 from tests.conftest import Registry
@@ -64,7 +64,7 @@ def test_one_that_does_not_score_stays_out(registry: Registry, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise ModelError("models:/scoring/1: damaged")
 
-    monkeypatch.setattr(charge, "resolve", fail)
+    monkeypatch.setattr(activate, "resolve", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.settings)
     assert champion(Store(registry.settings.tracking_uri, registry.settings.home), "scoring") == SECOND

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.deployment.open_model import open_model
 from scoring.errors import HomeError, RecordError, ScoringError
 from scoring.labels.writer import LabelWriter, WriteOptions, WrittenScore
 from scoring.model.bundle import SavedModel, load_model, save_model
@@ -23,7 +24,6 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings
 from scoring.workflows import watch as workflow
-from scoring.workflows.models import open_model
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch
 from tests.conftest import Registry

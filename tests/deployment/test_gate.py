@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from scoring.deployment.gate import GateConfig, judge, judge_first
 from scoring.model.comparison import Difference, SliceDifference
-from scoring.model.gate import GateConfig, judge, judge_first
 
 EQUAL = GateConfig(margin=0.05)
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
 from scoring.features.table import Floats
 from scoring.model.comparison import (
     PART_FIGURES,
@@ -18,7 +19,6 @@ from scoring.model.comparison import (
     is_labelled,
     parts,
 )
-from scoring.model.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
 from scoring.model.metrics import Columns, compute, days_of, draw_figures, interval_of
 
 PART_FAMILIES = ("section", "provider", "coverage")  # months do not come again

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, TrackingError
 from scoring.model.bundle import SavedModel
 from scoring.settings import Settings, load_settings
-from scoring.workflows.models import importances_of, open_model
 from scoring.workflows.train import TrainOutcome
 
 

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.deployment.gate import HEADLINES, GateConfig
+from scoring.deployment.paired_bootstrap import joint_widths, measure, weigh
 from scoring.model.comparison import compare_predictions
-from scoring.model.gate import HEADLINES, GateConfig
-from scoring.model.weighing import joint_widths, measure, weigh
 from tests.model.test_comparison import predictions
 
 QUICK = GateConfig(n_draws=200)

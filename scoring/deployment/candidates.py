@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from scoring.deployment.loaded_model import SHIPPED
+from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, TrackingError
 from scoring.labels.own_scores import OwnScores
 from scoring.model.bundle import SavedModel, columns_of
@@ -37,7 +38,6 @@ from scoring.tracking import (
     run_of_version,
 )
 from scoring.training.dataset import Corpus
-from scoring.workflows.models import open_model
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 

@@ -9,17 +9,17 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.deployment.candidates import Named, logged
+from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, too_few
+from scoring.deployment.paired_bootstrap import weigh
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel
 from scoring.model.evaluation import evaluate_models, prediction_columns
-from scoring.model.gate import GateConfig, Verdict, judge_first, refuse, too_few
 from scoring.model.splits import to_moment
-from scoring.model.weighing import weigh
 from scoring.progress import Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.training.dataset import Corpus
-from scoring.workflows.contenders import Named, logged
 
 _AGAIN = "name later records with --on"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from scoring.deployment.judge import Judged
 from scoring.deployment.loaded_model import LoadedModel, keep_champion
+from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
 from scoring.model.bundle import SavedModel
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, register_run, take_charge
-from scoring.workflows.judging import Judged
-from scoring.workflows.models import check_scoring
 
 
 def put_in_charge(
