@@ -15,6 +15,9 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
+from scoring.inbox.decisions import Decision
+from scoring.inbox.preview import Dropped, look, look_closely
+from scoring.inbox.rows import Receipt
 from scoring.records.limits import RecordLimitError
 from scoring.service.bodies import JSON, form_of, read_body
 from scoring.service.desk_inbox import DeskInbox
@@ -22,9 +25,6 @@ from scoring.service.desk_work import DeskWork, WorkQueue
 from scoring.service.options import Bounds
 from scoring.service.problems import ProblemError, record_problem
 from scoring.service.work import Ticket
-from scoring.workflows.decisions import Decision
-from scoring.workflows.inbox_rows import Receipt
-from scoring.workflows.look import Dropped, look, look_closely
 
 OWN_HEADER = "x-scoring-desk"
 """What the page sends with all that it asks for: no form and no link of another site can."""

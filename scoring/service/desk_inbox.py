@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 
 from scoring.errors import ScoringError, shown
+from scoring.inbox.decisions import Decisions
+from scoring.inbox.folder_watch import looks
+from scoring.inbox.inbox import Inbox
 from scoring.model.bundle import SavedModel
 from scoring.service.desk_work import WorkQueue
 from scoring.service.keeper import ModelKeeper, Served
 from scoring.service.options import ServiceOptions
 from scoring.service.problems import ProblemError
-from scoring.workflows.decisions import Decisions
-from scoring.workflows.folder_watch import looks
-from scoring.workflows.inbox import Inbox
 
 LEDGER = "corrections.jsonl"
 """Name of the ledger in the home."""

@@ -14,6 +14,7 @@ import msgspec
 
 from scoring.deployment.champion_copy import find_copy
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
+from scoring.inbox.watch_state import FORMAT as WATCH_FORMAT
 from scoring.model.files import MANIFEST, read_files
 from scoring.records.ledger import read_ledger
 from scoring.settings import Settings
@@ -27,7 +28,6 @@ from scoring.tracking import (
     stored_artifacts,
 )
 from scoring.workflows.cache import open_cache
-from scoring.workflows.watch_seen import FORMAT as WATCH_FORMAT
 
 LEDGER = "corrections.jsonl"
 _MAX_WIDER = 20  # paths that are listed; all are counted

@@ -17,6 +17,8 @@ import msgspec
 
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
+from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Identity, Look, State, identity_of, looks, state_of
+from scoring.inbox.watch_state import Seen
 from scoring.labels.writer import LabelWriter, WrittenScore
 from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
@@ -30,16 +32,6 @@ from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
-from scoring.workflows.folder_watch import (
-    UNWATCHED_SECONDS,
-    Identity,
-    Look,
-    State,
-    identity_of,
-    looks,
-    state_of,
-)
-from scoring.workflows.watch_seen import Seen
 
 SETTLE_SECONDS = 2.0
 """How long a file that cannot be used has to rest before that is told: it may be half written."""

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError
+from scoring.inbox import decisions as workflow
+from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.inbox import Inbox
 from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.model.bundle import SavedModel
@@ -19,9 +22,6 @@ from scoring.records.label_positions import LABELS
 from scoring.records.record import Document, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
-from scoring.workflows import decisions as workflow
-from scoring.workflows.decisions import Decision, Decisions
-from scoring.workflows.inbox import Inbox
 from scoring.workflows.restore import Restorer
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

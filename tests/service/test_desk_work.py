@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.inbox.inbox import Inbox
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.service import desk as desk_module
 from scoring.service.desk_inbox import LEDGER
 from scoring.service.options import Bounds
 from scoring.settings import Settings
-from scoring.workflows.inbox import Inbox
 from tests.service.conftest import Serve
 from tests.service.test_desk import OWN, decision, desk, folder, rows, wait_for
 

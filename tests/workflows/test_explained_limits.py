@@ -16,14 +16,14 @@ import pytest
 from scoring.features import mentions
 from scoring.features.story import stories
 from scoring.features.table import FeatureTable
+from scoring.inbox.preview import Dropped, look
+from scoring.inbox.rows import receipt
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
 from scoring.records.synthetic.vocabulary import TOPICS
-from scoring.workflows.inbox_rows import receipt
-from scoring.workflows.look import Dropped, look
 from tests.records.test_limits import MEGABYTE, check
 
 HEAD = {

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import Fault, RecordError
+from scoring.inbox import folder_watch, watch_state
+from scoring.inbox.folder_watch import looks
+from scoring.inbox.watch_state import Seen
 from scoring.records.corpus import read_bytes, read_documents
 from scoring.records.file_names import name_of
 from scoring.settings import Settings
-from scoring.workflows import folder_watch, watch_seen
 from scoring.workflows import watch as workflow
-from scoring.workflows.folder_watch import looks
 from scoring.workflows.train import TrainOutcome
 from scoring.workflows.watch import watch
-from scoring.workflows.watch_seen import Seen
 from tests.workflows.test_watch import NOW, Watcher, folder, others, settle, start
 
 __all__ = ["folder", "others", "start"]  # fixtures
@@ -154,7 +154,7 @@ def test_a_file_that_is_removed_and_comes_back_is_scored_again(
 
 
 def test_what_is_missing_for_long_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_seen, "KEEP_MISSING_DAYS", 2.0)
+    monkeypatch.setattr(watch_state, "KEEP_MISSING_DAYS", 2.0)
     day = 86_400.0
     seen = Seen(tmp_path / "seen.db")
     for name in ("stays.md", "gone.md", "back.md", "removed.md"):

@@ -14,9 +14,9 @@ from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
+from scoring.inbox.decision_uncertainty import Doubt, doubts
 from scoring.model.bundle import SavedModel
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.doubt import Doubt, doubts
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.records.ledger import Correction, digests_of

@@ -14,6 +14,12 @@ import msgspec
 import pytest
 
 from scoring.errors import RecordError
+from scoring.inbox import decisions as decisions_module
+from scoring.inbox import inbox as inbox_module
+from scoring.inbox.decisions import Decision, Decisions
+from scoring.inbox.inbox import Inbox
+from scoring.inbox.preview import Dropped, look, look_closely
+from scoring.inbox.rows import Row
 from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
 from scoring.records.corpus import read_documents
@@ -21,12 +27,6 @@ from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import write_sample
-from scoring.workflows import decisions as decisions_module
-from scoring.workflows import inbox as inbox_module
-from scoring.workflows.decisions import Decision, Decisions
-from scoring.workflows.inbox import Inbox
-from scoring.workflows.inbox_rows import Row
-from scoring.workflows.look import Dropped, look, look_closely
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError
+from scoring.inbox.folder_watch import State, state_of
+from scoring.inbox.rows import Receipt, Row, Scored, put_together, receipt, score_rows
 from scoring.model.bundle import SavedModel
 from scoring.records.corpus import files_within, read_bytes
 from scoring.records.decode import decode_file
@@ -22,8 +24,6 @@ from scoring.records.file_names import name_of, path_of
 from scoring.records.ledger import Digests, Holding, Ledger, read_ledger
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
-from scoring.workflows.folder_watch import State, state_of
-from scoring.workflows.inbox_rows import Receipt, Row, Scored, put_together, receipt, score_rows
 
 _BATCH = 256
 _MAX_GONE = 10_000
@@ -174,7 +174,7 @@ class Inbox:
         return data, self._decode(data, path)
 
     def receipt(self, path: str, saved: SavedModel) -> Receipt:
-        """Why a record has its scores: see :func:`scoring.workflows.inbox_rows.receipt`."""
+        """Why a record has its scores: see :func:`scoring.inbox.rows.receipt`."""
         return receipt(self.read(path)[1], saved, self.corrections().corrections)
 
     def corrections(self) -> Ledger:

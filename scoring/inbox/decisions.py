@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.inbox.inbox import Inbox
 from scoring.labels.decision_journal import Owner, journaled, journaled_decision
 from scoring.labels.journal import Journal
 from scoring.model.results import Score
@@ -20,7 +21,6 @@ from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
-from scoring.workflows.inbox import Inbox
 
 _MAX_KEPT = 500
 _MAX_KEPT_BYTES = 64_000_000

@@ -12,8 +12,8 @@ import pytest
 
 from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
+from scoring.inbox.decision_uncertainty import doubts
 from scoring.model.bundle import SavedModel
-from scoring.model.doubt import doubts
 from scoring.model.models import Thresholds
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from scoring.errors import Fault, RecordError
+from scoring.inbox.rows import Receipt, Row, put_together, receipt, score_rows
 from scoring.model.bundle import SavedModel
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
-from scoring.workflows.inbox_rows import Receipt, Row, put_together, receipt, score_rows
 
 
 class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
