@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from scoring.model.bundle import SavedModel, load_model, save_model
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, default_model_folder, load_settings
 from scoring.workflows.promote import promote

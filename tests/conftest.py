@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.features.story import copies
 from scoring.features.table import build_table
-from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats

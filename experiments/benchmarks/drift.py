@@ -22,9 +22,9 @@ import msgspec
 import numpy as np
 from blocks import markdown
 
+from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.errors import RecordError
 from scoring.features.table import build_table
-from scoring.model.bundle import SavedModel, load_model
 from scoring.model.drift import EXPECTED_ERROR, Drift, measure_drift
 from scoring.model.fit import as_floats
 from scoring.model.profile import AS_OF, Profile

@@ -15,10 +15,10 @@ import lightgbm as lgb
 import numpy as np
 from timing import Figure, Seconds, arguments, machine, publish, ratio, records, table
 
+from scoring.artifact.saved_model import boosters_of, load_model
 from scoring.errors import RecordError
 from scoring.features.extraction import Extracted, extracted
 from scoring.features.table import Floats, assemble
-from scoring.model.bundle import boosters_of, load_model
 from scoring.model.scorer import Scorer
 from scoring.model.trees import Booster
 from scoring.records.corpus import read_documents

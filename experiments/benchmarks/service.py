@@ -30,8 +30,8 @@ import msgspec
 from blocks import markdown
 from timing import Figure, arguments, machine, own_home, publish, scoring, take_turns
 
+from scoring.artifact.saved_model import SavedModel, load_model, load_scorer
 from scoring.errors import RecordError
-from scoring.model.bundle import SavedModel, load_model, load_scorer
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
 from scoring.records.synthetic.generate import sample_documents
@@ -64,7 +64,7 @@ from typing import Any
 import mlflow
 import msgspec
 
-from scoring.model.bundle import load_scorer
+from scoring.artifact.saved_model import load_scorer
 from scoring.records.decode import decode_json
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from scoring.artifact.model_folder import FILES
+from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.cli.rendering import empty_table
-from scoring.model.files import FILES
-from scoring.model.reproduction import FigureChange, Reproduction
 
 _MAX_FIGURES = 15  # JSON has all
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.judge import Judged
 from scoring.deployment.loaded_model import LoadedModel, keep_champion
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store, register_run, take_charge

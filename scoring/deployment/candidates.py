@@ -12,15 +12,15 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.artifact.model_folder import MANIFEST
+from scoring.artifact.saved_model import SavedModel, columns_of
 from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, TrackingError
 from scoring.labels.own_scores import OwnScores
-from scoring.model.bundle import SavedModel, columns_of
 from scoring.model.comparison import align
 from scoring.model.differences import Side
 from scoring.model.evaluation import prediction_columns
-from scoring.model.files import MANIFEST
 from scoring.model.metrics import Columns
 from scoring.model.results import Evaluation
 from scoring.progress import Reporter

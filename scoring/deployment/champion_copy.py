@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.artifact.model_folder import FILES, ModelFiles, read_files
 from scoring.errors import ModelError
-from scoring.model.files import FILES, ModelFiles, read_files
 from scoring.settings import Settings, mask_credentials, sqlite_file
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.home import writing

@@ -9,11 +9,11 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.candidates import Named, logged
 from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, too_few
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel
 from scoring.model.evaluation import evaluate_models, prediction_columns
 from scoring.model.splits import to_moment
 from scoring.progress import Reporter

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.artifact.model_folder import MANIFEST, ModelFiles, read_files
+from scoring.artifact.saved_model import SavedModel, open_files
 from scoring.deployment.champion_cache import RegistryEntry
 from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_copy, keep_copy
-from scoring.model.bundle import SavedModel, open_files
-from scoring.model.files import MANIFEST, ModelFiles, read_files
 from scoring.settings import Settings, default_model_folder, mask_credentials
 
 SHIPPED = "shipped"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel, boosters_of, columns_of
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel, boosters_of, columns_of
 from scoring.model.models import Models
 from scoring.progress import SILENT, Reporter
 from scoring.records.decode import decode_json

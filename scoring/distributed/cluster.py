@@ -15,9 +15,9 @@ from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
+from scoring.artifact.model_folder import ModelFiles
 from scoring.distributed import shipped
 from scoring.errors import ScoringError
-from scoring.model.files import ModelFiles
 
 T = TypeVar("T")
 R = TypeVar("R")

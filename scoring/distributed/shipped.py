@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import Lock
 
+from scoring.artifact.model_folder import checked
+from scoring.artifact.saved_model import open_files
 from scoring.errors import ModelError
-from scoring.model.bundle import open_files
-from scoring.model.files import checked
 from scoring.model.scorer import Scorer
 
 _LOCK = Lock()

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.bundle import SavedModel
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.models import Models
 from scoring.model.results import Score

@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.folder_watch import State, state_of
 from scoring.inbox.rows import Receipt, Row, Scored, put_together, receipt, score_rows
-from scoring.model.bundle import SavedModel
 from scoring.records.corpus import files_within, read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.file_names import name_of, path_of

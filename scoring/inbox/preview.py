@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.rows import Receipt, Row, put_together, receipt, score_rows
-from scoring.model.bundle import SavedModel
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import Doubt, doubts
-from scoring.model.bundle import SavedModel
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score

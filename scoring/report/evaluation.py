@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 
-from scoring.model.bundle import TrainingFacts
+from scoring.artifact.manifest import TrainingFacts
 from scoring.model.explain import MAX_EXPLAINED
 from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.model.misses import Account

@@ -13,11 +13,11 @@ from typing import Any
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ScoringError, shown
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
-from scoring.model.bundle import SavedModel
 from scoring.service.desk_work import WorkQueue
 from scoring.service.keeper import ModelKeeper, Served
 from scoring.service.options import ServiceOptions

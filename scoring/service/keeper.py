@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.loaded_model import LoadedModel, ResolvedModel, stamp_of
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
-from scoring.model.bundle import SavedModel
 from scoring.model.scorer import Scorer
 from scoring.service.asking import StoreProcess
 from scoring.service.options import ServiceOptions

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from scoring.artifact.saved_model import load_scorer
 from scoring.errors import ScoringError
-from scoring.model.bundle import load_scorer
 from scoring.tracking.rows import read_as_of, read_rows, write_scores
 from scoring.tracking.store import load_mlflow
 

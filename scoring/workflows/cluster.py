@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from scoring.artifact.model_folder import ModelFiles
 from scoring.deployment.resolve_model import resolve
 from scoring.distributed.dataset import DataSet, Done, Format, Job, Kind
 from scoring.distributed.faults import FaultLines
@@ -19,7 +20,6 @@ from scoring.distributed.work import Work
 from scoring.errors import RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
-from scoring.model.files import ModelFiles
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings

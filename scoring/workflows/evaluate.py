@@ -10,11 +10,12 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.artifact.manifest import TrainingFacts
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.bundle import SavedModel, TrainingFacts
 from scoring.model.evaluation import evaluate_models
 from scoring.model.misses import Account, account_for
 from scoring.model.results import Evaluation

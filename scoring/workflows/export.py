@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from scoring.artifact.model_folder import write_files
+from scoring.artifact.output_folder import ModelOutput
+from scoring.artifact.saved_model import open_files
+from scoring.artifact.zip_export import pack, unpack
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, shown
-from scoring.model.archive import pack, unpack
-from scoring.model.bundle import open_files
-from scoring.model.files import write_files
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.home import writing
-from scoring.workflows.model_output import ModelOutput
 
 
 class ExportedModel(NamedTuple):

@@ -12,12 +12,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.artifact.manifest import TrainingFacts
+from scoring.artifact.saved_model import SavedModel, library_versions, save_model
 from scoring.errors import ModelError
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.boosters import Trainer, train_booster
-from scoring.model.bundle import SavedModel, TrainingFacts, library_versions, save_model
 from scoring.model.config import TrainConfig
 from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import TrainingSet, fit_models
@@ -146,7 +147,7 @@ def fit_and_save(
     trainer : callable
         As :func:`scoring.model.fit.fit_models` takes it.
     admit : callable, optional
-        As :func:`scoring.model.bundle.save_model` takes it.
+        As :func:`scoring.artifact.saved_model.save_model` takes it.
 
     Returns
     -------

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.artifact.model_folder import MANIFEST, read_files
 from scoring.deployment.champion_copy import find_copy
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
 from scoring.inbox.watch_state import FORMAT as WATCH_FORMAT
-from scoring.model.files import MANIFEST, read_files
 from scoring.records.ledger import read_ledger
 from scoring.settings import Settings
 from scoring.storage.home import check_home, home_format, known_content, newer_format, prepare_home

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.activate import put_in_charge
 from scoring.deployment.candidates import Named, sort_out
 from scoring.deployment.gate import GateConfig, Verdict, refuse
@@ -19,7 +20,6 @@ from scoring.deployment.open_model import open_model
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.bundle import SavedModel
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings, default_model_folder

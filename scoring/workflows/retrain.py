@@ -12,13 +12,13 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.activate import put_in_charge
 from scoring.deployment.gate import GateConfig, judge_first, refuse, too_few
 from scoring.deployment.judge import Judged, is_later
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
-from scoring.model.bundle import SavedModel
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.evaluation import prediction_columns
 from scoring.model.splits import as_datetime, test_mask

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
+from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
 from scoring.model.boosters import Trainer, train_booster
@@ -28,7 +29,6 @@ from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import Fitted, fit_and_save, read_training
-from scoring.workflows.model_output import ModelOutput
 
 _INTRO = (
     "The figures are of a model that was fitted on the records before the test block and judged on that "

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Identity, Look, State, identity_of, looks, state_of
 from scoring.inbox.watch_state import Seen
 from scoring.labels.writer import LabelWriter, WrittenScore
-from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter

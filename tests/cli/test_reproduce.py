@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.artifact.reproducibility import Reproduction
 from scoring.cli import app
 from scoring.model.differences import Unlike
-from scoring.model.reproduction import Reproduction
 from scoring.workflows import reproduce
 from tests.cli.test_rendering_reproduction import SAME
 from tests.conftest import KeptRuns

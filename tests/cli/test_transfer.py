@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.cli import app
-from scoring.model.bundle import SavedModel
 from scoring.workflows.train import TrainOutcome
 
 

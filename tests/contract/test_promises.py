@@ -14,7 +14,7 @@ ROWS = re.findall(r"^\| (?!promise|---)(.+?) \| `(tests/[\w/]+\.py)::(\w+)` \| (
 # What a constant of the test's own module counts, as the page tells it.
 COUNTS = {
     "tests/storage/test_atomic_file.py::N_KILLS": "{} kills over 12 files",
-    "tests/model/test_tree_text.py::N_MUTATIONS": "{:,} damaged texts",
+    "tests/artifact/test_lightgbm_validation.py::N_MUTATIONS": "{:,} damaged texts",
     "tests/model/test_hostile.py::N_MUTATIONS": "{} manifests",
     "tests/storage/test_atomic_folder.py::N_KILLS": "2 ways, {} kills each",
     "tests/integration/test_train_killed.py::N_KILLS": "{} kills; by hand 100",
@@ -26,8 +26,8 @@ COUNTS = {
 }
 # Likewise the cases that stand in the test's own marks.
 MARKED = {
-    "tests/model/test_archive.py::test_odd_names": "{} names",
-    "tests/model/test_tree_text.py::test_what_might_end_the_process_is_refused": "{} kinds",
+    "tests/artifact/test_zip_export.py::test_odd_names": "{} names",
+    "tests/artifact/test_lightgbm_validation.py::test_what_might_end_the_process_is_refused": "{} kinds",
     "tests/storage/test_atomic_file.py::test_read_only": "{} sets of permissions",
     "tests/storage/test_atomic_file.py::test_trap_in_the_place_of_the_temporary_file": "{} kinds",
     "tests/records/test_write_back.py::test_a_file_changed_meanwhile_is_read_once_more": "1 and {} changes",

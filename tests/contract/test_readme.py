@@ -16,8 +16,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from scoring.artifact.saved_model import load_model
 from scoring.cli import app
-from scoring.model.bundle import load_model
 from scoring.settings import setting_names
 from scoring.workflows.train import TrainOutcome
 

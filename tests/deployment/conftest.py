@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.model_folder import FILES as MODEL_FILES
+from scoring.artifact.saved_model import SavedModel, save_model
 from scoring.deployment.champion_copy import copy_folder
-from scoring.model.bundle import SavedModel, save_model
-from scoring.model.files import FILES as MODEL_FILES
 from scoring.settings import Settings, load_settings
 from scoring.workflows.promote import promote
 from scoring.workflows.train import TrainOutcome

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.model_folder import FILES, ModelFiles, read_files
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.champion_copy import (
     FACTS,
     ChampionFacts,
@@ -20,8 +22,6 @@ from scoring.deployment.champion_copy import (
     known_champions,
 )
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel
-from scoring.model.files import FILES, ModelFiles, read_files
 from scoring.settings import Settings, load_settings
 from scoring.workflows.train import TrainOutcome
 from tests.deployment.conftest import save_variant

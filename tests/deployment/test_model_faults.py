@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 from typer.main import get_command
 
+from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.cli import app
-from scoring.model.bundle import SavedModel, load_model
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
 from tests.deployment.conftest import Site

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, TrackingError
-from scoring.model.bundle import SavedModel
 from scoring.settings import Settings, load_settings
 from scoring.workflows.train import TrainOutcome
 

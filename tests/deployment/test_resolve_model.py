@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.deployment.champion_cache import RegistryEntry, RegistryLookup
 from scoring.deployment.champion_copy import find_copy
 from scoring.deployment.loaded_model import ModelSource
 from scoring.deployment.resolve_model import follow, look_up, resolve
 from scoring.errors import ModelError, ScoringError, TrackingError
-from scoring.model.bundle import SavedModel, load_model
 from scoring.settings import Settings, default_model_folder, load_settings
 from scoring.tracking import Store, champion, register_run
 from scoring.tracking.store import opened

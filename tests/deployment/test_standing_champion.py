@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from scoring.artifact.model_folder import FILES as MODEL_FILES
 from scoring.deployment.champion_copy import find_copy
 from scoring.deployment.standing_champion import find_standing_champion
 from scoring.errors import ModelError, TrackingError
-from scoring.model.files import FILES as MODEL_FILES
 from scoring.tracking import Store, champion
 from scoring.workflows.promote import promote
 from scoring.workflows.retrain import retrain

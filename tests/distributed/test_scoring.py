@@ -15,11 +15,11 @@ import msgspec
 import pytest
 from pyarrow import parquet
 
+from scoring.artifact.saved_model import load_model
 from scoring.distributed.cluster import opened
 from scoring.distributed.storage import opened as file_system
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
-from scoring.model.bundle import load_model
 from scoring.records.synthetic.generate import sample_json_lines
 from scoring.settings import Settings, load_settings
 from scoring.workflows.cluster import ClusterOutcome, Place, features_on_cluster, score_on_cluster

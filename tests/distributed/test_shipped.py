@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scoring.artifact.model_folder import ModelFiles, read_files
 from scoring.distributed.shipped import hold, release, scorer_of
 from scoring.errors import ModelError
-from scoring.model.files import ModelFiles, read_files
 from scoring.workflows.train import TrainOutcome
 
 

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import load_model
 from scoring.distributed import boosters as module
 from scoring.distributed.archive import slim
 from scoring.distributed.boosters import ClusterTrainer
@@ -23,7 +24,6 @@ from scoring.distributed.cluster import Cluster, opened
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.boosters import train_booster
-from scoring.model.bundle import load_model
 from scoring.model.config import ModelConfig, SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet
 from scoring.progress import SILENT, Reporter

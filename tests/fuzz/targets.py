@@ -9,11 +9,11 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from scoring.artifact.lightgbm_validation import check_text
+from scoring.artifact.manifest import Manifest
+from scoring.artifact.manifest_validation import check_manifest
+from scoring.artifact.model_folder import FILES, MANIFEST, checked, decoded, with_manifest
 from scoring.errors import ModelError, RecordError
-from scoring.model.bundle import Manifest
-from scoring.model.files import FILES, MANIFEST, checked, decoded, with_manifest
-from scoring.model.soundness import check_manifest
-from scoring.model.tree_text import check_text
 from scoring.model.trees import Booster
 from scoring.records.corpus import sources_of
 from scoring.records.decode import decode_file

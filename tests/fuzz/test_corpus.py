@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scoring.model.bundle import Manifest
-from scoring.model.files import decoded
-from scoring.model.soundness import check_manifest
-from scoring.model.tree_text import check_text
+from scoring.artifact.lightgbm_validation import check_text
+from scoring.artifact.manifest import Manifest
+from scoring.artifact.manifest_validation import check_manifest
+from scoring.artifact.model_folder import decoded
 from tests.fuzz.targets import CORPUS, TARGETS
 
 ROOT = Path(__file__).parents[2]

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
 from scoring.inbox.decision_uncertainty import doubts
-from scoring.model.bundle import SavedModel
 from scoring.model.models import Thresholds
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents

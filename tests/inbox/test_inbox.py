@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
 from scoring.inbox import decisions as decisions_module
 from scoring.inbox import inbox as inbox_module
@@ -20,7 +21,6 @@ from scoring.inbox.decisions import Decision, Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import Dropped, look, look_closely
 from scoring.inbox.rows import Row
-from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file

@@ -21,9 +21,10 @@ import yaml
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from scoring.artifact.manifest import TrainingFacts
+from scoring.artifact.saved_model import load_scorer, save_model
 from scoring.cli import app
 from scoring.features.table import build_table
-from scoring.model.bundle import TrainingFacts, load_scorer, save_model
 from scoring.model.cascade import CascadeLabels
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet, as_floats, fit_models

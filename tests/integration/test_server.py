@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.artifact.saved_model import load_model
 from scoring.cli import app
-from scoring.model.bundle import load_model
 from scoring.tracking.store import Store, opened
 from tests.integration.test_service import serving, wait_until
 

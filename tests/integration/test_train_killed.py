@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from scoring.model.bundle import load_model
+from scoring.artifact.saved_model import load_model
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, resolve_model

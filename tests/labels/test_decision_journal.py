@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
 from scoring.inbox import decisions as workflow
 from scoring.inbox.decisions import Decision, Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions
-from scoring.model.bundle import SavedModel
 from scoring.records import ledger
 from scoring.records.corpus import read_documents
 from scoring.records.label_positions import LABELS

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from scoring.model.bundle import boosters_of
+from scoring.artifact.saved_model import boosters_of
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.metrics import mean_absolute_error

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from scoring.model.bundle import SavedModel
+from scoring.artifact.saved_model import SavedModel
 from scoring.model.changes import cheapest_changes, possible_changes
 from scoring.model.explain import explain
 from scoring.model.results import Change, Score

@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from scoring.model.bundle import Manifest, load_model
-from scoring.model.files import FILES, FORMAT_VERSION, read_files
+from scoring.artifact.manifest import Manifest
+from scoring.artifact.model_folder import FILES, FORMAT_VERSION, read_files
+from scoring.artifact.saved_model import load_model
 from scoring.model.windows import Limits
 from scoring.records.decode import decode_json
 

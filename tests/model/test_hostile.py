@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact.model_folder import FILES, MANIFEST, hashes_of, read_files, with_manifest
+from scoring.artifact.saved_model import load_model, load_scorer
 from scoring.errors import ModelError
 from scoring.features.table import build_table
-from scoring.model.bundle import load_model, load_scorer
 from scoring.model.drift import measure_drift
-from scoring.model.files import FILES, MANIFEST, hashes_of, read_files, with_manifest
 from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 

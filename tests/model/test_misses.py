@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import build_table
-from scoring.model.bundle import SavedModel
 from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.model.misses import N_MISSES, account_for, worst_misses
 from scoring.records.record import Document, Record

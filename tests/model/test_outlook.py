@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, assemble, extract
-from scoring.model.bundle import SavedModel
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.outlook import Chances, outlook_now, outlooks
 from scoring.records.synthetic.generate import sample_documents

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.extraction import extracted
 from scoring.model import scorer
-from scoring.model.bundle import SavedModel
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
 from scoring.records.record import Coverage, Document, Labels, Provider, Record

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from scoring.artifact.model_folder import read_file
 from scoring.cli import app
 from scoring.errors import ModelError, RecordError, SettingsError
-from scoring.model.files import read_file
 from scoring.records.corpus import expand, read_bytes, read_documents
 from scoring.records.ledger import read_ledger
 from scoring.records.write_back import write_labels

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scoring.model.bundle import SavedModel
+from scoring.artifact.saved_model import SavedModel
 from scoring.model.explain import Contribution
 from scoring.model.misses import Account, Miss
 from scoring.model.results import Reason

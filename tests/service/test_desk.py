@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from scoring.artifact.saved_model import SavedModel, save_model
 from scoring.cli import app
-from scoring.model.bundle import SavedModel, save_model
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
-from scoring.model.bundle import SavedModel, load_model, save_model
 from scoring.service.asking import StoreProcess
 from scoring.service.keeper import ModelKeeper
 from scoring.service.options import ServiceOptions

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.features.as_of import parse_as_of
 from scoring.features.extraction import Extracted
-from scoring.model.bundle import SavedModel
 from scoring.model.explain import explain
 from scoring.model.results import Score
 from scoring.model.scorer import Scorer

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from scoring.artifact.model_folder import FILES, MANIFEST, ModelFiles, read_files, with_manifest, write_files
 from scoring.errors import ModelError
-from scoring.model.files import FILES, MANIFEST, ModelFiles, read_files, with_manifest, write_files
 from scoring.storage import atomic_folder
 from scoring.workflows.train import TrainOutcome
 

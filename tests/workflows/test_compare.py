@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
-from scoring.model.bundle import SavedModel, load_model
 from scoring.model.comparison import compare_predictions
 from scoring.model.differences import Comparison, Side, Unlike
 from scoring.records.corpus import read_documents

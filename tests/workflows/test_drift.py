@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from scoring.artifact.saved_model import SavedModel, save_model
 from scoring.errors import ModelError, RecordError, ScoringError
-from scoring.model.bundle import SavedModel, save_model
 from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings
 from scoring.workflows.drift import DriftOutcome, drift

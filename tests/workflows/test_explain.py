@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ModelError, RecordError
-from scoring.model.bundle import SavedModel
 from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings
 from scoring.workflows.explain import explain

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.model_folder import MANIFEST, read_files, with_manifest
+from scoring.artifact.zip_export import pack
 from scoring.cli.written import to_json
 from scoring.errors import ModelError, TrackingError
-from scoring.model.archive import pack
-from scoring.model.files import MANIFEST, read_files, with_manifest
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.workflows.export import export_model, import_model

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
+from scoring.artifact.saved_model import load_model
 from scoring.errors import RecordError, ScoringError
-from scoring.model.bundle import load_model
 from scoring.model.config import TrainConfig
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ModelError, RecordError
-from scoring.model.bundle import SavedModel
 from scoring.model.results import Score
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents

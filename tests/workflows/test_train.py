@@ -12,9 +12,9 @@ import lightgbm.engine
 import msgspec
 import pytest
 
+from scoring.artifact.saved_model import load_model
 from scoring.errors import ModelError, RecordError, SettingsError
 from scoring.model import boosters
-from scoring.model.bundle import load_model
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.artifact import model_folder
+from scoring.artifact.model_folder import FILES, MANIFEST
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.errors import ModelError
 from scoring.features.table import build_table
-from scoring.model import files
-from scoring.model.bundle import SavedModel, load_model, save_model
-from scoring.model.files import FILES, MANIFEST
 from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 
@@ -185,7 +185,7 @@ def test_manifest_of_another_version_is_refused(folder: Path, changes: dict[str,
 
 
 def test_file_of_unlikely_size_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(model_folder, "MAX_FILE_BYTES", 1000)
     assert "expected 1000 at most" in refused(folder)
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from scoring.artifact.model_folder import PARTS, ModelFiles, read_files
+from scoring.artifact.reproducibility import FigureChange, unlike_figures, unlike_parts
 from scoring.model.differences import Unlike
-from scoring.model.files import PARTS, ModelFiles, read_files
-from scoring.model.reproduction import FigureChange, unlike_figures, unlike_parts
 from scoring.workflows.train import TrainOutcome
 
 

@@ -11,15 +11,15 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.artifact.model_folder import MANIFEST
+from scoring.artifact.output_folder import ModelOutput
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.cli import app
 from scoring.errors import ModelError
-from scoring.model.bundle import SavedModel, load_model, save_model
-from scoring.model.files import MANIFEST
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.workflows import train as training_module
 from scoring.workflows.export import export_model, import_model
-from scoring.workflows.model_output import ModelOutput
 from scoring.workflows.train import TrainOutcome, train
 from tests.workflows.test_train import QUICK, Listener
 

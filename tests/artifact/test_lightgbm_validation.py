@@ -13,9 +13,9 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
+from scoring.artifact import lightgbm_validation
+from scoring.artifact.lightgbm_validation import MAX_DEPTH, check_text
 from scoring.errors import ModelError
-from scoring.model import tree_text
-from scoring.model.tree_text import MAX_DEPTH, check_text
 from scoring.model.trees import Booster
 
 N_MUTATIONS = 600
@@ -169,7 +169,7 @@ def test_what_the_check_cannot_settle_is_refused(
     def stop(*_: object) -> float:
         raise error
 
-    monkeypatch.setattr(tree_text, "_check_tree", stop)
+    monkeypatch.setattr(lightgbm_validation, "_check_tree", stop)
     message = refused(text)
     assert message.startswith(f"lead.txt: got a text that cannot be checked ({type(error).__name__})")
 

@@ -10,8 +10,8 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+from scoring.artifact.model_folder import FILES, MAX_FILE_BYTES, ModelFiles, checked, read_file
 from scoring.errors import ModelError
-from scoring.model.files import FILES, MAX_FILE_BYTES, ModelFiles, checked, read_file
 
 _BEFORE_ALL = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

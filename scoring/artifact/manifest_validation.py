@@ -22,7 +22,7 @@ from scoring.model.rubric import TERMS, TOPICS, Rubric
 from scoring.model.windows import Limits
 
 if TYPE_CHECKING:
-    from scoring.model.bundle import Manifest
+    from scoring.artifact.manifest import Manifest
 
 MAX_NUMBER = 1e12
 """Farthest from 0 that a learned number may lie, a thousand times a label: 64 bits hold any sum of them."""

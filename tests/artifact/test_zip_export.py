@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scoring.artifact import model_folder, zip_export
+from scoring.artifact.model_folder import FILES, MANIFEST, ModelFiles, read_files
+from scoring.artifact.zip_export import pack, unpack
 from scoring.errors import ModelError
-from scoring.model import archive, files
-from scoring.model.archive import pack, unpack
-from scoring.model.files import FILES, MANIFEST, ModelFiles, read_files
 from scoring.workflows.train import TrainOutcome
 
 Change = Callable[[zipfile.ZipInfo], None]
@@ -224,14 +224,14 @@ def test_size_is_bounded(
     model: ModelFiles, packed: bytes, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n_bytes = sum(map(len, model.contents.values()))
-    monkeypatch.setattr(archive, "MAX_FILE_BYTES", n_bytes)
+    monkeypatch.setattr(zip_export, "MAX_FILE_BYTES", n_bytes)
     path.write_bytes(pack(model))
     assert unpack(path).sha256 == model.sha256
-    monkeypatch.setattr(archive, "MAX_FILE_BYTES", n_bytes - 1)
+    monkeypatch.setattr(zip_export, "MAX_FILE_BYTES", n_bytes - 1)
     with pytest.raises(ModelError, match=f"got {n_bytes} bytes, expected {n_bytes - 1} at most"):
         pack(model)
     assert f"got {n_bytes} bytes unpacked, expected {n_bytes - 1} at most" in refused(path, packed)
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", len(packed) - 1)
+    monkeypatch.setattr(model_folder, "MAX_FILE_BYTES", len(packed) - 1)
     assert f"got {len(packed)} bytes, expected {len(packed) - 1} at most" in refused(path, packed)
 
 

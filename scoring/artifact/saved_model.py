@@ -5,20 +5,16 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 import scoring
-from scoring.errors import ModelError
-from scoring.features.encoding import Encoder
-from scoring.model import cascade, forecast
-from scoring.model.baselines import TARGETS, Baselines, Medians
-from scoring.model.cascade import Cascade
-from scoring.model.config import TrainConfig
-from scoring.model.files import (
+from scoring.artifact.lightgbm_validation import MAX_EXPONENT, MAX_TOTAL, check_text
+from scoring.artifact.manifest import Manifest, TrainingFacts
+from scoring.artifact.manifest_validation import check_manifest
+from scoring.artifact.model_folder import (
     MANIFEST,
     ModelFiles,
     decoded,
@@ -27,16 +23,15 @@ from scoring.model.files import (
     with_manifest,
     write_files,
 )
+from scoring.errors import ModelError
+from scoring.model import cascade, forecast
+from scoring.model.baselines import TARGETS, Baselines
+from scoring.model.cascade import Cascade
 from scoring.model.forecast import Forecast
-from scoring.model.intervals import ErrorDistribution
-from scoring.model.models import Models, Thresholds
+from scoring.model.models import Models
 from scoring.model.profile import Profile
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
-from scoring.model.results import Figure
-from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
-from scoring.model.soundness import check_manifest
-from scoring.model.tree_text import MAX_EXPONENT, MAX_TOTAL, check_text
 from scoring.model.trees import Booster
 
 _CASCADE_NAMES = {
@@ -46,61 +41,6 @@ _CASCADE_NAMES = {
     "settled_lead": list(forecast.SETTLED_LEAD_NAMES),
     "growth": list(forecast.GROWTH_NAMES),
 }
-
-
-class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model was made of.
-
-    Parameters
-    ----------
-    name : str
-        The configuration's name.
-    data_sha256 : str
-        Hex digest of the records' content, whatever their order and place.
-    n_records : int
-        Records that the model was fitted on.
-    begins_at, ends_at : datetime
-        First and last date of publication among them, aware UTC.
-    sections : dict of str to int
-        Records of each section.
-    section_ends_at : dict of str to datetime
-        By section: the last moment that the training knew of, coverage included, aware UTC.
-    config : TrainConfig
-        The resolved configuration.
-    versions : dict of str to str
-        Of Python and of the libraries that decide on the bytes.
-    metrics : dict of str to Figure
-        Figures on the block that was held back before the last fit.
-    baselines : dict of str to dict of str to float
-        The same of the baselines.
-    """
-
-    name: str
-    data_sha256: str
-    n_records: int
-    begins_at: datetime
-    ends_at: datetime
-    sections: dict[str, int]
-    section_ends_at: dict[str, datetime]
-    config: TrainConfig
-    versions: dict[str, str]
-    metrics: dict[str, Figure]
-    baselines: dict[str, dict[str, float]]
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything of a model but its trees; see the fitted parts for what each field holds."""
-
-    training: TrainingFacts
-    feature_names: list[str]
-    cascade_names: dict[str, list[str]]
-    encoder: Encoder
-    rubric: Rubric
-    errors: ErrorDistribution
-    thresholds: Thresholds
-    medians: Medians
-    files: dict[str, str]
-    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from scoring.artifact.model_folder import MANIFEST, holds_something_else, manifest_of
 from scoring.errors import ModelError, shown
-from scoring.model.files import MANIFEST, holds_something_else, manifest_of
 from scoring.progress import SILENT, Reporter
 from scoring.storage.home import create_file
 
