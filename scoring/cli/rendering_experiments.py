@@ -11,7 +11,7 @@ from rich.text import Text
 from scoring.cli.rendering import empty_table, shown_interval, shown_number
 from scoring.model.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
-from scoring.model.search import Trial
+from scoring.tuning.search_space import Trial
 
 MAX_TRIALS = 10
 _SHORT = {

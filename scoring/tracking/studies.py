@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoring.model.search import Trial
 from scoring.tracking.caller_state import (
     PARENT_TAG,
     log_metrics,
@@ -26,6 +25,7 @@ from scoring.tracking.processes import end_abandoned, process_tags
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.runs import flat
 from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
+from scoring.tuning.search_space import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -17,7 +17,6 @@ from scoring.errors import ModelError, ScoringError, shown
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.config import TrainConfig
 from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
-from scoring.model.search import Trial
 from scoring.model.splits import latest_mask, test_mask
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
@@ -25,7 +24,8 @@ from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.training.dataset import Corpus, cuts_before, read_corpus
-from scoring.workflows.study import (
+from scoring.tuning.search_space import Trial
+from scoring.tuning.study import (
     Blocks,
     Search,
     importances_of,

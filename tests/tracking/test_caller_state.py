@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.model.search import Trial
 from scoring.tracking import (
     EvaluationRun,
     Store,
@@ -29,6 +28,7 @@ from scoring.tracking import (
     upload,
 )
 from scoring.tracking.store import load_mlflow, opened
+from scoring.tuning.search_space import Trial
 
 Make = Callable[..., TrainingRun]
 PARENT = "mlflow.parentRunId"

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from scoring.errors import TrackingError
-from scoring.model.search import Trial
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.tracking.processes import process_tags
 from scoring.tracking.store import opened
+from scoring.tuning.search_space import Trial
 
 TRIALS = (
     Trial(0, {"n_folds": 3, "quality.params.objective": "huber"}, 4.0, 2.5, 17),

@@ -19,14 +19,14 @@ from scoring.cli import app
 from scoring.errors import HomeError, ModelError, ScoringError
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.rubric import RubricConfig
-from scoring.model.search import space_around, values_of, with_values
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, load_settings
 from scoring.training.dataset import read_corpus
+from scoring.tuning.search_space import space_around, values_of, with_values
+from scoring.tuning.study import Search, opened_study, run_trial, trials_of
 from scoring.workflows import tune as tune_module
-from scoring.workflows.study import Search, opened_study, run_trial, trials_of
 from scoring.workflows.train import load_config
 from scoring.workflows.tune import TuneOutcome, split_blocks, tune
 

@@ -20,8 +20,8 @@ from scoring.model.fit import TrainingSet
 from scoring.model.metrics import mean_absolute_error
 from scoring.model.quality_fit import fit_once
 from scoring.model.rubric import Rubric
-from scoring.model.search import Dimension, Trial, space_around, values_of, with_values
 from scoring.storage.home import LOCK_MODE, create_file, newer_format
+from scoring.tuning.search_space import Dimension, Trial, space_around, values_of, with_values
 
 if TYPE_CHECKING:
     import optuna
