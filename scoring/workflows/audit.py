@@ -11,10 +11,10 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.audit.label_issues import audit as audit_labels
 from scoring.errors import ModelError
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.audit import audit as audit_labels
 from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter

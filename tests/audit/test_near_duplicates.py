@@ -8,9 +8,9 @@ from random import Random
 import msgspec
 import pytest
 
+from scoring.audit.near_duplicates import near_twins
 from scoring.features.table import build_table
 from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, words_of
-from scoring.model.twins import near_twins
 from scoring.records.record import Image, Provider, Record
 
 WORDS = ["moss", "filter", "harbour", "gull", "tide", "table", "orchard", "lantern", "kiln", "ferry"]

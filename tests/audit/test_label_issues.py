@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.audit.label_issues import KINDS, Audit, audit
+from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.errors import ModelError
-from scoring.model.audit import KINDS, Audit, audit
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
-from scoring.model.opinion import OutOfFold, out_of_fold
 from scoring.model.results import Finding
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents

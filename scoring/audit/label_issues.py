@@ -13,6 +13,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.audit.near_duplicates import near_twins
+from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
@@ -20,9 +22,7 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.explain import named_coverage, quality_reasons
 from scoring.model.fit import TrainingSet
-from scoring.model.opinion import OutOfFold, out_of_fold
 from scoring.model.results import Finding
-from scoring.model.twins import near_twins
 from scoring.records.record import Document
 
 SURE = 0.95

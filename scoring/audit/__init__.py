@@ -1,0 +1,1 @@
+"""Audit: labels that look wrong."""
