@@ -10,11 +10,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.drift.reference_profile import AS_OF, Profile, fit_profile
 from scoring.features.table import build_table
 from scoring.model.config import ModelConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.models import Models
-from scoring.model.profile import AS_OF, Profile, fit_profile
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import sample_documents

@@ -23,11 +23,11 @@ import numpy as np
 from blocks import markdown
 
 from scoring.artifact.saved_model import SavedModel, load_model
+from scoring.drift.detect import EXPECTED_ERROR, Drift, measure_drift
+from scoring.drift.reference_profile import AS_OF, Profile
 from scoring.errors import RecordError
 from scoring.features.table import build_table
-from scoring.model.drift import EXPECTED_ERROR, Drift, measure_drift
 from scoring.model.fit import as_floats
-from scoring.model.profile import AS_OF, Profile
 from scoring.progress import SILENT
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document, Record

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import msgspec
 
+from scoring.drift.reference_profile import Profile
 from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.config import TrainConfig
 from scoring.model.intervals import ErrorDistribution
 from scoring.model.models import Thresholds
-from scoring.model.profile import Profile
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from scoring.drift.reference_profile import FAMILIES, FEATURES, SCORES, UNSEEN, Profile
+from scoring.drift.reference_windows import Limits
 from scoring.errors import ModelError
 from scoring.features.column import Family
 from scoring.features.encoding import Encoder
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
 from scoring.model.baselines import TARGETS
 from scoring.model.intervals import MAX_ATOMS, ErrorDistribution
-from scoring.model.profile import FAMILIES, FEATURES, SCORES, UNSEEN, Profile
 from scoring.model.rubric import TERMS, TOPICS, Rubric
-from scoring.model.windows import Limits
 
 if TYPE_CHECKING:
     from scoring.artifact.manifest import Manifest

@@ -23,13 +23,13 @@ from scoring.artifact.model_folder import (
     with_manifest,
     write_files,
 )
+from scoring.drift.reference_profile import Profile
 from scoring.errors import ModelError
 from scoring.model import cascade, forecast
 from scoring.model.baselines import TARGETS, Baselines
 from scoring.model.cascade import Cascade
 from scoring.model.forecast import Forecast
 from scoring.model.models import Models
-from scoring.model.profile import Profile
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.scorer import Scorer
 from scoring.model.trees import Booster

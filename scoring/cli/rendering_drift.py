@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, shown_number
-from scoring.model.drift import Drift, Shift
+from scoring.drift.detect import Drift, Shift
 
 _MAX_COLUMNS = 3  # of one family; JSON has more
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.model.drift import Drift
+from scoring.drift.detect import Drift
 from scoring.plots.drawing import BLUE, GREY, ORANGE
 
 _MAX_TIMES = 4.0  # what is farther off ends here, with an arrow

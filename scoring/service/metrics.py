@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from scoring.model.drift import Drift
+from scoring.drift.detect import Drift
 from scoring.service.keeper import FollowFailure, Served
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -143,7 +143,7 @@ def _has_begun(file: Path) -> bool:
 
 
 class _DriftGauges:
-    """What :func:`scoring.model.drift.measure_drift` says of the last records; each process has its own.
+    """What :func:`scoring.drift.detect.measure_drift` says of the last records; each process has its own.
 
     Of several processes the highest is told, so that none that sees other records is hidden by the rest.
     """

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from scoring.drift.detect import Drift, measure_drift
+from scoring.drift.reference_profile import AS_OF
+from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.features.table import Row, assemble, extract
-from scoring.model.drift import Drift, measure_drift
-from scoring.model.profile import AS_OF
-from scoring.model.windows import MIN_WINDOW
 from scoring.records.record import Document, Record
 from scoring.service.keeper import Served
 

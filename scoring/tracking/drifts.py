@@ -20,7 +20,7 @@ from scoring.tracking.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-    from scoring.model.drift import Drift  # what it needs to measure is not needed to log
+    from scoring.drift.detect import Drift  # what it needs to measure is not needed to log
 
 
 @dataclass(frozen=True, kw_only=True)

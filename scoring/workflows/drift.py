@@ -10,13 +10,13 @@ from typing import BinaryIO
 import msgspec
 
 from scoring.deployment.open_model import open_model
+from scoring.drift.detect import Drift, measure_drift
+from scoring.drift.reference_profile import AS_OF
+from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.drift import Drift, measure_drift
 from scoring.model.fit import as_floats
-from scoring.model.profile import AS_OF
-from scoring.model.windows import MIN_WINDOW
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
@@ -56,7 +56,7 @@ def drift(
         The model: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
         What the expected error may be, in times that of the held-back records; see
-        :func:`scoring.model.drift.measure_drift`.
+        :func:`scoring.drift.detect.measure_drift`.
     settings : Settings
         Home, store, experiment and threads.
     now : datetime

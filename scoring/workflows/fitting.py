@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel, library_versions, save_model
+from scoring.drift.reference_profile import AS_OF, fit_profile
 from scoring.errors import ModelError
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
@@ -24,7 +25,6 @@ from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.misses import Account, account_for
 from scoring.model.models import Models
-from scoring.model.profile import AS_OF, fit_profile
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask

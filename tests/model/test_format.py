@@ -12,7 +12,7 @@ import msgspec
 from scoring.artifact.manifest import Manifest
 from scoring.artifact.model_folder import FILES, FORMAT_VERSION, read_files
 from scoring.artifact.saved_model import load_model
-from scoring.model.windows import Limits
+from scoring.drift.reference_windows import Limits
 from scoring.records.decode import decode_json
 
 ROOT = Path(__file__).parents[2]

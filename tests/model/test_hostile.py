@@ -16,9 +16,9 @@ import pytest
 
 from scoring.artifact.model_folder import FILES, MANIFEST, hashes_of, read_files, with_manifest
 from scoring.artifact.saved_model import load_model, load_scorer
+from scoring.drift.detect import measure_drift
 from scoring.errors import ModelError
 from scoring.features.table import build_table
-from scoring.model.drift import measure_drift
 from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
 

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from scoring.model.drift import Drift, FamilyDrift, Shift, UnseenDrift
+from scoring.drift.detect import Drift, FamilyDrift, Shift, UnseenDrift
 from scoring.plots import drift_figure
 from scoring.plots.drawing import BLUE, ORANGE
 

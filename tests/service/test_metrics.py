@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 
 from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.deployment.loaded_model import ModelSource, ResolvedModel
+from scoring.drift.detect import measure_drift
 from scoring.features.table import build_table
-from scoring.model.drift import measure_drift
 from scoring.records.decode import decode_json
 from scoring.service.keeper import Served
 from scoring.service.metrics import Metrics

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scoring.model.drift import Drift, FamilyDrift, Shift, UnseenDrift
+from scoring.drift.detect import Drift, FamilyDrift, Shift, UnseenDrift
 from scoring.plots import drift_figure
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
 from scoring.tracking.store import opened

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.drift.detect import Drift, measure_drift, rule
+from scoring.drift.reference_profile import AS_OF
 from scoring.features.table import build_table
-from scoring.model.drift import Drift, measure_drift, rule
 from scoring.model.fit import TrainingSet
-from scoring.model.profile import AS_OF
 from scoring.records.record import Image, Labels, Provider, Record
 from tests.sites import Deployed, deploy
 

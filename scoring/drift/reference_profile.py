@@ -14,15 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features.encoding import ENCODED_NUMBERS, Encoder
-from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
-from scoring.model.bins import Bins, Values, distance
-from scoring.model.error_groups import ErrorGroups
-from scoring.model.models import Models
-from scoring.model.quality import QualityModel
-from scoring.model.rubric import TERMS, TOPICS
-from scoring.model.scorer import Predictions, Scorer
-from scoring.model.windows import (
+from scoring.drift.expected_error import ErrorGroups
+from scoring.drift.histogram import Bins, Values, distance
+from scoring.drift.reference_windows import (
     MIN_WINDOW,
     MIN_WINDOWS,
     Limits,
@@ -34,6 +28,12 @@ from scoring.model.windows import (
     time_blocks,
     windows_of,
 )
+from scoring.features.encoding import ENCODED_NUMBERS, Encoder
+from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
+from scoring.model.models import Models
+from scoring.model.quality import QualityModel
+from scoring.model.rubric import TERMS, TOPICS
+from scoring.model.scorer import Predictions, Scorer
 
 if TYPE_CHECKING:
     from scoring.model.fit import TrainingSet  # what it needs to fit is not needed to compare

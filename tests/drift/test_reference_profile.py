@@ -8,8 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
-from scoring.model.profile import (
+from scoring.drift.reference_profile import (
     MIN_HELD,
     MIN_TRAINING,
     Profile,
@@ -19,7 +18,8 @@ from scoring.model.profile import (
     points,
     unseen,
 )
-from scoring.model.windows import time_blocks
+from scoring.drift.reference_windows import time_blocks
+from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
 from tests.sites import N_EARLIER, N_TRAINING, Deployed
 
 

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from scoring.model.bins import MAX_LEVELS, Bins, distance
+from scoring.drift.histogram import MAX_LEVELS, Bins, distance
 
 
 def test_numbers_fall_into_parts_of_equal_number() -> None:

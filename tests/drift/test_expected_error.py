@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scoring.model.error_groups import SHRINK_COUNT, ErrorGroups
+from scoring.drift.expected_error import SHRINK_COUNT, ErrorGroups
 
 
 def test_groups_of_equal_number_keep_their_errors() -> None:

@@ -9,11 +9,8 @@ from typing import get_args
 import msgspec
 import numpy as np
 
-from scoring.features.column import Family
-from scoring.features.table import FeatureTable, Floats
-from scoring.model.bins import distance
-from scoring.model.models import Models
-from scoring.model.profile import (
+from scoring.drift.histogram import distance
+from scoring.drift.reference_profile import (
     EXPECTED_ERROR,
     Profile,
     expected_errors,
@@ -22,8 +19,11 @@ from scoring.model.profile import (
     scores,
     unseen,
 )
+from scoring.drift.reference_windows import Means
+from scoring.features.column import Family
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.models import Models
 from scoring.model.scorer import Scorer
-from scoring.model.windows import Means
 
 MAX_NAMES = 5
 
@@ -169,7 +169,7 @@ def measure_drift(
     scorer : Scorer
         The model.
     table : FeatureTable
-        `n_records` new records as of :data:`scoring.model.profile.AS_OF`; n_records >= 1.
+        `n_records` new records as of :data:`scoring.drift.reference_profile.AS_OF`; n_records >= 1.
     labels : ndarray of shape (n_records,)
         Their qualities, points; NaN where unknown.
     limit : float, optional

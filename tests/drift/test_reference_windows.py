@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scoring.model.windows import Limits, fit_means, half, next_limit, next_shift, time_blocks, windows_of
+from scoring.drift.reference_windows import (
+    Limits,
+    fit_means,
+    half,
+    next_limit,
+    next_shift,
+    time_blocks,
+    windows_of,
+)
 
 DAY = np.datetime64("2021-01-01", "us")
 

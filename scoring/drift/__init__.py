@@ -1,0 +1,1 @@
+"""Drift: how far new records are from a model's training records."""
