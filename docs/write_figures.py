@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from scoring.artifact.saved_model import SavedModel, boosters_of, columns_of, load_model
+from scoring.evaluation.metrics import MEANINGS, mean_absolute_error
 from scoring.features.table import build_table
-from scoring.model.metrics import MEANINGS, mean_absolute_error
 from scoring.records.synthetic.generate import sample_documents
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,11 +19,11 @@ from blocks import Blocks, add_arguments, describe, load, markdown
 from competitors import COMPETITORS
 from contest import Outcome, compete
 
+from scoring.evaluation.metrics import compute, days_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
 from scoring.model.fit import fit_models
-from scoring.model.metrics import compute, days_of
 from scoring.model.scorer import Scorer
 
 # Of our own training time, for a search that takes as long as it may; but no less than a minute.

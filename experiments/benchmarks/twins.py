@@ -22,10 +22,10 @@ import numpy as np
 from blocks import Blocks, add_arguments, describe, load, markdown
 from numpy.typing import NDArray
 
+from scoring.evaluation.metrics import mean_absolute_error, r2_score, within
 from scoring.features.table import NUMBER_COLUMNS, NUMBER_INDEX, FeatureTable, Floats
 from scoring.features.text import is_named, terms_of
 from scoring.model.fit import fit_models
-from scoring.model.metrics import mean_absolute_error, r2_score, within
 from scoring.model.rubric import Rubric
 
 TOPIC_STEP = "title_names_topic_count"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from scoring.artifact.model_folder import PARTS, ModelFiles
-from scoring.model.differences import Unlike, unlike
+from scoring.evaluation.comparison import Unlike, unlike
 
 _MAX_CHARS = 40  # of a value that is shown as it is; a longer one is told by its hash
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, shown_interval, shown_number
-from scoring.model.backtest import HEADLINES, FoldResult
+from scoring.evaluation.backtest import HEADLINES, FoldResult
 from scoring.model.results import Evaluation
 from scoring.tuning.search_space import Trial
 

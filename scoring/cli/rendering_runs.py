@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, shown_number
-from scoring.model.differences import Comparison, FeatureDifference, Unlike
-from scoring.model.flips import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, Unlike
+from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
 from scoring.model.results import Score
 from scoring.tracking import RunSummary
 

@@ -17,11 +17,11 @@ from scoring.artifact.saved_model import SavedModel, columns_of
 from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, TrackingError
+from scoring.evaluation.comparison import Side
+from scoring.evaluation.evaluate import prediction_columns
+from scoring.evaluation.metrics import Columns
+from scoring.evaluation.paired_figures import align
 from scoring.labels.own_scores import OwnScores
-from scoring.model.comparison import align
-from scoring.model.differences import Side
-from scoring.model.evaluation import prediction_columns
-from scoring.model.metrics import Columns
 from scoring.model.results import Evaluation
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents

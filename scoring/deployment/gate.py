@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scoring.model.comparison import Difference, SliceDifference, gain_of
-from scoring.model.metrics import MEANINGS
+from scoring.evaluation.metrics import MEANINGS
+from scoring.evaluation.paired_figures import Difference, SliceDifference, gain_of
 
 #: What a site lives on: each is guarded, whichever of them has to gain.
 HEADLINES = (
@@ -22,7 +22,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     figure : str
-        The figure that has to gain: one of :data:`scoring.model.metrics.MEANINGS`.
+        The figure that has to gain: one of :data:`scoring.evaluation.metrics.MEANINGS`.
     margin : float or None
         None: the gain's interval has to lie above 0. Else the challenger may be as good: the interval may
         reach down to this share of the champion's figure; >= 0.
@@ -68,7 +68,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     figure : str
-        See :data:`scoring.model.metrics.MEANINGS`.
+        See :data:`scoring.evaluation.metrics.MEANINGS`.
     against : str
         ``champion``, or the name of a baseline.
     part : str

@@ -14,7 +14,7 @@ from scoring.deployment.candidates import Named, logged
 from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, too_few
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.errors import ModelError
-from scoring.model.evaluation import evaluate_models, prediction_columns
+from scoring.evaluation.evaluate import evaluate_models, prediction_columns
 from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.settings import Settings

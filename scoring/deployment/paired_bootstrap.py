@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
-from scoring.features.table import Floats
-from scoring.model.comparison import (
+from scoring.evaluation.metrics import Columns, compute, days_of, draw_figures, interval_of
+from scoring.evaluation.paired_figures import (
     PART_FIGURES,
     Difference,
     SliceDifference,
@@ -19,7 +19,7 @@ from scoring.model.comparison import (
     is_labelled,
     parts,
 )
-from scoring.model.metrics import Columns, compute, days_of, draw_figures, interval_of
+from scoring.features.table import Floats
 
 PART_FAMILIES = ("section", "provider", "coverage")  # months do not come again
 _MIN_KNOWN_RATIO = 0.5  # of draws in which a part's figure is defined

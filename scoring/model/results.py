@@ -178,7 +178,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     begins_at, ends_at : datetime or None
         First and last date of publication among them, aware UTC.
     figures : dict of str to Figure
-        ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.model.metrics`.
+        ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.evaluation.metrics`.
     baselines : dict of str to dict of str to float
         The same figures of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
     slices : tuple of Slice

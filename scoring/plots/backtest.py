@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.model.backtest import HEADLINES, FoldResult
+from scoring.evaluation.backtest import HEADLINES, FoldResult
 from scoring.plots.drawing import BLUE, GREY, empty
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.model.comparison import Difference
-from scoring.model.metrics import MEANINGS
+from scoring.evaluation.metrics import MEANINGS
+from scoring.evaluation.paired_figures import Difference
 from scoring.plots.drawing import BLUE, GREY, ORANGE, empty
 
 # By verdict: colour and marker, so that neither has to be seen alone.

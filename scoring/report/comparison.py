@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import NamedTuple
 
-from scoring.model.comparison import Difference, SliceDifference
-from scoring.model.differences import Comparison
-from scoring.model.metrics import MEANINGS
+from scoring.evaluation.comparison import Comparison
+from scoring.evaluation.metrics import MEANINGS
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.plots import differences_figure, to_svg
 from scoring.report.pages import interval, render, signed, words
 

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from scoring.model.comparison import Difference
+from scoring.evaluation.paired_figures import Difference
 from scoring.model.results import Figure
 
 ABSENT = "–"  # noqa: RUF001 -- a dash, as tables show what is not there

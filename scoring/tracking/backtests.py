@@ -22,7 +22,7 @@ from scoring.tracking.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-    from scoring.model.backtest import FoldResult  # what it needs to fit is not needed to log
+    from scoring.evaluation.backtest import FoldResult  # what it needs to fit is not needed to log
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 

@@ -14,10 +14,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from scoring.errors import HomeError, ModelError, ScoringError, naming
+from scoring.evaluation.metrics import mean_absolute_error
 from scoring.features.table import Floats
 from scoring.model.config import TrainConfig
 from scoring.model.fit import TrainingSet
-from scoring.model.metrics import mean_absolute_error
 from scoring.model.quality_fit import fit_once
 from scoring.model.rubric import Rubric
 from scoring.storage.home import LOCK_MODE, create_file, newer_format

@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError, shown
+from scoring.evaluation.backtest import Fold, FoldResult, month_folds, pool, section_folds
+from scoring.evaluation.evaluate import evaluate_models
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.model.config import TrainConfig
-from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
@@ -83,7 +83,7 @@ def backtest(
     by : str
         ``month`` or ``section``.
     first : str, optional
-        First month to judge; see :func:`scoring.model.backtest.month_folds`.
+        First month to judge; see :func:`scoring.evaluation.backtest.month_folds`.
     config : TrainConfig
         The models; its split is not used but for the validation block.
     settings : Settings

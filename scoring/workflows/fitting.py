@@ -16,14 +16,14 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel, library_versions, save_model
 from scoring.drift.reference_profile import AS_OF, fit_profile
 from scoring.errors import ModelError
+from scoring.evaluation.error_analysis import Account, account_for
+from scoring.evaluation.evaluate import evaluate_models
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.boosters import Trainer, train_booster
 from scoring.model.config import TrainConfig
-from scoring.model.evaluation import evaluate_models
 from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.misses import Account, account_for
 from scoring.model.models import Models
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer

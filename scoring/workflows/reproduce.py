@@ -14,9 +14,9 @@ from scoring.artifact.model_folder import ModelFiles, read_files
 from scoring.artifact.reproducibility import Reproduction, unlike_figures, unlike_parts
 from scoring.deployment.candidates import sort_out
 from scoring.errors import ModelError, TrackingError, shown
+from scoring.evaluation.comparison import Unlike, unlike
 from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 from scoring.model.config import TrainConfig
-from scoring.model.differences import Unlike, unlike
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings

@@ -19,8 +19,8 @@ from scoring.deployment.judge import Judged, is_later
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
+from scoring.evaluation.evaluate import prediction_columns
 from scoring.model.config import SplitConfig, TrainConfig
-from scoring.model.evaluation import prediction_columns
 from scoring.model.splits import as_datetime, test_mask
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scoring.deployment.named_store import check_store
 from scoring.errors import ScoringError
-from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS
+from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.settings import Settings
 from scoring.tracking import RunSummary, Store, list_runs
 

@@ -11,7 +11,7 @@ import pytest
 
 from scoring.artifact.model_folder import PARTS, ModelFiles, read_files
 from scoring.artifact.reproducibility import FigureChange, unlike_figures, unlike_parts
-from scoring.model.differences import Unlike
+from scoring.evaluation.comparison import Unlike
 from scoring.workflows.train import TrainOutcome
 
 

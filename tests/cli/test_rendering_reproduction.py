@@ -9,7 +9,7 @@ from rich.console import Console
 
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.cli.rendering_reproduction import reproduction
-from scoring.model.differences import Unlike
+from scoring.evaluation.comparison import Unlike
 
 SAME = Reproduction(
     run_id="476aacb29fe049e3",

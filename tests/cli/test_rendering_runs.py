@@ -11,9 +11,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from scoring.cli import rendering_runs
-from scoring.model.comparison import Difference, SliceDifference
-from scoring.model.differences import Comparison, FeatureDifference, Side, Unlike
-from scoring.model.flips import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
+from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.model.results import Reason, Score
 from scoring.tracking import RunSummary, Version
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from scoring.artifact.reproducibility import Reproduction
 from scoring.cli import app
-from scoring.model.differences import Unlike
+from scoring.evaluation.comparison import Unlike
 from scoring.workflows import reproduce
 from tests.cli.test_rendering_reproduction import SAME
 from tests.conftest import KeptRuns

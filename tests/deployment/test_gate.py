@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scoring.deployment.gate import GateConfig, judge, judge_first
-from scoring.model.comparison import Difference, SliceDifference
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 
 EQUAL = GateConfig(margin=0.05)
 

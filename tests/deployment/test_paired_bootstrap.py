@@ -8,8 +8,8 @@ import pytest
 
 from scoring.deployment.gate import HEADLINES, GateConfig
 from scoring.deployment.paired_bootstrap import joint_widths, measure, weigh
-from scoring.model.comparison import compare_predictions
-from tests.model.test_comparison import predictions
+from scoring.evaluation.paired_figures import compare_predictions
+from tests.evaluation.test_paired_figures import predictions
 
 QUICK = GateConfig(n_draws=200)
 

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from scoring.artifact.saved_model import boosters_of
+from scoring.evaluation.metrics import mean_absolute_error
 from scoring.model.config import SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.metrics import mean_absolute_error
 from scoring.model.scorer import Scorer
 from scoring.model.splits import test_mask as find_test_block
 from scoring.records.record import Coverage, Document, Labels

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from scoring.errors import ModelError
+from scoring.evaluation.metrics import mean_absolute_error, precision_recall_f1
 from scoring.features.table import Floats
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.metrics import mean_absolute_error, precision_recall_f1
 from scoring.model.models import Models
 from scoring.model.outlook import Chances, outlook_now
 from scoring.model.scorer import Scorer

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from scoring.model.backtest import HEADLINES, FoldResult
+from scoring.evaluation.backtest import HEADLINES, FoldResult
 from scoring.model.results import Figure as Value
 from scoring.plots import backtest_figure
 

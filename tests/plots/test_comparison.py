@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from scoring.model.comparison import Difference
+from scoring.evaluation.paired_figures import Difference
 from scoring.plots import differences_figure
 from scoring.plots.drawing import BLUE, GREY, ORANGE
 

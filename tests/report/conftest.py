@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.evaluation.error_analysis import Account, Miss
 from scoring.model.explain import Contribution
-from scoring.model.misses import Account, Miss
 from scoring.model.results import Reason
 from scoring.report import evaluation_report
 from scoring.workflows.train import TrainOutcome

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from scoring.model.comparison import Difference, SliceDifference
-from scoring.model.differences import Comparison, FeatureDifference, Side, Unlike
-from scoring.model.flips import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
+from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.model.results import Reason, Score
 from scoring.report import comparison_report
 

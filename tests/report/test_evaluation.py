@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from scoring.model.misses import Account
+from scoring.evaluation.error_analysis import Account
 from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from scoring.errors import ScoringError
-from scoring.model.backtest import FoldResult
+from scoring.evaluation.backtest import FoldResult
 from scoring.model.results import Figure
 from scoring.tracking import BacktestRun, Store, TrainingRun, log_backtest, write_backtest
 from scoring.tracking.store import opened

@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.errors import ModelError
-from scoring.model.backtest import HEADLINES, month_folds, section_folds
+from scoring.evaluation.backtest import HEADLINES, month_folds, section_folds
+from scoring.evaluation.metrics import compute
 from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.model.metrics import compute
 from scoring.model.rubric import RubricConfig
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Labels

@@ -12,8 +12,8 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
-from scoring.model.comparison import compare_predictions
-from scoring.model.differences import Comparison, Side, Unlike
+from scoring.evaluation.comparison import Comparison, Side, Unlike
+from scoring.evaluation.paired_figures import compare_predictions
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder

@@ -16,8 +16,8 @@ import pytest
 from scoring.artifact.model_folder import PARTS
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.errors import ModelError, RecordError, TrackingError
+from scoring.evaluation.comparison import Unlike
 from scoring.model.config import BoosterConfig, ModelConfig, TrainConfig
-from scoring.model.differences import Unlike
 from scoring.model.rubric import RubricConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings

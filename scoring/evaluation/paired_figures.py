@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.model.metrics import LOWER_IS_BETTER, MEANINGS, Columns, compute, draw_figures, interval_of
+from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS, Columns, compute, draw_figures, interval_of
 
 MIN_PART = 10
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
@@ -24,7 +24,7 @@ class Difference(msgspec.Struct, frozen=True):
     Parameters
     ----------
     name : str
-        See :data:`scoring.model.metrics.MEANINGS`.
+        See :data:`scoring.evaluation.metrics.MEANINGS`.
     first, second : float
         The figure of each.
     gain : float

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.evaluation.error_analysis import N_MISSES, account_for, worst_misses
 from scoring.features.table import build_table
 from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
-from scoring.model.misses import N_MISSES, account_for, worst_misses
 from scoring.records.record import Document, Record
 from scoring.records.synthetic.generate import sample_documents
 

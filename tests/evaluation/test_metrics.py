@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
-from scoring.model import metrics
+from scoring.evaluation import metrics
 from scoring.model.results import Figure
 
 PAIRS = st.lists(st.tuples(st.integers(-5, 200), st.integers(-5, 200)), min_size=2, max_size=40)

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError
+from scoring.evaluation.metrics import bootstrap
 from scoring.model.fit import MIN_RECORDS
-from scoring.model.metrics import bootstrap
 from scoring.model.results import Evaluation, Figure
 from scoring.model.splits import Mask
 

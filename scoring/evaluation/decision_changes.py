@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.model.metrics import Columns
+from scoring.evaluation.metrics import Columns
 from scoring.model.results import Explanation, Reason, Score
 from scoring.model.splits import as_datetime
 

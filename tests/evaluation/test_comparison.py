@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scoring.model.differences import FeatureDifference, Unlike, unlike, unlike_features
+from scoring.evaluation.comparison import FeatureDifference, Unlike, unlike, unlike_features
 
 
 def test_only_what_differs_also_what_one_has_not() -> None:

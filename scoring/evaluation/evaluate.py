@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.evaluation.metrics import Columns, bootstrap, compute, ndcg_by_day
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.fit import TrainingSet
-from scoring.model.metrics import Columns, bootstrap, compute, ndcg_by_day
 from scoring.model.models import Models
 from scoring.model.results import Evaluation, Slice
 from scoring.model.scorer import Predictions, Scorer

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from scoring.errors import ModelError
-from scoring.model.comparison import (
+from scoring.evaluation.metrics import bootstrap, compute
+from scoring.evaluation.paired_figures import (
     MIN_PART,
     PART_FIGURES,
     Difference,
@@ -17,7 +18,6 @@ from scoring.model.comparison import (
     parts,
     slice_differences,
 )
-from scoring.model.metrics import bootstrap, compute
 
 Columns = dict[str, Any]
 

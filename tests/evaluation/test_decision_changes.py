@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scoring.model.flips import FlipCounts, count_flips, flip_rows, flips, unlike_reasons
+from scoring.evaluation.decision_changes import FlipCounts, count_flips, flip_rows, flips, unlike_reasons
 from scoring.model.results import Explanation, Reason, Score
 
 NAN = float("nan")

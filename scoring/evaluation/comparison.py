@@ -7,8 +7,8 @@ from datetime import datetime
 
 import msgspec
 
-from scoring.model.comparison import Difference, SliceDifference
-from scoring.model.flips import Flip, FlipCounts
+from scoring.evaluation.decision_changes import Flip, FlipCounts
+from scoring.evaluation.paired_figures import Difference, SliceDifference
 
 
 class Unlike(msgspec.Struct, frozen=True):

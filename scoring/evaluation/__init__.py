@@ -1,0 +1,1 @@
+"""Evaluation: predictions compared with labels, and models compared with each other."""
