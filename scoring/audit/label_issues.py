@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from scoring.audit.near_duplicates import near_twins
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
+from scoring.explanation.attribution import named_coverage, quality_reasons
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.config import TrainConfig
-from scoring.model.explain import named_coverage, quality_reasons
 from scoring.model.fit import TrainingSet
 from scoring.model.results import Finding
 from scoring.records.record import Document

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 
 from scoring.evaluation.metrics import Columns
+from scoring.explanation.attribution import Contribution, mean_contributions, quality_reasons
 from scoring.features.as_of import AsOf
 from scoring.features.table import FeatureTable
-from scoring.model.explain import Contribution, mean_contributions, quality_reasons
 from scoring.model.quality import QualityModel
 from scoring.model.results import Reason
 from scoring.records.record import Document

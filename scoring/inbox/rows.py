@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.explanation.attribution import explain
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
@@ -17,7 +18,6 @@ from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import Doubt, doubts
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.records.ledger import Correction, digests_of
 from scoring.records.record import Coverage, Document, Labels, Record

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import scoring
+from scoring.explanation.attribution import explain
 from scoring.features.as_of import EXPECTED
-from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Record

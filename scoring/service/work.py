@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from scoring.explanation.attribution import explain
 from scoring.features.as_of import AsOf
 from scoring.features.extraction import extracted
-from scoring.model.explain import explain
 from scoring.model.results import Explanation, Score
 from scoring.model.scorer import BATCH
 from scoring.records.record import Document

@@ -14,8 +14,8 @@ from scoring.errors import ModelError
 from scoring.evaluation.comparison import Comparison, unlike, unlike_features
 from scoring.evaluation.decision_changes import Flip, count_flips, flip_rows, flips, unlike_reasons
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
+from scoring.explanation.attribution import explain
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.explain import explain
 from scoring.model.splits import as_datetime
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 from scoring.deployment.open_model import open_model
 from scoring.errors import Fault, RecordError
+from scoring.explanation.attribution import explain as explain_document
 from scoring.features.as_of import AsOf
-from scoring.model.explain import explain as explain_document
 from scoring.model.results import Explanation
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents

@@ -9,8 +9,8 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import N_MISSES, account_for, worst_misses
+from scoring.explanation.attribution import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.features.table import build_table
-from scoring.model.explain import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.records.record import Document, Record
 from scoring.records.synthetic.generate import sample_documents
 

@@ -15,13 +15,13 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import RecordError
+from scoring.explanation.attribution import explain
 from scoring.inbox import decisions as decisions_module
 from scoring.inbox import inbox as inbox_module
 from scoring.inbox.decisions import Decision, Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import Dropped, look, look_closely
 from scoring.inbox.rows import Row
-from scoring.model.explain import explain
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger

@@ -11,7 +11,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import Account, Miss
-from scoring.model.explain import Contribution
+from scoring.explanation.attribution import Contribution
 from scoring.model.results import Reason
 from scoring.report import evaluation_report
 from scoring.workflows.train import TrainOutcome

@@ -14,9 +14,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.explanation.attribution import explain
 from scoring.features.as_of import parse_as_of
 from scoring.features.extraction import Extracted
-from scoring.model.explain import explain
 from scoring.model.results import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json

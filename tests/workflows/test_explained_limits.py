@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.explanation.attribution import explain
 from scoring.features import mentions
 from scoring.features.story import stories
 from scoring.features.table import FeatureTable
 from scoring.inbox.preview import Dropped, look
 from scoring.inbox.rows import receipt
-from scoring.model.explain import explain
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.decode import decode_json
 from scoring.records.record import Record

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.model.changes import cheapest_changes, possible_changes
-from scoring.model.explain import explain
+from scoring.explanation.attribution import explain
+from scoring.explanation.counterfactuals import cheapest_changes, possible_changes
 from scoring.model.results import Change, Score
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
 from scoring.records.synthetic.generate import sample_documents

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
+from scoring.explanation.attribution import explain, named_coverage
 from scoring.features.table import build_table
 from scoring.model import cascade
-from scoring.model.explain import explain, named_coverage
 from scoring.records.record import Coverage, Document, Labels, Provider, Record
 from scoring.records.synthetic.generate import sample_documents
 
