@@ -16,7 +16,7 @@ JOBS ?= 2
 # What reads records and models, and what fuzzing found: these run on the system's own Python too.
 READERS := tests/records tests/property tests/fuzz tests/contract/test_patterns.py tests/integration/test_no_yaml.py \
 	tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
-	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_trees.py
+	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
 # What depends on the place of the clone.
 PLACED := tests/contract tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py
 # Folders of labelled records that the benchmarks read; made-up records where there are none.

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page
 
-from scoring.model.config import TrainConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
+from scoring.training.config import TrainConfig
 from scoring.workflows.train import train
 from tests.integration.browser import chromium
 from tests.integration.test_service import serving

@@ -18,17 +18,17 @@ import pytest
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.features.story import copies
 from scoring.features.table import build_table
-from scoring.model.cascade import CascadeLabels
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, as_floats
 from scoring.model.results import Figure
-from scoring.model.splits import to_moment
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.storage.home import prepare_home
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
 from scoring.tracking.store import opened
+from scoring.training.cascade import CascadeLabels
+from scoring.training.config import TrainConfig
+from scoring.training.splits import to_moment
+from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.sites import deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
 

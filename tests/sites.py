@@ -12,13 +12,14 @@ import pytest
 
 from scoring.drift.reference_profile import AS_OF, Profile, fit_profile
 from scoring.features.table import build_table
-from scoring.model.config import ModelConfig, TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.training.config import ModelConfig, TrainConfig
+from scoring.training.fit import fit_models
+from scoring.training.training_set import TrainingSet
 
 
 class Judged(NamedTuple):

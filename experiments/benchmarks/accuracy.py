@@ -22,9 +22,9 @@ from contest import Outcome, compete
 from scoring.evaluation.metrics import compute, days_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.config import TrainConfig
-from scoring.model.fit import fit_models
 from scoring.model.scorer import Scorer
+from scoring.training.config import TrainConfig
+from scoring.training.fit import fit_models
 
 # Of our own training time, for a search that takes as long as it may; but no less than a minute.
 BUDGET_RATIO, MIN_BUDGET_SECONDS = 2.0, 60.0

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import RecordError
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet
-from scoring.model.splits import test_mask
 from scoring.progress import SILENT
 from scoring.records.record import Document
 from scoring.records.synthetic.generate import write_sample
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, cuts_before, read_corpus
+from scoring.training.splits import test_mask
+from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config
 
 CONFIG = Path(__file__).resolve().parents[1] / "default.yaml"

@@ -19,10 +19,11 @@ from blocks import Blocks
 from numpy.typing import NDArray
 
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, FeatureTable, Floats
-from scoring.model.cascade import NOT_LEADING, best_threshold
-from scoring.model.config import TrainConfig
-from scoring.model.splits import latest_mask
+from scoring.model.cascade import NOT_LEADING
 from scoring.records.record import Document
+from scoring.training.config import TrainConfig
+from scoring.training.splits import latest_mask
+from scoring.training.thresholds import best_threshold
 
 TARGETS = ("quality", "heat", "published")
 MIN_TOPIC_COUNT = 5

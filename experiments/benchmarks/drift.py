@@ -27,12 +27,12 @@ from scoring.drift.detect import EXPECTED_ERROR, Drift, measure_drift
 from scoring.drift.reference_profile import AS_OF, Profile
 from scoring.errors import RecordError
 from scoring.features.table import build_table
-from scoring.model.fit import as_floats
 from scoring.progress import SILENT
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document, Record
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
+from scoring.training.training_set import as_floats
 from scoring.workflows.train import load_config, train
 
 FEW = 50

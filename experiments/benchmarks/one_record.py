@@ -19,8 +19,8 @@ from scoring.artifact.saved_model import boosters_of, load_model
 from scoring.errors import RecordError
 from scoring.features.extraction import Extracted, extracted
 from scoring.features.table import Floats, assemble
+from scoring.model.booster import Booster
 from scoring.model.scorer import Scorer
-from scoring.model.trees import Booster
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document
 from scoring.settings import default_model_folder

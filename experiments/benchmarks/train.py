@@ -14,8 +14,9 @@ import lightgbm as lgb
 from blocks import cut
 from timing import Figure, arguments, machine, publish, ratio, records, table, take_turns
 
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
+from scoring.training.config import TrainConfig
+from scoring.training.fit import fit_models
+from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scoring.evaluation.metrics import mean_absolute_error, r2_score, within
 from scoring.features.table import NUMBER_COLUMNS, NUMBER_INDEX, FeatureTable, Floats
 from scoring.features.text import is_named, terms_of
-from scoring.model.fit import fit_models
 from scoring.model.rubric import Rubric
+from scoring.training.fit import fit_models
 
 TOPIC_STEP = "title_names_topic_count"
 #: Numbers that twins share, beside the points for a long title.

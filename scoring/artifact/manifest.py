@@ -9,11 +9,11 @@ import msgspec
 from scoring.drift.reference_profile import Profile
 from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
-from scoring.model.config import TrainConfig
-from scoring.model.intervals import ErrorDistribution
-from scoring.model.models import Thresholds
+from scoring.model.components import Thresholds
+from scoring.model.conformal import ErrorDistribution
 from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
+from scoring.training.config import TrainConfig
 
 
 class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):

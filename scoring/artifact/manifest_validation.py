@@ -18,7 +18,7 @@ from scoring.features.column import Family
 from scoring.features.encoding import Encoder
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
 from scoring.model.baselines import TARGETS
-from scoring.model.intervals import MAX_ATOMS, ErrorDistribution
+from scoring.model.conformal import MAX_ATOMS, ErrorDistribution
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 
 if TYPE_CHECKING:

@@ -27,12 +27,12 @@ from scoring.drift.reference_profile import Profile
 from scoring.errors import ModelError
 from scoring.model import cascade, forecast
 from scoring.model.baselines import TARGETS, Baselines
+from scoring.model.booster import Booster
 from scoring.model.cascade import Cascade
+from scoring.model.components import Models
 from scoring.model.forecast import Forecast
-from scoring.model.models import Models
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.scorer import Scorer
-from scoring.model.trees import Booster
 
 _CASCADE_NAMES = {
     "lead": list(cascade.LEAD_NAMES),

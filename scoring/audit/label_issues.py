@@ -20,10 +20,10 @@ from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet
 from scoring.model.results import Finding
 from scoring.records.record import Document
+from scoring.training.config import TrainConfig
+from scoring.training.training_set import TrainingSet
 
 SURE = 0.95
 FAR = 2.0  # times the half width of a record's interval, or what nineteen of twenty heats are off by

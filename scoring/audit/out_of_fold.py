@@ -13,12 +13,13 @@ from scoring.errors import ModelError
 from scoring.features.table import Floats
 from scoring.model import cascade
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.config import TrainConfig
-from scoring.model.fit import MIN_RECORDS, TrainingSet
-from scoring.model.lanes import opened_lanes
 from scoring.model.quality import QualityModel
-from scoring.model.quality_fit import start_quality
-from scoring.model.splits import group_folds
+from scoring.training.config import TrainConfig
+from scoring.training.fit import MIN_RECORDS
+from scoring.training.parallel import opened_lanes
+from scoring.training.quality import start_quality
+from scoring.training.splits import group_folds
+from scoring.training.training_set import TrainingSet
 
 N_FOLDS = 3
 N_INNER_FOLDS = 5  # one of them tells when to stop, and how wide the intervals are

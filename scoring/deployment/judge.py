@@ -15,11 +15,11 @@ from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, to
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.errors import ModelError
 from scoring.evaluation.evaluate import evaluate_models, prediction_columns
-from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.training.dataset import Corpus
+from scoring.training.splits import to_moment
 
 _AGAIN = "name later records with --on"
 

@@ -10,7 +10,7 @@ import msgspec
 from scoring.artifact.saved_model import SavedModel, boosters_of, columns_of
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.progress import SILENT, Reporter
 from scoring.records.decode import decode_json
 from scoring.settings import Settings

@@ -19,9 +19,9 @@ from lightgbm.dask import DaskLGBMRegressor
 from scoring.distributed.cluster import Cluster
 from scoring.errors import ModelError, ScoringError
 from scoring.features.table import Floats
-from scoring.model.boosters import FIXED, column_names
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 from scoring.progress import Reporter
+from scoring.training.lightgbm_trainer import FIXED, column_names
 
 MIN_ROWS_A_WORKER = 50
 N_ATTEMPTS = 5
@@ -51,7 +51,7 @@ class _LostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClusterTrainer:
-    """Trains boosters on the workers of a cluster; see :class:`scoring.model.boosters.Trainer`.
+    """Trains boosters on the workers of a cluster; see :class:`scoring.training.lightgbm_trainer.Trainer`.
 
     Rows are dealt out at random, so that each worker sees the same kind of records. How many trees are best
     is told afterwards, by the mean absolute error on the validation records, since LightGBM does not stop

@@ -22,7 +22,7 @@ from scoring.drift.reference_profile import (
 from scoring.drift.reference_windows import Means
 from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.scorer import Scorer
 
 MAX_NAMES = 5

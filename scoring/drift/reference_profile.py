@@ -30,13 +30,13 @@ from scoring.drift.reference_windows import (
 )
 from scoring.features.encoding import ENCODED_NUMBERS, Encoder
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, TOPICS
 from scoring.model.scorer import Predictions, Scorer
 
 if TYPE_CHECKING:
-    from scoring.model.fit import TrainingSet  # what it needs to fit is not needed to compare
+    from scoring.training.training_set import TrainingSet  # what it needs to fit is not needed to compare
 
 AS_OF = timedelta(0)  # after publication
 MIN_HELD = MIN_WINDOW * MIN_WINDOWS

@@ -11,9 +11,9 @@ import numpy as np
 
 from scoring.errors import ModelError
 from scoring.evaluation.metrics import bootstrap
-from scoring.model.fit import MIN_RECORDS
 from scoring.model.results import Evaluation, Figure
-from scoring.model.splits import Mask
+from scoring.training.fit import MIN_RECORDS
+from scoring.training.splits import Mask
 
 #: Figures that a table or a plot of the folds has room for; everything else is in the files.
 HEADLINES = (

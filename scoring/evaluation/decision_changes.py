@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.evaluation.metrics import Columns
 from scoring.model.results import Explanation, Reason, Score
-from scoring.model.splits import as_datetime
+from scoring.training.splits import as_datetime
 
 _BASE = "base"
 Rows = NDArray[np.intp]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from scoring.evaluation.metrics import Columns, bootstrap, compute, ndcg_by_day
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.fit import TrainingSet
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.results import Evaluation, Slice
 from scoring.model.scorer import Predictions, Scorer
-from scoring.model.splits import as_datetime
+from scoring.training.splits import as_datetime
+from scoring.training.training_set import TrainingSet
 
 MIN_SLICE = 10
 NEAR_STEP = 5  # points

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.results import Score
 
 _LEAST = 1e-4  # of a probability: scores have four digits

@@ -9,15 +9,11 @@ distribution, and the rules are averaged over it. That is how thresholds that sw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import Trainer, train_booster
-from scoring.model.config import BoosterConfig, ModelConfig
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 
 NOT_LEADING = -1.0
 
@@ -55,15 +51,6 @@ def heat_matrix(table: FeatureTable, quality: Floats) -> Floats:
 def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
     """Features of the published booster, shape (n_records, len(PUBLISHED_NAMES))."""
     return np.column_stack([heat, quality, table.columns(PUBLISHED_NAMES[2:])])
-
-
-@dataclass(frozen=True, slots=True)
-class CascadeLabels:
-    """Labels, shapes (n_records,): heat is -1 where another leads; published is 0 or 1; NaN where unknown."""
-
-    quality: Floats
-    heat: Floats
-    published: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,120 +114,3 @@ class Cascade:
             float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
             float(points[shown[0]]) if len(shown) else None,
         )
-
-
-def fit_cascade(
-    table: FeatureTable,
-    labels: CascadeLabels,
-    config: ModelConfig,
-    *,
-    num_threads: int,
-    seed: int,
-    trainer: Trainer = train_booster,
-) -> Cascade:
-    """Fit lead, heat and published on records whose labels are known.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Training records, with the coverage that their labels were given under.
-    labels : CascadeLabels
-        Their labels.
-    config : ModelConfig
-    num_threads, seed : int
-    trainer : callable
-        What trains the boosters of heat and published.
-
-    Returns
-    -------
-    Cascade
-    """
-    options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    known = ~np.isnan(labels.heat)
-    is_lead = known & (labels.heat > NOT_LEADING)
-    X = lead_matrix(table, labels.quality)
-    rising = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
-    lead = _fit(
-        X[known],
-        is_lead[known].astype(float),
-        LEAD_NAMES,
-        config.lead,
-        {"monotone_constraints": rising},
-        **options,
-    )
-
-    leads = table.take(is_lead)
-    count = np.maximum(leads.number("coverage_count"), 1.0)
-    each = (labels.heat - labels.quality)[is_lead] / count
-    X = heat_matrix(leads, labels.quality[is_lead])
-    # Age is known only where a moment is given, so each record is seen with its age and without.
-    ageless = X.copy()
-    ageless[:, HEAT_NAMES.index("age_hours")] = np.nan
-    options["trainer"] = trainer
-    heat = _fit(np.vstack([X, ageless]), np.concatenate([each, each]), HEAT_NAMES, config.heat, {}, **options)
-
-    known = known & ~np.isnan(labels.published)
-    X = published_matrix(table, labels.quality, labels.heat)
-    rising = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
-    published = _fit(
-        X[known],
-        labels.published[known],
-        PUBLISHED_NAMES,
-        config.published,
-        {"monotone_constraints": rising},
-        **options,
-    )
-    return Cascade(lead, heat, published)
-
-
-def _fit(
-    X: Floats,
-    y: Floats,
-    names: tuple[str, ...],
-    config: BoosterConfig,
-    extra: dict[str, Any],
-    *,
-    trainer: Trainer = train_booster,
-    **options: Any,
-) -> Booster:
-    params = {**config.params, **extra}
-    if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
-        # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.
-        params = {"objective": "regression"}
-    return trainer(X, y, names=names, params=params, num_iterations=config.num_iterations, **options)
-
-
-def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
-    """Probability from which to say yes so that F1 is highest, as far as the records can tell.
-
-    Cuts whose F1 differs by no more than one record makes are alike; of these the nearest to 0.5 is taken.
-
-    Parameters
-    ----------
-    probability : ndarray of shape (n_records,)
-        Probabilities of later records.
-    truth : ndarray of bool, shape (n_records,)
-        Their labels.
-
-    Returns
-    -------
-    float
-        0 to 1; the lowest probability where yes to all is best.
-
-    Examples
-    --------
-    >>> best_threshold(np.array([0.1, 0.3, 0.4, 0.9]), np.array([False, True, True, True]))
-    0.35
-    """
-    if not truth.any():
-        return 0.5
-    values = np.unique(probability)
-    cuts = np.unique(np.concatenate([[0.5], values[:1], (values[1:] + values[:-1]) / 2]))
-    order = np.argsort(probability, kind="stable")
-    at = np.searchsorted(probability[order], cuts)
-    n_missed = np.concatenate([[0], np.cumsum(truth[order])])[at]
-    n_said_or_true = len(truth) - at + truth.sum()
-    f1 = 2 * (truth.sum() - n_missed) / n_said_or_true
-    one_record = 2 / n_said_or_true[np.argmax(f1)]
-    best = cuts[f1 >= f1.max() - one_record - 1e-12]
-    return float(best[np.argmin(np.abs(best - 0.5))])

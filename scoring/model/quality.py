@@ -8,9 +8,9 @@ import numpy as np
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.intervals import MIN_SPREAD, ErrorDistribution
+from scoring.model.booster import Booster
+from scoring.model.conformal import MIN_SPREAD, ErrorDistribution
 from scoring.model.rubric import Rubric
-from scoring.model.trees import Booster
 
 RUBRIC_COLUMN = "rubric_quality"
 

@@ -23,40 +23,6 @@ TOPICS = "topics"
 _MAX_SEARCHED_CHARS = 1000  # of a title in which each term is looked for by itself
 
 
-class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the rubric is fitted.
-
-    Parameters
-    ----------
-    n_passes : int
-        Rounds of reweighting of the first fit; half as many of each that goes on where the last one ended.
-    ridge : float
-        Penalty on each (scaled) column, in records: an effect seen on as many records is halved.
-    level_ridge : float
-        The same for each provider and topic.
-    min_level_count : int
-        Records that a provider or topic needs to have an effect of its own.
-    min_term_count : int
-        Records that a word needs under a topic to be looked at.
-    term_support : float
-        Absolute error, in standard deviations of the labels, that a word must take away in all to be
-        worth points; 0 leaves words out.
-    term_purity : float
-        Share of the records that bear a word whose error its points must not raise; 0 to 1.
-    n_term_rounds : int
-        Searches for such words, each on what the one before left.
-    """
-
-    n_passes: int = 12
-    ridge: float = 1e-5
-    level_ridge: float = 0.003
-    min_level_count: int = 2
-    min_term_count: int = 2
-    term_support: float = 0.6
-    term_purity: float = 0.7
-    n_term_rounds: int = 2
-
-
 class Rubric(msgspec.Struct, frozen=True, dict=True):
     """A fitted rubric: intercept plus effects; every part is plain numbers, so that it can be saved as JSON.
 

@@ -15,8 +15,8 @@ from scoring.features.as_of import AsOf
 from scoring.features.extraction import Extracted, extracted
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.models import Models
-from scoring.model.outlook import Chances, outlooks
+from scoring.model.components import Models
+from scoring.model.marginalize import Chances, outlooks
 from scoring.model.results import Score
 from scoring.records.record import Document
 

@@ -18,13 +18,13 @@ from scoring.features.extraction import tables_of
 from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
-from scoring.model.cascade import CascadeLabels
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, as_floats
-from scoring.model.splits import to_moment
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document, Record
+from scoring.training.cascade import CascadeLabels
+from scoring.training.config import TrainConfig
+from scoring.training.splits import to_moment
+from scoring.training.training_set import TrainingSet, as_floats
 
 INGEST_AGES = ("published", "published+6h", "published+48h")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from scoring.model.config import ModelConfig
+from scoring.training.config import ModelConfig
 
 Value = float | int | str
 
@@ -17,7 +17,7 @@ class Dimension(msgspec.Struct, frozen=True):
     Parameters
     ----------
     path : str
-        Where it stands in :class:`~scoring.model.config.ModelConfig`, with dots.
+        Where it stands in :class:`~scoring.training.config.ModelConfig`, with dots.
     default : float, int or str
         What LightGBM takes where the configuration does not name it.
     low, high : float or int

@@ -16,11 +16,11 @@ from filelock import FileLock, Timeout
 from scoring.errors import HomeError, ModelError, ScoringError, naming
 from scoring.evaluation.metrics import mean_absolute_error
 from scoring.features.table import Floats
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet
-from scoring.model.quality_fit import fit_once
 from scoring.model.rubric import Rubric
 from scoring.storage.home import LOCK_MODE, create_file, newer_format
+from scoring.training.config import TrainConfig
+from scoring.training.quality import fit_once
+from scoring.training.training_set import TrainingSet
 from scoring.tuning.search_space import Dimension, Trial, space_around, values_of, with_values
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from scoring.audit.label_issues import audit as audit_labels
 from scoring.errors import ModelError
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.config import TrainConfig
 from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import read_corpus
 
 

@@ -14,8 +14,6 @@ from scoring.errors import ModelError, shown
 from scoring.evaluation.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
@@ -23,7 +21,10 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, latest_moments, read_corpus
+from scoring.training.fit import fit_models
+from scoring.training.training_set import TrainingSet
 
 
 @dataclass(frozen=True, slots=True)

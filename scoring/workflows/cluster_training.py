@@ -9,12 +9,12 @@ from scoring.distributed.partitions import plan
 from scoring.distributed.storage import find
 from scoring.errors import RecordError
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.boosters import Trainer
-from scoring.model.config import TrainConfig
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, corpus_of
+from scoring.training.lightgbm_trainer import Trainer
 from scoring.workflows.cluster import Place, opened
 from scoring.workflows.fitting import until_of, with_records
 

@@ -16,12 +16,12 @@ from scoring.evaluation.decision_changes import Flip, count_flips, flip_rows, fl
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
 from scoring.explanation.attribution import explain
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.splits import as_datetime
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
+from scoring.training.splits import as_datetime
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200

@@ -21,18 +21,19 @@ from scoring.evaluation.evaluate import evaluate_models
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.boosters import Trainer, train_booster
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.models import Models
+from scoring.model.components import Models
 from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
-from scoring.model.splits import test_mask
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus
+from scoring.training.fit import fit_models
+from scoring.training.lightgbm_trainer import Trainer, train_booster
+from scoring.training.splits import test_mask
+from scoring.training.training_set import TrainingSet
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
@@ -145,7 +146,7 @@ def fit_and_save(
     reporter : Reporter
         Who hears of progress.
     trainer : callable
-        As :func:`scoring.model.fit.fit_models` takes it.
+        As :func:`scoring.training.fit.fit_models` takes it.
     admit : callable, optional
         As :func:`scoring.artifact.saved_model.save_model` takes it.
 

@@ -16,7 +16,6 @@ from scoring.deployment.candidates import sort_out
 from scoring.errors import ModelError, TrackingError, shown
 from scoring.evaluation.comparison import Unlike, unlike
 from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
-from scoring.model.config import TrainConfig
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings
@@ -30,6 +29,7 @@ from scoring.tracking import (
     resolve_model,
     version_tags,
 )
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus
 from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.run_ledger import ledger_of

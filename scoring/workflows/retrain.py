@@ -20,15 +20,15 @@ from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
 from scoring.evaluation.evaluate import prediction_columns
-from scoring.model.config import SplitConfig, TrainConfig
-from scoring.model.splits import as_datetime, test_mask
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
+from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import Corpus
+from scoring.training.splits import as_datetime, test_mask
 from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.run_ledger import ledger_of

@@ -16,8 +16,6 @@ import yaml
 from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
-from scoring.model.boosters import Trainer, train_booster
-from scoring.model.config import TrainConfig
 from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
@@ -26,6 +24,8 @@ from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
+from scoring.training.config import TrainConfig
+from scoring.training.lightgbm_trainer import Trainer, train_booster
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import Fitted, fit_and_save, read_training

@@ -15,15 +15,15 @@ import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.config import TrainConfig
-from scoring.model.fit import MIN_RECORDS, MIN_VALIDATION
-from scoring.model.splits import latest_mask, test_mask
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, cuts_before, read_corpus
+from scoring.training.fit import MIN_RECORDS, MIN_VALIDATION
+from scoring.training.splits import latest_mask, test_mask
 from scoring.tuning.search_space import Trial
 from scoring.tuning.study import (
     Blocks,

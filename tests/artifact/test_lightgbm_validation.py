@@ -16,7 +16,7 @@ import pytest
 from scoring.artifact import lightgbm_validation
 from scoring.artifact.lightgbm_validation import MAX_DEPTH, check_text
 from scoring.errors import ModelError
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 
 N_MUTATIONS = 600
 RANDOM = np.random.default_rng(3)

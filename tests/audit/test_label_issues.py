@@ -14,12 +14,12 @@ import pytest
 from scoring.audit.label_issues import KINDS, Audit, audit
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.errors import ModelError
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet
 from scoring.model.results import Finding
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.training.config import TrainConfig
+from scoring.training.training_set import TrainingSet
 
 POLICY = DEFAULT_POLICY.without_noise()
 BIG = "wendlow.example"  # the provider with the most records, so that models know what it is worth

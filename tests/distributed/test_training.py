@@ -23,15 +23,15 @@ from scoring.distributed.boosters import ClusterTrainer
 from scoring.distributed.cluster import Cluster, opened
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import train_booster
-from scoring.model.config import ModelConfig, SplitConfig, TrainConfig
-from scoring.model.fit import TrainingSet
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened as opened_store
+from scoring.training.config import ModelConfig, SplitConfig, TrainConfig
 from scoring.training.dataset import Corpus, latest_moments
+from scoring.training.lightgbm_trainer import train_booster
+from scoring.training.training_set import TrainingSet
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.fitting import read_training

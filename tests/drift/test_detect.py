@@ -13,8 +13,8 @@ import pytest
 from scoring.drift.detect import Drift, measure_drift, rule
 from scoring.drift.reference_profile import AS_OF
 from scoring.features.table import build_table
-from scoring.model.fit import TrainingSet
 from scoring.records.record import Image, Labels, Provider, Record
+from scoring.training.training_set import TrainingSet
 from tests.sites import Deployed, deploy
 
 Change = Callable[[Record], Record]

@@ -14,7 +14,7 @@ from scoring.artifact.manifest import Manifest
 from scoring.artifact.manifest_validation import check_manifest
 from scoring.artifact.model_folder import FILES, MANIFEST, checked, decoded, with_manifest
 from scoring.errors import ModelError, RecordError
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 from scoring.records.corpus import sources_of
 from scoring.records.decode import decode_file
 from scoring.records.record import Labels

@@ -14,7 +14,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
 from scoring.inbox.decision_uncertainty import doubts
-from scoring.model.models import Thresholds
+from scoring.model.components import Thresholds
 from scoring.model.results import Score
 from scoring.records.corpus import read_documents
 

@@ -25,9 +25,6 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import load_scorer, save_model
 from scoring.cli import app
 from scoring.features.table import build_table
-from scoring.model.cascade import CascadeLabels
-from scoring.model.config import TrainConfig
-from scoring.model.fit import TrainingSet, as_floats, fit_models
 from scoring.model.results import Evaluation, Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Labels
@@ -36,6 +33,10 @@ from scoring.service.app import create_app
 from scoring.service.options import ServiceOptions
 from scoring.settings import load_settings
 from scoring.tracking import Store, TrainingRun, log_training, resolve_model
+from scoring.training.cascade import CascadeLabels
+from scoring.training.config import TrainConfig
+from scoring.training.fit import fit_models
+from scoring.training.training_set import TrainingSet, as_floats
 
 AS_OF = "2021-03-05T00:00:00Z"
 RECORDS: list[dict[str, Any]] = [

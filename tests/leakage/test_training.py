@@ -11,13 +11,14 @@ import numpy as np
 
 from scoring.artifact.saved_model import boosters_of
 from scoring.evaluation.metrics import mean_absolute_error
-from scoring.model.config import SplitConfig, TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
 from scoring.model.scorer import Scorer
-from scoring.model.splits import test_mask as find_test_block
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
+from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import Corpus, cuts_before
+from scoring.training.fit import fit_models
+from scoring.training.splits import test_mask as find_test_block
+from scoring.training.training_set import TrainingSet
 
 Make = Callable[[Any], TrainingSet]
 CONFIG = TrainConfig(split=SplitConfig(test_ratio=0.2))

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from scoring.features.table import NUMBER_INDEX, FeatureTable, build_table
-from scoring.model.cascade import Cascade, fit_cascade
-from scoring.model.config import BoosterConfig, ModelConfig
-from scoring.model.fit import TrainingSet
-from scoring.model.forecast import Forecast, fit_forecast
-from scoring.model.outlook import Chances, outlooks
+from scoring.model.cascade import Cascade
+from scoring.model.forecast import Forecast
+from scoring.model.marginalize import Chances, outlooks
 from scoring.records.synthetic.generate import sample_documents
+from scoring.training.cascade import fit_cascade
+from scoring.training.config import BoosterConfig, ModelConfig
+from scoring.training.forecast import fit_forecast
+from scoring.training.training_set import TrainingSet
 
 CONFIG = ModelConfig()
 #: Learns fast, where few records have much to tell.

@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import Floats, build_table
-from scoring.model import quality_fit
-from scoring.model.boosters import train_booster
-from scoring.model.cascade import best_threshold
-from scoring.model.config import ModelConfig
-from scoring.model.intervals import MAX_ATOMS, NO_ERRORS, add_foreign, fit_errors
-from scoring.model.material import Material
-from scoring.model.quality_fit import foreign_errors
-from scoring.model.rubric_fit import fit_rubric
-from scoring.model.splits import group_folds
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
+from scoring.model.conformal import MAX_ATOMS, NO_ERRORS
 from scoring.records.record import Record
 from scoring.records.synthetic.generate import sample_documents
+from scoring.training import quality
+from scoring.training.config import ModelConfig
+from scoring.training.conformal import add_foreign, fit_errors
+from scoring.training.design_matrix import Material
+from scoring.training.lightgbm_trainer import train_booster
+from scoring.training.quality import foreign_errors
+from scoring.training.rubric import fit_rubric
+from scoring.training.splits import group_folds
+from scoring.training.thresholds import best_threshold
 
 CONFIG = ModelConfig()
 
@@ -34,9 +35,9 @@ def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callab
     material = Material.of(table, CONFIG.rubric)
     encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality_fit._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
+    before = quality._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality_fit._out_of_fold(table, material, changed, encoder, rubric, CONFIG, folds)
+    after = quality._out_of_fold(table, material, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.

@@ -10,10 +10,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from scoring.features.table import Floats, build_table
-from scoring.model.material import Material
-from scoring.model.rubric import Rubric, RubricConfig
-from scoring.model.rubric_fit import fit_rubric
+from scoring.model.rubric import Rubric
 from scoring.records.record import Image, Provider, Record
+from scoring.training.config import RubricConfig
+from scoring.training.design_matrix import Material
+from scoring.training.rubric import fit_rubric
 
 WORDS = (
     "pier",

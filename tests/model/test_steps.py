@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from scoring.features.table import build_table
-from scoring.model.cascade import CascadeLabels, fit_cascade
-from scoring.model.config import ModelConfig
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
+from scoring.training.cascade import CascadeLabels, fit_cascade
+from scoring.training.config import ModelConfig
 
 OTHER = Policy(scale=0.5, shift=5, heat_bonus=7, bonus_from_quality=30, published_from_heat=45)
 

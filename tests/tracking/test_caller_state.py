@@ -241,7 +241,7 @@ import sys
 from pathlib import Path
 import numpy as np
 exec(sys.argv[1])
-from scoring.model.boosters import train_booster
+from scoring.training.lightgbm_trainer import train_booster
 
 rows = np.random.default_rng(0).normal(size=(300, 3))
 options = {"names": list("abc"), "params": {"objective": "regression"}, "num_threads": 1, "seed": 0}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from scoring.errors import RecordError
-from scoring.model.config import TrainConfig
 from scoring.progress import SILENT
+from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus, section_of
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"

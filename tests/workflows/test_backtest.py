@@ -17,12 +17,11 @@ from scoring.cli import app
 from scoring.errors import ModelError
 from scoring.evaluation.backtest import HEADLINES, month_folds, section_folds
 from scoring.evaluation.metrics import compute
-from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.model.rubric import RubricConfig
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
 from scoring.training.dataset import Corpus, read_corpus
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
 

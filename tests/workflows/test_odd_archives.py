@@ -14,10 +14,10 @@ import yaml
 
 from scoring.artifact.saved_model import load_model
 from scoring.errors import RecordError, ScoringError
-from scoring.model.config import TrainConfig
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import load_settings
+from scoring.training.config import TrainConfig
 from scoring.workflows.train import train
 from tests.integration.test_commands import SMALL
 

@@ -17,12 +17,11 @@ from scoring.artifact.model_folder import PARTS
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.errors import ModelError, RecordError, TrackingError
 from scoring.evaluation.comparison import Unlike
-from scoring.model.config import BoosterConfig, ModelConfig, TrainConfig
-from scoring.model.rubric import RubricConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
 from scoring.tracking.store import opened
+from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, TrainConfig
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.train import TrainOutcome, train
 

@@ -15,11 +15,11 @@ from scoring.deployment.open_model import open_model
 from scoring.deployment.paired_bootstrap import weigh
 from scoring.deployment.standing_champion import StandingChampion
 from scoring.errors import ScoringError, TrackingError
-from scoring.model.config import SplitConfig, TrainConfig
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
+from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import read_corpus
 from scoring.workflows import retrain as workflow
 from scoring.workflows.promote import PromoteOutcome

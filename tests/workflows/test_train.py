@@ -14,10 +14,10 @@ import pytest
 
 from scoring.artifact.saved_model import load_model
 from scoring.errors import ModelError, RecordError, SettingsError
-from scoring.model import boosters
-from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.training import lightgbm_trainer
+from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.workflows.train import TrainOutcome, load_config, train
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
@@ -128,7 +128,7 @@ def test_five_runs_on_one_two_and_four_threads_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sample(tmp_path / "few", n_records=90, seed=2)
-    monkeypatch.setattr(boosters, "_MIN_RECORDS_A_THREAD", 30)  # else so few records are one thread's
+    monkeypatch.setattr(lightgbm_trainer, "_MIN_RECORDS_A_THREAD", 30)  # else so few records are one thread's
     few = {name: BoosterConfig(5, getattr(FULL, name).params) for name in ("lead", "heat", "published")}
     config = msgspec.structs.replace(QUICK, model=msgspec.structs.replace(QUICK.model, **few))
     saved, used = set(), set()

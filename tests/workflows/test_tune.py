@@ -17,12 +17,11 @@ from typer.testing import CliRunner
 
 from scoring.cli import app
 from scoring.errors import HomeError, ModelError, ScoringError
-from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.model.rubric import RubricConfig
 from scoring.progress import SILENT
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, load_settings
+from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
 from scoring.training.dataset import read_corpus
 from scoring.tuning.search_space import space_around, values_of, with_values
 from scoring.tuning.study import Search, opened_study, run_trial, trials_of

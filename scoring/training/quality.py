@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.boosters import Trainer, train_booster
-from scoring.model.config import ModelConfig
-from scoring.model.intervals import NO_ERRORS, add_foreign, fit_errors
-from scoring.model.lanes import Lanes
-from scoring.model.material import Material
+from scoring.model.booster import Booster
+from scoring.model.conformal import NO_ERRORS
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
-from scoring.model.rubric_fit import fit_rubric
-from scoring.model.splits import group_folds
-from scoring.model.trees import Booster
+from scoring.training.config import ModelConfig
+from scoring.training.conformal import add_foreign, fit_errors
+from scoring.training.design_matrix import Material
+from scoring.training.lightgbm_trainer import Trainer, train_booster
+from scoring.training.parallel import Lanes
+from scoring.training.rubric import fit_rubric
+from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
 MIN_SECTION = 20  # records of a section whose rubric is tried on the others

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from scoring.model.lanes import opened_lanes
+from scoring.training.parallel import opened_lanes
 
 MANY = 10**6  # records that make many threads worth their while
 # How many threads a process has after LightGBM was asked for four, with lanes open and without.
@@ -18,8 +18,8 @@ import os, sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import lightgbm
-from scoring.model.boosters import train_booster
-from scoring.model.lanes import opened_lanes
+from scoring.training.lightgbm_trainer import train_booster
+from scoring.training.parallel import opened_lanes
 
 X = np.random.default_rng(0).normal(size=(2000, 5))
 options = {"names": list("abcde"), "params": {"objective": "regression"}, "num_iterations": 3, "seed": 0}

@@ -7,9 +7,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
-from scoring.model.absolute import Columns, Fit
-from scoring.model.material import distinct
-from scoring.model.terms import TermSearch
+from scoring.training.design_matrix import distinct
+from scoring.training.lad_regression import Columns, Fit
+from scoring.training.term_selection import TermSearch
 
 N_RECORDS = 200
 

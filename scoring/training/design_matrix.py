@@ -13,8 +13,9 @@ from scipy.sparse import csr_array, hstack
 
 from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
 from scoring.features.text import runs_of
-from scoring.model.absolute import Places, ragged
-from scoring.model.rubric import TOPICS, RubricConfig
+from scoring.model.rubric import TOPICS
+from scoring.training.config import RubricConfig
+from scoring.training.lad_regression import Places, ragged
 
 ADDITIVE_NAMES = tuple(
     column.name

@@ -8,7 +8,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, assemble, extract
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.outlook import Chances, outlook_now, outlooks
+from scoring.model.marginalize import Chances, outlook_now, outlooks
 from scoring.records.synthetic.generate import sample_documents
 
 

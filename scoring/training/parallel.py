@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from scoring.model.boosters import stop_with, useful_threads
-from scoring.model.trees import capped_threads
+from scoring.model.booster import capped_threads
+from scoring.training.lightgbm_trainer import stop_with, useful_threads
 
 T = TypeVar("T")
 N_LANES = 2
@@ -31,7 +31,7 @@ def opened_lanes(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> It
     """Lanes of one thread each; or one lane of all threads, where there are records enough for more.
 
     With one lane each piece is done where it is handed out: nothing is at work beside LightGBM, which must
-    not be called at once with different numbers of threads (:func:`scoring.model.trees.capped_threads`).
+    not be called at once with different numbers of threads (:func:`scoring.model.booster.capped_threads`).
     numpy uses one thread in each: sums of many differ in their last digits, and small matrices gain nothing.
     """
     with threadpool_limits(1, "blas"):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from scoring.errors import ModelError
-from scoring.model import splits
-from scoring.model.config import SplitConfig
-from scoring.model.splits import group_folds, latest_mask, to_moment
+from scoring.training import splits
+from scoring.training.config import SplitConfig
+from scoring.training.splits import group_folds, latest_mask, to_moment
 
 
 def days(*numbers: int) -> np.ndarray:

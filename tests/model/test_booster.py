@@ -14,7 +14,7 @@ import pytest
 
 from scoring.errors import ModelError
 from scoring.features.table import Floats
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 
 RANDOM = np.random.default_rng(3)
 X = np.column_stack([RANDOM.normal(size=(300, 3)), RANDOM.integers(0, 9, 300)])

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from scoring.errors import ModelError
 from scoring.features.table import Floats
-from scoring.model.trees import Booster
+from scoring.model.booster import Booster
 
 # Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
 # Below so many records a second thread waits more than it works.

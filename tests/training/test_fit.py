@@ -12,13 +12,14 @@ import pytest
 from scoring.errors import ModelError
 from scoring.evaluation.metrics import mean_absolute_error, precision_recall_f1
 from scoring.features.table import Floats
-from scoring.model.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
-from scoring.model.fit import TrainingSet, fit_models
-from scoring.model.models import Models
-from scoring.model.outlook import Chances, outlook_now
+from scoring.model.components import Models
+from scoring.model.marginalize import Chances, outlook_now
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import sample_documents
+from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
+from scoring.training.fit import fit_models
+from scoring.training.training_set import TrainingSet
 
 LABELLED = list(sample_documents(n_records=120, seed=1))
 FULL = ModelConfig()

@@ -2,71 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.features.table import FeatureTable, Floats
-from scoring.model.baselines import fit_baselines
-from scoring.model.boosters import Trainer, train_booster
-from scoring.model.cascade import (
-    NOT_LEADING,
-    Cascade,
-    CascadeLabels,
-    best_threshold,
-    fit_cascade,
-)
-from scoring.model.config import ModelConfig, TrainConfig
-from scoring.model.forecast import Forecast, fit_forecast
-from scoring.model.lanes import N_LANES, opened_lanes
-from scoring.model.models import Models, Thresholds
-from scoring.model.outlook import Chances, outlook_now
-from scoring.model.quality_fit import QualityFit, start_quality
-from scoring.model.splits import latest_mask
+from scoring.model.cascade import NOT_LEADING, Cascade
+from scoring.model.components import Models, Thresholds
+from scoring.model.forecast import Forecast
+from scoring.model.marginalize import Chances, outlook_now
+from scoring.training.baselines import fit_baselines
+from scoring.training.cascade import CascadeLabels, fit_cascade
+from scoring.training.config import ModelConfig, TrainConfig
+from scoring.training.forecast import fit_forecast
+from scoring.training.lightgbm_trainer import Trainer, train_booster
+from scoring.training.parallel import N_LANES, opened_lanes
+from scoring.training.quality import QualityFit, start_quality
+from scoring.training.splits import latest_mask
+from scoring.training.thresholds import best_threshold
+from scoring.training.training_set import TrainingSet
 
 MIN_RECORDS = 20
 MIN_VALIDATION = 5
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Labelled records, `n_records` of them.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Their features.
-    labels : CascadeLabels
-        Their labels; the quality of every one is known.
-    moments : ndarray of datetime64, shape (n_records,)
-        Dates of publication, UTC.
-    sections : sequence of str
-        First topics.
-    copies : ndarray of int, shape (n_records,)
-        Group of each record; copies of one record share one.
-    early : tuple of FeatureTable
-        The same records as they stood at the ages of the forecast; without any, it learns from `table`.
-    """
-
-    table: FeatureTable
-    labels: CascadeLabels
-    moments: NDArray[np.datetime64]
-    sections: Sequence[str]
-    copies: NDArray[np.intp]
-    early: tuple[FeatureTable, ...] = ()
-
-    def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
-        """The records that a mask of shape (n_records,) names."""
-        labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
-        sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
-        early = tuple(table.take(mask) for table in self.early)
-        return TrainingSet(
-            self.table.take(mask), labels, self.moments[mask], sections, self.copies[mask], early
-        )
 
 
 def fit_models(
@@ -180,8 +138,3 @@ def _choose_thresholds(
         best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(said.published_probability[known], published[known] > 0.5),
     )
-
-
-def as_floats(values: Sequence[float | int | bool | None]) -> Floats:
-    """Labels as numbers, shape (n_records,); NaN for None."""
-    return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

@@ -7,10 +7,11 @@ from scipy.sparse import csr_array, hstack
 from threadpoolctl import threadpool_limits
 
 from scoring.features.table import Floats
-from scoring.model.absolute import Columns, Fit, Places
-from scoring.model.material import ADDITIVE_NAMES, HINGED_NAMES, Material, distinct
-from scoring.model.rubric import TERMS, TOPICS, Rubric, RubricConfig
-from scoring.model.terms import TermSearch
+from scoring.model.rubric import TERMS, TOPICS, Rubric
+from scoring.training.config import RubricConfig
+from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES, Material, distinct
+from scoring.training.lad_regression import Columns, Fit, Places
+from scoring.training.term_selection import TermSearch
 
 DEFAULTS = RubricConfig()
 KNOT_REACH = 12  # characters to either side of a rough knot that a better one is looked for

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.model.config import SplitConfig
+from scoring.training.config import SplitConfig
 
 Mask = NDArray[np.bool_]
 

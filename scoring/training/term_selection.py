@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
-from scoring.model.absolute import Places, ragged
+from scoring.training.lad_regression import Places, ragged
 
 
 class TermSearch:
