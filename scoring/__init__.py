@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         SettingsError,
         TrackingError,
     )
-    from scoring.model.results import Evaluation, Explanation, Figure, Reason, Score, Slice
+    from scoring.evaluation.results import Evaluation, Figure, Slice
+    from scoring.explanation.results import Explanation, Reason
+    from scoring.model.score import Score
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
 
@@ -55,7 +57,7 @@ _MODULES = {
     "scoring.errors": (
         "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"
     ),
-    "scoring.model.results": "Evaluation Explanation Figure Reason Score Slice",
+    "scoring.model.score": "Evaluation Explanation Figure Reason Score Slice",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
 }

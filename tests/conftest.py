@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
+from scoring.evaluation.results import Figure
 from scoring.features.story import copies
 from scoring.features.table import build_table
-from scoring.model.results import Figure
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings

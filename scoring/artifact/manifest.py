@@ -7,11 +7,11 @@ from datetime import datetime
 import msgspec
 
 from scoring.drift.reference_profile import Profile
+from scoring.evaluation.results import Figure
 from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ErrorDistribution
-from scoring.model.results import Figure
 from scoring.model.rubric import Rubric
 from scoring.training.config import TrainConfig
 

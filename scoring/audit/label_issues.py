@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.audit.finding import Finding
 from scoring.audit.near_duplicates import near_twins
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.explanation.attribution import named_coverage, quality_reasons
@@ -20,7 +21,6 @@ from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.results import Finding
 from scoring.records.record import Document
 from scoring.training.config import TrainConfig
 from scoring.training.training_set import TrainingSet

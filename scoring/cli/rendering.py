@@ -10,7 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Score
+from scoring.audit.finding import Finding
+from scoring.evaluation.results import Evaluation, Figure
+from scoring.explanation.results import Change, Explanation
+from scoring.model.score import Score
 from scoring.settings import Origin
 
 _MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from scoring.cli.rendering import empty_table, shown_interval, shown_number
 from scoring.evaluation.backtest import HEADLINES, FoldResult
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tuning.search_space import Trial
 
 MAX_TRIALS = 10

@@ -13,7 +13,7 @@ from rich.text import Text
 from scoring.cli.rendering import empty_table, shown_number
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Unlike
 from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.tracking import RunSummary
 
 MAX_SLICES = 15  # JSON has all

@@ -14,7 +14,8 @@ from typing import IO, Any
 import msgspec
 
 from scoring.errors import naming
-from scoring.model.results import Evaluation, Score
+from scoring.evaluation.results import Evaluation
+from scoring.model.score import Score
 
 _SCORE_FIELDS = Score.__struct_fields__
 
@@ -126,7 +127,7 @@ def _plain(value: Any) -> Any:
 def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
     from pyarrow import parquet
 
-    from scoring.model.arrow import score_table
+    from scoring.model.score_schema import score_table
 
     parquet.write_table(score_table(scores), file)
     return len(scores)

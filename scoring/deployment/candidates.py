@@ -21,8 +21,8 @@ from scoring.evaluation.comparison import Side
 from scoring.evaluation.evaluate import prediction_columns
 from scoring.evaluation.metrics import Columns
 from scoring.evaluation.paired_figures import align
+from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import OwnScores
-from scoring.model.results import Evaluation
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault, data_sha256, read_documents
 from scoring.records.record import Document

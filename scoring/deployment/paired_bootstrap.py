@@ -33,7 +33,7 @@ def weigh(first: Columns, second: Columns, config: GateConfig, *, seed: int) -> 
     ----------
     first, second : mapping of str to ndarray of shape (n_records,)
         What the champion and the challenger said of the same records in the same order, as in
-        :class:`scoring.model.results.Evaluation`; neither had seen any of them.
+        :class:`scoring.evaluation.results.Evaluation`; neither had seen any of them.
     config : GateConfig
         What is asked for.
     seed : int

@@ -20,8 +20,8 @@ from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
-from scoring.model.arrow import score_table
-from scoring.model.results import Score
+from scoring.model.score import Score
+from scoring.model.score_schema import score_table
 from scoring.records.record import Document
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from scoring.errors import ModelError
 from scoring.evaluation.metrics import bootstrap
-from scoring.model.results import Evaluation, Figure
+from scoring.evaluation.results import Evaluation, Figure
 from scoring.training.fit import MIN_RECORDS
 from scoring.training.splits import Mask
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.evaluation.metrics import Columns
-from scoring.model.results import Explanation, Reason, Score
+from scoring.explanation.results import Explanation, Reason
+from scoring.model.score import Score
 from scoring.training.splits import as_datetime
 
 _BASE = "base"

@@ -10,10 +10,10 @@ import numpy as np
 
 from scoring.evaluation.metrics import Columns
 from scoring.explanation.attribution import Contribution, mean_contributions, quality_reasons
+from scoring.explanation.results import Reason
 from scoring.features.as_of import AsOf
 from scoring.features.table import FeatureTable
 from scoring.model.quality import QualityModel
-from scoring.model.results import Reason
 from scoring.records.record import Document
 
 N_MISSES = 10
@@ -92,7 +92,7 @@ def worst_misses(
     documents : sequence of Document
         The `n_records` records.
     predictions : mapping of str to ndarray of shape (n_records,)
-        As in :class:`scoring.model.results.Evaluation`, in the order of the documents.
+        As in :class:`scoring.evaluation.results.Evaluation`, in the order of the documents.
     as_of : datetime, timedelta or None
         What the predictions were as of.
     """

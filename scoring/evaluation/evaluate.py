@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.evaluation.metrics import Columns, bootstrap, compute, ndcg_by_day
+from scoring.evaluation.results import Evaluation, Slice
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import Models
-from scoring.model.results import Evaluation, Slice
 from scoring.model.scorer import Predictions, Scorer
 from scoring.training.splits import as_datetime
 from scoring.training.training_set import TrainingSet
@@ -75,7 +75,7 @@ def evaluate_models(
 def prediction_columns(
     scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, num_threads: int
 ) -> dict[str, NDArray[Any]]:
-    """Labels of records beside what a model says of them, as in :class:`scoring.model.results.Evaluation`."""
+    """Labels of records beside what a model says of them."""
     return _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
 
 

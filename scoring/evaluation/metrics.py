@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.evaluation.results import Figure
 from scoring.features.table import Floats
-from scoring.model.results import Figure
 
 Columns = Mapping[str, NDArray[np.generic]]
 TOP = 10
@@ -148,7 +148,7 @@ def compute(
     Parameters
     ----------
     columns : mapping of str to ndarray of shape (n_records,)
-        As in :class:`scoring.model.results.Evaluation`; a column that is absent leaves its figures out.
+        As in :class:`scoring.evaluation.results.Evaluation`; a column that is absent leaves its figures out.
     daily_ndcg : ndarray of shape (n_days,), optional
         Each day's NDCG where it is known already.
     names : collection of str

@@ -65,7 +65,7 @@ def align(sides: Sequence[Columns], names: Sequence[str]) -> list[Columns]:
     Parameters
     ----------
     sides : sequence of (mapping of str to ndarray)
-        The predictions of each side, as in :class:`scoring.model.results.Evaluation`.
+        The predictions of each side, as in :class:`scoring.evaluation.results.Evaluation`.
     names : sequence of str
         What a message calls each side.
 
@@ -139,7 +139,7 @@ def compare_predictions(
     ----------
     first, second : mapping of str to ndarray of shape (n_records,)
         Predictions for the same records in the same order, as in
-        :class:`scoring.model.results.Evaluation`; see :func:`align`.
+        :class:`scoring.evaluation.results.Evaluation`; see :func:`align`.
     n_draws, seed : int
         Draws, and their seed; 0 draws leave the intervals out.
     level : float

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scoring.explanation.counterfactuals import cheapest_changes
+from scoring.explanation.results import Explanation, Reason
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.column import Column
 from scoring.features.coverage import best_of
@@ -15,7 +16,6 @@ from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, Floats, assemble, extract
 from scoring.model import cascade
 from scoring.model.quality import QualityModel
-from scoring.model.results import Explanation, Reason
 from scoring.model.rubric import TERMS, Rubric
 from scoring.model.scorer import Scorer
 from scoring.records.record import Coverage, Document, Record

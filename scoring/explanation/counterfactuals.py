@@ -7,11 +7,11 @@ from itertools import groupby
 from statistics import median
 from typing import NamedTuple
 
+from scoring.explanation.results import Change
 from scoring.features.as_of import AsOf
 from scoring.features.edited import EditedFeatures
 from scoring.features.table import Row, assemble
 from scoring.features.text import words_of
-from scoring.model.results import Change
 from scoring.model.rubric import TOPICS
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Coverage, Image, Record

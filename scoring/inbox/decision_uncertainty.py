@@ -13,7 +13,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import Models
-from scoring.model.results import Score
+from scoring.model.score import Score
 
 _LEAST = 1e-4  # of a probability: scores have four digits
 

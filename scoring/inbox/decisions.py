@@ -15,7 +15,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.inbox.inbox import Inbox
 from scoring.labels.decision_journal import Owner, journaled, journaled_decision
 from scoring.labels.journal import Journal
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.decode import decode_file
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of

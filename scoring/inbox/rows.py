@@ -11,6 +11,7 @@ import msgspec
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.explanation.attribution import explain
+from scoring.explanation.results import Explanation
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
@@ -18,7 +19,7 @@ from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import Doubt, doubts
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.results import Explanation, Score
+from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
 from scoring.records.record import Coverage, Document, Labels, Record
 

@@ -9,7 +9,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.label_positions import LABELS
 from scoring.records.label_spelling import Spelling
 from scoring.records.record import Document, Labels, Record

@@ -24,7 +24,7 @@ from scoring.labels.copies import Copies, GivenLabels
 from scoring.labels.journal import Journal, JournalWriter, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
 from scoring.labels.write_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, read_bytes, shown_names
 from scoring.records.decode import decode_file

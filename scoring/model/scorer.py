@@ -17,7 +17,7 @@ from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import Models
 from scoring.model.marginalize import Chances, outlooks
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.record import Document
 
 BATCH = 512

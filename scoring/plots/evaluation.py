@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
 
 MAX_STEPS = 500  # of a curve that is drawn

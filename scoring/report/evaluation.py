@@ -13,8 +13,8 @@ import yaml
 from scoring.artifact.manifest import TrainingFacts
 from scoring.evaluation.error_analysis import Account
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
+from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.explanation.attribution import MAX_EXPLAINED
-from scoring.model.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures, importance_figure, to_svg
 from scoring.report.labels import importance_label, plot_labels
 from scoring.report.pages import render

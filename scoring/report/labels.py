@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.plots.evaluation import (
     Predictions,
     average_precision,

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from scoring.evaluation.paired_figures import Difference
-from scoring.model.results import Figure
+from scoring.evaluation.results import Figure
 
 ABSENT = "–"  # noqa: RUF001 -- a dash, as tables show what is not there
 _SPELLED = {"mae": "MAE", "r2": "R²", "ndcg": "NDCG", "f1": "F1", "spearman": "Spearman", "brier": "Brier"}

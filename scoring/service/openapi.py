@@ -12,8 +12,9 @@ from fastapi.openapi.utils import get_openapi
 
 import scoring
 from scoring.explanation.attribution import explain
+from scoring.explanation.results import Explanation
 from scoring.features.as_of import EXPECTED
-from scoring.model.results import Explanation, Score
+from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
 from scoring.service.bodies import JSON, JSON_LINES, MARKDOWN

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from scoring.deployment.loaded_model import ModelSource
-from scoring.model.results import Figure
+from scoring.evaluation.results import Figure
 from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import CONTENT_TYPE, Metrics
 from scoring.service.problems import ProblemError

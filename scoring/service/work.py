@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from scoring.explanation.attribution import explain
+from scoring.explanation.results import Explanation
 from scoring.features.as_of import AsOf
 from scoring.features.extraction import extracted
-from scoring.model.results import Explanation, Score
+from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.records.record import Document
 from scoring.service.bodies import Body, read_part

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scoring.errors import ScoringError
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tracking.pending import log_run
 from scoring.tracking.prepared import ARTIFACTS, PartRun
 from scoring.tracking.runs import EvaluationRun, figure_metrics, prepare, write_evaluation, write_results

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from scoring.model.results import Figure
+from scoring.evaluation.results import Figure
 from scoring.tracking.history import list_runs
 from scoring.tracking.pending import log_run
 from scoring.tracking.prepared import ARTIFACTS, MODEL, DataInput, PreparedRun

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 

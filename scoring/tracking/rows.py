@@ -12,7 +12,7 @@ import pandas as pd
 
 from scoring.errors import Fault, FeatureError, RecordError
 from scoring.features.as_of import EXPECTED, parse_as_of
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Document
 from scoring.tracking.logged_model import NESTED_FIELDS

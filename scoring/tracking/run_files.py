@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import TrackingError, shown
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tracking.history import RunRecord
 from scoring.tracking.store import Store, load_mlflow, opened
 

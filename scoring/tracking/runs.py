@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import msgspec
 
-from scoring.model.results import Evaluation, Figure
+from scoring.evaluation.results import Evaluation, Figure
 from scoring.tracking.pending import log_run
 from scoring.tracking.prepared import ARTIFACTS, MODEL, DataInput, PreparedRun
 from scoring.tracking.provenance import environment_tags, git_tags

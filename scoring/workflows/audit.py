@@ -11,11 +11,11 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.audit.finding import Finding
 from scoring.audit.label_issues import audit as audit_labels
 from scoring.errors import ModelError
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.results import Finding
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.records.label_positions import LABELS

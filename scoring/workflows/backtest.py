@@ -13,8 +13,8 @@ import numpy as np
 from scoring.errors import ModelError, shown
 from scoring.evaluation.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.evaluation.evaluate import evaluate_models
+from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter

@@ -16,9 +16,9 @@ from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.evaluation.error_analysis import Account, account_for
 from scoring.evaluation.evaluate import evaluate_models
+from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.results import Evaluation
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault

@@ -7,8 +7,8 @@ from typing import BinaryIO
 from scoring.deployment.open_model import open_model
 from scoring.errors import Fault, RecordError
 from scoring.explanation.attribution import explain as explain_document
+from scoring.explanation.results import Explanation
 from scoring.features.as_of import AsOf
-from scoring.model.results import Explanation
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings

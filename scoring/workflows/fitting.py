@@ -18,11 +18,11 @@ from scoring.drift.reference_profile import AS_OF, fit_profile
 from scoring.errors import ModelError
 from scoring.evaluation.error_analysis import Account, account_for
 from scoring.evaluation.evaluate import evaluate_models
+from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import Models
-from scoring.model.results import Evaluation
 from scoring.model.scorer import Scorer
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault

@@ -10,7 +10,7 @@ from scoring.deployment.open_model import open_model
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
 from scoring.settings import Settings

@@ -16,7 +16,7 @@ import yaml
 from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault

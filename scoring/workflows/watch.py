@@ -21,7 +21,7 @@ from scoring.errors import Fault, RecordError, ScoringError
 from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Identity, Look, State, identity_of, looks, state_of
 from scoring.inbox.watch_state import Seen
 from scoring.labels.writer import LabelWriter, WrittenScore
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault, files_within, read_bytes

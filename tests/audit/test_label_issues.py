@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from scoring.audit.finding import Finding
 from scoring.audit.label_issues import KINDS, Audit, audit
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.errors import ModelError
-from scoring.model.results import Finding
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY

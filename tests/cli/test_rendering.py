@@ -15,8 +15,11 @@ import pytest
 from pyarrow import parquet
 from rich.console import Console, RenderableType
 
+from scoring.audit.finding import Finding
 from scoring.cli import rendering, written
-from scoring.model.results import Change, Evaluation, Explanation, Figure, Finding, Reason, Score, Slice
+from scoring.evaluation.results import Evaluation, Figure, Slice
+from scoring.explanation.results import Change, Explanation, Reason
+from scoring.model.score import Score
 from scoring.settings import Origin
 
 LOW = Score(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from scoring.evaluation.decision_changes import FlipCounts, count_flips, flip_rows, flips, unlike_reasons
-from scoring.model.results import Explanation, Reason, Score
+from scoring.explanation.results import Explanation, Reason
+from scoring.model.score import Score
 
 NAN = float("nan")
 

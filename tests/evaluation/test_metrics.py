@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from sklearn import metrics as oracle  # type: ignore[import-untyped]
 
 from scoring.evaluation import metrics
-from scoring.model.results import Figure
+from scoring.evaluation.results import Figure
 
 PAIRS = st.lists(st.tuples(st.integers(-5, 200), st.integers(-5, 200)), min_size=2, max_size=40)
 FLAGS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40)

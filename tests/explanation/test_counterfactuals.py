@@ -10,7 +10,8 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.explanation.attribution import explain
 from scoring.explanation.counterfactuals import cheapest_changes, possible_changes
-from scoring.model.results import Change, Score
+from scoring.explanation.results import Change
+from scoring.model.score import Score
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.vocabulary import TOPICS

@@ -15,7 +15,7 @@ from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
 from scoring.inbox.decision_uncertainty import doubts
 from scoring.model.components import Thresholds
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.corpus import read_documents
 
 

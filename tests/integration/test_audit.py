@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from scoring.audit.finding import Finding
 from scoring.cli import app
-from scoring.model.results import Finding
 
 
 def run(*arguments: object) -> Result:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.errors import ScoringError
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.workflows import score as workflow
 
 SMALL = """\

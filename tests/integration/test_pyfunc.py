@@ -24,8 +24,9 @@ from typer.testing import CliRunner
 from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import load_scorer, save_model
 from scoring.cli import app
+from scoring.evaluation.results import Evaluation
 from scoring.features.table import build_table
-from scoring.model.results import Evaluation, Score
+from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import sample_documents

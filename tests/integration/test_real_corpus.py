@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from scoring.model.results import Slice
+from scoring.evaluation.results import Slice
 from scoring.records.decode import decode_file
 from scoring.records.record import Labels
 from scoring.records.write_back import write_labels

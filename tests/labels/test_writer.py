@@ -19,7 +19,7 @@ from scoring.errors import RecordError
 from scoring.labels import writer as label_writing
 from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions, WrittenFile
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.label_positions import LABELS

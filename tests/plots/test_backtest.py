@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scoring.evaluation.backtest import HEADLINES, FoldResult
-from scoring.model.results import Figure as Value
+from scoring.evaluation.results import Figure as Value
 from scoring.plots import backtest_figure
 
 

@@ -7,7 +7,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.plots import evaluation_figures
 from scoring.plots.drawing import MAX_BARS
 from scoring.plots.evaluation import (

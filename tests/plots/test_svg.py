@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure, to_svg
 from scoring.plots.evaluation import quality_figure
 

@@ -12,7 +12,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import Account, Miss
 from scoring.explanation.attribution import Contribution
-from scoring.model.results import Reason
+from scoring.explanation.results import Reason
 from scoring.report import evaluation_report
 from scoring.workflows.train import TrainOutcome
 

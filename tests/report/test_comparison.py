@@ -12,7 +12,8 @@ import pytest
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
 from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
-from scoring.model.results import Reason, Score
+from scoring.explanation.results import Reason
+from scoring.model.score import Score
 from scoring.report import comparison_report
 
 MakePage = Callable[[str], Any]

@@ -12,7 +12,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from scoring.evaluation.error_analysis import Account
-from scoring.model.results import Evaluation, Figure, Slice
+from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS
 from scoring.report.labels import importance_label, plot_labels

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from scoring.model.results import Explanation, Score
+from scoring.explanation.results import Explanation
+from scoring.model.score import Score
 from scoring.service.problems import KINDS, Problem
 
 

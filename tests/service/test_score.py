@@ -17,7 +17,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.explanation.attribution import explain
 from scoring.features.as_of import parse_as_of
 from scoring.features.extraction import Extracted
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.record import Document

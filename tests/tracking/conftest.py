@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scoring.model.results import Evaluation, Figure, Slice
+from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.plots import importance_figure
 from scoring.storage.home import prepare_home
 from scoring.tracking import Importance, Store, TrainingRun, logged_model

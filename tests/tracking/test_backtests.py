@@ -13,7 +13,7 @@ import pytest
 
 from scoring.errors import ScoringError
 from scoring.evaluation.backtest import FoldResult
-from scoring.model.results import Figure
+from scoring.evaluation.results import Figure
 from scoring.tracking import BacktestRun, Store, TrainingRun, log_backtest, write_backtest
 from scoring.tracking.store import opened
 

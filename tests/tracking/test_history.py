@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scoring.errors import TrackingError
-from scoring.model.results import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tracking import (
     Store,
     TrainingRun,

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from scoring.errors import RecordError
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.tracking.rows import read_as_of, read_rows, write_scores
 
 RECORD: dict[str, Any] = {

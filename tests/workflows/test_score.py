@@ -10,7 +10,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ModelError, RecordError
-from scoring.model.results import Score
+from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import sample_json_lines, write_sample

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import pyarrow as pa
 
-from scoring.model.results import Score
+from scoring.model.score import Score
 
 _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 SCORE_SCHEMA = pa.schema(

@@ -1,0 +1,65 @@
+"""Figures of an evaluation, with their slices."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+import numpy as np
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """A metric with its 95 % bootstrap interval over days (None where it was not drawn)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Figures of one part of the records: ``family`` is what they are split by, ``name`` the part."""
+
+    family: str
+    name: str
+    n_records: int
+    figures: dict[str, float]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """Predictions against labels.
+
+    Parameters
+    ----------
+    n_records : int
+        Records with labels that were scored.
+    begins_at, ends_at : datetime or None
+        First and last date of publication among them, aware UTC.
+    figures : dict of str to Figure
+        ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.evaluation.metrics`.
+    baselines : dict of str to dict of str to float
+        The same figures of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
+    slices : tuple of Slice
+        Figures by provider, topic, coverage, month, ...
+    predictions : dict of str to ndarray of shape (n_records,)
+        Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
+        ``provider``, ``coverage_count``, ``quality``, ``quality_predicted`` (float), ``quality_low``,
+        ``quality_high``, ``heat``, ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool),
+        ``lead_probability``, ``published`` (bool), ``published_predicted`` (bool), ``published_probability``,
+        and of the forecast ``lead_settled_probability``, ``heat_settled`` (float),
+        ``published_settled_probability``.
+    at_ingest : dict of str to dict of str to float
+        The same figures where coverage is cut at an age of each record (``published``, ``published+6h``),
+        against the labels as they settled; empty where that was not looked at.
+    forecast : dict of str to dict of str to float
+        The same of the forecast: what was expected then of the story once it has settled.
+    """
+
+    n_records: int
+    begins_at: datetime | None
+    ends_at: datetime | None
+    figures: dict[str, Figure]
+    baselines: dict[str, dict[str, float]]
+    slices: tuple[Slice, ...]
+    predictions: dict[str, np.ndarray]
+    at_ingest: dict[str, dict[str, float]] = {}
+    forecast: dict[str, dict[str, float]] = {}
