@@ -40,7 +40,7 @@ def check(
     Nothing is changed without --repair. Exit code 1 if something is missing or cannot be used.
     """
     from scoring.cli import rendering_home, written
-    from scoring.workflows import home as workflow
+    from scoring.workflows import check_home as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     report = (workflow.repair if repair else workflow.check)(settings, now=options.now())

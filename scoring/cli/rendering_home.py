@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.rendering import empty_table, named
-from scoring.workflows.home import HomeReport
+from scoring.workflows.check_home import HomeReport
 
 _MAX_ROWS = 20
 

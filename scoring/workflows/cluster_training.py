@@ -16,7 +16,7 @@ from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus, corpus_of
 from scoring.training.lightgbm_trainer import Trainer
 from scoring.workflows.cluster import Place, opened
-from scoring.workflows.fitting import until_of, with_records
+from scoring.workflows.training_pipeline import until_of, with_records
 
 
 @contextmanager

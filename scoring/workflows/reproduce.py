@@ -31,8 +31,8 @@ from scoring.tracking import (
 )
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import Corpus
-from scoring.workflows.fitting import fit_and_save, read_training
 from scoring.workflows.run_ledger import ledger_of
+from scoring.workflows.training_pipeline import fit_and_save, read_training
 
 ENGINE = "one process"
 """What trains a booster, where no cluster does."""

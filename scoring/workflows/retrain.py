@@ -29,10 +29,10 @@ from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import Corpus
 from scoring.training.splits import as_datetime, test_mask
-from scoring.workflows.fitting import Fitted, as_of_training, fit_and_save, read_training
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted
+from scoring.workflows.training_pipeline import Fitted, as_of_training, fit_and_save, read_training
 
 _NEVER = np.datetime64("9999-01-01", "us")
 

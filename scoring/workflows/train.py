@@ -28,7 +28,7 @@ from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import Trainer, train_booster
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
-from scoring.workflows.fitting import Fitted, fit_and_save, read_training
+from scoring.workflows.training_pipeline import Fitted, fit_and_save, read_training
 
 _INTRO = (
     "The figures are of a model that was fitted on the records before the test block and judged on that "

@@ -34,8 +34,8 @@ from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.cluster import Place
 from scoring.workflows.cluster_training import opened_training
-from scoring.workflows.fitting import read_training
 from scoring.workflows.train import train
+from scoring.workflows.training_pipeline import read_training
 from tests.distributed.conftest import Processes, wait_until
 from tests.own_labels import write_own
 
