@@ -5,10 +5,14 @@ environment at that moment), so importing this package costs nothing and changes
 """
 
 from scoring.tracking.addresses import former_home
+from scoring.tracking.aliases import give_back, register_run, tag_run, take_charge
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
-from scoring.tracking.folders import find_model_run, log_model_folder
-from scoring.tracking.history import (
+from scoring.tracking.model_runs import find_model_run, log_model_folder
+from scoring.tracking.outbox import SyncedRun, check_pending, sync_runs
+from scoring.tracking.provenance import git_tags, machine_tags, version_tags
+from scoring.tracking.pyfunc.log import EXAMPLE
+from scoring.tracking.queries import (
     RunRecord,
     RunSummary,
     Version,
@@ -17,12 +21,8 @@ from scoring.tracking.history import (
     read_run,
     run_of_version,
 )
-from scoring.tracking.logged_model import EXAMPLE
-from scoring.tracking.pending import SyncedRun, check_pending, sync_runs
-from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
-from scoring.tracking.provenance import git_tags, machine_tags, version_tags
 from scoring.tracking.registry import champion, resolve_model
-from scoring.tracking.run_files import add_page, read_columns, read_config, read_evaluation
+from scoring.tracking.run_artifacts import add_page, read_columns, read_config, read_evaluation
 from scoring.tracking.runs import (
     EvaluationRun,
     Importance,

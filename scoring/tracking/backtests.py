@@ -14,9 +14,9 @@ import msgspec
 
 from scoring.errors import ScoringError
 from scoring.evaluation.results import Evaluation
-from scoring.tracking.pending import log_run
-from scoring.tracking.prepared import ARTIFACTS, PartRun
+from scoring.tracking.outbox import log_run
 from scoring.tracking.runs import EvaluationRun, figure_metrics, prepare, write_evaluation, write_results
+from scoring.tracking.staged_run import ARTIFACTS, PartRun
 from scoring.tracking.store import Store
 
 if TYPE_CHECKING:

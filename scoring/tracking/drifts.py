@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import msgspec
 
-from scoring.tracking.pending import log_run
-from scoring.tracking.prepared import ARTIFACTS, DataInput, PreparedRun
+from scoring.tracking.outbox import log_run
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.runs import flat
+from scoring.tracking.staged_run import ARTIFACTS, DataInput, PreparedRun
 from scoring.tracking.store import Store
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from uuid import uuid4
 import msgspec
 
 from scoring.evaluation.results import Evaluation, Figure
-from scoring.tracking.pending import log_run
-from scoring.tracking.prepared import ARTIFACTS, MODEL, DataInput, PreparedRun
+from scoring.tracking.outbox import log_run
 from scoring.tracking.provenance import environment_tags, git_tags
+from scoring.tracking.staged_run import ARTIFACTS, MODEL, DataInput, PreparedRun
 from scoring.tracking.store import Store
 from scoring.tracking.upload import LoggedRun
 

@@ -21,7 +21,7 @@ from scoring.settings import mask_credentials, sqlite_file
 from scoring.storage.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
 from scoring.tracking.caller_state import own_environment
-from scoring.tracking.causes import cause_of, is_of_store
+from scoring.tracking.error_messages import cause_of, is_of_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -18,8 +18,8 @@ import msgspec
 from scoring.errors import TrackingError
 from scoring.storage.home import LOCK_MODE, create_file
 from scoring.tracking.addresses import is_former, local_path, todays_path
-from scoring.tracking.causes import cause_of
-from scoring.tracking.promotion import alone
+from scoring.tracking.aliases import alone
+from scoring.tracking.error_messages import cause_of
 from scoring.tracking.store import Store
 
 State = Literal["here", "moved", "elsewhere", "missing", "remote"]

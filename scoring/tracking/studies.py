@@ -21,7 +21,7 @@ from scoring.tracking.caller_state import (
     without_active_model,
     without_foreign_parent,
 )
-from scoring.tracking.processes import end_abandoned, process_tags
+from scoring.tracking.orphaned_runs import end_abandoned, process_tags
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.runs import flat
 from scoring.tracking.store import Store, experiment_id, load_mlflow, opened

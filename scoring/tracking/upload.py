@@ -20,15 +20,15 @@ from scoring.tracking.caller_state import (
     log_metrics,
     without_foreign_parent,
 )
-from scoring.tracking.logged_model import log_model
-from scoring.tracking.prepared import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
-from scoring.tracking.processes import end_abandoned, process_tags
+from scoring.tracking.orphaned_runs import end_abandoned, process_tags
+from scoring.tracking.pyfunc.log import log_model
 from scoring.tracking.registry import (
     delete_unready_models,
     ready_model,
     register_version,
     registered_version,
 )
+from scoring.tracking.staged_run import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
 from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ import pytest
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.plots import importance_figure
 from scoring.storage.home import prepare_home
-from scoring.tracking import Importance, Store, TrainingRun, logged_model
+from scoring.tracking import Importance, Store, TrainingRun
+from scoring.tracking.pyfunc import log
 
 # A model file that answers without a trained model behind it: what is tested here is the store.
 STAND_IN = """
@@ -46,10 +47,10 @@ def store(template: Path, tmp_path: Path) -> Store:
 def make_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrainingRun]:
     served = tmp_path / "served.py"
     served.write_text(STAND_IN)
-    monkeypatch.setattr(logged_model, "SERVED_MODEL", served)
+    monkeypatch.setattr(log, "SERVED_MODEL", served)
     package = tmp_path / "package"
     package.mkdir()
-    monkeypatch.setattr(logged_model, "PACKAGE", package)
+    monkeypatch.setattr(log, "PACKAGE", package)
     folder = tmp_path / "default"
     folder.mkdir()
     (folder / "manifest.json").write_text('{"name": "default"}')

@@ -11,7 +11,7 @@ import yaml
 
 from scoring.errors import TrackingError
 from scoring.tracking import Store, StudyRun, log_study
-from scoring.tracking.processes import process_tags
+from scoring.tracking.orphaned_runs import process_tags
 from scoring.tracking.store import opened
 from scoring.tuning.search_space import Trial
 

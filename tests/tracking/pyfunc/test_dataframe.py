@@ -12,7 +12,7 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.model.score import Score
-from scoring.tracking.rows import read_as_of, read_rows, write_scores
+from scoring.tracking.pyfunc.dataframe import read_as_of, read_rows, write_scores
 
 RECORD: dict[str, Any] = {
     "title": "Harbour opens at dawn",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from scoring.artifact.saved_model import load_scorer
 from scoring.errors import ScoringError
-from scoring.tracking.rows import read_as_of, read_rows, write_scores
+from scoring.tracking.pyfunc.dataframe import read_as_of, read_rows, write_scores
 from scoring.tracking.store import load_mlflow
 
 mlflow = load_mlflow()

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import uuid4
 
 from scoring.evaluation.results import Figure
-from scoring.tracking.history import list_runs
-from scoring.tracking.pending import log_run
-from scoring.tracking.prepared import ARTIFACTS, MODEL, DataInput, PreparedRun
+from scoring.tracking.outbox import log_run
 from scoring.tracking.provenance import environment_tags
+from scoring.tracking.queries import list_runs
 from scoring.tracking.runs import figure_metrics, flat
+from scoring.tracking.staged_run import ARTIFACTS, MODEL, DataInput, PreparedRun
 from scoring.tracking.store import Store
 
 _KIND = "model"

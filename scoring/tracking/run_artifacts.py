@@ -13,7 +13,7 @@ import msgspec
 
 from scoring.errors import TrackingError, shown
 from scoring.evaluation.results import Evaluation
-from scoring.tracking.history import RunRecord
+from scoring.tracking.queries import RunRecord
 from scoring.tracking.store import Store, load_mlflow, opened
 
 _CONFIG, _IMPORTANCES = "config.json", "importances.csv"

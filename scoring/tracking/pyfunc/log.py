@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
 
-PACKAGE = Path(__file__).parents[1]
-SERVED_MODEL = Path(__file__).with_name("served_model.py")
+PACKAGE = Path(__file__).parents[2]
+SERVED_MODEL = Path(__file__).with_name("loader.py")
 _SOURCE_TAGS = ("mlflow.user", "mlflow.source.")
 
 TEXT_FIELDS = (

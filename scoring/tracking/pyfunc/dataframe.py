@@ -15,7 +15,7 @@ from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Document
-from scoring.tracking.logged_model import NESTED_FIELDS
+from scoring.tracking.pyfunc.log import NESTED_FIELDS
 
 
 def read_rows(frame: pd.DataFrame) -> list[Document]:

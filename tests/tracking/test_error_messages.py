@@ -14,7 +14,7 @@ import pytest
 
 from scoring.errors import TrackingError
 from scoring.tracking import Store, champion
-from scoring.tracking.causes import cause_of
+from scoring.tracking.error_messages import cause_of
 from scoring.tracking.store import experiment_id, load_mlflow, opened
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from scoring.errors import TrackingError
 from scoring.tracking import Store, TrainingRun, champion, log_training
-from scoring.tracking.promotion import give_back, register_run, tag_run, take_charge
+from scoring.tracking.aliases import give_back, register_run, tag_run, take_charge
 from scoring.tracking.store import load_mlflow, opened
 
 Make = Callable[..., TrainingRun]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from scoring.tracking import Store, TrainingRun, log_training, processes
-from scoring.tracking.processes import is_alive, process_tags
+from scoring.tracking import Store, TrainingRun, log_training, orphaned_runs
+from scoring.tracking.orphaned_runs import is_alive, process_tags
 from scoring.tracking.store import opened
 
 
@@ -35,7 +35,7 @@ def test_a_process_is_told_by_its_id_and_its_start(dead: int) -> None:
 
 def test_in_doubt_a_process_is_alive(monkeypatch: pytest.MonkeyPatch, dead: int) -> None:
     assert is_alive(os.getpid(), "")
-    monkeypatch.setattr(processes, "_started", lambda _: "")  # a system that does not tell
+    monkeypatch.setattr(orphaned_runs, "_started", lambda _: "")  # a system that does not tell
     assert is_alive(os.getpid(), "1")
     assert not is_alive(dead, "1")
     monkeypatch.setattr(os, "kill", lambda *_: (_ for _ in ()).throw(PermissionError))

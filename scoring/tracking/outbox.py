@@ -20,7 +20,7 @@ from scoring.errors import TrackingError
 from scoring.settings import sqlite_file
 from scoring.storage.home import LOCK_MODE, narrow, prepare_folder
 from scoring.tracking.caller_state import parent_tag
-from scoring.tracking.prepared import ARTIFACTS, PreparedRun, read_prepared, write_prepared
+from scoring.tracking.staged_run import ARTIFACTS, PreparedRun, read_prepared, write_prepared
 from scoring.tracking.store import Store, opened
 from scoring.tracking.upload import LoggedRun, upload
 

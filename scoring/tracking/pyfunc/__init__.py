@@ -1,0 +1,1 @@
+"""The model that is logged to MLflow and served by it."""
