@@ -16,7 +16,7 @@ from uuid import uuid4
 from distributed import Client, Future, KilledWorker, LocalCluster, WorkerPlugin
 
 from scoring.artifact.model_folder import ModelFiles
-from scoring.distributed import shipped
+from scoring.distributed import worker_model
 from scoring.errors import ScoringError
 
 T = TypeVar("T")
@@ -40,11 +40,11 @@ class _Shipment(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Keep the model while this shipment is registered."""
-        shipped.hold(self._sha256, self._contents, self.name)
+        worker_model.hold(self._sha256, self._contents, self.name)
 
     def teardown(self, worker: Any) -> None:
         """Forget it, unless another shipment holds it too."""
-        shipped.release(self._sha256, self.name)
+        worker_model.release(self._sha256, self.name)
 
 
 class _Aside(WorkerPlugin):

@@ -12,11 +12,11 @@ import msgspec
 
 from scoring.artifact.model_folder import ModelFiles
 from scoring.deployment.resolve_model import resolve
-from scoring.distributed.dataset import DataSet, Done, Format, Job, Kind
-from scoring.distributed.faults import FaultLines
+from scoring.distributed.fault_log import FaultLines
+from scoring.distributed.output_dataset import DataSet, Done, Format, Job, Kind
 from scoring.distributed.partitions import Partition, plan
 from scoring.distributed.storage import absolute, find
-from scoring.distributed.work import Work
+from scoring.distributed.tasks import Work
 from scoring.errors import RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version

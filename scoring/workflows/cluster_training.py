@@ -68,8 +68,8 @@ def opened_training(
         on_fault(error)
 
     with opened(place, settings) as cluster:
-        from scoring.distributed.archive import read_archive
-        from scoring.distributed.boosters import ClusterTrainer
+        from scoring.distributed.lightgbm_trainer import ClusterTrainer
+        from scoring.distributed.training_data import read_archive
 
         partitions = plan(find(paths), place.partition_mb * 10**6)
         has_links = config.split.apart == "stories"

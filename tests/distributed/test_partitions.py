@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.distributed import partitions as module
-from scoring.distributed.faults import FaultLines
+from scoring.distributed.fault_log import FaultLines
 from scoring.distributed.partitions import Extent, Partition, Piece, plan, read, read_lines
 from scoring.distributed.storage import Found, find
 from scoring.errors import Fault, RecordError

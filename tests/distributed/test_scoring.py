@@ -265,7 +265,7 @@ def test_parts_that_are_written_elsewhere_are_missed(
     make: Any, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the workers had another folder of that name.
-    monkeypatch.setattr("scoring.distributed.dataset.sizes", lambda url: {})
+    monkeypatch.setattr("scoring.distributed.output_dataset.sizes", lambda url: {})
     with pytest.raises(ScoringError, match=r"got no part-000000\.jsonl there \(\d+ of \d+ are missing\)"):
         make([str(archive)], tmp_path / "out")
     assert not (tmp_path / "out" / "_manifest.json").exists()

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import load_model
-from scoring.distributed import boosters as module
-from scoring.distributed.archive import slim
-from scoring.distributed.boosters import ClusterTrainer
+from scoring.distributed import lightgbm_trainer as module
 from scoring.distributed.cluster import Cluster, opened
+from scoring.distributed.lightgbm_trainer import ClusterTrainer
+from scoring.distributed.training_data import slim
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.features.table import FeatureTable, Floats
 from scoring.progress import SILENT, Reporter

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from scoring.distributed.cluster import Cluster
-from scoring.distributed.faults import FaultLines
+from scoring.distributed.fault_log import FaultLines
 from scoring.distributed.partitions import Extent, Partition
-from scoring.distributed.work import Reading, check_code
+from scoring.distributed.tasks import Reading, check_code
 from scoring.errors import Fault
 from scoring.features.cache import code_version
 from scoring.features.extraction import tables_of

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import msgspec
 from pyarrow import parquet
 
-from scoring.distributed.dataset import DataSet, Done, Job
+from scoring.distributed.output_dataset import DataSet, Done, Job
 from scoring.distributed.partitions import Extent, Partition, read
-from scoring.distributed.shipped import scorer_of
+from scoring.distributed.worker_model import scorer_of
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scoring.artifact.model_folder import ModelFiles, read_files
-from scoring.distributed.shipped import hold, release, scorer_of
+from scoring.distributed.worker_model import hold, release, scorer_of
 from scoring.errors import ModelError
 from scoring.workflows.train import TrainOutcome
 
