@@ -15,16 +15,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from scoring.service import desk, docs, status
-from scoring.service.door import ON_REFUSED, SCORE_PATH, Door
-from scoring.service.keeper import ModelKeeper
+from scoring.service import docs, status
+from scoring.service.auth import Tokens
+from scoring.service.batching import Workbench
+from scoring.service.desk import routes
+from scoring.service.drift_monitor import SECONDS, DriftWindow
 from scoring.service.metrics import Metrics
+from scoring.service.middleware import ON_REFUSED, SCORE_PATH, Door
+from scoring.service.model_manager import ModelKeeper
 from scoring.service.options import ServiceOptions
-from scoring.service.problems import add_handlers
+from scoring.service.problem_details import add_handlers
 from scoring.service.score import ScoreEndpoint
-from scoring.service.tokens import Tokens
-from scoring.service.window import SECONDS, DriftWindow
-from scoring.service.work import Workbench
 
 _LOG = logging.getLogger("scoring.service")
 REPEAT_SECONDS = 10.0
@@ -108,7 +109,7 @@ def create_app(options: ServiceOptions) -> Service:
     app.router.routes.append(Route(SCORE_PATH, endpoint, methods=["POST"]))  # where other methods are refused
     app.include_router(status.router)
     app.include_router(docs.router)
-    app.include_router(desk.router)
+    app.include_router(routes.router)
     score: ASGIApp = endpoint
     if options.origins:
         lets_in = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from scoring.service.openapi import describe
-from scoring.service.problems import KINDS
+from scoring.service.problem_details import KINDS
 
 router = APIRouter(include_in_schema=False)
 

@@ -17,10 +17,10 @@ from scoring.features.as_of import EXPECTED
 from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
-from scoring.service.bodies import JSON, JSON_LINES, MARKDOWN
-from scoring.service.keeper import Served
+from scoring.service.model_manager import Served
 from scoring.service.options import Bounds
-from scoring.service.problems import KINDS, MEDIA_TYPE, Problem
+from scoring.service.problem_details import KINDS, MEDIA_TYPE, Problem
+from scoring.service.request_body import JSON, JSON_LINES, MARKDOWN
 from scoring.service.status import ModelInfo
 from scoring.tracking import EXAMPLE
 

@@ -19,10 +19,10 @@ from typing import Any, NoReturn, cast
 import uvicorn
 
 from scoring.errors import ScoringError, ServiceError
+from scoring.service.access_log import set_up_logging
 from scoring.service.app import Service, create_app
-from scoring.service.logs import set_up_logging
+from scoring.service.http_protocol import Protocol
 from scoring.service.options import ServiceOptions
-from scoring.service.protocol import Protocol
 
 _LOG = logging.getLogger("scoring.service")
 BACKLOG = 1024

@@ -10,13 +10,13 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
 from scoring.features.as_of import EXPECTED, AsOf, parse_as_of
-from scoring.service.bodies import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
-from scoring.service.door import SCORE_PATH
+from scoring.service.batching import Done, Intake, Workbench
+from scoring.service.drift_monitor import DriftWindow
 from scoring.service.metrics import Metrics
+from scoring.service.middleware import SCORE_PATH
 from scoring.service.options import Bounds
-from scoring.service.problems import Problem, ProblemError, answer
-from scoring.service.window import DriftWindow
-from scoring.service.work import Done, Intake, Workbench
+from scoring.service.problem_details import Problem, ProblemError, answer
+from scoring.service.request_body import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 
 SMALL_BYTES = 32_768
 """Size up to which a record of JSON is read in the event loop: about a millisecond."""

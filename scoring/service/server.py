@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scoring.errors import SettingsError
-from scoring.service.keeper import ModelKeeper
-from scoring.service.logs import set_up_logging
+from scoring.service.access_log import set_up_logging
+from scoring.service.auth import Tokens
 from scoring.service.metrics import FOLDER
+from scoring.service.model_manager import ModelKeeper
 from scoring.service.options import ServiceOptions
 from scoring.service.process import BACKLOG, end_at_once, serve
 from scoring.service.supervisor import SecondSignalError, Supervisor
-from scoring.service.tokens import Tokens
 
 _LOG = logging.getLogger("scoring.service")
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from scoring.deployment.loaded_model import ModelSource
 from scoring.evaluation.results import Figure
-from scoring.service.keeper import ModelKeeper
 from scoring.service.metrics import CONTENT_TYPE, Metrics
-from scoring.service.problems import ProblemError
+from scoring.service.model_manager import ModelKeeper
+from scoring.service.problem_details import ProblemError
 
 router = APIRouter(include_in_schema=False)  # scoring.service.openapi tells more than the framework would
 _ALIAS = re.compile(r"models:/[^/@]+@([^/@]+)")

@@ -112,7 +112,7 @@ STUCK = """\
 import sys, time
 from pathlib import Path
 from typing import Any
-from scoring.service.keeper import ModelKeeper
+from scoring.service.model_manager import ModelKeeper
 from scoring.service.options import ServiceOptions, read_bounds
 from scoring.service.server import run
 from scoring.settings import load_settings

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from scoring.explanation.results import Explanation
 from scoring.model.score import Score
-from scoring.service.problems import KINDS, Problem
+from scoring.service.problem_details import KINDS, Problem
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from scoring.deployment.loaded_model import ModelSource, ResolvedModel
 from scoring.drift.detect import measure_drift
 from scoring.features.table import build_table
 from scoring.records.decode import decode_json
-from scoring.service.keeper import Served
+from scoring.service.drift_monitor import DriftWindow
 from scoring.service.metrics import Metrics
-from scoring.service.window import DriftWindow
+from scoring.service.model_manager import Served
 from scoring.settings import default_model_folder
 from tests.service.conftest import Serve
 

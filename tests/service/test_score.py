@@ -21,12 +21,12 @@ from scoring.model.score import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.record import Document
-from scoring.service import work
-from scoring.service.bodies import Part, part, read_part
+from scoring.service import batching
+from scoring.service.batching import Workbench
 from scoring.service.options import Bounds
-from scoring.service.problems import Problem
+from scoring.service.problem_details import Problem
+from scoring.service.request_body import Part, part, read_part
 from scoring.service.score import SMALL_BYTES
-from scoring.service.work import Workbench
 
 JSON = {"content-type": "application/json"}
 LINES = {"content-type": "application/x-ndjson"}
@@ -116,7 +116,7 @@ def test_what_one_request_brings_down_fails_that_one_alone(
             raise ZeroDivisionError
         return read_part(one, form, bounds)
 
-    monkeypatch.setattr(work, "read_part", fail)
+    monkeypatch.setattr(batching, "read_part", fail)
     bench = client.app.state.scoring.bench  # type: ignore[attr-defined]
     found = at_once(client, bench, lines[:6])
     assert isinstance(found.pop(3), ZeroDivisionError)

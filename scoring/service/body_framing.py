@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 
 from scoring.service.options import Bounds
-from scoring.service.problems import ProblemError
+from scoring.service.problem_details import ProblemError
 
 MAX_CHUNK_LINE_BYTES = 1024
 """Longest line with the size of a chunk and its extensions, which nobody uses."""

@@ -12,7 +12,7 @@ from scoring.drift.reference_profile import AS_OF
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.features.table import Row, assemble, extract
 from scoring.records.record import Document, Record
-from scoring.service.keeper import Served
+from scoring.service.model_manager import Served
 
 SECONDS = 30.0
 """How often the last records are looked at; seconds."""

@@ -19,7 +19,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.records.synthetic.generate import write_sample
-from scoring.service.desk_inbox import LEDGER
+from scoring.service.desk.live_inbox import LEDGER
 from scoring.settings import Settings
 from tests.service.conftest import Serve
 

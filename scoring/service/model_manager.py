@@ -20,8 +20,8 @@ from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
 from scoring.model.scorer import Scorer
-from scoring.service.asking import StoreProcess
 from scoring.service.options import ServiceOptions
+from scoring.service.registry_process import StoreProcess
 from scoring.settings import sqlite_file
 
 _LOG = logging.getLogger(__name__)

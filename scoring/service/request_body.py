@@ -18,7 +18,7 @@ from scoring.records.decode import decode_file, decode_json
 from scoring.records.limits import RecordLimitError
 from scoring.records.record import Document
 from scoring.service.options import Bounds
-from scoring.service.problems import Problem, ProblemError, record_problem
+from scoring.service.problem_details import Problem, ProblemError, record_problem
 
 JSON, JSON_LINES, MARKDOWN = "application/json", "application/x-ndjson", "text/markdown"
 _FORMS = {JSON: JSON, JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, MARKDOWN: MARKDOWN}

@@ -12,12 +12,12 @@ import msgspec
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from scoring.service.bodies import IS_WHOLE
-from scoring.service.door import END_STREAM, ON_REFUSED
-from scoring.service.framing import NO_REQUEST, Framing, Part
-from scoring.service.heads import check_head, without_upgrade
+from scoring.service.body_framing import NO_REQUEST, Framing, Part
+from scoring.service.middleware import END_STREAM, ON_REFUSED
 from scoring.service.options import Bounds
-from scoring.service.problems import MEDIA_TYPE, ProblemError
+from scoring.service.problem_details import MEDIA_TYPE, ProblemError
+from scoring.service.request_body import IS_WHOLE
+from scoring.service.request_head import check_head, without_upgrade
 
 _LOG = logging.getLogger("scoring.service")
 PIECES_OF_A_TURN = 128

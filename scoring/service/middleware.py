@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scoring.service.auth import Tokens
 from scoring.service.metrics import Metrics
 from scoring.service.options import ServiceOptions
-from scoring.service.problems import ProblemError, answer, defect
-from scoring.service.tokens import Tokens
+from scoring.service.problem_details import ProblemError, answer, defect
 
 _LOG = logging.getLogger("scoring.service.request")
 SCORE_PATH = "/v1/score"

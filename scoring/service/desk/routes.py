@@ -19,12 +19,12 @@ from scoring.inbox.decisions import Decision
 from scoring.inbox.preview import Dropped, look, look_closely
 from scoring.inbox.rows import Receipt
 from scoring.records.limits import RecordLimitError
-from scoring.service.bodies import JSON, form_of, read_body
-from scoring.service.desk_inbox import DeskInbox
-from scoring.service.desk_work import DeskWork, WorkQueue
+from scoring.service.batching import Ticket
+from scoring.service.desk.live_inbox import DeskInbox
+from scoring.service.desk.work_queue import DeskWork, WorkQueue
 from scoring.service.options import Bounds
-from scoring.service.problems import ProblemError, record_problem
-from scoring.service.work import Ticket
+from scoring.service.problem_details import ProblemError, record_problem
+from scoring.service.request_body import JSON, form_of, read_body
 
 OWN_HEADER = "x-scoring-desk"
 """What the page sends with all that it asks for: no form and no link of another site can."""
@@ -70,7 +70,7 @@ class Result(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    folder = files("scoring.service") / "page"
+    folder = files("scoring.service.desk") / "page"
     app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
     work = app.state.desk_work = DeskWork(app.state.options.bounds)
     inbox = app.state.inbox = DeskInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)

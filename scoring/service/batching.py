@@ -20,10 +20,10 @@ from scoring.features.extraction import extracted
 from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.records.record import Document
-from scoring.service.bodies import Body, read_part
-from scoring.service.keeper import ModelKeeper, Served
+from scoring.service.model_manager import ModelKeeper, Served
 from scoring.service.options import Bounds
-from scoring.service.problems import Problem, ProblemError
+from scoring.service.problem_details import Problem, ProblemError
+from scoring.service.request_body import Body, read_part
 
 N_THREADS = 4
 MAX_TOGETHER = 32

@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 
 from scoring.service.app import create_app
+from scoring.service.http_protocol import Protocol
 from scoring.service.options import Bounds, ServiceOptions
-from scoring.service.protocol import Protocol
 from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 

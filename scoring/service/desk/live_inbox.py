@@ -18,10 +18,10 @@ from scoring.errors import ScoringError, shown
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
-from scoring.service.desk_work import WorkQueue
-from scoring.service.keeper import ModelKeeper, Served
+from scoring.service.desk.work_queue import WorkQueue
+from scoring.service.model_manager import ModelKeeper, Served
 from scoring.service.options import ServiceOptions
-from scoring.service.problems import ProblemError
+from scoring.service.problem_details import ProblemError
 
 LEDGER = "corrections.jsonl"
 """Name of the ledger in the home."""

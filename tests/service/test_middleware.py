@@ -12,9 +12,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from scoring.errors import SettingsError
-from scoring.service.logs import JsonFormatter
+from scoring.service.access_log import JsonFormatter
+from scoring.service.auth import Tokens
 from scoring.service.process import reload
-from scoring.service.tokens import Tokens
 from tests.service.conftest import Serve
 
 FIRST, SECOND = "first-0123456789abcdef", "second-0123456789abcdef"

@@ -21,9 +21,9 @@ from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
-from scoring.service.asking import StoreProcess
-from scoring.service.keeper import ModelKeeper
+from scoring.service.model_manager import ModelKeeper
 from scoring.service.options import ServiceOptions
+from scoring.service.registry_process import StoreProcess
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened
@@ -206,7 +206,7 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
         return tried[-1]
 
     monkeypatch.setattr(keeper, "_try", attempt)
-    monkeypatch.setattr("scoring.service.keeper.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("scoring.service.model_manager.RETRY_SECONDS", 0.05)
 
     async def play() -> None:
         following = asyncio.create_task(keeper.follow())

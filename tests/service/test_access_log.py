@@ -8,7 +8,7 @@ import logging
 
 import pytest
 
-from scoring.service.logs import TurnHandler
+from scoring.service.access_log import TurnHandler
 
 
 class Stream(io.StringIO):

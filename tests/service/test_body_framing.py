@@ -7,9 +7,9 @@ import tracemalloc
 
 import pytest
 
-from scoring.service.framing import MAX_CHUNK_LINE_BYTES, Framing, Part
+from scoring.service.body_framing import MAX_CHUNK_LINE_BYTES, Framing, Part
 from scoring.service.options import Bounds
-from scoring.service.problems import ProblemError
+from scoring.service.problem_details import ProblemError
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 BOUNDS = Bounds()

@@ -7,7 +7,7 @@ from collections.abc import MutableSequence
 
 import httptools
 
-from scoring.service.problems import ProblemError
+from scoring.service.problem_details import ProblemError
 
 _UPGRADE = re.compile(rb"(?i)\r\nupgrade[ \t]*:[^\r\n]*")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-9]*)?")

@@ -17,12 +17,12 @@ from starlette.testclient import TestClient
 from scoring.inbox.inbox import Inbox
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
-from scoring.service import desk as desk_module
-from scoring.service.desk_inbox import LEDGER
+from scoring.service.desk import routes as desk_module
+from scoring.service.desk.live_inbox import LEDGER
 from scoring.service.options import Bounds
 from scoring.settings import Settings
 from tests.service.conftest import Serve
-from tests.service.test_desk import OWN, decision, desk, folder, rows, wait_for
+from tests.service.desk.test_routes import OWN, decision, desk, folder, rows, wait_for
 
 __all__ = ["desk", "folder"]  # fixtures
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from scoring.service.batching import Intake
 from scoring.service.options import Bounds
-from scoring.service.work import Intake
 
 N_PAGE_THREADS = 2
 """How many details and previews are made at once."""

@@ -19,10 +19,10 @@ import uvicorn
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from scoring.service import protocol
+from scoring.service import http_protocol
+from scoring.service.http_protocol import PIECES_OF_A_TURN, Protocol
 from scoring.service.options import Bounds
-from scoring.service.problems import ProblemError
-from scoring.service.protocol import PIECES_OF_A_TURN, Protocol
+from scoring.service.problem_details import ProblemError
 
 BOUNDS = Bounds(head_seconds=0.5, body_seconds=0.5, body_bytes=100_000)
 HOST = b"Host: a\r\n"
@@ -355,7 +355,7 @@ def test_a_stream_that_nobody_reads_can_be_ended(port: int, app: App) -> None:
 
 
 def test_an_answer_that_nobody_takes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "STALL_SECONDS", 0.2)
     app = App()
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(GET.replace(b"/", b"/stream", 1))

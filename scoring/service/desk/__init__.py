@@ -1,0 +1,1 @@
+"""The curators' page and the routes that only it calls."""
