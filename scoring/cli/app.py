@@ -18,24 +18,24 @@ import typer
 
 from scoring.cli import (
     drift,
+    environment,
     experiments,
+    export_import,
     home,
     models,
     options,
-    place,
+    promotion,
     records,
-    registry,
     reproduce,
     restore,
     runs,
     serve,
     signals,
     streams,
-    transfer,
     watch,
 )
+from scoring.cli.console import Terminal
 from scoring.cli.groups import add_all
-from scoring.cli.terminal import Terminal
 
 _GC_THRESHOLD = 100_000
 """How much is made before it is looked through for cycles: imports leave few, and it costs a twentieth."""
@@ -104,12 +104,12 @@ _ROOMS = (
     drift,
     experiments,
     runs,
-    registry,
+    promotion,
     reproduce,
-    transfer,
+    export_import,
     serve,
     watch,
-    place,
+    environment,
     home,
 )
 add_all(app, [command for room in _ROOMS for command in room.COMMANDS])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 if TYPE_CHECKING:
     from scoring.workflows.cluster import ClusterOutcome, Place

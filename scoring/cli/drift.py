@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 def drift(
@@ -39,7 +39,9 @@ def drift(
     Both are taken as they stood at their publication; labels are not needed. Exit code 3 if they are
     refused; the rule is printed below the verdict.
     """
-    from scoring.cli import rendering, rendering_drift, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common
+    from scoring.cli.tables import drift as rendering_drift
     from scoring.workflows.drift import drift as workflow
 
     outcome = workflow(
@@ -57,11 +59,11 @@ def drift(
     )
     terminal.is_refused = bool(outcome.drift.reasons)
     if json:
-        terminal.out(written.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
+        terminal.out(formats.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
         return
     terminal.show(rendering_drift.drift(outcome.drift))
     if outcome.run_id is not None:
-        terminal.show("", rendering.named([("run_id", outcome.run_id)]))
+        terminal.show("", common.named([("run_id", outcome.run_id)]))
 
 
 COMMANDS = (drift,)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 class Parts(StrEnum):
@@ -67,7 +67,8 @@ def backtest(
     """
     if begin is not None and by is not Parts.month:
         raise typer.BadParameter("--from requires --by month")
-    from scoring.cli import rendering, rendering_experiments, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common, experiments
     from scoring.workflows.backtest import backtest as workflow
     from scoring.workflows.train import load_config
 
@@ -87,10 +88,10 @@ def backtest(
     )
     if json:
         names = ("run_id", "by", "data_sha256", "n_records", "n_faults", "folds", "evaluation")
-        terminal.out(written.to_json({name: getattr(outcome, name) for name in names}))
+        terminal.out(formats.to_json({name: getattr(outcome, name) for name in names}))
         return
-    terminal.show(rendering_experiments.backtest(outcome.by, outcome.folds, outcome.evaluation), "")
-    terminal.show(rendering.named((name, getattr(outcome, name)) for name in ("run_id", "n_faults")))
+    terminal.show(experiments.backtest(outcome.by, outcome.folds, outcome.evaluation), "")
+    terminal.show(common.named((name, getattr(outcome, name)) for name in ("run_id", "n_faults")))
 
 
 def tune(
@@ -126,7 +127,8 @@ def tune(
     by this study is refused, without --overwrite, before the first trial. Needs the extra
     news-scoring[tune].
     """
-    from scoring.cli import rendering, rendering_experiments, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common, experiments
     from scoring.workflows.train import load_config
     from scoring.workflows.tune import tune as workflow
 
@@ -147,12 +149,12 @@ def tune(
         **options.channels_of(terminal),
     )
     if json:
-        terminal.out(written.to_json(outcome))
+        terminal.out(formats.to_json(outcome))
         return
-    terminal.show(rendering_experiments.trials(outcome.trials), "")
-    terminal.show(rendering_experiments.best_values(outcome.given, outcome.best, outcome.importances), "")
+    terminal.show(experiments.trials(outcome.trials), "")
+    terminal.show(experiments.best_values(outcome.given, outcome.best, outcome.importances), "")
     names = ("study", "run_id", "best_config", "n_training", "n_validation", "n_faults")
-    terminal.show(rendering.named((name, getattr(outcome, name)) for name in names))
+    terminal.show(common.named((name, getattr(outcome, name)) for name in names))
 
 
 COMMANDS = (backtest, tune)

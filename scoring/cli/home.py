@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
+from scoring.cli.console import Terminal
 from scoring.cli.groups import Group
-from scoring.cli.terminal import Terminal
 
 Repair = Annotated[
     bool,
@@ -39,7 +39,8 @@ def check(
 
     Nothing is changed without --repair. Exit code 1 if something is missing or cannot be used.
     """
-    from scoring.cli import rendering_home, written
+    from scoring.cli import formats
+    from scoring.cli.tables import home as rendering_home
     from scoring.workflows import check_home as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
@@ -47,7 +48,7 @@ def check(
     if report.n_repaired:
         terminal.note(f"{report.n_repaired} addresses repaired; the database from before: {report.backup}")
     if json:
-        terminal.out(written.to_json(report))
+        terminal.out(formats.to_json(report))
     else:
         terminal.show(rendering_home.report(report))
     for problem in report.problems:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from scoring.cli import cluster, options, writing
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 _LINES_TOGETHER = 64
 
@@ -89,14 +89,15 @@ def train(
 
 def _show_outcome(terminal: Terminal, outcome: Any, names: Iterable[str], *, is_json: bool) -> None:
     """Show an evaluation and the facts about it that have these names."""
-    from scoring.cli import rendering, written
+    from scoring.cli import formats as written
+    from scoring.cli.tables import common
 
     facts = {name: getattr(outcome, name) for name in names}
     if is_json:
         terminal.out(written.to_json(facts | {"evaluation": outcome.evaluation}))
         return
-    terminal.show(rendering.evaluation(outcome.evaluation), "")
-    terminal.show(rendering.named(item for item in facts.items() if item[0] != "metrics"))
+    terminal.show(common.evaluation(outcome.evaluation), "")
+    terminal.show(common.named(item for item in facts.items() if item[0] != "metrics"))
 
 
 def evaluate(
@@ -212,7 +213,7 @@ def _print_scores(
     output: Path | None,
     n_together: int,
 ) -> None:
-    from scoring.cli import written
+    from scoring.cli import formats as written
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
@@ -225,9 +226,9 @@ def _print_scores(
             n_scores = written.write_scores(scores, form, file)
         terminal.note(f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
-        from scoring.cli import rendering
+        from scoring.cli.tables import common
 
-        terminal.show(rendering.scores_table(scores))
+        terminal.show(common.scores_table(scores))
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet requires --output or a pipe")
@@ -258,7 +259,8 @@ def explain(
     json: options.Json = False,
 ) -> None:
     """Explain why a record has its scores."""
-    from scoring.cli import rendering, written
+    from scoring.cli import formats as written
+    from scoring.cli.tables import common
     from scoring.workflows.explain import explain as workflow
 
     explanation = workflow(
@@ -272,7 +274,7 @@ def explain(
     if json:
         terminal.out(written.to_json(explanation))
     else:
-        terminal.show(rendering.explanation(explanation))
+        terminal.show(common.explanation(explanation))
 
 
 def audit(
@@ -295,7 +297,8 @@ def audit(
     those that disagree with one another; findings about corrected labels say so. Findings do not change
     the exit code.
     """
-    from scoring.cli import rendering, written
+    from scoring.cli import formats as written
+    from scoring.cli.tables import common
     from scoring.workflows.audit import audit as workflow
     from scoring.workflows.train import load_config
 
@@ -316,7 +319,7 @@ def audit(
         for finding in outcome.findings:
             terminal.out(written.to_json(finding))
     else:
-        terminal.show(rendering.findings(outcome.findings))
+        terminal.show(common.findings(outcome.findings))
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")
 
 

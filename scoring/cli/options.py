@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scoring.cli.terminal import Terminal, exit_code
+from scoring.cli.console import Terminal, exit_code
 from scoring.errors import FeatureError
 from scoring.records.synthetic.policy import Policy
 

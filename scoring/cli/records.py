@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from scoring.cli import cluster, options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 def sample(
@@ -54,7 +54,7 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
 
     Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
     """
-    from scoring.cli import written
+    from scoring.cli import formats
     from scoring.workflows.validate import validate as workflow
 
     options.settings_of(terminal)
@@ -62,7 +62,7 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
     found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
     terminal.n_faults = found.n_faulty
     if json:
-        terminal.out(written.to_json(found))
+        terminal.out(formats.to_json(found))
         return
     for fault in found.faults:
         terminal.error(str(fault))
@@ -93,9 +93,9 @@ def features(
     from scoring.workflows import features as workflow
 
     if catalogue:
-        from scoring.cli import rendering
+        from scoring.cli.tables import common
 
-        terminal.show(rendering.catalogue(workflow.catalogue()))
+        terminal.show(common.catalogue(workflow.catalogue()))
         return
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 def reproduce(
@@ -51,7 +51,8 @@ def reproduce(
     if anything is not the same: a table then lists what differs in data, code, versions and machine, in
     the model and in the metrics.
     """
-    from scoring.cli import rendering_reproduction, written
+    from scoring.cli import formats
+    from scoring.cli.tables import reproducibility
     from scoring.workflows.reproduce import reproduce as workflow
 
     found = workflow(
@@ -65,9 +66,9 @@ def reproduce(
     )
     terminal.is_refused = not found.is_same
     if json:
-        terminal.out(written.to_json(found))
+        terminal.out(formats.to_json(found))
     else:
-        terminal.show(rendering_reproduction.reproduction(found))
+        terminal.show(reproducibility.reproduction(found))
 
 
 COMMANDS = (reproduce,)

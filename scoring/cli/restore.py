@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 def restore(
@@ -71,17 +71,17 @@ def _list(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
 
     writes = list_writes(journal)
     if is_json:
-        from scoring.cli import written
+        from scoring.cli import formats
 
         for write in writes:
-            terminal.out(written.to_json(write))
+            terminal.out(formats.to_json(write))
         return
     if not writes:
         terminal.note(f"{journal}: no writes of scores recorded")
         return
-    from scoring.cli import rendering
+    from scoring.cli.tables import common
 
-    table = rendering.empty_table("write", "began (UTC)", "command", "files>", "filled>", "changed>", "model")
+    table = common.empty_table("write", "began (UTC)", "command", "files>", "filled>", "changed>", "model")
     for write in writes:
         began = f"{write.began_at:%Y-%m-%d %H:%M:%S}"
         counts = (f"{n:,}" for n in (write.file_count, write.filled_count, write.changed_count))

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
+from scoring.cli.console import Terminal
 from scoring.cli.groups import Group
-from scoring.cli.terminal import Terminal
 
 
 def runs(
@@ -29,7 +29,8 @@ def runs(
 
     A + after the commit marks uncommitted changes. Folds and trials are left out.
     """
-    from scoring.cli import rendering_runs, written
+    from scoring.cli import formats
+    from scoring.cli.tables import runs as rendering_runs
     from scoring.workflows.runs import runs as workflow
 
     outcome = workflow(
@@ -39,7 +40,7 @@ def runs(
         limit=limit,
     )
     if json:
-        terminal.out(written.to_json(outcome.runs))
+        terminal.out(formats.to_json(outcome.runs))
         return
     if outcome.runs:
         terminal.show(rendering_runs.runs(outcome.runs, sort))
@@ -53,14 +54,14 @@ def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: opt
     They are in the folder pending in the home. Each goes to the store that it was meant for, unless
     --tracking-uri names another. A partly uploaded run is completed.
     """
-    from scoring.cli import written
+    from scoring.cli import formats
     from scoring.errors import TrackingError
     from scoring.workflows.sync import sync as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
     synced = workflow(settings, is_store_named=tracking_uri is not None)
     if json:
-        terminal.out(written.to_json(synced))
+        terminal.out(formats.to_json(synced))
     uploaded = [one for one in synced if one.error is None]
     for one in uploaded if not json else ():
         version = f", version {one.version}" if one.version else ""
@@ -114,7 +115,8 @@ def compare(
     over days: the same days are drawn for both. Each run compared with the first gets the comparison
     as a page among its artifacts.
     """
-    from scoring.cli import rendering_runs, written
+    from scoring.cli import formats
+    from scoring.cli.tables import runs as rendering_runs
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
@@ -131,11 +133,11 @@ def compare(
 
         if len(comparisons) > 1:
             raise typer.BadParameter(f"--html takes two runs, got {len(comparisons) + 1}")
-        with written.replaced(html) as file:
+        with formats.replaced(html) as file:
             file.write(comparison_report(comparisons[0]).encode())
         terminal.note(f"{html}: the comparison as a page")
     if json:
-        terminal.out(written.to_json({"comparisons": comparisons}))
+        terminal.out(formats.to_json({"comparisons": comparisons}))
     for comparison in comparisons if not json else ():
         terminal.show(rendering_runs.comparison(comparison), "")
     for comparison in comparisons if not no_track else ():

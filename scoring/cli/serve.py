@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options, signals
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options, writing
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 STOP_SECONDS = 1.5
 """What a signal to stop leaves for the record at work, before the process is ended whatever it does."""
@@ -50,7 +50,7 @@ def watch(
     the alias moves. With --write each score also has `labels`: whether each label was filled, renewed,
     replaced, left alone or unchanged.
     """
-    from scoring.cli import written
+    from scoring.cli import formats
     from scoring.workflows.watch import watch as workflow
 
     writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})
@@ -70,7 +70,7 @@ def watch(
             reporter=terminal,
         )
         try:
-            for line in written.score_lines(scores, form, has_labels=write):
+            for line in formats.score_lines(scores, form, has_labels=write):
                 terminal.out(line)
                 terminal.flush()
         finally:

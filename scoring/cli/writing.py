@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from scoring.cli.console import Terminal
 from scoring.cli.groups import Group, add_all, name_of
-from scoring.cli.terminal import Terminal
 from scoring.errors import ScoringError
 
 Path = Annotated[str, typer.Argument()]

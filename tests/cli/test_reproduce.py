@@ -13,7 +13,7 @@ from scoring.artifact.reproducibility import Reproduction
 from scoring.cli import app
 from scoring.evaluation.comparison import Unlike
 from scoring.workflows import reproduce
-from tests.cli.test_rendering_reproduction import SAME
+from tests.cli.tables.test_reproducibility import SAME
 from tests.conftest import KeptRuns
 
 OTHER = msgspec.structs.replace(

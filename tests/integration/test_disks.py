@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.cli.written import replaced
+from scoring.cli.formats import replaced
 from scoring.records.synthetic.generate import write_sample
 
 N_RECORDS = 20

@@ -11,7 +11,7 @@ import pytest
 
 from scoring.artifact.model_folder import MANIFEST, read_files, with_manifest
 from scoring.artifact.zip_export import pack
-from scoring.cli.written import to_json
+from scoring.cli.formats import to_json
 from scoring.errors import ModelError, TrackingError
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings

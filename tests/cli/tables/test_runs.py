@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from rich.console import Console, RenderableType
 
-from scoring.cli import rendering_runs
+from scoring.cli.tables import runs
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
 from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
@@ -97,7 +97,7 @@ def changed(**values: Any) -> Comparison:
 
 
 def test_runs_with_who_leads() -> None:
-    shown = lines(rendering_runs.runs([RUN]), 130)
+    shown = lines(runs.runs([RUN]), 130)
     assert shown[0] == "run when (UTC) name kind aliases MAE lead heat F1 data commit"
     assert shown[1] == (
         "476aacb 2021-03-04 05:06 strong-shrinkage train champion v3, v4 2.500 0.750 0123456 fedcba9+"
@@ -107,7 +107,7 @@ def test_runs_with_who_leads() -> None:
 def test_what_is_not_usual_is_said() -> None:
     clean = msgspec.structs.replace(RUN, is_dirty=False, status="FAILED", versions=())
     other = msgspec.structs.replace(RUN, is_dirty=None, git_commit="", versions=(Version("news", 1, ()),))
-    shown = lines(rendering_runs.runs([clean, other, RUN], sort="n_test"), 150)
+    shown = lines(runs.runs([clean, other, RUN], sort="n_test"), 150)
     assert "F1" in shown[0]
     assert "n_test MAE" in shown[0]
     assert shown[1].endswith("train failed 90.000 2.500 0.750 0123456 fedcba9")
@@ -117,11 +117,11 @@ def test_what_is_not_usual_is_said() -> None:
 
 def test_a_row_fits_a_terminal() -> None:
     one = msgspec.structs.replace(RUN, versions=RUN.versions[:1], name="default")
-    assert len(lines(rendering_runs.runs([one]))) == 2
+    assert len(lines(runs.runs([one]))) == 2
 
 
 def test_only_what_differs_is_shown() -> None:
-    shown = lines(rendering_runs.comparison(COMPARISON))
+    shown = lines(runs.comparison(COMPARISON))
     assert shown[:2] == ["first default 01234567 default@1", "second other 76543210 other@2"]
     assert "model.seed 0 -" in shown
     assert sum("long" in line for line in shown) == 1  # cut
@@ -138,7 +138,7 @@ def test_only_what_differs_is_shown() -> None:
 
 
 def test_a_flip_has_both_receipts_and_reasons() -> None:
-    shown = lines(rendering_runs.comparison(COMPARISON))
+    shown = lines(runs.comparison(COMPARISON))
     at = shown.index("2021-03-04 inbox/a.md")
     assert shown[at - 3 : at - 1] == [
         "published would change for 3 of 90 records: 2 to yes, 1 to no",
@@ -161,7 +161,7 @@ def test_a_flip_has_both_receipts_and_reasons() -> None:
 def test_nothing_differs() -> None:
     same = {"quality_mae": Difference("quality_mae", 2.5, 2.5, 0.0, 0.0, 0.0)}
     shown = lines(
-        rendering_runs.comparison(
+        runs.comparison(
             changed(
                 n_labelled=90,
                 parameters=(),
@@ -193,7 +193,7 @@ def test_records_without_labels(at: datetime | None, shown: str) -> None:
     unlabelled = changed(
         n_labelled=0, differences={}, slices=(), flips=(flip,), flip_counts=FlipCounts(1, 1, 0, 0, 0)
     )
-    text = lines(rendering_runs.comparison(unlabelled))
+    text = lines(runs.comparison(unlabelled))
     assert "90 records, none of them with labels, 2021-03-04 to 2021-05-06" in text
     assert text[-4:] == [
         shown,
@@ -211,6 +211,6 @@ def test_the_surest_parts_stand_first() -> None:
         })
         for month in range(20, 0, -1)
     )  # fmt: skip
-    shown = lines(rendering_runs.comparison(changed(slices=parts)))
+    shown = lines(runs.comparison(changed(slices=parts)))
     months = [line.split()[1] for line in shown if line.startswith("month ")]
-    assert months == [f"2021-{month:02}" for month in range(1, rendering_runs.MAX_SLICES + 1)]
+    assert months == [f"2021-{month:02}" for month in range(1, runs.MAX_SLICES + 1)]

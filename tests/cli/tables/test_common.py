@@ -16,7 +16,8 @@ from pyarrow import parquet
 from rich.console import Console, RenderableType
 
 from scoring.audit.finding import Finding
-from scoring.cli import rendering, written
+from scoring.cli import formats
+from scoring.cli.tables import common
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.explanation.results import Change, Explanation, Reason
 from scoring.model.score import Score
@@ -69,11 +70,11 @@ def cells(view: RenderableType) -> list[list[str]]:
 
 
 def test_json_of_a_score_reads_back() -> None:
-    assert msgspec.json.decode(written.to_json(LOW), type=Score) == LOW
+    assert msgspec.json.decode(formats.to_json(LOW), type=Score) == LOW
 
 
 def test_json_of_an_evaluation_leaves_single_records_out() -> None:
-    value = json.loads(written.to_json({"run_id": "1", "evaluation": EVALUATION}))
+    value = json.loads(formats.to_json({"run_id": "1", "evaluation": EVALUATION}))
     evaluation = value["evaluation"]
     assert "predictions" not in evaluation
     assert evaluation["n_records"] == 40
@@ -87,11 +88,11 @@ def test_lines_come_one_by_one() -> None:
         yield LOW
         raise RuntimeError("asked for more than one line")
 
-    assert json.loads(next(written.score_lines(scores(), "jsonl")))["path"] == "inbox/b.md"
+    assert json.loads(next(formats.score_lines(scores(), "jsonl")))["path"] == "inbox/b.md"
 
 
 def test_csv_reads_back() -> None:
-    rows = list(csv.DictReader(written.score_lines([LOW, HIGH], "csv")))
+    rows = list(csv.DictReader(formats.score_lines([LOW, HIGH], "csv")))
     assert [row["path"] for row in rows] == ["inbox/b.md", "inbox/[a].md"]
     assert rows[0]["heat"] == "-1"
     assert rows[0]["quality_low"] == "25.4"
@@ -101,7 +102,7 @@ def test_csv_reads_back() -> None:
 @pytest.mark.parametrize("scores", [[LOW, HIGH], []])
 def test_parquet_reads_back(tmp_path: Path, scores: list[Score]) -> None:
     with (tmp_path / "scores.parquet").open("wb") as file:
-        assert written.write_scores(iter(scores), "parquet", file) == len(scores)
+        assert formats.write_scores(iter(scores), "parquet", file) == len(scores)
     table = parquet.read_table(tmp_path / "scores.parquet")
     assert msgspec.convert(table.to_pylist(), list[Score]) == scores
     assert {"quality": "int64", "published": "bool", "warnings": "list<element: string>"}.items() <= {
@@ -112,16 +113,16 @@ def test_parquet_reads_back(tmp_path: Path, scores: list[Score]) -> None:
 @pytest.mark.parametrize(("form", "n_lines"), [("jsonl", 2), ("csv", 3)])
 def test_scores_are_counted(form: str, n_lines: int) -> None:
     file = io.BytesIO()
-    assert written.write_scores([LOW, HIGH], form, file) == 2
+    assert formats.write_scores([LOW, HIGH], form, file) == 2
     assert file.getvalue().count(b"\n") == n_lines
 
 
 def test_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "scores.csv"
-    with written.replaced(path) as file:
+    with formats.replaced(path) as file:
         file.write(b"first")
     path.chmod(0o640)
-    with written.replaced(path) as file:
+    with formats.replaced(path) as file:
         file.write(b"second")
         assert path.read_bytes() == b"first"
     assert path.read_bytes() == b"second"
@@ -133,7 +134,7 @@ def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
     path.write_text("old")
 
     def fail() -> None:
-        with written.replaced(path) as file:
+        with formats.replaced(path) as file:
             file.write(b"half")
             raise RuntimeError("stopped")
 
@@ -143,13 +144,13 @@ def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
 
 
 def test_table_has_the_highest_heat_first() -> None:
-    lines = cells(rendering.scores_table([LOW, HIGH]))
+    lines = cells(common.scores_table([LOW, HIGH]))
     assert lines[1] == ["92", "17", "52", "25 to 37", "4%", "1%", "inbox/[a].md"]
     assert lines[2][6:] == ["inbox/b.md", 'provider unknown: example.org; title has a "quote"']
 
 
 def test_figures_stand_beside_the_baselines() -> None:
-    lines = cells(rendering.evaluation(EVALUATION))
+    lines = cells(common.evaluation(EVALUATION))
     assert lines[0] == ["40 records with labels, 2021-03-04 to 2021-05-06"]
     assert ["metric", "value", "95 % interval", "global median", "provider median"] in lines
     assert ["quality_mae", "2.500", "2.250 to 2.750", "9.000", "7.500"] in lines
@@ -164,7 +165,7 @@ def test_explanation_names_reasons_of_each_target() -> None:
         "quality": (Reason("topic_count", "3 topics", 17.0), Reason("image_count", "no image", -8.25))
     }
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
-    lines = cells(rendering.explanation(explanation))
+    lines = cells(common.explanation(explanation))
     assert ["expected heat 88.50"] in lines
     assert ["40.00", "base value of all records"] in lines
     assert ["+17.00", "topic_count", "3 topics"] in lines
@@ -174,7 +175,7 @@ def test_explanation_names_reasons_of_each_target() -> None:
 def test_small_reasons_are_added_up() -> None:
     reasons = {"quality": tuple(Reason(f"column_{n}", "", 16.0 - n) for n in range(12))}
     explanation = Explanation(score=HIGH, expected_heat=88.5, base={"quality": 40.0}, reasons=reasons)
-    lines = cells(rendering.explanation(explanation))
+    lines = cells(common.explanation(explanation))
     at = lines.index(["+7.00", "column_9"])
     assert lines[at + 1 : at + 3] == [["+11.00", "2 smaller reasons"], []]
 
@@ -194,10 +195,10 @@ CHANGE = Change(
 
 def test_explanation_tells_what_would_change_it() -> None:
     without = Explanation(score=HIGH, expected_heat=88.5, base={}, reasons={})
-    assert cells(rendering.explanation(without))[-1] == [
+    assert cells(common.explanation(without))[-1] == [
         "none of the single changes tried would reverse a decision or raise a score"
     ]
-    lines = cells(rendering.explanation(msgspec.structs.replace(without, changes=(CHANGE,))))
+    lines = cells(common.explanation(msgspec.structs.replace(without, changes=(CHANGE,))))
     assert lines[-2:] == [
         ["quality", "heat", "published", "reverses", "change"],
         ["81", "101", "97%", "published", "add an [image]"],
@@ -226,14 +227,14 @@ def test_findings_stand_in_their_order() -> None:
         probability=0.99,
         reason="others are shown",
     )
-    lines = cells(rendering.findings([quality, shown]))
+    lines = cells(common.findings([quality, shown]))
     assert lines[0] == ["kind", "field", "is", "expected", "interval", "off by", "record", "why"]
     assert lines[1] == [
         *("quality", "quality", "31", "50", "45 to 55", "-19"),
         *("inbox/[a].md", "19 points below"),
     ]
     assert lines[2] == ["published", "published", "no", "yes", "inbox/b.md", "others are shown"]
-    assert msgspec.json.decode(written.to_json(shown), type=Finding) == shown
+    assert msgspec.json.decode(formats.to_json(shown), type=Finding) == shown
 
 
 def test_catalogue_has_a_line_for_each_column() -> None:
@@ -246,15 +247,15 @@ def test_catalogue_has_a_line_for_each_column() -> None:
         meaning: str
 
     column = Column("title_chars", "content", "count", "characters", "[0, 500]", "Length of the title.")
-    assert cells(rendering.catalogue([column]))[1] == list(column)
+    assert cells(common.catalogue([column]))[1] == list(column)
 
 
 def test_origins_and_names_take_values_as_they_are() -> None:
     lines = cells(
-        rendering.origins([Origin("model", None, "default"), Origin("home", "/x/[b]", "scoring.yaml")])
+        common.origins([Origin("model", None, "default"), Origin("home", "/x/[b]", "scoring.yaml")])
     )
     assert lines[1:] == [["model", "default"], ["home", "/x/[b]", "scoring.yaml"]]
-    assert cells(rendering.named([("model", "[bold]x"), ("run_id", None)])) == [
+    assert cells(common.named([("model", "[bold]x"), ("run_id", None)])) == [
         ["model", "[bold]x"],
         ["run_id"],
     ]

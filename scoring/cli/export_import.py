@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
     The file holds the model's files with their hashes; the same model gives the same bytes. A file with
     other content is replaced only with --overwrite.
     """
-    from scoring.cli import written
+    from scoring.cli import formats
     from scoring.workflows.export import export_model as workflow
 
     exported = workflow(
@@ -40,7 +40,7 @@ def export(
         is_overwrite=overwrite,
         reporter=terminal,
     )
-    with written.replaced(file) as target:
+    with formats.replaced(file) as target:
         target.write(exported.data)
     terminal.note(f"{file}: {exported.name}")
 

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.cli.rendering import empty_table, shown_interval, shown_number
+from scoring.cli.tables.common import empty_table, shown_interval, shown_number
 from scoring.evaluation.backtest import HEADLINES, FoldResult
 from scoring.evaluation.results import Evaluation
 from scoring.tuning.search_space import Trial

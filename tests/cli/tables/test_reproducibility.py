@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 
 from scoring.artifact.reproducibility import FigureChange, Reproduction
-from scoring.cli.rendering_reproduction import reproduction
+from scoring.cli.tables.reproducibility import reproduction
 from scoring.evaluation.comparison import Unlike
 
 SAME = Reproduction(

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.cli.rendering import empty_table, named
+from scoring.cli.tables.common import empty_table, named
 from scoring.workflows.check_home import HomeReport
 
 _MAX_ROWS = 20

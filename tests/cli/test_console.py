@@ -7,7 +7,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from scoring.cli.terminal import Terminal, exit_code
+from scoring.cli.console import Terminal, exit_code
 from scoring.errors import Fault, ModelError, RecordError
 
 FAULT = RecordError(

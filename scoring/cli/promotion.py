@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoring.cli import options
-from scoring.cli.terminal import Terminal
+from scoring.cli.console import Terminal
 
 if TYPE_CHECKING:
     from scoring.deployment.gate import GateConfig
@@ -105,7 +105,8 @@ def rollback(
     json: options.Json = False,
 ) -> None:
     """Restore the previous champion: the aliases champion and previous are swapped."""
-    from scoring.cli import rendering, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common
     from scoring.workflows.rollback import rollback as workflow
 
     outcome = workflow(
@@ -116,10 +117,10 @@ def rollback(
         reporter=terminal,
     )
     if json:
-        terminal.out(written.to_json(outcome))
+        terminal.out(formats.to_json(outcome))
         return
     terminal.show(
-        rendering.named([("champion", f"{outcome.champion} {outcome.model}"), ("previous", outcome.previous)])
+        common.named([("champion", f"{outcome.champion} {outcome.model}"), ("previous", outcome.previous)])
     )
 
 
@@ -186,13 +187,14 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
 
 
 def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:
-    from scoring.cli import rendering_registry, written
+    from scoring.cli import formats
+    from scoring.cli.tables import promotion
 
     terminal.is_refused = not outcome.is_promoted
     if is_json:
-        terminal.out(written.to_json(outcome))
+        terminal.out(formats.to_json(outcome))
     else:
-        terminal.show(rendering_registry.promotion(outcome))
+        terminal.show(promotion.promotion(outcome))
 
 
 COMMANDS = (promote, rollback, retrain)

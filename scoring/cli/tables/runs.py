@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from scoring.cli.rendering import empty_table, shown_number
+from scoring.cli.tables.common import empty_table, shown_number
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Unlike
 from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
 from scoring.model.score import Score

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.cli.rendering import empty_table, named, shown_number
+from scoring.cli.tables.common import empty_table, named, shown_number
 from scoring.deployment.gate import Verdict
 from scoring.workflows.promote import PromoteOutcome
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scoring.cli import options, signals
+from scoring.cli.console import Terminal
 from scoring.cli.groups import Group
-from scoring.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from scoring.features.cache import FeatureCache
@@ -28,28 +28,30 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
 
 def config(terminal: Terminal, json: options.Json = False) -> None:
     """Show each setting, and where it comes from."""
-    from scoring.cli import rendering, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common
     from scoring.settings import settings_origins
 
     origins = settings_origins()
     if json:
-        terminal.out(written.to_json([origin._asdict() for origin in origins]))
+        terminal.out(formats.to_json([origin._asdict() for origin in origins]))
     else:
-        terminal.show(rendering.origins(origins))
+        terminal.show(common.origins(origins))
 
 
 def cache(terminal: Terminal, json: options.Json = False) -> None:
     """Show what the cache of features holds: features of records that were read before."""
-    from scoring.cli import rendering, written
+    from scoring.cli import formats
+    from scoring.cli.tables import common
     from scoring.workflows.cache import open_cache
 
     opened = open_cache(options.settings_of(terminal), options.now())
     found = opened.info()
     _tell_complaints(terminal, opened)
     if json:
-        terminal.out(written.to_json(found))
+        terminal.out(formats.to_json(found))
     else:
-        terminal.show(rendering.named((name, getattr(found, name)) for name in found.__slots__))
+        terminal.show(common.named((name, getattr(found, name)) for name in found.__slots__))
 
 
 def info(terminal: Terminal, json: options.Json = False) -> None:

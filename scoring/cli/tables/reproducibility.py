@@ -9,7 +9,7 @@ from rich.text import Text
 
 from scoring.artifact.model_folder import FILES
 from scoring.artifact.reproducibility import FigureChange, Reproduction
-from scoring.cli.rendering import empty_table
+from scoring.cli.tables.common import empty_table
 
 _MAX_FIGURES = 15  # JSON has all
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scoring.cli.rendering import empty_table, shown_number
+from scoring.cli.tables.common import empty_table, shown_number
 from scoring.drift.detect import Drift, Shift
 
 _MAX_COLUMNS = 3  # of one family; JSON has more
