@@ -12,7 +12,7 @@ import pytest
 
 from scoring.drift.reference_profile import AS_OF, Profile, fit_profile
 from scoring.features.table import build_table
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import sample_documents
@@ -25,7 +25,7 @@ from scoring.training.training_set import TrainingSet
 class Judged(NamedTuple):
     """A site's models, and the later records that they have not seen."""
 
-    models: Models
+    models: FittedComponents
     later: TrainingSet
     predictions: Predictions
 

@@ -22,7 +22,7 @@ from scoring.progress import SILENT
 from scoring.records.record import Document
 from scoring.records.synthetic.generate import write_sample
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, cuts_before, read_corpus
+from scoring.training.dataset import LabelledDataset, cutoffs_before, read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config
@@ -37,7 +37,7 @@ class Blocks:
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : LabelledDataset
         All of them, in the order of their dates.
     is_test : ndarray of bool, shape (n_records,)
         The test block.
@@ -50,7 +50,7 @@ class Blocks:
         The test block.
     """
 
-    corpus: Corpus
+    corpus: LabelledDataset
     is_test: NDArray[np.bool_]
     is_earlier: NDArray[np.bool_]
     earlier: TrainingSet
@@ -86,12 +86,12 @@ def load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[
 def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
     """Read labelled records and cut them as a training with this configuration does."""
     faults: list[RecordError] = []
-    corpus = read_corpus(paths, stdin=None, on_fault=faults.append, reporter=SILENT)
+    corpus = read_dataset(paths, stdin=None, on_fault=faults.append, reporter=SILENT)
     if faults:
         print(f"{len(faults)} records cannot be used and are left out", file=sys.stderr)
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    cuts = cuts_before(corpus, is_test, config.split.gap_hours)
-    earlier = corpus.training_apart(is_test, cuts, config)
+    cuts = cutoffs_before(corpus, is_test, config.split.gap_hours)
+    earlier = corpus.training_split(is_test, cuts, config)
     is_earlier = corpus.mask_apart(is_test, cuts, config.split.apart)
     return Blocks(corpus, is_test, is_earlier, earlier, corpus.training_set(is_test))
 

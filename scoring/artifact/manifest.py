@@ -11,7 +11,7 @@ from scoring.evaluation.results import Figure
 from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
-from scoring.model.conformal import ErrorDistribution
+from scoring.model.conformal import ResidualDistribution
 from scoring.model.rubric import Rubric
 from scoring.training.config import TrainConfig
 
@@ -64,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cascade_names: dict[str, list[str]]
     encoder: Encoder
     rubric: Rubric
-    errors: ErrorDistribution
+    errors: ResidualDistribution
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import msgspec
 
 from scoring.drift.reference_profile import FAMILIES, FEATURES, SCORES, UNSEEN, Profile
-from scoring.drift.reference_windows import Limits
+from scoring.drift.reference_windows import ReferenceLimits
 from scoring.errors import ModelError
 from scoring.features.column import Family
 from scoring.features.encoding import Encoder
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
 from scoring.model.baselines import TARGETS
-from scoring.model.conformal import MAX_ATOMS, ErrorDistribution
+from scoring.model.conformal import MAX_ATOMS, ResidualDistribution
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _rubric(rubric: Rubric) -> Iterator[_Check]:
     yield "rubric.levels_", rubric.levels_.keys() <= {*TEXT_NAMES, TOPICS}, "names of features"
 
 
-def _errors(errors: ErrorDistribution) -> Iterator[_Check]:
+def _errors(errors: ResidualDistribution) -> Iterator[_Check]:
     n_groups = len(errors.edges_) + 1
     yield "errors.edges_", _ascends(errors.edges_), "edges in order"
     yield "errors.atoms_", len(errors.atoms_) == len(errors.weights_) == n_groups, f"{n_groups} groups"
@@ -127,7 +127,7 @@ def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
 
 def _limits(
     name: str,
-    limits: Limits,
+    limits: ReferenceLimits,
     usual: Sequence[str] | Mapping[str, Any],
     limited: set[str] | Sequence[str] | Mapping[str, Any],
     *,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from scoring.artifact.model_folder import PARTS, ModelFiles
-from scoring.evaluation.comparison import Unlike, unlike
+from scoring.evaluation.comparison import ValueDiff, diff
 
 _MAX_CHARS = 40  # of a value that is shown as it is; a longer one is told by its hash
 
@@ -39,7 +39,7 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
     data, code, versions, machine : tuple of Unlike
         What differs in the records, in the working folder's commit and this package, in the libraries, and
         in the computer.
-    parts : tuple of Unlike
+    parts : tuple of ValueDiff
         Parts of the models that differ.
     figures : tuple of FigureChange
         Figures on the held-back records that differ.
@@ -51,15 +51,15 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
     n_records: int
     is_trained: bool
     is_same: bool
-    data: tuple[Unlike, ...]
-    code: tuple[Unlike, ...]
-    versions: tuple[Unlike, ...]
-    machine: tuple[Unlike, ...]
-    parts: tuple[Unlike, ...]
+    data: tuple[ValueDiff, ...]
+    code: tuple[ValueDiff, ...]
+    versions: tuple[ValueDiff, ...]
+    machine: tuple[ValueDiff, ...]
+    parts: tuple[ValueDiff, ...]
     figures: tuple[FigureChange, ...]
 
 
-def unlike_parts(first: ModelFiles, second: ModelFiles) -> tuple[Unlike, ...]:
+def diff_parts(first: ModelFiles, second: ModelFiles) -> tuple[ValueDiff, ...]:
     """Parts of two models that differ: boosters, and what stands in the manifest.
 
     Parameters
@@ -72,10 +72,10 @@ def unlike_parts(first: ModelFiles, second: ModelFiles) -> tuple[Unlike, ...]:
     tuple of Unlike
         By part, what it is: the value itself where it is short, else its hash. Empty where all are the same.
     """
-    return unlike(dict(_parts(first)), dict(_parts(second)))
+    return diff(dict(_parts(first)), dict(_parts(second)))
 
 
-def unlike_figures(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[FigureChange, ...]:
+def diff_metrics(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[FigureChange, ...]:
     """Figures that are not the same number, also those that one side has not.
 
     Examples

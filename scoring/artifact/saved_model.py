@@ -29,7 +29,7 @@ from scoring.model import cascade, forecast
 from scoring.model.baselines import TARGETS, Baselines
 from scoring.model.booster import Booster
 from scoring.model.cascade import Cascade
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.forecast import Forecast
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.scorer import Scorer
@@ -53,13 +53,13 @@ class SavedModel:
         Hex digest of the manifest, and through it of every file.
     manifest : Manifest
         What is known of it.
-    models : Models
+    models : FittedComponents
         The fitted parts.
     """
 
     sha256: str
     manifest: Manifest
-    models: Models
+    models: FittedComponents
 
     @property
     def name(self) -> str:
@@ -78,7 +78,7 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **libraries, "scoring": scoring.__version__}
 
 
-def boosters_of(models: Models) -> dict[str, Booster]:
+def boosters_of(models: FittedComponents) -> dict[str, Booster]:
     """Each booster by the name of its part."""
     return {
         "quality": models.quality.booster,
@@ -92,7 +92,7 @@ def boosters_of(models: Models) -> dict[str, Booster]:
     }
 
 
-def columns_of(models: Models) -> dict[str, tuple[str, ...]]:
+def columns_of(models: FittedComponents) -> dict[str, tuple[str, ...]]:
     """Names of the columns of each booster that scores."""
     return {
         "quality": models.quality.names,
@@ -107,7 +107,7 @@ def columns_of(models: Models) -> dict[str, tuple[str, ...]]:
 
 def save_model(
     folder: Path,
-    models: Models,
+    models: FittedComponents,
     training: TrainingFacts,
     profile: Profile | None = None,
     *,
@@ -119,7 +119,7 @@ def save_model(
     ----------
     folder : Path
         Where; a folder that holds anything but a model is refused.
-    models : Models
+    models : FittedComponents
         The fitted parts.
     training : TrainingFacts
         What they were made of.
@@ -207,7 +207,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
     return SavedModel(
         files.sha256,
         manifest,
-        Models(
+        FittedComponents(
             QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors),
             rules,
             Forecast(rules, of_rules["settled_lead"], of_rules["growth"]),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.audit.finding import Finding
-from scoring.audit.near_duplicates import near_twins
+from scoring.audit.near_duplicates import near_duplicates
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
 from scoring.explanation.attribution import named_coverage, quality_reasons
 from scoring.features.as_of import known_coverage
@@ -216,7 +216,7 @@ class _Case:
         """Near-twins of another quality, by how much; then those of which the lesser is shown alone."""
         points = self.opinion.models[0].rubric.predict(self.training.table)
         worst: dict[tuple[int, str], tuple[float, int]] = {}
-        for left, right in near_twins(self.training.table):
+        for left, right in near_duplicates(self.training.table):
             for field, row, gap in self._disagreements(left, right, float(points[left] - points[right])):
                 worst[row, field] = max(worst.get((row, field), (0.0, 0)), (gap, left + right - row))
         order = sorted(worst, key=lambda key: (-worst[key][0], self.documents[key[0]].path))

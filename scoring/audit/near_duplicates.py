@@ -16,7 +16,7 @@ SAME_NUMBERS = (
 )
 
 
-def near_twins(table: FeatureTable) -> list[tuple[int, int]]:
+def near_duplicates(table: FeatureTable) -> list[tuple[int, int]]:
     """Pairs of records that a site would be expected to judge alike.
 
     They have a title of nearly the same words, and the same provider, topics, picture and form of

@@ -14,16 +14,17 @@ from scoring.features.table import Floats
 from scoring.model import cascade
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.quality import QualityModel
+from scoring.training.cascade import fit_cascade
 from scoring.training.config import TrainConfig
 from scoring.training.fit import MIN_RECORDS
-from scoring.training.parallel import opened_lanes
+from scoring.training.parallel import fit_pool
 from scoring.training.quality import start_quality
 from scoring.training.splits import group_folds
 from scoring.training.training_set import TrainingSet
 
 N_FOLDS = 3
 N_INNER_FOLDS = 5  # one of them tells when to stop, and how wide the intervals are
-EDGE = 2.0  # points: a label is not called wrong by a rule that turns over within so much
+THRESHOLD_TOLERANCE = 2.0  # points: a label is not called wrong by a rule that turns over within so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def out_of_fold(
         rest, part = training.take(~held), training.take(held)
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
-        with opened_lanes(num_threads, len(rest.table)) as lanes:
+        with fit_pool(num_threads, len(rest.table)) as lanes:
             finish = start_quality(
                 rest.table,
                 rest.labels.quality,
@@ -108,7 +109,7 @@ def out_of_fold(
             model.errors.half_width_ * model.predict_spread(X, num_threads),
         )
         if _is_judged(rest):
-            rules = cascade.fit_cascade(rest.table, rest.labels, config.model, **options)
+            rules = fit_cascade(rest.table, rest.labels, config.model, **options)
             columns[2:, held] = _apply(rules, part, num_threads)
     on_step(N_FOLDS, N_FOLDS)
     return OutOfFold(folds, tuple(models), *columns)
@@ -125,7 +126,7 @@ def _apply(rules: cascade.Cascade, part: TrainingSet, num_threads: int) -> Float
     table, labels = part.table, part.labels
     lead = rules.lead_probability(table, labels.quality, num_threads)
     heats, shown = [], []
-    for step in (0.0, -EDGE, EDGE):
+    for step in (0.0, -THRESHOLD_TOLERANCE, THRESHOLD_TOLERANCE):
         heats.append(rules.heat_if_lead(table, labels.quality + step, num_threads) - step)
         heat = np.maximum(labels.heat + step, NOT_LEADING)
         shown.append(rules.published_probability(table, labels.quality, heat, num_threads))

@@ -10,7 +10,7 @@ from scoring.cli import options
 from scoring.cli.console import Terminal
 
 if TYPE_CHECKING:
-    from scoring.workflows.cluster import ClusterOutcome, Place
+    from scoring.workflows.cluster import ClusterOptions, ClusterOutcome
 
 Dask = Annotated[
     str | None,
@@ -26,21 +26,21 @@ PartitionMb = Annotated[
 ]
 
 
-def place_of(dask: str | None, partition_mb: int | None) -> Place | None:
+def place_of(dask: str | None, partition_mb: int | None) -> ClusterOptions | None:
     """The cluster that a command is to work on, if any."""
     if dask is None:
         if partition_mb is not None:
             raise typer.BadParameter("--partition-mb requires --dask")
         return None
-    from scoring.workflows.cluster import PARTITION_MB, Place
+    from scoring.workflows.cluster import PARTITION_MB, ClusterOptions
 
-    return Place(dask, partition_mb or PARTITION_MB)
+    return ClusterOptions(dask, partition_mb or PARTITION_MB)
 
 
 def score(
     terminal: Terminal,
     paths: list[str],
-    place: Place,
+    place: ClusterOptions,
     *,
     output: str | None,
     form: options.ScoreFormat | None,
@@ -67,7 +67,7 @@ def score(
     _tell(terminal, made, "scores")
 
 
-def features(terminal: Terminal, paths: list[str], place: Place, **chosen: Any) -> None:
+def features(terminal: Terminal, paths: list[str], place: ClusterOptions, **chosen: Any) -> None:
     """Write the feature table of records on a cluster."""
     from scoring.workflows.cluster import features_on_cluster
 

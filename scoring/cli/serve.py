@@ -61,7 +61,7 @@ def serve(
     the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The
     log goes to stderr, a line of JSON for each request.
     """
-    from scoring.service.options import ServiceOptions, read_bounds
+    from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
 
     is_local = _is_local(host)
@@ -81,7 +81,7 @@ def serve(
             is_token_file_shared=insecure_token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
-            bounds=read_bounds(bound or ()),
+            bounds=read_limits(bound or ()),
         ),
         host=host,
         port=port,

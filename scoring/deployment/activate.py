@@ -12,10 +12,10 @@ from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
-from scoring.tracking import Store, register_run, take_charge
+from scoring.tracking import Store, register_run, set_champion
 
 
-def put_in_charge(
+def activate(
     saved: SavedModel,
     run_id: str,
     name: str,
@@ -74,7 +74,7 @@ def put_in_charge(
         tags={"model": saved.name, "data_sha256": training.data_sha256},
     )
     loaded = check_scores(version, settings, sha256=saved.sha256)
-    take_charge(store, version, instead_of=instead_of, tags=_tags(judged, champion, why, now))
+    set_champion(store, version, instead_of=instead_of, tags=_tags(judged, champion, why, now))
     if warning := keep_champion(settings, name, loaded):
         reporter.warn(warning)
     return version

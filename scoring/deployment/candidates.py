@@ -19,7 +19,7 @@ from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, TrackingError
 from scoring.evaluation.comparison import Side
 from scoring.evaluation.evaluate import prediction_columns
-from scoring.evaluation.metrics import Columns
+from scoring.evaluation.metrics import PredictionColumns
 from scoring.evaluation.paired_figures import align
 from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import OwnScores
@@ -37,13 +37,13 @@ from scoring.tracking import (
     read_run,
     run_of_version,
 )
-from scoring.training.dataset import Corpus
+from scoring.training.dataset import LabelledDataset
 
 _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Reference:
     """A run or a model as it was named: the run that logged it, if any, and how to open its model."""
 
     spec: str
@@ -51,31 +51,31 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class Candidate:
     """One side with all that is known of it."""
 
     side: Side
     params: Mapping[str, str]
     data: Mapping[str, str]
     features: Mapping[str, Sequence[str]]
-    predictions: Columns
+    predictions: PredictionColumns
     saved: SavedModel | None = None
     documents: Sequence[Document] = field(default=(), repr=False)
 
 
-def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[str]]:
+def split_arguments(arguments: Sequence[str], store: Store) -> tuple[list[Reference], list[str]]:
     """Runs and models apart from paths."""
-    named: list[Named] = []
+    named: list[Reference] = []
     paths: list[str] = []
     for argument in arguments:
         run_id = None
         if argument == SHIPPED:
-            named.append(Named(argument, None))
+            named.append(Reference(argument, None))
             continue
         if argument.startswith("models:/"):
             run_id = run_of_version(store, argument)
         elif Path(argument, MANIFEST).is_file():
-            named.append(Named(argument, None))
+            named.append(Reference(argument, None))
             continue
         elif argument.startswith("runs:/") or _RUN_ID.fullmatch(argument):
             beginning = argument.removeprefix("runs:/").removesuffix("/model")
@@ -87,7 +87,7 @@ def sort_out(arguments: Sequence[str], store: Store) -> tuple[list[Named], list[
             paths.append(argument)
         else:
             spec = argument if argument.startswith("models:/") else f"runs:/{run_id}"
-            named.append(Named(spec, read_run(store, run_id)))
+            named.append(Reference(spec, read_run(store, run_id)))
     return named, paths
 
 
@@ -112,10 +112,10 @@ def read_records(
 
 
 def scored(
-    named: Sequence[Named], documents: list[Document], settings: Settings, reporter: Reporter
-) -> tuple[list[Contender], tuple[str, ...]]:
+    named: Sequence[Reference], documents: list[Document], settings: Settings, reporter: Reporter
+) -> tuple[list[Candidate], tuple[str, ...]]:
     """Each model with its scores of the records."""
-    corpus = Corpus(documents, 0, 0, data_sha256(document.sha256 for document in documents))
+    corpus = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
     records = corpus.as_seen(np.ones(len(documents), dtype=bool))
     paths = [document.path for document in documents]
     contenders, notes = [], []
@@ -142,14 +142,14 @@ def scored(
         }
         params = {name: str(value) for name, value in flat(msgspec.to_builtins(training.config)).items()}
         columns = columns_of(saved.models)
-        contenders.append(Contender(side, params, data, columns, predictions, saved, documents))
+        contenders.append(Candidate(side, params, data, columns, predictions, saved, documents))
     reporter.step("scoring", len(named), len(named))
     return contenders, tuple(notes)
 
 
 def logged(
-    named: Sequence[Named], store: Store, reporter: Reporter
-) -> tuple[list[Contender], tuple[str, ...]]:
+    named: Sequence[Reference], store: Store, reporter: Reporter
+) -> tuple[list[Candidate], tuple[str, ...]]:
     """Each run with the predictions that it logged, of the records that all have."""
     evaluations: list[Evaluation] = []
     for done, one in enumerate(named):
@@ -176,11 +176,11 @@ def logged(
             "judged_from": _day(evaluation.begins_at),
             "judged_to": _day(evaluation.ends_at),
         }
-        contenders.append(Contender(side, one.run.params, data, read_columns(store, one.run), columns))
+        contenders.append(Candidate(side, one.run.params, data, read_columns(store, one.run), columns))
     return contenders, tuple(notes)
 
 
-def _side(named: Named, model: str) -> Side:
+def _side(named: Reference, model: str) -> Side:
     if named.run is None:
         return Side(model, None, model)
     summary = named.run.summary

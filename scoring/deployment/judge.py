@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.deployment.candidates import Named, logged
+from scoring.deployment.candidates import Reference, logged
 from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, too_few
-from scoring.deployment.paired_bootstrap import weigh
+from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.errors import ModelError
 from scoring.evaluation.evaluate import evaluate_models, prediction_columns
 from scoring.progress import Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store
-from scoring.training.dataset import Corpus
+from scoring.training.dataset import LabelledDataset
 from scoring.training.splits import to_moment
 
 _AGAIN = "name later records with --on"
@@ -40,7 +40,13 @@ def judge_alone(saved: SavedModel, gate: GateConfig) -> Judged:
 
 
 def judge_logged(
-    champion: Named, challenger: Named, gate: GateConfig, *, store: Store, seed: int, reporter: Reporter
+    champion: Reference,
+    challenger: Reference,
+    gate: GateConfig,
+    *,
+    store: Store,
+    seed: int,
+    reporter: Reporter,
 ) -> Judged:
     """Judge two runs by what each said, before its last fit, of the block that it held back.
 
@@ -75,14 +81,14 @@ def judge_logged(
         return Judged(refuse(f"{error}: {_AGAIN}", gate))
     for note in notes:
         reporter.note(note)
-    verdict = weigh(one.predictions, two.predictions, gate, seed=seed)
+    verdict = compare_paired(one.predictions, two.predictions, gate, seed=seed)
     if not verdict.checks:
         verdict = refuse(f"{verdict.reasons[0]}, held back by both: {_AGAIN}", gate)
     return Judged(verdict, challenger.run.summary.data_sha256)
 
 
 def judge_on(
-    corpus: Corpus,
+    corpus: LabelledDataset,
     champion: SavedModel | None,
     challenger: SavedModel,
     gate: GateConfig,
@@ -94,7 +100,7 @@ def judge_on(
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : LabelledDataset
         Labelled records.
     champion : SavedModel or None
         Who is in charge; without one the challenger is held against its baselines.
@@ -133,12 +139,12 @@ def judge_on(
         one, two = (
             prediction_columns(each.scorer, seen, paths, num_threads=settings.threads) for each in contenders
         )
-        verdict = weigh(one, two, gate, seed=settings.seed)
+        verdict = compare_paired(one, two, gate, seed=settings.seed)
         reporter.step("judging", 1, 1)
     return Judged(verdict, later.data_sha256)
 
 
-def is_later(corpus: Corpus, ends_at: Mapping[str, datetime]) -> NDArray[np.bool_]:
+def is_later(corpus: LabelledDataset, ends_at: Mapping[str, datetime]) -> NDArray[np.bool_]:
     """Which records are later than the moment of their section, shape (n_records,); all of other sections."""
     ends = np.array([to_moment(ends_at.get(section)) for section in corpus.sections], dtype="datetime64[us]")
     is_new: NDArray[np.bool_] = np.isnat(ends) | (corpus.moments > ends)

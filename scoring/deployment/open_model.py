@@ -10,7 +10,7 @@ import msgspec
 from scoring.artifact.saved_model import SavedModel, boosters_of, columns_of
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.progress import SILENT, Reporter
 from scoring.records.decode import decode_json
 from scoring.settings import Settings
@@ -85,7 +85,7 @@ def check_scoring(saved: SavedModel, place: str) -> None:
             raise ModelError(f"{place}: got a score outside of its own interval, expected it inside")
 
 
-def importances_of(models: Models) -> tuple[Importance, ...]:
+def importances_of(models: FittedComponents) -> tuple[Importance, ...]:
     """What each feature does for each booster that scores."""
     from scoring.tracking import Importance
 

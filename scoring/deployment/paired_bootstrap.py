@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
-from scoring.evaluation.metrics import Columns, compute, days_of, draw_figures, interval_of
+from scoring.evaluation.metrics import PredictionColumns, compute, days_of, draw_figures, interval_of
 from scoring.evaluation.paired_figures import (
     PART_FIGURES,
     Difference,
@@ -26,7 +26,9 @@ _MIN_KNOWN_RATIO = 0.5  # of draws in which a part's figure is defined
 _BY = " of "
 
 
-def weigh(first: Columns, second: Columns, config: GateConfig, *, seed: int) -> Verdict:
+def compare_paired(
+    first: PredictionColumns, second: PredictionColumns, config: GateConfig, *, seed: int
+) -> Verdict:
     """Judge two sets of predictions.
 
     Parameters
@@ -51,14 +53,14 @@ def weigh(first: Columns, second: Columns, config: GateConfig, *, seed: int) -> 
     return msgspec.structs.replace(verdict, n_days=n_days)
 
 
-def count_days(columns: Columns) -> tuple[int, int]:
+def count_days(columns: PredictionColumns) -> tuple[int, int]:
     """Labelled records, and the days that they are of."""
     known = is_labelled(columns)
     return int(known.sum()), len(np.unique(days_of(columns["published_at"])[known]))
 
 
 def measure(
-    first: Columns, second: Columns, config: GateConfig, *, seed: int
+    first: PredictionColumns, second: PredictionColumns, config: GateConfig, *, seed: int
 ) -> tuple[dict[str, Difference], tuple[SliceDifference, ...]]:
     """Figures of both on all records and on parts of them, with the intervals that :func:`judge` takes.
 
@@ -70,7 +72,7 @@ def measure(
     Parameters
     ----------
     first, second, config, seed
-        As :func:`weigh` takes them.
+        As :func:`compare_paired` takes them.
 
     Returns
     -------
@@ -91,7 +93,11 @@ def measure(
     draws = np.array([_gains(names, *pair) for pair in drawn])
     of_parts = [at for at, name in enumerate(names) if _BY in name]
     widths = dict(
-        zip(of_parts, joint_widths(gains[of_parts], draws[:, of_parts], config.level).tolist(), strict=True)
+        zip(
+            of_parts,
+            simultaneous_half_widths(gains[of_parts], draws[:, of_parts], config.level).tolist(),
+            strict=True,
+        )
     )
     whole: dict[str, Difference] = {}
     slices = {
@@ -110,7 +116,7 @@ def measure(
 
 
 def _figures(
-    side: Columns,
+    side: PredictionColumns,
     daily: Floats | None = None,
     *,
     names: Collection[str],
@@ -135,7 +141,7 @@ def _gains(names: Sequence[str], before: Mapping[str, float], after: Mapping[str
     )
 
 
-def joint_widths(gains: Floats, draws: Floats, level: float) -> Floats:
+def simultaneous_half_widths(gains: Floats, draws: Floats, level: float) -> Floats:
     """Half the width of each gain's interval, such that all of them hold together.
 
     Parameters
@@ -167,7 +173,9 @@ def joint_widths(gains: Floats, draws: Floats, level: float) -> Floats:
     return widths
 
 
-def _parts_to_judge(columns: Columns, config: GateConfig) -> list[tuple[str, str, NDArray[np.bool_]]]:
+def _parts_to_judge(
+    columns: PredictionColumns, config: GateConfig
+) -> list[tuple[str, str, NDArray[np.bool_]]]:
     days = days_of(columns["published_at"])
     return [
         (family, name, mask)

@@ -51,7 +51,7 @@ class _LostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ClusterTrainer:
-    """Trains boosters on the workers of a cluster; see :class:`scoring.training.lightgbm_trainer.Trainer`.
+    """Trains boosters on the workers of a cluster, as a ``BoosterTrainer``.
 
     Rows are dealt out at random, so that each worker sees the same kind of records. How many trees are best
     is told afterwards, by the mean absolute error on the validation records, since LightGBM does not stop

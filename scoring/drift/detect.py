@@ -22,7 +22,7 @@ from scoring.drift.reference_profile import (
 from scoring.drift.reference_windows import Means
 from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
 
 MAX_NAMES = 5
@@ -234,7 +234,7 @@ def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
     )
 
 
-def _unseen(profile: Profile, models: Models, table: FeatureTable) -> tuple[UnseenDrift, ...]:
+def _unseen(profile: Profile, models: FittedComponents, table: FeatureTable) -> tuple[UnseenDrift, ...]:
     limits, n_records = profile.unseen_, len(table)
     found = []
     for what, rows in unseen(models.quality.encoder, table).items():

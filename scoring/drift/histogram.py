@@ -18,7 +18,7 @@ Values = Floats | Sequence[tuple[str, ...]]
 Counts = NDArray[np.int64]
 
 
-class Bins(msgspec.Struct, frozen=True):
+class Histogram(msgspec.Struct, frozen=True):
     """Where the values of one column fell.
 
     Parameters
@@ -49,7 +49,7 @@ class Bins(msgspec.Struct, frozen=True):
     levels_: list[str] = []
 
     @classmethod
-    def fit(cls, family: str, values: Values) -> Bins:
+    def fit(cls, family: str, values: Values) -> Histogram:
         """Learn bins from one value (a number, or some texts) of each of `n_records` records, and count."""
         if isinstance(values, np.ndarray):
             known = values[~np.isnan(values)]

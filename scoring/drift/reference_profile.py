@@ -15,22 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.drift.expected_error import ErrorGroups
-from scoring.drift.histogram import Bins, Values, distance
+from scoring.drift.histogram import Histogram, Values, distance
 from scoring.drift.reference_windows import (
     MIN_WINDOW,
     MIN_WINDOWS,
-    Limits,
     Means,
+    ReferenceLimits,
     cumulated,
     fit_means,
     half,
-    next_limit,
+    prediction_limit,
     time_blocks,
     windows_of,
 )
 from scoring.features.encoding import ENCODED_NUMBERS, Encoder
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, TOPICS
 from scoring.model.scorer import Predictions, Scorer
@@ -56,13 +56,13 @@ class Profile(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    columns_ : dict of str to Bins
+    columns_ : dict of str to Histogram
         Spread of each feature over the training records.
-    distances_ : Limits
+    distances_ : ReferenceLimits
         Of windows of the later half of the training records from what precedes them. Usual: the distance of
         each column, 0 to 1. Limits: by family, the root mean square of its columns' distances, each in times
         the usual.
-    unseen_ : Limits
+    unseen_ : ReferenceLimits
         Share of the records of these windows whose ``provider``, or one of whose topics (``topic``), none
         had that precedes them; 0 to 1.
     scores_ : Means
@@ -73,16 +73,16 @@ class Profile(msgspec.Struct, frozen=True):
         How far off quality was on the held-back records.
     """
 
-    columns_: dict[str, Bins]
-    distances_: Limits
-    unseen_: Limits
+    columns_: dict[str, Histogram]
+    distances_: ReferenceLimits
+    unseen_: ReferenceLimits
     scores_: Means
     points_: Means
     errors_: ErrorGroups
 
 
 def fit_profile(
-    training: TrainingSet, held: TrainingSet, earlier: Scorer, models: Models, num_threads: int = 1
+    training: TrainingSet, held: TrainingSet, earlier: Scorer, models: FittedComponents, num_threads: int = 1
 ) -> Profile | None:
     """Learn the profile.
 
@@ -94,7 +94,7 @@ def fit_profile(
         Those of them that were held back, likewise.
     earlier : Scorer
         A model that was fitted without these.
-    models : Models
+    models : FittedComponents
         The model of all.
     num_threads : int
         Threads of the boosters.
@@ -108,7 +108,7 @@ def fit_profile(
     if len(training.table) < MIN_TRAINING or len(held.table) < MIN_HELD:
         return None
     values = feature_values(training.table)
-    columns = {name: Bins.fit(FAMILIES[name], values[name]) for name in values}
+    columns = {name: Histogram.fit(FAMILIES[name], values[name]) for name in values}
     predictions = earlier.predict(held.table, num_threads)
     # Grouped by what the model of all says of them, as new records are: two models are not sure alike.
     spread = models.quality.predict_spread(models.quality.matrix(held.table), num_threads)
@@ -140,7 +140,7 @@ def scores(predictions: Predictions, expected: Floats) -> dict[str, Floats]:
     return {EXPECTED_ERROR: expected} | {name: getattr(predictions, name) for name in SCORES[1:]}
 
 
-def points(models: Models, table: FeatureTable) -> dict[str, Floats]:
+def points(models: FittedComponents, table: FeatureTable) -> dict[str, Floats]:
     """What each family adds to the quality of each record by the rubric, as ``points_by_FAMILY``; points."""
     found: dict[str, Floats] = {}
     for name, part in models.quality.rubric.parts(table).items():
@@ -200,8 +200,8 @@ def _is_seen(encoder: Encoder, table: FeatureTable) -> NDArray[np.bool_]:
 
 
 def _distance_limits(
-    columns: Mapping[str, Bins], values: Mapping[str, Values], blocks: NDArray[np.intp]
-) -> Limits:
+    columns: Mapping[str, Histogram], values: Mapping[str, Values], blocks: NDArray[np.intp]
+) -> ReferenceLimits:
     sizes, windows = windows_of(blocks, half(blocks))
     usual: dict[str, list[float]] = {}
     squares: dict[str, list[list[Floats]]] = {}  # by family, column and size
@@ -221,8 +221,8 @@ def _distance_limits(
         roots = [np.sqrt(np.mean(of_size, axis=0)) for of_size in zip(*of_columns, strict=True)]
         # In times the usual, larger windows scatter as much as smaller ones or more: a few that happen to
         # agree do not tell otherwise.
-        limits[family] = np.maximum.accumulate([next_limit(each) for each in roots]).tolist()
-    return Limits(sizes, usual, limits)
+        limits[family] = np.maximum.accumulate([prediction_limit(each) for each in roots]).tolist()
+    return ReferenceLimits(sizes, usual, limits)
 
 
 def _draw_distance(n_records: int) -> float:
@@ -233,7 +233,7 @@ def _draw_distance(n_records: int) -> float:
     return float(np.sqrt(1 / (8 * np.log(2) * n_records)))
 
 
-def _unseen_limits(table: FeatureTable, blocks: NDArray[np.intp]) -> Limits:
+def _unseen_limits(table: FeatureTable, blocks: NDArray[np.intp]) -> ReferenceLimits:
     sizes, windows = windows_of(blocks, half(blocks))
     domains = [(domain,) if domain else () for domain in table.text("provider_domain")]
     in_time = np.argsort(blocks, kind="stable")
@@ -253,8 +253,8 @@ def _unseen_limits(table: FeatureTable, blocks: NDArray[np.intp]) -> Limits:
         # The root of a share scatters alike at any level, by the number of records alone
         # (M. S. Bartlett, 1936, The square root transformation in analysis of variance).
         roots = [
-            next_limit(np.sqrt(each), least_scatter=0.5 / size**0.5)
+            prediction_limit(np.sqrt(each), least_scatter=0.5 / size**0.5)
             for size, each in zip(sizes, shares, strict=True)
         ]
         limits[name] = [min(root, 1.0) ** 2 for root in roots]
-    return Limits(sizes, usual, limits)
+    return ReferenceLimits(sizes, usual, limits)

@@ -16,7 +16,7 @@ MIN_WINDOW = 10  # records
 MIN_WINDOWS = 4  # of a size, for a limit
 
 
-class Limits(msgspec.Struct, frozen=True):
+class ReferenceLimits(msgspec.Struct, frozen=True):
     """What windows of so many records show by themselves.
 
     Parameters
@@ -52,12 +52,12 @@ class Means(msgspec.Struct, frozen=True):
     ----------
     means_ : dict of str to float
         By what is averaged.
-    shifts_ : Limits
+    shifts_ : ReferenceLimits
         Usual and limit of the distance, on either side.
     """
 
     means_: dict[str, float]
-    shifts_: Limits
+    shifts_: ReferenceLimits
 
 
 def time_blocks(moments: NDArray[np.datetime64], sections: Sequence[str]) -> NDArray[np.intp]:
@@ -129,7 +129,7 @@ def cumulated(blocks: NDArray[Any]) -> Floats:
     return np.concatenate([np.zeros_like(blocks[:1], dtype=float), np.cumsum(blocks, axis=0, dtype=float)])
 
 
-def next_limit(values: Floats, *, least_scatter: float = 0.0) -> float:
+def prediction_limit(values: Floats, *, least_scatter: float = 0.0) -> float:
     """What one more value stays below in :data:`LEVEL` of cases: a prediction limit by Student's t.
 
     Parameters
@@ -150,7 +150,7 @@ def next_limit(values: Floats, *, least_scatter: float = 0.0) -> float:
 
 
 def next_shift(values: Floats) -> float:
-    """How far from 0, on either side, one more value stays in :data:`LEVEL` of cases: see :func:`next_limit`.
+    """How far from 0 one more value stays in :data:`LEVEL` of cases: see :func:`prediction_limit`.
 
     Examples
     --------
@@ -204,4 +204,4 @@ def fit_means(values: Mapping[str, Floats], blocks: NDArray[np.intp], *, first: 
             # of two, none are by more: a few windows that happen to agree do not tell otherwise.
             least = limits[name][-1] / 2**0.5 if limits[name] else 0.0
             limits[name].append(max(next_shift(shift), least))
-    return Means(means, Limits(sizes, usual, limits))
+    return Means(means, ReferenceLimits(sizes, usual, limits))

@@ -7,11 +7,11 @@ from datetime import datetime
 
 import msgspec
 
-from scoring.evaluation.decision_changes import Flip, FlipCounts
+from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 
 
-class Unlike(msgspec.Struct, frozen=True):
+class ValueDiff(msgspec.Struct, frozen=True):
     """A value that differs, as text; None on the side that has none."""
 
     name: str
@@ -54,9 +54,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         Figures on the records with labels; empty where there are none.
     slices : tuple of SliceDifference
         The same on parts of the records.
-    flip_counts : FlipCounts
+    flip_counts : DecisionChangeCounts
         Records whose ``published`` would change.
-    flips : tuple of Flip
+    flips : tuple of DecisionChange
         Those of them that were asked for, the largest change of probability first.
     notes : tuple of str
         What the reader has to know of the figures.
@@ -68,17 +68,17 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     n_labelled: int
     begins_at: datetime | None
     ends_at: datetime | None
-    parameters: tuple[Unlike, ...]
-    data: tuple[Unlike, ...]
+    parameters: tuple[ValueDiff, ...]
+    data: tuple[ValueDiff, ...]
     features: tuple[FeatureDifference, ...]
     differences: dict[str, Difference]
     slices: tuple[SliceDifference, ...]
-    flip_counts: FlipCounts
-    flips: tuple[Flip, ...]
+    flip_counts: DecisionChangeCounts
+    flips: tuple[DecisionChange, ...]
     notes: tuple[str, ...] = ()
 
 
-def unlike(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Unlike, ...]:
+def diff(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[ValueDiff, ...]:
     """Values that differ, by name, also those that one side has not.
 
     Examples
@@ -87,13 +87,13 @@ def unlike(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[Unlike,
     (Unlike(name='name', first='a', second='b'),)
     """
     return tuple(
-        Unlike(name, first.get(name), second.get(name))
+        ValueDiff(name, first.get(name), second.get(name))
         for name in {**first, **second}
         if first.get(name) != second.get(name)
     )
 
 
-def unlike_features(
+def diff_features(
     first: Mapping[str, Sequence[str]], second: Mapping[str, Sequence[str]]
 ) -> tuple[FeatureDifference, ...]:
     """Columns that one side has and the other has not; parts that differ alike stand together.

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.evaluation.metrics import Columns
+from scoring.evaluation.metrics import PredictionColumns
 from scoring.explanation.results import Explanation, Reason
 from scoring.model.score import Score
 from scoring.training.splits import as_datetime
@@ -27,7 +27,7 @@ class ReasonPair(msgspec.Struct, frozen=True):
     second: Reason | None
 
 
-class Flip(msgspec.Struct, frozen=True):
+class DecisionChange(msgspec.Struct, frozen=True):
     """A record whose ``published`` would change.
 
     Parameters
@@ -57,7 +57,7 @@ class Flip(msgspec.Struct, frozen=True):
         return None if self.label is None else "first" if self.first.published == self.label else "second"
 
 
-class FlipCounts(msgspec.Struct, frozen=True):
+class DecisionChangeCounts(msgspec.Struct, frozen=True):
     """Flips in all: those that the second would show or hide, and who was right of those with labels."""
 
     n_flips: int
@@ -67,7 +67,7 @@ class FlipCounts(msgspec.Struct, frozen=True):
     n_second_right: int
 
 
-def flip_rows(first: Columns, second: Columns) -> Rows:
+def decision_change_rows(first: PredictionColumns, second: PredictionColumns) -> Rows:
     """Rows of the records whose ``published`` differs, the largest change of probability first."""
     rows = np.flatnonzero(first["published_predicted"] != second["published_predicted"])
     change = np.abs(
@@ -77,18 +77,24 @@ def flip_rows(first: Columns, second: Columns) -> Rows:
     return rows[np.argsort(-change[rows], kind="stable")]
 
 
-def count_flips(first: Columns, second: Columns) -> FlipCounts:
+def count_decision_changes(first: PredictionColumns, second: PredictionColumns) -> DecisionChangeCounts:
     """How many flips there are, which way they go, and who was right."""
-    rows = flip_rows(first, second)
+    rows = decision_change_rows(first, second)
     shown = np.asarray(second["published_predicted"], dtype=bool)[rows]
     known = _has_published(first)[rows]
     right = (np.asarray(first["published"], dtype=bool)[rows] == shown)[known]
-    return FlipCounts(len(rows), int(shown.sum()), int((~shown).sum()), int((~right).sum()), int(right.sum()))
+    return DecisionChangeCounts(
+        len(rows), int(shown.sum()), int((~shown).sum()), int((~right).sum()), int(right.sum())
+    )
 
 
-def flips(
-    first: Columns, second: Columns, *, models: tuple[str, str] = ("", ""), rows: Sequence[int] | None = None
-) -> tuple[Flip, ...]:
+def decision_changes(
+    first: PredictionColumns,
+    second: PredictionColumns,
+    *,
+    models: tuple[str, str] = ("", ""),
+    rows: Sequence[int] | None = None,
+) -> tuple[DecisionChange, ...]:
     """Records whose ``published`` would change, with the scores of both.
 
     Parameters
@@ -98,32 +104,32 @@ def flips(
     models : tuple of str
         Name and version of each model, as it stands in its scores.
     rows : sequence of int, optional
-        Some of :func:`flip_rows`; all of them if not given.
+        Some of :func:`decision_change_rows`; all of them if not given.
 
     Returns
     -------
     tuple of Flip
-        The largest change of probability first; without reasons, for which see :func:`unlike_reasons`.
+        The largest change of probability first; without reasons, for which see :func:`diff_reasons`.
     """
     is_known = _has_published(first)
     return tuple(
-        Flip(
+        DecisionChange(
             str(first["path"][row]),
             as_datetime(first["published_at"][row]),
             bool(first["published"][row]) if is_known[row] else None,
             _score(first, row, models[0]),
             _score(second, row, models[1]),
         )
-        for row in (flip_rows(first, second) if rows is None else rows)
+        for row in (decision_change_rows(first, second) if rows is None else rows)
     )
 
 
-def _has_published(columns: Columns) -> NDArray[np.bool_]:
+def _has_published(columns: PredictionColumns) -> NDArray[np.bool_]:
     # Who is shown is known of the records whose heat is: see metrics.compute.
     return ~np.isnan(np.asarray(columns["heat"], dtype=np.float64))
 
 
-def _score(columns: Columns, row: int, model: str) -> Score:
+def _score(columns: PredictionColumns, row: int, model: str) -> Score:
     def number(name: str, digits: int = 4) -> float:
         # What a run of an earlier version has not logged is not known, which is no reason to refuse the run.
         return round(float(columns[name][row]), digits) if name in columns else float("nan")
@@ -145,7 +151,7 @@ def _score(columns: Columns, row: int, model: str) -> Score:
     )
 
 
-def unlike_reasons(
+def diff_reasons(
     first: Explanation,
     second: Explanation,
     *,

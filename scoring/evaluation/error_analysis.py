@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from scoring.evaluation.metrics import Columns
+from scoring.evaluation.metrics import PredictionColumns
 from scoring.explanation.attribution import Contribution, mean_contributions, quality_reasons
 from scoring.explanation.results import Reason
 from scoring.features.as_of import AsOf
@@ -19,7 +19,7 @@ from scoring.records.record import Document
 N_MISSES = 10
 
 
-class Miss(msgspec.Struct, frozen=True, kw_only=True):
+class WorstError(msgspec.Struct, frozen=True, kw_only=True):
     """A record whose quality was predicted badly.
 
     Parameters
@@ -53,20 +53,20 @@ class Miss(msgspec.Struct, frozen=True, kw_only=True):
         return self.predicted - self.quality
 
 
-class Account(NamedTuple):
+class ErrorAnalysis(NamedTuple):
     """Why predictions are as they are: the worst misses, and how far each feature moves the quality."""
 
-    misses: tuple[Miss, ...]
+    misses: tuple[WorstError, ...]
     contributions: tuple[Contribution, ...]
 
 
-def account_for(
+def analyse_errors(
     model: QualityModel,
     documents: Sequence[Document],
     table: FeatureTable,
-    predictions: Columns,
+    predictions: PredictionColumns,
     as_of: AsOf = None,
-) -> Account:
+) -> ErrorAnalysis:
     """Look behind the predictions for some records.
 
     Parameters
@@ -77,12 +77,12 @@ def account_for(
         Features of the documents, as of then.
     """
     misses = worst_misses(model, documents, predictions, as_of)
-    return Account(misses, mean_contributions(model, table))
+    return ErrorAnalysis(misses, mean_contributions(model, table))
 
 
 def worst_misses(
-    model: QualityModel, documents: Sequence[Document], predictions: Columns, as_of: AsOf = None
-) -> tuple[Miss, ...]:
+    model: QualityModel, documents: Sequence[Document], predictions: PredictionColumns, as_of: AsOf = None
+) -> tuple[WorstError, ...]:
     """The :data:`N_MISSES` records whose predicted quality is farthest off, the worst first.
 
     Parameters
@@ -99,7 +99,7 @@ def worst_misses(
     off = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
     worst = sorted(np.flatnonzero(off > 0).tolist(), key=lambda row: (-off[row], predictions["path"][row]))
     return tuple(
-        Miss(
+        WorstError(
             path=documents[row].path,
             day=str(predictions["published_at"][row].astype("datetime64[D]")),
             provider=str(predictions["provider"][row]),

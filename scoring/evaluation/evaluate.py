@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.evaluation.metrics import Columns, bootstrap, compute, ndcg_by_day
+from scoring.evaluation.metrics import PredictionColumns, bootstrap, compute, ndcg_by_day
 from scoring.evaluation.results import Evaluation, Slice
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.scorer import Predictions, Scorer
 from scoring.training.splits import as_datetime
 from scoring.training.training_set import TrainingSet
@@ -123,7 +123,9 @@ def _forecast_columns(said: Predictions, published_from: float) -> dict[str, NDA
     }
 
 
-def baseline_figures(models: Models, test: TrainingSet, labels: Columns) -> dict[str, dict[str, float]]:
+def baseline_figures(
+    models: FittedComponents, test: TrainingSet, labels: PredictionColumns
+) -> dict[str, dict[str, float]]:
     """Figures of each baseline on the same records."""
     X = models.quality.encoder.transform(test.table)
     figures = {}
@@ -142,7 +144,7 @@ def baseline_figures(models: Models, test: TrainingSet, labels: Columns) -> dict
     return figures
 
 
-def slices(predictions: Columns, test: TrainingSet, models: Models) -> Iterator[Slice]:
+def slices(predictions: PredictionColumns, test: TrainingSet, models: FittedComponents) -> Iterator[Slice]:
     """Figures of every part of the records that has :data:`MIN_SLICE` records or more."""
     for family, name, mask in _parts(test, models):
         if mask.sum() >= MIN_SLICE:
@@ -150,7 +152,7 @@ def slices(predictions: Columns, test: TrainingSet, models: Models) -> Iterator[
             yield Slice(family, name, int(mask.sum()), compute(part, ndcg_by_day(part)))
 
 
-def _parts(test: TrainingSet, models: Models) -> Iterator[tuple[str, str, Mask]]:
+def _parts(test: TrainingSet, models: FittedComponents) -> Iterator[tuple[str, str, Mask]]:
     table = test.table
     seen = models.quality.encoder.providers_.transform(table.text("provider_domain"))[:, 0]
     count = table.number("coverage_count")
@@ -169,7 +171,7 @@ def _parts(test: TrainingSet, models: Models) -> Iterator[tuple[str, str, Mask]]
     yield "image", "with", table.number("has_image") == 1
     yield "excerpt", "without", table.number("has_excerpt") == 0
     quality, heat = test.labels.quality, test.labels.heat
-    steps = models.cascade.steps(float(np.nanmax(np.concatenate([quality, heat, [0.0]]))))
+    steps = models.cascade.learned_thresholds(float(np.nanmax(np.concatenate([quality, heat, [0.0]]))))
     if steps.bonus_from_quality is not None:
         near = np.abs(quality - steps.bonus_from_quality) <= NEAR_STEP
         yield "quality", f"within {NEAR_STEP} of the bonus step ({steps.bonus_from_quality:g})", near

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoring.evaluation.results import Figure
 from scoring.features.table import Floats
 
-Columns = Mapping[str, NDArray[np.generic]]
+PredictionColumns = Mapping[str, NDArray[np.generic]]
 TOP = 10
 INTERVAL_LEVEL = 0.9
 """Share of records that every interval promises to hold."""
@@ -132,16 +132,16 @@ def days_of(moments: NDArray[np.generic]) -> NDArray[np.intp]:
     return np.asarray(day, dtype=np.intp)
 
 
-def _floats(columns: Columns, name: str) -> Floats:
+def _floats(columns: PredictionColumns, name: str) -> Floats:
     return np.asarray(columns[name], dtype=np.float64)
 
 
-def _flags(columns: Columns, name: str) -> NDArray[np.bool_]:
+def _flags(columns: PredictionColumns, name: str) -> NDArray[np.bool_]:
     return np.asarray(columns[name], dtype=np.bool_)
 
 
 def compute(
-    columns: Columns, daily_ndcg: Floats | None = None, *, names: Collection[str] = MEANINGS
+    columns: PredictionColumns, daily_ndcg: Floats | None = None, *, names: Collection[str] = MEANINGS
 ) -> dict[str, float]:
     """Every figure of :data:`MEANINGS` that the columns allow, where it is defined.
 
@@ -166,7 +166,7 @@ def compute(
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def _quality_figures(columns: Columns) -> dict[str, Callable[[], float]]:
+def _quality_figures(columns: PredictionColumns) -> dict[str, Callable[[], float]]:
     truth, predicted = _floats(columns, "quality"), _floats(columns, "quality_predicted")
     figures: dict[str, Callable[[], float]] = {
         "quality_mae": lambda: mean_absolute_error(truth, predicted),
@@ -183,7 +183,7 @@ def _quality_figures(columns: Columns) -> dict[str, Callable[[], float]]:
     return figures
 
 
-def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, Callable[[], float]]:
+def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict[str, Callable[[], float]]:
     heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
     lead, shown, said = (_flags(columns, name) for name in ("lead", "published", "published_predicted"))
 
@@ -209,7 +209,7 @@ def _heat_figures(columns: Columns, daily_ndcg: Floats | None) -> dict[str, Call
     return {name: figure for name, figure in figures.items() if name not in absent}
 
 
-def ndcg_by_day(columns: Columns) -> Floats:
+def ndcg_by_day(columns: PredictionColumns) -> Floats:
     """NDCG of each day's list by expected heat, shape (n_days,); NaN where nothing of the day has heat.
 
     A record whose heat is unknown is not in the list.
@@ -226,7 +226,7 @@ def _rows_by_day(day: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def bootstrap(
-    columns: Columns,
+    columns: PredictionColumns,
     *,
     n_draws: int,
     seed: int,
@@ -265,7 +265,7 @@ def bootstrap(
 
 
 def draw_figures(
-    *sides: Columns, n_draws: int, seed: int, figures: Callable[..., dict[str, float]] = compute
+    *sides: PredictionColumns, n_draws: int, seed: int, figures: Callable[..., dict[str, float]] = compute
 ) -> Iterator[tuple[dict[str, float], ...]]:
     """Figures of drawn days; the same days of each side, so that what the sides differ by is paired.
 

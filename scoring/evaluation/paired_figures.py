@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS, Columns, compute, draw_figures, interval_of
+from scoring.evaluation.metrics import (
+    LOWER_IS_BETTER,
+    MEANINGS,
+    PredictionColumns,
+    compute,
+    draw_figures,
+    interval_of,
+)
 
 MIN_PART = 10
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
@@ -59,7 +66,7 @@ class SliceDifference(msgspec.Struct, frozen=True):
     differences: dict[str, Difference]
 
 
-def align(sides: Sequence[Columns], names: Sequence[str]) -> list[Columns]:
+def align(sides: Sequence[PredictionColumns], names: Sequence[str]) -> list[PredictionColumns]:
     """The records that all sides have, in the order of the first, by path and date.
 
     Parameters
@@ -86,7 +93,7 @@ def align(sides: Sequence[Columns], names: Sequence[str]) -> list[Columns]:
             f"records of {' and '.join(names)}: got none in common by path and date, expected some; "
             "name records for the models to score"
         )
-    aligned: list[Columns] = []
+    aligned: list[PredictionColumns] = []
     for columns, place in zip(sides, places, strict=True):
         rows = [row for key in common for row in place[key]]
         aligned.append({name: values[rows] for name, values in columns.items()})
@@ -95,7 +102,7 @@ def align(sides: Sequence[Columns], names: Sequence[str]) -> list[Columns]:
     return aligned
 
 
-def _rows_by_record(columns: Columns) -> dict[tuple[Any, ...], list[int]]:
+def _rows_by_record(columns: PredictionColumns) -> dict[tuple[Any, ...], list[int]]:
     places: dict[tuple[Any, ...], list[int]] = {}
     moments = np.asarray(columns["published_at"], dtype="datetime64[us]").astype(np.int64)
     for row, key in enumerate(zip(columns["path"].tolist(), moments.tolist(), strict=True)):
@@ -103,7 +110,7 @@ def _rows_by_record(columns: Columns) -> dict[tuple[Any, ...], list[int]]:
     return places
 
 
-def _check_labels(first: str, one: Columns, second: str, two: Columns) -> None:
+def _check_labels(first: str, one: PredictionColumns, second: str, two: PredictionColumns) -> None:
     n_records = len(one["quality"])
     differs = np.zeros(n_records, dtype=bool)
     for name in _LABELS:
@@ -117,14 +124,14 @@ def _check_labels(first: str, one: Columns, second: str, two: Columns) -> None:
         )
 
 
-def is_labelled(columns: Columns) -> NDArray[np.bool_]:
+def is_labelled(columns: PredictionColumns) -> NDArray[np.bool_]:
     """Which records have a quality to compare with, shape (n_records,)."""
     return ~np.isnan(np.asarray(columns["quality"], dtype=np.float64))
 
 
 def compare_predictions(
-    first: Columns,
-    second: Columns,
+    first: PredictionColumns,
+    second: PredictionColumns,
     *,
     n_draws: int,
     seed: int,
@@ -183,7 +190,7 @@ def gain_of(name: str, first: float, second: float) -> float:
 
 
 def slice_differences(
-    first: Columns, second: Columns, *, n_draws: int, seed: int, level: float = 0.95
+    first: PredictionColumns, second: PredictionColumns, *, n_draws: int, seed: int, level: float = 0.95
 ) -> tuple[SliceDifference, ...]:
     """Differences by section, provider, coverage and month.
 
@@ -215,7 +222,7 @@ def slice_differences(
     return tuple(found)
 
 
-def parts(columns: Columns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+def parts(columns: PredictionColumns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Parts of the records: family, name and mask of shape (n_records,) of each.
 
     By section, provider, coverage and month, as far as there are columns for it.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoring.explanation.counterfactuals import cheapest_changes
+from scoring.explanation.counterfactuals import counterfactuals
 from scoring.explanation.results import Explanation, Reason
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.column import Column
@@ -91,7 +91,7 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
             "heat": words.heat(bool(predictions.is_lead[0]), float(likeliest[0]), float(heat[0])),
             "published": words.reasons(cascade.PUBLISHED_NAMES, shown[:-1], likeliest, predictions.heat),
         },
-        cheapest_changes(scorer, record, as_of),
+        counterfactuals(scorer, record, as_of),
     )
 
 

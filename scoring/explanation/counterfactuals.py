@@ -33,7 +33,7 @@ class _Edit(NamedTuple):
     row: Row
 
 
-def cheapest_changes(
+def counterfactuals(
     scorer: Scorer, record: Record, as_of: AsOf = None, *, limit: int = LIMIT
 ) -> tuple[Change, ...]:
     """Single edits that would turn a decision over or, where none does, raise the score most.
@@ -71,7 +71,7 @@ def cheapest_changes(
 
 
 def possible_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Change, ...]:
-    """Every edit that makes sense for a record, whatever it does; see :func:`cheapest_changes`.
+    """Every edit that makes sense for a record, whatever it does; see :func:`counterfactuals`.
 
     Topics of which the model knows nothing, and which the same of the record's texts name, are the same to
     it: of those the loss of the first stands for all. So there are as many edits as the model has topics at

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.score import Score
 
 _LEAST = 1e-4  # of a probability: scores have four digits
 
 
-class Doubt(msgspec.Struct, frozen=True):
+class DecisionUncertainty(msgspec.Struct, frozen=True):
     """How sure the scores of a record are.
 
     Parameters
@@ -37,7 +37,9 @@ class Doubt(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def doubts(saved: SavedModel, table: FeatureTable, scores: Sequence[Score]) -> list[Doubt]:
+def decision_uncertainty(
+    saved: SavedModel, table: FeatureTable, scores: Sequence[Score]
+) -> list[DecisionUncertainty]:
     """Tell how sure scores are, and whether they leave open that their records are published.
 
     They leave it open where the two ends of the quality's interval are decided differently, and where the
@@ -79,11 +81,13 @@ def doubts(saved: SavedModel, table: FeatureTable, scores: Sequence[Score]) -> l
         elif distance < near:
             chance, asked = score.published_probability, models.thresholds.published
             reason = f"published at {chance:.0%}, and {asked:.0%} decides"
-        found.append(Doubt(min(heats), max(heats), round(distance, 4), reason))
+        found.append(DecisionUncertainty(min(heats), max(heats), round(distance, 4), reason))
     return found
 
 
-def _decided_at(models: Models, table: FeatureTable, quality: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def _decided_at(
+    models: FittedComponents, table: FeatureTable, quality: Floats
+) -> tuple[Floats, NDArray[np.bool_]]:
     """Heat, and whether published, if the quality were known; shapes (n_records,)."""
     is_lead = models.cascade.lead_probability(table, quality) >= models.thresholds.lead
     heat = np.where(is_lead, models.cascade.heat_if_lead(table, quality), NOT_LEADING)

@@ -17,7 +17,7 @@ import msgspec
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.folder_watch import State, state_of
-from scoring.inbox.rows import Receipt, Row, Scored, put_together, receipt, score_rows
+from scoring.inbox.rows import RecordDetails, Row, Scored, put_together, record_details, score_rows
 from scoring.records.corpus import files_within, read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.file_names import name_of, path_of
@@ -173,9 +173,9 @@ class Inbox:
         data = read_bytes(self.file(path))
         return data, self._decode(data, path)
 
-    def receipt(self, path: str, saved: SavedModel) -> Receipt:
-        """Why a record has its scores: see :func:`scoring.inbox.rows.receipt`."""
-        return receipt(self.read(path)[1], saved, self.corrections().corrections)
+    def details(self, path: str, saved: SavedModel) -> RecordDetails:
+        """Why a record has its scores: see :func:`scoring.inbox.rows.record_details`."""
+        return record_details(self.read(path)[1], saved, self.corrections().corrections)
 
     def corrections(self) -> Ledger:
         """The ledger as it is now; it is read again only where it has changed.

@@ -8,13 +8,13 @@ import msgspec
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
-from scoring.inbox.rows import Receipt, Row, put_together, receipt, score_rows
+from scoring.inbox.rows import RecordDetails, Row, put_together, record_details, score_rows
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
 
 
-class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class UploadedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file by its name and its text; of JSON lines the text is one line, `line` its number from 1."""
 
     name: str
@@ -22,12 +22,12 @@ class Dropped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     line: int = 0
 
 
-def look(files: Sequence[Dropped], saved: SavedModel, limits: RecordLimits = UNLIMITED) -> list[Row]:
+def preview(files: Sequence[UploadedFile], saved: SavedModel, limits: RecordLimits = UNLIMITED) -> list[Row]:
     """Rows of files, stories among them included; one that cannot be used has a row with its fault.
 
     Parameters
     ----------
-    files : sequence of Dropped
+    files : sequence of UploadedFile
         The files.
     saved : SavedModel
         The model.
@@ -40,7 +40,7 @@ def look(files: Sequence[Dropped], saved: SavedModel, limits: RecordLimits = UNL
     return [one if isinstance(one, Row) else next(rows) for one in read]
 
 
-def look_closely(file: Dropped, saved: SavedModel, limits: RecordLimits = UNLIMITED) -> Receipt:
+def explain_preview(file: UploadedFile, saved: SavedModel, limits: RecordLimits = UNLIMITED) -> RecordDetails:
     """Why a record has its scores.
 
     Raises
@@ -48,10 +48,10 @@ def look_closely(file: Dropped, saved: SavedModel, limits: RecordLimits = UNLIMI
     RecordError
         If it cannot be used.
     """
-    return receipt(_document(file, limits), saved)
+    return record_details(_document(file, limits), saved)
 
 
-def _read(files: Sequence[Dropped], limits: RecordLimits) -> Iterator[Document | Row]:
+def _read(files: Sequence[UploadedFile], limits: RecordLimits) -> Iterator[Document | Row]:
     for file in files:
         try:
             yield _document(file, limits)
@@ -59,7 +59,7 @@ def _read(files: Sequence[Dropped], limits: RecordLimits) -> Iterator[Document |
             yield Row(path=_path(file), title=_path(file), fault=str(error))
 
 
-def _document(file: Dropped, limits: RecordLimits) -> Document:
+def _document(file: UploadedFile, limits: RecordLimits) -> Document:
     try:
         data = file.text.encode()
     except UnicodeEncodeError:
@@ -69,5 +69,5 @@ def _document(file: Dropped, limits: RecordLimits) -> Document:
     return msgspec.structs.replace(limits.check(document, file.line), path=_path(file))
 
 
-def _path(file: Dropped) -> str:
+def _path(file: UploadedFile) -> str:
     return f"{file.name}:{file.line}" if file.line else file.name

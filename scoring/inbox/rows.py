@@ -17,7 +17,7 @@ from scoring.features.coverage import best_of
 from scoring.features.extraction import extracted
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
-from scoring.inbox.decision_uncertainty import Doubt, doubts
+from scoring.inbox.decision_uncertainty import DecisionUncertainty, decision_uncertainty
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
@@ -80,7 +80,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     coverage_count: int = 0
     labels: Labels = Labels()
     score: Score | None = None
-    doubt: Doubt | None = None
+    doubt: DecisionUncertainty | None = None
     leader: Leader | None = None
     story: str = ""
     story_count: int = 1
@@ -88,7 +88,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fault: str = ""
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
     """A record's scores with their reasons, and what one needs to judge it.
 
     Parameters
@@ -130,7 +130,7 @@ def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]
     features = [extracted(document) for document in documents]
     scores = list(saved.scorer.score_features(features))
     table = assemble([one.row for one in features])
-    found = zip(documents, scores, doubts(saved, table, scores), strict=True)
+    found = zip(documents, scores, decision_uncertainty(saved, table, scores), strict=True)
     return [_scored(document, score, doubt) for document, score, doubt in found]
 
 
@@ -187,7 +187,9 @@ def _leader_within(one: Scored, hottest: Row, paths: Mapping[str, str]) -> Leade
     )
 
 
-def receipt(document: Document, saved: SavedModel, corrections: Sequence[Correction] = ()) -> Receipt:
+def record_details(
+    document: Document, saved: SavedModel, corrections: Sequence[Correction] = ()
+) -> RecordDetails:
     """Explain the scores of one document.
 
     Parameters
@@ -202,7 +204,7 @@ def receipt(document: Document, saved: SavedModel, corrections: Sequence[Correct
     record = document.record
     digests = digests_of(record)
     known = sorted(known_coverage(record, None), key=lambda entry: -(entry.quality or 0))
-    return Receipt(
+    return RecordDetails(
         explanation=explain(saved.scorer, document),
         excerpt=record.excerpt,
         coverage=tuple(_leader(entry) for entry in known[:_MAX_COVERAGE]),
@@ -210,7 +212,7 @@ def receipt(document: Document, saved: SavedModel, corrections: Sequence[Correct
     )
 
 
-def _scored(document: Document, score: Score, doubt: Doubt) -> Scored:
+def _scored(document: Document, score: Score, doubt: DecisionUncertainty) -> Scored:
     record = document.record
     best = best_of(known_coverage(record, None)) if score.heat <= NOT_LEADING else None
     digests = digests_of(record)

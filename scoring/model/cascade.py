@@ -54,7 +54,7 @@ def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floa
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class LearnedThresholds:
     """Where the learned rules switch; points, None where they do not.
 
     ``bonus_from_quality`` is the quality from which a related record adds most more heat than below it,
@@ -92,7 +92,7 @@ class Cascade:
         """Probability that the site shows each record, shape (n_records,)."""
         return self.published.predict(published_matrix(table, quality, heat), num_threads)
 
-    def steps(self, highest: float) -> Steps:
+    def learned_thresholds(self, highest: float) -> LearnedThresholds:
         """Read the steps off the boosters, for qualities and heats from 0 to `highest` points.
 
         None is looked for beyond :data:`MAX_STEP`, which only a label that is a slip of the pen reaches.
@@ -110,7 +110,7 @@ class Cascade:
         X = np.zeros((len(points), len(PUBLISHED_NAMES)))
         X[:, PUBLISHED_NAMES.index("heat")] = X[:, PUBLISHED_NAMES.index("quality")] = points
         shown = np.flatnonzero(self.published.predict(X) >= 0.5)
-        return Steps(
+        return LearnedThresholds(
             float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
             float(points[shown[0]]) if len(shown) else None,
         )

@@ -20,7 +20,7 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class FittedComponents:
     """Every fitted part."""
 
     quality: QualityModel

@@ -13,7 +13,7 @@ MIN_SPREAD = 0.25  # of a point: labels are integers, so nothing is surer than h
 MAX_ATOMS = 15
 
 
-class ErrorDistribution(msgspec.Struct, frozen=True, dict=True):
+class ResidualDistribution(msgspec.Struct, frozen=True, dict=True):
     """What the quality may be off by, for groups of records that are sure alike.
 
     Parameters
@@ -64,4 +64,4 @@ class ErrorDistribution(msgspec.Struct, frozen=True, dict=True):
         return np.asarray(self.edges_), atoms, weights
 
 
-NO_ERRORS = ErrorDistribution([], [[0.0]], [[1.0]], 0.0)
+NO_ERRORS = ResidualDistribution([], [[0.0]], [[1.0]], 0.0)

@@ -26,7 +26,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Chances:
+class QualityDistribution:
     """What the quality of `n_records` records may be.
 
     Parameters
@@ -42,8 +42,12 @@ class Chances:
     weights: Floats
 
 
-def outlooks(
-    cascade: Cascade, forecast: Forecast, table: FeatureTable, chances: Chances, num_threads: int = 1
+def marginalize(
+    cascade: Cascade,
+    forecast: Forecast,
+    table: FeatureTable,
+    chances: QualityDistribution,
+    num_threads: int = 1,
 ) -> tuple[Outlook, Outlook]:
     """Average the rules over what the quality may be.
 
@@ -55,7 +59,7 @@ def outlooks(
         What will hold once coverage has come.
     table : FeatureTable
         Features of `n_records` records.
-    chances : Chances
+    chances : QualityDistribution
         What their quality may be.
     num_threads : int
 
@@ -74,8 +78,10 @@ def outlooks(
     return now, settled
 
 
-def outlook_now(cascade: Cascade, table: FeatureTable, chances: Chances, num_threads: int = 1) -> Outlook:
-    """The first of :func:`outlooks`, where there is no forecast yet."""
+def marginalize_now(
+    cascade: Cascade, table: FeatureTable, chances: QualityDistribution, num_threads: int = 1
+) -> Outlook:
+    """The first of :func:`marginalize`, where there is no forecast yet."""
     rows, quality, place = _distinct(chances)
     asked = table.take(rows)
     leads = (cascade.lead_probability(asked, quality, num_threads),)
@@ -84,7 +90,7 @@ def outlook_now(cascade: Cascade, table: FeatureTable, chances: Chances, num_thr
     return now
 
 
-def _distinct(chances: Chances) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+def _distinct(chances: QualityDistribution) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
     """Each quality of a record once, since most are nearly sure: the rows, the qualities, and for the
     likeliest and each atom of a record, shape (n_records, 1 + n_atoms), the place of its own among them."""
     qualities = np.column_stack([chances.quality, chances.atoms])

@@ -9,7 +9,7 @@ import numpy as np
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
-from scoring.model.conformal import MIN_SPREAD, ErrorDistribution
+from scoring.model.conformal import MIN_SPREAD, ResidualDistribution
 from scoring.model.rubric import Rubric
 
 RUBRIC_COLUMN = "rubric_quality"
@@ -23,7 +23,7 @@ class QualityModel:
     rubric: Rubric
     booster: Booster
     spread: Booster
-    errors: ErrorDistribution
+    errors: ResidualDistribution
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from scoring.features.as_of import AsOf
 from scoring.features.extraction import Extracted, extracted
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.components import Models
-from scoring.model.marginalize import Chances, outlooks
+from scoring.model.components import FittedComponents
+from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.model.score import Score
 from scoring.records.record import Document
 
@@ -52,12 +52,12 @@ class Scorer:
     ----------
     name : str
         Name and version, as it stands in each score.
-    models : Models
+    models : FittedComponents
         The fitted parts.
     """
 
     name: str
-    models: Models
+    models: FittedComponents
 
     def predict(self, table: FeatureTable, num_threads: int = 1) -> Predictions:
         """Score a feature table.
@@ -80,8 +80,8 @@ class Scorer:
         low, high = quality_model.interval(expected, spread)
         quality = np.round(expected)
         atoms, weights = quality_model.errors.spread_out(quality, spread)
-        chances = Chances(quality, np.maximum(atoms, floor), weights)
-        now, settled = outlooks(self.models.cascade, self.models.forecast, table, chances, num_threads)
+        chances = QualityDistribution(quality, np.maximum(atoms, floor), weights)
+        now, settled = marginalize(self.models.cascade, self.models.forecast, table, chances, num_threads)
         is_lead = now.lead_probability >= thresholds.lead
         return Predictions(
             quality,

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from scoring.artifact.manifest import TrainingFacts
-from scoring.evaluation.error_analysis import Account
+from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.explanation.attribution import MAX_EXPLAINED
@@ -81,7 +81,7 @@ def evaluation_report(
     data_path: str,
     data_sha256: str,
     counts: Mapping[str, int],
-    account: Account,
+    account: ErrorAnalysis,
     importances: Iterable[tuple[str, str, float, int]],
 ) -> str:
     """One page about how good a model is, and why.
@@ -101,7 +101,7 @@ def evaluation_report(
         Where the judged records came from, and the hex digest of their content.
     counts : mapping of str to int
         Records by what was done with them.
-    account : Account
+    account : ErrorAnalysis
         The worst misses, and how far features move the quality.
     importances : iterable of (feature, booster, gain, split)
         As :func:`scoring.plots.importance_figure` takes them.

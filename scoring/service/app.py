@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scoring.service import docs, status
 from scoring.service.auth import Tokens
-from scoring.service.batching import Workbench
+from scoring.service.batching import BatchScorer
 from scoring.service.desk import routes
 from scoring.service.drift_monitor import SECONDS, DriftWindow
 from scoring.service.metrics import Metrics
-from scoring.service.middleware import ON_REFUSED, SCORE_PATH, Door
-from scoring.service.model_manager import ModelKeeper
+from scoring.service.middleware import ON_REFUSED, SCORE_PATH, RequestMiddleware
+from scoring.service.model_manager import ModelManager
 from scoring.service.options import ServiceOptions
 from scoring.service.problem_details import add_handlers
 from scoring.service.score import ScoreEndpoint
@@ -35,7 +35,7 @@ REPEAT_SECONDS = 10.0
 class Service(FastAPI):
     """The framework behind the door, which is passed before anything of it."""
 
-    door: Door
+    door: RequestMiddleware
     start_error: Exception | None = None
 
     def begin_stop(self) -> None:
@@ -71,10 +71,10 @@ def create_app(options: ServiceOptions) -> Service:
     """
     tokens = Tokens(options.token_file, is_shared=options.is_token_file_shared)
     metrics = Metrics()
-    keeper = ModelKeeper(options, metrics.tell_try)
-    keeper.on_swap(metrics.tell_model)
-    keeper.on_follow(metrics.tell_follow)
-    bench = Workbench(keeper, options.bounds)
+    keeper = ModelManager(options, metrics.record_swap)
+    keeper.on_swap(metrics.record_model)
+    keeper.on_follow(metrics.record_follow)
+    bench = BatchScorer(keeper, options.bounds)
     endpoint = ScoreEndpoint(options.bounds, bench, metrics)
 
     @asynccontextmanager
@@ -115,7 +115,7 @@ def create_app(options: ServiceOptions) -> Service:
         lets_in = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
         app.add_middleware(lets_in)
         score = lets_in(endpoint)
-    app.door = door = Door(partial(FastAPI.__call__, app), score, options, tokens, metrics)
+    app.door = door = RequestMiddleware(partial(FastAPI.__call__, app), score, options, tokens, metrics)
     return app
 
 
@@ -131,7 +131,7 @@ async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
         await asyncio.sleep(REPEAT_SECONDS)
 
 
-def _log_warning(keeper: ModelKeeper) -> None:
+def _log_warning(keeper: ModelManager) -> None:
     """Say so where the model is neither the one that was asked for nor the champion, also with --quiet."""
     resolved = keeper.current.resolved
     if resolved.warning is not None:
@@ -139,10 +139,10 @@ def _log_warning(keeper: ModelKeeper) -> None:
         _LOG.error("model warning", extra={"fields": fields})
 
 
-async def _tell_drift(keeper: ModelKeeper, window: DriftWindow, metrics: Metrics) -> None:
+async def _tell_drift(keeper: ModelManager, window: DriftWindow, metrics: Metrics) -> None:
     """Tell how far the last records are from the training records, until cancelled."""
     while True:
         await asyncio.sleep(SECONDS)
         drift = await asyncio.to_thread(window.measure, keeper.current)
         if drift is not None:
-            metrics.tell_drift(drift)
+            metrics.record_drift(drift)

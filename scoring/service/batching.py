@@ -20,8 +20,8 @@ from scoring.features.extraction import extracted
 from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.records.record import Document
-from scoring.service.model_manager import ModelKeeper, Served
-from scoring.service.options import Bounds
+from scoring.service.model_manager import ModelManager, Served
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import Problem, ProblemError
 from scoring.service.request_body import Body, read_part
 
@@ -43,24 +43,26 @@ class Done(NamedTuple):
     model: str
 
 
-class Intake:
+class AdmissionControl:
     """Counts what is in hand, and takes on no more than can be worked off soon.
 
     Parameters
     ----------
-    bounds : Bounds
+    bounds : RequestLimits
         How much that is.
     on_change : callable
         Told of each change of the number of requests.
     """
 
-    def __init__(self, bounds: Bounds, on_change: Callable[[int], None] = lambda n_requests: None) -> None:
+    def __init__(
+        self, bounds: RequestLimits, on_change: Callable[[int], None] = lambda n_requests: None
+    ) -> None:
         self._bounds = bounds
         self._on_change = on_change
         self.n_requests = 0
         self.n_bytes = 0
 
-    def enter(self) -> Ticket:
+    def enter(self) -> Admission:
         """Take a request on.
 
         Raises
@@ -70,7 +72,7 @@ class Intake:
         """
         if self.n_requests >= self._bounds.requests:
             raise _busy(f"{self.n_requests} requests are in progress", "requests")
-        return Ticket(self)
+        return Admission(self)
 
     def hold(self, n_bytes: int) -> None:
         """Take bytes on.
@@ -90,14 +92,14 @@ class Intake:
         self._on_change(self.n_requests)
 
 
-class Ticket:
+class Admission:
     """A request that was taken on, as a context: at its end its place and its bytes are free."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: AdmissionControl) -> None:
         self._intake = intake
         self._n_bytes = 0
 
-    def __enter__(self) -> Ticket:
+    def __enter__(self) -> Admission:
         self._intake.count(1)
         return self
 
@@ -106,7 +108,7 @@ class Ticket:
         self._intake.count(-1)
 
     def hold(self, n_bytes: int) -> None:
-        """See :meth:`Intake.hold`."""
+        """See :meth:`AdmissionControl.hold`."""
         self._intake.hold(n_bytes)
         self._n_bytes += n_bytes
 
@@ -115,18 +117,18 @@ def _busy(detail: str, limit: str) -> ProblemError:
     return ProblemError(503, "busy", detail, limit=limit, headers={"Retry-After": "1"})
 
 
-class Workbench:
+class BatchScorer:
     """Scores what requests bring.
 
     Parameters
     ----------
-    keeper : ModelKeeper
+    keeper : ModelManager
         Who has the model at work.
-    bounds : Bounds
+    bounds : RequestLimits
         What a record may hold.
     """
 
-    def __init__(self, keeper: ModelKeeper, bounds: Bounds) -> None:
+    def __init__(self, keeper: ModelManager, bounds: RequestLimits) -> None:
         self._keeper = keeper
         self._bounds = bounds
         self._threads = ThreadPoolExecutor(N_THREADS, "scoring")
@@ -205,7 +207,7 @@ class _Waiting(NamedTuple):
 class _Job:
     """All records of a body."""
 
-    def __init__(self, body: Body, bounds: Bounds, as_of: AsOf, *, is_explained: bool) -> None:
+    def __init__(self, body: Body, bounds: RequestLimits, as_of: AsOf, *, is_explained: bool) -> None:
         self._body, self._bounds, self._as_of = body, bounds, as_of
         self._is_explained = is_explained
 

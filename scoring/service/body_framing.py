@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
 MAX_CHUNK_LINE_BYTES = 1024
@@ -36,7 +36,7 @@ class Framing:
 
     Parameters
     ----------
-    bounds : Bounds
+    bounds : RequestLimits
         ``head_bytes`` and ``head_lines`` hold for heads and for trailers.
 
     Attributes
@@ -60,7 +60,7 @@ class Framing:
     (None, 4)
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: RequestLimits) -> None:
         self._bounds = bounds
         self._data = b""
         self._at = 0  # begin of what was not cut yet

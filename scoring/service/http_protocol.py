@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring.service.body_framing import NO_REQUEST, Framing, Part
 from scoring.service.middleware import END_STREAM, ON_REFUSED
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import MEDIA_TYPE, ProblemError
 from scoring.service.request_body import IS_WHOLE
 from scoring.service.request_head import check_head, without_upgrade
@@ -30,7 +30,7 @@ STALL_SECONDS = 60.0
 """How long a connection may take none of an answer."""
 
 
-class Together:
+class CoalescingTransport:
     """A transport that sends what is written within one turn of the event loop at once.
 
     uvicorn writes head and body of an answer apart. Sent apart, they wake up their reader twice, which costs
@@ -108,7 +108,7 @@ class Protocol(HttpToolsProtocol):
 
     Parameters
     ----------
-    bounds : Bounds
+    bounds : RequestLimits
         Size, lines and time of heads and trailers; size and time of bodies that are not read.
     **options
         uvicorn's.
@@ -116,7 +116,7 @@ class Protocol(HttpToolsProtocol):
 
     flow: Flow
 
-    def __init__(self, bounds: Bounds, **options: Any) -> None:
+    def __init__(self, bounds: RequestLimits, **options: Any) -> None:
         super().__init__(**options)
         self._bounds = bounds
         self._framing = Framing(bounds)
@@ -129,7 +129,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head."""
-        super().connection_made(cast(asyncio.Transport, Together(transport, self.loop)))
+        super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport, self.loop)))
         self.flow = Flow(self.transport)
         self._wait(self._bounds.head_seconds)
 

@@ -88,28 +88,28 @@ class Metrics:
         self._drift = _DriftGauges(registry)
         self._at_work: tuple[str, str] | None = None
 
-    def tell_request(self, route: str, method: str, status: int, seconds: float) -> None:
+    def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
         self._requests_of(route, method, status).inc()
         self._seconds_of(route).observe(seconds)
 
-    def tell_model(self, served: Served) -> None:
+    def record_model(self, served: Served) -> None:
         """Tell which model is at work."""
         if self._at_work is not None:
             self.model.labels(*self._at_work).set(0)
         self._at_work = served.saved.name, served.resolved.address or ""
         self.model.labels(*self._at_work).set(1)
 
-    def tell_follow(self, failure: FollowFailure | None) -> None:
+    def record_follow(self, failure: FollowFailure | None) -> None:
         """Tell whether the model can be followed."""
         self.is_followed.set(failure is None)
         self.not_followed_since.set(failure.since.timestamp() if failure else 0)
 
-    def tell_try(self, is_swapped: bool) -> None:
+    def record_swap(self, is_swapped: bool) -> None:
         """Count a model that was tried."""
         self.loads.labels("swapped" if is_swapped else "failed").inc()
 
-    def tell_drift(self, drift: Drift) -> None:
+    def record_drift(self, drift: Drift) -> None:
         """Tell how far the records of late are from the training records."""
         self._drift.tell(drift)
 

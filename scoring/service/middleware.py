@@ -48,7 +48,7 @@ _HEADERS = (
 )
 
 
-class Door:
+class RequestMiddleware:
     """ASGI middleware around everything.
 
     Parameters
@@ -149,7 +149,7 @@ class Door:
     def refuse(self, error: ProblemError) -> None:
         """Count and log what was refused before it was a request."""
         self._metrics.faults.labels(error.kind).inc()
-        self._metrics.tell_request("-", "-", error.status, 0.0)
+        self._metrics.record_request("-", "-", error.status, 0.0)
         if _LOG.isEnabledFor(logging.INFO):
             fields = {"status": error.status, "fault": error.kind}
             if error.problem.limit:
@@ -179,7 +179,7 @@ class Door:
         # Never the path itself: anything may stand in it.
         route = state.get("route") or getattr(scope.get("route"), "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "-"
-        self._metrics.tell_request(route, method, status, seconds)
+        self._metrics.record_request(route, method, status, seconds)
         if "fault" in state:
             self._metrics.faults.labels(state["fault"]).inc()
         if _LOG.isEnabledFor(logging.INFO):

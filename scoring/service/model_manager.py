@@ -21,7 +21,7 @@ from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
 from scoring.model.scorer import Scorer
 from scoring.service.options import ServiceOptions
-from scoring.service.registry_process import StoreProcess
+from scoring.service.registry_process import RegistryProcess
 from scoring.settings import sqlite_file
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class FollowFailure:
     since: datetime
 
 
-class ModelKeeper:
+class ModelManager:
     """Holds the model at work, and follows it.
 
     Parameters
@@ -83,7 +83,7 @@ class ModelKeeper:
         self._last_cause = ""
         self._state_at_start: tuple[object, ...] = ()
         self._is_asked = asyncio.Event()
-        self._store = StoreProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
+        self._store = RegistryProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
 
     @property
     def is_ready(self) -> bool:

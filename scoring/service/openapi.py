@@ -18,7 +18,7 @@ from scoring.model.score import Score
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
 from scoring.service.model_manager import Served
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import KINDS, MEDIA_TYPE, Problem
 from scoring.service.request_body import JSON, JSON_LINES, MARKDOWN
 from scoring.service.status import ModelInfo
@@ -50,7 +50,7 @@ _STATUSES = {
 }
 
 
-def describe(app: FastAPI, served: Served, bounds: Bounds) -> dict[str, Any]:
+def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, Any]:
     """The OpenAPI document.
 
     Parameters
@@ -59,7 +59,7 @@ def describe(app: FastAPI, served: Served, bounds: Bounds) -> dict[str, Any]:
         What other parts of the service say of their addresses.
     served : Served
         The model at work, which answers the examples.
-    bounds : Bounds
+    bounds : RequestLimits
         What a request may ask for.
 
     Returns
@@ -116,7 +116,7 @@ def _problems(statuses: Sequence[int]) -> dict[str, Any]:
     return {str(one): {"description": _STATUSES[one], "content": content} for one in statuses}
 
 
-def _score(served: Served, bounds: Bounds) -> dict[str, Any]:
+def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
     record = _ref("Record")
     document = decode_json(msgspec.json.encode(EXAMPLE), "-", 1)
     score = msgspec.to_builtins(next(served.scorer.score([document])))

@@ -16,7 +16,7 @@ MAX_BOUND = 10_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RequestLimits:
     """What a request may ask for, and how much is taken on at once.
 
     Parameters
@@ -69,13 +69,13 @@ class Bounds:
         return RecordLimits(self.record_bytes, self.coverage, self.topics)
 
 
-def read_bounds(given: Iterable[str]) -> Bounds:
+def read_limits(given: Iterable[str]) -> RequestLimits:
     """Bounds of which some are given as text.
 
     Parameters
     ----------
     given : iterable of str
-        ``NAME=NUMBER`` each, by the names of :class:`Bounds`; of several for one name the last counts.
+        ``NAME=NUMBER`` each, by the names of :class:`RequestLimits`; of several for one name the last counts.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def read_bounds(given: Iterable[str]) -> Bounds:
     >>> read_bounds(["records=5000", "body_seconds=7.5"]).records
     5000
     """
-    kinds: dict[str, type] = {name: type(value) for name, value in asdict(Bounds()).items()}
+    kinds: dict[str, type] = {name: type(value) for name, value in asdict(RequestLimits()).items()}
     found: dict[str, Any] = {}
     for text in given:
         name, _, number = text.partition("=")
@@ -102,7 +102,7 @@ def read_bounds(given: Iterable[str]) -> Bounds:
             raise SettingsError(
                 f"--bound: {name}: got {number!r}, expected {kind} above 0 and below {MAX_BOUND:,}"
             )
-    return Bounds(**found)
+    return RequestLimits(**found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class ServiceOptions:
         Origins whose pages may ask from a browser (CORS); no other page may.
     follow_seconds : float
         How often to look whether the model has moved; seconds.
-    bounds : Bounds
+    bounds : RequestLimits
         What a request may ask for.
     """
 
@@ -140,4 +140,4 @@ class ServiceOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     follow_seconds: float = 2.0
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: RequestLimits = field(default_factory=RequestLimits)

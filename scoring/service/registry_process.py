@@ -15,7 +15,7 @@ from scoring.errors import ScoringError, TrackingError
 from scoring.settings import Settings
 
 
-class StoreProcess:
+class RegistryProcess:
     """A process that asks the store; one question at a time, from any thread.
 
     Parameters

@@ -17,7 +17,7 @@ from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.limits import RecordLimitError
 from scoring.records.record import Document
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import Problem, ProblemError, record_problem
 
 JSON, JSON_LINES, MARKDOWN = "application/json", "application/x-ndjson", "text/markdown"
@@ -86,7 +86,7 @@ def _form(content_type: bytes, encoding: bytes) -> str:
 async def read_body(
     receive: Receive,
     headers: dict[bytes, bytes],
-    bounds: Bounds,
+    bounds: RequestLimits,
     hold: Callable[[int], None],
     *,
     is_whole: bool = False,
@@ -99,7 +99,7 @@ async def read_body(
         What it comes from.
     headers : dict of bytes to bytes
         Of the request.
-    bounds : Bounds
+    bounds : RequestLimits
         How large it may be, and how long it may take.
     hold : callable
         Told of the bytes as they come; it may refuse them.
@@ -138,7 +138,7 @@ async def read_body(
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(bounds: Bounds) -> ProblemError:
+def _too_large(bounds: RequestLimits) -> ProblemError:
     return ProblemError(413, "limit", f"expected at most {bounds.body_bytes:,} bytes", limit="body_bytes")
 
 
@@ -186,7 +186,7 @@ def _array(data: bytes) -> list[msgspec.Raw]:
         raise ProblemError(422, "body", f"got JSON that does not parse ({error})") from None
 
 
-def read_part(one: Part, form: str, bounds: Bounds) -> Document | Problem:
+def read_part(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
     """The record of a part, or what is wrong with it."""
     try:
         bounds.of_record.check_bytes(len(one.data), "-", one.line)

@@ -10,11 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.errors import FeatureError
 from scoring.features.as_of import EXPECTED, AsOf, parse_as_of
-from scoring.service.batching import Done, Intake, Workbench
+from scoring.service.batching import AdmissionControl, BatchScorer, Done
 from scoring.service.drift_monitor import DriftWindow
 from scoring.service.metrics import Metrics
 from scoring.service.middleware import SCORE_PATH
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import Problem, ProblemError, answer
 from scoring.service.request_body import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 
@@ -28,11 +28,11 @@ _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 class ScoreEndpoint:
     """What the endpoint works with: held by the application's state as ``scoring``."""
 
-    def __init__(self, bounds: Bounds, bench: Workbench, metrics: Metrics) -> None:
+    def __init__(self, bounds: RequestLimits, bench: BatchScorer, metrics: Metrics) -> None:
         self.bounds = bounds
         self.bench = bench
         self.metrics = metrics
-        self.intake = Intake(bounds, metrics.in_hand.set)
+        self.intake = AdmissionControl(bounds, metrics.in_hand.set)
         self.window = DriftWindow()
         self._scored = metrics.records.labels("scored")
 

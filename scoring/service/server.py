@@ -14,7 +14,7 @@ from scoring.errors import SettingsError
 from scoring.service.access_log import set_up_logging
 from scoring.service.auth import Tokens
 from scoring.service.metrics import FOLDER
-from scoring.service.model_manager import ModelKeeper
+from scoring.service.model_manager import ModelManager
 from scoring.service.options import ServiceOptions
 from scoring.service.process import BACKLOG, end_at_once, serve
 from scoring.service.supervisor import SecondSignalError, Supervisor
@@ -83,7 +83,7 @@ def _bound(host: str, port: int) -> socket.socket:
 def _check(options: ServiceOptions) -> None:
     """See at once, and once for all processes, what would keep each of them from its start."""
     Tokens(options.token_file, is_shared=options.is_token_file_shared)
-    keeper = ModelKeeper(options)
+    keeper = ModelManager(options)
     try:
         keeper.load()
     finally:

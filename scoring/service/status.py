@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from scoring.deployment.loaded_model import ModelSource
 from scoring.evaluation.results import Figure
 from scoring.service.metrics import CONTENT_TYPE, Metrics
-from scoring.service.model_manager import ModelKeeper
+from scoring.service.model_manager import ModelManager
 from scoring.service.problem_details import ProblemError
 
 router = APIRouter(include_in_schema=False)  # scoring.service.openapi tells more than the framework would
@@ -80,7 +80,7 @@ async def healthz() -> Response:
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
     """Tell whether records can be scored."""
-    keeper: ModelKeeper = request.app.state.keeper
+    keeper: ModelManager = request.app.state.keeper
     if not keeper.is_ready or request.app.state.stopping.is_set():
         raise ProblemError(503, "not-ready", "no model is loaded, or the service is stopping")
     if keeper.failure is None:
@@ -93,7 +93,7 @@ async def readyz(request: Request) -> Response:
 @router.get("/v1/model")
 async def model(request: Request) -> Response:
     """Return the current model and its metrics on held-back records."""
-    keeper: ModelKeeper = request.app.state.keeper
+    keeper: ModelManager = request.app.state.keeper
     served, failure = keeper.current, keeper.failure
     options = request.app.state.options
     spec = options.model or options.settings.model

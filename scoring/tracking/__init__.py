@@ -5,7 +5,7 @@ environment at that moment), so importing this package costs nothing and changes
 """
 
 from scoring.tracking.addresses import former_home
-from scoring.tracking.aliases import give_back, register_run, tag_run, take_charge
+from scoring.tracking.aliases import register_run, restore_previous, set_champion, tag_run
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.model_runs import find_model_run, log_model_folder
@@ -64,7 +64,6 @@ __all__ = [
     "flat",
     "former_home",
     "git_tags",
-    "give_back",
     "list_runs",
     "log_backtest",
     "log_drift",
@@ -80,12 +79,13 @@ __all__ = [
     "register_run",
     "repair_addresses",
     "resolve_model",
+    "restore_previous",
     "run_of_version",
     "serve_ui",
+    "set_champion",
     "stored_artifacts",
     "sync_runs",
     "tag_run",
-    "take_charge",
     "version_tags",
     "write_backtest",
     "write_drift",

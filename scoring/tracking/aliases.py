@@ -60,7 +60,7 @@ def register_run(store: Store, name: str, run_id: str, *, description: str, tags
         return f"models:/{name}/{registered_version(client, name, run_id)}"
 
 
-def take_charge(store: Store, address: str, *, instead_of: str | None, tags: Mapping[str, str]) -> None:
+def set_champion(store: Store, address: str, *, instead_of: str | None, tags: Mapping[str, str]) -> None:
     """Make a version the champion, and keep the one before as ``previous``.
 
     Parameters
@@ -92,7 +92,7 @@ def take_charge(store: Store, address: str, *, instead_of: str | None, tags: Map
         client.set_registered_model_alias(name, CHAMPION, number)
 
 
-def give_back(
+def restore_previous(
     store: Store, *, champion: str, previous: str, tags: Mapping[str, str], previous_tags: Mapping[str, str]
 ) -> None:
     """Let the champion and the one before it change places.

@@ -20,7 +20,7 @@ from scoring.model.cascade import (
     published_matrix,
 )
 from scoring.training.config import BoosterConfig, ModelConfig
-from scoring.training.lightgbm_trainer import Trainer, train_booster
+from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def fit_cascade(
     *,
     num_threads: int,
     seed: int,
-    trainer: Trainer = train_booster,
+    trainer: BoosterTrainer = train_booster,
 ) -> Cascade:
     """Fit lead, heat and published on records whose labels are known.
 
@@ -103,7 +103,7 @@ def _fit(
     config: BoosterConfig,
     extra: dict[str, Any],
     *,
-    trainer: Trainer = train_booster,
+    trainer: BoosterTrainer = train_booster,
     **options: Any,
 ) -> Booster:
     params = {**config.params, **extra}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from scoring.features.table import Floats
-from scoring.model.conformal import MAX_ATOMS, MIN_SPREAD, NO_ERRORS, ErrorDistribution
+from scoring.model.conformal import MAX_ATOMS, MIN_SPREAD, NO_ERRORS, ResidualDistribution
 from scoring.training.config import ModelConfig
 
 
-def fit_errors(errors: Floats, spread: Floats, config: ModelConfig) -> ErrorDistribution:
+def fit_residuals(errors: Floats, spread: Floats, config: ModelConfig) -> ResidualDistribution:
     """Learn the interval's width and each group's distribution from errors on unseen records.
 
     Parameters
@@ -38,17 +38,17 @@ def fit_errors(errors: Floats, spread: Floats, config: ModelConfig) -> ErrorDist
         weights.append([float(count) / len(own) for count in counts])
     scaled = np.sort(np.abs(errors) / spread)
     rank = min(int(np.ceil((len(scaled) + 1) * config.interval_level)), len(scaled))
-    return ErrorDistribution(edges, atoms, weights, float(scaled[rank - 1]))
+    return ResidualDistribution(edges, atoms, weights, float(scaled[rank - 1]))
 
 
-def add_foreign(
-    errors: ErrorDistribution, highest_spread: float, foreign: Floats, config: ModelConfig
-) -> ErrorDistribution:
+def add_unseen_section(
+    errors: ResidualDistribution, highest_spread: float, foreign: Floats, config: ModelConfig
+) -> ResidualDistribution:
     """Add the group of records of unknown sections.
 
     Parameters
     ----------
-    errors : ErrorDistribution
+    errors : ResidualDistribution
         That of records of known sections.
     highest_spread : float
         Highest spread among those; points.
@@ -62,7 +62,7 @@ def add_foreign(
     # The width is a multiple of the spread, so a wide enough spread gives the interval that was asked for.
     spread = max(width / errors.half_width_ if errors.half_width_ else 0.0, edge)
     values, counts = np.unique(_compress(np.round(foreign)), return_counts=True)
-    return ErrorDistribution(
+    return ResidualDistribution(
         [*errors.edges_, edge],
         [*errors.atoms_, [float(value) for value in values]],
         [*errors.weights_, [float(count) / len(foreign) for count in counts]],

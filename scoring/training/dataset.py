@@ -29,7 +29,7 @@ from scoring.training.training_set import TrainingSet, as_floats
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
 
-class Extractor(Protocol):
+class FeatureSource(Protocol):
     """Where the features of labelled records come from."""
 
     def tables(
@@ -41,7 +41,7 @@ class Extractor(Protocol):
         """The documents with all that was read of their records."""
 
 
-class _Here:
+class _LocalFeatures:
     """The records are here, whole."""
 
     def tables(
@@ -53,11 +53,11 @@ class _Here:
         return documents
 
 
-_HERE: Extractor = _Here()
+_HERE: FeatureSource = _LocalFeatures()
 
 
 @dataclass(frozen=True)
-class Corpus:
+class LabelledDataset:
     """Labelled records as they were read.
 
     Parameters
@@ -70,7 +70,7 @@ class Corpus:
         Records without a quality or a date, left out; not those whose quality scoring has written.
     data_sha256 : str
         Hex digest of the content of the documents, corrected labels included.
-    extractor : Extractor
+    extractor : FeatureSource
         What makes features of them.
     corrections : Corrections or None
         What stands in the place of labels of the files.
@@ -84,7 +84,7 @@ class Corpus:
     n_faults: int
     n_unlabelled: int
     data_sha256: str
-    extractor: Extractor = _HERE
+    extractor: FeatureSource = _HERE
     corrections: Corrections | None = None
     own_scores: OwnScores | None = None
     n_own_labels: int = 0
@@ -112,7 +112,7 @@ class Corpus:
         """Days (UTC) on which they were published."""
         return len(np.unique(self.moments.astype("datetime64[D]")))
 
-    def take(self, mask: NDArray[np.bool_]) -> Corpus:
+    def take(self, mask: NDArray[np.bool_]) -> LabelledDataset:
         """The records of a mask of shape (n_records,), as if they had been read alone."""
         chosen = self.chosen(mask)
         digest = data_sha256(document.sha256 for document in chosen)
@@ -191,7 +191,7 @@ class Corpus:
         sections = [section_of(document.record) for document in chosen]
         return TrainingSet(table, labels, self.moments[mask], sections, self.copies[mask], tuple(early))
 
-    def training_apart(
+    def training_split(
         self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], config: TrainConfig
     ) -> TrainingSet:
         """What a training may learn from, where some records are held back.
@@ -238,12 +238,14 @@ def section_of(record: Record) -> str:
     return record.topics[0] if record.topics else ""
 
 
-def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_], gap_hours: float = 0.0) -> dict[str, datetime]:
+def cutoffs_before(
+    corpus: LabelledDataset, is_held: NDArray[np.bool_], gap_hours: float = 0.0
+) -> dict[str, datetime]:
     """By section: the moment before the held-back records begin, after which no training may see anything.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : LabelledDataset
         Labelled records.
     is_held : ndarray of bool, shape (n_records,)
         Which of them are held back.
@@ -264,7 +266,7 @@ def cuts_before(corpus: Corpus, is_held: NDArray[np.bool_], gap_hours: float = 0
 
 
 def latest_moments(
-    corpus: Corpus, mask: NDArray[np.bool_], until: datetime | None = None
+    corpus: LabelledDataset, mask: NDArray[np.bool_], until: datetime | None = None
 ) -> dict[str, datetime]:
     """By section: the last moment, up to a limit, that the records of a mask and their coverage know of."""
     latest: dict[str, datetime] = {}
@@ -287,7 +289,7 @@ def _has_coverage_after(record: Record, moment: datetime) -> bool:
     return any(entry.published_at is not None and entry.published_at > moment for entry in record.related)
 
 
-def read_corpus(
+def read_dataset(
     paths: Sequence[str],
     *,
     stdin: BinaryIO | None,
@@ -297,7 +299,7 @@ def read_corpus(
     until: datetime | None = None,
     corrections: Corrections | None = None,
     own_scores: OwnScores | None = None,
-) -> Corpus:
+) -> LabelledDataset:
     """Read every record that can be used and has a quality and a date.
 
     Parameters
@@ -339,20 +341,20 @@ def read_corpus(
         for fault in corrections.ledger.torn:
             on_fault(RecordError(fault))
         read = corrections.put_to(read, reporter)
-    corpus = corpus_of(read, faults, reporter=reporter, since=since, until=until, own_scores=own_scores)
+    corpus = dataset_of(read, faults, reporter=reporter, since=since, until=until, own_scores=own_scores)
     return replace(corpus, corrections=corrections)
 
 
-def corpus_of(
+def dataset_of(
     read: Sequence[Document],
     n_faults: int,
     *,
     reporter: Reporter,
     since: datetime | None = None,
     until: datetime | None = None,
-    extractor: Extractor = _HERE,
+    extractor: FeatureSource = _HERE,
     own_scores: OwnScores | None = None,
-) -> Corpus:
+) -> LabelledDataset:
     """Those of the documents that were read that can be used and have a quality and a date.
 
     Parameters
@@ -362,8 +364,8 @@ def corpus_of(
     n_faults : int
         Records that could not be used.
     reporter, since, until
-        As :func:`read_corpus` takes them.
-    extractor : Extractor
+        As :func:`read_dataset` takes them.
+    extractor : FeatureSource
         What makes features of the documents.
     own_scores : OwnScores, optional
         What has looked at the labels of each of the documents.
@@ -390,7 +392,7 @@ def corpus_of(
         own_scores.note(len(usable), n_own_labels, reporter)
     usable.sort(key=_order)
     digest = data_sha256(document.sha256 for document in usable)
-    return Corpus(
+    return LabelledDataset(
         usable,
         n_faults,
         n_unlabelled,

@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Material:
+class DesignMatrix:
     """Columns that a rubric can be made of, for `n_records` records; fits on some of them share it.
 
     Parameters
@@ -59,7 +59,7 @@ class Material:
         return len(self.numbers)
 
     @classmethod
-    def of(cls, table: FeatureTable, config: RubricConfig) -> Material:
+    def of(cls, table: FeatureTable, config: RubricConfig) -> DesignMatrix:
         """The material of a feature table, without levels and words of fewer records than are asked for."""
         levels = [_incidence(_levels_of(table, name), config.min_level_count) for name in LEVEL_NAMES]
         topics = table.topics if config.term_support > 0 else [()] * len(table)
@@ -76,9 +76,9 @@ class Material:
             *_crossed(_incidence(topics, 1), _incidence(runs, count), count),
         )
 
-    def take(self, rows: NDArray[np.bool_]) -> Material:
+    def take(self, rows: NDArray[np.bool_]) -> DesignMatrix:
         """The material of the records that a mask of shape (n_records,) names."""
-        return Material(
+        return DesignMatrix(
             self.numbers[rows],
             self.lengths[rows],
             self.levels[rows],

@@ -9,15 +9,15 @@ import numpy as np
 
 from scoring.errors import ModelError
 from scoring.model.cascade import NOT_LEADING, Cascade
-from scoring.model.components import Models, Thresholds
+from scoring.model.components import FittedComponents, Thresholds
 from scoring.model.forecast import Forecast
-from scoring.model.marginalize import Chances, outlook_now
+from scoring.model.marginalize import QualityDistribution, marginalize_now
 from scoring.training.baselines import fit_baselines
 from scoring.training.cascade import CascadeLabels, fit_cascade
 from scoring.training.config import ModelConfig, TrainConfig
 from scoring.training.forecast import fit_forecast
-from scoring.training.lightgbm_trainer import Trainer, train_booster
-from scoring.training.parallel import N_LANES, opened_lanes
+from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
+from scoring.training.parallel import N_LANES, fit_pool
 from scoring.training.quality import QualityFit, start_quality
 from scoring.training.splits import latest_mask
 from scoring.training.thresholds import best_threshold
@@ -32,9 +32,9 @@ def fit_models(
     config: TrainConfig,
     *,
     num_threads: int = 2,
-    trainer: Trainer = train_booster,
+    trainer: BoosterTrainer = train_booster,
     on_step: Callable[[str], None] = lambda step: None,
-) -> Models:
+) -> FittedComponents:
     """Fit every part; choices are made on the latest of the records, then all are used.
 
     Parameters
@@ -73,7 +73,7 @@ def fit_models(
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
     table, labels = training.table, training.labels
     # Many machines fit one booster after another; this one fits two at a time.
-    with opened_lanes(num_threads, n_records, N_LANES if trainer is train_booster else 1) as lanes:
+    with fit_pool(num_threads, n_records, N_LANES if trainer is train_booster else 1) as lanes:
         options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
         drafted = lanes.executor.submit(
             _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
@@ -97,11 +97,11 @@ def fit_models(
         later = training.take(is_validation)
         thresholds = _choose_thresholds(drafted.result(), later, quality, lanes.num_threads)
         on_step("baselines")
-        return Models(quality.model, cascade, forecast, thresholds, baselines.result())
+        return FittedComponents(quality.model, cascade, forecast, thresholds, baselines.result())
 
 
 def _fit_rules(
-    training: TrainingSet, config: ModelConfig, trainer: Trainer, **options: Any
+    training: TrainingSet, config: ModelConfig, trainer: BoosterTrainer, **options: Any
 ) -> tuple[Cascade, Forecast]:
     cascade = fit_cascade(training.table, training.labels, config, trainer=trainer, **options)
     early = training.early or (training.table,)
@@ -133,7 +133,7 @@ def _choose_thresholds(
     likeliest = np.round(quality.validation_quality)
     atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
     atoms = np.maximum(atoms, quality.model.rubric.floor_)
-    said = outlook_now(draft, later.table, Chances(likeliest, atoms, weights), num_threads)
+    said = marginalize_now(draft, later.table, QualityDistribution(likeliest, atoms, weights), num_threads)
     return Thresholds(
         best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
         best_threshold(said.published_probability[known], published[known] > 0.5),

@@ -17,7 +17,7 @@ from scoring.features.table import Floats
 Places = NDArray[np.intp]
 
 
-class Columns:
+class SparseDesign:
     """The columns of a regression: marks (ones, for few records each), then numbers.
 
     Parameters
@@ -115,7 +115,7 @@ def added_up(
     return first[starts], second[starts], matrix
 
 
-class Fit:
+class CensoredLAD:
     """A regression of least absolute error that is under way: more passes bring it nearer.
 
     Where the label stands on the floor, a lower prediction is no error.
@@ -132,7 +132,7 @@ class Fit:
         # Error below which all errors count alike: a hundredth of the labels' spread.
         self.tolerance = max(float(np.std(y)) / 100, 1e-9)
 
-    def run(self, columns: Columns, n_passes: int) -> Floats:
+    def run(self, columns: SparseDesign, n_passes: int) -> Floats:
         """Weights after some passes, from what the last columns said of each record; shape (n_columns,)."""
         for _ in range(n_passes):
             off = np.abs(self.points - self.y)

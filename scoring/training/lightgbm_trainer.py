@@ -46,7 +46,7 @@ def _check_stop(_: object) -> None:
         raise StoppedError
 
 
-class Trainer(Protocol):
+class BoosterTrainer(Protocol):
     """What trains a booster: :func:`train_booster` on this machine, or something that has more of them."""
 
     def __call__(

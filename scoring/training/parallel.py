@@ -19,7 +19,7 @@ N_LANES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Lanes:
+class FitPool:
     """What takes work, and how many threads each piece of it may use."""
 
     executor: Executor
@@ -27,7 +27,7 @@ class Lanes:
 
 
 @contextmanager
-def opened_lanes(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> Iterator[Lanes]:
+def fit_pool(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> Iterator[FitPool]:
     """Lanes of one thread each; or one lane of all threads, where there are records enough for more.
 
     With one lane each piece is done where it is handed out: nothing is at work beside LightGBM, which must
@@ -36,12 +36,12 @@ def opened_lanes(num_threads: int, n_records: int, n_lanes: int = N_LANES) -> It
     """
     with threadpool_limits(1, "blas"):
         if min(num_threads, n_lanes) < N_LANES or useful_threads(num_threads, n_records) > n_lanes:
-            yield Lanes(_Inline(), num_threads)
+            yield FitPool(_Inline(), num_threads)
             return
         stop = Event()
         with capped_threads(1), ThreadPoolExecutor(n_lanes, "fit", stop_with, (stop,)) as executor:
             try:
-                yield Lanes(executor, 1)
+                yield FitPool(executor, 1)
             except BaseException:
                 stop.set()  # an interrupt does not wait for boosters that nobody will use
                 executor.shutdown(cancel_futures=True)

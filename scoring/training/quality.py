@@ -17,10 +17,10 @@ from scoring.model.conformal import NO_ERRORS
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
 from scoring.training.config import ModelConfig
-from scoring.training.conformal import add_foreign, fit_errors
-from scoring.training.design_matrix import Material
-from scoring.training.lightgbm_trainer import Trainer, train_booster
-from scoring.training.parallel import Lanes
+from scoring.training.conformal import add_unseen_section, fit_residuals
+from scoring.training.design_matrix import DesignMatrix
+from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
+from scoring.training.parallel import FitPool
 from scoring.training.rubric import fit_rubric
 from scoring.training.splits import group_folds
 
@@ -44,9 +44,9 @@ def start_quality(
     is_validation: NDArray[np.bool_],
     config: ModelConfig,
     *,
-    lanes: Lanes,
+    lanes: FitPool,
     seed: int,
-    trainer: Trainer = train_booster,
+    trainer: BoosterTrainer = train_booster,
 ) -> Callable[[], QualityFit]:
     """Begin to fit the quality model.
 
@@ -65,7 +65,7 @@ def start_quality(
         The latest of them.
     config : ModelConfig
         How.
-    lanes : Lanes
+    lanes : FitPool
         Where the parts are fitted.
     seed : int
         Of all that is drawn.
@@ -80,7 +80,7 @@ def start_quality(
     later, later_y = table.take(is_validation), y[is_validation]
     earlier, submit = ~is_validation, lanes.executor.submit
     options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": seed}
-    material = Material.of(table, config.rubric)
+    material = DesignMatrix.of(table, config.rubric)
     drafted = submit(
         fit_once,
         table.take(earlier),
@@ -93,7 +93,7 @@ def start_quality(
         **options,
     )
     prepared = submit(prepare, table, material, y, copies, config, **options)
-    foreign = submit(foreign_errors, table, material, y, config)
+    foreign = submit(leave_section_out_errors, table, material, y, config)
 
     def finish() -> QualityFit:
         draft = drafted.result()
@@ -103,8 +103,8 @@ def start_quality(
         fitted = submit(ready.fit, final_config, None, trainer=trainer, **options)
         X = draft.matrix(later)
         expected, spread = draft.predict(X), draft.predict_spread(X)
-        errors = fit_errors(later_y - expected, spread, config)
-        errors = add_foreign(errors, float(spread.max(initial=0.0)), foreign.result(), config)
+        errors = fit_residuals(later_y - expected, spread, config)
+        errors = add_unseen_section(errors, float(spread.max(initial=0.0)), foreign.result(), config)
         return QualityFit(replace(fitted.result(), errors=errors), expected, spread)
 
     return finish
@@ -119,8 +119,8 @@ def fit_once(
     *,
     num_threads: int,
     seed: int,
-    material: Material | None = None,
-    trainer: Trainer = train_booster,
+    material: DesignMatrix | None = None,
+    trainer: BoosterTrainer = train_booster,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityModel:
     """One fit, which knows nothing yet of its errors.
@@ -133,7 +133,7 @@ def fit_once(
         Later records and their qualities, on which the booster stops early; it keeps its best trees.
     num_threads, seed : int
         Threads, and the seed of all that is drawn.
-    material : Material, optional
+    material : DesignMatrix, optional
         That of the table, where it is at hand.
     trainer : callable
         What trains the booster of quality.
@@ -146,13 +146,13 @@ def fit_once(
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
     if material is None:
-        material = Material.of(table, config.rubric)
+        material = DesignMatrix.of(table, config.rubric)
     ready = prepare(table, material, y, copies, config, on_rubric=on_rubric, **options)
     return ready.fit(config, validation, trainer=trainer, **options)
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class QualityFitInputs:
     """A quality model without its booster of quality, and the matrix and points which that learns from."""
 
     encoder: Encoder
@@ -168,7 +168,7 @@ class Prepared:
         *,
         num_threads: int,
         seed: int,
-        trainer: Trainer,
+        trainer: BoosterTrainer,
     ) -> QualityModel:
         """The whole, as :func:`fit_once` gives it."""
         held = None
@@ -193,7 +193,7 @@ class Prepared:
 
 def prepare(
     table: FeatureTable,
-    material: Material,
+    material: DesignMatrix,
     y: Floats,
     copies: Groups,
     config: ModelConfig,
@@ -201,7 +201,7 @@ def prepare(
     num_threads: int,
     seed: int,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
-) -> Prepared:
+) -> QualityFitInputs:
     """The part of :func:`fit_once` that does not depend on the validation records."""
     encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y, config.rubric)
     on_rubric(rubric)
@@ -218,12 +218,12 @@ def prepare(
         num_threads=num_threads,
         seed=seed,
     )
-    return Prepared(encoder, rubric, spread, X, left)
+    return QualityFitInputs(encoder, rubric, spread, X, left)
 
 
 def _out_of_fold(
     table: FeatureTable,
-    material: Material,
+    material: DesignMatrix,
     y: Floats,
     encoder: Encoder,
     rubric: Rubric,
@@ -244,7 +244,9 @@ def _out_of_fold(
     return X
 
 
-def foreign_errors(table: FeatureTable, material: Material, y: Floats, config: ModelConfig) -> Floats:
+def leave_section_out_errors(
+    table: FeatureTable, material: DesignMatrix, y: Floats, config: ModelConfig
+) -> Floats:
     """What a section's qualities are off by where the rubric knows only the others.
 
     Each section counts alike. Where there is one only, nothing tells how far its rubric travels: then they

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 from scoring.features.table import Floats
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 from scoring.training.config import RubricConfig
-from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES, Material, distinct
-from scoring.training.lad_regression import Columns, Fit, Places
-from scoring.training.term_selection import TermSearch
+from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES, DesignMatrix, distinct
+from scoring.training.lad_regression import CensoredLAD, Places, SparseDesign
+from scoring.training.term_selection import TermSelector
 
 DEFAULTS = RubricConfig()
 KNOT_REACH = 12  # characters to either side of a rough knot that a better one is looked for
@@ -19,7 +19,7 @@ NO_TERMS: Places = np.array([], dtype=np.intp)
 
 
 def fit_rubric(
-    material: Material,
+    material: DesignMatrix,
     y: Floats,
     config: RubricConfig = DEFAULTS,
     knots: dict[str, float] | None = None,
@@ -28,7 +28,7 @@ def fit_rubric(
 
     Parameters
     ----------
-    material : Material
+    material : DesignMatrix
         Columns of `n_records` records.
     y : ndarray of shape (n_records,)
         Their qualities; points.
@@ -46,17 +46,17 @@ def fit_rubric(
         return _fit_rubric(material, y, config, knots or {})
 
 
-def _fit_rubric(material: Material, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
+def _fit_rubric(material: DesignMatrix, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
     design = _Design(material, config)
     for name in HINGED_NAMES:
         design.set_knot(name, knots[name] if name in knots else _rough_knot(design, name, y, config))
     sought = [name for name in design.knots if name not in knots]
-    fit, n_more = Fit(y), max(config.n_passes // 2, 1)
+    fit, n_more = CensoredLAD(y), max(config.n_passes // 2, 1)
     if config.term_support <= 0:
         _refine_knots(design, sought, fit, fit.run(design.columns(), config.n_passes))
         return design.rubric(fit.run(design.columns(), n_more), NO_TERMS, fit.floor)
     known = distinct(material.terms, config.min_term_count)
-    search = TermSearch(material.terms[:, known], config.term_purity)
+    search = TermSelector(material.terms[:, known], config.term_purity)
     min_gain = config.term_support * float(np.std(y))
     # Without topics at first: they would take the points of the words that only records of one topic bear.
     fit.run(design.columns(with_topics=False), config.n_passes)
@@ -77,13 +77,13 @@ def _rough_knot(design: _Design, name: str, y: Floats, config: RubricConfig) -> 
     for knot in np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round()):
         beyond = np.maximum(lengths - knot, 0.0)
         columns.numbers[:, -1] = beyond / (beyond.std() or 1.0)
-        fit = Fit(y)
+        fit = CensoredLAD(y)
         fit.run(columns, max(config.n_passes // 4, 2))
         found.append((float(np.mean(np.abs(fit.left))), float(knot)))
     return min(found)[1]
 
 
-def _refine_knots(design: _Design, names: list[str], fit: Fit, weights: Floats) -> None:
+def _refine_knots(design: _Design, names: list[str], fit: CensoredLAD, weights: Floats) -> None:
     """Move knots to the length near them that leaves least absolute error, all else as it is."""
     above = fit.y > fit.floor
     for name in names:
@@ -111,7 +111,7 @@ def _absolute_error(x: Floats, y: Floats) -> float:
 class _Design:
     """The columns of the regression and what they are called: numbers, lengths, levels, terms as chosen."""
 
-    def __init__(self, material: Material, config: RubricConfig) -> None:
+    def __init__(self, material: DesignMatrix, config: RubricConfig) -> None:
         self.material, self.config = material, config
         self.knots: dict[str, float] = {}
         self.numbers = {"intercept": np.ones(len(material))}
@@ -123,7 +123,7 @@ class _Design:
         self.levels = material.levels[:, known]
         self.level_names = [material.level_names[at] for at in known]
         self._asked: tuple[object, ...] = ()
-        self._columns: Columns
+        self._columns: SparseDesign
 
     def _add(self, name: str, values: Floats) -> bool:
         """Whether a column could be added: one that is not constant, nor another one but for a constant."""
@@ -155,14 +155,14 @@ class _Design:
         at = list(self.numbers).index(name) - len(self.numbers)
         return float(weights[at]) / self.scales[name]
 
-    def columns(self, terms: Places = NO_TERMS, *, with_topics: bool = True) -> Columns:
+    def columns(self, terms: Places = NO_TERMS, *, with_topics: bool = True) -> SparseDesign:
         """The columns, with some terms of the material; or without what topics and their number are worth."""
         asked = tuple(terms), with_topics, tuple(self.knots.items())
         if self._asked != asked:  # else what was chosen and where the knots lie has not changed
             self._asked, self._columns = asked, self._make(terms, with_topics=with_topics)
         return self._columns
 
-    def _make(self, terms: Places, *, with_topics: bool) -> Columns:
+    def _make(self, terms: Places, *, with_topics: bool) -> SparseDesign:
         marks = hstack([self.levels, self.material.terms[:, terms]], format="csr")
         numbers = self.numbers
         if not with_topics:
@@ -170,14 +170,14 @@ class _Design:
             numbers = {name: column for name, column in numbers.items() if name != "topic_count"}
         return self._penalised(marks, np.column_stack(list(numbers.values())))
 
-    def numbers_and(self, values: Floats) -> Columns:
+    def numbers_and(self, values: Floats) -> SparseDesign:
         """The numbers and one more."""
         return self._penalised(self.levels[:, :0], np.column_stack([*self.numbers.values(), values]))
 
-    def _penalised(self, marks: csr_array, numbers: Floats) -> Columns:
+    def _penalised(self, marks: csr_array, numbers: Floats) -> SparseDesign:
         penalty = [self.config.level_ridge] * marks.shape[1] + [self.config.ridge] * numbers.shape[1]
         penalty[marks.shape[1]] = 0.0  # the intercept
-        return Columns(marks, numbers, np.array(penalty))
+        return SparseDesign(marks, numbers, np.array(penalty))
 
     def term_weights(self, weights: Floats) -> Floats:
         """The part of the weights that is for terms."""

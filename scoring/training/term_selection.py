@@ -10,7 +10,7 @@ from scoring.features.table import Floats
 from scoring.training.lad_regression import Places, ragged
 
 
-class TermSearch:
+class TermSelector:
     """A greedy search for the terms that take most absolute error from what is left.
 
     Parameters

@@ -22,7 +22,7 @@ from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import read_corpus
+from scoring.training.dataset import read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def audit(
     ModelError
         If the records do not suffice.
     """
-    corpus = read_corpus(
+    corpus = read_dataset(
         paths,
         stdin=stdin,
         on_fault=on_fault,

@@ -22,7 +22,7 @@ from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, latest_moments, read_corpus
+from scoring.training.dataset import LabelledDataset, latest_moments, read_dataset
 from scoring.training.fit import fit_models
 from scoring.training.training_set import TrainingSet
 
@@ -113,7 +113,7 @@ def backtest(
     """
     if by not in ("month", "section"):
         raise ModelError(f"backtest: by: got {by!r}, expected month or section")
-    corpus = read_corpus(
+    corpus = read_dataset(
         paths,
         stdin=stdin,
         on_fault=on_fault,
@@ -139,7 +139,7 @@ def backtest(
     return _keep(outcome, paths, config, settings, now, output, is_tracked, corpus.tags)
 
 
-def _evaluate(corpus: Corpus, fold: Fold, config: TrainConfig, settings: Settings) -> Evaluation:
+def _evaluate(corpus: LabelledDataset, fold: Fold, config: TrainConfig, settings: Settings) -> Evaluation:
     """One training, judged on the fold's records as they stand."""
     try:
         models = fit_models(_training_set(corpus, fold, config), config, num_threads=settings.threads)
@@ -156,12 +156,12 @@ def _evaluate(corpus: Corpus, fold: Fold, config: TrainConfig, settings: Setting
     )
 
 
-def _training_set(corpus: Corpus, fold: Fold, config: TrainConfig) -> TrainingSet:
+def _training_set(corpus: LabelledDataset, fold: Fold, config: TrainConfig) -> TrainingSet:
     """What the fold learns from, as it stood when the fold's records were still to come."""
     if fold.as_of is None:
-        return corpus.training_apart(fold.is_test, latest_moments(corpus, fold.is_training), config)
+        return corpus.training_split(fold.is_test, latest_moments(corpus, fold.is_training), config)
     cut = fold.as_of - timedelta(hours=config.split.gap_hours)
-    return corpus.training_apart(fold.is_test, dict.fromkeys(np.unique(corpus.sections), cut), config)
+    return corpus.training_split(fold.is_test, dict.fromkeys(np.unique(corpus.sections), cut), config)
 
 
 def _keep(

@@ -31,7 +31,7 @@ PARTITION_MB = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ClusterOptions:
     """Where work is done, and in what portions.
 
     Parameters
@@ -67,7 +67,7 @@ class ClusterOutcome(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def opened(place: Place, settings: Settings) -> Iterator[Cluster]:
+def opened(place: ClusterOptions, settings: Settings) -> Iterator[Cluster]:
     """The cluster of a place, reached or started.
 
     Raises
@@ -95,7 +95,7 @@ def score_on_cluster(
     *,
     output: str,
     form: Format,
-    place: Place,
+    place: ClusterOptions,
     model: str | None = None,
     settings: Settings,
     as_of: AsOf = None,
@@ -112,7 +112,7 @@ def score_on_cluster(
         Folder or address of the data set: new, empty, or begun by the same job, which then goes on.
     form : str
         ``jsonl`` or ``parquet``.
-    place : Place
+    place : ClusterOptions
         The cluster.
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
@@ -156,7 +156,7 @@ def features_on_cluster(
     paths: Sequence[str],
     *,
     output: str,
-    place: Place,
+    place: ClusterOptions,
     settings: Settings,
     as_of: AsOf = None,
     on_fault: OnFault,
@@ -171,7 +171,7 @@ def _make(
     kind: Kind,
     form: Format,
     output: str,
-    place: Place,
+    place: ClusterOptions,
     settings: Settings,
     as_of: AsOf,
     on_fault: OnFault,

@@ -13,9 +13,9 @@ from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, corpus_of
-from scoring.training.lightgbm_trainer import Trainer
-from scoring.workflows.cluster import Place, opened
+from scoring.training.dataset import LabelledDataset, dataset_of
+from scoring.training.lightgbm_trainer import BoosterTrainer
+from scoring.workflows.cluster import ClusterOptions, opened
 from scoring.workflows.training_pipeline import until_of, with_records
 
 
@@ -24,12 +24,12 @@ def opened_training(
     paths: Sequence[str],
     config: TrainConfig,
     *,
-    place: Place,
+    place: ClusterOptions,
     settings: Settings,
     has_own_scores: bool = False,
     on_fault: OnFault,
     reporter: Reporter,
-) -> Iterator[tuple[Corpus, Trainer]]:
+) -> Iterator[tuple[LabelledDataset, BoosterTrainer]]:
     """The records that a configuration learns from, held by the workers, and what trains on these.
 
     Parameters
@@ -38,7 +38,7 @@ def opened_training(
         As :func:`scoring.distributed.storage.find` takes them.
     config : TrainConfig
         The split and the models.
-    place : Place
+    place : ClusterOptions
         The cluster.
     settings : Settings
         Processes of a local cluster, and the journal.
@@ -84,7 +84,7 @@ def opened_training(
             reporter=reporter,
         )
         until = until_of(config)
-        corpus = corpus_of(
+        corpus = dataset_of(
             documents, n_faults, reporter=reporter, until=until, extractor=archive, own_scores=own_scores
         )
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

@@ -8,11 +8,17 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from scoring.deployment.candidates import Contender, logged, read_records, scored, sort_out
+from scoring.deployment.candidates import Candidate, logged, read_records, scored, split_arguments
 from scoring.deployment.named_store import check_named_store
 from scoring.errors import ModelError
-from scoring.evaluation.comparison import Comparison, unlike, unlike_features
-from scoring.evaluation.decision_changes import Flip, count_flips, flip_rows, flips, unlike_reasons
+from scoring.evaluation.comparison import Comparison, diff, diff_features
+from scoring.evaluation.decision_changes import (
+    DecisionChange,
+    count_decision_changes,
+    decision_change_rows,
+    decision_changes,
+    diff_reasons,
+)
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
 from scoring.explanation.attribution import explain
 from scoring.labels.own_scores import open_own_scores
@@ -69,7 +75,7 @@ def compare(
     """
     check_named_store(settings)
     store = Store(settings.tracking_uri, settings.home)
-    named, paths = sort_out(arguments, store)
+    named, paths = split_arguments(arguments, store)
     if len(named) < 2:
         got = ", ".join(one.spec for one in named) or "none"
         raise ModelError(f"runs to compare: got {got}, expected two or more")
@@ -114,7 +120,7 @@ def keep_page(comparison: Comparison, settings: Settings) -> str | None:
 
 
 def _compared(
-    first: Contender, second: Contender, notes: tuple[str, ...], limit: int, seed: int, reporter: Reporter
+    first: Candidate, second: Candidate, notes: tuple[str, ...], limit: int, seed: int, reporter: Reporter
 ) -> Comparison:
     one, two = first.predictions, second.predictions
     name = f"comparing with {second.side.name}"
@@ -122,8 +128,8 @@ def _compared(
     differences = compare_predictions(one, two, n_draws=N_DRAWS, seed=seed)
     slices = slice_differences(one, two, n_draws=N_PART_DRAWS, seed=seed)
     reporter.step(name, 1, 2)
-    rows = flip_rows(one, two)[:limit].tolist()
-    changed = flips(one, two, models=(first.side.model, second.side.model), rows=rows)
+    rows = decision_change_rows(one, two)[:limit].tolist()
+    changed = decision_changes(one, two, models=(first.side.model, second.side.model), rows=rows)
     moments = one["published_at"][~np.isnat(one["published_at"])]
     both = set(first.data) & set(second.data)  # what one side does not know does not differ
     comparison = Comparison(
@@ -133,12 +139,12 @@ def _compared(
         n_labelled=int(is_labelled(one).sum()),
         begins_at=as_datetime(moments.min()) if len(moments) else None,
         ends_at=as_datetime(moments.max()) if len(moments) else None,
-        parameters=unlike(first.params, second.params),
-        data=tuple(each for each in unlike(first.data, second.data) if each.name in both),
-        features=unlike_features(first.features, second.features),
+        parameters=diff(first.params, second.params),
+        data=tuple(each for each in diff(first.data, second.data) if each.name in both),
+        features=diff_features(first.features, second.features),
         differences=differences,
         slices=slices,
-        flip_counts=count_flips(one, two),
+        flip_counts=count_decision_changes(one, two),
         flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
         notes=notes,
     )
@@ -146,9 +152,9 @@ def _compared(
     return comparison
 
 
-def _with_reasons(flip: Flip, row: int, first: Contender, second: Contender) -> Flip:
+def _with_reasons(flip: DecisionChange, row: int, first: Candidate, second: Candidate) -> DecisionChange:
     """The flip with what the models see most differently, where they are at hand."""
     if first.saved is None or second.saved is None:
         return flip
     one, two = (explain(side.saved.scorer, side.documents[row]) for side in (first, second) if side.saved)
-    return msgspec.structs.replace(flip, first=one.score, second=two.score, reasons=unlike_reasons(one, two))
+    return msgspec.structs.replace(flip, first=one.score, second=two.score, reasons=diff_reasons(one, two))

@@ -14,7 +14,7 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, ScoringError, shown
-from scoring.evaluation.error_analysis import Account, account_for
+from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf
@@ -25,7 +25,7 @@ from scoring.records.corpus import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
-from scoring.training.dataset import Corpus, read_corpus
+from scoring.training.dataset import LabelledDataset, read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def evaluate(
         If the model cannot be used, or no record has a quality and a date.
     """
     saved = open_model(model, settings, reporter)
-    corpus = read_corpus(
+    corpus = read_dataset(
         paths,
         stdin=stdin,
         on_fault=on_fault,
@@ -133,7 +133,7 @@ def evaluate(
         tags=corpus.tags,
     )
     if output or is_tracked:
-        account = account_for(
+        account = analyse_errors(
             saved.models.quality, corpus.documents, seen.table, evaluation.predictions, as_of
         )
         report = _report(run, saved, account, as_of, warning)
@@ -149,7 +149,7 @@ def evaluate(
     )
 
 
-def _warning(training: TrainingFacts, corpus: Corpus) -> str:
+def _warning(training: TrainingFacts, corpus: LabelledDataset) -> str:
     """What makes the figures look better than they are; empty where nothing does."""
     if training.data_sha256 == corpus.data_sha256:
         return "the model was trained on these very records: the metrics are in-sample"
@@ -160,7 +160,7 @@ def _warning(training: TrainingFacts, corpus: Corpus) -> str:
     return ""
 
 
-def _report(run: EvaluationRun, saved: SavedModel, account: Account, as_of: AsOf, warning: str) -> str:
+def _report(run: EvaluationRun, saved: SavedModel, account: ErrorAnalysis, as_of: AsOf, warning: str) -> str:
     """The page for people."""
     seen = "" if as_of is None else f", as they stood {_spelled(as_of)}"
     intro = f"The model's scores of labelled records{seen}, against their labels."

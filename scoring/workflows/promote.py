@@ -11,8 +11,8 @@ from typing import BinaryIO
 import msgspec
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.deployment.activate import put_in_charge
-from scoring.deployment.candidates import Named, sort_out
+from scoring.deployment.activate import activate
+from scoring.deployment.candidates import Reference, split_arguments
 from scoring.deployment.gate import GateConfig, Verdict, refuse
 from scoring.deployment.judge import Judged, judge_alone, judge_logged, judge_on
 from scoring.deployment.loaded_model import SHIPPED
@@ -24,7 +24,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
-from scoring.training.dataset import Corpus, read_corpus
+from scoring.training.dataset import LabelledDataset, read_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,9 @@ def promote(
         corpus = None
         if on:
             own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
-            corpus = read_corpus(on, stdin=stdin, on_fault=on_fault, reporter=reporter, own_scores=own_scores)
+            corpus = read_dataset(
+                on, stdin=stdin, on_fault=on_fault, reporter=reporter, own_scores=own_scores
+            )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:
         if why is None:
@@ -144,7 +146,7 @@ def promote(
     run_id = challenger.run.summary.run_id if challenger.run else None
     if is_promoted and not is_dry_run:
         run_id = run_id or _log_folder(Path(spec), saved, store, settings, now)
-        version = put_in_charge(
+        version = activate(
             saved,
             run_id,
             name,
@@ -171,22 +173,22 @@ def promote(
     )
 
 
-def _open(spec: str, store: Store, settings: Settings) -> tuple[Named, SavedModel]:
+def _open(spec: str, store: Store, settings: Settings) -> tuple[Reference, SavedModel]:
     """The challenger with its run and its model; a folder's run is the one that has logged the very model."""
     if spec.startswith("models:/") and "@" in spec:
         name, _, alias = spec.removeprefix("models:/").partition("@")
         spec = champion(store, name, alias) or spec
-    named, _ = sort_out([spec], store)
+    named, _ = split_arguments([spec], store)
     if not named:
         raise ModelError(f"model: got {spec!r}, expected a folder, a run, or models:/NAME/VERSION")
     (one,) = named
     saved = open_model(one.spec, settings)
     if one.run is None and (run_id := find_model_run(store, saved.name)) is not None:
-        return Named(spec, read_run(store, run_id)), saved
+        return Reference(spec, read_run(store, run_id)), saved
     return one, saved
 
 
-def _version_of(challenger: Named, name: str) -> str | None:
+def _version_of(challenger: Reference, name: str) -> str | None:
     """Address of the challenger as a version of a registered model; None where it is none yet."""
     versions = challenger.run.summary.versions if challenger.run else ()
     numbers = [one.number for one in versions if one.name == name]
@@ -195,10 +197,10 @@ def _version_of(challenger: Named, name: str) -> str | None:
 
 
 def _judge(
-    challenger: Named,
+    challenger: Reference,
     saved: SavedModel,
     standing: StandingChampion | None,
-    corpus: Corpus | None,
+    corpus: LabelledDataset | None,
     gate: GateConfig,
     settings: Settings,
     reporter: Reporter,
@@ -209,7 +211,7 @@ def _judge(
     if standing is None:
         return judge_alone(saved, gate)
     store = Store(settings.tracking_uri, settings.home)
-    (one,), _ = sort_out([standing.address], store)
+    (one,), _ = split_arguments([standing.address], store)
     return judge_logged(one, challenger, gate, store=store, seed=settings.seed, reporter=reporter)
 
 

@@ -11,10 +11,10 @@ from typing import BinaryIO
 import msgspec
 
 from scoring.artifact.model_folder import ModelFiles, read_files
-from scoring.artifact.reproducibility import Reproduction, unlike_figures, unlike_parts
-from scoring.deployment.candidates import sort_out
+from scoring.artifact.reproducibility import Reproduction, diff_metrics, diff_parts
+from scoring.deployment.candidates import split_arguments
 from scoring.errors import ModelError, TrackingError, shown
-from scoring.evaluation.comparison import Unlike, unlike
+from scoring.evaluation.comparison import ValueDiff, diff
 from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import STDIN, OnFault
@@ -30,7 +30,7 @@ from scoring.tracking import (
     version_tags,
 )
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus
+from scoring.training.dataset import LabelledDataset
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.training_pipeline import fit_and_save, read_training
 
@@ -124,7 +124,7 @@ def _with_journal(settings: Settings, record: RunRecord, reporter: Reporter) -> 
 
 
 def _training(spec: str, store: Store) -> RunRecord:
-    named, _ = sort_out([spec], store)
+    named, _ = split_arguments([spec], store)
     record = named[0].run if named else None
     if record is None:
         expected = "a run's id, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
@@ -158,7 +158,7 @@ def _logged_paths(record: RunRecord) -> list[str]:
     return paths
 
 
-def _before_training(record: RunRecord, corpus: Corpus) -> Reproduction:
+def _before_training(record: RunRecord, corpus: LabelledDataset) -> Reproduction:
     """What can be told of the records, the code and the computer alone."""
     summary = record.summary
     versions = version_tags()
@@ -170,14 +170,14 @@ def _before_training(record: RunRecord, corpus: Corpus) -> Reproduction:
         n_records=len(corpus.documents),
         is_trained=False,
         is_same=False,
-        data=unlike({"sha256": summary.data_sha256}, {"sha256": corpus.data_sha256}),
+        data=diff({"sha256": summary.data_sha256}, {"sha256": corpus.data_sha256}),
         code=(
             *_unlike_commits(record.tags, git_tags(Path.cwd())),
             *_unlike_tags(record.tags, own),
         ),
         versions=_unlike_tags(record.tags, versions),
         machine=(
-            *unlike({"engine": record.tags.get("engine", ENGINE)}, {"engine": ENGINE}),
+            *diff({"engine": record.tags.get("engine", ENGINE)}, {"engine": ENGINE}),
             *_unlike_tags(record.tags, machine_tags()),
         ),
         parts=(),
@@ -185,19 +185,19 @@ def _before_training(record: RunRecord, corpus: Corpus) -> Reproduction:
     )
 
 
-def _unlike_tags(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Unlike, ...]:
+def _unlike_tags(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
     def named(tags: Mapping[str, str]) -> dict[str, str]:
         return {name.removeprefix("version."): tags[name] for name in now if name in tags}
 
-    return unlike(named(then), named(now))
+    return diff(named(then), named(now))
 
 
-def _unlike_commits(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Unlike, ...]:
+def _unlike_commits(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
     """Commits that differ, or that do not tell what the files were."""
     first, second = (
         tags.get("git_commit", "-") + ("+" if tags.get("git_dirty") == "true" else "") for tags in (then, now)
     )
-    return (Unlike("commit", first, second),) if first != second or first.endswith("+") else ()
+    return (ValueDiff("commit", first, second),) if first != second or first.endswith("+") else ()
 
 
 def _compared(
@@ -212,11 +212,11 @@ def _compared(
         for name, value in record.summary.metrics.items()
         if name in metrics or not name.startswith("n_")  # counts of records, which are compared by their hash
     }
-    figures = unlike_figures(known, metrics)
+    figures = diff_metrics(known, metrics)
     return msgspec.structs.replace(
         outcome,
         is_trained=True,
         is_same=logged.contents == again.contents and not figures,
-        parts=unlike_parts(logged, again),
+        parts=diff_parts(logged, again),
         figures=figures,
     )

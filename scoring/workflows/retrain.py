@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.deployment.activate import put_in_charge
+from scoring.deployment.activate import activate
 from scoring.deployment.gate import GateConfig, judge_first, refuse, too_few
 from scoring.deployment.judge import Judged, is_later
-from scoring.deployment.paired_bootstrap import weigh
+from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
 from scoring.evaluation.evaluate import prediction_columns
@@ -27,12 +27,12 @@ from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
 from scoring.training.config import SplitConfig, TrainConfig
-from scoring.training.dataset import Corpus
+from scoring.training.dataset import LabelledDataset
 from scoring.training.splits import as_datetime, test_mask
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.train import log_fitted
-from scoring.workflows.training_pipeline import Fitted, as_of_training, fit_and_save, read_training
+from scoring.workflows.training_pipeline import TrainingResult, as_of_training, fit_and_save, read_training
 
 _NEVER = np.datetime64("9999-01-01", "us")
 
@@ -152,7 +152,7 @@ def _corrections_of(standing: StandingChampion, store: Store, reporter: Reporter
         return None
 
 
-def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutcome:
+def _train_first(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> PromoteOutcome:
     """Train where no champion is: the model is held against its baselines."""
     fitted, run_id = _train(job, corpus, config)
     evaluation = fitted.evaluation
@@ -162,7 +162,7 @@ def _train_first(job: _Job, corpus: Corpus, config: TrainConfig) -> PromoteOutco
 
 
 def _train_next(
-    job: _Job, corpus: Corpus, config: TrainConfig, standing: StandingChampion, current: SavedModel
+    job: _Job, corpus: LabelledDataset, config: TrainConfig, standing: StandingChampion, current: SavedModel
 ) -> PromoteOutcome:
     """Train and judge on a block that the champion has not seen; not at all where there is too little."""
     ends_at = current.manifest.training.section_ends_at
@@ -183,17 +183,17 @@ def _train_next(
         [document.path for document in block.documents],
         num_threads=job.settings.threads,
     )
-    verdict = weigh(said, fitted.evaluation.predictions, job.gate, seed=job.settings.seed)
+    verdict = compare_paired(said, fitted.evaluation.predictions, job.gate, seed=job.settings.seed)
     job.reporter.step("judging", 1, 1)
     return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, standing)
 
 
-def split_after(corpus: Corpus, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
+def split_after(corpus: LabelledDataset, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
     """The split whose test block has nothing that a training knew of.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : LabelledDataset
         Labelled records.
     split : SplitConfig
         Where the test block would begin. A date that the training had seen cuts no longer; the ratio does.
@@ -221,7 +221,7 @@ def split_after(corpus: Corpus, split: SplitConfig, ends_at: Mapping[str, dateti
     return msgspec.structs.replace(split, test_from=dict(sorted(test_from.items())))
 
 
-def _train(job: _Job, corpus: Corpus, config: TrainConfig) -> tuple[Fitted, str]:
+def _train(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> tuple[TrainingResult, str]:
     """Fit and log; the model's folder is gone then, since the store has it."""
     scratch = job.settings.home / "retrain"
     shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed has left
@@ -248,7 +248,7 @@ def _conclude(
     tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": said})
     version = None
     if verdict.is_passed:
-        version = put_in_charge(
+        version = activate(
             saved,
             run_id,
             job.name,

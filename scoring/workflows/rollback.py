@@ -11,7 +11,7 @@ from scoring.deployment.named_store import check_store
 from scoring.errors import ModelError
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
-from scoring.tracking import Store, champion, give_back
+from scoring.tracking import Store, champion, restore_previous
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def rollback(
         )
     loaded = check_scores(before, settings)
     moment, reason = now.isoformat(timespec="seconds"), why or "no reason given"
-    give_back(
+    restore_previous(
         store,
         champion=current,
         previous=before,

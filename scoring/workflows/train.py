@@ -25,10 +25,10 @@ from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
 from scoring.training.config import TrainConfig
-from scoring.training.lightgbm_trainer import Trainer, train_booster
-from scoring.workflows.cluster import Place
+from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
+from scoring.workflows.cluster import ClusterOptions
 from scoring.workflows.cluster_training import opened_training
-from scoring.workflows.training_pipeline import Fitted, fit_and_save, read_training
+from scoring.workflows.training_pipeline import TrainingResult, fit_and_save, read_training
 
 _INTRO = (
     "The figures are of a model that was fitted on the records before the test block and judged on that "
@@ -104,7 +104,7 @@ def train(
     run_name: str | None = None,
     register: str | None = None,
     is_tracked: bool = True,
-    place: Place | None = None,
+    place: ClusterOptions | None = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -133,7 +133,7 @@ def train(
         Names of the experiment, of the run, and of the registered model that gets a version.
     is_tracked : bool
         Whether to log a run.
-    place : Place, optional
+    place : ClusterOptions, optional
         A cluster whose workers read and train.
     stdin, on_fault, reporter
         What ``-`` reads, who hears of bad records, who hears of progress.
@@ -164,7 +164,7 @@ def train(
     place_of_model.check()
     with ExitStack() as stack:
         if place is None:
-            trainer: Trainer = train_booster
+            trainer: BoosterTrainer = train_booster
             corpus = read_training(
                 paths,
                 config,
@@ -209,7 +209,7 @@ def train(
 
 
 def log_fitted(
-    fitted: Fitted,
+    fitted: TrainingResult,
     folder: Path,
     paths: Sequence[str],
     *,
@@ -223,7 +223,7 @@ def log_fitted(
 
     Parameters
     ----------
-    fitted : Fitted
+    fitted : TrainingResult
         What was fitted.
     folder : Path
         The saved model.

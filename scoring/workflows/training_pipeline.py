@@ -16,22 +16,22 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel, library_versions, save_model
 from scoring.drift.reference_profile import AS_OF, fit_profile
 from scoring.errors import ModelError
-from scoring.evaluation.error_analysis import Account, account_for
+from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.components import Models
+from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
 from scoring.progress import Reporter
 from scoring.records.corpus import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus
+from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, read_dataset
 from scoring.training.fit import fit_models
-from scoring.training.lightgbm_trainer import Trainer, train_booster
+from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 
@@ -39,7 +39,7 @@ _STEPS = ("quality", "lead, heat and published", "baselines")
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class TrainingResult:
     """A saved model, and what a fit on the records before the test block made of that block.
 
     Parameters
@@ -48,7 +48,7 @@ class Fitted:
         Fitted on all records.
     evaluation : Evaluation
         Figures and predictions of the earlier fit.
-    account : Account
+    account : ErrorAnalysis
         What a report says of its worst misses.
     counts : dict of str to int
         Records that the earlier fit learned from (``train``), the test block (``test``), and ``all``.
@@ -58,18 +58,18 @@ class Fitted:
 
     saved: SavedModel
     evaluation: Evaluation
-    account: Account
+    account: ErrorAnalysis
     counts: dict[str, int]
     tags: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _HoldoutResult:
     """What the fit on the records before the test block, `n_training` of them, made of that block."""
 
     scorer: Scorer
     evaluation: Evaluation
-    account: Account
+    account: ErrorAnalysis
     n_training: int
 
 
@@ -83,7 +83,7 @@ def read_training(
     stdin: BinaryIO | None,
     on_fault: OnFault,
     reporter: Reporter,
-) -> Corpus:
+) -> LabelledDataset:
     """Read the records that a configuration learns from: those up to its moment, where it has one.
 
     Labels that the ledger of corrections names are those that people have set. Labels that the journal of the
@@ -96,7 +96,7 @@ def read_training(
     ModelError
         If none has a quality and a date.
     """
-    corpus = read_corpus(
+    corpus = read_dataset(
         paths,
         stdin=stdin,
         on_fault=on_fault,
@@ -108,7 +108,7 @@ def read_training(
     return with_records(corpus)
 
 
-def with_records(corpus: Corpus) -> Corpus:
+def with_records(corpus: LabelledDataset) -> LabelledDataset:
     """The corpus, if there is something in it.
 
     Raises
@@ -122,20 +122,20 @@ def with_records(corpus: Corpus) -> Corpus:
 
 
 def fit_and_save(
-    corpus: Corpus,
+    corpus: LabelledDataset,
     folder: Path,
     config: TrainConfig,
     settings: Settings,
     reporter: Reporter,
-    trainer: Trainer = train_booster,
+    trainer: BoosterTrainer = train_booster,
     *,
     admit: Callable[[str], None] | None = None,
-) -> Fitted:
+) -> TrainingResult:
     """Fit and judge models on what precedes the test block, then fit on all records and save that.
 
     Parameters
     ----------
-    corpus : Corpus
+    corpus : LabelledDataset
         What :func:`read_training` read for this configuration.
     folder : Path
         Where to save the model.
@@ -163,7 +163,7 @@ def fit_and_save(
     held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, trainer)
     nothing = np.zeros(len(corpus.documents), dtype=bool)
     cuts = latest_moments(corpus, ~nothing, until_of(config))
-    training = corpus.training_apart(nothing, cuts, config)
+    training = corpus.training_split(nothing, cuts, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
     at_publication = corpus.as_seen(~nothing, AS_OF)
     profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
@@ -171,7 +171,7 @@ def fit_and_save(
         facts = _facts(corpus, cuts, config, held.evaluation)
         saved = save_model(folder, models, facts, profile, admit=admit)
     counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    return Fitted(saved, held.evaluation, held.account, counts, corpus.tags)
+    return TrainingResult(saved, held.evaluation, held.account, counts, corpus.tags)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:
@@ -186,18 +186,18 @@ def until_of(config: TrainConfig) -> datetime | None:
 
 
 def _evaluate_before_the_cut(
-    corpus: Corpus,
+    corpus: LabelledDataset,
     is_test: NDArray[np.bool_],
     config: TrainConfig,
     settings: Settings,
     reporter: Reporter,
-    trainer: Trainer,
-) -> _Held:
+    trainer: BoosterTrainer,
+) -> _HoldoutResult:
     """Fit on what precedes the test block, and compare with the labels of that block."""
     if not is_test.any():
         raise ModelError("split: got no record in the test block, expected some to evaluate on")
-    cuts = cuts_before(corpus, is_test, config.split.gap_hours)
-    training = corpus.training_apart(is_test, cuts, config)
+    cuts = cutoffs_before(corpus, is_test, config.split.gap_hours)
+    training = corpus.training_split(is_test, cuts, config)
     models = _fit(training, config, settings, reporter, trainer, "records before the test block")
     as_of = as_of_training(config)
     test = corpus.as_seen(is_test, as_of)
@@ -211,8 +211,8 @@ def _evaluate_before_the_cut(
         seed=config.seed,
         num_threads=settings.threads,
     )
-    account = account_for(models.quality, corpus.whole(is_test), test.table, evaluation.predictions, as_of)
-    return _Held(scorer, evaluation, account, len(training.table))
+    account = analyse_errors(models.quality, corpus.whole(is_test), test.table, evaluation.predictions, as_of)
+    return _HoldoutResult(scorer, evaluation, account, len(training.table))
 
 
 def _fit(
@@ -220,9 +220,9 @@ def _fit(
     config: TrainConfig,
     settings: Settings,
     reporter: Reporter,
-    trainer: Trainer,
+    trainer: BoosterTrainer,
     what: str,
-) -> Models:
+) -> FittedComponents:
     name = f"training on {what}"
 
     def tell(step: str) -> None:
@@ -234,7 +234,7 @@ def _fit(
 
 
 def _facts(
-    corpus: Corpus, cuts: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
+    corpus: LabelledDataset, cuts: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
 ) -> TrainingFacts:
     moments = corpus.moments
     return TrainingFacts(

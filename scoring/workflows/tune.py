@@ -21,7 +21,7 @@ from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, cuts_before, read_corpus
+from scoring.training.dataset import LabelledDataset, cutoffs_before, read_dataset
 from scoring.training.fit import MIN_RECORDS, MIN_VALIDATION
 from scoring.training.splits import latest_mask, test_mask
 from scoring.tuning.search_space import Trial
@@ -145,7 +145,7 @@ def tune(
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
-    corpus = read_corpus(
+    corpus = read_dataset(
         paths,
         stdin=stdin,
         on_fault=on_fault,
@@ -180,7 +180,7 @@ def tune(
     )  # fmt: skip
 
 
-def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
+def split_blocks(corpus: LabelledDataset, config: TrainConfig) -> Blocks:
     """Cut off the test block, then part the rest into what trials learn from and what judges them.
 
     Both are seen as a training sees them: the earlier records as they stood right before the
@@ -206,10 +206,10 @@ def split_blocks(corpus: Corpus, config: TrainConfig) -> Blocks:
     # A search is on quality alone, so the ages of the forecast would be read for nothing.
     model = msgspec.structs.replace(config.model, forecast_ages_hours=())
     quick = msgspec.structs.replace(config, model=model)
-    cuts = cuts_before(rest, is_validation, config.split.gap_hours)
+    cuts = cutoffs_before(rest, is_validation, config.split.gap_hours)
     return Blocks(
-        rest.training_apart(is_validation, cuts, quick),
-        rest.training_set(is_validation, cuts_before(corpus, is_test)),
+        rest.training_split(is_validation, cuts, quick),
+        rest.training_set(is_validation, cutoffs_before(corpus, is_test)),
         rest.data_sha256,
     )
 

@@ -8,7 +8,7 @@ from random import Random
 import msgspec
 import pytest
 
-from scoring.audit.near_duplicates import near_twins
+from scoring.audit.near_duplicates import near_duplicates
 from scoring.features.table import build_table
 from scoring.features.text import NEAR_IDENTICAL_RATIO, similarity, words_of
 from scoring.records.record import Image, Provider, Record
@@ -37,7 +37,7 @@ def test_no_pair_is_missed(seed: int) -> None:
         if similarity(titles[left], titles[right]) >= NEAR_IDENTICAL_RATIO
     ]
     assert len(expected) > 20
-    assert near_twins(build_table(records)) == expected
+    assert near_duplicates(build_table(records)) == expected
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_no_pair_is_missed(seed: int) -> None:
 )
 def test_twins_are_alike_in_all_that_counts(changes: dict[str, object], is_twin: bool) -> None:
     table = build_table([BASE, msgspec.structs.replace(BASE, **changes)])
-    assert near_twins(table) == ([(0, 1)] if is_twin else [])
+    assert near_duplicates(table) == ([(0, 1)] if is_twin else [])
 
 
 @pytest.mark.parametrize("lacking", [{"title": ""}, {"provider": Provider()}], ids=["title", "provider"])
 def test_without_title_or_provider_there_is_no_twin(lacking: dict[str, object]) -> None:
-    assert near_twins(build_table([msgspec.structs.replace(BASE, **lacking)] * 2)) == []
+    assert near_duplicates(build_table([msgspec.structs.replace(BASE, **lacking)] * 2)) == []

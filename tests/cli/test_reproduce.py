@@ -11,13 +11,13 @@ from typer.testing import CliRunner, Result
 
 from scoring.artifact.reproducibility import Reproduction
 from scoring.cli import app
-from scoring.evaluation.comparison import Unlike
+from scoring.evaluation.comparison import ValueDiff
 from scoring.workflows import reproduce
 from tests.cli.tables.test_reproducibility import SAME
 from tests.conftest import KeptRuns
 
 OTHER = msgspec.structs.replace(
-    SAME, is_trained=False, is_same=False, data=(Unlike("sha256", "a" * 64, "b" * 64),)
+    SAME, is_trained=False, is_same=False, data=(ValueDiff("sha256", "a" * 64, "b" * 64),)
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer.main
 
 from scoring.cli.app import app
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.process import LEFT_SECONDS
 
 UNIT = Path(__file__).parents[2] / "deploy" / "scoring.service"
@@ -34,7 +34,7 @@ def test_it_is_started_again_after_a_fault_and_not_after_a_stop() -> None:
 
 def test_a_stop_has_time_for_the_drain_and_is_of_the_first_process() -> None:
     values = unit()
-    assert float(values["TimeoutStopSec"]) > Bounds().stop_seconds + 2 * LEFT_SECONDS
+    assert float(values["TimeoutStopSec"]) > RequestLimits().stop_seconds + 2 * LEFT_SECONDS
     assert values["KillMode"] == "mixed"
     assert values["ExecReload"].endswith("-HUP $MAINPID")
 

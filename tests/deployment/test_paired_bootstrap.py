@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scoring.deployment.gate import HEADLINES, GateConfig
-from scoring.deployment.paired_bootstrap import joint_widths, measure, weigh
+from scoring.deployment.paired_bootstrap import compare_paired, measure, simultaneous_half_widths
 from scoring.evaluation.paired_figures import compare_predictions
 from tests.evaluation.test_paired_figures import predictions
 
@@ -40,15 +40,15 @@ def test_intervals_are_weighed_by_width_and_by_what_they_miss(
         side["quality_low"], side["quality_high"] = (
             side["quality_predicted"] + sign * half for sign in (-1, 1)
         )
-    verdict = weigh(first, second, QUICK, seed=0)
+    verdict = compare_paired(first, second, QUICK, seed=0)
     assert verdict.is_passed == is_passed
     failed = {check.figure for check in verdict.checks if not check.is_passed}
     assert failed == (set() if is_passed else {"quality_interval_score"})
 
 
 def test_a_better_challenger_is_let_through_and_a_worse_one_is_not() -> None:
-    assert weigh(predictions(9), predictions(3), QUICK, seed=0).is_passed
-    verdict = weigh(predictions(3), predictions(9), QUICK, seed=0)
+    assert compare_paired(predictions(9), predictions(3), QUICK, seed=0).is_passed
+    verdict = compare_paired(predictions(3), predictions(9), QUICK, seed=0)
     assert not verdict.is_passed
     assert (verdict.n_records, verdict.n_days) == (120, 60)
     assert verdict.reasons[0].startswith("quality_mae: champion ")
@@ -56,8 +56,8 @@ def test_a_better_challenger_is_let_through_and_a_worse_one_is_not() -> None:
 
 def test_the_same_model_is_no_gain_but_as_good() -> None:
     same = predictions(4)
-    assert not weigh(same, same, QUICK, seed=0).is_passed
-    assert weigh(same, same, msgspec.structs.replace(QUICK, margin=0.0), seed=0).is_passed
+    assert not compare_paired(same, same, QUICK, seed=0).is_passed
+    assert compare_paired(same, same, msgspec.structs.replace(QUICK, margin=0.0), seed=0).is_passed
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_same_model_is_no_gain_but_as_good() -> None:
     ],
 )
 def test_too_few_records_or_days_refuse(n_records: int, config: GateConfig, lacking: str) -> None:
-    verdict = weigh(predictions(9, n_records), predictions(3, n_records), config, seed=0)
+    verdict = compare_paired(predictions(9, n_records), predictions(3, n_records), config, seed=0)
     assert not verdict.is_passed
     assert verdict.checks == ()
     (reason,) = verdict.reasons
@@ -81,7 +81,7 @@ def test_records_without_labels_do_not_count() -> None:
     first, second = predictions(9), predictions(3)
     for side in (first, second):
         side["quality"] = np.where(np.arange(120) < 40, side["quality"], np.nan)
-    verdict = weigh(first, second, QUICK, seed=0)
+    verdict = compare_paired(first, second, QUICK, seed=0)
     assert (verdict.n_records, verdict.n_days) == (40, 20)
 
 
@@ -111,7 +111,7 @@ def test_a_part_that_falls_refuses_where_the_whole_gains() -> None:
         second[name] = np.where(
             is_sea, first[name] + 3 * np.sign(first["quality_predicted"] - first["quality"]), second[name]
         )
-    verdict = weigh(first, second, QUICK, seed=0)
+    verdict = compare_paired(first, second, QUICK, seed=0)
     assert verdict.checks[0].is_passed
     assert not verdict.is_passed
     assert any(reason.startswith("quality_mae of section: Sea: ") for reason in verdict.reasons)
@@ -125,7 +125,7 @@ def test_intervals_of_parts_hold_together() -> None:
     for _ in range(200):
         gains = random.normal(0, 1, 40)
         draws = gains + random.normal(0, 1, (300, 40))
-        refused += bool((gains + joint_widths(gains, draws, 0.95) < 0).any())
+        refused += bool((gains + simultaneous_half_widths(gains, draws, 0.95) < 0).any())
         alone += bool((gains + 1.96 < 0).any())
     assert refused <= 12  # 2.5 % of 200 is asked for
     assert alone > 100
@@ -133,6 +133,6 @@ def test_intervals_of_parts_hold_together() -> None:
 
 def test_a_figure_that_most_draws_do_not_have_is_not_judged() -> None:
     draws = np.array([[0.1, np.nan], [-0.1, np.nan], [0.1, np.nan], [np.nan, 0.3]])
-    first, second = joint_widths(np.array([0.0, 0.3]), draws, 1.0)
+    first, second = simultaneous_half_widths(np.array([0.0, 0.3]), draws, 1.0)
     assert first == pytest.approx(0.1)
     assert np.isnan(second)

@@ -22,7 +22,7 @@ from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.records.synthetic.generate import sample_json_lines
 from scoring.settings import Settings, load_settings
-from scoring.workflows.cluster import ClusterOutcome, Place, features_on_cluster, score_on_cluster
+from scoring.workflows.cluster import ClusterOptions, ClusterOutcome, features_on_cluster, score_on_cluster
 from scoring.workflows.features import write_features
 from scoring.workflows.score import score
 from scoring.workflows.train import TrainOutcome
@@ -41,7 +41,7 @@ def make(processes: Processes, training: TrainOutcome, settings: Settings) -> An
 
     def run(paths: list[str], output: object, **options: Any) -> ClusterOutcome:
         given: dict[str, Any] = {"form": "jsonl", "on_fault": stop, "model": training.model} | options
-        place = Place(processes.address, 1)
+        place = ClusterOptions(processes.address, 1)
         return score_on_cluster(paths, output=str(output), place=place, settings=settings, **given)
 
     return run
@@ -160,7 +160,7 @@ def test_object_store(
         [f"{bucket}/archive"],
         output=f"{bucket}/scores",
         form="jsonl",
-        place=Place("local", 1),  # its workers have the environment of the store,
+        place=ClusterOptions("local", 1),  # its workers have the environment of the store,
         model=training.model,
         settings=settings,
         on_fault=stop,
@@ -189,7 +189,7 @@ def test_features_are_those_of_one_process(
     made = features_on_cluster(
         [str(archive)],
         output=str(tmp_path / "out"),
-        place=Place(processes.address, 1),
+        place=ClusterOptions(processes.address, 1),
         settings=settings,
         on_fault=stop,
     )
@@ -288,7 +288,7 @@ def test_a_scheduler_that_is_not_there_is_told(
         features_on_cluster(
             [str(archive)],
             output=str(tmp_path / "out"),
-            place=Place(address, 1),
+            place=ClusterOptions(address, 1),
             settings=settings,
             on_fault=stop,
         )

@@ -29,10 +29,10 @@ from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened as opened_store
 from scoring.training.config import ModelConfig, SplitConfig, TrainConfig
-from scoring.training.dataset import Corpus, latest_moments
+from scoring.training.dataset import LabelledDataset, latest_moments
 from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.training_set import TrainingSet
-from scoring.workflows.cluster import Place
+from scoring.workflows.cluster import ClusterOptions
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.train import train
 from scoring.workflows.training_pipeline import read_training
@@ -196,13 +196,13 @@ def assert_same(one: TrainingSet, other: TrainingSet) -> None:
     assert (list(one.sections), one.copies.tolist()) == (list(other.sections), other.copies.tolist())
 
 
-def sets_of(corpus: Corpus, config: TrainConfig) -> list[TrainingSet]:
+def sets_of(corpus: LabelledDataset, config: TrainConfig) -> list[TrainingSet]:
     nothing = np.zeros(len(corpus.documents), dtype=bool)
     late = nothing.copy()
     late[-100:] = True
     cuts = latest_moments(corpus, ~late)
     return [
-        corpus.training_apart(late, cuts, config),
+        corpus.training_split(late, cuts, config),
         corpus.as_seen(late),
         *corpus.at_ingest(late).values(),
         corpus.take(late).as_seen(late[-100:]),
@@ -232,7 +232,7 @@ def test_the_workers_features_are_those_of_one_process(
     with opened_training(
         paths,
         config,
-        place=Place(processes.address, 1),
+        place=ClusterOptions(processes.address, 1),
         settings=settings,
         on_fault=lambda e: told.append(str(e)),
         reporter=SILENT,
@@ -266,7 +266,7 @@ def test_a_training_is_as_good_as_on_one_machine(
         "on_fault": stop,
     }
     alone = train([str(archive)], output=tmp_path / "alone", is_tracked=False, **given)
-    place = Place(processes.address, 1)
+    place = ClusterOptions(processes.address, 1)
     together = train([str(archive)], output=tmp_path / "together", place=place, **given)
     assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
     one, other = (load_model(tmp_path / name).models for name in ("alone", "together"))
@@ -294,7 +294,7 @@ def test_the_workers_leave_out_what_scoring_has_written(
     notes, told = Notes(), Notes()
     alone = read_training([str(news)], CONFIG, stdin=None, reporter=notes, **given)
     assert (len(alone.documents), alone.n_own_labels) == (380, 70)
-    place = Place(processes.address, 1)
+    place = ClusterOptions(processes.address, 1)
     with opened_training([str(news)], CONFIG, place=place, reporter=told, **given) as (corpus, _):
         assert corpus.data_sha256 == alone.data_sha256
         assert (corpus.n_own_labels, corpus.tags) == (70, alone.tags)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from scoring.drift.reference_windows import (
-    Limits,
+    ReferenceLimits,
     fit_means,
     half,
-    next_limit,
     next_shift,
+    prediction_limit,
     time_blocks,
     windows_of,
 )
@@ -46,19 +46,21 @@ def test_windows_lie_in_the_half_that_is_asked_for() -> None:
 
 def test_a_limit_holds_for_the_next_value() -> None:
     rng = np.random.default_rng(0)
-    passed = sum(next_limit(rng.normal(size=6)) < rng.normal() for _ in range(4000))
+    passed = sum(prediction_limit(rng.normal(size=6)) < rng.normal() for _ in range(4000))
     assert 20 <= passed <= 60  # one in a hundred
     shifted = sum(next_shift(rng.normal(size=6)) < abs(rng.normal()) for _ in range(4000))
     assert 15 <= shifted <= 60
 
 
 def test_a_limit_never_scatters_less_than_it_must() -> None:
-    assert next_limit(np.zeros(5)) == 0
-    assert next_limit(np.zeros(5), least_scatter=0.1) == pytest.approx(0.1 * 3.747 * np.sqrt(1.2), abs=1e-3)
+    assert prediction_limit(np.zeros(5)) == 0
+    assert prediction_limit(np.zeros(5), least_scatter=0.1) == pytest.approx(
+        0.1 * 3.747 * np.sqrt(1.2), abs=1e-3
+    )
 
 
 def test_limits_between_and_beyond_sizes() -> None:
-    limits = Limits([10, 40], {"a": [4.0, 2.0]}, {"b": [8.0, 4.0]})
+    limits = ReferenceLimits([10, 40], {"a": [4.0, 2.0]}, {"b": [8.0, 4.0]})
     assert limits.usual("a", 20) == pytest.approx(3.0)
     assert [limits.limit("b", size) for size in (1, 10, 40, 5000)] == [8, 8, 4, 4]
 

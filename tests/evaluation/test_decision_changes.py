@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scoring.evaluation.decision_changes import FlipCounts, count_flips, flip_rows, flips, unlike_reasons
+from scoring.evaluation.decision_changes import (
+    DecisionChangeCounts,
+    count_decision_changes,
+    decision_change_rows,
+    decision_changes,
+    diff_reasons,
+)
 from scoring.explanation.results import Explanation, Reason
 from scoring.model.score import Score
 
@@ -46,14 +52,14 @@ SECOND = side([0.8, 0.2, 0.6, 0.1, 0.91234567])
 
 
 def test_the_largest_change_comes_first() -> None:
-    assert flip_rows(FIRST, SECOND).tolist() == [4, 1, 2]
-    assert [flip.path for flip in flips(FIRST, SECOND)] == ["e.md", "b.md", "c.md"]
-    assert [flip.path for flip in flips(FIRST, SECOND, rows=[1])] == ["b.md"]
-    assert flips(FIRST, FIRST) == ()
+    assert decision_change_rows(FIRST, SECOND).tolist() == [4, 1, 2]
+    assert [flip.path for flip in decision_changes(FIRST, SECOND)] == ["e.md", "b.md", "c.md"]
+    assert [flip.path for flip in decision_changes(FIRST, SECOND, rows=[1])] == ["b.md"]
+    assert decision_changes(FIRST, FIRST) == ()
 
 
 def test_both_receipts_and_who_was_right() -> None:
-    unknown, hidden, shown = flips(FIRST, SECOND, models=("old@1", "new@2"))
+    unknown, hidden, shown = decision_changes(FIRST, SECOND, models=("old@1", "new@2"))
     assert hidden.first == Score(
         path="b.md", quality=60, quality_low=56.0, quality_high=64.0, heat=60, heat_expected=54.0,
         heat_settled=48.0, lead_probability=0.6, published=True, published_probability=0.6,
@@ -65,26 +71,26 @@ def test_both_receipts_and_who_was_right() -> None:
     assert (shown.label, shown.right, shown.published_at) == (True, "second", None)
     assert (unknown.label, unknown.right) == (None, None)
     assert unknown.second.published_probability == 0.9123
-    assert [flip.right for flip in flips(SECOND, FIRST)] == [None, "first", "first"]
+    assert [flip.right for flip in decision_changes(SECOND, FIRST)] == [None, "first", "first"]
 
 
 def test_runs_of_an_earlier_version_have_no_forecast() -> None:
     earlier = {name: values for name, values in FIRST.items() if "settled" not in name}
-    flip = flips(earlier, SECOND)[1]
+    flip = decision_changes(earlier, SECOND)[1]
     assert np.isnan([flip.first.heat_settled, flip.first.published_settled_probability]).all()
     assert (flip.first.published_probability, flip.second.heat_settled) == (0.6, SECOND["heat_settled"][1])
 
 
 def test_counts() -> None:
-    assert count_flips(FIRST, SECOND) == FlipCounts(3, 2, 1, 0, 2)
-    assert count_flips(SECOND, FIRST) == FlipCounts(3, 1, 2, 2, 0)
-    assert count_flips(FIRST, FIRST) == FlipCounts(0, 0, 0, 0, 0)
+    assert count_decision_changes(FIRST, SECOND) == DecisionChangeCounts(3, 2, 1, 0, 2)
+    assert count_decision_changes(SECOND, FIRST) == DecisionChangeCounts(3, 1, 2, 2, 0)
+    assert count_decision_changes(FIRST, FIRST) == DecisionChangeCounts(0, 0, 0, 0, 0)
 
 
 def explained(base: float, **added: float) -> Explanation:
     reasons = tuple(Reason(name, f"{name} of this model", value) for name, value in added.items())
     return Explanation(
-        flips(FIRST, SECOND)[0].first,
+        decision_changes(FIRST, SECOND)[0].first,
         0.0,
         {"quality": base, "lead": 0.0, "published": 1.0},
         {"quality": reasons, "lead": (), "published": (Reason("heat", "heat: 94", -base),)},
@@ -94,7 +100,7 @@ def explained(base: float, **added: float) -> Explanation:
 def test_reasons_are_those_that_differ_most() -> None:
     first = explained(50.0, image=20.0, title=-3.0, excerpt=9.0)
     second = explained(49.0, image=20.5, provider=4.0, excerpt=1.0)
-    pairs = unlike_reasons(first, second)
+    pairs = diff_reasons(first, second)
     assert [(pair.target, pair.feature) for pair in pairs] == [
         ("quality", "excerpt"),
         ("quality", "provider"),
@@ -105,11 +111,13 @@ def test_reasons_are_those_that_differ_most() -> None:
         Reason("excerpt", "excerpt of this model", 1.0),
     )
     assert pairs[1].first is None
-    everything = unlike_reasons(first, second, targets=("quality",), n=9)
+    everything = diff_reasons(first, second, targets=("quality",), n=9)
     assert [pair.feature for pair in everything] == ["excerpt", "provider", "title", "base", "image"]
     assert everything[2].second is None
 
 
 @pytest.mark.parametrize("rows", [[], [2, 4]])
 def test_only_those_rows_that_are_asked_for(rows: list[int]) -> None:
-    assert [flip.path for flip in flips(FIRST, SECOND, rows=rows)] == [FIRST["path"][row] for row in rows]
+    assert [flip.path for flip in decision_changes(FIRST, SECOND, rows=rows)] == [
+        FIRST["path"][row] for row in rows
+    ]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.evaluation.error_analysis import N_MISSES, account_for, worst_misses
+from scoring.evaluation.error_analysis import N_MISSES, analyse_errors, worst_misses
 from scoring.explanation.attribution import MAX_EXPLAINED, mean_contributions, quality_reasons
 from scoring.features.table import build_table
 from scoring.records.record import Document, Record
@@ -54,7 +54,7 @@ def test_reasons_are_those_of_the_record_as_it_stood(saved: SavedModel) -> None:
 
 def test_account_has_both(saved: SavedModel) -> None:
     model, table = saved.models.quality, build_table(RECORDS[:3])
-    account = account_for(model, DOCUMENTS[:3], table, predictions([0.0, 2.0, -4.0]))
+    account = analyse_errors(model, DOCUMENTS[:3], table, predictions([0.0, 2.0, -4.0]))
     assert [miss.path for miss in account.misses] == ["02.md", "01.md"]
     assert account.contributions == mean_contributions(model, table)
 

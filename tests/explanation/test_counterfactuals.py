@@ -9,7 +9,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.explanation.attribution import explain
-from scoring.explanation.counterfactuals import cheapest_changes, possible_changes
+from scoring.explanation.counterfactuals import counterfactuals, possible_changes
 from scoring.explanation.results import Change
 from scoring.model.score import Score
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
@@ -75,7 +75,7 @@ def test_score_after_a_change_is_that_of_the_edited_record(
 def test_decisions_come_before_points(saved: SavedModel) -> None:
     turning = 0
     for record in DOCUMENTS:
-        changes = cheapest_changes(saved.scorer, record, limit=20)
+        changes = counterfactuals(saved.scorer, record, limit=20)
         efforts = [change.effort for change in changes]
         assert efforts == sorted(efforts)
         assert len({change.kind for change in changes}) == len(changes)
@@ -93,7 +93,7 @@ def test_without_a_decision_the_score_rises(saved: SavedModel) -> None:
     for record in DOCUMENTS:
         document = Document("a.md", 1, "0" * 64, record, Labels())
         explanation = explain(saved.scorer, document)
-        assert explanation.changes == cheapest_changes(saved.scorer, record)
+        assert explanation.changes == counterfactuals(saved.scorer, record)
         assert len(explanation.changes) <= 3
         for change in explanation.changes:
             if not change.decisions:
@@ -157,4 +157,4 @@ def test_bare_record_can_be_changed(saved: SavedModel, record: Record) -> None:
 
 
 def test_nothing_is_asked_for(saved: SavedModel) -> None:
-    assert cheapest_changes(saved.scorer, FULL, limit=0) == ()
+    assert counterfactuals(saved.scorer, FULL, limit=0) == ()

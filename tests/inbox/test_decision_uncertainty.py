@@ -13,7 +13,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
-from scoring.inbox.decision_uncertainty import doubts
+from scoring.inbox.decision_uncertainty import decision_uncertainty
 from scoring.model.components import Thresholds
 from scoring.model.score import Score
 from scoring.records.corpus import read_documents
@@ -30,7 +30,7 @@ def scored(saved: SavedModel, later: str) -> tuple[FeatureTable, list[Score]]:
 
 
 def open_rows(saved: SavedModel, table: FeatureTable, scores: Sequence[Score]) -> list[int]:
-    return [row for row, doubt in enumerate(doubts(saved, table, scores)) if doubt.reason]
+    return [row for row, doubt in enumerate(decision_uncertainty(saved, table, scores)) if doubt.reason]
 
 
 def narrowed(scores: Sequence[Score]) -> list[Score]:
@@ -42,7 +42,7 @@ def test_heat_lies_between_what_the_ends_of_the_interval_come_to(
     saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
 ) -> None:
     table, scores = scored
-    found = doubts(saved, table, scores)
+    found = decision_uncertainty(saved, table, scores)
     for doubt, score in zip(found, scores, strict=True):
         assert doubt.heat_low <= score.heat <= doubt.heat_high
     at_high = saved.models.cascade.heat_if_lead(table, np.floor([score.quality_high for score in scores]))
@@ -75,7 +75,7 @@ def test_an_interval_across_the_step_is_open_whatever_the_probability(
     wide = list(scores)
     wide[row] = msgspec.structs.replace(scores[row], quality_low=0.0)
     assert row in open_rows(saved, table, wide)
-    reason = doubts(saved, table, wide)[row].reason
+    reason = decision_uncertainty(saved, table, wide)[row].reason
     assert reason == f"not published with a quality of 0, published with {int(scores[row].quality_high)}"
 
 
@@ -87,7 +87,7 @@ def test_an_interval_between_two_integers_is_not_across_a_step(
         msgspec.structs.replace(one, quality_low=one.quality - 0.4, quality_high=one.quality + 0.4)
         for one in scores
     ]
-    assert doubts(saved, table, near) == doubts(saved, table, narrowed(scores))
+    assert decision_uncertainty(saved, table, near) == decision_uncertainty(saved, table, narrowed(scores))
 
 
 def test_the_cut_and_the_level_are_the_models_own(
@@ -98,9 +98,9 @@ def test_the_cut_and_the_level_are_the_models_own(
     assert len(open_rows(saved, table, half)) == len(half)
     strict = replace(saved, models=replace(saved.models, thresholds=Thresholds(published=0.96)))
     assert open_rows(strict, table, half) == []
-    (first, *_) = doubts(strict, table, half)
+    (first, *_) = decision_uncertainty(strict, table, half)
     assert first.distance == pytest.approx(np.log(0.96 / 0.04), abs=1e-3)
 
 
 def test_no_record_has_no_doubt(saved: SavedModel, archive: Path) -> None:
-    assert doubts(saved, assemble([]), []) == []
+    assert decision_uncertainty(saved, assemble([]), []) == []

@@ -20,7 +20,7 @@ from scoring.inbox import decisions as decisions_module
 from scoring.inbox import inbox as inbox_module
 from scoring.inbox.decisions import Decision, Decisions
 from scoring.inbox.inbox import Inbox
-from scoring.inbox.preview import Dropped, look, look_closely
+from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rows import Row
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
@@ -214,13 +214,13 @@ def test_a_story_tells_who_leads_within_the_inbox_or_out_of_it(saved: SavedModel
 
 def test_a_receipt_is_the_explanation_of_the_library(inbox: Inbox, folder: Path, saved: SavedModel) -> None:
     row = max(inbox.since(0).rows, key=lambda row: row.coverage_count)
-    receipt = inbox.receipt(row.path, saved)
+    receipt = inbox.details(row.path, saved)
     document = decode_file((folder / row.path).read_bytes(), row.path)
     assert receipt.explanation == explain(saved.scorer, document)
     assert receipt.excerpt == document.record.excerpt
     assert receipt.coverage
     with pytest.raises(RecordError, match="a file that is not in the inbox"):
-        inbox.receipt("../home/secrets.md", saved)
+        inbox.details("../home/secrets.md", saved)
 
 
 # Decisions
@@ -268,7 +268,7 @@ def test_a_correction_is_written_kept_and_shown(
     now = inbox.row(row.path)
     assert (now.corrected, now.record_sha256) == (("quality",), row.record_sha256)
     assert now.labels.quality == row.score.quality + 7
-    assert inbox.receipt(row.path, saved).corrections == (line,)
+    assert inbox.details(row.path, saved).corrections == (line,)
 
 
 def test_what_was_corrected_is_not_corrected_again_and_may_go_back_to_the_model(
@@ -366,18 +366,18 @@ def test_dropped_files_are_scored_at_their_places(saved: SavedModel, folder: Pat
     file = min(folder.glob("2*.md"))
     text = file.read_text("utf-8")
     files = [
-        Dropped("a.md", text),
-        Dropped("broken.md", "---\ntitle: [\n---\n"),
-        Dropped("b.jsonl", '{"title": "Orchard opens", "topics": ["Tessaril"]}', 3),
-        Dropped("half.md", "---\ntitle: \ud800\n---\n"),
+        UploadedFile("a.md", text),
+        UploadedFile("broken.md", "---\ntitle: [\n---\n"),
+        UploadedFile("b.jsonl", '{"title": "Orchard opens", "topics": ["Tessaril"]}', 3),
+        UploadedFile("half.md", "---\ntitle: \ud800\n---\n"),
     ]
-    first, broken, line, half = look(files, saved)
+    first, broken, line, half = preview(files, saved)
     (document,) = read_documents([str(file)], on_fault=stop)
     assert first.score == msgspec.structs.replace(next(saved.scorer.score([document])), path="a.md")
     assert broken.fault.startswith("broken.md:3: got YAML that does not parse")
     assert (line.path, line.title, line.fault) == ("b.jsonl:3", "Orchard opens", "")
     assert half.fault == "half.md: got half of a character, expected text in Unicode"
-    assert look_closely(files[0], saved).explanation.score == first.score
-    assert look([], saved) == []
+    assert explain_preview(files[0], saved).explanation.score == first.score
+    assert preview([], saved) == []
     with pytest.raises(RecordError):
-        look_closely(files[1], saved)
+        explain_preview(files[1], saved)

@@ -20,7 +20,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
-from scoring.training.dataset import Corpus, read_corpus
+from scoring.training.dataset import LabelledDataset, read_dataset
 from scoring.workflows.audit import audit
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain
@@ -66,8 +66,8 @@ def correct(ledger: Path) -> Correct:
     return add
 
 
-def read(news: Path, ledger: Path | None, listener: Listener | None = None) -> Corpus:
-    return read_corpus(
+def read(news: Path, ledger: Path | None, listener: Listener | None = None) -> LabelledDataset:
+    return read_dataset(
         [str(news)],
         stdin=None,
         on_fault=stop,
@@ -157,7 +157,7 @@ def test_a_torn_line_is_told_and_training_and_audit_go_on(
     assert (faults, trained.n_faults) == ([told], 0)
     audited = audit([str(news)], limit=5, on_fault=hear, **options)
     assert (faults, audited.n_records) == ([told, told], len(documents))
-    corpus = read_corpus(
+    corpus = read_dataset(
         [str(news)], stdin=None, on_fault=hear, reporter=Listener(), corrections=open_corrections(ledger)
     )
     labels = {document.path: document.labels.quality for document in corpus.documents}

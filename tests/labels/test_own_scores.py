@@ -24,7 +24,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
-from scoring.training.dataset import Corpus, read_corpus
+from scoring.training.dataset import LabelledDataset, read_dataset
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain
 from scoring.workflows.train import TrainOutcome, train
@@ -81,9 +81,9 @@ def read(
     is_used: bool = False,
     ledger: Path | None = None,
     listener: Listener | None = None,
-) -> Corpus:
+) -> LabelledDataset:
     listener = listener or Listener()
-    return read_corpus(
+    return read_dataset(
         list(map(str, folders)),
         stdin=None,
         on_fault=stop,
@@ -183,7 +183,7 @@ def test_records_that_were_moved_or_are_lines_of_json_are_known(inbox: Path, set
 def test_records_of_other_times_are_not_counted(inbox: Path, settings: Settings) -> None:
     score(inbox, settings.journal, **ALL)
     moments = sorted(each.record.published_at for each in documents_of(inbox) if each.record.published_at)
-    corpus = read_corpus(
+    corpus = read_dataset(
         [str(inbox)],
         stdin=None,
         on_fault=stop,

@@ -15,7 +15,7 @@ from scoring.model.scorer import Scorer
 from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training.config import SplitConfig, TrainConfig
-from scoring.training.dataset import Corpus, cuts_before
+from scoring.training.dataset import LabelledDataset, cutoffs_before
 from scoring.training.fit import fit_models
 from scoring.training.splits import test_mask as find_test_block
 from scoring.training.training_set import TrainingSet
@@ -26,8 +26,8 @@ LABELLED = list(sample_documents(n_records=240, seed=6, days=12))
 NOISY = list(sample_documents(n_records=600, seed=11))
 
 
-def corpus_of(documents: list[Document]) -> Corpus:
-    return Corpus(documents, 0, 0, "0" * 64)
+def corpus_of(documents: list[Document]) -> LabelledDataset:
+    return LabelledDataset(documents, 0, 0, "0" * 64)
 
 
 def documents_of(labelled: list[Any]) -> list[Document]:
@@ -38,7 +38,7 @@ def fitted_before_the_cut(documents: list[Document]) -> tuple[TrainingSet, dict[
     """What training fits on the records before the test block."""
     corpus = corpus_of(documents)
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
-    training = corpus.training_set(~is_test, cuts_before(corpus, is_test))
+    training = corpus.training_set(~is_test, cutoffs_before(corpus, is_test))
     models = fit_models(training, CONFIG, num_threads=1)
     rest = msgspec.json.encode(
         (models.quality.encoder, models.quality.rubric, models.quality.errors, models.thresholds)
@@ -108,7 +108,7 @@ def test_what_is_before_the_cut_does_change_what_is_fitted() -> None:
 def test_heat_of_a_story_that_goes_on_is_left_out() -> None:
     corpus = corpus_of(documents_of(LABELLED))
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
-    (cut,) = cuts_before(corpus, is_test).values()
+    (cut,) = cutoffs_before(corpus, is_test).values()
     training = corpus.training_set(~is_test, {"Tessaril": cut})
     expected = [
         any(entry.published_at and entry.published_at > cut for entry in record.related)

@@ -13,7 +13,7 @@ import pytest
 from scoring.features.table import NUMBER_INDEX, FeatureTable, build_table
 from scoring.model.cascade import Cascade
 from scoring.model.forecast import Forecast
-from scoring.model.marginalize import Chances, outlooks
+from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training.cascade import fit_cascade
 from scoring.training.config import BoosterConfig, ModelConfig
@@ -97,7 +97,9 @@ def test_age_may_be_unknown(earlier: TrainingSet, cascade: Cascade, forecast: Fo
     ageless = earlier.table.take(np.arange(50))
     assert np.isnan(ageless.number("age_hours")).all()
     quality = earlier.labels.quality[:50]
-    _, said = outlooks(cascade, forecast, ageless, Chances(quality, quality[:, None], np.ones((50, 1))))
+    _, said = marginalize(
+        cascade, forecast, ageless, QualityDistribution(quality, quality[:, None], np.ones((50, 1)))
+    )
     assert np.isfinite(said.heat_expected).all()
     assert ((said.lead_probability >= 0) & (said.lead_probability <= 1)).all()
     assert (said.heat_expected >= -1).all()

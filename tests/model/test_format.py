@@ -12,7 +12,7 @@ import msgspec
 from scoring.artifact.manifest import Manifest
 from scoring.artifact.model_folder import FILES, FORMAT_VERSION, read_files
 from scoring.artifact.saved_model import load_model
-from scoring.drift.reference_windows import Limits
+from scoring.drift.reference_windows import ReferenceLimits
 from scoring.records.decode import decode_json
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def fields_of(kind: Any, way: str = "") -> set[str]:
         for inner in (field.type, *getattr(field.type, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 # Limits stand in several places and are told once.
-                ways |= fields_of(inner, "limits." if inner is Limits else f"{here}.")
+                ways |= fields_of(inner, "limits." if inner is ReferenceLimits else f"{here}.")
     return ways
 
 

@@ -8,7 +8,7 @@ import pytest
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.table import FeatureTable, assemble, extract
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.marginalize import Chances, outlook_now, outlooks
+from scoring.model.marginalize import QualityDistribution, marginalize, marginalize_now
 from scoring.records.synthetic.generate import sample_documents
 
 
@@ -25,7 +25,9 @@ def test_it_is_the_sum_over_atoms(saved: SavedModel, table: FeatureTable) -> Non
     weights = rng.dirichlet(np.ones(6), len(table))
     weights[:5] = [0.5, 0.5, 0, 0, 0, 0]
     models = saved.models
-    now, settled = outlooks(models.cascade, models.forecast, table, Chances(quality, atoms, weights))
+    now, settled = marginalize(
+        models.cascade, models.forecast, table, QualityDistribution(quality, atoms, weights)
+    )
     for rules, found in ((models.cascade, now), (models.forecast, settled)):
         lead = np.column_stack([rules.lead_probability(table, column) for column in atoms.T])
         heat = np.column_stack([rules.heat_if_lead(table, column) for column in atoms.T])
@@ -42,7 +44,7 @@ def test_it_is_the_sum_over_atoms(saved: SavedModel, table: FeatureTable) -> Non
         np.testing.assert_allclose(found.heat_expected, (weights * expected).sum(axis=1), rtol=1e-12)
         np.testing.assert_allclose(found.published_probability, (weights * shown).sum(axis=1), rtol=1e-12)
         assert found.heat_if_lead.tolist() == rules.heat_if_lead(table, quality).tolist()
-    alone = outlook_now(models.cascade, table, Chances(quality, atoms, weights))
+    alone = marginalize_now(models.cascade, table, QualityDistribution(quality, atoms, weights))
     assert alone.published_probability.tolist() == now.published_probability.tolist()
 
 
@@ -51,10 +53,10 @@ def test_a_record_is_told_the_same_alone(saved: SavedModel, table: FeatureTable)
     atoms = quality[:, None] + np.array([-5.0, 0.0, 5.0])
     weights = np.full(atoms.shape, 1 / 3)
     parts = saved.models.cascade, saved.models.forecast
-    _, whole = outlooks(*parts, table, Chances(quality, atoms, weights))
+    _, whole = marginalize(*parts, table, QualityDistribution(quality, atoms, weights))
     for row in (0, 7, 29):
         one = slice(row, row + 1)
-        _, alone = outlooks(
-            *parts, table.take(np.array([row])), Chances(quality[one], atoms[one], weights[one])
+        _, alone = marginalize(
+            *parts, table.take(np.array([row])), QualityDistribution(quality[one], atoms[one], weights[one])
         )
         assert alone.heat_expected[0] == whole.heat_expected[row]

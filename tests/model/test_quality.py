@@ -18,10 +18,10 @@ from scoring.records.record import Record
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training import quality
 from scoring.training.config import ModelConfig
-from scoring.training.conformal import add_foreign, fit_errors
-from scoring.training.design_matrix import Material
+from scoring.training.conformal import add_unseen_section, fit_residuals
+from scoring.training.design_matrix import DesignMatrix
 from scoring.training.lightgbm_trainer import train_booster
-from scoring.training.quality import foreign_errors
+from scoring.training.quality import leave_section_out_errors
 from scoring.training.rubric import fit_rubric
 from scoring.training.splits import group_folds
 from scoring.training.thresholds import best_threshold
@@ -32,7 +32,7 @@ CONFIG = ModelConfig()
 def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callable[[Any], Any]) -> None:
     training = make_training(list(sample_documents(n_records=90, seed=2)))
     table, y = training.table, training.labels.quality
-    material = Material.of(table, CONFIG.rubric)
+    material = DesignMatrix.of(table, CONFIG.rubric)
     encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
     before = quality._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
@@ -54,19 +54,19 @@ def errors_of(count: int) -> tuple[Floats, Floats]:
 
 def test_interval_holds_its_share_of_other_errors() -> None:
     errors, spread = errors_of(4000)
-    fitted = fit_errors(errors[:2000], spread[:2000], CONFIG)
+    fitted = fit_residuals(errors[:2000], spread[:2000], CONFIG)
     held = np.abs(errors[2000:]) <= fitted.half_width_ * spread[2000:]
     assert held.mean() == pytest.approx(CONFIG.interval_level, abs=0.02)
 
 
 def test_interval_is_the_conformal_quantile() -> None:
     errors = np.arange(1.0, 20.0)  # 19 of them: the 18th holds 90 % of what comes
-    assert fit_errors(errors, np.full(19, 2.0), CONFIG).half_width_ == 9.0
+    assert fit_residuals(errors, np.full(19, 2.0), CONFIG).half_width_ == 9.0
 
 
 def test_distributions_are_those_of_the_groups() -> None:
     errors, spread = errors_of(2000)
-    fitted = fit_errors(errors, spread, CONFIG)
+    fitted = fit_residuals(errors, spread, CONFIG)
     assert len(fitted.atoms_) == len(fitted.weights_) == len(fitted.edges_) + 1 == CONFIG.n_spread_bins
     assert all(len(atoms) <= MAX_ATOMS for atoms in fitted.atoms_)
     widths = [
@@ -81,7 +81,7 @@ def test_distributions_are_those_of_the_groups() -> None:
 
 
 def test_no_errors_leave_the_quality_as_it_is() -> None:
-    assert fit_errors(np.array([]), np.array([]), CONFIG) is NO_ERRORS
+    assert fit_residuals(np.array([]), np.array([]), CONFIG) is NO_ERRORS
     atoms, weights = NO_ERRORS.spread_out(np.array([7.0, 9.0]), np.array([1.0, 2.0]))
     assert atoms.tolist() == [[7], [9]]
     assert weights.tolist() == [[1], [1]]
@@ -164,9 +164,9 @@ def test_training_stops_where_later_records_gain_nothing() -> None:
 
 
 def test_a_record_of_an_unknown_section_is_less_sure() -> None:
-    known = fit_errors(np.linspace(-2, 2, 400), np.linspace(0.5, 2, 400), CONFIG)
+    known = fit_residuals(np.linspace(-2, 2, 400), np.linspace(0.5, 2, 400), CONFIG)
     foreign = np.linspace(-40, 40, 401)
-    fitted = add_foreign(known, 2.0, foreign, CONFIG)
+    fitted = add_unseen_section(known, 2.0, foreign, CONFIG)
     assert fitted.half_width_ * fitted.foreign_spread_ == pytest.approx(36.0, abs=0.5)
     assert fitted.foreign_spread_ > fitted.edges_[-1]
     atoms, weights = fitted.spread_out(np.array([50.0]), np.array([fitted.foreign_spread_]))
@@ -182,5 +182,5 @@ def test_one_section_tells_nothing_of_others() -> None:
     table = build_table([Record(title=f"Kite {number}", topics=("Kites",)) for number in range(60)])
     y = np.arange(60.0)
     assert np.array_equal(
-        foreign_errors(table, Material.of(table, CONFIG.rubric), y, CONFIG), y - np.median(y)
+        leave_section_out_errors(table, DesignMatrix.of(table, CONFIG.rubric), y, CONFIG), y - np.median(y)
     )

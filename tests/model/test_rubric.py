@@ -13,7 +13,7 @@ from scoring.features.table import Floats, build_table
 from scoring.model.rubric import Rubric
 from scoring.records.record import Image, Provider, Record
 from scoring.training.config import RubricConfig
-from scoring.training.design_matrix import Material
+from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
 
 WORDS = (
@@ -57,7 +57,7 @@ def draw(count: int, seed: int) -> list[Record]:
 
 
 TRAINING, LATER = draw(600, seed=1), draw(200, seed=2)
-MATERIAL = Material.of(build_table(TRAINING), RubricConfig())
+MATERIAL = DesignMatrix.of(build_table(TRAINING), RubricConfig())
 Y = np.array([points(record) for record in TRAINING])
 
 
@@ -172,7 +172,7 @@ def test_words_that_count_are_told(rubric: Rubric) -> None:
 )
 def test_records_all_alike_are_worth_their_median(records: list[Record]) -> None:
     table = build_table(records)
-    material = Material.of(table, RubricConfig())
+    material = DesignMatrix.of(table, RubricConfig())
     assert fit_rubric(material, np.full(40, 7.0)).predict(table) == pytest.approx(np.full(40, 7.0), abs=0.01)
 
 

@@ -26,6 +26,6 @@ def test_steps_of_the_policy_are_read_off(policy: Policy) -> None:
     )
     config = ModelConfig()
     cascade = fit_cascade(table, CascadeLabels(quality, heat, published), config, num_threads=1, seed=0)
-    steps = cascade.steps(200.0)
+    steps = cascade.learned_thresholds(200.0)
     assert steps.bonus_from_quality == pytest.approx(policy.bonus_from_quality, abs=2)
     assert steps.published_from_heat == pytest.approx(policy.published_from_heat, abs=2)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scoring.artifact.saved_model import SavedModel
-from scoring.evaluation.error_analysis import Account, Miss
+from scoring.evaluation.error_analysis import ErrorAnalysis, WorstError
 from scoring.explanation.attribution import Contribution
 from scoring.explanation.results import Reason
 from scoring.report import evaluation_report
@@ -86,7 +86,7 @@ def make_page() -> Callable[[str], Page]:
 @pytest.fixture(scope="session")
 def values(training: TrainOutcome, saved: SavedModel) -> dict[str, Any]:
     """What the report of the small training is made of."""
-    miss = Miss(
+    miss = WorstError(
         path="news/a.md", day="2018-11-09", provider="a.example", quality=84, predicted=52.4, low=40.0,
         high=63.5, reasons=(Reason("has_image", "the record has an image: no", -17.75),),
     )  # fmt: skip
@@ -98,7 +98,7 @@ def values(training: TrainOutcome, saved: SavedModel) -> dict[str, Any]:
         "data_path": "news",
         "data_sha256": "0123456789abcdef" * 4,
         "counts": {"train": 340, "test": 60},
-        "account": Account(
+        "account": ErrorAnalysis(
             (miss,),
             (
                 Contribution("has_image", "the record has an image", 8.0),

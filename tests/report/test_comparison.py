@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
-from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, ValueDiff
+from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.explanation.results import Reason
 from scoring.model.score import Score
@@ -31,7 +31,7 @@ def score(probability: float, quality: int) -> Score:
     )  # fmt: skip
 
 
-FLIP = Flip(
+FLIP = DecisionChange(
     "inbox/a.md",
     datetime(2021, 6, 3, tzinfo=UTC),
     True,
@@ -51,7 +51,7 @@ COMPARISON = Comparison(
     n_labelled=1100,
     begins_at=datetime(2021, 5, 15, tzinfo=UTC),
     ends_at=datetime(2021, 7, 1, tzinfo=UTC),
-    parameters=(Unlike("model.lead.num_leaves", "15", None),),
+    parameters=(ValueDiff("model.lead.num_leaves", "15", None),),
     data=(),
     features=(FeatureDifference(("quality", "spread"), ("age_hours", "host_depth"), ()),),
     differences={"quality_mae": MAE, "published_f1": F1, "lead_accuracy": SAME},
@@ -59,7 +59,7 @@ COMPARISON = Comparison(
         SliceDifference("section", "North", 700, {"published_f1": F1, "quality_mae": MAE}),
         SliceDifference("month", "2021-05", 300, {"published_f1": F1}),
     ),
-    flip_counts=FlipCounts(5, 3, 2, 1, 4),
+    flip_counts=DecisionChangeCounts(5, 3, 2, 1, 4),
     flips=(FLIP,),
     notes=("Some records were in a training.",),
 )
@@ -152,7 +152,7 @@ def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
 def test_twins_are_said_to_be_the_same(make_page: MakePage) -> None:
     twins = msgspec.structs.replace(
         COMPARISON, differences={"lead_accuracy": SAME}, slices=(), flips=(), parameters=(), features=(),
-        flip_counts=FlipCounts(0, 0, 0, 0, 0),
+        flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0),
     )  # fmt: skip
     page = make_page(comparison_report(twins))
     told = page.texts("p")
@@ -175,7 +175,7 @@ def test_hostile_names_are_text(make_page: MakePage) -> None:
     hostile = msgspec.structs.replace(
         COMPARISON,
         first=Side(bad, bad, bad),
-        parameters=(Unlike(bad, bad, bad),),
+        parameters=(ValueDiff(bad, bad, bad),),
         slices=(SliceDifference(bad, bad, 700, {"quality_mae": MAE}),),
         flips=(msgspec.structs.replace(FLIP, path=bad),),
         notes=(bad,),

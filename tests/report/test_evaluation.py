@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
-from scoring.evaluation.error_analysis import Account
+from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS
@@ -150,7 +150,8 @@ def test_hostile_names_are_text(make_report: Callable[..., str], make_page: Make
     }
     miss = msgspec.structs.replace(values["account"].misses[0], path=bad, provider=bad)
     html = make_report(
-        title=bad, intro=bad, data_path=bad, account=Account((miss,), ()), importances=[(bad, bad, 1.0, 1)],
+        title=bad, intro=bad, data_path=bad, account=ErrorAnalysis((miss,), ()),
+        importances=[(bad, bad, 1.0, 1)],
         evaluation=changed(
             evaluation, predictions=predictions, slices=(Slice(bad, bad, 12, {}),), baselines={bad: {}}
         ),
@@ -170,7 +171,7 @@ def test_size_is_bounded(make_report: Callable[..., str], values: Any) -> None:
 
 def test_what_is_not_there_is_said(make_report: Callable[..., str], make_page: MakePage, values: Any) -> None:
     evaluation = changed(values["evaluation"], baselines={}, slices=(), at_ingest={})
-    page = make_page(make_report(evaluation=evaluation, account=Account((), ()), importances=[]))
+    page = make_page(make_report(evaluation=evaluation, account=ErrorAnalysis((), ()), importances=[]))
     assert "No part has records enough." in page.texts("p")
     assert "There are none: every quality was predicted to the point." in page.texts("p")
     assert "At ingest" not in page.texts("a")

@@ -8,11 +8,11 @@ import tracemalloc
 import pytest
 
 from scoring.service.body_framing import MAX_CHUNK_LINE_BYTES, Framing, Part
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-BOUNDS = Bounds()
+BOUNDS = RequestLimits()
 
 
 def head_of(n_bytes: int) -> bytes:

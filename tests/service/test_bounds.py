@@ -16,7 +16,7 @@ from starlette.types import Message
 from scoring.errors import SettingsError
 from scoring.records.node import MAX_DEPTH
 from scoring.service.app import create_app
-from scoring.service.options import Bounds, ServiceOptions, read_bounds
+from scoring.service.options import RequestLimits, ServiceOptions, read_limits
 from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 from tests.service.conftest import Serve
@@ -102,7 +102,7 @@ def test_types_that_are_not_read(client: TestClient, headers: dict[str, str], wo
 
 
 def test_limits_are_named(serve: Serve) -> None:
-    bounds = Bounds(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
+    bounds = RequestLimits(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
     client = serve(bounds=bounds)
     for content, query, status, limit in [
         (b'{"title": "' + b"x" * 3000 + b'"}', "", 413, "body_bytes"),
@@ -122,7 +122,7 @@ def test_limits_are_named(serve: Serve) -> None:
 
 
 def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) -> None:
-    client = serve(bounds=Bounds(body_bytes=2000))
+    client = serve(bounds=RequestLimits(body_bytes=2000))
     routes = {
         path
         for path, methods in client.get("/openapi.json").json()["paths"].items()
@@ -159,7 +159,7 @@ def routes_of(app: Any) -> list[Any]:
 
 
 def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
-    client = serve(bounds=Bounds(body_bytes=2000))
+    client = serve(bounds=RequestLimits(body_bytes=2000))
     answer = client.post("/v1/score", content=iter([b" " * 100] * 100), headers=JSON)
     assert (answer.status_code, answer.json()["limit"]) == (413, "body_bytes")
 
@@ -205,7 +205,7 @@ class Request:
 @pytest.fixture
 def options(training: TrainOutcome, settings: Settings) -> Any:
     def make(**bounds: Any) -> ServiceOptions:
-        return ServiceOptions(settings, training.model, bounds=Bounds(**bounds))
+        return ServiceOptions(settings, training.model, bounds=RequestLimits(**bounds))
 
     return make
 
@@ -273,13 +273,13 @@ def test_bounds_are_those_of_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
     section = page.partition("## Limits")[2].partition("\n## ")[0]
     told = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\| [^|]+ \| `?(\w*)`? *\|", section, re.M)
-    known = {name: int(value) for name, value in dataclasses.asdict(Bounds()).items()}
+    known = {name: int(value) for name, value in dataclasses.asdict(RequestLimits()).items()}
     assert {name: int(number.replace(",", "")) for number, name in told} == known | {"": MAX_DEPTH}
 
 
 def test_bounds_are_set_by_name(serve: Serve) -> None:
-    bounds = read_bounds(["records=3", "head_seconds=0.5", "records=2"])
-    assert bounds == Bounds(records=2, head_seconds=0.5)
+    bounds = read_limits(["records=3", "head_seconds=0.5", "records=2"])
+    assert bounds == RequestLimits(records=2, head_seconds=0.5)
     client = serve(bounds=bounds)
     problem = refused(client, b"\n".join([GOOD] * 3), {"content-type": "application/x-ndjson"})
     assert (problem["limit"], problem["detail"]) == ("records", "got 3 records, expected at most 2")
@@ -299,4 +299,4 @@ def test_bounds_are_set_by_name(serve: Serve) -> None:
 )
 def test_bounds_that_are_none(text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(words)):
-        read_bounds([text])
+        read_limits([text])

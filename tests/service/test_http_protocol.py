@@ -15,7 +15,7 @@ import uvicorn
 
 from scoring.service.app import create_app
 from scoring.service.http_protocol import Protocol
-from scoring.service.options import Bounds, ServiceOptions
+from scoring.service.options import RequestLimits, ServiceOptions
 from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 
@@ -24,7 +24,7 @@ HEAD_SECONDS = 0.3
 
 @pytest.fixture
 def port(training: TrainOutcome, settings: Settings) -> Iterator[int]:
-    bounds = Bounds(head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS)
+    bounds = RequestLimits(head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS)
     config = uvicorn.Config(
         create_app(ServiceOptions(settings, training.model, bounds=bounds)),
         http=functools.partial(Protocol, bounds),  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def test_what_is_no_http_is_a_problem_too(port: int) -> None:
 
 def test_too_large_a_body_is_answered_before_it_has_come(port: int) -> None:
     head = "POST /v1/score HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    length = Bounds().body_bytes + 1
+    length = RequestLimits().body_bytes + 1
     answer, _ = answers(port, f"{head}Content-Length: {length}\r\nConnection: close\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert problem(answer)["limit"] == "body_bytes"

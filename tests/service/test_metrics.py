@@ -90,7 +90,7 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     assert later.n_records == 48
 
     metrics = Metrics()
-    metrics.tell_drift(found)
+    metrics.record_drift(found)
     told = figures(metrics.exposition().decode())
     assert told["scoring_drift_records"] == 40
     assert told["scoring_drift_is_refused"] == bool(found.reasons) == 1

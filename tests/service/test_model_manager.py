@@ -21,9 +21,9 @@ from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
-from scoring.service.model_manager import ModelKeeper
+from scoring.service.model_manager import ModelManager
 from scoring.service.options import ServiceOptions
-from scoring.service.registry_process import StoreProcess
+from scoring.service.registry_process import RegistryProcess
 from scoring.settings import Settings
 from scoring.tracking import Store
 from scoring.tracking.store import opened
@@ -176,7 +176,7 @@ def test_the_store_is_asked_outside_of_the_service(
 
     monkeypatch.setattr("scoring.tracking.registry.load_mlflow", fail)
     monkeypatch.setattr("scoring.tracking.store.load_mlflow", fail)
-    keeper = ModelKeeper(ServiceOptions(registry.settings))
+    keeper = ModelManager(ServiceOptions(registry.settings))
     assert keeper.load()
     assert keeper.current.resolved.address == "models:/scoring/1"
     assert not keeper.load()
@@ -184,7 +184,7 @@ def test_the_store_is_asked_outside_of_the_service(
 
 
 def test_a_model_that_is_not_there_at_the_start(settings: Settings) -> None:
-    keeper = ModelKeeper(ServiceOptions(settings, "/nowhere"))
+    keeper = ModelManager(ServiceOptions(settings, "/nowhere"))
     with pytest.raises(ModelError):
         keeper.load()
     assert not keeper.is_ready
@@ -196,7 +196,7 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
 ) -> None:
     folder = tmp_path / "model"
     write(folder, saved)
-    keeper = ModelKeeper(ServiceOptions(settings, str(folder), follow_seconds=0.01))
+    keeper = ModelManager(ServiceOptions(settings, str(folder), follow_seconds=0.01))
     keeper.load()
     tried: list[bool] = []
     outcomes = iter([False, False, True])
@@ -219,7 +219,7 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
 
 
 def test_the_process_that_asks(registry: Registry) -> None:
-    store = StoreProcess(is_kept=True)
+    store = RegistryProcess(is_kept=True)
     for _ in range(2):
         found = store.ask("models:/scoring@champion", registry.settings)
         assert found is not None
@@ -232,7 +232,7 @@ def test_the_process_that_asks(registry: Registry) -> None:
 
 def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
     """A server that does not answer is waited for half a minute; a stop is not to be."""
-    store = StoreProcess(is_kept=True)
+    store = RegistryProcess(is_kept=True)
     with socket.socket() as silent, ThreadPoolExecutor(1) as pool:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -323,7 +323,7 @@ def test_a_start_without_the_store_is_on_the_last_known_champion(
 
 
 def test_a_store_that_goes_away_before_the_first_look_is_noticed(registry: Registry) -> None:
-    keeper = ModelKeeper(ServiceOptions(registry.settings, follow_seconds=0.01))
+    keeper = ModelManager(ServiceOptions(registry.settings, follow_seconds=0.01))
     keeper.load()
     (registry.settings.home / "mlflow.db").unlink()
 

@@ -21,10 +21,10 @@ from starlette.types import Receive, Scope, Send
 
 from scoring.service import http_protocol
 from scoring.service.http_protocol import PIECES_OF_A_TURN, Protocol
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
-BOUNDS = Bounds(head_seconds=0.5, body_seconds=0.5, body_bytes=100_000)
+BOUNDS = RequestLimits(head_seconds=0.5, body_seconds=0.5, body_bytes=100_000)
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -22,8 +22,8 @@ from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.record import Document
 from scoring.service import batching
-from scoring.service.batching import Workbench
-from scoring.service.options import Bounds
+from scoring.service.batching import BatchScorer
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import Problem
 from scoring.service.request_body import Part, part, read_part
 from scoring.service.score import SMALL_BYTES
@@ -111,7 +111,7 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(one: Part, form: str, bounds: Bounds) -> Document | Problem:
+    def fail(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
         if one.data == lines[3]:
             raise ZeroDivisionError
         return read_part(one, form, bounds)
@@ -124,7 +124,7 @@ def test_what_one_request_brings_down_fails_that_one_alone(
     assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == expected
 
 
-def at_once(client: TestClient, bench: Workbench, lines: list[bytes]) -> list[Any]:
+def at_once(client: TestClient, bench: BatchScorer, lines: list[bytes]) -> list[Any]:
     """What becomes of records that are asked for in one moment."""
 
     async def ask() -> list[Any]:

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from scoring.errors import TrackingError
 from scoring.tracking import Store, TrainingRun, champion, log_training
-from scoring.tracking.aliases import give_back, register_run, tag_run, take_charge
+from scoring.tracking.aliases import register_run, restore_previous, set_champion, tag_run
 from scoring.tracking.store import load_mlflow, opened
 
 Make = Callable[..., TrainingRun]
@@ -62,33 +62,35 @@ def break_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_the_champion_before_is_kept(versions: Store) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={"promoted_by": "gate"})
+    set_champion(versions, FIRST, instead_of=None, tags={"promoted_by": "gate"})
     assert in_charge(versions) == (FIRST, None)
-    take_charge(versions, SECOND, instead_of=FIRST, tags={"promoted_by": "force", "promoted_reason": "why"})
+    set_champion(versions, SECOND, instead_of=FIRST, tags={"promoted_by": "force", "promoted_reason": "why"})
     assert in_charge(versions) == (SECOND, FIRST)
-    take_charge(versions, THIRD, instead_of=SECOND, tags={})
+    set_champion(versions, THIRD, instead_of=SECOND, tags={})
     assert in_charge(versions) == (THIRD, SECOND)
     assert tags_of(versions, 1)["promoted_by"] == "gate"
     assert tags_of(versions, 2) == {"promoted_by": "force", "promoted_reason": "why"}
 
 
 def test_who_was_judged_against_another_champion_is_not_put_in_charge(versions: Store) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={})
+    set_champion(versions, FIRST, instead_of=None, tags={})
     message = f"champion of scoring: got {FIRST}, which has come meanwhile, expected none: judge again"
     with pytest.raises(TrackingError, match=message):
-        take_charge(versions, SECOND, instead_of=None, tags={"promoted_by": "gate"})
+        set_champion(versions, SECOND, instead_of=None, tags={"promoted_by": "gate"})
     with pytest.raises(TrackingError, match=f"got {FIRST}, which has come meanwhile, expected {THIRD}"):
-        take_charge(versions, SECOND, instead_of=THIRD, tags={"promoted_by": "gate"})
+        set_champion(versions, SECOND, instead_of=THIRD, tags={"promoted_by": "gate"})
     assert in_charge(versions) == (FIRST, None)
     assert tags_of(versions, 2) == {}
 
 
 def test_champion_and_previous_change_places(versions: Store) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={})
-    take_charge(versions, SECOND, instead_of=FIRST, tags={})
+    set_champion(versions, FIRST, instead_of=None, tags={})
+    set_champion(versions, SECOND, instead_of=FIRST, tags={})
     with pytest.raises(TrackingError, match=f"got {SECOND} and {FIRST}, expected {THIRD} and {FIRST}"):
-        give_back(versions, champion=THIRD, previous=FIRST, tags={"a": "b"}, previous_tags={})
-    give_back(versions, champion=SECOND, previous=FIRST, tags={"out": "x"}, previous_tags={"back": "y"})
+        restore_previous(versions, champion=THIRD, previous=FIRST, tags={"a": "b"}, previous_tags={})
+    restore_previous(
+        versions, champion=SECOND, previous=FIRST, tags={"out": "x"}, previous_tags={"back": "y"}
+    )
     assert in_charge(versions) == (FIRST, SECOND)
     assert (tags_of(versions, 2), tags_of(versions, 1)["back"]) == ({"out": "x"}, "y")
 
@@ -97,14 +99,14 @@ def test_champion_and_previous_change_places(versions: Store) -> None:
 def test_a_promotion_that_breaks_off_leaves_the_old_champion(
     versions: Store, break_at: Callable[[int], None], number: int, left: tuple[str, str]
 ) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={})
-    take_charge(versions, SECOND, instead_of=FIRST, tags={})
+    set_champion(versions, FIRST, instead_of=None, tags={})
+    set_champion(versions, SECOND, instead_of=FIRST, tags={})
     break_at(number)
     with pytest.raises(BreakError):
-        take_charge(versions, THIRD, instead_of=SECOND, tags={})
+        set_champion(versions, THIRD, instead_of=SECOND, tags={})
     assert in_charge(versions) == left
     break_at(-1)
-    take_charge(versions, THIRD, instead_of=SECOND, tags={})
+    set_champion(versions, THIRD, instead_of=SECOND, tags={})
     assert in_charge(versions) == (THIRD, SECOND)
 
 
@@ -112,11 +114,11 @@ def test_a_promotion_that_breaks_off_leaves_the_old_champion(
 def test_a_rollback_that_breaks_off_leaves_one_of_the_two(
     versions: Store, break_at: Callable[[int], None], number: int, left: tuple[str, str]
 ) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={})
-    take_charge(versions, SECOND, instead_of=FIRST, tags={})
+    set_champion(versions, FIRST, instead_of=None, tags={})
+    set_champion(versions, SECOND, instead_of=FIRST, tags={})
     break_at(number)
     with pytest.raises(BreakError):
-        give_back(versions, champion=SECOND, previous=FIRST, tags={}, previous_tags={})
+        restore_previous(versions, champion=SECOND, previous=FIRST, tags={}, previous_tags={})
     assert in_charge(versions) == left
 
 
@@ -125,21 +127,21 @@ def test_only_one_changes_the_registry_at_a_time(versions: Store) -> None:
     with FileLock(f"{versions.database}.registry.lock"):
         message = f"cannot promote {FIRST}: another process is changing the registry"
         with pytest.raises(TrackingError, match=message):
-            take_charge(impatient, FIRST, instead_of=None, tags={})
-    take_charge(impatient, FIRST, instead_of=None, tags={})
+            set_champion(impatient, FIRST, instead_of=None, tags={})
+    set_champion(impatient, FIRST, instead_of=None, tags={})
     assert in_charge(versions) == (FIRST, None)
 
 
 def _promote(store: Store, address: str) -> str:
     try:
-        take_charge(store, address, instead_of=FIRST, tags={"promoted_by": "gate"})
+        set_champion(store, address, instead_of=FIRST, tags={"promoted_by": "gate"})
     except TrackingError as error:
         return str(error)
     return ""
 
 
 def test_of_two_that_promote_at_once_one_comes_too_late(versions: Store) -> None:
-    take_charge(versions, FIRST, instead_of=None, tags={})
+    set_champion(versions, FIRST, instead_of=None, tags={})
     patient = replace(versions, timeout_seconds=120)  # for the other, however busy the machine is
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         said = pool.starmap(_promote, [(patient, SECOND), (patient, THIRD)])

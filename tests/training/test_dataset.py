@@ -11,7 +11,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.progress import SILENT
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import Corpus, cuts_before, latest_moments, read_corpus, section_of
+from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, read_dataset, section_of
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"
 LABELS = "quality: 20\nheat: 25\npublished: false\n"
@@ -35,9 +35,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, faults: list[RecordError] | None = None) -> Corpus:
+def read(folder: Path, faults: list[RecordError] | None = None) -> LabelledDataset:
     told: list[RecordError] = [] if faults is None else faults
-    return read_corpus([str(folder)], stdin=None, on_fault=told.append, reporter=SILENT)
+    return read_dataset([str(folder)], stdin=None, on_fault=told.append, reporter=SILENT)
 
 
 def test_records_with_a_quality_come_by_date(folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_no_usable_record(tmp_path: Path) -> None:
     assert corpus.n_unlabelled == 1
 
 
-def everything(corpus: Corpus) -> np.ndarray:
+def everything(corpus: LabelledDataset) -> np.ndarray:
     return np.ones(len(corpus.documents), dtype=bool)
 
 
@@ -110,13 +110,13 @@ def test_gap_moves_the_cut_and_leaves_records_out(folder: Path) -> None:
     corpus = read(folder)
     is_held = np.array([False, False, False, True])
     begins = datetime(2021, 3, 5, 10, tzinfo=UTC)
-    assert cuts_before(corpus, is_held)["Sea"] == begins - timedelta(microseconds=1)
-    cuts = cuts_before(corpus, is_held, 24.0)
+    assert cutoffs_before(corpus, is_held)["Sea"] == begins - timedelta(microseconds=1)
+    cuts = cutoffs_before(corpus, is_held, 24.0)
     assert cuts["Sea"] == begins - timedelta(hours=24, microseconds=1)
     config = TrainConfig()
-    assert len(corpus.training_apart(is_held, cuts_before(corpus, is_held), config).table) == 3
+    assert len(corpus.training_split(is_held, cutoffs_before(corpus, is_held), config).table) == 3
     # The record of 07:30 on the same day lies in the gap.
-    training = corpus.training_apart(is_held, cuts, config)
+    training = corpus.training_split(is_held, cuts, config)
     assert training.moments.tolist() == corpus.moments[:2].tolist()
 
 
@@ -135,7 +135,7 @@ def test_copies_of_held_back_records_are_not_learned_from(folder: Path) -> None:
     corpus = read(folder)
     is_held = corpus.moments == np.datetime64("2021-03-07T12:00:00")
     assert is_held.sum() == 1
-    training = corpus.training_apart(is_held, cuts_before(corpus, is_held), TrainConfig())
+    training = corpus.training_split(is_held, cutoffs_before(corpus, is_held), TrainConfig())
     assert len(training.table) == len(corpus.documents) - 2
     assert ("copy", "of", "the", "long", "title", "a") not in training.table.title_words
 
@@ -146,7 +146,7 @@ def test_training_at_an_age_sees_no_later_coverage_and_settled_labels(folder: Pa
     cuts = latest_moments(corpus, ~nothing)
     counts = {}
     for as_of in ("", "published", "+96h"):
-        training = corpus.training_apart(nothing, cuts, TrainConfig(as_of=as_of))
+        training = corpus.training_split(nothing, cuts, TrainConfig(as_of=as_of))
         counts[as_of] = training.table.number("coverage_count").tolist()
         assert np.isnan(training.labels.heat).tolist() == [False, True, False, False]
         # The forecast sees the same ages, whatever the training does.
@@ -156,7 +156,7 @@ def test_training_at_an_age_sees_no_later_coverage_and_settled_labels(folder: Pa
 
 def test_other_times_are_left_out(folder: Path) -> None:
     def read_between(since: datetime | None, until: datetime | None) -> list[str]:
-        corpus = read_corpus(
+        corpus = read_dataset(
             [str(folder)], stdin=None, on_fault=lambda _: None, reporter=SILENT, since=since, until=until
         )
         return [Path(one.path).stem for one in corpus.documents]

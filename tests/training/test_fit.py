@@ -12,8 +12,8 @@ import pytest
 from scoring.errors import ModelError
 from scoring.evaluation.metrics import mean_absolute_error, precision_recall_f1
 from scoring.features.table import Floats
-from scoring.model.components import Models
-from scoring.model.marginalize import Chances, outlook_now
+from scoring.model.components import FittedComponents
+from scoring.model.marginalize import QualityDistribution, marginalize_now
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import sample_documents
@@ -42,8 +42,8 @@ def site(request: pytest.FixtureRequest) -> Any:
 
 def test_rules_are_learned_where_the_quality_is_known(site: Any) -> None:
     labels, table = site.later.labels, site.later.table
-    sure = Chances(labels.quality, labels.quality[:, None], np.ones((len(table), 1)))
-    certain = outlook_now(site.models.cascade, table, sure)
+    sure = QualityDistribution(labels.quality, labels.quality[:, None], np.ones((len(table), 1)))
+    certain = marginalize_now(site.models.cascade, table, sure)
     is_lead, is_shown = labels.heat > -1, labels.published == 1
     assert np.mean((certain.lead_probability >= 0.5) == is_lead) > 0.985
     precision, recall, _ = precision_recall_f1(is_shown, certain.published_probability >= 0.5)
@@ -96,7 +96,7 @@ def test_scores_keep_their_ranges(site: Any) -> None:
     assert (said.heat_expected >= -1 - 1e-9).all()
 
 
-def texts(models: Models) -> dict[str, str]:
+def texts(models: FittedComponents) -> dict[str, str]:
     parts = {"lead": models.cascade.lead, "heat": models.cascade.heat, "published": models.cascade.published}
     parts |= {"quality": models.quality.booster, "spread": models.quality.spread} | dict(
         models.baselines.boosters

@@ -8,8 +8,8 @@ from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
 from scoring.training.design_matrix import distinct
-from scoring.training.lad_regression import Columns, Fit
-from scoring.training.term_selection import TermSearch
+from scoring.training.lad_regression import CensoredLAD, SparseDesign
+from scoring.training.term_selection import TermSelector
 
 N_RECORDS = 200
 
@@ -33,7 +33,7 @@ def test_weights_are_those_of_the_dense_equations(n_marks: int, n_numbers: int) 
     marks, numbers = draw_marks(n_marks, 1), draw_numbers(n_numbers, 2)
     penalty = random.uniform(0.01, 1, n_marks + n_numbers + 1)
     importance, y = random.uniform(0.01, 1, N_RECORDS), random.normal(size=N_RECORDS)
-    columns = Columns(marks, numbers, penalty)
+    columns = SparseDesign(marks, numbers, penalty)
     dense = np.hstack([marks.toarray(), numbers])
     normal = dense.T @ (dense * importance[:, None]) + np.diag(penalty)
     weights = columns.solve(importance, y)
@@ -45,8 +45,8 @@ def test_fit_passes_through_most_records_and_below_the_floor() -> None:
     numbers, slopes = draw_numbers(3, 2), np.array([1.0, 8.0, -5.0, 3.0])
     y = np.maximum(numbers @ slopes, -4.0)
     y[::9] += 30
-    columns = Columns(draw_marks(0, 0), numbers, np.full(4, 1e-6))
-    fit = Fit(y)
+    columns = SparseDesign(draw_marks(0, 0), numbers, np.full(4, 1e-6))
+    fit = CensoredLAD(y)
     first = np.abs(fit.run(columns, 1) - slopes).max()
     found = fit.run(columns, 60)
     assert np.abs(found - slopes).max() < 0.1 < first
@@ -57,8 +57,8 @@ def test_fit_passes_through_most_records_and_below_the_floor() -> None:
 def test_more_passes_never_raise_the_error() -> None:
     random = np.random.default_rng(0)
     y = np.maximum(random.normal(size=N_RECORDS), -0.5)
-    columns = Columns(draw_marks(30, 1), draw_numbers(4, 2), np.full(35, 1e-9))
-    fit, errors = Fit(y), []
+    columns = SparseDesign(draw_marks(30, 1), draw_numbers(4, 2), np.full(35, 1e-9))
+    fit, errors = CensoredLAD(y), []
     for _ in range(20):
         fit.run(columns, 1)
         errors.append(float(np.abs(fit.left).sum()))
@@ -90,7 +90,7 @@ def test_terms_are_those_of_a_search_through_all(min_purity: float) -> None:
     left = terms[:, :6] @ np.array([9.0, -7, 5, 4, -3, 2]) + random.normal(size=N_RECORDS)
     expected = naive_choice(terms.toarray(), left, 6.0, min_purity)
     assert len(expected) > 3
-    assert TermSearch(terms, min_purity).choose(left.copy(), 6.0) == expected
+    assert TermSelector(terms, min_purity).choose(left.copy(), 6.0) == expected
 
 
 def test_distinct_marks_are_of_enough_records_not_of_all_and_not_repeated() -> None:

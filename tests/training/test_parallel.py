@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from scoring.training.parallel import opened_lanes
+from scoring.training.parallel import fit_pool
 
 MANY = 10**6  # records that make many threads worth their while
 # How many threads a process has after LightGBM was asked for four, with lanes open and without.
@@ -53,7 +53,7 @@ def test_in_lanes_no_call_gets_more_threads_than_another(num_threads: int, expec
 def test_as_many_threads_as_are_worth_their_while(
     num_threads: int, n_records: int, n_lanes: int, expected: int
 ) -> None:
-    with opened_lanes(num_threads, n_records, n_lanes) as lanes:
+    with fit_pool(num_threads, n_records, n_lanes) as lanes:
         assert lanes.num_threads == expected
 
 
@@ -62,7 +62,7 @@ def test_one_lane_does_a_piece_where_it_is_handed_out() -> None:
         raise ValueError("of the piece")
 
     here = threading.current_thread()
-    with opened_lanes(1, 100) as lanes:
+    with fit_pool(1, 100) as lanes:
         assert lanes.executor.submit(threading.current_thread).result() is here
         failed = lanes.executor.submit(fail)
         with pytest.raises(ValueError, match="of the piece"):

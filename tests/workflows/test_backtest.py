@@ -22,7 +22,7 @@ from scoring.records.record import Coverage, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
-from scoring.training.dataset import Corpus, read_corpus
+from scoring.training.dataset import LabelledDataset, read_dataset
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
@@ -64,8 +64,8 @@ def two_sections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def corpus(two_sections: Path) -> Corpus:
-    return read_corpus([str(two_sections)], stdin=None, on_fault=stop, reporter=SILENT)
+def corpus(two_sections: Path) -> LabelledDataset:
+    return read_dataset([str(two_sections)], stdin=None, on_fault=stop, reporter=SILENT)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def by_month(two_sections: Path, home: Path) -> BacktestOutcome:
 
 
 def test_each_month_is_judged_by_what_precedes_it(
-    by_month: BacktestOutcome, corpus: Corpus, home: Path
+    by_month: BacktestOutcome, corpus: LabelledDataset, home: Path
 ) -> None:
     months = corpus.moments.astype("datetime64[M]").astype(str)
     assert [fold.name for fold in by_month.folds] == ["2018-02", "2018-03"]
@@ -111,7 +111,7 @@ def test_each_month_is_judged_by_what_precedes_it(
 
 
 def test_later_months_change_no_earlier_one(
-    by_month: BacktestOutcome, corpus: Corpus, settings: Settings
+    by_month: BacktestOutcome, corpus: LabelledDataset, settings: Settings
 ) -> None:
     until_march = [
         document.path for document in corpus.documents if str(document.record.published_at) < "2018-03"
@@ -121,7 +121,7 @@ def test_later_months_change_no_earlier_one(
     assert february == by_month.folds[0]
 
 
-def test_a_training_sees_nothing_from_its_month_on(corpus: Corpus) -> None:
+def test_a_training_sees_nothing_from_its_month_on(corpus: LabelledDataset) -> None:
     begin = datetime(2018, 3, 1, tzinfo=UTC)
     changed = []
     n_stories_that_go_on = 0
@@ -147,7 +147,7 @@ def test_a_training_sees_nothing_from_its_month_on(corpus: Corpus) -> None:
     fold = month_folds(corpus.moments, "2018-03")[0]
     no_gap = msgspec.structs.replace(CONFIG, split=SplitConfig(gap_hours=0))
     before = _training_set(corpus, fold, no_gap)
-    after = _training_set(Corpus(changed, 0, 0, "0" * 64), fold, no_gap)
+    after = _training_set(LabelledDataset(changed, 0, 0, "0" * 64), fold, no_gap)
     assert np.array_equal(before.table.numbers, after.table.numbers, equal_nan=True)
     assert np.array_equal(before.labels.heat, after.labels.heat, equal_nan=True)
     assert np.array_equal(before.labels.published, after.labels.published, equal_nan=True)
@@ -157,7 +157,9 @@ def test_a_training_sees_nothing_from_its_month_on(corpus: Corpus) -> None:
     assert _training_set(corpus, fold, CONFIG).moments.max() < np.datetime64("2018-02-27")
 
 
-def test_each_section_is_judged_by_the_others(two_sections: Path, settings: Settings, corpus: Corpus) -> None:
+def test_each_section_is_judged_by_the_others(
+    two_sections: Path, settings: Settings, corpus: LabelledDataset
+) -> None:
     found = run([str(two_sections)], settings, by="section")
     assert [(fold.name, fold.n_training, fold.n_records) for fold in found.folds] == [
         ("Rain", 220, 90),

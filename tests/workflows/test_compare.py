@@ -12,7 +12,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
-from scoring.evaluation.comparison import Comparison, Side, Unlike
+from scoring.evaluation.comparison import Comparison, Side, ValueDiff
 from scoring.evaluation.paired_figures import compare_predictions
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
@@ -60,7 +60,7 @@ def test_runs_are_compared_on_what_they_held_back(
     (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
     assert found.first == Side(f"small {kept_runs.trained[:8]}", kept_runs.trained, saved.name)
     assert found.second == Side(f"other {kept_runs.judged[:8]}", kept_runs.judged, "other@1")
-    assert found.parameters == (Unlike("name", "small", "other"), Unlike("seed", "0", "7"))
+    assert found.parameters == (ValueDiff("name", "small", "other"), ValueDiff("seed", "0", "7"))
     assert (found.data, found.features, found.notes) == ((), (), ())
     assert (found.n_records, found.n_labelled) == (60, 60)
     assert (found.begins_at, found.ends_at) == (training.evaluation.begins_at, training.evaluation.ends_at)
@@ -90,7 +90,7 @@ def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
     assert first.n_records == second.n_records == 40
     assert (first.second.run_id, second.second.run_id) == (kept_runs.judged, kept_runs.fewer)
     assert {each.verdict for each in second.differences.values()} == {"same"}
-    assert second.data == (Unlike("n_evaluated", "60", "40"),)
+    assert second.data == (ValueDiff("n_evaluated", "60", "40"),)
     assert second.flip_counts.n_flips == 0
 
 

@@ -18,8 +18,8 @@ from scoring.explanation.attribution import explain
 from scoring.features import mentions
 from scoring.features.story import stories
 from scoring.features.table import FeatureTable
-from scoring.inbox.preview import Dropped, look
-from scoring.inbox.rows import receipt
+from scoring.inbox.preview import UploadedFile, preview
+from scoring.inbox.rows import record_details
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.decode import decode_json
 from scoring.records.record import Record
@@ -86,8 +86,8 @@ def line(kind: str, n_bytes: int) -> bytes:
 def test_a_megabyte_is_explained_and_previewed(saved: SavedModel, kind: str) -> None:
     content = line(kind, MEGABYTE)
     document = decode_json(content, "a.jsonl", 1)
-    assert check(lambda: receipt(document, saved)) == "done"
-    assert check(lambda: look([Dropped("a.jsonl", content.decode(), 1)], saved)) == "done"
+    assert check(lambda: record_details(document, saved)) == "done"
+    assert check(lambda: preview([UploadedFile("a.jsonl", content.decode(), 1)], saved)) == "done"
 
 
 def work_of(work: Callable[[], object]) -> int:
@@ -111,8 +111,8 @@ def test_four_times_the_bytes_are_four_times_the_work(
 ) -> None:
     monkeypatch.setattr(mentions, "_SMALL", 0)  # both sizes go the way of the large one
     few, many = (decode_json(line(kind, n), "a.jsonl", 1) for n in (40_000, 160_000))
-    receipt(few, saved)  # what is kept from then on
-    calls = [work_of(partial(receipt, document, saved)) for document in (few, many)]
+    record_details(few, saved)  # what is kept from then on
+    calls = [work_of(partial(record_details, document, saved)) for document in (few, many)]
     assert calls[1] < 5 * calls[0]
 
 

@@ -221,12 +221,12 @@ def test_runs_that_held_back_other_records_cannot_be_compared(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def as_others_saw(arguments: list[str], store: Store) -> Any:
-        (one,), rest = candidates.sort_out(arguments, store)
+        (one,), rest = candidates.split_arguments(arguments, store)
         assert one.run is not None
         params = one.run.params | {"as_of": "published+6h" if arguments[0] == registry.small else ""}
         return [type(one)(one.spec, msgspec.structs.replace(one.run, params=params))], rest
 
-    monkeypatch.setattr(workflow, "sort_out", as_others_saw)
+    monkeypatch.setattr(workflow, "split_arguments", as_others_saw)
     found = run(registry.small, registry.settings)
     assert found.verdict.reasons == (
         "as_of: got 'published+6h', expected '', as of the champion: name later records with --on",

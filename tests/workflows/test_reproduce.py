@@ -16,7 +16,7 @@ import pytest
 from scoring.artifact.model_folder import PARTS
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.errors import ModelError, RecordError, TrackingError
-from scoring.evaluation.comparison import Unlike
+from scoring.evaluation.comparison import ValueDiff
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
@@ -173,11 +173,11 @@ def test_what_differs_around_the_training_is_told(changed: Callable[..., Setting
     found = again(run_id, settings=changed(tags, {}))
     assert found.is_same  # what it was computed with did not matter
     ((numpy,), (engine, cpu)) = found.versions, found.machine
-    assert engine == Unlike("engine", "dask", "one process")
+    assert engine == ValueDiff("engine", "dask", "one process")
     assert (numpy.name, numpy.first) == ("numpy", "1.0")
     assert (cpu.name, cpu.first) == ("cpu", "An abacus")
     commit, version = found.code
-    assert commit == Unlike("commit", "abc+", "-")  # the working folder is no checkout
+    assert commit == ValueDiff("commit", "abc+", "-")  # the working folder is no checkout
     assert (version.name, version.first) == ("scoring", "0.0.1")
 
 

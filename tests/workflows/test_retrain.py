@@ -12,7 +12,7 @@ import pytest
 
 from scoring.deployment.loaded_model import LoadedModel
 from scoring.deployment.open_model import open_model
-from scoring.deployment.paired_bootstrap import weigh
+from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion
 from scoring.errors import ScoringError, TrackingError
 from scoring.progress import SILENT, Reporter
@@ -20,7 +20,7 @@ from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
 from scoring.training.config import SplitConfig, TrainConfig
-from scoring.training.dataset import read_corpus
+from scoring.training.dataset import read_dataset
 from scoring.workflows import retrain as workflow
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.promote import promote as promote_run
@@ -146,16 +146,16 @@ def test_a_champion_that_came_meanwhile_stays(
 ) -> None:
     def promote_meanwhile(*arguments: Any, **options: Any) -> Any:
         promote_run(registry.small, gate=GATE, settings=registry.settings, now=NOW, on_fault=stop)
-        return weigh(*arguments, **options)
+        return compare_paired(*arguments, **options)
 
-    monkeypatch.setattr(workflow, "weigh", promote_meanwhile)
+    monkeypatch.setattr(workflow, "compare_paired", promote_meanwhile)
     with pytest.raises(TrackingError, match=f"got {SECOND}, which has come meanwhile, expected {FIRST}"):
         run([str(archive), later], registry.settings, gate=EQUAL)
     assert in_charge(registry.settings) == (SECOND, FIRST)
 
 
 def test_the_test_block_begins_after_what_the_champion_knew(archive: Path) -> None:
-    corpus = read_corpus([str(archive)], stdin=None, on_fault=stop, reporter=SILENT)
+    corpus = read_dataset([str(archive)], stdin=None, on_fault=stop, reporter=SILENT)
     section = corpus.sections[0]
     moments = sorted(
         document.record.published_at

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, shown_number
-from scoring.evaluation.comparison import Comparison, FeatureDifference, Unlike
-from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, ValueDiff
+from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.model.score import Score
 from scoring.tracking import RunSummary
 
@@ -83,7 +83,7 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
     yield from _flips(comparison.n_records, comparison.flip_counts, comparison.flips)
 
 
-def _unlike(head: str, values: Iterable[Unlike]) -> Table:
+def _unlike(head: str, values: Iterable[ValueDiff]) -> Table:
     table = empty_table(head, "first", "second")
     for each in values:
         cells = ("-" if value is None else _cut(value) for value in (each.first, each.second))
@@ -159,7 +159,9 @@ def _slices(comparison: Comparison) -> RenderableType:
     return Group(Text(heading), table)
 
 
-def _flips(n_records: int, counts: FlipCounts, flips: Sequence[Flip]) -> Iterator[RenderableType]:
+def _flips(
+    n_records: int, counts: DecisionChangeCounts, flips: Sequence[DecisionChange]
+) -> Iterator[RenderableType]:
     if not counts.n_flips:
         yield Text(f"published would change for none of {n_records} records")
         return
@@ -174,7 +176,7 @@ def _flips(n_records: int, counts: FlipCounts, flips: Sequence[Flip]) -> Iterato
         yield Text(f"{counts.n_flips - len(flips)} more: --limit shows them")
 
 
-def _flip(flip: Flip) -> RenderableType:
+def _flip(flip: DecisionChange) -> RenderableType:
     """A record with both receipts, and what the models see differently."""
     table = empty_table("", "quality>", "90 % interval>", "heat>", "lead>", "published>", "")
     for name, score in (("first", flip.first), ("second", flip.second)):

@@ -19,7 +19,7 @@ from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
 from scoring.service.desk.work_queue import WorkQueue
-from scoring.service.model_manager import ModelKeeper, Served
+from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import ServiceOptions
 from scoring.service.problem_details import ProblemError
 
@@ -38,14 +38,14 @@ _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 
 
-class DeskInbox:
+class LiveInbox:
     """The inbox of a service, if it has one.
 
     Parameters
     ----------
     options : ServiceOptions
         Which folder, and the home of the ledger.
-    keeper : ModelKeeper
+    keeper : ModelManager
         Who has the model at work.
     stopping : asyncio.Event
         Ends all that would go on.
@@ -54,7 +54,7 @@ class DeskInbox:
     """
 
     def __init__(
-        self, options: ServiceOptions, keeper: ModelKeeper, stopping: asyncio.Event, queue: WorkQueue
+        self, options: ServiceOptions, keeper: ModelManager, stopping: asyncio.Event, queue: WorkQueue
     ) -> None:
         self._keeper, self._stopping, self._queue = keeper, stopping, queue
         self._inbox: Inbox | None = None

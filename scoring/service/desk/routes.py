@@ -16,13 +16,13 @@ from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
 from scoring.inbox.decisions import Decision
-from scoring.inbox.preview import Dropped, look, look_closely
-from scoring.inbox.rows import Receipt
+from scoring.inbox.preview import UploadedFile, explain_preview, preview
+from scoring.inbox.rows import RecordDetails
 from scoring.records.limits import RecordLimitError
-from scoring.service.batching import Ticket
-from scoring.service.desk.live_inbox import DeskInbox
+from scoring.service.batching import Admission
+from scoring.service.desk.live_inbox import LiveInbox
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError, record_problem
 from scoring.service.request_body import JSON, form_of, read_body
 
@@ -44,7 +44,7 @@ T = TypeVar("T")
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Files that somebody has dropped onto the page: they are looked at, and not kept."""
 
-    files: list[Dropped]
+    files: list[UploadedFile]
 
 
 class Decided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     folder = files("scoring.service.desk") / "page"
     app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
     work = app.state.desk_work = DeskWork(app.state.options.bounds)
-    inbox = app.state.inbox = DeskInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)
+    inbox = app.state.inbox = LiveInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)
     task = asyncio.create_task(inbox.follow())
     try:
         yield
@@ -107,17 +107,17 @@ async def part(request: Request, name: str) -> Response:
 @router.get("/desk/events")
 async def events(request: Request) -> Response:
     """All rows of the inbox, then what changes of them, as server-sent events, without end."""
-    inbox: DeskInbox = request.app.state.inbox
+    inbox: LiveInbox = request.app.state.inbox
     return StreamingResponse(inbox.events(), media_type="text/event-stream")
 
 
 @router.get("/desk/receipt")
 async def receipt(request: Request, path: str) -> Response:
     """Why a record of the inbox has its scores."""
-    inbox: DeskInbox = request.app.state.inbox
+    inbox: LiveInbox = request.app.state.inbox
     queue = request.app.state.desk_work.pages
     with queue.intake.enter():
-        return await _told(queue, partial(inbox.inbox.receipt, path, inbox.saved))
+        return await _told(queue, partial(inbox.inbox.details, path, inbox.saved))
 
 
 @router.post("/desk/look")
@@ -128,7 +128,7 @@ async def rows_of_dropped(request: Request) -> Response:
         dropped = await _body(request, Files, queue, ticket)
         _check_count(len(dropped.files), "files", bounds)
         saved = request.app.state.keeper.current.saved
-        return await _json(queue, partial(look, dropped.files, saved, bounds.of_record))
+        return await _json(queue, partial(preview, dropped.files, saved, bounds.of_record))
 
 
 @router.post("/desk/look/receipt")
@@ -136,9 +136,9 @@ async def receipt_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
     queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
     with queue.intake.enter() as ticket:
-        dropped = await _body(request, Dropped, queue, ticket)
+        dropped = await _body(request, UploadedFile, queue, ticket)
         saved = request.app.state.keeper.current.saved
-        return await _told(queue, partial(look_closely, dropped, saved, bounds.of_record))
+        return await _told(queue, partial(explain_preview, dropped, saved, bounds.of_record))
 
 
 @router.post("/desk/write")
@@ -163,7 +163,7 @@ async def take_back(request: Request) -> Response:
         return await _done(queue, inbox, {path: partial(take_one, path) for path in taken.paths})
 
 
-async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Ticket) -> T:
+async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Admission) -> T:
     """What the page sends, within the bounds of every body."""
     if OWN_HEADER not in request.headers:
         raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, as the desk sends it")
@@ -177,7 +177,7 @@ async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Tick
         raise ProblemError(422, "body", str(error)) from None
 
 
-def _check_count(count: int, what: str, bounds: Bounds) -> None:
+def _check_count(count: int, what: str, bounds: RequestLimits) -> None:
     if count > bounds.records:
         detail = f"got {count:,} {what}, expected at most {bounds.records:,}"
         raise ProblemError(413, "limit", detail, limit="records")
@@ -190,7 +190,7 @@ def _name(by: str) -> str:
     return by.strip()
 
 
-async def _done(queue: WorkQueue, inbox: DeskInbox, works: Mapping[str, Callable[[], None]]) -> Response:
+async def _done(queue: WorkQueue, inbox: LiveInbox, works: Mapping[str, Callable[[], None]]) -> Response:
     """Do something with files, one after the other; each is answered at its place."""
     answer = await _json(queue, lambda: [_result(path, work) for path, work in works.items()])
     inbox.ask()
@@ -205,7 +205,7 @@ def _result(path: str, work: Callable[[], None]) -> Result:
     return Result(path)
 
 
-async def _told(queue: WorkQueue, work: Callable[[], Receipt]) -> Response:
+async def _told(queue: WorkQueue, work: Callable[[], RecordDetails]) -> Response:
     try:
         return await _json(queue, work)
     except RecordError as error:

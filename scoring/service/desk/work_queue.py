@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from scoring.service.batching import Intake
-from scoring.service.options import Bounds
+from scoring.service.batching import AdmissionControl
+from scoring.service.options import RequestLimits
 
 N_PAGE_THREADS = 2
 """How many details and previews are made at once."""
@@ -21,7 +21,7 @@ class WorkQueue:
 
     Parameters
     ----------
-    bounds : Bounds
+    bounds : RequestLimits
         How many requests, and how many bytes, are taken on.
     n_threads : int
         How many are worked on at once; >= 1.
@@ -29,8 +29,8 @@ class WorkQueue:
         Of the threads.
     """
 
-    def __init__(self, bounds: Bounds, n_threads: int, name: str) -> None:
-        self.intake = Intake(bounds)
+    def __init__(self, bounds: RequestLimits, n_threads: int, name: str) -> None:
+        self.intake = AdmissionControl(bounds)
         self._threads = ThreadPoolExecutor(n_threads, name)
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -47,7 +47,7 @@ class DeskWork:
 
     Parameters
     ----------
-    bounds : Bounds
+    bounds : RequestLimits
         Of each queue.
 
     Attributes
@@ -60,7 +60,7 @@ class DeskWork:
         Looks at the inbox.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: RequestLimits) -> None:
         self.pages = WorkQueue(bounds, N_PAGE_THREADS, "desk-page")
         self.writes = WorkQueue(bounds, 1, "desk-write")
         self.looks = WorkQueue(bounds, 1, "desk-look")

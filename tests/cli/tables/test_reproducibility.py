@@ -9,7 +9,7 @@ from rich.console import Console
 
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.cli.tables.reproducibility import reproduction
-from scoring.evaluation.comparison import Unlike
+from scoring.evaluation.comparison import ValueDiff
 
 SAME = Reproduction(
     run_id="476aacb29fe049e3",
@@ -44,7 +44,7 @@ def test_the_same_bytes() -> None:
 
 
 def test_the_same_bytes_by_other_means() -> None:
-    found = msgspec.structs.replace(SAME, versions=(Unlike("numpy", "1.0", "2.0"),))
+    found = msgspec.structs.replace(SAME, versions=(ValueDiff("numpy", "1.0", "2.0"),))
     assert lines(found)[1:] == [
         "what differs run now",
         "versions numpy 1.0 2.0",
@@ -53,7 +53,7 @@ def test_the_same_bytes_by_other_means() -> None:
 
 
 def test_other_records() -> None:
-    data = (Unlike("sha256", "a" * 64, "b" * 64),)
+    data = (ValueDiff("sha256", "a" * 64, "b" * 64),)
     printed = lines(msgspec.structs.replace(SAME, is_trained=False, is_same=False, data=data))
     assert printed[1] == "what differs run now"
     assert "".join(printed[2:-1]).count("b") == 64
@@ -68,9 +68,9 @@ def test_all_that_can_differ() -> None:
     found = msgspec.structs.replace(
         SAME,
         is_same=False,
-        code=(Unlike("commit", "abc+", "-"),),
-        machine=(Unlike("cpu", None, "An abacus [3]"),),
-        parts=(Unlike("quality", "4 trees, sha256 01234567", "5 trees, sha256 89abcdef"),),
+        code=(ValueDiff("commit", "abc+", "-"),),
+        machine=(ValueDiff("cpu", None, "An abacus [3]"),),
+        parts=(ValueDiff("quality", "4 trees, sha256 01234567", "5 trees, sha256 89abcdef"),),
         figures=figures,
     )
     printed = lines(found)

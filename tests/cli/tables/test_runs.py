@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console, RenderableType
 
 from scoring.cli.tables import runs
-from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, Unlike
-from scoring.evaluation.decision_changes import Flip, FlipCounts, ReasonPair
+from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, ValueDiff
+from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.explanation.results import Reason
 from scoring.model.score import Score
@@ -64,8 +64,8 @@ COMPARISON = Comparison(
     n_labelled=80,
     begins_at=datetime(2021, 3, 4, tzinfo=UTC),
     ends_at=datetime(2021, 5, 6, tzinfo=UTC),
-    parameters=(Unlike("model.seed", "0", None), Unlike("note", "short", "long " * 50)),
-    data=(Unlike("n_all", "400", "500"),),
+    parameters=(ValueDiff("model.seed", "0", None), ValueDiff("note", "short", "long " * 50)),
+    data=(ValueDiff("n_all", "400", "500"),),
     features=(FeatureDifference(("quality", "spread"), ("age_hours",), ("sea", "land")),),
     differences={
         "quality_mae": Difference("quality_mae", 2.5, 2.0, 0.5, 0.25, 0.75),
@@ -77,8 +77,8 @@ COMPARISON = Comparison(
         SliceDifference("section", "Sea", 40, {"quality_mae": WORSE}),
         SliceDifference("month", "2021-03", 12, {"quality_mae": UNSURE}),
     ),
-    flip_counts=FlipCounts(3, 2, 1, 0, 2),
-    flips=(Flip("inbox/a.md", datetime(2021, 3, 4, tzinfo=UTC), True, FIRST, SECOND, REASONS),),
+    flip_counts=DecisionChangeCounts(3, 2, 1, 0, 2),
+    flips=(DecisionChange("inbox/a.md", datetime(2021, 3, 4, tzinfo=UTC), True, FIRST, SECOND, REASONS),),
 )
 
 
@@ -169,7 +169,7 @@ def test_nothing_differs() -> None:
                 features=(),
                 differences=same,
                 slices=(),
-                flip_counts=FlipCounts(0, 0, 0, 0, 0),
+                flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0),
                 flips=(),
             )
         )
@@ -189,9 +189,13 @@ def test_nothing_differs() -> None:
     ("at", "shown"), [(None, "no date inbox/a.md"), (COMPARISON.begins_at, "2021-03-04 inbox/a.md")]
 )
 def test_records_without_labels(at: datetime | None, shown: str) -> None:
-    flip = Flip("inbox/a.md", at, None, FIRST, SECOND)
+    flip = DecisionChange("inbox/a.md", at, None, FIRST, SECOND)
     unlabelled = changed(
-        n_labelled=0, differences={}, slices=(), flips=(flip,), flip_counts=FlipCounts(1, 1, 0, 0, 0)
+        n_labelled=0,
+        differences={},
+        slices=(),
+        flips=(flip,),
+        flip_counts=DecisionChangeCounts(1, 1, 0, 0, 0),
     )
     text = lines(runs.comparison(unlabelled))
     assert "90 records, none of them with labels, 2021-03-04 to 2021-05-06" in text

@@ -19,7 +19,7 @@ from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.service.desk import routes as desk_module
 from scoring.service.desk.live_inbox import LEDGER
-from scoring.service.options import Bounds
+from scoring.service.options import RequestLimits
 from scoring.settings import Settings
 from tests.service.conftest import Serve
 from tests.service.desk.test_routes import OWN, decision, desk, folder, rows, wait_for
@@ -40,9 +40,9 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
         end.wait()
         raise RuntimeError("never wanted")
 
-    monkeypatch.setattr(Inbox, "receipt", block)
-    monkeypatch.setattr(desk_module, "look", block)
-    monkeypatch.setattr(desk_module, "look_closely", block)
+    monkeypatch.setattr(Inbox, "details", block)
+    monkeypatch.setattr(desk_module, "preview", block)
+    monkeypatch.setattr(desk_module, "explain_preview", block)
     yield begun
     end.set()
 
@@ -83,7 +83,7 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
 def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
     serve: Serve, folder: Path, blocked: threading.Semaphore, request: Any
 ) -> None:
-    client = serve(inbox=folder, bounds=Bounds(requests=3))
+    client = serve(inbox=folder, bounds=RequestLimits(requests=3))
     wait_for(client, 5)
     row = rows(client)[0]
     pages = ThreadPoolExecutor(3)
