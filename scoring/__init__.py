@@ -1,6 +1,13 @@
-"""What each incoming record of a news curation site is worth.
+"""Score incoming records of a news curation site: quality, heat, published.
 
-Names are loaded when they are first asked for, so that a program pays only for what it uses.
+Three lines are enough::
+
+    import scoring
+
+    for score in scoring.score("inbox"):
+        print(score.path, score.quality, score.heat, score.published)
+
+Names are loaded on first use: ``import scoring`` imports nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +16,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scoring.api import (
+        Model,
+        compare,
+        evaluate,
+        explain,
+        extract_features,
+        load_model,
+        read_records,
+        score,
+        train,
+        validate,
+    )
     from scoring.errors import (
         Fault,
         FeatureError,
@@ -36,6 +55,7 @@ __all__ = [
     "HomeError",
     "Image",
     "Labels",
+    "Model",
     "ModelError",
     "Provider",
     "Reason",
@@ -48,16 +68,30 @@ __all__ = [
     "Slice",
     "TrackingError",
     "__version__",
+    "compare",
+    "evaluate",
+    "explain",
+    "extract_features",
+    "load_model",
     "load_settings",
+    "read_records",
+    "score",
+    "train",
+    "validate",
 ]
 
 __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
+    "scoring.api": (
+        "Model compare evaluate explain extract_features load_model read_records score train validate"
+    ),
     "scoring.errors": (
         "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"
     ),
-    "scoring.model.score": "Evaluation Explanation Figure Reason Score Slice",
+    "scoring.evaluation.results": "Evaluation Figure Slice",
+    "scoring.explanation.results": "Explanation Reason",
+    "scoring.model.score": "Score",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
 }

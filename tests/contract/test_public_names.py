@@ -20,6 +20,7 @@ PUBLIC = [
     "HomeError",
     "Image",
     "Labels",
+    "Model",
     "ModelError",
     "Provider",
     "Reason",
@@ -32,7 +33,16 @@ PUBLIC = [
     "Slice",
     "TrackingError",
     "__version__",
+    "compare",
+    "evaluate",
+    "explain",
+    "extract_features",
+    "load_model",
     "load_settings",
+    "read_records",
+    "score",
+    "train",
+    "validate",
 ]
 
 

@@ -1,0 +1,93 @@
+"""The public functions give the numbers of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import scoring
+from scoring.cli import app
+from scoring.records.synthetic.generate import write_sample
+from scoring.workflows.train import TrainOutcome
+from tests.workflows.test_train import QUICK
+
+RECORD = {"title": "Rain on the coast", "provider": {"domain": "example.org"}, "topics": ["Weather"]}
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    write_sample(folder, n_records=5, seed=1, is_labelled=False)
+    return folder
+
+
+def command(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_scores_are_those_of_the_command_line(inbox: Path, training: TrainOutcome) -> None:
+    lines = command("score", inbox, "--model", training.model, "--format", "jsonl").splitlines()
+    model = scoring.load_model(training.model)
+    as_paths = list(scoring.score(inbox, model=training.model))
+    as_documents = list(model.score(scoring.read_records([inbox])))
+    assert as_paths == as_documents
+    assert [f'"quality":{score.quality},' in line for score, line in zip(as_paths, lines, strict=True)] == [
+        True
+    ] * 5
+    assert {score.model for score in as_paths} == {model.name}
+
+
+def test_an_exported_model_is_the_same(tmp_path: Path, training: TrainOutcome) -> None:
+    command("export", training.model, tmp_path / "model.zip")
+    [exported] = scoring.score(RECORD, model=tmp_path / "model.zip")
+    [original] = scoring.score(RECORD, model=training.model)
+    assert exported == original
+
+
+def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOutcome) -> None:
+    explanation = scoring.explain(RECORD, model=training.model)
+    [score] = scoring.score(RECORD, model=training.model)
+    assert explanation.score == score
+    with pytest.raises(scoring.RecordError, match="got 5 records, expected one record"):
+        scoring.explain(inbox, model=training.model)
+    features = scoring.extract_features([RECORD, inbox])
+    assert features.shape[0] == 6
+    assert features["title_word_count"].iloc[0] == 4
+
+
+def test_a_record_that_cannot_be_used(inbox: Path) -> None:
+    (inbox / "faulty.md").write_text("---\ntitle: Rain\nquality: high\n---\n")
+    [fault] = scoring.validate(inbox).faults
+    assert (Path(fault.path).name, fault.line, fault.field) == ("faulty.md", 3, "quality")
+    with pytest.raises(scoring.RecordError, match="got 'high'"):
+        list(scoring.read_records(inbox))
+    with pytest.warns(UserWarning, match="got 'high'"):
+        assert len(list(scoring.read_records(inbox, on_error="warn"))) == 5
+    errors: list[scoring.RecordError] = []
+    assert len(list(scoring.score(inbox, model="shipped", on_error=errors.append))) == 5
+    assert len(errors) == 1
+    with pytest.raises(ValueError, match='expected "raise", "warn" or a callable'):
+        list(scoring.read_records(inbox, on_error="skip"))  # type: ignore[arg-type]
+    with pytest.raises(scoring.RecordError, match="values that JSON has"):
+        list(scoring.read_records({"title": object()}))
+
+
+def test_a_model_that_nobody_asked_for_comes_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="using the shipped model"):
+        [score] = scoring.score(RECORD)
+    assert score.model.startswith("default@")
+
+
+def test_train_evaluate_and_compare(archive: Path, tmp_path: Path, training: TrainOutcome) -> None:
+    trained = scoring.train(archive, config=QUICK, output=tmp_path / "model", tracked=False)
+    assert trained.metrics["quality_mae"] > 0
+    evaluated = scoring.evaluate(archive, model=trained.model, tracked=False)
+    assert evaluated.n_records == trained.n_records
+    [comparison] = scoring.compare(training.model, trained.model, on=archive)
+    assert comparison.n_records == trained.n_records
+    with pytest.raises(scoring.ModelError, match="overwrite"):
+        scoring.train(archive, output=tmp_path / "model", tracked=False)
