@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from scoring.model.score import Score
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
+    from scoring.tracking.pyfunc.record_model import RecordModel
 
 __all__ = [
     "Coverage",
@@ -61,6 +62,7 @@ __all__ = [
     "Reason",
     "Record",
     "RecordError",
+    "RecordModel",
     "Score",
     "ScoringError",
     "Settings",
@@ -94,6 +96,7 @@ _MODULES = {
     "scoring.model.score": "Score",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
+    "scoring.tracking.pyfunc.record_model": "RecordModel",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

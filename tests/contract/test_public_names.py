@@ -26,6 +26,7 @@ PUBLIC = [
     "Reason",
     "Record",
     "RecordError",
+    "RecordModel",
     "Score",
     "ScoringError",
     "Settings",

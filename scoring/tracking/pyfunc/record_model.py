@@ -1,0 +1,58 @@
+"""The model that MLflow serves: a data frame of records in, a data frame of scores out.
+
+Only MLflow uses it, through the file that is logged with the model (:mod:`scoring.tracking.pyfunc.loader`).
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from scoring.artifact.saved_model import load_scorer
+from scoring.errors import ScoringError
+from scoring.tracking.pyfunc.dataframe import read_as_of, read_rows, write_scores
+from scoring.tracking.store import load_mlflow
+
+mlflow = load_mlflow()
+if TYPE_CHECKING:
+    from mlflow.pyfunc.model import PythonModel, PythonModelContext
+else:
+    PythonModel, PythonModelContext = mlflow.pyfunc.PythonModel, mlflow.pyfunc.PythonModelContext
+
+
+class RecordModel(PythonModel):
+    """Scores of records: a row in, a row out."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the saved model that was logged with this file."""
+        self.scorer = load_scorer(Path(context.artifacts["model"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Score the records.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+            MLflow's; not used.
+        model_input : DataFrame of shape (n_records, n_fields)
+            Columns with the field names of the front matter; nested fields are objects or JSON text.
+        params : dict, optional
+            ``as_of`` as text: a date, a time or an age.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_score_fields)
+            In the order of the rows.
+
+        Raises
+        ------
+        MlflowException
+            If any row is no record: an invalid request (status 400), whose message names every fault.
+        """
+        try:
+            as_of = read_as_of((params or {}).get("as_of"))
+            return write_scores(self.scorer.score(read_rows(model_input), as_of))
+        except ScoringError as error:
+            raise mlflow.exceptions.MlflowException.invalid_parameter_value(str(error)) from error
