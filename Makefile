@@ -13,6 +13,11 @@ TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
 # Processes of the tests.
 JOBS ?= 2
+# What the fast loop tests.
+FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
+	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
+# More for pytest.
+ARGS ?=
 # What reads records and models, and what fuzzing found: these run on the system's own Python too.
 READERS := tests/records tests/property tests/fuzz tests/contract/test_patterns.py tests/integration/test_no_yaml.py \
 	tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
@@ -23,7 +28,7 @@ PLACED := tests/contract tests/integration/test_names.py tests/model/test_format
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
+.PHONY: help venv browser test test-fast test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +51,11 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 		fi; \
 	fi
 
-test: $(READY) browser  ## Run the tests and the examples in the docs
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+test: $(READY) browser  ## Run all tests and the examples in the docs: make test ARGS='-k lead tests/model'
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-fast: $(READY)  ## Run the tests of records, features, labels and models, without the slow ones
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' $(FAST) $(ARGS)
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
 	rm -rf build/lowest
@@ -56,7 +64,7 @@ test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is neede
 	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
-	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_by_coverage' $(READERS)
+	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_runs' $(READERS)
 
 test-clone:  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
 	tests/clone.sh "$(PYTHON)" -n $(JOBS) --dist worksteal $(PLACED)
@@ -83,9 +91,10 @@ types: $(READY)  ## Check the types
 layers: $(READY)  ## Check that imports only point down
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## Write the commands' help and the shipped model's figures into the docs
+docs: $(READY)  ## Write the commands' help, the shipped model's metrics and the architecture into the docs
 	$(BIN)/python docs/write_cli.py
 	$(BIN)/python docs/write_figures.py
+	$(BIN)/python docs/write_architecture.py
 
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.evaluation.results import Figure
@@ -31,6 +32,10 @@ from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.sites import deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
+
+# The same examples in each run, however slow the machine: `make fuzz` searches for new ones.
+hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("gate")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a job that a shell has put into the background: programs that the tests start would ignore it too.

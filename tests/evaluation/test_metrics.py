@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn import metrics as oracle  # type: ignore[import-untyped]
@@ -25,7 +25,6 @@ def split(pairs: list[tuple[Any, Any]], kind: type = float) -> tuple[Any, Any]:
     return np.array(first, dtype=kind), np.array(second, dtype=kind)
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_errors_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = split(pairs)
@@ -36,7 +35,6 @@ def test_errors_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     assert metrics.r2_score(truth, predicted) == pytest.approx(oracle.r2_score(truth, predicted))
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = split(pairs)
@@ -44,7 +42,6 @@ def test_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None
     assert metrics.spearman(truth, predicted) == pytest.approx(spearmanr(truth, predicted).statistic)
 
 
-@settings(deadline=None)
 @given(FLAGS)
 def test_precision_recall_and_f1_are_those_of_scikit_learn(flags: list[tuple[bool, bool]]) -> None:
     truth, said = split(flags, bool)
@@ -55,7 +52,6 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(flags: list[tuple[boo
     assert metrics.precision_recall_f1(truth, said) == pytest.approx(expected, nan_ok=True)
 
 
-@settings(deadline=None)
 @given(RANKED, st.integers(1, 12))
 def test_ndcg_with_ties_is_that_of_scikit_learn(ranked: list[tuple[int, int]], top: int) -> None:
     gain, order_by = split(ranked)

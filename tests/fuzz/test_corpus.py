@@ -1,4 +1,4 @@
-"""Every input that was ever found keeps its promise, and a bounded search for new ones finds none."""
+"""Every input that was ever found keeps its promise, and so do damaged copies of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from scoring.artifact.model_folder import decoded
 from tests.fuzz.targets import CORPUS, TARGETS
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 12  # of each target
 INPUTS = sorted(CORPUS.glob("*/*"))
 # The search by coverage has no build for every version of Python; what follows it runs everywhere.
 HAS_ATHERIS = importlib.util.find_spec("atheris") is not None
@@ -40,15 +39,15 @@ def test_targets_reach_what_they_are_about() -> None:
         check_text(path.read_text(), "a")
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_search_by_coverage(name: str, tmp_path: Path) -> None:
+def test_the_search_runs() -> None:
+    """For a second: ``make fuzz`` searches in earnest."""
     if not HAS_ATHERIS:
         pytest.skip("atheris has no build for this Python: the search by hypothesis stands for it")
-    command = [sys.executable, "-m", "tests.fuzz.run", name, str(SECONDS)]
+    command = [sys.executable, "-m", "tests.fuzz.run", "front_matter", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     n_runs = int(done.stderr.partition("stat::number_of_executed_units:")[2].split()[0])
-    assert n_runs > 100
+    assert n_runs > 10
 
 
 SEEDS = {name: [path.read_bytes() for path in INPUTS if path.parent.name == name] for name in TARGETS}
@@ -69,9 +68,9 @@ def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
     return name, data
 
 
-@settings(deadline=1000, max_examples=600)
+@settings(max_examples=600)
 @given(damaged())
 @example(("front_matter", b""))
-def test_search_at_random(found: tuple[str, bytes]) -> None:
+def test_damaged_inputs(found: tuple[str, bytes]) -> None:
     name, data = found
     TARGETS[name](data)

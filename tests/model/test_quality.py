@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.features.encoding import Encoder
@@ -90,7 +90,6 @@ def test_no_errors_leave_the_quality_as_it_is() -> None:
 ANSWERS = st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=25)
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_cut_is_the_best_there_is_but_for_one_record(answers: list[tuple[int, bool]]) -> None:
     probability = np.array([tenths / 10 for tenths, _ in answers])

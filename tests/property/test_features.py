@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.features.table import TEXT_NAMES, build_table
@@ -48,7 +48,6 @@ RECORDS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(record=RECORDS, as_of=st.one_of(st.none(), MOMENTS))
 def test_every_record_has_a_row_of_finite_numbers(record: Record, as_of: datetime | None) -> None:
     table = build_table([record], as_of)
@@ -56,7 +55,6 @@ def test_every_record_has_a_row_of_finite_numbers(record: Record, as_of: datetim
     assert all(isinstance(table.text(name)[0], str) for name in TEXT_NAMES)
 
 
-@settings(deadline=None)
 @given(record=RECORDS, as_of=st.one_of(st.none(), MOMENTS), data=st.data())
 def test_order_of_the_coverage_changes_nothing(
     record: Record, as_of: datetime | None, data: st.DataObject
@@ -67,14 +65,12 @@ def test_order_of_the_coverage_changes_nothing(
     np.testing.assert_allclose(build_table([again], as_of).numbers, expected, rtol=1e-9, equal_nan=True)
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=60))
 def test_words_of_a_text_in_capitals_are_the_same(text: str) -> None:
     ascii_text = text.encode("ascii", "ignore").decode()
     assert words_of(ascii_text.upper()) == words_of(ascii_text)
 
 
-@settings(deadline=None)
 @given(words=st.lists(st.sampled_from("abc"), max_size=8))
 def test_terms_are_the_runs_and_nothing_else(words: list[str]) -> None:
     terms = terms_of(words)

@@ -87,7 +87,7 @@ def test_real_records(real_files: list[Path]) -> None:
         check(file.read_bytes())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(MORE)
 def test_documents_made_at_random(lines: list[str]) -> None:
     """Where a record is read at all, and the other parser finds no fault in its document."""
