@@ -68,24 +68,25 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(home=tmp_path / "home", threads=1)
 
 
+def training_set_of(labelled: Labelled) -> TrainingSet:
+    """What models are fitted on, of records with their labels."""
+    return TrainingSet(
+        build_table([record for record, _ in labelled]),
+        CascadeLabels(
+            as_floats([labels.quality for _, labels in labelled]),
+            as_floats([labels.heat for _, labels in labelled]),
+            as_floats([labels.published for _, labels in labelled]),
+        ),
+        np.array([to_moment(record.published_at) for record, _ in labelled], dtype="datetime64[us]"),
+        [record.topics[0] if record.topics else "" for record, _ in labelled],
+        copies([record for record, _ in labelled]),
+    )
+
+
 @pytest.fixture(scope="session")
 def make_training() -> Callable[[Labelled], TrainingSet]:
     """Turns records with their labels into what models are fitted on."""
-
-    def make(labelled: Labelled) -> TrainingSet:
-        return TrainingSet(
-            build_table([record for record, _ in labelled]),
-            CascadeLabels(
-                as_floats([labels.quality for _, labels in labelled]),
-                as_floats([labels.heat for _, labels in labelled]),
-                as_floats([labels.published for _, labels in labelled]),
-            ),
-            np.array([to_moment(record.published_at) for record, _ in labelled], dtype="datetime64[us]"),
-            [record.topics[0] if record.topics else "" for record, _ in labelled],
-            copies([record for record, _ in labelled]),
-        )
-
-    return make
+    return training_set_of
 
 
 @pytest.fixture(scope="session")
