@@ -1,7 +1,7 @@
 """Trainings of synthetic archives give the metrics that they gave: no change of the learner goes unnoticed.
 
-Where a change is meant to move them, ``python -m tests.training.test_learner`` writes the metrics anew, and the
-difference of ``learner.json`` shows by how much.
+Where a change is meant to move them, ``python -m tests.training.test_learner`` writes the metrics anew, and
+the difference of ``learner.json`` shows by how much.
 """
 
 from __future__ import annotations
