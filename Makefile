@@ -11,8 +11,10 @@ UV := build/uv/bin/uv
 # What `make fuzz` does, and for how long each.
 TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
-# Processes of the tests.
-JOBS ?= 2
+# Processes of the tests: many a test waits for others.
+JOBS ?= 3
+# What is checked before the tests, two at a time.
+CHECKS := lint types layers smoke test-clone test-system-python
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
@@ -23,7 +25,7 @@ READERS := tests/records tests/property tests/fuzz tests/contract/test_patterns.
 	tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
 	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
 # What depends on the place of the clone.
-PLACED := tests/contract tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py
+PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contract/test_doors.py tests/contract/test_public_names.py tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
 
@@ -99,7 +101,9 @@ docs: $(READY)  ## Write the commands' help, the shipped model's metrics and the
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots
 
-check: lint types layers smoke test-clone test-system-python test  ## All of the checks; this is what CI runs
+check: $(READY) $(UV)  ## All of the checks; this is what CI runs
+	$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS) JOBS=2
+	$(MAKE) --no-print-directory test
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)
