@@ -91,14 +91,14 @@ def out_of_fold(
         rest, part = training.take(~held), training.take(held)
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
         is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
-        with fit_pool(num_threads, len(rest.table)) as lanes:
+        with fit_pool(num_threads, len(rest.table)) as pool:
             finish = start_quality(
                 rest.table,
                 rest.labels.quality,
                 rest.copies,
                 is_inner,
                 config.model,
-                lanes=lanes,
+                pool=pool,
                 seed=config.seed,
             )
             model = finish().model

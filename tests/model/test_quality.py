@@ -32,12 +32,12 @@ CONFIG = ModelConfig()
 def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callable[[Any], Any]) -> None:
     training = make_training(list(sample_documents(n_records=90, seed=2)))
     table, y = training.table, training.labels.quality
-    material = DesignMatrix.of(table, CONFIG.rubric)
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y)
+    design_matrix = DesignMatrix.of(table, CONFIG.rubric)
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
+    before = quality._out_of_fold(table, design_matrix, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality._out_of_fold(table, material, changed, encoder, rubric, CONFIG, folds)
+    after = quality._out_of_fold(table, design_matrix, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.

@@ -172,8 +172,10 @@ def test_words_that_count_are_told(rubric: Rubric) -> None:
 )
 def test_records_all_alike_are_worth_their_median(records: list[Record]) -> None:
     table = build_table(records)
-    material = DesignMatrix.of(table, RubricConfig())
-    assert fit_rubric(material, np.full(40, 7.0)).predict(table) == pytest.approx(np.full(40, 7.0), abs=0.01)
+    design_matrix = DesignMatrix.of(table, RubricConfig())
+    assert fit_rubric(design_matrix, np.full(40, 7.0)).predict(table) == pytest.approx(
+        np.full(40, 7.0), abs=0.01
+    )
 
 
 def test_labels_all_alike_need_no_words() -> None:
