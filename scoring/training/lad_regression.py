@@ -119,7 +119,8 @@ def sum_matrix(
 
     Examples
     --------
-    >>> first, second, matrix = sum_matrix(np.array([7, 2, 7]), np.array([70_000, 9, 70_000]), np.arange(3), 3)
+    >>> first, second = np.array([7, 2, 7]), np.array([70_000, 9, 70_000])
+    >>> first, second, matrix = sum_matrix(first, second, np.arange(3), 3)
     >>> first.tolist(), second.tolist(), (matrix @ np.array([1.0, 10.0, 100.0])).tolist()
     ([2, 7], [9, 70000], [10.0, 101.0])
     """

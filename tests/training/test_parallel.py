@@ -40,7 +40,7 @@ print(count() - before)
 @pytest.mark.parametrize(
     ("num_threads", "expected"), [(2, ["1 0", "3"]), (4, ["1 0", "3"]), (1, ["1 3", "3"])]
 )
-def test_no_call_in_a_pool_gets_more_threads_than_another(num_threads: int, expected: list[str]) -> None:
+def test_in_lanes_no_call_gets_more_threads_than_another(num_threads: int, expected: list[str]) -> None:
     command = [sys.executable, "-c", SCRIPT, str(num_threads)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == expected
