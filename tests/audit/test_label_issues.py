@@ -1,4 +1,4 @@
-"""Audit: planted labels are found, and hardly any other."""
+"""Label issues: planted errors are found, with few false positives."""
 
 from __future__ import annotations
 
@@ -169,16 +169,16 @@ def test_wrong_leads_are_found(audited: Audited) -> None:
     assert (hidden.label, false.expected) == (-1, -1)
     assert hidden.expected > 0
     assert hidden.difference == -1 - hidden.expected
-    assert "does not lead, although nothing as good as its quality" in hidden.reason
-    assert "although a better record covers the story; the best is '" in false.reason
+    assert "does not lead, although no coverage reaches its quality" in hidden.reason
+    assert "although the story has better coverage; the best is '" in false.reason
     assert min(hidden.probability or 0, false.probability or 0) > 0.95
 
 
 def test_wrong_heat_is_found(audited: Audited) -> None:
     found = first(audited.by_kind["heat"], audited.planted.wrong["heat"])
     assert found.difference == pytest.approx(60, abs=1)
-    assert f"heat {found.label} is +60 to a quality of " in found.reason
-    assert found.reason.endswith("with 0 related records, have +0")
+    assert f"heat {found.label} is +60 from a quality of " in found.reason
+    assert found.reason.endswith("and 0 related records have +0")
 
 
 def test_wrong_published_is_found(audited: Audited) -> None:
@@ -186,7 +186,7 @@ def test_wrong_published_is_found(audited: Audited) -> None:
     hidden, shown = (first(findings, wrong[kind], within=3) for kind in ("hidden", "shown"))
     assert (hidden.label, hidden.expected, hidden.difference) == (False, True, -1)
     assert (shown.label, shown.expected, shown.difference) == (True, False, 1)
-    assert shown.reason.endswith("this one is shown, others are not")
+    assert shown.reason.endswith("this one is published, others are not")
 
 
 def test_twin_of_another_quality_is_found(audited: Audited) -> None:
@@ -250,6 +250,6 @@ def test_too_little_is_refused(count: int, training_of: Callable[[Iterable[Docum
             for one in few
         ]
     with pytest.raises(
-        ModelError, match=f"audited records: got {count} of which {5 if count == 5 else 1} are no"
+        ModelError, match=rf"audited records: got {count} \({5 if count == 5 else 1} without copies\)"
     ):
         audit(few, training_of(few), CONFIG, limit=5)
