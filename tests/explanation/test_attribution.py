@@ -88,7 +88,7 @@ def test_leader_is_named(saved: SavedModel) -> None:
     told = explain(saved.scorer, record(related=(worse, best)))
     first = told.reasons["lead"][0]
     assert first.text == (
-        "the best of the coverage: 'Wendlow, the filter' (other.example, 2018-06-01 12:00), quality 90"
+        "best coverage: 'Wendlow, the filter' (other.example, 2018-06-01 12:00), quality 90"
     )
     assert first.contribution == 0
     assert told.score.heat == -1
@@ -128,13 +128,13 @@ def test_reasons_of_decisions_add_up_to_their_log_odds(saved: SavedModel, docume
 @pytest.mark.parametrize("related", [(), (Coverage("Moss"),)], ids=["none", "without a quality"])
 def test_nobody_to_lead_instead(saved: SavedModel, related: tuple[Coverage, ...]) -> None:
     told = explain(saved.scorer, record(related=related))
-    assert told.reasons["lead"][0].text == "no other record of a known quality covers the story"
+    assert told.reasons["lead"][0].text == "no coverage of the story has a known quality"
 
 
 def test_leader_that_came_later_is_not_known(saved: SavedModel) -> None:
     later = Coverage("Moss", published_at=NOON + timedelta(hours=5), quality=90)
     told = explain(saved.scorer, record(related=(later,)), NOON + timedelta(hours=1))
-    assert "no other record" in told.reasons["lead"][0].text
+    assert "no coverage" in told.reasons["lead"][0].text
     assert "Moss" not in str(told)
 
 
@@ -143,6 +143,6 @@ def test_record_on_the_floor_says_so(saved: SavedModel) -> None:
     told = explain(saved.scorer, poor)
     floor = next(reason for reason in told.reasons["quality"] if reason.feature == "floor")
     assert floor.contribution > 0
-    assert "no record is worth less than 0" in floor.text
+    assert "no quality is below 0" in floor.text
     total = told.base["quality"] + sum(reason.contribution for reason in told.reasons["quality"])
     assert round(total) == told.score.quality < 5
