@@ -117,7 +117,7 @@ def check_text(text: str, path: str, max_total: float = MAX_TOTAL) -> None:
     ----------
     text : str
         Text of the whole model.
-    place : str
+    path : str
         Path of the file, for messages.
     max_total : float
         Maximum sum over all trees.
@@ -260,7 +260,7 @@ def _check_categories(tree: Lines, location: str) -> None:
         or sorted(set_indices) != sorted(map(str, range(n_cat)))
     ):
         raise ModelError(
-            f"{location}: cat_boundaries, cat_threshold: got sets out of bounds, expected {n_cat}"
+            f"{location}: cat_boundaries, cat_threshold: got invalid sets, expected {n_cat} category sets"
         )
 
 

@@ -194,10 +194,8 @@ def fit_means(values: Mapping[str, Floats], blocks: NDArray[np.intp], *, first: 
         total, n_records = sums[-1] - sums[first], counts[-1] - counts[first]
         shifts = []
         for size, begins in windows.items():
-            window_sum, window_count = (
-                sums[begins + size] - sums[begins],
-                counts[begins + size] - counts[begins],
-            )
+            window_sum = sums[begins + size] - sums[begins]
+            window_count = counts[begins + size] - counts[begins]
             shifts.append(window_sum / window_count - (total - window_sum) / (n_records - window_count))
         means[name] = float(total / n_records)
         typical[name] = [float(np.abs(shift).mean()) for shift in shifts]

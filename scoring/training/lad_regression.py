@@ -67,10 +67,8 @@ class SparseDesign:
         # Every pair of indicators of one record, each with itself too.
         sizes = np.diff(self.indicators.indptr)
         other_entries = ragged(self.indicators.indptr[:-1].repeat(sizes), sizes.repeat(sizes))
-        first_column, second_column = (
-            self.indicators.indices.repeat(sizes.repeat(sizes)),
-            self.indicators.indices[other_entries],
-        )
+        first_column = self.indicators.indices.repeat(sizes.repeat(sizes))
+        second_column = self.indicators.indices[other_entries]
         is_once = first_column <= second_column
         record = np.arange(len(sizes)).repeat(sizes**2)[is_once]
         first, second, self._pairs = sum_matrix(
@@ -78,28 +76,15 @@ class SparseDesign:
         )
         n_pairs, is_two = len(first), first != second
         indicator, dense_column = np.indices((n_indicators, n_dense)).reshape(2, -1)
-        dense_row, dense_dense_column = np.indices((n_dense, n_dense)).reshape(2, -1) + n_indicators
+        gram_row, gram_column = np.indices((n_dense, n_dense)).reshape(2, -1) + n_indicators
         nonzero = np.flatnonzero(self._indicators_t @ (self.dense != 0).astype(np.float64))
-        indicator_start, dense_start = n_pairs + nonzero, n_pairs + n_indicators * n_dense
+        indicator_entries, dense_start = n_pairs + nonzero, n_pairs + n_indicators * n_dense
         penalty_start = dense_start + n_dense**2
         diagonal = np.arange(self.n_columns)
-        rows = [
-            first,
-            second[is_two],
-            indicator[nonzero],
-            dense_column[nonzero] + n_indicators,
-            dense_row,
-            diagonal,
-        ]
-        columns = [
-            second,
-            first[is_two],
-            dense_column[nonzero] + n_indicators,
-            indicator[nonzero],
-            dense_dense_column,
-            diagonal,
-        ]
-        entries = [np.arange(n_pairs), np.flatnonzero(is_two), indicator_start, indicator_start]
+        indicator, dense_column = indicator[nonzero], dense_column[nonzero] + n_indicators
+        rows = [first, second[is_two], indicator, dense_column, gram_row, diagonal]
+        columns = [second, first[is_two], dense_column, indicator, gram_column, diagonal]
+        entries = [np.arange(n_pairs), np.flatnonzero(is_two), indicator_entries, indicator_entries]
         row, column = np.concatenate(rows), np.concatenate(columns)
         entry = np.concatenate([*entries, dense_start + np.arange(n_dense**2), penalty_start + diagonal])
         # Minimum degree ordering, which keeps the factors sparse.

@@ -65,7 +65,7 @@ def start_quality(
         The validation block: the latest records.
     config : ModelConfig
         Fit options.
-    lanes : FitPool
+    pool : FitPool
         Pool that runs the fits.
     seed : int
         Random seed.
@@ -135,7 +135,7 @@ def fit_once(
         Later records and their qualities, for early stopping.
     num_threads, seed : int
         Number of threads and random seed.
-    material : DesignMatrix, optional
+    design_matrix : DesignMatrix, optional
         Design matrix of the table, if already built.
     trainer : callable
         Trains the booster of quality.

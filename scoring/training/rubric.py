@@ -28,7 +28,7 @@ def fit_rubric(
 
     Parameters
     ----------
-    material : DesignMatrix
+    design_matrix : DesignMatrix
         Candidate columns of `n_records` records.
     y : ndarray of shape (n_records,)
         Their qualities; points.

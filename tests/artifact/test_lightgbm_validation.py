@@ -1,4 +1,4 @@
-"""No text of trees ends the process: what LightGBM might not survive is refused before LightGBM sees it."""
+"""Validation of LightGBM texts: anything that could crash LightGBM is rejected first."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def refused(text: str) -> str:
 
 
 def resized(text: str) -> str:
-    """The text with the sizes that its trees have now, so that no change is found by its length alone."""
+    """The text with updated tree sizes, so that changes are not found by the length alone."""
     trees = re.findall(r"Tree=.*?\n\n\n", text, re.DOTALL)
     sizes = " ".join(str(len(tree)) for tree in trees)
     return re.sub(r"tree_sizes=[\d ]*", f"tree_sizes={sizes}", text, count=1)
@@ -160,7 +160,7 @@ def test_what_might_end_the_process_is_refused(text: str, old: str, new: str, me
     ],
 )
 def test_values_of_another_form_are_refused(text: str, old: str, new: str) -> None:
-    """Each is next to what LightGBM writes."""
+    """Each is a small change of a valid text."""
     assert ": got " in refused(changed(text, old, new))
 
 
@@ -222,7 +222,7 @@ NUMBERS = ["-1", "0", "7", "999999999", "-999999999", "1e400", "nan", "inf", "x"
 
 
 def mutated(text: str, rng: random.Random) -> str:
-    """The text with one or two lines damaged: one is lost, doubled, cut, longer, or has another number."""
+    """The text with one or two damaged lines: lost, doubled, cut, longer, or with another number."""
     lines = text.partition("\nend of trees")[0].split("\n")
     for _ in range(rng.choice([1, 1, 2])):
         at = rng.choice([at for at, line in enumerate(lines) if "=" in line])

@@ -1,4 +1,4 @@
-"""What a model keeps of its training records."""
+"""Reference profile of the training records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of records in time, and the limits that they give."""
+"""Reference windows and their limits."""
 
 from __future__ import annotations
 

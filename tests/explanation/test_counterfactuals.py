@@ -1,4 +1,4 @@
-"""What would change a record: edits that make sense, scored as any record is, the cheapest first."""
+"""Counterfactual edits: sensible, scored by the model, the cheapest first."""
 
 from __future__ import annotations
 

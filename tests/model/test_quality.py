@@ -1,4 +1,4 @@
-"""Quality: out-of-fold columns, the distribution of errors, the cut between yes and no, boosters as text."""
+"""Quality model: out-of-fold columns, residual distribution, thresholds, boosters as text."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_cut_is_the_best_there_is_but_for_one_record(answers: list[tuple[int, bo
     truth = np.array([is_true for _, is_true in answers])
 
     def f1(cut: float) -> float:
-        said = probability >= cut
-        return float(2 * (said & truth).sum() / max(said.sum() + truth.sum(), 1))
+        predicted = probability >= cut
+        return float(2 * (predicted & truth).sum() / max(predicted.sum() + truth.sum(), 1))
 
     def is_alike(cut: float) -> bool:
         """Whether the best cut is no better than one more record said wrongly makes it."""
