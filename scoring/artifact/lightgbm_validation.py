@@ -1,9 +1,9 @@
-"""LightGBM's text of a booster, held against its own grammar before LightGBM sees it.
+"""Validation of LightGBM text models before LightGBM parses them.
 
-LightGBM trusts what it reads: a count that is off, an index out of bounds or a missing line ends the process
-or reads memory that is not the model's, and no exception tells. A hash does not help against a folder whose
-maker wrote the hashes too. So the text must be exactly what LightGBM writes (format v4, one tree for each
-iteration, no linear trees), its counts must agree, its indices lie within bounds, and its numbers be finite.
+LightGBM trusts its input: a wrong count, an index out of bounds or a missing line crashes the process or
+reads out of bounds, without an exception. Hashes do not help, since an attacker can write those too. So the
+text must match the format exactly (v4, one tree per iteration, no linear trees), with consistent counts,
+indices within bounds and finite numbers.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from itertools import pairwise
 from scoring.errors import ModelError
 
 MAX_DEPTH = 1000
-"""Nodes from root to leaf: LightGBM walks them by calling itself when it explains."""
+"""Maximum depth of a tree: LightGBM computes SHAP values recursively."""
 
 MAX_TOTAL = 1e12
-"""What all trees together may add up to: a thousand times a label, and 64 bits hold it."""
+"""Maximum sum over all trees: a thousand times the largest label, which fits 64 bits."""
 
 MAX_EXPONENT = 100.0
-"""The same where LightGBM takes the exponential of it."""
+"""Maximum sum over all trees of an objective with an exponential link."""
 
 Lines = dict[str, str]
-"""Lines of values, each with one blank between two, by the name of its group."""
+"""Lines of values, separated by single blanks, by the name of the regex group."""
 
 _INT = r"-?[0-9]{1,9}"
 _COUNT = r"[0-9]{1,9}"
 _NUMBER = r"-?[0-9]{1,400}(?:\.[0-9]{1,400}|)(?:e[+-][0-9]{1,3}|)"
 
-# The frame of each section: _FORMS looks at the values of a line one by one. No pattern has a group that
-# repeats, so that each takes linear time and no memory, and needs no possessive quantifier or atomic group:
-# Python 3.11.0 to 3.11.4 matches these wrongly.
+# Layout of each section; _FORMS checks the values of a line. No pattern has a repeated group, so matching
+# takes linear time without possessive quantifiers or atomic groups, which Python 3.11.0 to 3.11.4 get wrong.
 _HEAD = re.compile(
     r"""
     tree\n version=v4\n num_class=1\n num_tree_per_iteration=1\n label_index=0\n
@@ -84,7 +83,7 @@ _TAIL = re.compile(
 )
 
 
-# For each line of values the search for one of another form, or of none, behind a blank.
+# For each line of values: a search for an invalid or empty value after a blank.
 _FORMS = {
     name: re.compile(rf" (?!(?:{form})(?![^ ]))").search
     for form, names in {
@@ -102,124 +101,132 @@ _FORMS = {
 }
 _RANGE = re.compile(rf"none|\[{_NUMBER}:{_NUMBER}\]")
 _CATEGORY = re.compile(_INT)
-_ODD_IMPORTANCE = re.compile(r"\n(?![^\n=\[]+=[0-9]+(?![^\n]))")
-_ODD_PARAMETER = re.compile(r"\n(?!\[)")
-_OF_NODES = ("feature", "gain", "threshold", "decision", "left", "right", "value", "weight", "count")
-_OF_LEAVES = ("leaf_weight", "leaf_count")
+_BAD_IMPORTANCE = re.compile(r"\n(?![^\n=\[]+=[0-9]+(?![^\n]))")
+_BAD_PARAMETER = re.compile(r"\n(?!\[)")
+_NODE_LINES = ("feature", "gain", "threshold", "decision", "left", "right", "value", "weight", "count")
+_LEAF_LINES = ("leaf_weight", "leaf_count")
 _EXPONENTIALS = frozenset({"poisson", "gamma", "tweedie", "cross_entropy_lambda"})
 _IS_CATEGORY, _MISSING_TYPES = 1, (0, 1, 2)
 _MAX_BITS = 2**32
 
 
-def check_text(text: str, place: str, max_total: float = MAX_TOTAL) -> None:
-    """Refuse a text that LightGBM might not survive.
+def check_text(text: str, path: str, max_total: float = MAX_TOTAL) -> None:
+    """Reject a text that could crash LightGBM.
 
     Parameters
     ----------
     text : str
-        The whole of it.
-    place : str
-        Where it is, for messages.
+        Text of the whole model.
+    path : str
+        Path of the file, for messages.
     max_total : float
-        What all trees together may add up to.
+        Maximum sum over all trees.
 
     Raises
     ------
     ModelError
-        If it is not exactly what LightGBM writes; the message tells where that ends, and how.
+        If the text is not exactly what LightGBM writes; the message says where.
     """
     try:
-        _check_all(text, place, max_total)
+        _check_all(text, path, max_total)
     except ModelError:
         raise
-    except Exception as error:  # a check that comes to no end has not found the text sound
-        got = f"a text that cannot be checked ({type(error).__name__})"
-        raise ModelError(f"{place}: got {got}, expected that of a booster of LightGBM 4") from error
+    except Exception as error:  # a text whose check fails is not valid
+        reason = f"a text that cannot be checked ({type(error).__name__})"
+        raise ModelError(f"{path}: got {reason}, expected a LightGBM 4 model") from error
 
 
-def _check_all(text: str, place: str, max_total: float) -> None:
+def _check_all(text: str, path: str, max_total: float) -> None:
     match = _HEAD.match(text)
-    head = match and _lines_of(match)
-    if not match or not head or not _are_names(head["names"]):
-        raise ModelError(f"{place}: got a head of another form, expected that of a booster of LightGBM 4")
-    n_features = int(head["last"]) + 1
+    header = match and _parsed_lines(match)
+    if not match or not header or not _is_name_line(header["names"]):
+        raise ModelError(f"{path}: got an invalid header, expected a LightGBM 4 model")
+    n_features = int(header["last"]) + 1
     has_monotone = match["monotone"] is not None
     _check_counts(
-        head, ("names", "infos", "monotone") if has_monotone else ("names", "infos"), n_features, place
+        header, ("names", "infos", "monotone") if has_monotone else ("names", "infos"), n_features, path
     )
-    if not all(map(_is_info, head["infos"].split(" "))):
-        raise ModelError(f"{place}: feature_infos: got another form, expected the range of each feature")
+    if not all(map(_is_feature_info, header["infos"].split(" "))):
+        raise ModelError(f"{path}: feature_infos: got an invalid value, expected the range of each feature")
     total = 0.0
-    at = match.end()
-    for number, size in enumerate(_integers(head["sizes"])):
-        match = _TREE.match(text, at)
-        tree = match and _lines_of(match)
-        where = f"{place}: tree {number}"
+    position = match.end()
+    for number, size in enumerate(_integers(header["sizes"])):
+        match = _TREE.match(text, position)
+        tree = match and _parsed_lines(match)
+        location = f"{path}: tree {number}"
         if not match or not tree:
-            raise ModelError(f"{where}: got another form, expected a tree as LightGBM writes it")
-        if match.end() - at != size or int(tree["at"]) != number:
-            raise ModelError(f"{where}: got another size or number than the head names, expected {size}")
-        total += _check_tree(tree, n_features, where)
-        at = match.end()
-    if not _is_tail(text, at):
-        raise ModelError(f"{place}: got another end of the text, expected that of a booster of LightGBM 4")
-    limit = MAX_EXPONENT if head["objective"] in _EXPONENTIALS else max_total
+            raise ModelError(f"{location}: got an invalid tree, expected one as LightGBM writes it")
+        if match.end() - position != size or int(tree["at"]) != number:
+            raise ModelError(
+                f"{location}: got another size or number than in the header, expected size {size}"
+            )
+        total += _check_tree(tree, n_features, location)
+        position = match.end()
+    if not _is_tail(text, position):
+        raise ModelError(f"{path}: got an invalid end of the text, expected a LightGBM 4 model")
+    limit = MAX_EXPONENT if header["objective"] in _EXPONENTIALS else max_total
     if not total <= limit:
-        raise ModelError(f"{place}: leaf_value: got {total:g} in all, expected {limit:g} at most")
+        raise ModelError(
+            f"{path}: leaf_value: got a sum of {total:g} over all trees, expected {limit:g} at most"
+        )
 
 
-def _lines_of(section: re.Match[str]) -> Lines | None:
-    """Each line that a section has; None where one has a value of another form, or two blanks in a row."""
+def _parsed_lines(section: re.Match[str]) -> Lines | None:
+    """Lines of a section; None if a line has an invalid value or two blanks in a row."""
     lines: Lines = section.groupdict("")
-    for name, has_other_form in _FORMS.items():
+    for name, find_invalid_value in _FORMS.items():
         line = lines.get(name)
-        if line and has_other_form(" " + line):
+        if line and find_invalid_value(" " + line):
             return None
     return lines
 
 
-def _are_names(line: str) -> bool:
+def _is_name_line(line: str) -> bool:
     return not line or line.split() == line.split(" ")
 
 
-def _is_info(info: str) -> bool:
+def _is_feature_info(info: str) -> bool:
     return bool(_RANGE.fullmatch(info)) or all(map(_CATEGORY.fullmatch, info.split(":")))
 
 
-def _is_tail(text: str, at: int) -> bool:
-    tail = _TAIL.fullmatch(text, at)
+def _is_tail(text: str, position: int) -> bool:
+    tail = _TAIL.fullmatch(text, position)
     return (
         tail is not None
-        and not _ODD_IMPORTANCE.search(tail["importances"])
-        and not _ODD_PARAMETER.search(tail["parameters"].removesuffix("\n"))
+        and not _BAD_IMPORTANCE.search(tail["importances"])
+        and not _BAD_PARAMETER.search(tail["parameters"].removesuffix("\n"))
     )
 
 
-def _check_tree(tree: Lines, n_features: int, where: str) -> float:
-    """Largest value of a leaf, after the tree was found sound."""
+def _check_tree(tree: Lines, n_features: int, location: str) -> float:
+    """Check a tree and return its largest absolute leaf value."""
     n_leaves = int(tree["n_leaves"])
     n_inner = n_leaves - 1
-    _check_counts(tree, _OF_NODES, n_inner, where)
-    # Of a tree that is one leaf, some are left out.
-    has_all = [name for name in _OF_LEAVES if n_leaves > 1 or tree[name]]
-    _check_counts(tree, ("leaf", *has_all), n_leaves, where)
+    _check_counts(tree, _NODE_LINES, n_inner, location)
+    # A tree with a single leaf lacks some lines.
+    leaf_lines = [name for name in _LEAF_LINES if n_leaves > 1 or tree[name]]
+    _check_counts(tree, ("leaf", *leaf_lines), n_leaves, location)
     if not all(0 <= feature < n_features for feature in _distinct(tree["feature"])):
-        raise ModelError(f"{where}: split_feature: got one out of bounds, expected 0 to {n_features - 1}")
-    left, right = _integers(tree["left"]), _integers(tree["right"])
-    is_each_once = sorted(left + right) == [*range(-n_leaves, 0), *range(1, n_inner)][: 2 * n_inner]
-    depth = _depth(left, right) if is_each_once else None
+        raise ModelError(
+            f"{location}: split_feature: got an index out of bounds, expected 0 to {n_features - 1}"
+        )
+    left_children, right_children = _integers(tree["left"]), _integers(tree["right"])
+    is_tree = (
+        sorted(left_children + right_children) == [*range(-n_leaves, 0), *range(1, n_inner)][: 2 * n_inner]
+    )
+    depth = _depth(left_children, right_children) if is_tree else None
     if depth is None:
-        raise ModelError(f"{where}: left_child, right_child: got no tree, expected each node once")
+        raise ModelError(f"{location}: left_child, right_child: got no valid tree, expected each node once")
     if depth > MAX_DEPTH:
-        raise ModelError(f"{where}: got more than {MAX_DEPTH} nodes in a row, expected fewer")
-    _check_categories(tree, where)
+        raise ModelError(f"{location}: got a depth of more than {MAX_DEPTH} nodes, expected fewer")
+    _check_categories(tree, location)
     return max(map(abs, map(float, tree["leaf"].split(" "))))
 
 
-def _depth(left: list[int], right: list[int]) -> int | None:
-    """Nodes from the root to the farthest leaf; None where a node does not come after its parent."""
-    depths = [1] * max(len(left), 1)
-    for node, children in enumerate(zip(left, right, strict=True)):
+def _depth(left_children: list[int], right_children: list[int]) -> int | None:
+    """Depth of a tree in nodes; None if a node precedes its parent."""
+    depths = [1] * max(len(left_children), 1)
+    for node, children in enumerate(zip(left_children, right_children, strict=True)):
         for child in children:
             if child > node:
                 depths[child] = depths[node] + 1
@@ -228,35 +235,41 @@ def _depth(left: list[int], right: list[int]) -> int | None:
     return max(depths)
 
 
-def _check_categories(tree: Lines, where: str) -> None:
+def _check_categories(tree: Lines, location: str) -> None:
     if any(decision >> 2 not in _MISSING_TYPES for decision in _distinct(tree["decision"])):
-        raise ModelError(f"{where}: decision_type: got one out of bounds, expected 0 to 11")
+        raise ModelError(f"{location}: decision_type: got a value out of bounds, expected 0 to 11")
     n_cat = int(tree["n_cat"])
     boundaries, bits = _integers(tree["boundaries"]), _integers(tree["bits"])
     thresholds, decisions = tree["threshold"].split(" "), tree["decision"].split(" ")
-    of_sets = {decision for decision in set(decisions) if decision and int(decision) & _IS_CATEGORY}
-    chosen = [
-        threshold for threshold, decision in zip(thresholds, decisions, strict=True) if decision in of_sets
+    categorical_decisions = {
+        decision for decision in set(decisions) if decision and int(decision) & _IS_CATEGORY
+    }
+    set_indices = [
+        threshold
+        for threshold, decision in zip(thresholds, decisions, strict=True)
+        if decision in categorical_decisions
     ]
-    is_right = (
+    is_consistent = (
         boundaries[:1] == [0] and len(boundaries) == n_cat + 1 if n_cat else not boundaries and not bits
     )
     if (
-        not is_right
+        not is_consistent
         or any(first >= last for first, last in pairwise(boundaries))
         or (boundaries and boundaries[-1] != len(bits))
         or any(bit >= _MAX_BITS for bit in bits)
-        or sorted(chosen) != sorted(map(str, range(n_cat)))
+        or sorted(set_indices) != sorted(map(str, range(n_cat)))
     ):
-        raise ModelError(f"{where}: cat_boundaries, cat_threshold: got sets out of bounds, expected {n_cat}")
+        raise ModelError(
+            f"{location}: cat_boundaries, cat_threshold: got invalid sets, expected {n_cat} category sets"
+        )
 
 
-def _check_counts(lines: Lines, names: Iterable[str], expected: int, where: str) -> None:
+def _check_counts(lines: Lines, names: Iterable[str], expected: int, location: str) -> None:
     for name in names:
         line = lines[name]
-        got = line.count(" ") + 1 if line else 0
-        if got != expected:
-            raise ModelError(f"{where}: {name}: got {got} values, expected {expected}")
+        count = line.count(" ") + 1 if line else 0
+        if count != expected:
+            raise ModelError(f"{location}: {name}: got {count} values, expected {expected}")
 
 
 def _distinct(line: str) -> set[int]:

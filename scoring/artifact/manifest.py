@@ -1,4 +1,4 @@
-"""The manifest of a saved model: its fitted parts but the boosters, and the facts of its training."""
+"""Manifest of a saved model: fitted components except boosters, and training metadata."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from scoring.training.config import TrainConfig
 
 
 class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model was made of.
+    """Training metadata of a model.
 
     Parameters
     ----------
     name : str
-        The configuration's name.
+        Name of the configuration.
     data_sha256 : str
-        Hex digest of the records' content, whatever their order and place.
+        Hex digest of the content of the records, independent of order and path.
     n_records : int
-        Records that the model was fitted on.
+        Number of training records.
     begins_at, ends_at : datetime
         First and last date of publication among them, aware UTC.
     sections : dict of str to int
-        Records of each section.
+        Number of records of each section.
     section_ends_at : dict of str to datetime
-        By section: the last moment that the training knew of, coverage included, aware UTC.
+        Last moment that the training data know of, coverage included, by section; aware UTC.
     config : TrainConfig
         The resolved configuration.
     versions : dict of str to str
-        Of Python and of the libraries that decide on the bytes.
+        Versions of Python and of the libraries that determine the bytes.
     metrics : dict of str to Figure
-        Figures on the block that was held back before the last fit.
+        Metrics on the test block, before the final fit.
     baselines : dict of str to dict of str to float
-        The same of the baselines.
+        Metrics of the baselines.
     """
 
     name: str
@@ -57,7 +57,7 @@ class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything of a model but its trees; see the fitted parts for what each field holds."""
+    """Everything of a model except its trees; the fields are documented in their classes."""
 
     training: TrainingFacts
     feature_names: list[str]

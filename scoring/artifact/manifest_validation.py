@@ -1,6 +1,6 @@
-"""What a manifest must hold beyond its types, so that nothing that scores or tells of drift stumbles over it.
+"""Validation of a manifest's values beyond their types, for safe scoring and drift detection.
 
-A right hash tells that a manifest is as its maker wrote it, not that the maker meant well.
+A correct hash proves that a manifest is unchanged, not that its author is benign.
 """
 
 from __future__ import annotations
@@ -25,59 +25,63 @@ if TYPE_CHECKING:
     from scoring.artifact.manifest import Manifest
 
 MAX_NUMBER = 1e12
-"""Farthest from 0 that a learned number may lie, a thousand times a label: 64 bits hold any sum of them."""
+"""Maximum absolute value of a learned number: a thousand times the largest label, safe to sum in 64 bits."""
 
 _Check = tuple[str, bool, str]
 
 
 def check_manifest(manifest: Manifest, path: str) -> None:
-    """Refuse a manifest that could not have been learned.
+    """Reject a manifest that no training could have produced.
 
     Parameters
     ----------
     manifest : Manifest
-        As it was decoded.
+        Decoded manifest.
     path : str
-        Its file, for messages.
+        Path of the file, for messages.
 
     Raises
     ------
     ModelError
-        If a part is missing, of another length than its neighbours, out of order or out of bounds; the
-        message names the field.
+        If a part is missing, has an inconsistent length, is unsorted or is out of bounds; the message names
+        the field.
     """
-    for field, is_sound, expected in _checks(manifest):
-        if not is_sound:
-            raise ModelError(f"{path}: {field}: got something else, expected {expected}")
+    for field, is_valid, expected in _checks(manifest):
+        if not is_valid:
+            raise ModelError(f"{path}: {field}: got an invalid value, expected {expected}")
 
 
 def _checks(manifest: Manifest) -> Iterator[_Check]:
     parts = (manifest.rubric, manifest.errors, manifest.medians, manifest.profile)
-    numbers = (number for part in parts for number in _numbers(part))
+    numbers = (number for part in parts for number in _all_numbers(part))
     yield "numbers", all(abs(number) <= MAX_NUMBER for number in numbers), f"none beyond {MAX_NUMBER:g}"
     yield from _encoder(manifest.encoder)
     yield from _rubric(manifest.rubric)
     yield from _errors(manifest.errors)
-    is_share = all(0 <= one <= 1 for one in (manifest.thresholds.lead, manifest.thresholds.published))
-    yield "thresholds", is_share, "probabilities"
+    is_probability = all(
+        0 <= threshold <= 1 for threshold in (manifest.thresholds.lead, manifest.thresholds.published)
+    )
+    yield "thresholds", is_probability, "probabilities"
     medians = manifest.medians
-    is_whole = all(set(TARGETS) <= each.keys() for each in (medians.of_all_, medians.of_provider_))
-    yield "medians", is_whole and {"heat", "published"} <= medians.cuts_.keys(), f"those of {TARGETS}"
+    has_all_targets = all(
+        set(TARGETS) <= targets.keys() for targets in (medians.of_all_, medians.of_provider_)
+    )
+    yield "medians", has_all_targets and {"heat", "published"} <= medians.cuts_.keys(), f"those of {TARGETS}"
     if manifest.profile is not None:
         yield from _profile(manifest.profile, manifest.rubric)
 
 
 def _encoder(encoder: Encoder) -> Iterator[_Check]:
-    # They are searched by halving.
+    # The levels are binary-searched, so they must be sorted.
     yield "encoder.levels_", sorted(encoder.levels_) == sorted(TEXT_NAMES), f"levels of {TEXT_NAMES}"
     for name, levels in (*encoder.levels_.items(), ("topics_", encoder.topics_)):
-        yield f"encoder: {name}", _ascends(levels), "each once, in order"
+        yield f"encoder: {name}", _is_ascending(levels), "each once, in order"
     providers = encoder.providers_
-    is_sound = providers.strength > 0 and min(providers.counts_.values(), default=0) >= 0
-    yield "encoder.providers_", is_sound, "counts of at least 0, and a strength above it"
-    # Sums over all records; they are divided before anything is made of them.
-    sums = all(abs(number) <= MAX_NUMBER**1.5 for number in _numbers(providers))
-    yield "encoder.providers_", sums, f"sums within {MAX_NUMBER**1.5:g}"
+    is_valid = providers.strength > 0 and min(providers.counts_.values(), default=0) >= 0
+    yield "encoder.providers_", is_valid, "counts of at least 0, and a strength above it"
+    # Sums over all records, which are divided before use.
+    is_within_limits = all(abs(number) <= MAX_NUMBER**1.5 for number in _all_numbers(providers))
+    yield "encoder.providers_", is_within_limits, f"sums within {MAX_NUMBER**1.5:g}"
 
 
 def _rubric(rubric: Rubric) -> Iterator[_Check]:
@@ -89,27 +93,31 @@ def _rubric(rubric: Rubric) -> Iterator[_Check]:
 
 def _errors(errors: ResidualDistribution) -> Iterator[_Check]:
     n_groups = len(errors.edges_) + 1
-    yield "errors.edges_", _ascends(errors.edges_), "edges in order"
+    yield "errors.edges_", _is_ascending(errors.edges_), "edges in order"
     yield "errors.atoms_", len(errors.atoms_) == len(errors.weights_) == n_groups, f"{n_groups} groups"
-    for atoms, weights in zip(errors.atoms_, errors.weights_, strict=True):
-        yield "errors.atoms_", 0 < len(atoms) == len(weights) <= MAX_ATOMS, "as many atoms as weights"
-        is_sound = all(weight >= 0 for weight in weights) and abs(sum(weights) - 1) < 1e-6
-        yield "errors.weights_", is_sound, "probabilities that sum to 1"
+    for support, probabilities in zip(errors.atoms_, errors.weights_, strict=True):
+        yield "errors.atoms_", 0 < len(support) == len(probabilities) <= MAX_ATOMS, "as many atoms as weights"
+        is_valid = (
+            all(probability >= 0 for probability in probabilities) and abs(sum(probabilities) - 1) < 1e-6
+        )
+        yield "errors.weights_", is_valid, "probabilities that sum to 1"
     yield "errors", errors.half_width_ >= 0 and errors.foreign_spread_ >= 0, "widths of at least 0"
-    # The last edge parts records of unknown sections from the others.
+    # The last edge separates records of unseen sections.
     yield "errors.foreign_spread_", not errors.foreign_spread_ or bool(errors.edges_), "an edge before it"
 
 
 def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
     yield "profile.columns_", sorted(profile.columns_) == sorted(FEATURES), "bins of each feature"
-    for name, bins in profile.columns_.items():
+    for name, histogram in profile.columns_.items():
         is_text = name in TEXT_NAMES or name == TOPICS
-        n_bins = len(bins.levels_) + 2 if is_text else len(bins.edges_) + 3
-        yield f"profile: {name}", len(bins.counts_) == n_bins, f"{n_bins} counts"
-        is_sound = min(bins.counts_) >= 0 and sum(bins.counts_) > 0 and _ascends(bins.edges_)
-        yield f"profile: {name}", is_sound, "counts of at least 0, not all 0, and edges in order"
-        yield f"profile: {name}", bins.family in get_args(Family), "a family of features"
-    families = {bins.family for bins in profile.columns_.values()}
+        n_bins = len(histogram.levels_) + 2 if is_text else len(histogram.edges_) + 3
+        yield f"profile: {name}", len(histogram.counts_) == n_bins, f"{n_bins} counts"
+        is_valid = (
+            min(histogram.counts_) >= 0 and sum(histogram.counts_) > 0 and _is_ascending(histogram.edges_)
+        )
+        yield f"profile: {name}", is_valid, "counts of at least 0, not all 0, and edges in order"
+        yield f"profile: {name}", histogram.family in get_args(Family), "a family of features"
+    families = {histogram.family for histogram in profile.columns_.values()}
     yield "profile.columns_", families == set(get_args(Family)), "each family of features"
     yield from _limits("distances_", profile.distances_, FEATURES, families, is_ratio=True)
     yield from _limits("unseen_", profile.unseen_, UNSEEN, UNSEEN)
@@ -120,7 +128,7 @@ def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
     points = {f"points_by_{FAMILIES[name]}" for name in parts}
     yield "profile.points_", points <= profile.points_.means_.keys(), "means of each family's points"
     errors, n_groups = profile.errors_, len(profile.errors_.edges_) + 1
-    yield "profile.errors_", _ascends(errors.edges_), "edges in order"
+    yield "profile.errors_", _is_ascending(errors.edges_), "edges in order"
     for rows in (errors.counts_, errors.errors_):
         yield "profile.errors_", [len(row) for row in rows] == [2] * n_groups, f"{n_groups} pairs"
 
@@ -128,33 +136,33 @@ def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
 def _limits(
     name: str,
     limits: ReferenceLimits,
-    usual: Sequence[str] | Mapping[str, Any],
-    limited: set[str] | Sequence[str] | Mapping[str, Any],
+    typical: Sequence[str] | Mapping[str, Any],
+    limit_names: set[str] | Sequence[str] | Mapping[str, Any],
     *,
     is_ratio: bool = False,
 ) -> Iterator[_Check]:
     sizes = limits.sizes_
-    yield f"profile.{name}: sizes_", bool(sizes) and sizes[0] >= 1 and _ascends(sizes), "sizes in order"
-    for rows, names in ((limits.usual_, usual), (limits.limits_, limited)):
+    yield f"profile.{name}: sizes_", bool(sizes) and sizes[0] >= 1 and _is_ascending(sizes), "sizes in order"
+    for rows, names in ((limits.usual_, typical), (limits.limits_, limit_names)):
         yield f"profile.{name}", set(names) <= rows.keys(), f"{len(names)} names"
         yield f"profile.{name}", all(len(row) == len(sizes) for row in rows.values()), "one for each size"
     if is_ratio:
-        is_above = all(one > 0 for row in limits.usual_.values() for one in row)
+        is_above = all(value > 0 for row in limits.usual_.values() for value in row)
         yield f"profile.{name}", is_above, "usual distances above 0"
 
 
-def _ascends(values: Sequence[Any]) -> bool:
+def _is_ascending(values: Sequence[Any]) -> bool:
     return all(first < last for first, last in pairwise(values))
 
 
-def _numbers(part: Any) -> Iterator[float]:
-    """Every number in a part, however deep; the words are left out."""
+def _all_numbers(part: Any) -> Iterator[float]:
+    """All numbers in a nested value."""
     if isinstance(part, int | float):
         yield part
     elif isinstance(part, msgspec.Struct):
-        yield from _numbers(msgspec.structs.astuple(part))
+        yield from _all_numbers(msgspec.structs.astuple(part))
     elif isinstance(part, Mapping):
-        yield from _numbers(tuple(part.values()))
+        yield from _all_numbers(tuple(part.values()))
     elif isinstance(part, list | tuple):
-        for each in part:
-            yield from _numbers(each)
+        for value in part:
+            yield from _all_numbers(value)

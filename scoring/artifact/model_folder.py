@@ -1,4 +1,4 @@
-"""The files of a model: LightGBM text of each part and one manifest, checked before anything is loaded."""
+"""Model folder: a manifest and one LightGBM text file per booster, verified by hashes before loading."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ PARTS = (
 FILES = (MANIFEST, *(f"{part}.txt" for part in PARTS))  # the manifest first
 
 _FORMAT = "scoring model"
-_BEGINNING = f'{{"format":"{_FORMAT}",'.encode()
+_PREFIX = f'{{"format":"{_FORMAT}",'.encode()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of a model, each with the hash that the manifest names.
+    """The files of a model, verified against the hashes in the manifest.
 
     Parameters
     ----------
     place : str
-        Where they are, for messages.
+        Path of the folder or zip, for messages.
     sha256 : str
         Hex digest of the manifest, and through it of every file.
     manifest : bytes
-        What is known of the model, as JSON.
+        The manifest as JSON.
     contents : dict of str to bytes
-        Every file by its name: the manifest in its envelope, and the text of each part.
+        Content of each file by name: the manifest in its envelope, and the text of each part.
     """
 
     place: str
@@ -50,7 +50,7 @@ class ModelFiles:
     contents: dict[str, bytes]
 
     def text_of(self, part: str) -> str:
-        """LightGBM's text of one part; a ModelError where it is no text."""
+        """LightGBM text of a part; raises ModelError if it is not UTF-8."""
         try:
             return self.contents[f"{part}.txt"].decode()
         except UnicodeDecodeError as error:
@@ -75,16 +75,16 @@ def hashes_of(contents: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def with_manifest(place: str, manifest: bytes, parts: Mapping[str, bytes]) -> ModelFiles:
-    """The files of a new model.
+    """Build the files of a new model.
 
     Parameters
     ----------
     place : str
-        Where they are to be.
+        Path of the folder.
     manifest : bytes
-        JSON that has the hash of each part's file under ``files``.
+        JSON with the hash of each part's file under ``files``.
     parts : mapping of str to bytes
-        The text of each part by the name of its file.
+        Text of each part by file name.
     """
     sha256 = hashlib.sha256(manifest).hexdigest()
     envelope = msgspec.json.encode(_Envelope(_FORMAT, FORMAT_VERSION, sha256, msgspec.Raw(manifest)))
@@ -92,23 +92,23 @@ def with_manifest(place: str, manifest: bytes, parts: Mapping[str, bytes]) -> Mo
 
 
 def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
-    """Files as they are found, after the format and every hash were found right.
+    """Read files and verify their format and hashes.
 
     Parameters
     ----------
     place : str
-        Where they are, for messages.
+        Path of the folder or zip, for messages.
     read : callable
-        Gives the content of a file by its name; the manifest is asked for first.
+        Returns the content of a file by name; called for the manifest first.
 
     Raises
     ------
     ModelError
-        If they are of another format, or damaged.
+        If the format is unknown, or a file is damaged.
     """
     path = f"{place}/{MANIFEST}"
     contents = {MANIFEST: read(MANIFEST)}
-    manifest, sha256 = _opened(path, contents[MANIFEST])
+    manifest, sha256 = _checked_manifest(path, contents[MANIFEST])
     hashes = decoded(path, manifest, _Hashes).files
     if sorted(hashes) != sorted(FILES[1:]):
         raise ModelError(f"{path}: files: got {sorted(hashes)}, expected one of each part")
@@ -122,19 +122,19 @@ def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:
 
 
 def manifest_of(folder: Path) -> tuple[bytes, str]:
-    """The manifest of a model folder and its digest, which is the model's; no other file is looked at.
+    """Manifest of a model folder, and its digest, which identifies the model; reads no other file.
 
     Raises
     ------
     ModelError
-        If it cannot be read, is of another format, or is damaged.
+        If the manifest cannot be read, has another format, or is damaged.
     """
     path = folder / MANIFEST
-    return _opened(str(path), read_file(path))
+    return _checked_manifest(str(path), read_file(path))
 
 
-def _opened(path: str, data: bytes) -> tuple[bytes, str]:
-    """The manifest in an envelope and its digest, after format and hash were found right."""
+def _checked_manifest(path: str, data: bytes) -> tuple[bytes, str]:
+    """Verify the format and hash of an enveloped manifest; return the manifest and its digest."""
     envelope: _Envelope = decoded(path, data, _Envelope)
     if envelope.format != _FORMAT or envelope.format_version != FORMAT_VERSION:
         raise ModelError(
@@ -148,12 +148,12 @@ def _opened(path: str, data: bytes) -> tuple[bytes, str]:
 
 
 def read_files(folder: Path) -> ModelFiles:
-    """The files of a model folder; what lies beside them is left alone.
+    """Read and verify the files of a model folder; other files are ignored.
 
     Raises
     ------
     ModelError
-        If it is no model folder, is of another format, or is damaged.
+        If it is not a model folder, has another format, or is damaged.
     """
     if not (folder / MANIFEST).is_file():
         raise ModelError(f"{folder}: got no {MANIFEST}, expected a model folder")
@@ -161,7 +161,7 @@ def read_files(folder: Path) -> ModelFiles:
 
 
 def read_file(path: Path) -> bytes:
-    """One file, if it is not larger than a model's can be."""
+    """Read a file of at most :data:`MAX_FILE_BYTES`."""
     try:
         descriptor, size = open_regular(path)
         with open(descriptor, "rb") as file:
@@ -175,17 +175,16 @@ def read_file(path: Path) -> bytes:
 def write_files(
     folder: Path, contents: Mapping[str, bytes], *, admit: Callable[[], None] | None = None
 ) -> None:
-    """Write a model folder; one that is there is replaced whole, or not at all, whatever ends the process.
+    """Write a model folder, or replace an existing one atomically.
 
     Parameters
     ----------
     folder : Path
-        Where; a folder that holds anything but a model is refused. What lies beside a model's files stays.
+        Target; refused if it holds anything but a model. Other files beside a model stay.
     contents : mapping of str to bytes
-        Every file by its name.
+        Content of each file by name.
     admit : callable, optional
-        Called before anything is written, once no other process can write there; what it raises leaves the
-        folder as it is.
+        Called under the lock before anything is written; an exception leaves the folder unchanged.
 
     Raises
     ------
@@ -201,7 +200,7 @@ def write_files(
 
 
 def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
-    """JSON of a manifest as a typed value; a ModelError where it is none."""
+    """Decode the JSON of a manifest to a type; raises ModelError if invalid."""
     try:
         return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -211,11 +210,11 @@ def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
 
 
 def holds_something_else(folder: Path) -> bool:
-    """Whether a path has anything but a model or an empty folder; others have a manifest.json as well."""
+    """Whether a path exists and is neither a model folder nor an empty folder."""
     if not folder.is_dir():
         return folder.exists() or folder.is_symlink()
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return any(folder.iterdir())
-    with manifest.open("rb") as file:
-        return file.read(len(_BEGINNING)) != _BEGINNING
+    with manifest.open("rb") as file:  # other programs write a manifest.json too
+        return file.read(len(_PREFIX)) != _PREFIX

@@ -1,8 +1,8 @@
-"""Where a model is saved: a new folder, or one whose model may be replaced.
+"""Output folder of a model, with protection against overwriting other models.
 
-A model in a folder that the user names is replaced with ``--overwrite`` only, or where it is the same one.
-The default folder of trainings, ``models/NAME`` in the home, is theirs: a training replaces there what one
-before it has saved, and no other model. Beside the folder, ``.NAME.trained`` has the digests of these models.
+In a folder that the user names, another model is replaced only with ``--overwrite``. In the default folder of
+trainings, ``models/NAME`` in the home, a training replaces only models saved there by trainings; the file
+``.NAME.trained`` beside the folder has their digests.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ class _ExistingModel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """A folder for a model.
+    """Output folder of a model.
 
     Parameters
     ----------
     folder : Path
-        Where the model is to be.
+        Target folder.
     is_overwrite : bool
-        Whether any model that is there may be replaced.
+        Whether any existing model may be replaced.
     is_default : bool
-        Whether it is the default folder of trainings, which replace their own models there.
+        Whether it is the default folder of trainings.
     reporter : Reporter
-        Told which model is replaced.
+        Receives a note about the replaced model.
     """
 
     folder: Path
@@ -55,22 +55,22 @@ class ModelOutput:
     reporter: Reporter = SILENT
 
     def check(self, sha256: str | None = None) -> None:
-        """Refuse a folder whose content may not be replaced.
+        """Raise if the content of the folder must not be replaced.
 
         Parameters
         ----------
         sha256 : str, optional
-            Digest of the model that is to be there: one that is there already is no other model.
+            Digest of the new model; the same model may always be replaced.
 
         Raises
         ------
         ModelError
-            If it holds another model that may not be replaced, or something that is no model.
+            If the folder holds another model that must not be replaced, or something else.
         """
-        self._replaced(sha256)
+        self._replaceable_model(sha256)
 
     def admit(self, sha256: str) -> None:
-        """Check once more, right before a model takes the folder, and report which model it replaces.
+        """Check again right before the replacement, and report the replaced model.
 
         Parameters
         ----------
@@ -80,58 +80,58 @@ class ModelOutput:
         Raises
         ------
         ModelError
-            As :meth:`check` does: another process may have put a model there since.
+            See :meth:`check`: another process may have saved a model since.
         """
-        replaced = self._replaced(sha256)
+        replaced = self._replaceable_model(sha256)
         if replaced is not None and replaced.sha256 != sha256:
             self.reporter.note(f"{shown(str(self.folder))}: {shown(replaced.name)} is replaced")
         if self.is_default:
-            # Both, so that the folder counts as the training's own wherever the process is killed.
-            self._note_trained([replaced.sha256 if replaced else "", sha256])
+            # Write both digests, so that a kill at any point leaves a folder that trainings may replace.
+            self._write_trained_digests([replaced.sha256 if replaced else "", sha256])
 
-    def _replaced(self, sha256: str | None) -> _ExistingModel | None:
-        """The model that is there and may be replaced; None where there is none."""
-        where = shown(str(self.folder))
+    def _replaceable_model(self, sha256: str | None) -> _ExistingModel | None:
+        """The existing model, if it may be replaced; None if there is none."""
+        folder = shown(str(self.folder))
         if holds_something_else(self.folder):
-            raise ModelError(f"{where}: exists and is not a model folder")
+            raise ModelError(f"{folder}: exists and is not a model folder")
         existing = _existing_model(self.folder)
         if existing is None or self.is_overwrite or existing.sha256 == sha256:
             return existing
-        if self.is_default and existing.sha256 in self._trained():
+        if self.is_default and existing.sha256 in self._trained_digests():
             return existing
         name = shown(existing.name)
         if self.is_default:
             raise ModelError(
-                f"{where}: got {name}, which was not saved there by a training: "
+                f"{folder}: got {name}, which was not saved there by a training: "
                 "--overwrite replaces it, --output DIR saves elsewhere"
             )
-        raise ModelError(f"{where}: already holds {name}: --overwrite replaces it")
+        raise ModelError(f"{folder}: already holds {name}: --overwrite replaces it")
 
     @property
-    def _record(self) -> Path:
+    def _digests_path(self) -> Path:
         return self.folder.with_name(f".{self.folder.name}.trained")
 
-    def _trained(self) -> list[str]:
-        """Digests of the models that trainings have saved there last."""
+    def _trained_digests(self) -> list[str]:
+        """Digests of the models last saved there by trainings."""
         try:
-            return self._record.read_text("ascii").split()
+            return self._digests_path.read_text("ascii").split()
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"{shown(str(self._record))}: cannot be read: {error}") from error
+            raise ModelError(f"{shown(str(self._digests_path))}: cannot be read: {error}") from error
 
-    def _note_trained(self, digests: list[str]) -> None:
-        scratch = self._record.with_name(f"{self._record.name}.new")
+    def _write_trained_digests(self, digests: list[str]) -> None:
+        scratch = self._digests_path.with_name(f"{self._digests_path.name}.new")
         create_file(scratch)
         with scratch.open("w", encoding="ascii") as file:
             file.writelines(f"{digest}\n" for digest in digests)
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(self._record)
+        scratch.replace(self._digests_path)
 
 
 def _existing_model(folder: Path) -> _ExistingModel | None:
-    """The model of a folder by its manifest; other files of it may be damaged."""
+    """The model of a folder, by its manifest only."""
     if not (folder / MANIFEST).exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whether a training that is made again gives the same model, as one value that every interface prints."""
+"""Reproduction of a training run: differences between the original and the repeated model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 from scoring.artifact.model_folder import PARTS, ModelFiles
 from scoring.evaluation.comparison import ValueDiff, diff
 
-_MAX_CHARS = 40  # of a value that is shown as it is; a longer one is told by its hash
+_MAX_CHARS = 40  # longer values are shown as a hash
 
 
 class FigureChange(msgspec.Struct, frozen=True):
-    """A figure that is not the same number; None on the side that has none."""
+    """A metric that differs; None on a side without it."""
 
     name: str
     first: float | None
@@ -22,27 +22,26 @@ class FigureChange(msgspec.Struct, frozen=True):
 
 
 class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of making a training again; in each pair the first is the run, the second is now.
+    """Result of repeating a training; in each pair the first is the run, the second the repetition.
 
     Parameters
     ----------
     run_id, run_name : str
-        The run that was made again.
+        The repeated run.
     model : str
-        Its model, by name and version.
+        Name and version of its model.
     n_records : int
-        Records that were found to train on.
+        Number of training records found.
     is_trained : bool
-        Whether a model was trained; none is where the data differ and that was not asked for.
+        Whether a model was trained; not if the data differ, unless requested.
     is_same : bool
-        Whether each file of both models is the same to the byte, and every figure the same number.
-    data, code, versions, machine : tuple of Unlike
-        What differs in the records, in the working folder's commit and this package, in the libraries, and
-        in the computer.
+        Whether all files are identical to the byte, and all metrics equal.
+    data, code, versions, machine : tuple of ValueDiff
+        Differences in the records, the code (commit and package), the libraries, and the computer.
     parts : tuple of ValueDiff
-        Parts of the models that differ.
+        Differing parts of the models.
     figures : tuple of FigureChange
-        Figures on the held-back records that differ.
+        Differing metrics on the test block.
     """
 
     run_id: str
@@ -60,27 +59,27 @@ class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diff_parts(first: ModelFiles, second: ModelFiles) -> tuple[ValueDiff, ...]:
-    """Parts of two models that differ: boosters, and what stands in the manifest.
+    """Differing parts of two models: boosters, and entries of the manifest.
 
     Parameters
     ----------
     first, second : ModelFiles
-        The models' files, which need not be of this version of the package.
+        Files of the models; other versions of the package are allowed.
 
     Returns
     -------
-    tuple of Unlike
-        By part, what it is: the value itself where it is short, else its hash. Empty where all are the same.
+    tuple of ValueDiff
+        By part: the value if short, else its hash. Empty if all are equal.
     """
     return diff(dict(_parts(first)), dict(_parts(second)))
 
 
 def diff_metrics(first: Mapping[str, float], second: Mapping[str, float]) -> tuple[FigureChange, ...]:
-    """Figures that are not the same number, also those that one side has not.
+    """Differing metrics, including those of one side only.
 
     Examples
     --------
-    >>> unlike_figures({"quality_mae": 2.5, "quality_r2": 0.9}, {"quality_mae": 2.5, "quality_r2": 0.875})
+    >>> diff_metrics({"quality_mae": 2.5, "quality_r2": 0.9}, {"quality_mae": 2.5, "quality_r2": 0.875})
     (FigureChange(name='quality_r2', first=0.9, second=0.875),)
     """
     return tuple(
@@ -96,7 +95,7 @@ def _parts(files: ModelFiles) -> Iterator[tuple[str, str]]:
         n_trees = text.count("\nTree=")
         yield part, f"{n_trees} trees, {_short_hash(text.encode())}"
     fields = msgspec.json.decode(files.manifest, type=dict[str, msgspec.Raw])
-    del fields["files"]  # the hashes of what stands above
+    del fields["files"]  # hashes of the parts above
     training = msgspec.json.decode(fields.pop("training"), type=dict[str, msgspec.Raw])
     for name, raw in {**{f"training.{name}": raw for name, raw in training.items()}, **fields}.items():
         value = msgspec.json.format(bytes(raw), indent=-1)

@@ -1,4 +1,4 @@
-"""A model as a folder: what stands in its files, and the fitted parts made of them."""
+"""Saved models: save and load the fitted components of a model folder."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ _CASCADE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class SavedModel:
-    """A model with what is known of it.
+    """A fitted model with its manifest.
 
     Parameters
     ----------
     sha256 : str
         Hex digest of the manifest, and through it of every file.
     manifest : Manifest
-        What is known of it.
+        Manifest of the model.
     models : FittedComponents
-        The fitted parts.
+        Fitted components.
     """
 
     sha256: str
@@ -63,23 +63,23 @@ class SavedModel:
 
     @property
     def name(self) -> str:
-        """Name and version, as they stand in each score."""
+        """Name and version, as in each score."""
         return f"{self.manifest.training.name}@{self.sha256[:8]}"
 
     @property
     def scorer(self) -> Scorer:
-        """What scores with it."""
+        """Scorer of the model."""
         return Scorer(self.name, self.models)
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that decide on a model's bytes."""
+    """Versions of Python and of the libraries that determine a model's bytes."""
     libraries = {name: version(name) for name in ("lightgbm", "numpy", "scipy")}
     return {"python": platform.python_version(), **libraries, "scoring": scoring.__version__}
 
 
 def boosters_of(models: FittedComponents) -> dict[str, Booster]:
-    """Each booster by the name of its part."""
+    """Boosters by name of the part."""
     return {
         "quality": models.quality.booster,
         "spread": models.quality.spread,
@@ -93,7 +93,7 @@ def boosters_of(models: FittedComponents) -> dict[str, Booster]:
 
 
 def columns_of(models: FittedComponents) -> dict[str, tuple[str, ...]]:
-    """Names of the columns of each booster that scores."""
+    """Column names of each booster that scores."""
     return {
         "quality": models.quality.names,
         "spread": models.quality.names,
@@ -113,21 +113,21 @@ def save_model(
     *,
     admit: Callable[[str], None] | None = None,
 ) -> SavedModel:
-    """Write a model folder; one that is there is replaced whole, or not at all.
+    """Write a model folder, or replace an existing one atomically.
 
     Parameters
     ----------
     folder : Path
-        Where; a folder that holds anything but a model is refused.
+        Target; refused if it holds anything but a model.
     models : FittedComponents
-        The fitted parts.
+        Fitted components.
     training : TrainingFacts
-        What they were made of.
+        Training metadata.
     profile : Profile or None
-        What the training records looked like; None where that was not looked at.
+        Reference profile for drift detection, if any.
     admit : callable, optional
-        Called with the digest of the model before anything is written; what it raises leaves the folder as
-        it is.
+        Called with the digest of the model before anything is written; an exception leaves the folder
+        unchanged.
 
     Returns
     -------
@@ -158,12 +158,12 @@ def save_model(
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Load a model folder, after its format and every hash were found right.
+    """Load a model folder and verify its format and hashes.
 
     Parameters
     ----------
     folder : Path
-        As :func:`save_model` wrote it.
+        Folder written by :func:`save_model`.
 
     Returns
     -------
@@ -172,26 +172,26 @@ def load_model(folder: Path) -> SavedModel:
     Raises
     ------
     ModelError
-        If it is no model folder, is of another format, or is damaged.
+        If it is not a model folder, has another format, or is damaged.
     """
     return open_files(read_files(folder))
 
 
 def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
-    """Make a model of its files.
+    """Build a model from its files.
 
     Parameters
     ----------
     files : ModelFiles
-        Those of a model folder.
+        Files of a model folder.
     is_whole : bool
-        Whether the boosters of the baselines are looked at now. No score needs them; else each is checked
-        and loaded when it is first asked for.
+        Whether to load the baseline boosters now. Scoring does not need them; otherwise each is checked and
+        loaded on first use.
 
     Raises
     ------
     ModelError
-        If they are of another version of this package, or hold what could not have been learned.
+        If they are of another version of this package, or have invalid values.
     """
     path = f"{files.place}/{MANIFEST}"
     manifest: Manifest = decoded(path, files.manifest, Manifest)
@@ -199,18 +199,20 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
     encoder, cascade_names = manifest.encoder, manifest.cascade_names
     names = (*encoder.names, RUBRIC_COLUMN)
     if list(names) != manifest.feature_names or cascade_names != _CASCADE_NAMES:
-        raise ModelError(f"{path}: got the features of another version of scoring, expected this one's")
+        raise ModelError(
+            f"{path}: got the features of another version of scoring; train again or use that version"
+        )
     quality, spread = (_booster(files, part, len(names)) for part in ("quality", "spread"))
-    of_rules = {part: _booster(files, part, len(columns)) for part, columns in cascade_names.items()}
-    rules = Cascade(of_rules["lead"], of_rules["heat"], of_rules["published"])
+    boosters = {part: _booster(files, part, len(columns)) for part, columns in cascade_names.items()}
+    cascade_model = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
     baselines = _BaselineBoosters(files, len(encoder.names))
     return SavedModel(
         files.sha256,
         manifest,
         FittedComponents(
             QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors),
-            rules,
-            Forecast(rules, of_rules["settled_lead"], of_rules["growth"]),
+            cascade_model,
+            Forecast(cascade_model, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,
             Baselines(manifest.medians, dict(baselines) if is_whole else baselines),
         ),
@@ -218,7 +220,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
 
 
 class _BaselineBoosters(Mapping[str, Booster]):
-    """The boosters of the baselines by target, each checked and loaded when it is first asked for."""
+    """Baseline boosters by target, checked and loaded on first use."""
 
     def __init__(self, files: ModelFiles, n_features: int) -> None:
         self._files = files
@@ -238,15 +240,15 @@ class _BaselineBoosters(Mapping[str, Booster]):
 
 
 def _booster(files: ModelFiles, part: str, n_features: int) -> Booster:
-    text, place = files.text_of(part), f"{files.place}/{part}.txt"
-    # Growth is an exponent.
-    check_text(text, place, MAX_EXPONENT if part == "growth" else MAX_TOTAL)
+    text, path = files.text_of(part), f"{files.place}/{part}.txt"
+    # Growth is exponentiated.
+    check_text(text, path, MAX_EXPONENT if part == "growth" else MAX_TOTAL)
     booster = Booster(text)
     if booster.n_features != n_features:
-        raise ModelError(f"{place}: got {booster.n_features} features, expected {n_features}")
+        raise ModelError(f"{path}: got {booster.n_features} features, expected {n_features}")
     return booster
 
 
 def load_scorer(folder: Path) -> Scorer:
-    """Load what scores from a model folder: see :func:`load_model`; its baselines are not looked at."""
+    """Load the scorer of a model folder without its baselines; see :func:`load_model`."""
     return open_files(read_files(folder), is_whole=False).scorer

@@ -1,4 +1,4 @@
-"""A model as one zip file: the bytes of its files, and no file but these."""
+"""Zip export and import of a model."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 from scoring.artifact.model_folder import FILES, MAX_FILE_BYTES, ModelFiles, checked, read_file
 from scoring.errors import ModelError
 
-_BEFORE_ALL = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can name
+_FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _IS_ENCRYPTED = 0x1
-# Begins each entry of the directory, which zipfile reads whole before it tells how many there are.
+# Signature of a directory entry; zipfile parses the whole directory before it reports the number of entries.
 _ENTRY, _MAX_ENTRIES = b"PK\x01\x02", 1000
-# What zipfile is known to raise where a file is damaged, beside its own error.
-_DAMAGES = (
+# Exceptions that zipfile raises for damaged files.
+_DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(NotImplementedError, RuntimeError, ValueError, OverflowError),
 )
 
 
 def pack(files: ModelFiles) -> bytes:
-    """A model's files as a zip; the same bytes for the same model, on any machine and at any time.
+    """Pack a model's files into a zip with reproducible bytes.
 
-    Nothing is compressed, since what a compressor writes depends on its version.
+    The files are not compressed, since compressed bytes depend on the version of the compressor.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def pack(files: ModelFiles) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(files.contents.items()):
-            entry = zipfile.ZipInfo(name, _BEFORE_ALL)
+            entry = zipfile.ZipInfo(name, _FIRST_DATE)
             entry.create_system = 3  # the same on every system
             entry.external_attr = (stat.S_IFREG | 0o644) << 16
             archive.writestr(entry, data)
@@ -49,12 +49,12 @@ def pack(files: ModelFiles) -> bytes:
 
 
 def unpack(path: Path) -> ModelFiles:
-    """The files of a model from a zip, which may be anybody's; nothing is written.
+    """Read and verify the files of a model from an untrusted zip, without writing any.
 
     Parameters
     ----------
     path : Path
-        As :func:`pack` makes it. Compressed entries are taken too, within the same bounds.
+        Zip from :func:`pack`. Compressed entries are accepted, within the same limits.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def unpack(path: Path) -> ModelFiles:
             entries = archive.infolist()
             _check_entries(path, entries)
             contents = {entry.filename: _content(archive, entry) for entry in entries}
-    except _DAMAGES as error:
+    except _DAMAGE_ERRORS as error:
         raise ModelError(
             f"{path}: got something else or damaged ({error}), expected a zip as scoring export writes it"
         ) from error
@@ -83,26 +83,26 @@ def unpack(path: Path) -> ModelFiles:
 
 
 def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Refuse entries that are not exactly a model's files, or that are not to be unpacked."""
-    # The name as it stands there: zipfile cuts it at a NUL.
+    """Reject entries that are not exactly a model's files, or unsafe to unpack."""
+    # The original name: zipfile cuts `filename` at a NUL.
     counts = Counter(entry.orig_filename for entry in entries)
-    odd = [name for name, count in counts.items() if name not in FILES or count > 1]
+    unexpected = [name for name, count in counts.items() if name not in FILES or count > 1]
     missing = [name for name in FILES if name not in counts]
-    if odd:
+    if unexpected:
         raise ModelError(
-            f"{path}: got {_shown(odd[0])}, expected the {len(FILES)} files of a model, each once"
+            f"{path}: got {_shortened(unexpected[0])}, expected the {len(FILES)} files of a model, each once"
         )
     if missing:
         raise ModelError(f"{path}: got no {missing[0]}, expected the {len(FILES)} files of a model")
     for entry in entries:
-        place = f"{path}: {entry.filename}"
+        location = f"{path}: {entry.filename}"
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise ModelError(f"{place}: got a link or a folder, expected a file")
+            raise ModelError(f"{location}: got a link or a folder, expected a file")
         if entry.flag_bits & _IS_ENCRYPTED:
-            raise ModelError(f"{place}: got an encrypted file, expected a plain one")
+            raise ModelError(f"{location}: got an encrypted file, expected a plain one")
         if entry.compress_type not in _METHODS:
             raise ModelError(
-                f"{place}: got compression method {entry.compress_type}, expected none or deflate"
+                f"{location}: got compression method {entry.compress_type}, expected none or deflate"
             )
     n_bytes = sum(entry.file_size for entry in entries)
     if n_bytes > MAX_FILE_BYTES:
@@ -110,10 +110,10 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    # With a limit: without one, zipfile unpacks all there is and cuts it to the declared size then.
+    # Limit the read: otherwise zipfile unpacks everything before it cuts to the declared size.
     with archive.open(entry) as file:
         return file.read(entry.file_size + 1)
 
 
-def _shown(name: str) -> str:
+def _shortened(name: str) -> str:
     return repr(name if len(name) <= 60 else f"{name[:57]}...")

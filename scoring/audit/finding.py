@@ -1,4 +1,4 @@
-"""One label that looks wrong."""
+"""Audit findings."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     kind : str
-        What it breaks: ``quality`` (it is far from what records like it have), ``lead``, ``heat`` and
-        ``published`` (what the site does elsewhere with a record of that quality), ``twin`` (a nearly
-        identical record is labelled otherwise), ``correction`` (people have given it more than one value).
+        ``quality`` (far from the out-of-fold prediction), ``lead``, ``heat`` and ``published`` (against the
+        site's learned rules for that quality), ``twin`` (a near-duplicate has another label),
+        ``correction`` (people have corrected it to different values).
     path : str
         Where the record was found.
     field : str
-        The label: ``quality``, ``heat`` or ``published``.
+        Field of the label: ``quality``, ``heat`` or ``published``.
     label, expected : int or bool
-        What it is, and what it would be.
+        The label, and its expected value.
     difference : float
-        Label less expected: points; -1 or 1 for ``published``.
+        Label minus expected value; points, or -1 or 1 for ``published``.
     low, high : float or None
-        What of the quality was to be expected, by the out-of-fold 90 % interval; points. None elsewhere.
+        Out-of-fold 90 % interval of the quality; points. None for other fields.
     probability : float or None
-        Of what is expected, where it is a yes or no; 0 to 1.
+        Probability of the expected value of a yes-or-no label; 0 to 1.
     reason : str
-        Why it looks wrong.
+        Why the label looks wrong.
     other : str
-        The record that it is compared with, by its path; empty where there is none.
+        Path of the record that it is compared with; empty if there is none.
     correction : str
-        What a person has done with the label, in words; empty where nobody has.
+        Correction of the label by a person, in words; empty if there is none.
     """
 
     kind: str

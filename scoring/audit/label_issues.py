@@ -1,7 +1,6 @@
-"""Labels that look wrong: each record against models that have not seen it, and against its near-twins.
+"""Label issues: labels that disagree with out-of-fold predictions or with near-duplicates.
 
-Nothing here says what is right. A label is listed where it is far from what the rest of the records
-lead one to expect, by the site's own habits.
+A listed label is inconsistent with the site's other labels, not necessarily wrong.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from scoring.training.config import TrainConfig
 from scoring.training.training_set import TrainingSet
 
 SURE = 0.95
-FAR = 2.0  # times the half width of a record's interval, or what nineteen of twenty heats are off by
-MIN_TWIN_GAP = 1.5  # points: rounding alone makes one
+FAR = 2.0  # times the interval's half width, or the 95th percentile of the absolute heat error
+MIN_TWIN_GAP = 1.5  # points; rounding alone makes 1
 N_REASONS = 3
 KINDS = ("quality", "lead", "heat", "published", "twin")
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The worst findings of each kind, and how many there are of it in all."""
+    """The worst findings of each kind, and the total number of each kind."""
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
@@ -58,13 +57,13 @@ def audit(
     training : TrainingSet
         Their features and labels, in the same order.
     config : TrainConfig
-        How the models are fitted.
+        Fit options.
     limit : int
-        Findings of each kind to give back at most; >= 0.
+        Maximum findings of each kind; >= 0.
     num_threads : int
         Threads of LightGBM.
     on_step : callable
-        Told how many folds are done, of how many.
+        Called with the number of finished folds and the total.
 
     Returns
     -------
@@ -76,49 +75,57 @@ def audit(
     ModelError
         If there are too few records.
     """
-    opinion = out_of_fold(training, config, num_threads=num_threads, on_step=on_step)
-    case = _Case(documents, training, opinion)
-    found = {
-        "quality": case.quality(),
-        "lead": case.lead(),
-        "heat": case.heat(),
-        "published": case.published(),
-        "twin": case.twins(),
+    predictions = out_of_fold(training, config, num_threads=num_threads, on_step=on_step)
+    auditor = _Auditor(documents, training, predictions)
+    findings_by_kind = {
+        "quality": auditor.quality(),
+        "lead": auditor.lead(),
+        "heat": auditor.heat(),
+        "published": auditor.published(),
+        "twin": auditor.near_duplicates(),
     }
-    findings = [say() for kind in KINDS for say in found[kind][:limit]]
-    return Audit(tuple(findings), {kind: len(found[kind]) for kind in KINDS})
+    findings = [make_finding() for kind in KINDS for make_finding in findings_by_kind[kind][:limit]]
+    return Audit(tuple(findings), {kind: len(findings_by_kind[kind]) for kind in KINDS})
 
 
-Found = list[Callable[[], Finding]]
+FindingMakers = list[Callable[[], Finding]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """Labelled records with what models say of them; each method gives one kind of findings, worst first.
+class _Auditor:
+    """Finds label issues; each public method returns one kind of findings, the worst first.
 
-    A finding is put into words when it is called for, since explanations cost more than finding.
+    Findings are built lazily, since explanations are slow.
     """
 
     documents: Sequence[Document]
     training: TrainingSet
-    opinion: OutOfFold
+    predictions: OutOfFold
 
-    def _in_order(self, rows: NDArray[np.bool_], size: Floats, say: Callable[[int], Finding]) -> Found:
-        order = sorted(np.flatnonzero(rows).tolist(), key=lambda row: (-size[row], self.documents[row].path))
-        return [partial(say, row) for row in order]
+    def _ordered(
+        self, mask: NDArray[np.bool_], severity: Floats, make_finding: Callable[[int], Finding]
+    ) -> FindingMakers:
+        order = sorted(
+            np.flatnonzero(mask).tolist(), key=lambda row: (-severity[row], self.documents[row].path)
+        )
+        return [partial(make_finding, row) for row in order]
 
-    def quality(self) -> Found:
-        """Qualities far outside their interval, and farther off than nineteen of twenty."""
-        off = np.abs(self.training.labels.quality - np.round(self.opinion.quality))
-        is_far = (off > FAR * self.opinion.half_width) & (off > np.quantile(off, SURE)) & (off >= 1)
-        return self._in_order(is_far, off - self.opinion.half_width, self._say_quality)
+    def quality(self) -> FindingMakers:
+        """Qualities far outside their interval, with an error above the 95th percentile."""
+        abs_error = np.abs(self.training.labels.quality - np.round(self.predictions.quality))
+        is_far = (
+            (abs_error > FAR * self.predictions.half_width)
+            & (abs_error > np.quantile(abs_error, SURE))
+            & (abs_error >= 1)
+        )
+        return self._ordered(is_far, abs_error - self.predictions.half_width, self._quality_finding)
 
-    def _say_quality(self, row: int) -> Finding:
-        label, expected = int(self.training.labels.quality[row]), round(float(self.opinion.quality[row]))
-        half = float(self.opinion.half_width[row])
-        model = self.opinion.models[self.opinion.folds[row]]
+    def _quality_finding(self, row: int) -> Finding:
+        label, expected = int(self.training.labels.quality[row]), round(float(self.predictions.quality[row]))
+        half_width = float(self.predictions.half_width[row])
+        model = self.predictions.models[self.predictions.folds[row]]
         reasons = quality_reasons(model, self.documents[row].record)[:N_REASONS]
-        told = "; ".join(f"{reason.text} ({reason.contribution:+.0f})" for reason in reasons)
+        contributions = "; ".join(f"{reason.text} ({reason.contribution:+.0f})" for reason in reasons)
         side = "above" if label > expected else "below"
         return Finding(
             kind="quality",
@@ -127,36 +134,41 @@ class _Case:
             label=label,
             expected=expected,
             difference=float(label - expected),
-            low=round(max(float(self.opinion.quality[row]) - half, model.rubric.floor_), 1),
-            high=round(float(self.opinion.quality[row]) + half, 1),
-            reason=f"{abs(label - expected)} points {side} the prediction from the other records: {told}",
+            low=round(max(float(self.predictions.quality[row]) - half_width, model.rubric.floor_), 1),
+            high=round(float(self.predictions.quality[row]) + half_width, 1),
+            reason=f"{abs(label - expected)} points {side} the prediction from the other records: "
+            + contributions,
         )
 
-    def lead(self) -> Found:
-        """Leads although a better record covers the story, and others although none as good does.
+    def lead(self) -> FindingMakers:
+        """Leads despite better coverage, and records that do not lead although no coverage is as good.
 
-        The learned rule must be sure of it too; it is what ties are left to.
+        The learned rule must agree; it decides ties.
         """
-        probability, labels = self.opinion.lead_probability, self.training.labels
-        best = self.training.table.number("coverage_quality_max")
+        probability, labels = self.predictions.lead_probability, self.training.labels
+        best_coverage = self.training.table.number("coverage_quality_max")
         is_lead = labels.heat > NOT_LEADING
-        against = np.where(is_lead, 1 - probability, probability)
-        is_odd = np.where(is_lead, best > labels.quality, ~(best >= labels.quality))
-        return self._in_order(is_odd & (against > SURE), against, self._say_lead)
+        error_probability = np.where(is_lead, 1 - probability, probability)
+        is_inconsistent = np.where(
+            is_lead, best_coverage > labels.quality, ~(best_coverage >= labels.quality)
+        )
+        return self._ordered(
+            is_inconsistent & (error_probability > SURE), error_probability, self._lead_finding
+        )
 
-    def _say_lead(self, row: int) -> Finding:
+    def _lead_finding(self, row: int) -> Finding:
         document, label = self.documents[row], int(self.training.labels.heat[row])
         quality = int(self.training.labels.quality[row])
-        probability = float(self.opinion.lead_probability[row])
+        probability = float(self.predictions.lead_probability[row])
         best = best_of(known_coverage(document.record, None))
         if label > NOT_LEADING:
             expected = int(NOT_LEADING)
             probability = 1 - probability
-            why = f"leads with a quality of {quality}, although a better record covers the story"
+            message = f"leads with a quality of {quality}, although the story has better coverage"
         else:
-            expected = round(float(self.opinion.heat[row]))
-            why = f"does not lead, although nothing as good as its quality of {quality} covers the story"
-        known = f"; the best is {named_coverage(best)}" if best else "; no coverage has a quality"
+            expected = round(float(self.predictions.heat[row]))
+            message = f"does not lead, although no coverage reaches its quality of {quality}"
+        best_message = f"; the best is {named_coverage(best)}" if best else "; no coverage has a quality"
         return Finding(
             kind="lead",
             path=document.path,
@@ -165,19 +177,25 @@ class _Case:
             expected=expected,
             difference=float(label - expected),
             probability=round(probability, 4),
-            reason=why + known,
+            reason=message + best_message,
         )
 
-    def heat(self) -> Found:
-        """Heats of leads that are not their quality and what the coverage adds."""
-        off = self.opinion.heat_off
-        usual = float(np.quantile(off[np.isfinite(off)], SURE)) if np.isfinite(off).any() else 0.0
-        return self._in_order(np.round(off) >= max(FAR * usual, 1.0), off, self._say_heat)
+    def heat(self) -> FindingMakers:
+        """Heats of leads that differ from the quality plus the contribution of the coverage."""
+        heat_error = self.predictions.heat_off
+        high_error = (
+            float(np.quantile(heat_error[np.isfinite(heat_error)], SURE))
+            if np.isfinite(heat_error).any()
+            else 0.0
+        )
+        return self._ordered(
+            np.round(heat_error) >= max(FAR * high_error, 1.0), heat_error, self._heat_finding
+        )
 
-    def _say_heat(self, row: int) -> Finding:
-        label, expected = int(self.training.labels.heat[row]), round(float(self.opinion.heat[row]))
+    def _heat_finding(self, row: int) -> Finding:
+        label, expected = int(self.training.labels.heat[row]), round(float(self.predictions.heat[row]))
         quality = int(self.training.labels.quality[row])
-        count = int(self.training.table.number("coverage_count")[row])
+        coverage_count = int(self.training.table.number("coverage_count")[row])
         return Finding(
             kind="heat",
             path=self.documents[row].path,
@@ -185,72 +203,90 @@ class _Case:
             label=label,
             expected=expected,
             difference=float(label - expected),
-            reason=f"heat {label} is {label - quality:+d} to a quality of {quality}; other leads of that "
-            f"quality, with {count} related records, have {expected - quality:+d}",
+            reason=f"heat {label} is {label - quality:+d} from a quality of {quality}; leads with "
+            f"that quality and {coverage_count} related records have {expected - quality:+d}",
         )
 
-    def published(self) -> Found:
-        """Records that are shown or not, against their heat."""
-        probability = self.opinion.published_probability
-        is_shown = self.training.labels.published > 0.5
-        against = np.where(is_shown, 1 - probability, probability)
-        return self._in_order(against > SURE, against, self._say_published)
+    def published(self) -> FindingMakers:
+        """Published labels that disagree with the learned rule for their heat."""
+        probability = self.predictions.published_probability
+        is_published = self.training.labels.published > 0.5
+        error_probability = np.where(is_published, 1 - probability, probability)
+        return self._ordered(error_probability > SURE, error_probability, self._published_finding)
 
-    def _say_published(self, row: int) -> Finding:
-        is_shown = bool(self.training.labels.published[row])
-        probability = float(self.opinion.published_probability[row])
+    def _published_finding(self, row: int) -> Finding:
+        is_published = bool(self.training.labels.published[row])
+        probability = float(self.predictions.published_probability[row])
         heat = int(self.training.labels.heat[row])
-        what = "is shown, others are not" if is_shown else "is not shown, others are"
+        status = "published, others are not" if is_published else "not published, others are"
         return Finding(
             kind="published",
             path=self.documents[row].path,
             field="published",
-            label=is_shown,
-            expected=not is_shown,
-            difference=1.0 if is_shown else -1.0,
-            probability=round(1 - probability if is_shown else probability, 4),
-            reason=f"of records with a heat of {heat} this one {what}",
+            label=is_published,
+            expected=not is_published,
+            difference=1.0 if is_published else -1.0,
+            probability=round(1 - probability if is_published else probability, 4),
+            reason=f"of records with a heat of {heat}, this one is {status}",
         )
 
-    def twins(self) -> Found:
-        """Near-twins of another quality, by how much; then those of which the lesser is shown alone."""
-        points = self.opinion.models[0].rubric.predict(self.training.table)
+    def near_duplicates(self) -> FindingMakers:
+        """Near-duplicates with different qualities, then those with inconsistent published labels."""
+        rubric_quality = self.predictions.models[0].rubric.predict(self.training.table)
         worst: dict[tuple[int, str], tuple[float, int]] = {}
-        for left, right in near_duplicates(self.training.table):
-            for field, row, gap in self._disagreements(left, right, float(points[left] - points[right])):
-                worst[row, field] = max(worst.get((row, field), (0.0, 0)), (gap, left + right - row))
+        for first, second in near_duplicates(self.training.table):
+            for field, row, difference in self._disagreements(
+                first, second, float(rubric_quality[first] - rubric_quality[second])
+            ):
+                worst[row, field] = max(worst.get((row, field), (0.0, 0)), (difference, first + second - row))
         order = sorted(worst, key=lambda key: (-worst[key][0], self.documents[key[0]].path))
-        return [partial(self._say_twin, row, worst[row, field][1], field) for row, field in order]
+        return [
+            partial(self._near_duplicate_finding, row, worst[row, field][1], field) for row, field in order
+        ]
 
-    def _disagreements(self, left: int, right: int, owed: float) -> Iterator[tuple[str, int, float]]:
-        """Fields in which two records differ, the stranger of the two, and by how many points more than owed.
+    def _disagreements(
+        self, first: int, second: int, expected_difference: float
+    ) -> Iterator[tuple[str, int, float]]:
+        """Differing fields of two records, the less plausible row, and the difference in points.
 
-        A title of other words or length may be worth other points; that much is no disagreement.
+        The expected difference, from titles with other words or length, is subtracted.
         """
-        labels, opinion = self.training.labels, self.opinion
-        gap = abs(float(labels.quality[left] - labels.quality[right]) - owed)
-        if gap >= MIN_TWIN_GAP:
-            off = np.abs(labels.quality - opinion.quality)
-            yield "quality", left if off[left] > off[right] else right, gap
-        shown, hidden = (left, right) if labels.published[left] > labels.published[right] else (right, left)
-        is_crossed = labels.published[shown] > labels.published[hidden]
-        if is_crossed and labels.heat[hidden] >= labels.heat[shown]:
-            probability = opinion.published_probability
-            yield "published", hidden if probability[hidden] > 1 - probability[shown] else shown, 0.0
+        labels, predictions = self.training.labels, self.predictions
+        difference = abs(float(labels.quality[first] - labels.quality[second]) - expected_difference)
+        if difference >= MIN_TWIN_GAP:
+            abs_error = np.abs(labels.quality - predictions.quality)
+            yield "quality", first if abs_error[first] > abs_error[second] else second, difference
+        published_row, unpublished_row = (
+            (first, second) if labels.published[first] > labels.published[second] else (second, first)
+        )
+        is_different = labels.published[published_row] > labels.published[unpublished_row]
+        if is_different and labels.heat[unpublished_row] >= labels.heat[published_row]:
+            probability = predictions.published_probability
+            yield (
+                "published",
+                unpublished_row
+                if probability[unpublished_row] > 1 - probability[published_row]
+                else published_row,
+                0.0,
+            )
 
-    def _say_twin(self, row: int, other: int, field: str) -> Finding:
+    def _near_duplicate_finding(self, row: int, other: int, field: str) -> Finding:
         labels = {"quality": self.training.labels.quality, "published": self.training.labels.published}[field]
-        own, theirs = (bool(value) if field == "published" else int(value) for value in labels[[row, other]])
+        label, other_label = (
+            bool(value) if field == "published" else int(value) for value in labels[[row, other]]
+        )
         heats = self.training.labels.heat
-        why = f"; heat {heats[row]:.0f} here, {heats[other]:.0f} there" if field == "published" else ""
+        heat_message = (
+            f"; heat {heats[row]:.0f} here, {heats[other]:.0f} there" if field == "published" else ""
+        )
         return Finding(
             kind="twin",
             path=self.documents[row].path,
             field=field,
-            label=own,
-            expected=theirs,
-            difference=float(own - theirs),
-            reason="nearly the same title, the same provider, topics and picture as "
-            f"{self.documents[other].path}, which has {theirs}{why}",
+            label=label,
+            expected=other_label,
+            difference=float(label - other_label),
+            reason=f"near-duplicate of {self.documents[other].path} (same provider, topics and picture), "
+            f"which has {other_label}{heat_message}",
             other=self.documents[other].path,
         )

@@ -1,4 +1,4 @@
-"""Near-twins: records of one provider with nearly the same title and nothing else to tell them apart."""
+"""Near-duplicates: records of one provider with nearly the same title and otherwise equal features."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ SAME_NUMBERS = (
 
 
 def near_duplicates(table: FeatureTable) -> list[tuple[int, int]]:
-    """Pairs of records that a site would be expected to judge alike.
+    """Pairs of near-duplicates, which should have the same labels.
 
-    They have a title of nearly the same words, and the same provider, topics, picture and form of
-    address.
+    Their titles have nearly the same words, and provider, topics, picture and form of address are equal.
 
     Parameters
     ----------
@@ -30,7 +29,7 @@ def near_duplicates(table: FeatureTable) -> list[tuple[int, int]]:
     Returns
     -------
     list of tuple of int
-        Rows of each pair, the smaller first, in order.
+        Rows of each pair, the smaller first, sorted.
     """
     groups: defaultdict[object, list[int]] = defaultdict(list)
     texts = [table.text(name) for name in SAME_TEXTS]
@@ -40,7 +39,7 @@ def near_duplicates(table: FeatureTable) -> list[tuple[int, int]]:
             key = (*(text[row] for text in texts), frozenset(table.topics[row]), numbers[row].tobytes())
             groups[key].append(row)
     return sorted(
-        (rows[left], rows[right])
+        (rows[first], rows[second])
         for rows in groups.values()
-        for left, right in similar_pairs([set(table.title_words[row]) for row in rows])
+        for first, second in similar_pairs([set(table.title_words[row]) for row in rows])
     )

@@ -1,4 +1,4 @@
-"""What models say of labelled records that they have not seen: fitted fold by fold, copies kept together."""
+"""Out-of-fold predictions for labelled records, by grouped cross-validation."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from scoring.training.splits import group_folds
 from scoring.training.training_set import TrainingSet
 
 N_FOLDS = 3
-N_INNER_FOLDS = 5  # one of them tells when to stop, and how wide the intervals are
-THRESHOLD_TOLERANCE = 2.0  # points: a label is not called wrong by a rule that turns over within so much
+N_INNER_FOLDS = 5  # one of them is the validation block
+THRESHOLD_TOLERANCE = 2.0  # points; labels this near to a learned threshold are not flagged
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """What models that have not seen a record, nor a copy, say of it, as arrays of shape (n_records,).
+    """Predictions by models fitted without the record and its copies, as arrays of shape (n_records,).
 
-    ``quality`` and ``half_width`` (of its interval) are in points. The rest is what the learned rules
-    say of the record's *true* quality: ``lead_probability``; ``heat``, if it leads, and ``heat_off``,
-    how far the label is from that; ``published_probability``, by its true heat. Near a threshold the
-    last two have the value that is kindest to the label. NaN where the labels do not suffice.
+    ``quality`` and ``half_width`` (of its interval) are in points. The others are the cascade's predictions
+    at the *true* quality: ``lead_probability``; ``heat`` if it leads, and ``heat_off``, its absolute error;
+    ``published_probability``, at the true heat. Near a threshold the last two have the value that agrees
+    best with the label. NaN where labels are missing.
     """
 
     folds: NDArray[np.intp]
@@ -54,18 +54,18 @@ def out_of_fold(
     num_threads: int = 1,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> OutOfFold:
-    """Predict each record by models that were fitted on the other folds; copies share a fold.
+    """Predict each record by models fitted on the other folds; copies share a fold.
 
     Parameters
     ----------
     training : TrainingSet
         Labelled records.
     config : TrainConfig
-        How the models are fitted.
+        Fit options.
     num_threads : int
         Threads of LightGBM.
     on_step : callable
-        Told how many folds are done, of how many.
+        Called with the number of finished folds and the total.
 
     Returns
     -------
@@ -80,64 +80,70 @@ def out_of_fold(
     folds = group_folds(training.copies, N_FOLDS, config.seed)
     if n_records < MIN_RECORDS or len(set(folds)) < N_FOLDS:
         raise ModelError(
-            f"audited records: got {n_records} of which {len(set(training.copies))} are no copies, "
-            f"expected {MIN_RECORDS} or more records with a quality and a date"
+            f"audited records: got {n_records} ({len(set(training.copies))} without copies), "
+            f"expected {MIN_RECORDS} or more with a quality and a date"
         )
     columns = np.full((6, n_records), np.nan)
     models = []
     for fold in range(N_FOLDS):
         on_step(fold, N_FOLDS)
-        held = folds == fold
-        rest, part = training.take(~held), training.take(held)
+        is_held_out = folds == fold
+        training_part, held_out = training.take(~is_held_out), training.take(is_held_out)
         options: dict[str, Any] = {"num_threads": num_threads, "seed": config.seed}
-        is_inner = group_folds(rest.copies, N_INNER_FOLDS, config.seed) == 0
-        with fit_pool(num_threads, len(rest.table)) as lanes:
+        is_inner = group_folds(training_part.copies, N_INNER_FOLDS, config.seed) == 0
+        with fit_pool(num_threads, len(training_part.table)) as pool:
             finish = start_quality(
-                rest.table,
-                rest.labels.quality,
-                rest.copies,
+                training_part.table,
+                training_part.labels.quality,
+                training_part.copies,
                 is_inner,
                 config.model,
-                lanes=lanes,
+                pool=pool,
                 seed=config.seed,
             )
             model = finish().model
         models.append(model)
-        X = model.matrix(part.table)
-        columns[:2, held] = (
+        X = model.matrix(held_out.table)
+        columns[:2, is_held_out] = (
             model.predict(X, num_threads),
             model.errors.half_width_ * model.predict_spread(X, num_threads),
         )
-        if _is_judged(rest):
-            rules = fit_cascade(rest.table, rest.labels, config.model, **options)
-            columns[2:, held] = _apply(rules, part, num_threads)
+        if _has_cascade_labels(training_part):
+            fold_cascade = fit_cascade(training_part.table, training_part.labels, config.model, **options)
+            columns[2:, is_held_out] = _cascade_predictions(fold_cascade, held_out, num_threads)
     on_step(N_FOLDS, N_FOLDS)
     return OutOfFold(folds, tuple(models), *columns)
 
 
-def _is_judged(training: TrainingSet) -> bool:
-    """Whether the labels suffice to learn who leads, what heat adds and what is shown."""
+def _has_cascade_labels(training: TrainingSet) -> bool:
+    """Whether there are labels to fit lead, heat and published."""
     heat, published = training.labels.heat, training.labels.published
     return bool((heat > NOT_LEADING).any() and (np.isfinite(heat) & np.isfinite(published)).any())
 
 
-def _apply(rules: cascade.Cascade, part: TrainingSet, num_threads: int) -> Floats:
-    """Lead, heat, its distance and published of records whose labels are known, shape (4, n_records)."""
-    table, labels = part.table, part.labels
-    lead = rules.lead_probability(table, labels.quality, num_threads)
-    heats, shown = [], []
-    for step in (0.0, -THRESHOLD_TOLERANCE, THRESHOLD_TOLERANCE):
-        heats.append(rules.heat_if_lead(table, labels.quality + step, num_threads) - step)
-        heat = np.maximum(labels.heat + step, NOT_LEADING)
-        shown.append(rules.published_probability(table, labels.quality, heat, num_threads))
-    off = np.min(np.abs(labels.heat - np.array(heats)), axis=0)
-    kindest = np.where(labels.published > 0.5, np.max(shown, axis=0), np.min(shown, axis=0))
+def _cascade_predictions(fold_cascade: cascade.Cascade, held_out: TrainingSet, num_threads: int) -> Floats:
+    """Lead, heat, its absolute error and published at the true labels, shape (4, n_records)."""
+    table, labels = held_out.table, held_out.labels
+    lead = fold_cascade.lead_probability(table, labels.quality, num_threads)
+    heats, published_probabilities = [], []
+    for shift in (0.0, -THRESHOLD_TOLERANCE, THRESHOLD_TOLERANCE):
+        heats.append(fold_cascade.heat_if_lead(table, labels.quality + shift, num_threads) - shift)
+        heat = np.maximum(labels.heat + shift, NOT_LEADING)
+        published_probabilities.append(
+            fold_cascade.published_probability(table, labels.quality, heat, num_threads)
+        )
+    heat_error = np.min(np.abs(labels.heat - np.array(heats)), axis=0)
+    most_favourable = np.where(
+        labels.published > 0.5,
+        np.max(published_probabilities, axis=0),
+        np.min(published_probabilities, axis=0),
+    )
     is_lead, is_known = labels.heat > NOT_LEADING, np.isfinite(labels.heat)
     return np.array(
         [
             np.where(is_known, lead, np.nan),
             heats[0],
-            np.where(is_lead, off, np.nan),
-            np.where(is_known & np.isfinite(labels.published), kindest, np.nan),
+            np.where(is_lead, heat_error, np.nan),
+            np.where(is_known & np.isfinite(labels.published), most_favourable, np.nan),
         ]
     )

@@ -1,4 +1,4 @@
-"""New records against the profile of a model's training records, and what the difference does to scores."""
+"""Drift detection: new records compared with the profile of a model's training records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.drift.reference_profile import (
     Profile,
     expected_errors,
     feature_values,
-    points,
+    rubric_points,
     scores,
     unseen,
 )
@@ -36,17 +36,17 @@ _RULE = (
 
 
 class FamilyDrift(msgspec.Struct, frozen=True):
-    """How far one family of features lies from the training records.
+    """Distance of one family of features from the training records.
 
     Parameters
     ----------
     family : str
         ``provider``, ``topic``, ``recency``, ``coverage`` or ``content``.
     distance, limit : float
-        Root mean square distance of its columns, in times what is usual for so many records of the training
-        set itself, and what 99 of 100 such windows stay below.
+        Root mean square of its columns' distances, relative to the typical distance of training windows of
+        the same size, and the 99 % prediction limit.
     columns : dict of str to float
-        The columns that are farthest off, in times their usual distance; the farthest first.
+        Columns with the largest relative distances, the largest first.
     """
 
     family: str
@@ -56,22 +56,21 @@ class FamilyDrift(msgspec.Struct, frozen=True):
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the limit is passed."""
+        """Whether the limit is exceeded."""
         return self.distance > self.limit
 
 
 class UnseenDrift(msgspec.Struct, frozen=True):
-    """How many records have a provider, or a topic, that training did not see.
+    """Share of records with an unseen provider or topic.
 
     Parameters
     ----------
     what : str
         ``provider`` or ``topic``.
     ratio, usual_ratio, limit_ratio : float
-        Share of the records; mean share of windows of the training records, when they were new, and what
-        99 of 100 such windows stay below; 0 to 1.
+        Share of the new records; mean share over training windows, and its 99 % prediction limit; 0 to 1.
     names : dict of str to int
-        The most frequent of those unseen, with their records.
+        The most frequent unseen names, with their number of records.
     """
 
     what: str
@@ -82,21 +81,22 @@ class UnseenDrift(msgspec.Struct, frozen=True):
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the limit is passed."""
+        """Whether the limit is exceeded."""
         return self.ratio > self.limit_ratio
 
 
 class Shift(msgspec.Struct, frozen=True):
-    """A mean over the new records beside that over earlier ones.
+    """Shift of a mean from the training records to the new records.
 
     Parameters
     ----------
     name : str
-        ``expected_error``; a score; ``points_by_FAMILY``: what a family of features adds to quality.
+        ``expected_error``; a score; or ``points_by_FAMILY``, the contribution of a family to quality.
     before, new : float
-        The means. Before: over the held-back records; of points, over the later half of the training records.
+        Means over the held-out records (of points: over the later half of the training records), and over the
+        new records.
     usual, limit : float
-        How far the means of windows of these lie from the rest's: on average, and at most in 99 of 100 cases.
+        Mean absolute shift of training windows, and its 99 % prediction limit.
     """
 
     name: str
@@ -107,36 +107,36 @@ class Shift(msgspec.Struct, frozen=True):
 
     @property
     def is_beyond(self) -> bool:
-        """Whether the limit is passed; less error than expected is no harm."""
+        """Whether the limit is exceeded; a lower expected error never is."""
         shift = self.new - self.before
         return (shift if self.name == EXPECTED_ERROR else abs(shift)) > self.limit
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """What new records have to do with a model's training records.
+    """Drift of new records from a model's training records.
 
     Parameters
     ----------
     model : str
         Name and version of the model.
     n_records : int
-        New records.
+        Number of new records.
     families : tuple of FamilyDrift
-        One for each family of features.
+        Distance of each family of features.
     unseen : tuple of UnseenDrift
-        Of providers and of topics.
+        Shares of unseen providers and topics.
     shifts : tuple of Shift
-        Of the expected error, the scores, and what each family adds to quality.
+        Shifts of the expected error, the scores, and the contribution of each family to quality.
     error_ratio : float or None
-        Expected error of quality over that of the held-back records; None where these were all right.
+        Expected error of quality relative to the held-out records; None if their error is 0.
     n_labelled : int
-        New records that have a quality.
+        New records with a quality label.
     label_error : float or None
-        Their mean distance from it, points; None where there is none. It decides nothing.
+        Their mean absolute error, points; None if none has a label. Not part of the decision.
     reasons : tuple of str
-        Why the records are refused; none where they are not.
+        Why the records are refused; empty if accepted.
     rule : str
-        When they are.
+        The decision rule, in words.
     """
 
     model: str
@@ -160,21 +160,20 @@ def measure_drift(
     limit: float | None = None,
     num_threads: int = 1,
 ) -> Drift:
-    """Hold new records against a profile.
+    """Measure the drift of new records.
 
     Parameters
     ----------
     profile : Profile
-        That of the model.
+        Profile of the model.
     scorer : Scorer
-        The model.
+        Model that scores the records.
     table : FeatureTable
         `n_records` new records as of :data:`scoring.drift.reference_profile.AS_OF`; n_records >= 1.
     labels : ndarray of shape (n_records,)
-        Their qualities, points; NaN where unknown.
+        Quality labels, points; NaN where unknown.
     limit : float, optional
-        What the expected error may be, in times that of the held-back records; by default what 99 of 100
-        windows of these show.
+        Maximum expected error relative to the held-out records; default: the 99 % prediction limit.
     num_threads : int
         Threads of the boosters.
 
@@ -186,28 +185,28 @@ def measure_drift(
     expected = expected_errors(profile.errors_, scorer.models.quality, table, num_threads)
     shifts = (
         *_shifts(profile.scores_, scores(predictions, expected), limit),
-        *_shifts(profile.points_, points(scorer.models, table), limit),
+        *_shifts(profile.points_, rubric_points(scorer.models, table), limit),
     )
-    families, new = _families(profile, table), _unseen(profile, scorer.models, table)
-    [error] = (shift for shift in shifts if shift.name == EXPECTED_ERROR)
+    families, unseen_drift = _families(profile, table), _unseen(profile, scorer.models, table)
+    [error_shift] = (shift for shift in shifts if shift.name == EXPECTED_ERROR)
     errors = np.abs(predictions.quality - labels)
-    known = np.isfinite(errors)
+    has_label = np.isfinite(errors)
     return Drift(
         model=scorer.name,
         n_records=len(table),
         families=families,
-        unseen=new,
+        unseen=unseen_drift,
         shifts=shifts,
-        error_ratio=error.new / error.before if error.before else None,
-        n_labelled=int(known.sum()),
-        label_error=float(errors[known].mean()) if known.any() else None,
-        reasons=tuple(_reasons(families, new, shifts)),
+        error_ratio=error_shift.new / error_shift.before if error_shift.before else None,
+        n_labelled=int(has_label.sum()),
+        label_error=float(errors[has_label].mean()) if has_label.any() else None,
+        reasons=tuple(_reasons(families, unseen_drift, shifts)),
         rule=rule(limit),
     )
 
 
 def rule(limit: float | None = None) -> str:
-    """When records are refused, in words."""
+    """Decision rule, in words."""
     error = (
         "the expected error,"
         if limit is None
@@ -218,11 +217,13 @@ def rule(limit: float | None = None) -> str:
 
 def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
     values, limits, n_records = feature_values(table), profile.distances_, len(table)
-    found: dict[str, dict[str, float]] = {}
-    for name, bins in profile.columns_.items():
-        away = float(distance(bins.tally(values[name])[0], np.asarray(bins.counts_)))
-        found.setdefault(bins.family, {})[name] = away / limits.usual(name, n_records)
-    by_family = ((family, found[family]) for family in get_args(Family))
+    relative_distances: dict[str, dict[str, float]] = {}
+    for name, histogram in profile.columns_.items():
+        absolute_distance = float(distance(histogram.tally(values[name])[0], np.asarray(histogram.counts_)))
+        relative_distances.setdefault(histogram.family, {})[name] = absolute_distance / limits.typical(
+            name, n_records
+        )
+    by_family = ((family, relative_distances[family]) for family in get_args(Family))
     return tuple(
         FamilyDrift(
             family,
@@ -236,41 +237,46 @@ def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
 
 def _unseen(profile: Profile, models: FittedComponents, table: FeatureTable) -> tuple[UnseenDrift, ...]:
     limits, n_records = profile.unseen_, len(table)
-    found = []
-    for what, rows in unseen(models.quality.encoder, table).items():
-        names = Counter(name for row in rows for name in row)
+    results = []
+    for what, names_by_record in unseen(models.quality.encoder, table).items():
+        names = Counter(name for row in names_by_record for name in row)
         frequent = sorted(names.items(), key=lambda item: (-item[1], item[0]))[:MAX_NAMES]
-        ratio = sum(map(bool, rows)) / n_records
-        usual, limit = limits.usual(what, n_records), limits.limit(what, n_records)
-        found.append(UnseenDrift(what, ratio, usual, limit, dict(frequent)))
-    return tuple(found)
+        ratio = sum(map(bool, names_by_record)) / n_records
+        typical, limit = limits.typical(what, n_records), limits.limit(what, n_records)
+        results.append(UnseenDrift(what, ratio, typical, limit, dict(frequent)))
+    return tuple(results)
 
 
-def _shifts(before: Means, values: Mapping[str, Floats], limit: float | None) -> Iterator[Shift]:
-    for name, each in values.items():
-        usual, farthest = (way(name, len(each)) for way in (before.shifts_.usual, before.shifts_.limit))
+def _shifts(reference: Means, values: Mapping[str, Floats], limit: float | None) -> Iterator[Shift]:
+    for name, column in values.items():
+        typical, max_shift = (
+            interpolate(name, len(column))
+            for interpolate in (reference.shifts_.typical, reference.shifts_.limit)
+        )
         if name == EXPECTED_ERROR and limit is not None:
-            farthest = (limit - 1) * before.means_[name]
-        yield Shift(name, before.means_[name], float(each.mean()), usual, farthest)
+            max_shift = (limit - 1) * reference.means_[name]
+        yield Shift(name, reference.means_[name], float(column.mean()), typical, max_shift)
 
 
 def _reasons(
     families: Sequence[FamilyDrift], new: Sequence[UnseenDrift], shifts: Sequence[Shift]
 ) -> list[str]:
     reasons = [
-        f"unseen {one.what}: {one.ratio:.1%} of records, limit {one.limit_ratio:.1%}"
-        for one in new
-        if one.is_beyond
+        f"unseen {drift.what}: {drift.ratio:.1%} of records, limit {drift.limit_ratio:.1%}"
+        for drift in new
+        if drift.is_beyond
     ]
-    moved = [one for one in families if one.is_beyond]
-    harm = [one for one in shifts if one.is_beyond]
-    if moved and harm:
+    drifted = [family for family in families if family.is_beyond]
+    exceeded = [shift for shift in shifts if shift.is_beyond]
+    if drifted and exceeded:
         reasons += [
-            f"{one.family} drifted: {one.distance:.2f} times the typical distance, limit {one.limit:.2f}"
-            for one in moved
+            f"{family.family} drifted: {family.distance:.2f} times the typical distance, "
+            f"limit {family.limit:.2f}"
+            for family in drifted
         ]
         reasons += [
-            f"{one.name}: {one.new:.3f}, at training {one.before:.3f}, maximum difference {one.limit:.3f}"
-            for one in harm
+            f"{shift.name}: {shift.new:.3f}, at training {shift.before:.3f}, "
+            f"maximum difference {shift.limit:.3f}"
+            for shift in exceeded
         ]
     return reasons

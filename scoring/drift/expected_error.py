@@ -1,4 +1,4 @@
-"""How far off quality is for records that are sure alike, and what that says of other records."""
+"""Expected quality error by groups of records with similar predicted error."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SHRINK_COUNT = 20
 
 
 class ErrorGroups(msgspec.Struct, frozen=True):
-    """Mean errors of groups of held-back records.
+    """Mean absolute errors of groups of held-out records.
 
     Parameters
     ----------
     edges_ : list of float
-        Predicted typical errors that part the groups; points.
+        Predicted errors that separate the groups; points.
     counts_ : list of list of int
-        Records of each group: with a provider or topic that training had not seen, and without.
+        Records of each group: with an unseen provider or topic, and without.
     errors_ : list of list of float
-        Their mean distances between label and prediction; points. To each, :data:`SHRINK_COUNT` records
-        of the whole group's mean are added, since a few tell little.
+        Their mean absolute errors, points; shrunk to the group's mean with the weight of
+        :data:`SHRINK_COUNT` records.
     """
 
     edges_: list[float]
@@ -32,16 +32,16 @@ class ErrorGroups(msgspec.Struct, frozen=True):
 
     @classmethod
     def fit(cls, spread: Floats, is_seen: NDArray[np.bool_], errors: Floats) -> ErrorGroups:
-        """Learn from held-back records.
+        """Fit on held-out records.
 
         Parameters
         ----------
         spread : ndarray of shape (n_records,)
-            Predicted typical error; points, n_records >= 1.
+            Predicted error; points, n_records >= 1.
         is_seen : ndarray of bool, shape (n_records,)
-            Whether training had seen the provider and every topic.
+            Whether the training data have the provider and every topic.
         errors : ndarray of shape (n_records,)
-            Distance between label and prediction; points.
+            Absolute error; points.
         """
         edges = np.unique(np.quantile(spread, PARTS, method="lower"))
         edges = edges[edges > spread.min()]
@@ -49,15 +49,18 @@ class ErrorGroups(msgspec.Struct, frozen=True):
         counts, means = [], []
         for group in range(len(edges) + 1):
             mean = errors[groups == group].mean()
-            parts = [errors[(groups == group) & (is_seen == seen)] for seen in (False, True)]
-            counts.append([len(part) for part in parts])
+            errors_by_seen = [errors[(groups == group) & (is_seen == seen)] for seen in (False, True)]
+            counts.append([len(errors_of_part) for errors_of_part in errors_by_seen])
             means.append(
-                [float((part.sum() + SHRINK_COUNT * mean) / (len(part) + SHRINK_COUNT)) for part in parts]
+                [
+                    float((errors_of_part.sum() + SHRINK_COUNT * mean) / (len(errors_of_part) + SHRINK_COUNT))
+                    for errors_of_part in errors_by_seen
+                ]
             )
         return cls([float(edge) for edge in edges], counts, means)
 
     def expected(self, spread: Floats, is_seen: NDArray[np.bool_]) -> Floats:
-        """Mean error of the group that each record would be in; points, shape (n_records,)."""
+        """Mean error of the group of each record; points, shape (n_records,)."""
         groups = np.searchsorted(np.asarray(self.edges_), spread, side="right")
         errors: Floats = np.asarray(self.errors_)[groups, is_seen.astype(np.intp)]
         return errors

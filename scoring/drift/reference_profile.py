@@ -1,7 +1,7 @@
-"""What a model's training records looked like, in plain numbers: what new records are held against.
+"""Reference profile of the training data for drift detection.
 
-Records are profiled as they stood at their own publication, training records and new ones alike, so
-that young records are not held against some whose coverage has had months to gather.
+All records, training and new, are profiled as of their own publication, so that young records are not
+compared with records whose coverage is complete.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from scoring.drift.reference_windows import (
     MIN_WINDOWS,
     Means,
     ReferenceLimits,
-    cumulated,
+    cumulative_sums,
     fit_means,
-    half,
+    later_half_start,
     prediction_limit,
+    reference_windows,
     time_blocks,
-    windows_of,
 )
 from scoring.features.encoding import ENCODED_NUMBERS, Encoder
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
@@ -36,7 +36,7 @@ from scoring.model.rubric import TERMS, TOPICS
 from scoring.model.scorer import Predictions, Scorer
 
 if TYPE_CHECKING:
-    from scoring.training.training_set import TrainingSet  # what it needs to fit is not needed to compare
+    from scoring.training.training_set import TrainingSet  # needed to fit, not to compare
 
 AS_OF = timedelta(0)  # after publication
 MIN_HELD = MIN_WINDOW * MIN_WINDOWS
@@ -52,25 +52,25 @@ FAMILIES = {column.name: column.family for column in (*NUMBER_COLUMNS, *TEXT_COL
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What a model was trained on, and how it did on what was held back.
+    """Profile of the training records and of the errors on the held-out records.
 
     Parameters
     ----------
     columns_ : dict of str to Histogram
-        Spread of each feature over the training records.
+        Histogram of each feature over the training records.
     distances_ : ReferenceLimits
-        Of windows of the later half of the training records from what precedes them. Usual: the distance of
-        each column, 0 to 1. Limits: by family, the root mean square of its columns' distances, each in times
-        the usual.
+        Distances of windows of the later half of the training records from the records before them. Typical:
+        the distance of each column, 0 to 1. Limits: by family, the root mean square of its columns'
+        distances, each relative to its typical distance.
     unseen_ : ReferenceLimits
-        Share of the records of these windows whose ``provider``, or one of whose topics (``topic``), none
-        had that precedes them; 0 to 1.
+        Share of the records of these windows whose ``provider``, or one of whose topics (``topic``), no
+        earlier record has; 0 to 1.
     scores_ : Means
-        What :func:`scores` gives, over the held-back records.
+        Means of :func:`scores` over the held-out records.
     points_ : Means
-        What :func:`points` gives, over the later half of the training records.
+        Means of :func:`rubric_points` over the later half of the training records.
     errors_ : ErrorGroups
-        How far off quality was on the held-back records.
+        Quality errors on the held-out records.
     """
 
     columns_: dict[str, Histogram]
@@ -84,50 +84,50 @@ class Profile(msgspec.Struct, frozen=True):
 def fit_profile(
     training: TrainingSet, held: TrainingSet, earlier: Scorer, models: FittedComponents, num_threads: int = 1
 ) -> Profile | None:
-    """Learn the profile.
+    """Fit the profile.
 
     Parameters
     ----------
     training : TrainingSet
         All training records as of :data:`AS_OF`.
     held : TrainingSet
-        Those of them that were held back, likewise.
+        The held-out ones among them, as of :data:`AS_OF`.
     earlier : Scorer
-        A model that was fitted without these.
+        Model fitted without the held-out records.
     models : FittedComponents
-        The model of all.
+        Model fitted on all records.
     num_threads : int
         Threads of the boosters.
 
     Returns
     -------
     Profile or None
-        None where there are fewer than :data:`MIN_TRAINING` training or :data:`MIN_HELD` held-back records:
-        they do not tell what is usual.
+        None with fewer than :data:`MIN_TRAINING` training or :data:`MIN_HELD` held-out records, which are
+        too few to estimate limits.
     """
     if len(training.table) < MIN_TRAINING or len(held.table) < MIN_HELD:
         return None
     values = feature_values(training.table)
     columns = {name: Histogram.fit(FAMILIES[name], values[name]) for name in values}
     predictions = earlier.predict(held.table, num_threads)
-    # Grouped by what the model of all says of them, as new records are: two models are not sure alike.
+    # Group by the spread of the final model, as for new records: the spreads of two models differ.
     spread = models.quality.predict_spread(models.quality.matrix(held.table), num_threads)
     is_seen = _is_seen(earlier.models.quality.encoder, held.table)
     errors = ErrorGroups.fit(spread, is_seen, np.abs(held.labels.quality - predictions.quality))
     expected = errors.expected(spread, is_seen)
-    blocks, held_blocks = (time_blocks(one.moments, one.sections) for one in (training, held))
+    blocks, held_blocks = (time_blocks(records.moments, records.sections) for records in (training, held))
     return Profile(
         columns,
         _distance_limits(columns, values, blocks),
         _unseen_limits(training.table, blocks),
         fit_means(scores(predictions, expected), held_blocks),
-        fit_means(points(models, training.table), blocks, first=half(blocks)),
+        fit_means(rubric_points(models, training.table), blocks, first=later_half_start(blocks)),
         errors,
     )
 
 
 def feature_values(table: FeatureTable) -> dict[str, Values]:
-    """What of a table is profiled, by column; age is left out, since it grows by itself."""
+    """Profiled values by column; without age, which always grows."""
     numbers: dict[str, Values] = {name: table.number(name) for name in ENCODED_NUMBERS}
     texts: dict[str, Values] = {
         column.name: [(text,) if text else () for text in table.text(column.name)] for column in TEXT_COLUMNS
@@ -136,37 +136,36 @@ def feature_values(table: FeatureTable) -> dict[str, Values]:
 
 
 def scores(predictions: Predictions, expected: Floats) -> dict[str, Floats]:
-    """What the model says of each record, by name; `expected` is what :func:`expected_errors` gives."""
+    """Scores of each record by name; `expected` is from :func:`expected_errors`."""
     return {EXPECTED_ERROR: expected} | {name: getattr(predictions, name) for name in SCORES[1:]}
 
 
-def points(models: FittedComponents, table: FeatureTable) -> dict[str, Floats]:
-    """What each family adds to the quality of each record by the rubric, as ``points_by_FAMILY``; points."""
-    found: dict[str, Floats] = {}
+def rubric_points(models: FittedComponents, table: FeatureTable) -> dict[str, Floats]:
+    """Rubric points of each family of features for each record, as ``points_by_FAMILY``."""
+    points_by_family: dict[str, Floats] = {}
     for name, part in models.quality.rubric.parts(table).items():
         family = f"points_by_{FAMILIES[name]}"
-        found[family] = found.get(family, 0.0) + part
-    return dict(sorted(found.items()))
+        points_by_family[family] = points_by_family.get(family, 0.0) + part
+    return dict(sorted(points_by_family.items()))
 
 
 def expected_errors(
     groups: ErrorGroups, quality: QualityModel, table: FeatureTable, num_threads: int
 ) -> Floats:
-    """How far off the quality of each record is to be expected, whatever its label; points.
+    """Expected absolute error of the quality of each record, without labels; points.
 
-    Records take the mean error of held-back records of their group, so that the mean over new records is
-    that of the held-back ones weighted anew. It assumes that who judges, judges as before: of new rules only
-    labels can tell. Records of a section that training does not have are in no such group: theirs is what
-    leaving sections out of the training records showed.
+    Each record has the mean error of the held-out records of its group, so the mean over new records is a
+    reweighted mean of the held-out errors. This assumes unchanged labelling rules: only labels can reveal new
+    ones. Records of unseen sections have the mean of the leave-section-out errors.
 
     Parameters
     ----------
     groups : ErrorGroups
-        Those of the profile.
+        Error groups of the profile.
     quality : QualityModel
-        The model.
+        Quality model.
     table : FeatureTable
-        `n_records` records.
+        Features of `n_records` records.
     num_threads : int
         Threads of the boosters.
 
@@ -178,13 +177,13 @@ def expected_errors(
     expected = groups.expected(spread, _is_seen(quality.encoder, table))
     if not quality.errors.foreign_spread_:
         return expected
-    atoms, weights = quality.errors.spread_out(np.zeros(len(spread)), spread)
-    is_foreign = spread >= quality.errors.edges_[-1]
-    return np.where(is_foreign, (np.abs(atoms) * weights).sum(axis=1), expected)
+    support, probabilities = quality.errors.spread_out(np.zeros(len(spread)), spread)
+    is_unseen_section = spread >= quality.errors.edges_[-1]
+    return np.where(is_unseen_section, (np.abs(support) * probabilities).sum(axis=1), expected)
 
 
 def unseen(encoder: Encoder, table: FeatureTable) -> dict[str, list[tuple[str, ...]]]:
-    """The providers and the topics of each record that training did not see, by :data:`UNSEEN`."""
+    """Unseen providers and topics of each record, by :data:`UNSEEN`."""
     providers, topics = encoder.providers_.counts_, set(encoder.known_topics_)
     domains = table.text("provider_domain")
     return {
@@ -194,67 +193,78 @@ def unseen(encoder: Encoder, table: FeatureTable) -> dict[str, list[tuple[str, .
 
 
 def _is_seen(encoder: Encoder, table: FeatureTable) -> NDArray[np.bool_]:
-    """Whether training saw the provider and every topic of each record."""
-    new = unseen(encoder, table).values()
-    return np.array([not any(both) for both in zip(*new, strict=True)], dtype=bool)
+    """Whether the training data have the provider and every topic of each record."""
+    unseen_names = unseen(encoder, table).values()
+    return np.array([not any(record_names) for record_names in zip(*unseen_names, strict=True)], dtype=bool)
 
 
 def _distance_limits(
     columns: Mapping[str, Histogram], values: Mapping[str, Values], blocks: NDArray[np.intp]
 ) -> ReferenceLimits:
-    sizes, windows = windows_of(blocks, half(blocks))
-    usual: dict[str, list[float]] = {}
+    sizes, windows = reference_windows(blocks, later_half_start(blocks))
+    typical: dict[str, list[float]] = {}
     squares: dict[str, list[list[Floats]]] = {}  # by family, column and size
-    for name, bins in columns.items():
-        before = cumulated(bins.tally(values[name], blocks))
-        found = [
-            distance(before[begins + size] - before[begins], before[begins])
-            for size, begins in windows.items()
+    for name, histogram in columns.items():
+        sums = cumulative_sums(histogram.tally(values[name], blocks))
+        distances = [
+            distance(sums[begins + size] - sums[begins], sums[begins]) for size, begins in windows.items()
         ]
-        usual[name] = [
-            max(float(each.mean()), _draw_distance(size)) for size, each in zip(sizes, found, strict=True)
+        typical[name] = [
+            max(float(window_distances.mean()), _draw_distance(size))
+            for size, window_distances in zip(sizes, distances, strict=True)
         ]
-        in_times = [(each / mean) ** 2 for each, mean in zip(found, usual[name], strict=True)]
-        squares.setdefault(bins.family, []).append(in_times)
+        relative_squares = [
+            (window_distances / mean) ** 2
+            for window_distances, mean in zip(distances, typical[name], strict=True)
+        ]
+        squares.setdefault(histogram.family, []).append(relative_squares)
     limits: dict[str, list[float]] = {}
-    for family, of_columns in squares.items():
-        roots = [np.sqrt(np.mean(of_size, axis=0)) for of_size in zip(*of_columns, strict=True)]
-        # In times the usual, larger windows scatter as much as smaller ones or more: a few that happen to
-        # agree do not tell otherwise.
-        limits[family] = np.maximum.accumulate([prediction_limit(each) for each in roots]).tolist()
-    return ReferenceLimits(sizes, usual, limits)
+    for family, column_squares in squares.items():
+        family_distances = [
+            np.sqrt(np.mean(size_squares, axis=0)) for size_squares in zip(*column_squares, strict=True)
+        ]
+        # Relative distances of larger windows scatter at least as much as those of smaller ones, so a few
+        # larger windows that happen to agree must not lower the limit.
+        limits[family] = np.maximum.accumulate(
+            [prediction_limit(window_distances) for window_distances in family_distances]
+        ).tolist()
+    return ReferenceLimits(sizes, typical, limits)
 
 
 def _draw_distance(n_records: int) -> float:
-    """Distance that the draw of so many records alone gives a column of yes and no, roughly.
+    """Approximate distance of a binary column due to sampling alone.
 
-    Without it, a column that was always alike would be infinitely far off at one record that is not.
+    A lower bound: without it, one new value in a constant column would be infinitely distant.
     """
     return float(np.sqrt(1 / (8 * np.log(2) * n_records)))
 
 
 def _unseen_limits(table: FeatureTable, blocks: NDArray[np.intp]) -> ReferenceLimits:
-    sizes, windows = windows_of(blocks, half(blocks))
+    sizes, windows = reference_windows(blocks, later_half_start(blocks))
     domains = [(domain,) if domain else () for domain in table.text("provider_domain")]
-    in_time = np.argsort(blocks, kind="stable")
+    time_order = np.argsort(blocks, kind="stable")
     ends = np.concatenate([[0], np.cumsum(np.bincount(blocks))])
-    usual: dict[str, list[float]] = {}
+    typical: dict[str, list[float]] = {}
     limits: dict[str, list[float]] = {}
     for name, texts in zip(UNSEEN, (domains, table.topics), strict=True):
-        first: dict[str, int] = {}
+        first_block: dict[str, int] = {}
         for block, row in zip(blocks.tolist(), texts, strict=True):
-            first.update({text: min(first.get(text, block), block) for text in row})
-        newest = np.array([max((first[text] for text in row), default=-1) for row in texts])[in_time]
-        shares = [
-            np.array([(newest[ends[at] : ends[at + size]] >= at).mean() for at in begins])
+            first_block.update({text: min(first_block.get(text, block), block) for text in row})
+        newest_first_block = np.array(
+            [max((first_block[text] for text in row), default=-1) for row in texts]
+        )[time_order]
+        ratios = [
+            np.array(
+                [(newest_first_block[ends[start] : ends[start + size]] >= start).mean() for start in begins]
+            )
             for size, begins in windows.items()
         ]
-        usual[name] = [float(each.mean()) for each in shares]
-        # The root of a share scatters alike at any level, by the number of records alone
+        typical[name] = [float(window_ratios.mean()) for window_ratios in ratios]
+        # The square root stabilizes the variance of a ratio
         # (M. S. Bartlett, 1936, The square root transformation in analysis of variance).
-        roots = [
-            prediction_limit(np.sqrt(each), least_scatter=0.5 / size**0.5)
-            for size, each in zip(sizes, shares, strict=True)
+        root_limits = [
+            prediction_limit(np.sqrt(window_ratios), least_scatter=0.5 / size**0.5)
+            for size, window_ratios in zip(sizes, ratios, strict=True)
         ]
-        limits[name] = [min(root, 1.0) ** 2 for root in roots]
-    return ReferenceLimits(sizes, usual, limits)
+        limits[name] = [min(root_limit, 1.0) ** 2 for root_limit in root_limits]
+    return ReferenceLimits(sizes, typical, limits)

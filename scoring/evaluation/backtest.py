@@ -1,4 +1,4 @@
-"""Backtest: which records each fold learns from and is judged on, and what all folds found."""
+"""Backtest folds by month or section, and pooled results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.evaluation.results import Evaluation, Figure
 from scoring.training.fit import MIN_RECORDS
 from scoring.training.splits import Mask
 
-#: Figures that a table or a plot of the folds has room for; everything else is in the files.
+#: Metrics shown in tables and plots of the folds; the files have all of them.
 HEADLINES = (
     "quality_mae",
     "quality_within_1",
@@ -33,16 +33,16 @@ ENOUGH_RATIO = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What one training learns from and is judged on.
+    """Training and test records of one fold.
 
     Parameters
     ----------
     name : str
         The month (``2021-03``, UTC) or the section.
     is_training, is_test : ndarray of bool, shape (n_records,)
-        Which records.
+        Masks of the records.
     as_of : datetime or None
-        Moment after which the training sees nothing, aware UTC; None where time is not what parts them.
+        Training cutoff, aware UTC; None if the split is not by time.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Fold:
 
 
 class FoldResult(msgspec.Struct, frozen=True):
-    """What one fold found: records, figures with intervals, and the figures of each baseline."""
+    """Result of one fold: number of records, metrics with intervals, and metrics of each baseline."""
 
     name: str
     n_training: int
@@ -62,15 +62,15 @@ class FoldResult(msgspec.Struct, frozen=True):
 
 
 def month_folds(moments: np.ndarray, first: str | None = None) -> list[Fold]:
-    """A fold for each month that has records: learn from all that precedes it, judge on it.
+    """Expanding-window folds by month: train on all earlier records, test on the month.
 
     Parameters
     ----------
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication, UTC.
     first : str, optional
-        First month to judge, ``2021-01``. Without it, the first that has :data:`ENOUGH_RECORDS` records
-        before it, or :data:`ENOUGH_RATIO` of all where that is less.
+        First test month, ``2021-01``. Default: the first with :data:`ENOUGH_RECORDS` earlier records, or
+        :data:`ENOUGH_RATIO` of all if that is less.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def month_folds(moments: np.ndarray, first: str | None = None) -> list[Fold]:
     Raises
     ------
     ModelError
-        If no month is left, or the first has fewer records before it than a training needs.
+        If there is no test month, or the first has too few earlier records to train on.
 
     Examples
     --------
@@ -89,75 +89,81 @@ def month_folds(moments: np.ndarray, first: str | None = None) -> list[Fold]:
     2021-02 31 28 2021-01-31 23:59:59.999999+00:00
     2021-03 59 31 2021-02-28 23:59:59.999999+00:00
     """
-    month_of = moments.astype("datetime64[M]")
-    months = np.unique(month_of)
-    enough = max(MIN_RECORDS, min(ENOUGH_RECORDS, int(np.ceil(ENOUGH_RATIO * len(moments)))))
-    n_before = np.array([int((month_of < month).sum()) for month in months])
-    is_judged = n_before >= enough if first is None else months >= np.datetime64(first, "M")
-    if not is_judged.any():
-        sought = f"with {enough} records before it" if first is None else f"from {first} on"
-        raise ModelError(f"backtest: got no month {sought}, expected records to evaluate on")
-    if n_before[is_judged][0] < MIN_RECORDS:
-        got = f"{n_before[is_judged][0]} records before {months[is_judged][0]}"
-        raise ModelError(f"backtest: got {got}, expected {MIN_RECORDS} or more to learn from")
+    record_months = moments.astype("datetime64[M]")
+    months = np.unique(record_months)
+    min_before = max(MIN_RECORDS, min(ENOUGH_RECORDS, int(np.ceil(ENOUGH_RATIO * len(moments)))))
+    n_before = np.array([int((record_months < month).sum()) for month in months])
+    is_tested = n_before >= min_before if first is None else months >= np.datetime64(first, "M")
+    if not is_tested.any():
+        missing = f"with {min_before} records before it" if first is None else f"from {first} on"
+        raise ModelError(f"backtest: got no month {missing}, expected records to evaluate on")
+    if n_before[is_tested][0] < MIN_RECORDS:
+        shortage = f"{n_before[is_tested][0]} records before {months[is_tested][0]}"
+        raise ModelError(f"backtest: got {shortage}, expected {MIN_RECORDS} or more to learn from")
     return [
         Fold(
             str(month),
-            month_of < month,
-            month_of == month,
-            # A record of the month's first moment may be others' coverage, and its quality is a label.
+            record_months < month,
+            record_months == month,
+            # The month's first record may be coverage of others, and its quality is a label.
             month.astype("datetime64[us]").item().replace(tzinfo=UTC) - timedelta(microseconds=1),
         )
-        for month in months[is_judged]
+        for month in months[is_tested]
     ]
 
 
 def section_folds(sections: Sequence[str]) -> list[Fold]:
-    """A fold for each section: learn from the others, judge on it.
+    """Leave-one-section-out folds.
 
     Raises
     ------
     ModelError
-        If there is one section only.
+        If there is only one section.
 
     Examples
     --------
     >>> [(fold.name, fold.is_test.tolist()) for fold in section_folds(["Tea", "Rain", "Tea"])]
     [('Rain', [False, True, False]), ('Tea', [True, False, True])]
     """
-    names = np.asarray(sections, dtype=object)
-    found = sorted(set(sections))
-    if len(found) < 2:
-        raise ModelError(f"backtest: got {len(found)} section, expected two or more to leave one out")
-    return [Fold(name or "(none)", names != name, names == name) for name in found]
+    record_sections = np.asarray(sections, dtype=object)
+    distinct_sections = sorted(set(sections))
+    if len(distinct_sections) < 2:
+        raise ModelError(
+            f"backtest: got {len(distinct_sections)} section, expected two or more to leave one out"
+        )
+    return [
+        Fold(name or "(none)", record_sections != name, record_sections == name) for name in distinct_sections
+    ]
 
 
 def pool(evaluations: Sequence[Evaluation], folds: Sequence[Fold], *, n_draws: int, seed: int) -> Evaluation:
-    """All folds as one evaluation: each record was judged once, by a model that had not seen it.
+    """Pool the folds into one evaluation, in which each record is predicted out of sample once.
 
     Parameters
     ----------
     evaluations : sequence of Evaluation
-        One for each fold; at least one.
+        Evaluation of each fold; at least one.
     folds : sequence of Fold
-        Their folds; the predictions gain the column ``fold`` with their names.
+        The folds; their names become the column ``fold`` of the predictions.
     n_draws, seed : int
-        Draws of the intervals over days, and their seed.
+        Number of bootstrap draws over days, and their seed.
 
     Returns
     -------
     Evaluation
-        Without baselines and slices, which stand with the folds.
+        Without baselines and slices, which the folds have.
     """
     columns = {
-        name: np.concatenate([one.predictions[name] for one in evaluations])
+        name: np.concatenate([evaluation.predictions[name] for evaluation in evaluations])
         for name in evaluations[0].predictions
     }
-    names = [np.full(one.n_records, fold.name) for one, fold in zip(evaluations, folds, strict=True)]
-    begins = [one.begins_at for one in evaluations if one.begins_at is not None]
-    ends = [one.ends_at for one in evaluations if one.ends_at is not None]
+    names = [
+        np.full(evaluation.n_records, fold.name) for evaluation, fold in zip(evaluations, folds, strict=True)
+    ]
+    begins = [evaluation.begins_at for evaluation in evaluations if evaluation.begins_at is not None]
+    ends = [evaluation.ends_at for evaluation in evaluations if evaluation.ends_at is not None]
     return Evaluation(
-        sum(one.n_records for one in evaluations),
+        sum(evaluation.n_records for evaluation in evaluations),
         min(begins, default=None),
         max(ends, default=None),
         bootstrap(columns, n_draws=n_draws, seed=seed),

@@ -1,4 +1,4 @@
-"""All that differs between two runs or models, as one value that every interface prints."""
+"""Comparison of two runs or models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scoring.evaluation.paired_figures import Difference, SliceDifference
 
 
 class ValueDiff(msgspec.Struct, frozen=True):
-    """A value that differs, as text; None on the side that has none."""
+    """A differing value, as text; None on a side without it."""
 
     name: str
     first: str | None
@@ -20,7 +20,7 @@ class ValueDiff(msgspec.Struct, frozen=True):
 
 
 class FeatureDifference(msgspec.Struct, frozen=True):
-    """Columns of parts of the model that one side has and the other has not."""
+    """Columns of model parts that only one side has."""
 
     parts: tuple[str, ...]
     only_first: tuple[str, ...]
@@ -28,7 +28,7 @@ class FeatureDifference(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One of those compared: how people know it, its run where it is one, and its model."""
+    """One side of a comparison: its name, its run if any, and its model."""
 
     name: str
     run_id: str | None
@@ -36,30 +36,30 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between two runs or models.
+    """Differences between two runs or models.
 
     Parameters
     ----------
     first, second : Side
-        Who is compared; the first is what the second is held against.
+        The compared sides; the first is the reference.
     n_records, n_labelled : int
-        Records that both scored, and those of them with a quality to compare with.
+        Records that both scored, and those of them with a quality label.
     begins_at, ends_at : datetime or None
         First and last date of publication among them, aware UTC.
-    parameters, data : tuple of Unlike
-        Parameters, and facts of the training data, that differ.
+    parameters, data : tuple of ValueDiff
+        Differing parameters, and properties of the training data.
     features : tuple of FeatureDifference
-        Columns that the models do not share.
+        Columns that only one model has.
     differences : dict of str to Difference
-        Figures on the records with labels; empty where there are none.
+        Metrics on the labelled records; empty if there are none.
     slices : tuple of SliceDifference
-        The same on parts of the records.
+        Differences on parts of the records.
     flip_counts : DecisionChangeCounts
-        Records whose ``published`` would change.
+        Number of records whose ``published`` would change.
     flips : tuple of DecisionChange
-        Those of them that were asked for, the largest change of probability first.
+        The requested ones, the largest change of probability first.
     notes : tuple of str
-        What the reader has to know of the figures.
+        Notes on how to read the metrics.
     """
 
     first: Side
@@ -79,12 +79,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def diff(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[ValueDiff, ...]:
-    """Values that differ, by name, also those that one side has not.
+    """Differing values by name, including those of one side only.
 
     Examples
     --------
-    >>> unlike({"seed": "0", "name": "a"}, {"seed": "0", "name": "b"})
-    (Unlike(name='name', first='a', second='b'),)
+    >>> diff({"seed": "0", "name": "a"}, {"seed": "0", "name": "b"})
+    (ValueDiff(name='name', first='a', second='b'),)
     """
     return tuple(
         ValueDiff(name, first.get(name), second.get(name))
@@ -96,22 +96,22 @@ def diff(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[ValueDiff
 def diff_features(
     first: Mapping[str, Sequence[str]], second: Mapping[str, Sequence[str]]
 ) -> tuple[FeatureDifference, ...]:
-    """Columns that one side has and the other has not; parts that differ alike stand together.
+    """Columns that only one side has; parts with the same difference are grouped.
 
     Parameters
     ----------
     first, second : mapping of str to sequence of str
-        By part, its columns; a part of one side alone is left out.
+        Columns by part; parts of one side only are skipped.
 
     Returns
     -------
     tuple of FeatureDifference
     """
-    found: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    parts_by_columns: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for part, columns in first.items():
-        others = second.get(part, columns)
-        only_first = tuple(name for name in columns if name not in set(others))
-        only_second = tuple(name for name in others if name not in set(columns))
+        second_columns = second.get(part, columns)
+        only_first = tuple(name for name in columns if name not in set(second_columns))
+        only_second = tuple(name for name in second_columns if name not in set(columns))
         if only_first or only_second:
-            found.setdefault((only_first, only_second), []).append(part)
-    return tuple(FeatureDifference(tuple(parts), *columns) for columns, parts in found.items())
+            parts_by_columns.setdefault((only_first, only_second), []).append(part)
+    return tuple(FeatureDifference(tuple(parts), *columns) for columns, parts in parts_by_columns.items())

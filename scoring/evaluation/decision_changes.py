@@ -1,4 +1,4 @@
-"""Records whose ``published`` would change from one model to another, with both receipts."""
+"""Records whose ``published`` decision differs between two models."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = NDArray[np.intp]
 
 
 class ReasonPair(msgspec.Struct, frozen=True):
-    """What one feature adds to a target by each of two models; None where it adds nothing to speak of."""
+    """Contribution of a feature to a target in each of two models; None where it is negligible."""
 
     target: str
     feature: str
@@ -28,20 +28,20 @@ class ReasonPair(msgspec.Struct, frozen=True):
 
 
 class DecisionChange(msgspec.Struct, frozen=True):
-    """A record whose ``published`` would change.
+    """A record whose ``published`` decision differs.
 
     Parameters
     ----------
     path : str
         Where the record was found.
     published_at : datetime or None
-        Its date, aware UTC.
+        Date of publication, aware UTC.
     label : bool or None
-        Whether the site shows it; None where that is not known.
+        Whether the site published it; None if unknown.
     first, second : Score
-        The receipts; NaN where a run of an earlier version has logged no such number.
+        Scores of each model; NaN where a run of an earlier version did not log the number.
     reasons : tuple of ReasonPair
-        What the models see most differently, the largest difference of each target first.
+        Largest differences in the contributions, by target, the largest first.
     """
 
     path: str
@@ -53,12 +53,12 @@ class DecisionChange(msgspec.Struct, frozen=True):
 
     @property
     def right(self) -> str | None:
-        """``first`` or ``second``: who agrees with the label; None where there is none."""
+        """``first`` or ``second``: the model that agrees with the label; None without a label."""
         return None if self.label is None else "first" if self.first.published == self.label else "second"
 
 
 class DecisionChangeCounts(msgspec.Struct, frozen=True):
-    """Flips in all: those that the second would show or hide, and who was right of those with labels."""
+    """Counts of decision changes: newly shown, newly hidden, and which model was right where labelled."""
 
     n_flips: int
     n_shown: int
@@ -68,7 +68,7 @@ class DecisionChangeCounts(msgspec.Struct, frozen=True):
 
 
 def decision_change_rows(first: PredictionColumns, second: PredictionColumns) -> Rows:
-    """Rows of the records whose ``published`` differs, the largest change of probability first."""
+    """Rows of the records with a different decision, the largest change of probability first."""
     rows = np.flatnonzero(first["published_predicted"] != second["published_predicted"])
     change = np.abs(
         np.asarray(second["published_probability"], dtype=np.float64)
@@ -78,13 +78,17 @@ def decision_change_rows(first: PredictionColumns, second: PredictionColumns) ->
 
 
 def count_decision_changes(first: PredictionColumns, second: PredictionColumns) -> DecisionChangeCounts:
-    """How many flips there are, which way they go, and who was right."""
+    """Count the decision changes by direction and by the model that was right."""
     rows = decision_change_rows(first, second)
-    shown = np.asarray(second["published_predicted"], dtype=bool)[rows]
-    known = _has_published(first)[rows]
-    right = (np.asarray(first["published"], dtype=bool)[rows] == shown)[known]
+    is_shown = np.asarray(second["published_predicted"], dtype=bool)[rows]
+    is_known = _has_published(first)[rows]
+    is_second_right = (np.asarray(first["published"], dtype=bool)[rows] == is_shown)[is_known]
     return DecisionChangeCounts(
-        len(rows), int(shown.sum()), int((~shown).sum()), int((~right).sum()), int(right.sum())
+        len(rows),
+        int(is_shown.sum()),
+        int((~is_shown).sum()),
+        int((~is_second_right).sum()),
+        int(is_second_right.sum()),
     )
 
 
@@ -95,21 +99,21 @@ def decision_changes(
     models: tuple[str, str] = ("", ""),
     rows: Sequence[int] | None = None,
 ) -> tuple[DecisionChange, ...]:
-    """Records whose ``published`` would change, with the scores of both.
+    """Records with a different ``published`` decision, with the scores of both models.
 
     Parameters
     ----------
     first, second : mapping of str to ndarray of shape (n_records,)
-        As :func:`compare_predictions` takes them.
+        See :func:`scoring.evaluation.paired_figures.compare_predictions`.
     models : tuple of str
-        Name and version of each model, as it stands in its scores.
+        Name and version of each model, as in its scores.
     rows : sequence of int, optional
-        Some of :func:`decision_change_rows`; all of them if not given.
+        Rows of :func:`decision_change_rows` to return; default all.
 
     Returns
     -------
-    tuple of Flip
-        The largest change of probability first; without reasons, for which see :func:`diff_reasons`.
+    tuple of DecisionChange
+        The largest change of probability first; without reasons (see :func:`diff_reasons`).
     """
     is_known = _has_published(first)
     return tuple(
@@ -125,13 +129,13 @@ def decision_changes(
 
 
 def _has_published(columns: PredictionColumns) -> NDArray[np.bool_]:
-    # Who is shown is known of the records whose heat is: see metrics.compute.
+    # `published` is known where the heat is: see metrics.compute.
     return ~np.isnan(np.asarray(columns["heat"], dtype=np.float64))
 
 
 def _score(columns: PredictionColumns, row: int, model: str) -> Score:
     def number(name: str, digits: int = 4) -> float:
-        # What a run of an earlier version has not logged is not known, which is no reason to refuse the run.
+        # A run of an earlier version may lack a column: its values are unknown, not an error.
         return round(float(columns[name][row]), digits) if name in columns else float("nan")
 
     return Score(
@@ -158,27 +162,32 @@ def diff_reasons(
     targets: Sequence[str] = ("quality", "lead", "published"),
     n: int = 2,
 ) -> tuple[ReasonPair, ...]:
-    """What two models see most differently in one record.
+    """Largest differences between two models' explanations of one record.
 
     Parameters
     ----------
     first, second : Explanation
-        The same record explained by each.
+        Explanations of the same record.
     targets : sequence of str
-        Which reasons: of ``quality`` (points), ``lead`` and ``published`` (log-odds).
+        Targets: ``quality`` (points), ``lead`` and ``published`` (log-odds).
     n : int
-        Reasons of each target at most.
+        Maximum reasons per target.
 
     Returns
     -------
     tuple of ReasonPair
-        By target, the largest difference first; ``base`` is what every record starts from.
+        By target, the largest difference first; ``base`` is the base value.
     """
     pairs: list[ReasonPair] = []
     for target in targets:
-        one, two = _reasons_of(first, target), _reasons_of(second, target)
-        found = [ReasonPair(target, name, one.get(name), two.get(name)) for name in one | two]
-        pairs += sorted((pair for pair in found if _apart(pair)), key=lambda pair: -_apart(pair))[:n]
+        first_reasons, second_reasons = _reasons_of(first, target), _reasons_of(second, target)
+        target_pairs = [
+            ReasonPair(target, name, first_reasons.get(name), second_reasons.get(name))
+            for name in first_reasons | second_reasons
+        ]
+        pairs += sorted(
+            (pair for pair in target_pairs if _difference(pair)), key=lambda pair: -_difference(pair)
+        )[:n]
     return tuple(pairs)
 
 
@@ -187,7 +196,7 @@ def _reasons_of(explanation: Explanation, target: str) -> dict[str, Reason]:
     return {_BASE: base} | {reason.feature: reason for reason in explanation.reasons[target]}
 
 
-def _apart(pair: ReasonPair) -> float:
-    """By how much the two models differ on it."""
+def _difference(pair: ReasonPair) -> float:
+    """Absolute difference between the two contributions."""
     first, second = (reason.contribution if reason else 0.0 for reason in (pair.first, pair.second))
     return abs(second - first)

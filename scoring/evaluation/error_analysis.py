@@ -1,4 +1,4 @@
-"""What stands behind an evaluation: the records predicted worst, with reasons, and what features move."""
+"""Error analysis: worst quality errors with reasons, and mean feature contributions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ N_MISSES = 10
 
 
 class WorstError(msgspec.Struct, frozen=True, kw_only=True):
-    """A record whose quality was predicted badly.
+    """A record with a large quality error.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class WorstError(msgspec.Struct, frozen=True, kw_only=True):
     quality : int
         The label; points.
     predicted, low, high : float
-        What was predicted, and its 90 % interval; points.
+        Predicted quality, and its 90 % interval; points.
     reasons : tuple of Reason
-        What the expected quality is made of, in points, the largest first.
+        Contributions to the predicted quality, in points, the largest first.
     """
 
     path: str
@@ -49,12 +49,12 @@ class WorstError(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def error(self) -> float:
-        """Predicted less true; points."""
+        """Predicted minus true quality; points."""
         return self.predicted - self.quality
 
 
 class ErrorAnalysis(NamedTuple):
-    """Why predictions are as they are: the worst misses, and how far each feature moves the quality."""
+    """Worst quality errors, and mean contribution of each feature."""
 
     misses: tuple[WorstError, ...]
     contributions: tuple[Contribution, ...]
@@ -67,14 +67,14 @@ def analyse_errors(
     predictions: PredictionColumns,
     as_of: AsOf = None,
 ) -> ErrorAnalysis:
-    """Look behind the predictions for some records.
+    """Analyse the errors of predictions.
 
     Parameters
     ----------
     model, documents, predictions, as_of
-        As :func:`worst_misses` takes them.
+        See :func:`worst_misses`.
     table : FeatureTable
-        Features of the documents, as of then.
+        Features of the documents as of `as_of`.
     """
     misses = worst_misses(model, documents, predictions, as_of)
     return ErrorAnalysis(misses, mean_contributions(model, table))
@@ -83,21 +83,23 @@ def analyse_errors(
 def worst_misses(
     model: QualityModel, documents: Sequence[Document], predictions: PredictionColumns, as_of: AsOf = None
 ) -> tuple[WorstError, ...]:
-    """The :data:`N_MISSES` records whose predicted quality is farthest off, the worst first.
+    """The :data:`N_MISSES` records with the largest absolute quality error, the worst first.
 
     Parameters
     ----------
     model : QualityModel
-        What predicted.
+        Model that made the predictions.
     documents : sequence of Document
         The `n_records` records.
     predictions : mapping of str to ndarray of shape (n_records,)
         As in :class:`scoring.evaluation.results.Evaluation`, in the order of the documents.
     as_of : datetime, timedelta or None
-        What the predictions were as of.
+        Time that the predictions are as of.
     """
-    off = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
-    worst = sorted(np.flatnonzero(off > 0).tolist(), key=lambda row: (-off[row], predictions["path"][row]))
+    abs_error = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
+    worst = sorted(
+        np.flatnonzero(abs_error > 0).tolist(), key=lambda row: (-abs_error[row], predictions["path"][row])
+    )
     return tuple(
         WorstError(
             path=documents[row].path,

@@ -1,4 +1,4 @@
-"""Predictions against labels: columns, figures with intervals, baselines beside them, slices."""
+"""Evaluation of a model on labelled records: metrics with intervals, baselines and slices."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def evaluate_models(
     seed: int,
     num_threads: int,
 ) -> Evaluation:
-    """Score labelled records and compare.
+    """Score labelled records and compute metrics.
 
     Parameters
     ----------
     scorer : Scorer
-        The model.
+        Model to evaluate.
     test : TrainingSet
-        `n_records` records that it was not fitted on.
+        The `n_records` test records.
     paths : sequence of str
-        Where they were found.
+        Path of each record.
     early : mapping of str to TrainingSet, optional
-        The same records as they stood at an age, by its name.
+        The same records at earlier ages, by name of the age.
     n_bootstrap, seed : int
-        Draws of the intervals, and their seed.
+        Number of bootstrap draws, and their seed.
     num_threads : int
         Threads of the boosters.
 
@@ -54,15 +54,18 @@ def evaluate_models(
     """
     predictions = prediction_columns(scorer, test, paths, num_threads=num_threads)
     at_ingest, forecast = {}, {}
-    for name, then in (early or {}).items():
-        labels, said = _label_columns(then, paths), scorer.predict(then.table, num_threads)
-        at_ingest[name] = compute(labels | _score_columns(said))
-        forecast[name] = compute(labels | _forecast_columns(said, scorer.models.thresholds.published))
-    known = test.moments[~np.isnat(test.moments)]
+    for name, test_at_age in (early or {}).items():
+        labels = _label_columns(test_at_age, paths)
+        age_predictions = scorer.predict(test_at_age.table, num_threads)
+        at_ingest[name] = compute(labels | _score_columns(age_predictions))
+        forecast[name] = compute(
+            labels | _forecast_columns(age_predictions, scorer.models.thresholds.published)
+        )
+    known_moments = test.moments[~np.isnat(test.moments)]
     return Evaluation(
         len(test.table),
-        as_datetime(known.min()) if len(known) else None,
-        as_datetime(known.max()) if len(known) else None,
+        as_datetime(known_moments.min()) if len(known_moments) else None,
+        as_datetime(known_moments.max()) if len(known_moments) else None,
         bootstrap(predictions, n_draws=n_bootstrap, seed=seed),
         baseline_figures(scorer.models, test, _label_columns(test, paths)),
         tuple(slices(predictions, test, scorer.models)),
@@ -75,7 +78,7 @@ def evaluate_models(
 def prediction_columns(
     scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, num_threads: int
 ) -> dict[str, NDArray[Any]]:
-    """Labels of records beside what a model says of them."""
+    """Labels and predictions as columns."""
     return _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
 
 
@@ -93,40 +96,40 @@ def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray
     }
 
 
-def _score_columns(said: Predictions) -> dict[str, NDArray[Any]]:
+def _score_columns(predictions: Predictions) -> dict[str, NDArray[Any]]:
     return {
-        "quality_predicted": said.quality,
-        "quality_low": said.quality_low,
-        "quality_high": said.quality_high,
-        "heat_predicted": said.heat,
-        "heat_expected": said.heat_expected,
-        "lead_predicted": said.is_lead,
-        "lead_probability": said.lead_probability,
-        "published_predicted": said.published,
-        "published_probability": said.published_probability,
-        "lead_settled_probability": said.lead_settled_probability,
-        "heat_settled": said.heat_settled,
-        "published_settled_probability": said.published_settled_probability,
+        "quality_predicted": predictions.quality,
+        "quality_low": predictions.quality_low,
+        "quality_high": predictions.quality_high,
+        "heat_predicted": predictions.heat,
+        "heat_expected": predictions.heat_expected,
+        "lead_predicted": predictions.is_lead,
+        "lead_probability": predictions.lead_probability,
+        "published_predicted": predictions.published,
+        "published_probability": predictions.published_probability,
+        "lead_settled_probability": predictions.lead_settled_probability,
+        "heat_settled": predictions.heat_settled,
+        "published_settled_probability": predictions.published_settled_probability,
     }
 
 
-def _forecast_columns(said: Predictions, published_from: float) -> dict[str, NDArray[Any]]:
-    """What is expected once coverage has come, under the names of what holds now."""
-    is_lead = said.lead_settled_probability >= 0.5
-    return _score_columns(said) | {
-        "heat_predicted": np.where(is_lead, np.round(said.heat_settled_if_lead), NOT_LEADING),
-        "heat_expected": said.heat_settled,
+def _forecast_columns(predictions: Predictions, published_from: float) -> dict[str, NDArray[Any]]:
+    """Forecast under the column names of the current predictions."""
+    is_lead = predictions.lead_settled_probability >= 0.5
+    return _score_columns(predictions) | {
+        "heat_predicted": np.where(is_lead, np.round(predictions.heat_settled_if_lead), NOT_LEADING),
+        "heat_expected": predictions.heat_settled,
         "lead_predicted": is_lead,
-        "lead_probability": said.lead_settled_probability,
-        "published_predicted": said.published_settled_probability >= published_from,
-        "published_probability": said.published_settled_probability,
+        "lead_probability": predictions.lead_settled_probability,
+        "published_predicted": predictions.published_settled_probability >= published_from,
+        "published_probability": predictions.published_settled_probability,
     }
 
 
 def baseline_figures(
     models: FittedComponents, test: TrainingSet, labels: PredictionColumns
 ) -> dict[str, dict[str, float]]:
-    """Figures of each baseline on the same records."""
+    """Metrics of each baseline on the same records."""
     X = models.quality.encoder.transform(test.table)
     figures = {}
     for name, predicted in models.baselines.predict(test.table, X).items():
@@ -145,7 +148,7 @@ def baseline_figures(
 
 
 def slices(predictions: PredictionColumns, test: TrainingSet, models: FittedComponents) -> Iterator[Slice]:
-    """Figures of every part of the records that has :data:`MIN_SLICE` records or more."""
+    """Metrics of every slice with :data:`MIN_SLICE` records or more."""
     for family, name, mask in _parts(test, models):
         if mask.sum() >= MIN_SLICE:
             part = {column: values[mask] for column, values in predictions.items()}
@@ -154,30 +157,34 @@ def slices(predictions: PredictionColumns, test: TrainingSet, models: FittedComp
 
 def _parts(test: TrainingSet, models: FittedComponents) -> Iterator[tuple[str, str, Mask]]:
     table = test.table
-    seen = models.quality.encoder.providers_.transform(table.text("provider_domain"))[:, 0]
-    count = table.number("coverage_count")
+    provider_count = models.quality.encoder.providers_.transform(table.text("provider_domain"))[:, 0]
+    coverage_count = table.number("coverage_count")
     yield from _levels("section", test.sections)
-    yield "provider", "unseen", seen == 0
-    yield "provider", "rare (1 to 9 seen)", (seen > 0) & (seen < 10)
-    yield "provider", "frequent (10 or more)", seen >= 10
+    yield "provider", "unseen", provider_count == 0
+    yield "provider", "rare (1 to 9 seen)", (provider_count > 0) & (provider_count < 10)
+    yield "provider", "frequent (10 or more)", provider_count >= 10
     yield from _levels("provider domain", table.text("provider_domain"))
-    finer = [set(topics[1:]) for topics in table.topics]
-    for topic in sorted(set().union(*finer)) if finer else []:
-        yield "topic", topic, np.array([topic in topics for topics in finer])
-    yield "coverage", "none", count == 0
-    yield "coverage", "1 to 2", (count >= 1) & (count <= 2)
-    yield "coverage", "3 or more", count >= 3
+    sub_topics = [set(topics[1:]) for topics in table.topics]
+    for topic in sorted(set().union(*sub_topics)) if sub_topics else []:
+        yield "topic", topic, np.array([topic in topics for topics in sub_topics])
+    yield "coverage", "none", coverage_count == 0
+    yield "coverage", "1 to 2", (coverage_count >= 1) & (coverage_count <= 2)
+    yield "coverage", "3 or more", coverage_count >= 3
     yield "image", "without", table.number("has_image") == 0
     yield "image", "with", table.number("has_image") == 1
     yield "excerpt", "without", table.number("has_excerpt") == 0
     quality, heat = test.labels.quality, test.labels.heat
-    steps = models.cascade.learned_thresholds(float(np.nanmax(np.concatenate([quality, heat, [0.0]]))))
-    if steps.bonus_from_quality is not None:
-        near = np.abs(quality - steps.bonus_from_quality) <= NEAR_STEP
-        yield "quality", f"within {NEAR_STEP} of the bonus step ({steps.bonus_from_quality:g})", near
-    if steps.published_from_heat is not None:
-        near = np.abs(heat - steps.published_from_heat) <= 2 * NEAR_STEP
-        yield "heat", f"within {2 * NEAR_STEP} of the published step ({steps.published_from_heat:g})", near
+    thresholds = models.cascade.learned_thresholds(float(np.nanmax(np.concatenate([quality, heat, [0.0]]))))
+    if thresholds.bonus_from_quality is not None:
+        is_near = np.abs(quality - thresholds.bonus_from_quality) <= NEAR_STEP
+        yield "quality", f"within {NEAR_STEP} of the bonus step ({thresholds.bonus_from_quality:g})", is_near
+    if thresholds.published_from_heat is not None:
+        is_near = np.abs(heat - thresholds.published_from_heat) <= 2 * NEAR_STEP
+        yield (
+            "heat",
+            f"within {2 * NEAR_STEP} of the published step ({thresholds.published_from_heat:g})",
+            is_near,
+        )
     yield from _levels("month", np.datetime_as_string(test.moments, unit="M"))
 
 

@@ -1,4 +1,4 @@
-"""Figures: how far predictions are from labels, and how sure the figures are."""
+"""Evaluation metrics with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from scoring.features.table import Floats
 PredictionColumns = Mapping[str, NDArray[np.generic]]
 TOP = 10
 INTERVAL_LEVEL = 0.9
-"""Share of records that every interval promises to hold."""
+"""Nominal coverage of the prediction intervals; 0 to 1."""
 
-#: Every figure with what it says; higher is better but for those in :data:`LOWER_IS_BETTER`.
+#: Description of every metric; higher is better except for :data:`LOWER_IS_BETTER`.
 MEANINGS = {
     "quality_mae": "mean absolute error of quality, in points",
     "quality_r2": "share of the variance of quality that is explained",
@@ -44,28 +44,28 @@ LOWER_IS_BETTER = frozenset(
 
 
 def mean_absolute_error(truth: Floats, predicted: Floats) -> float:
-    """Mean distance; NaN of nothing."""
+    """Mean absolute error; NaN if empty."""
     return float(np.mean(np.abs(truth - predicted))) if len(truth) else float("nan")
 
 
 def r2_score(truth: Floats, predicted: Floats) -> float:
-    """Share of variance explained (1 is all, 0 is what the mean does); NaN where all labels are alike."""
+    """Coefficient of determination; NaN if the labels are constant."""
     total = float(np.sum((truth - truth.mean()) ** 2)) if len(truth) else 0.0
     return 1.0 - float(np.sum((truth - predicted) ** 2)) / total if total else float("nan")
 
 
 def spearman(truth: Floats, predicted: Floats) -> float:
-    """Rank correlation, ties sharing their mean rank; NaN where either is constant."""
-    ranks, others = _ranks(truth), _ranks(predicted)
-    if len(truth) < 2 or not ranks.std() or not others.std():
+    """Spearman rank correlation with mean ranks of ties; NaN if either is constant."""
+    truth_ranks, predicted_ranks = _ranks(truth), _ranks(predicted)
+    if len(truth) < 2 or not truth_ranks.std() or not predicted_ranks.std():
         return float("nan")
-    return float(np.corrcoef(ranks, others)[0, 1])
+    return float(np.corrcoef(truth_ranks, predicted_ranks)[0, 1])
 
 
 def interval_score(truth: Floats, low: Floats, high: Floats) -> float:
-    """Width of intervals and a fine for what lies outside, mean: least for the true quantiles.
+    """Mean interval score: width plus a penalty for labels outside; lower is better.
 
-    The proper score of a central interval (Gneiting & Raftery, 2007, section 6.2) at :data:`INTERVAL_LEVEL`.
+    A proper score (Gneiting & Raftery, 2007, section 6.2), at the level :data:`INTERVAL_LEVEL`.
 
     Examples
     --------
@@ -77,24 +77,28 @@ def interval_score(truth: Floats, low: Floats, high: Floats) -> float:
 
 
 def _ranks(values: Floats) -> Floats:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    ranks: Floats = (last - (counts - 1) / 2)[place]
+    ranks: Floats = (last - (counts - 1) / 2)[index]
     return ranks
 
 
 def within(truth: Floats, predicted: Floats, points: float) -> float:
-    """Share of predictions that are off by some points at most; NaN of nothing."""
+    """Share of predictions with an absolute error of at most `points`; NaN if empty."""
     return float(np.mean(np.abs(truth - predicted) <= points)) if len(truth) else float("nan")
 
 
-def precision_recall_f1(truth: NDArray[np.bool_], said: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """Precision, recall and F1; NaN where there is nothing to divide by."""
-    right, n_said, n_true = float((truth & said).sum()), float(said.sum()), float(truth.sum())
+def precision_recall_f1(truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Precision, recall and F1; NaN where undefined."""
+    n_correct, n_predicted, n_true = (
+        float((truth & predicted).sum()),
+        float(predicted.sum()),
+        float(truth.sum()),
+    )
     return (
-        right / n_said if n_said else float("nan"),
-        right / n_true if n_true else float("nan"),
-        2 * right / (n_said + n_true) if n_said + n_true else float("nan"),
+        n_correct / n_predicted if n_predicted else float("nan"),
+        n_correct / n_true if n_true else float("nan"),
+        2 * n_correct / (n_predicted + n_true) if n_predicted + n_true else float("nan"),
     )
 
 
@@ -104,16 +108,16 @@ def ndcg(gain: Floats, order_by: Floats, top: int = TOP) -> float:
     Parameters
     ----------
     gain : ndarray of shape (n_records,)
-        What each is worth, >= 0.
+        Gain of each record, >= 0.
     order_by : ndarray of shape (n_records,)
-        Highest first; ties share the mean of what their places are worth.
+        Sort key, highest first; ties share the mean of their discounts.
     top : int
-        Places that count.
+        Number of ranks that count.
 
     Returns
     -------
     float
-        0 to 1; NaN where nothing is worth anything.
+        0 to 1; NaN if no gain is positive.
     """
     discount = np.zeros(len(gain))
     discount[:top] = 1.0 / np.log2(np.arange(2, min(top, len(gain)) + 2))
@@ -122,12 +126,12 @@ def ndcg(gain: Floats, order_by: Floats, top: int = TOP) -> float:
         return float("nan")
     order = np.argsort(-order_by, kind="stable")
     _, group = np.unique(-order_by[order], return_inverse=True)
-    shared = np.bincount(group, discount) / np.bincount(group)
-    return float(gain[order] @ shared[group]) / ideal
+    mean_discount = np.bincount(group, discount) / np.bincount(group)
+    return float(gain[order] @ mean_discount[group]) / ideal
 
 
 def days_of(moments: NDArray[np.generic]) -> NDArray[np.intp]:
-    """Number of each record's day among all days, shape (n_records,); records without a date share one."""
+    """Index of each record's day, shape (n_records,); records without a date share one."""
     _, day = np.unique(np.asarray(moments, dtype="datetime64[D]").astype(np.int64), return_inverse=True)
     return np.asarray(day, dtype=np.intp)
 
@@ -143,25 +147,25 @@ def _flags(columns: PredictionColumns, name: str) -> NDArray[np.bool_]:
 def compute(
     columns: PredictionColumns, daily_ndcg: Floats | None = None, *, names: Collection[str] = MEANINGS
 ) -> dict[str, float]:
-    """Every figure of :data:`MEANINGS` that the columns allow, where it is defined.
+    """Compute the defined metrics of :data:`MEANINGS`.
 
     Parameters
     ----------
     columns : mapping of str to ndarray of shape (n_records,)
-        As in :class:`scoring.evaluation.results.Evaluation`; a column that is absent leaves its figures out.
+        As in :class:`scoring.evaluation.results.Evaluation`; metrics of absent columns are skipped.
     daily_ndcg : ndarray of shape (n_days,), optional
-        Each day's NDCG where it is known already.
+        Precomputed NDCG of each day.
     names : collection of str
-        Figures that are wanted; the others cost no time.
+        Metrics to compute.
 
     Returns
     -------
     dict of str to float
     """
     figures = _quality_figures(columns)
-    known = ~np.isnan(_floats(columns, "heat"))
-    if known.any():
-        figures |= _heat_figures({name: values[known] for name, values in columns.items()}, daily_ndcg)
+    is_known = ~np.isnan(_floats(columns, "heat"))
+    if is_known.any():
+        figures |= _heat_figures({name: values[is_known] for name, values in columns.items()}, daily_ndcg)
     values = {name: figure() for name, figure in figures.items() if name in names}
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
@@ -185,14 +189,16 @@ def _quality_figures(columns: PredictionColumns) -> dict[str, Callable[[], float
 
 def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict[str, Callable[[], float]]:
     heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
-    lead, shown, said = (_flags(columns, name) for name in ("lead", "published", "published_predicted"))
+    lead, published, published_predicted = (
+        _flags(columns, name) for name in ("lead", "published", "published_predicted")
+    )
 
     def squared_error(truth: NDArray[np.bool_], probability: str) -> float:
         return float(np.mean((truth - _floats(columns, probability)) ** 2))
 
     def mean_ndcg() -> float:
-        each = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
-        return float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
+        by_day = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
+        return float(np.nanmean(by_day)) if np.isfinite(by_day).any() else float("nan")
 
     figures: dict[str, Callable[[], float]] = {
         "lead_accuracy": lambda: float(np.mean(lead == _flags(columns, "lead_predicted"))),
@@ -200,19 +206,19 @@ def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict
         "heat_mae": lambda: mean_absolute_error(heat, predicted),
         "heat_within_5": lambda: within(heat, predicted, 5),
         "heat_ndcg_10": mean_ndcg,
-        "published_precision": lambda: precision_recall_f1(shown, said)[0],
-        "published_recall": lambda: precision_recall_f1(shown, said)[1],
-        "published_f1": lambda: precision_recall_f1(shown, said)[2],
-        "published_brier": lambda: squared_error(shown, "published_probability"),
+        "published_precision": lambda: precision_recall_f1(published, published_predicted)[0],
+        "published_recall": lambda: precision_recall_f1(published, published_predicted)[1],
+        "published_f1": lambda: precision_recall_f1(published, published_predicted)[2],
+        "published_brier": lambda: squared_error(published, "published_probability"),
     }
     absent = {f"{name}_brier" for name in ("lead", "published") if f"{name}_probability" not in columns}
     return {name: figure for name, figure in figures.items() if name not in absent}
 
 
 def ndcg_by_day(columns: PredictionColumns) -> Floats:
-    """NDCG of each day's list by expected heat, shape (n_days,); NaN where nothing of the day has heat.
+    """NDCG of each day's list by expected heat, shape (n_days,); NaN without positive heat.
 
-    A record whose heat is unknown is not in the list.
+    Records of unknown heat are excluded.
     """
     day = days_of(columns["published_at"])
     gain, order_by = np.maximum(_floats(columns, "heat"), 0.0), _floats(columns, "heat_expected")
@@ -233,22 +239,22 @@ def bootstrap(
     level: float = 0.95,
     figures: Callable[..., dict[str, float]] = compute,
 ) -> dict[str, Figure]:
-    """Figures with percentile intervals from a bootstrap over days (Efron & Tibshirani, 1993).
+    """Metrics with percentile intervals by a cluster bootstrap over days (Efron & Tibshirani, 1993).
 
-    Days, not records, are drawn: a day's records share stories, so they are not independent.
+    Days are resampled, not records: a day's records share stories, so they are not independent.
 
     Parameters
     ----------
     columns : mapping of str to ndarray of shape (n_records,)
         See :func:`compute`.
     n_draws : int
-        Draws; 0 leaves the intervals out.
+        Number of draws; 0 disables the intervals.
     seed : int
-        Seed of the draws.
+        Random seed.
     level : float
-        Share of draws that the interval holds; 0 to 1.
+        Level of the interval; 0 to 1.
     figures : callable
-        What to compute; :func:`compute`.
+        Function that computes the metrics; default :func:`compute`.
 
     Returns
     -------
@@ -257,9 +263,9 @@ def bootstrap(
     values = figures(columns)
     if n_draws <= 0:
         return {name: Figure(value) for name, value in values.items()}
-    draws = [drawn for (drawn,) in draw_figures(columns, n_draws=n_draws, seed=seed, figures=figures)]
+    draws = [draw for (draw,) in draw_figures(columns, n_draws=n_draws, seed=seed, figures=figures)]
     return {
-        name: Figure(value, *interval_of([drawn.get(name, float("nan")) for drawn in draws], level=level))
+        name: Figure(value, *interval_of([draw.get(name, float("nan")) for draw in draws], level=level))
         for name, value in values.items()
     }
 
@@ -267,21 +273,21 @@ def bootstrap(
 def draw_figures(
     *sides: PredictionColumns, n_draws: int, seed: int, figures: Callable[..., dict[str, float]] = compute
 ) -> Iterator[tuple[dict[str, float], ...]]:
-    """Figures of drawn days; the same days of each side, so that what the sides differ by is paired.
+    """Metrics of bootstrap samples of days, the same days for each side (paired bootstrap).
 
     Parameters
     ----------
     *sides : mapping of str to ndarray of shape (n_records,)
         Predictions for the same records in the same order; see :func:`compute`.
     n_draws, seed : int
-        Draws, and their seed.
+        Number of draws, and their seed.
     figures : callable
-        What to compute; :func:`compute`.
+        Function that computes the metrics; default :func:`compute`.
 
     Yields
     ------
     tuple of dict of str to float
-        For each draw, the figures of each side.
+        Metrics of each side, for each draw.
     """
     rows = _rows_by_day(days_of(sides[0]["published_at"]))
     random = np.random.default_rng(seed)
@@ -292,17 +298,17 @@ def draw_figures(
         yield tuple(
             figures(
                 {name: column[index] for name, column in side.items()},
-                None if each is None else each[days],
+                None if day_ndcg is None else day_ndcg[days],
             )
-            for side, each in zip(sides, daily, strict=True)
+            for side, day_ndcg in zip(sides, daily, strict=True)
         )
 
 
 def interval_of(draws: Sequence[float], *, level: float = 0.95) -> tuple[float | None, float | None]:
-    """Ends of the percentile interval of draws, those that are not finite left out; None of nothing."""
-    known = np.array(draws)[np.isfinite(draws)]
-    if not len(known):
+    """Ends of the percentile interval of the finite draws; None if there are none."""
+    finite = np.array(draws)[np.isfinite(draws)]
+    if not len(finite):
         return None, None
     tail = (1 - level) / 2
-    low, high = np.quantile(known, [tail, 1 - tail])
+    low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Whether one model's predictions are better than another's for the same records, and how sure that is."""
+"""Paired comparison of two models' metrics on the same records, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _LABELS = ("quality", "heat", "published")
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A figure of two models on the same records.
+    """A metric of two models on the same records.
 
     Parameters
     ----------
     name : str
         See :data:`scoring.evaluation.metrics.MEANINGS`.
     first, second : float
-        The figure of each.
+        Metric of each model.
     gain : float
-        By how much the second is better; below 0 where it is worse, whichever way the figure counts.
+        Improvement of the second over the first; below 0 if it is worse, for every metric.
     low, high : float or None
-        95 % interval of the gain by a paired bootstrap over days; None where it was not drawn.
+        95 % interval of the gain by a paired bootstrap over days; None if not computed.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     @property
     def verdict(self) -> str:
-        """What the interval says of the second: ``better``, ``worse``, ``same`` or ``unsure``."""
+        """Verdict on the second by the interval: ``better``, ``worse``, ``same`` or ``unsure``."""
         if self.gain == 0 and not self.low and not self.high:
             return "same"
         if self.low is not None and self.low > 0:
@@ -58,7 +58,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class SliceDifference(msgspec.Struct, frozen=True):
-    """Differences on one part of the records: ``family`` is what they are split by, ``name`` the part."""
+    """Differences on one slice: ``family`` is the split variable, ``name`` the slice."""
 
     family: str
     name: str
@@ -67,14 +67,14 @@ class SliceDifference(msgspec.Struct, frozen=True):
 
 
 def align(sides: Sequence[PredictionColumns], names: Sequence[str]) -> list[PredictionColumns]:
-    """The records that all sides have, in the order of the first, by path and date.
+    """Rows of the records that all sides have, by path and date, in the order of the first.
 
     Parameters
     ----------
     sides : sequence of (mapping of str to ndarray)
         The predictions of each side, as in :class:`scoring.evaluation.results.Evaluation`.
     names : sequence of str
-        What a message calls each side.
+        Name of each side in messages.
 
     Returns
     -------
@@ -83,19 +83,23 @@ def align(sides: Sequence[PredictionColumns], names: Sequence[str]) -> list[Pred
     Raises
     ------
     ModelError
-        If no record is in all of them, or the labels of one differ.
+        If no record is in all of them, or labels differ.
     """
-    places = [_rows_by_record(columns) for columns in sides]
-    # Records of one file may share a path and a date; where one side has more of them, none can be told.
-    common = [key for key in places[0] if len({len(place.get(key, ())) for place in places}) == 1]
+    rows_by_side = [_rows_by_record(columns) for columns in sides]
+    # Records of one file may share path and date; unequal numbers of them cannot be matched.
+    common = [
+        key
+        for key in rows_by_side[0]
+        if len({len(side_rows.get(key, ())) for side_rows in rows_by_side}) == 1
+    ]
     if not common:
         raise ModelError(
             f"records of {' and '.join(names)}: got none in common by path and date, expected some; "
             "name records for the models to score"
         )
     aligned: list[PredictionColumns] = []
-    for columns, place in zip(sides, places, strict=True):
-        rows = [row for key in common for row in place[key]]
+    for columns, side_rows in zip(sides, rows_by_side, strict=True):
+        rows = [row for key in common for row in side_rows[key]]
         aligned.append({name: values[rows] for name, values in columns.items()})
     for name, columns in zip(names[1:], aligned[1:], strict=True):
         _check_labels(names[0], aligned[0], name, columns)
@@ -103,21 +107,25 @@ def align(sides: Sequence[PredictionColumns], names: Sequence[str]) -> list[Pred
 
 
 def _rows_by_record(columns: PredictionColumns) -> dict[tuple[Any, ...], list[int]]:
-    places: dict[tuple[Any, ...], list[int]] = {}
+    rows: dict[tuple[Any, ...], list[int]] = {}
     moments = np.asarray(columns["published_at"], dtype="datetime64[us]").astype(np.int64)
     for row, key in enumerate(zip(columns["path"].tolist(), moments.tolist(), strict=True)):
-        places.setdefault(key, []).append(row)
-    return places
+        rows.setdefault(key, []).append(row)
+    return rows
 
 
-def _check_labels(first: str, one: PredictionColumns, second: str, two: PredictionColumns) -> None:
-    n_records = len(one["quality"])
+def _check_labels(
+    first: str, first_columns: PredictionColumns, second: str, second_columns: PredictionColumns
+) -> None:
+    n_records = len(first_columns["quality"])
     differs = np.zeros(n_records, dtype=bool)
     for name in _LABELS:
-        left, right = (np.asarray(side[name], dtype=np.float64) for side in (one, two))
-        differs |= (left != right) & ~(np.isnan(left) & np.isnan(right))
+        first_values, second_values = (
+            np.asarray(side[name], dtype=np.float64) for side in (first_columns, second_columns)
+        )
+        differs |= (first_values != second_values) & ~(np.isnan(first_values) & np.isnan(second_values))
     if differs.any():
-        path = one["path"][np.flatnonzero(differs)[0]]
+        path = first_columns["path"][np.flatnonzero(differs)[0]]
         raise ModelError(
             f"labels of {first} and {second}: got others for {int(differs.sum())} of {n_records} records "
             f"(first: {path}), expected the same; name records for the models to score"
@@ -125,7 +133,7 @@ def _check_labels(first: str, one: PredictionColumns, second: str, two: Predicti
 
 
 def is_labelled(columns: PredictionColumns) -> NDArray[np.bool_]:
-    """Which records have a quality to compare with, shape (n_records,)."""
+    """Mask of the records with a quality label, shape (n_records,)."""
     return ~np.isnan(np.asarray(columns["quality"], dtype=np.float64))
 
 
@@ -138,9 +146,9 @@ def compare_predictions(
     level: float = 0.95,
     names: Collection[str] = MEANINGS,
 ) -> dict[str, Difference]:
-    """Figures of both on the records with labels, and the gain with its interval.
+    """Metrics of both models on the labelled records, and the gain with its interval.
 
-    Days are drawn (Efron & Tibshirani, 1993), the same for both: what makes a day hard for both cancels out.
+    Paired bootstrap over days (Efron & Tibshirani, 1993): the difficulty of a day cancels out.
 
     Parameters
     ----------
@@ -148,44 +156,50 @@ def compare_predictions(
         Predictions for the same records in the same order, as in
         :class:`scoring.evaluation.results.Evaluation`; see :func:`align`.
     n_draws, seed : int
-        Draws, and their seed; 0 draws leave the intervals out.
+        Number of draws, and their seed; 0 draws disable the intervals.
     level : float
-        Share of draws that an interval holds; 0 to 1.
+        Level of the intervals; 0 to 1.
     names : collection of str
-        Figures that are wanted.
+        Metrics to compute.
 
     Returns
     -------
     dict of str to Difference
-        Empty where no record has labels.
+        Empty if no record has labels.
     """
-    known = is_labelled(first)
-    if not known.any():
+    has_label = is_labelled(first)
+    if not has_label.any():
         return {}
-    # Text is in no figure, and costs most to draw.
-    one, two = (
-        {name: values[known] for name, values in side.items() if values.dtype != np.object_}
+    # No metric uses text columns, and they are the slowest to resample.
+    first_labelled, second_labelled = (
+        {name: values[has_label] for name, values in side.items() if values.dtype != np.object_}
         for side in (first, second)
     )
     figures = partial(compute, names=names)
-    before, after = figures(one), figures(two)
-    draws = list(draw_figures(one, two, n_draws=n_draws, seed=seed, figures=figures))
+    first_values, second_values = figures(first_labelled), figures(second_labelled)
+    draws = list(draw_figures(first_labelled, second_labelled, n_draws=n_draws, seed=seed, figures=figures))
     nan = float("nan")
     return {
         name: Difference(
             name,
-            before[name],
-            after[name],
-            gain_of(name, before[name], after[name]),
-            *interval_of([gain_of(name, a.get(name, nan), b.get(name, nan)) for a, b in draws], level=level),
+            first_values[name],
+            second_values[name],
+            gain_of(name, first_values[name], second_values[name]),
+            *interval_of(
+                [
+                    gain_of(name, first_draw.get(name, nan), second_draw.get(name, nan))
+                    for first_draw, second_draw in draws
+                ],
+                level=level,
+            ),
         )
-        for name in before
-        if name in after
+        for name in first_values
+        if name in second_values
     }
 
 
 def gain_of(name: str, first: float, second: float) -> float:
-    """By how much the second figure is better; below 0 where it is worse."""
+    """Improvement of the second over the first; below 0 if it is worse."""
     return first - second if name in LOWER_IS_BETTER else second - first
 
 
@@ -194,44 +208,47 @@ def slice_differences(
 ) -> tuple[SliceDifference, ...]:
     """Differences by section, provider, coverage and month.
 
-    Parts have :data:`MIN_PART` labelled records or more. One that holds all of them is left out: the figures
-    of the whole say the same.
+    Only parts with :data:`MIN_PART` labelled records or more, and not all of them.
 
     Parameters
     ----------
     first, second, n_draws, seed, level
-        As :func:`compare_predictions` takes them. Of many parts, ``1 - level`` seem to differ by chance.
+        See :func:`compare_predictions`. About ``1 - level`` of the parts differ by chance.
 
     Returns
     -------
     tuple of SliceDifference
-        Each with the figures of :data:`PART_FIGURES`.
+        Differences of the metrics :data:`PART_FIGURES`.
     """
-    known = is_labelled(first)
-    found = []
+    has_label = is_labelled(first)
+    differing_slices = []
     for family, name, mask in parts(first):
-        part = mask & known
-        n_records = int(part.sum())
-        if n_records < MIN_PART or n_records == known.sum():
+        is_in_part = mask & has_label
+        n_records = int(is_in_part.sum())
+        if n_records < MIN_PART or n_records == has_label.sum():
             continue
-        one, two = ({column: values[part] for column, values in side.items()} for side in (first, second))
-        differences = compare_predictions(
-            one, two, n_draws=n_draws, seed=seed, level=level, names=PART_FIGURES
+        first_part, second_part = (
+            {column: values[is_in_part] for column, values in side.items()} for side in (first, second)
         )
-        found.append(SliceDifference(family, name, n_records, differences))
-    return tuple(found)
+        differences = compare_predictions(
+            first_part, second_part, n_draws=n_draws, seed=seed, level=level, names=PART_FIGURES
+        )
+        differing_slices.append(SliceDifference(family, name, n_records, differences))
+    return tuple(differing_slices)
 
 
 def parts(columns: PredictionColumns) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     """Parts of the records: family, name and mask of shape (n_records,) of each.
 
-    By section, provider, coverage and month, as far as there are columns for it.
+    By section, provider, coverage and month, where the columns exist.
     """
     families = {name: columns[name].astype(str) for name in ("section", "provider") if name in columns}
     if "coverage_count" in columns:
-        count = np.asarray(columns["coverage_count"], dtype=np.float64)
-        families["coverage"] = np.select([count == 0, count <= 2], ["none", "1 to 2"], "3 or more")
+        coverage_count = np.asarray(columns["coverage_count"], dtype=np.float64)
+        families["coverage"] = np.select(
+            [coverage_count == 0, coverage_count <= 2], ["none", "1 to 2"], "3 or more"
+        )
     families["month"] = np.asarray(columns["published_at"], dtype="datetime64[M]").astype(str)
-    for family, texts in families.items():
-        for name in np.unique(texts):
-            yield family, "(none)" if name in ("", "NaT") else str(name), texts == name
+    for family, values in families.items():
+        for name in np.unique(values):
+            yield family, "(none)" if name in ("", "NaT") else str(name), values == name

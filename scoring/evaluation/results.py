@@ -1,4 +1,4 @@
-"""Figures of an evaluation, with their slices."""
+"""Evaluation results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A metric with its 95 % bootstrap interval over days (None where it was not drawn)."""
+    """A metric with its 95 % bootstrap interval over days (None if not computed)."""
 
     value: float
     low: float | None = None
@@ -17,7 +17,7 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Figures of one part of the records: ``family`` is what they are split by, ``name`` the part."""
+    """Metrics of one slice: ``family`` is the split variable, ``name`` the slice."""
 
     family: str
     name: str
@@ -26,32 +26,32 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """Predictions against labels.
+    """Evaluation of predictions against labels.
 
     Parameters
     ----------
     n_records : int
-        Records with labels that were scored.
+        Number of labelled records scored.
     begins_at, ends_at : datetime or None
         First and last date of publication among them, aware UTC.
     figures : dict of str to Figure
         ``quality_mae``, ``heat_within_5``, ``published_f1``, ...: see :mod:`scoring.evaluation.metrics`.
     baselines : dict of str to dict of str to float
-        The same figures of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
+        Metrics of each baseline (``global median``, ``provider median``, ``plain LightGBM``).
     slices : tuple of Slice
-        Figures by provider, topic, coverage, month, ...
+        Metrics by provider, topic, coverage, month, ...
     predictions : dict of str to ndarray of shape (n_records,)
         Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
         ``provider``, ``coverage_count``, ``quality``, ``quality_predicted`` (float), ``quality_low``,
         ``quality_high``, ``heat``, ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool),
         ``lead_probability``, ``published`` (bool), ``published_predicted`` (bool), ``published_probability``,
-        and of the forecast ``lead_settled_probability``, ``heat_settled`` (float),
+        and the forecast ``lead_settled_probability``, ``heat_settled`` (float),
         ``published_settled_probability``.
     at_ingest : dict of str to dict of str to float
-        The same figures where coverage is cut at an age of each record (``published``, ``published+6h``),
-        against the labels as they settled; empty where that was not looked at.
+        Metrics with coverage cut off at an age of each record (``published``, ``published+6h``), against
+        settled labels; empty if not computed.
     forecast : dict of str to dict of str to float
-        The same of the forecast: what was expected then of the story once it has settled.
+        Metrics of the forecast at the same ages, against settled labels.
     """
 
     n_records: int

@@ -1,1 +1,1 @@
-"""Explanation: what each feature adds to a score, and what would change it."""
+"""Explanation: feature attributions and counterfactuals."""

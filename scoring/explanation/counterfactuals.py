@@ -1,4 +1,4 @@
-"""What would change a record's scores: single realistic edits, tried through the model itself."""
+"""Counterfactual explanations: single realistic edits that change a record's scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Coverage, Image, Record
 
 LIMIT = 3
-_TOPIC, _TITLE, _EXCERPT, _IMAGE, _OTHERS = range(1, 6)
+_TOPIC, _TITLE, _EXCERPT, _IMAGE, _COVERAGE = range(1, 6)
 _PICTURE = Image(width=1200, height=675, is_cached=True)
 _EXCERPT_TEXT = (
     "What is new, for whom, and from when on, told in two sentences. More is said in the full text."
@@ -25,9 +25,9 @@ _EXCERPT_TEXT = (
 
 
 class _Edit(NamedTuple):
-    """A record's features after one edit: how big that is, and what it is: its kind, and in words."""
+    """An edit: its cost, kind and description, and the record's features after it."""
 
-    effort: int
+    cost: int
     kind: str
     text: str
     row: Row
@@ -36,66 +36,63 @@ class _Edit(NamedTuple):
 def counterfactuals(
     scorer: Scorer, record: Record, as_of: AsOf = None, *, limit: int = LIMIT
 ) -> tuple[Change, ...]:
-    """Single edits that would turn a decision over or, where none does, raise the score most.
+    """Find single edits that change a decision or, if none does, raise the score most.
 
-    Each edit is scored by the model as any record is, with all that hangs on it: a title that names
-    the section is longer too.
+    The model scores each edited record with all side effects: a title that names the section is also longer.
 
     Parameters
     ----------
     scorer : Scorer
-        The model.
+        Model that scores the edits.
     record : Record
-        The record as it stands.
+        Record to explain.
     as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
+        Coverage later than this moment (aware UTC, or an age after publication) is ignored.
     limit : int
-        Changes to give back at most; >= 0. There is one of each kind: the topic whose loss does most,
-        not every topic.
+        Maximum number of changes; >= 0. Each kind has one: its edit with the largest effect.
 
     Returns
     -------
     tuple of Change
-        By the size of the edit, then by what it does, the most first. Where no decision turns, those
-        that raise the expected heat most, then the quality (for a record that cannot lead).
+        By cost, then by effect, the largest first. If no decision changes: the edits that raise the expected
+        heat most, then the quality (for a record that cannot lead).
     """
-    now, *possible = possible_changes(scorer, record, as_of)
-    kinds = groupby(possible, key=lambda change: change.kind)
-    best = [max(same, key=lambda change: _effect(change, now)) for _, same in kinds]
-    chosen = [change for change in best if change.decisions]
+    current, *candidates = all_changes(scorer, record, as_of)
+    kinds = groupby(candidates, key=lambda change: change.kind)
+    best_of_kind = [max(changes, key=lambda change: _effect(change, current)) for _, changes in kinds]
+    chosen = [change for change in best_of_kind if change.decisions]
     if not chosen:
-        raising = [change for change in best if _gain(change, now) > (0, 0)]
-        chosen = sorted(raising, key=lambda change: _gain(change, now), reverse=True)[:limit]
-    chosen.sort(key=lambda change: (change.effort, *(-each for each in _effect(change, now))))
+        improvements = [change for change in best_of_kind if _score_gain(change, current) > (0, 0)]
+        chosen = sorted(improvements, key=lambda change: _score_gain(change, current), reverse=True)[:limit]
+    chosen.sort(key=lambda change: (change.effort, *(-value for value in _effect(change, current))))
     return tuple(chosen[:limit])
 
 
-def possible_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Change, ...]:
-    """Every edit that makes sense for a record, whatever it does; see :func:`counterfactuals`.
+def all_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Change, ...]:
+    """Score every sensible edit of a record; see :func:`counterfactuals`.
 
-    Topics of which the model knows nothing, and which the same of the record's texts name, are the same to
-    it: of those the loss of the first stands for all. So there are as many edits as the model has topics at
-    most, however many the record has.
+    Unknown topics that the same texts of the record mention are equal to the model, so only the first of them
+    is dropped. The number of edits is bounded by the topics of the model, not of the record.
 
     Returns
     -------
     tuple of Change
-        First the record as it stands (kind, text and decisions are empty), then the edits by kind.
+        First the unedited record (kind, text and decisions are empty), then the edits by kind.
     """
     edits = _Edits(scorer, record, as_of).all()
     predictions = scorer.predict(assemble([edit.row for edit in edits]))
     return tuple(_change(edit, predictions, row) for row, edit in enumerate(edits))
 
 
-def _gain(change: Change, now: Change) -> tuple[int, int]:
-    """What a change adds: to the expected heat, to whole points, then to the quality."""
-    return round(change.expected_heat - now.expected_heat), change.quality - now.quality
+def _score_gain(change: Change, current: Change) -> tuple[int, int]:
+    """Gain in expected heat, in whole points, then in quality."""
+    return round(change.expected_heat - current.expected_heat), change.quality - current.quality
 
 
-def _effect(change: Change, now: Change) -> tuple[int, float, float]:
-    """What a change does: a decision counts before points, and only with one is less as much as more."""
-    gains = _gain(change, now)
-    heat, quality = map(abs, gains) if change.decisions else gains
+def _effect(change: Change, current: Change) -> tuple[int, float, float]:
+    """Sort key: number of changed decisions, then points; losses count only with a changed decision."""
+    gain = _score_gain(change, current)
+    heat, quality = map(abs, gain) if change.decisions else gain
     return len(change.decisions), heat, quality
 
 
@@ -104,7 +101,7 @@ def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
     return Change(
         kind=edit.kind,
         text=edit.text,
-        effort=edit.effort,
+        effort=edit.cost,
         decisions=tuple(name for name, values in decisions.items() if values[row] != values[0]),
         quality=int(predictions.quality[row]),
         heat=int(predictions.heat[row]),
@@ -115,7 +112,7 @@ def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
 
 
 class _Edits:
-    """The edits that make sense for a record."""
+    """Builds the sensible edits of a record."""
 
     def __init__(self, scorer: Scorer, record: Record, as_of: AsOf) -> None:
         self._record, self._model = record, scorer.models.quality
@@ -124,7 +121,7 @@ class _Edits:
         self._features = EditedFeatures(record, as_of, topics)
 
     def all(self) -> list[_Edit]:
-        """The record as it stands, then its edits; those of one kind stand together."""
+        """The unedited record, then its edits grouped by kind."""
         return [
             _Edit(0, "", "", self._features.row),
             *self._topic_edits(),
@@ -140,29 +137,31 @@ class _Edits:
         features, encoder = self._features, self._model.encoder
         for topic, row in features.without_topics():
             yield _Edit(_TOPIC, "drop topic", f"drop the topic {topic}", row)
-        held = {*self._record.topics, *encoder.levels_["topic_section"]}
-        others = [topic for topic in encoder.topics_ if topic not in held]
-        named = features.named_of(others)
-        for topic, row in zip(named, features.with_each_topic(named), strict=True):
-            yield _Edit(_TOPIC, "add topic", f"add the topic {topic}, which its text names", row)
-        if others and not named:
-            middle = sorted(others, key=lambda topic: self._points.get(topic, 0.0))[len(others) // 2]
-            (row,) = features.with_each_topic([middle])
-            text = "add a further topic that fits (with the points that most topics have)"
+        excluded_topics = {*self._record.topics, *encoder.levels_["topic_section"]}
+        other_topics = [topic for topic in encoder.topics_ if topic not in excluded_topics]
+        mentioned_topics = features.named_of(other_topics)
+        for topic, row in zip(mentioned_topics, features.with_each_topic(mentioned_topics), strict=True):
+            yield _Edit(_TOPIC, "add topic", f"add the topic {topic}, which its text mentions", row)
+        if other_topics and not mentioned_topics:
+            median_topic = sorted(other_topics, key=lambda topic: self._points.get(topic, 0.0))[
+                len(other_topics) // 2
+            ]
+            (row,) = features.with_each_topic([median_topic])
+            text = "add another fitting topic (assumed to have median points)"
             yield _Edit(_TOPIC, "add topic", text, row)
 
     def _title_edits(self) -> Iterator[_Edit]:
         title = self._record.title
         for kind, topic in zip(("name section", "name topic"), self._record.topics, strict=False):
             if words_of(topic) and not self._features.is_in_title(topic):
-                what = "section" if kind == "name section" else "first finer topic"
+                role = "section" if kind == "name section" else "first finer topic"
                 row = self._features.with_title(f"{topic}: {title}")
-                yield _Edit(_TITLE, kind, f"name the {what} in the title: {topic}", row)
-        limit = int(self._model.rubric.knots.get("title_chars", len(title)))
-        if limit < len(title):
-            short = title[: limit + 1].rpartition(" ")[0].rstrip(" ,;:-") or title[:limit]
-            text = f"shorten the title from {len(title)} to {len(short)} characters"
-            yield _Edit(_TITLE, "shorten title", text, self._features.with_title(short))
+                yield _Edit(_TITLE, kind, f"name the {role} in the title: {topic}", row)
+        max_chars = int(self._model.rubric.knots.get("title_chars", len(title)))
+        if max_chars < len(title):
+            short_title = title[: max_chars + 1].rpartition(" ")[0].rstrip(" ,;:-") or title[:max_chars]
+            text = f"shorten the title from {len(title)} to {len(short_title)} characters"
+            yield _Edit(_TITLE, "shorten title", text, self._features.with_title(short_title))
 
     def _excerpt_edits(self) -> Iterator[_Edit]:
         if not self._record.excerpt.strip():
@@ -172,9 +171,9 @@ class _Edits:
         size = f"{_PICTURE.width} x {_PICTURE.height} px"
         images = self._record.images
         if not images:
-            text = f"add an image of {size} that the site holds"
+            text = f"add an image of {size} that the site has cached"
         elif not images[0].is_cached or (images[0].width or 0) < (_PICTURE.width or 0):
-            text = f"put an image of {size} that the site holds in the place of the first"
+            text = f"replace the first image by one of {size} that the site has cached"
         else:
             return
         yield _Edit(_IMAGE, "add image", text, self._features.with_images((_PICTURE, *images[1:])))
@@ -186,5 +185,5 @@ class _Edits:
         dates = [self._record.published_at, *(entry.published_at for entry in known)]
         latest = max((date for date in dates if date is not None), default=None)
         row = self._features.with_coverage(Coverage(published_at=moment or latest, quality=quality))
-        text = f"wait for one more related record, of quality {quality}"
-        return _Edit(_OTHERS, "add coverage", text, row)
+        text = f"wait for one more related record of quality {quality}"
+        return _Edit(_COVERAGE, "add coverage", text, row)

@@ -1,4 +1,4 @@
-"""Reasons, changes and explanations of a score."""
+"""Explanation results: reasons, counterfactual changes and scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from scoring.model.score import Score
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """One contribution to a score: feature, its value in words, and what it adds (points or log-odds)."""
+    """A feature, its value in words, and its contribution to a score (points or log-odds)."""
 
     feature: str
     text: str
@@ -16,19 +16,19 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One edit of a record, and the scores that the record would have after it.
+    """A counterfactual edit of a record, and the scores after it.
 
     Parameters
     ----------
     kind : str
-        Sort of edit: ``drop topic``, ``add topic``, ``name section``, ``name topic``, ``shorten title``,
+        Kind of edit: ``drop topic``, ``add topic``, ``name section``, ``name topic``, ``shorten title``,
         ``add excerpt``, ``add image``, ``add coverage``.
     text : str
         The edit, in words.
     effort : int
-        How big the edit is, from 1 (a topic) to 5 (what others must do).
+        Cost of the edit, from 1 (a topic) to 5 (depends on others).
     decisions : tuple of str
-        Which of ``lead`` and ``published`` would turn over; empty where neither.
+        Decisions of ``lead`` and ``published`` that would change.
     quality, heat, published, published_probability
         As in :class:`Score`, after the edit.
     expected_heat : float
@@ -49,8 +49,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Explanation(msgspec.Struct, frozen=True):
     """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``.
 
-    ``changes`` are single edits that would reverse a decision or, if none would, raise the score
-    most; the cheapest first.
+    ``changes`` are single edits that would change a decision or, if none would, raise the score most; the
+    cheapest first.
     """
 
     score: Score

@@ -1,4 +1,4 @@
-"""What anybody would set up in an hour: the figures of a model mean something only beside these."""
+"""Baseline models to compare with."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TARGETS = ("quality", "heat", "published")
 class Medians(msgspec.Struct, frozen=True):
     """Medians of each target over all training records and over those of each provider.
 
-    ``cuts_`` holds the predicted heat from which a record is said to lead, and the predicted
-    ``published`` from which it is said to be shown: those that fit the training records best.
+    ``cuts_`` holds the thresholds on the predicted heat (the record leads) and on the predicted
+    ``published``, chosen on the training records.
     """
 
     of_all_: dict[str, float]
@@ -29,15 +29,15 @@ class Medians(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Baselines:
-    """Medians, and one plain LightGBM regressor (its defaults, 100 trees) on each label as a number."""
+    """Medians, and one LightGBM regressor of each label with default parameters and 100 trees."""
 
     medians: Medians
     boosters: Mapping[str, Booster]
 
     def decide(self, predicted: dict[str, Floats]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Who leads and what is published, by predictions that are numbers; shapes (n_records,)."""
-        cuts = self.medians.cuts_
-        return predicted["heat"] >= cuts["heat"], predicted["published"] >= cuts["published"]
+        """Decisions to lead and to be published by numeric predictions; shapes (n_records,)."""
+        thresholds = self.medians.cuts_
+        return predicted["heat"] >= thresholds["heat"], predicted["published"] >= thresholds["published"]
 
     def predict(self, table: FeatureTable, X: Floats) -> dict[str, dict[str, Floats]]:
         """Predictions of each baseline by its name and target, each of shape (n_records,).
@@ -47,15 +47,16 @@ class Baselines:
         table : FeatureTable
             Features of `n_records` records.
         X : ndarray of shape (n_records, n_features)
-            The same as the encoder's matrix.
+            Matrix of the encoder.
         """
         domains = table.text("provider_domain")
-        of_all, of_provider = self.medians.of_all_, self.medians.of_provider_
+        global_medians, provider_medians = self.medians.of_all_, self.medians.of_provider_
         return {
-            "global median": {target: np.full(len(table), of_all[target]) for target in TARGETS},
+            "global median": {target: np.full(len(table), global_medians[target]) for target in TARGETS},
             "provider median": {
                 target: np.array(
-                    [of_provider[target].get(domain, of_all[target]) for domain in domains], dtype=np.float64
+                    [provider_medians[target].get(domain, global_medians[target]) for domain in domains],
+                    dtype=np.float64,
                 )
                 for target in TARGETS
             },

@@ -1,7 +1,6 @@
-"""Fitted trees: LightGBM's own library behind a few calls, without the Python package around it.
+"""LightGBM prediction through the C API (``LightGBM/c_api.h``), without importing the Python package.
 
-`import lightgbm` costs two seconds, since it brings pandas and scikit-learn, which no score needs.
-What predicts is the same compiled library, through its C interface (``LightGBM/c_api.h``).
+`import lightgbm` takes two seconds, since it imports pandas and scikit-learn, which scoring does not need.
 """
 
 from __future__ import annotations
@@ -30,22 +29,22 @@ _THREADS = re.compile(r"\[num_threads: \d+\]")
 
 
 class Booster:
-    """A fitted booster.
+    """A fitted LightGBM booster.
 
     Parameters
     ----------
     text : str
-        LightGBM's text model, of LightGBM itself or checked by :mod:`.tree_text`: on any other LightGBM ends
-        the process.
+        LightGBM text model, written by LightGBM or checked by
+        :mod:`scoring.artifact.lightgbm_validation`: a malformed one crashes the process.
 
     Raises
     ------
     ModelError
-        If LightGBM cannot take it.
+        If LightGBM rejects the model.
     """
 
     def __init__(self, text: str) -> None:
-        # The same for any number of threads that it was trained on.
+        # The text must not depend on the number of training threads.
         self.text = _THREADS.sub("[num_threads: 0]", text)
         self._handle = ctypes.c_void_p()
         n_iterations = ctypes.c_int()
@@ -68,7 +67,7 @@ class Booster:
         return Booster, (self.text,)
 
     def predict(self, X: Floats, num_threads: int = 1, *, is_raw: bool = False) -> Floats:
-        """Predictions, shape (n_samples,); one thread by default, since records come one by one.
+        """Predictions, shape (n_samples,); one thread by default, the fastest for one record.
 
         Parameters
         ----------
@@ -76,16 +75,16 @@ class Booster:
             Features, float64; NaN is missing.
         num_threads : int
         is_raw : bool
-            Give what the trees add up to (log-odds of a binary objective).
+            Return raw scores (log-odds of a binary objective).
         """
         return self._predict(X, _RAW if is_raw else _NORMAL, num_threads, 1).ravel()
 
     def contributions(self, X: Floats) -> Floats:
-        """SHAP values (Lundberg et al., 2020), the base last; shape (n_samples, n_features + 1)."""
+        """SHAP values (Lundberg et al., 2020), the base value last; shape (n_samples, n_features + 1)."""
         return self._predict(X, _CONTRIBUTIONS, 1, self.n_features + 1)
 
     def importances(self) -> tuple[Floats, Floats]:
-        """Summed gain, and count of splits, of each column; shapes (n_features,)."""
+        """Total gain and number of splits of each feature; shapes (n_features,)."""
         gains, splits = np.zeros(self.n_features), np.zeros(self.n_features)
         for values, kind in ((gains, _GAINS), (splits, _SPLITS)):
             _call("LGBM_BoosterFeatureImportance", self._handle, 0, kind, _doubles(values))
@@ -95,10 +94,10 @@ class Booster:
         X = np.ascontiguousarray(X, dtype=np.float64)
         if X.shape[1] != self.n_features:
             raise ModelError(f"features: got {X.shape[1]} columns, expected {self.n_features}")
-        found = np.empty((len(X), n_columns))
+        predictions = np.empty((len(X), n_columns))
         if not len(X):
-            return found
-        n_found = ctypes.c_int64()
+            return predictions
+        n_predictions = ctypes.c_int64()
         _call(
             "LGBM_BoosterPredictForMat",
             self._handle,
@@ -111,20 +110,20 @@ class Booster:
             0,
             -1,
             f"num_threads={num_threads}".encode(),
-            ctypes.byref(n_found),
-            _doubles(found),
+            ctypes.byref(n_predictions),
+            _doubles(predictions),
         )
-        if n_found.value != found.size:
-            raise ModelError(f"booster: got {n_found.value} predictions, expected {found.size}")
-        return found
+        if n_predictions.value != predictions.size:
+            raise ModelError(f"booster: got {n_predictions.value} predictions, expected {predictions.size}")
+        return predictions
 
 
 @contextmanager
 def capped_threads(most: int) -> Iterator[None]:
-    """Have LightGBM use no more threads than this, whatever it is asked for, in the whole process.
+    """Cap the number of LightGBM threads in this process.
 
-    It keeps their number in one variable of the process. So calls at once that ask for different numbers
-    write beyond each other's buffers: they are safe under a cap that all of them reach.
+    LightGBM keeps the number in a global variable, so concurrent calls with different numbers overflow each
+    other's buffers. They are safe under a cap that all of them reach.
     """
     _call("LGBM_SetMaxThreads", most)
     try:
@@ -134,36 +133,36 @@ def capped_threads(most: int) -> Iterator[None]:
 
 
 def _doubles(values: Floats) -> ctypes.c_void_p:
-    # `values.ctypes` tells the same, in three times the time.
+    # Three times as fast as `values.ctypes`.
     return ctypes.c_void_p(values.__array_interface__["data"][0])
 
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """LightGBM's compiled library, found without importing the package that it comes in.
+    """Load LightGBM's compiled library without importing its Python package.
 
     Raises
     ------
     ModelError
-        If LightGBM is not installed as its wheels install it.
+        If the installed package has no library.
     """
     spec = importlib.util.find_spec("lightgbm")
-    folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    folders = [Path(location) for location in (spec.submodule_search_locations or ())] if spec else []
     names = ("lib/lib_lightgbm.so", "lib/lib_lightgbm.dylib", "bin/lib_lightgbm.dll")
-    found = [folder / name for folder in folders for name in names if (folder / name).is_file()]
-    if not found:
-        raise ModelError(f"LightGBM: got no library in {folders}, expected {' or '.join(names)}")
-    loaded = ctypes.CDLL(str(found[0]))
-    loaded.LGBM_GetLastError.restype = ctypes.c_char_p
-    loaded.LGBM_RegisterLogCallback(_LOG_CALL)
-    return loaded
+    paths = [folder / name for folder in folders for name in names if (folder / name).is_file()]
+    if not paths:
+        raise ModelError(f"LightGBM: got no {' or '.join(names)} in {folders}; reinstall lightgbm")
+    handle = ctypes.CDLL(str(paths[0]))
+    handle.LGBM_GetLastError.restype = ctypes.c_char_p
+    handle.LGBM_RegisterLogCallback(_LOG_CALL)
+    return handle
 
 
 def _log(message: bytes) -> None:
     _LOG.debug("LightGBM: %s", message.decode(errors="replace").strip())
 
 
-# Its own way is to print on stdout, where results go.
+# By default LightGBM prints to stdout, where results go.
 _LOG_CALL = ctypes.CFUNCTYPE(None, ctypes.c_char_p)(_log)
 
 

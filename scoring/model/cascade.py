@@ -1,9 +1,8 @@
-"""From quality to lead, to heat, to published: each part learned where its parents are known.
+"""Cascade of boosters: quality to lead, to heat, to published.
 
-On labelled records the quality is known, so who leads, what heat adds and what is shown are learned
-from true values, as the near-exact rules that they are. On new records the quality is a
-distribution, and the rules are averaged over it. That is how thresholds that switch on quality
-(a better record in the story, a bonus, a place on the page) become probabilities.
+Each booster is fitted on the true labels of the steps before it, so it learns a site's near-exact rules.
+For a new record the quality is a distribution, and the predictions are averaged over it
+(:mod:`scoring.model.marginalize`): hard thresholds on quality become probabilities.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ PUBLISHED_NAMES = ("heat", "quality", "has_image", "coverage_count")
 
 
 def lead_matrix(table: FeatureTable, quality: Floats) -> Floats:
-    """Features of the lead booster, shape (n_records, len(LEAD_NAMES)); the margin is over the coverage."""
+    """Features of the lead booster, shape (n_records, len(LEAD_NAMES))."""
     margin = quality - table.number("coverage_quality_max")
     return np.column_stack([margin, table.columns(LEAD_NAMES[1:])])
 
@@ -55,10 +54,10 @@ def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floa
 
 @dataclass(frozen=True, slots=True)
 class LearnedThresholds:
-    """Where the learned rules switch; points, None where they do not.
+    """Thresholds of the learned rules; points, None if there is none.
 
-    ``bonus_from_quality`` is the quality from which a related record adds most more heat than below it,
-    ``published_from_heat`` the heat from which a record is rather shown than not.
+    ``bonus_from_quality`` is the quality at which the heat per related record increases most,
+    ``published_from_heat`` the heat from which the probability of being published is at least 0.5.
     """
 
     bonus_from_quality: float | None
@@ -66,7 +65,7 @@ class LearnedThresholds:
 
 
 MAX_STEP = 100_000.0
-"""Points up to which rules are looked at point by point."""
+"""Highest quality or heat at which thresholds are searched; points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +77,24 @@ class Cascade:
     published: Booster
 
     def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Probability that each record leads its story, shape (n_records,)."""
+        """Probability of leading the story, shape (n_records,)."""
         return self.lead.predict(lead_matrix(table, quality), num_threads)
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
-        """Heat of each record if it leads, shape (n_records,): quality, and what each related record adds."""
-        each = self.heat.predict(heat_matrix(table, quality), num_threads)
-        return quality + each * np.maximum(table.number("coverage_count"), 1.0)
+        """Heat if the record leads: quality plus heat per related record; shape (n_records,), points."""
+        heat_per_coverage = self.heat.predict(heat_matrix(table, quality), num_threads)
+        return quality + heat_per_coverage * np.maximum(table.number("coverage_count"), 1.0)
 
     def published_probability(
         self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
     ) -> Floats:
-        """Probability that the site shows each record, shape (n_records,)."""
+        """Probability of being published, shape (n_records,)."""
         return self.published.predict(published_matrix(table, quality, heat), num_threads)
 
     def learned_thresholds(self, highest: float) -> LearnedThresholds:
-        """Read the steps off the boosters, for qualities and heats from 0 to `highest` points.
+        """Find the thresholds of the boosters for qualities and heats from 0 to `highest` points.
 
-        None is looked for beyond :data:`MAX_STEP`, which only a label that is a slip of the pen reaches.
+        The search ends at :data:`MAX_STEP`, which only mistyped labels exceed.
         """
         points = np.arange(0.0, min(highest, MAX_STEP) + 1.0)
         X = np.full((len(points), len(HEAT_NAMES)), np.nan)
@@ -105,12 +104,12 @@ class Cascade:
         for name in ("coverage_quality_mean", "coverage_quality_max"):
             X[:, HEAT_NAMES.index(name)] = points / 2
         X[:, HEAT_NAMES.index("coverage_own_provider_count")] = 0.0
-        rises = np.diff(self.heat.predict(X))
-        largest = int(np.argmax(rises)) if len(rises) else 0
+        increases = np.diff(self.heat.predict(X))
+        largest = int(np.argmax(increases)) if len(increases) else 0
         X = np.zeros((len(points), len(PUBLISHED_NAMES)))
         X[:, PUBLISHED_NAMES.index("heat")] = X[:, PUBLISHED_NAMES.index("quality")] = points
-        shown = np.flatnonzero(self.published.predict(X) >= 0.5)
+        published_rows = np.flatnonzero(self.published.predict(X) >= 0.5)
         return LearnedThresholds(
-            float(points[largest + 1]) if len(rises) and rises[largest] >= 1.0 else None,
-            float(points[shown[0]]) if len(shown) else None,
+            float(points[largest + 1]) if len(increases) and increases[largest] >= 1.0 else None,
+            float(points[published_rows[0]]) if len(published_rows) else None,
         )

@@ -1,4 +1,4 @@
-"""Every fitted part, as one value."""
+"""All fitted components of a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.model.quality import QualityModel
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """Probabilities from which a record is said to lead, and to be published; learned from later records."""
+    """Thresholds on the probabilities of leading and being published, chosen on the validation block."""
 
     lead: float = 0.5
     published: float = 0.5
@@ -21,7 +21,7 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class FittedComponents:
-    """Every fitted part."""
+    """All fitted components of a model."""
 
     quality: QualityModel
     cascade: Cascade

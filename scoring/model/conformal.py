@@ -1,4 +1,4 @@
-"""How far off a quality may be: split-conformal intervals, and the distribution behind the probabilities."""
+"""Split-conformal prediction intervals and residual distribution of the quality (Lei et al., 2018)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import numpy as np
 
 from scoring.features.table import Floats
 
-MIN_SPREAD = 0.25  # of a point: labels are integers, so nothing is surer than half a step
+MIN_SPREAD = 0.25  # points; labels are integers, so the error is never surer than that
 MAX_ATOMS = 15
 
 
 class ResidualDistribution(msgspec.Struct, frozen=True, dict=True):
-    """What the quality may be off by, for groups of records that are sure alike.
+    """Residual distribution of the quality, by groups of records with similar spread.
 
     Parameters
     ----------
     edges_ : list of float
-        Spreads that part the groups; points.
+        Spreads that separate the groups; points.
     atoms_ : list of list of float
-        Errors (label less prediction) of each group; points.
+        Support of each group: residuals (label minus prediction); points.
     weights_ : list of list of float
-        Their probabilities; each list sums to 1.
+        Probabilities of the support; each list sums to 1.
     half_width_ : float
-        Interval half width in spreads (split conformal: Lei et al., 2018).
+        Conformal quantile: half width of the interval in units of spread.
     foreign_spread_ : float
-        Spread of a record of a section that the training records do not have; beyond the last edge. Its
-        errors were learned by leaving sections out. 0 where they were not.
+        Spread of a record of a section that the training data lack; beyond the last edge. Its residuals are
+        from leave-section-out fits. 0 if there are none.
     """
 
     edges_: list[float]
@@ -38,30 +38,31 @@ class ResidualDistribution(msgspec.Struct, frozen=True, dict=True):
     foreign_spread_: float = 0.0
 
     def spread_out(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """Qualities that each record may have, and their probabilities.
+        """Distribution of the quality of each record.
 
         Parameters
         ----------
         quality, spread : ndarray of shape (n_records,)
-            Likeliest quality and typical error; points.
+            Predicted quality and spread; points.
 
         Returns
         -------
-        atoms, weights : ndarray of shape (n_records, n_atoms)
+        support, probabilities : ndarray of shape (n_records, n_support)
+            Possible qualities in points, and their probabilities.
         """
-        edges, atoms, weights = self._columns
+        edges, support, probabilities = self._columns
         groups = np.searchsorted(edges, spread, side="right")
-        return quality[:, None] + atoms[groups], weights[groups]
+        return quality[:, None] + support[groups], probabilities[groups]
 
     @cached_property
     def _columns(self) -> tuple[Floats, Floats, Floats]:
-        """Edges; atoms and weights, a row for each group, zeros where it has fewer."""
-        n_atoms = max(map(len, self.atoms_))
-        atoms, weights = np.zeros((2, len(self.atoms_), n_atoms))
-        for group, (values, shares) in enumerate(zip(self.atoms_, self.weights_, strict=True)):
-            atoms[group, : len(values)] = values
-            weights[group, : len(shares)] = shares
-        return np.asarray(self.edges_), atoms, weights
+        """Edges; support and probabilities, one row per group, padded with zeros."""
+        n_values = max(map(len, self.atoms_))
+        support, probabilities = np.zeros((2, len(self.atoms_), n_values))
+        for group, (values, value_probabilities) in enumerate(zip(self.atoms_, self.weights_, strict=True)):
+            support[group, : len(values)] = values
+            probabilities[group, : len(value_probabilities)] = value_probabilities
+        return np.asarray(self.edges_), support, probabilities
 
 
 NO_ERRORS = ResidualDistribution([], [[0.0]], [[1.0]], 0.0)

@@ -1,4 +1,4 @@
-"""The learned rules averaged over what the quality may be: now, and once the story has settled."""
+"""Marginalization of lead, heat and published over the distribution of the quality."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from scoring.model.forecast import Forecast
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the rules say of `n_records` records, each an ndarray of shape (n_records,).
+    """Predictions for `n_records` records, each an ndarray of shape (n_records,).
 
-    ``heat_if_lead`` is that of the likeliest quality; ``heat_expected`` is the mean over all that may be.
+    ``heat_if_lead`` is the heat at the predicted quality; ``heat_expected`` is the mean of the heat.
     """
 
     lead_probability: Floats
@@ -27,103 +27,110 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class QualityDistribution:
-    """What the quality of `n_records` records may be.
+    """Distribution of the quality of `n_records` records.
 
     Parameters
     ----------
     quality : ndarray of shape (n_records,)
-        Likeliest quality; points.
-    atoms, weights : ndarray of shape (n_records, n_atoms)
-        Qualities that each may have, and their probabilities (rows sum to 1).
+        Predicted quality; points.
+    support, probabilities : ndarray of shape (n_records, n_support)
+        Possible qualities in points, and their probabilities (rows sum to 1).
     """
 
     quality: Floats
-    atoms: Floats
-    weights: Floats
+    support: Floats
+    probabilities: Floats
 
 
 def marginalize(
     cascade: Cascade,
     forecast: Forecast,
     table: FeatureTable,
-    chances: QualityDistribution,
+    distribution: QualityDistribution,
     num_threads: int = 1,
 ) -> tuple[Outlook, Outlook]:
-    """Average the rules over what the quality may be.
+    """Average the predictions over the distribution of the quality.
 
     Parameters
     ----------
     cascade : Cascade
-        What holds now.
+        Predicts the current state.
     forecast : Forecast
-        What will hold once coverage has come.
+        Predicts the settled state.
     table : FeatureTable
         Features of `n_records` records.
-    chances : QualityDistribution
-        What their quality may be.
+    distribution : QualityDistribution
+        Distribution of their quality.
     num_threads : int
 
     Returns
     -------
     tuple of Outlook
-        Now, and settled.
+        Current, and settled.
     """
-    rows, quality, place = _distinct(chances)
-    asked = table.take(rows)
-    lead = cascade.lead_probability(asked, quality, num_threads)
-    heat = cascade.heat_if_lead(asked, quality, num_threads)
-    leads = lead, forecast.lead_probability(asked, quality, num_threads, now=lead)
-    heats = heat, forecast.heat_if_lead(asked, quality, num_threads, now=heat)
-    now, settled = _average(cascade, asked, quality, leads, heats, place, chances.weights, num_threads)
+    rows, quality, value_index = _distinct(distribution)
+    repeated = table.take(rows)
+    lead = cascade.lead_probability(repeated, quality, num_threads)
+    heat = cascade.heat_if_lead(repeated, quality, num_threads)
+    leads = lead, forecast.lead_probability(repeated, quality, num_threads, now=lead)
+    heats = heat, forecast.heat_if_lead(repeated, quality, num_threads, now=heat)
+    now, settled = _average(
+        cascade, repeated, quality, leads, heats, value_index, distribution.probabilities, num_threads
+    )
     return now, settled
 
 
 def marginalize_now(
-    cascade: Cascade, table: FeatureTable, chances: QualityDistribution, num_threads: int = 1
+    cascade: Cascade, table: FeatureTable, distribution: QualityDistribution, num_threads: int = 1
 ) -> Outlook:
-    """The first of :func:`marginalize`, where there is no forecast yet."""
-    rows, quality, place = _distinct(chances)
-    asked = table.take(rows)
-    leads = (cascade.lead_probability(asked, quality, num_threads),)
-    heats = (cascade.heat_if_lead(asked, quality, num_threads),)
-    (now,) = _average(cascade, asked, quality, leads, heats, place, chances.weights, num_threads)
+    """The current outlook of :func:`marginalize`, without a forecast."""
+    rows, quality, value_index = _distinct(distribution)
+    repeated = table.take(rows)
+    leads = (cascade.lead_probability(repeated, quality, num_threads),)
+    heats = (cascade.heat_if_lead(repeated, quality, num_threads),)
+    (now,) = _average(
+        cascade, repeated, quality, leads, heats, value_index, distribution.probabilities, num_threads
+    )
     return now
 
 
-def _distinct(chances: QualityDistribution) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
-    """Each quality of a record once, since most are nearly sure: the rows, the qualities, and for the
-    likeliest and each atom of a record, shape (n_records, 1 + n_atoms), the place of its own among them."""
-    qualities = np.column_stack([chances.quality, chances.atoms])
+def _distinct(distribution: QualityDistribution) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp]]:
+    """Distinct (row, quality) pairs, since most records have few: rows, qualities, and the index of each.
+
+    The index has shape (n_records, 1 + n_support): first the predicted quality, then the support."""
+    qualities = np.column_stack([distribution.quality, distribution.support])
     order = np.argsort(qualities, axis=1, kind="stable")
-    order += np.arange(order.size, step=order.shape[1])[:, None]  # now places in all of the array
+    order += np.arange(order.size, step=order.shape[1])[:, None]  # now indices into the flat array
     ordered = qualities.ravel()[order]
     is_first = np.ones(ordered.shape, dtype=bool)
     is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    place = np.empty(ordered.shape, dtype=np.intp)
-    place.ravel()[order.ravel()] = np.cumsum(is_first) - 1
-    return np.nonzero(is_first)[0], ordered[is_first], place
+    value_index = np.empty(ordered.shape, dtype=np.intp)
+    value_index.ravel()[order.ravel()] = np.cumsum(is_first) - 1
+    return np.nonzero(is_first)[0], ordered[is_first], value_index
 
 
 def _average(
     cascade: Cascade,
-    asked: FeatureTable,
+    repeated: FeatureTable,
     quality: Floats,
     leads: tuple[Floats, ...],
     heats: tuple[Floats, ...],
-    place: NDArray[np.intp],
-    weights: Floats,
+    value_index: NDArray[np.intp],
+    probabilities: Floats,
     num_threads: int,
 ) -> list[Outlook]:
-    """What each pair of lead and heat comes to; whether they are shown is asked of all at once."""
-    hidden = np.full(len(quality), NOT_LEADING)
-    X = np.tile(published_matrix(asked, quality, hidden), (len(heats) + 1, 1))
+    """Outlook of each pair of lead and heat; one call predicts all the probabilities of being published."""
+    not_leading = np.full(len(quality), NOT_LEADING)
+    X = np.tile(published_matrix(repeated, quality, not_leading), (len(heats) + 1, 1))
     X[: len(heats) * len(quality), PUBLISHED_NAMES.index("heat")] = np.concatenate(heats)
-    *shown, shown_hidden = cascade.published.predict(X, num_threads).reshape(-1, len(quality))
-    found = []
-    for lead, heat, shown_lead in zip(leads, heats, shown, strict=True):
-        published = lead * shown_lead + (1 - lead) * shown_hidden
+    *published_if_lead, published_if_not_lead = cascade.published.predict(X, num_threads).reshape(
+        -1, len(quality)
+    )
+    outlooks = []
+    for lead, heat, published_lead in zip(leads, heats, published_if_lead, strict=True):
+        published = lead * published_lead + (1 - lead) * published_if_not_lead
         expected = lead * heat + (1 - lead) * NOT_LEADING
-        # The first column is of the likeliest quality, the others are of the atoms.
-        averages = (weights * np.stack([lead, expected, published])[:, place[:, 1:]]).sum(axis=2)
-        found.append(Outlook(averages[0], heat[place[:, 0]], averages[1], averages[2]))
-    return found
+        # Column 0 is the predicted quality, the others are the support.
+        averages = (probabilities * np.stack([lead, expected, published])[:, value_index[:, 1:]]).sum(axis=2)
+        outlooks.append(Outlook(averages[0], heat[value_index[:, 0]], averages[1], averages[2]))
+    return outlooks

@@ -1,4 +1,4 @@
-"""Quality: what the rubric adds up, what a booster makes of the rest, and how sure both are."""
+"""Quality model: additive rubric, boosted residual, prediction interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUBRIC_COLUMN = "rubric_quality"
 
 @dataclass(frozen=True, slots=True)
 class QualityModel:
-    """Predicts quality, its interval and its distribution of errors."""
+    """Predicts the quality, its interval and its residual distribution."""
 
     encoder: Encoder
     rubric: Rubric
@@ -31,24 +31,26 @@ class QualityModel:
         return (*self.encoder.names, RUBRIC_COLUMN)
 
     def matrix(self, table: FeatureTable) -> Floats:
-        """Features of the boosters, shape (n_records, len(names)); the rubric's points in the last column."""
+        """Features of the boosters, shape (n_records, len(names)); the rubric's prediction is last."""
         return np.column_stack([self.encoder.transform(table), self.rubric.predict(table)])
 
     def predict(self, X: Floats, num_threads: int = 1) -> Floats:
-        """Expected quality of a matrix's records, shape (n_records,); points."""
+        """Predicted quality, shape (n_records,); points."""
         return np.maximum(X[:, -1] + self.booster.predict(X, num_threads), self.rubric.floor_)
 
     def predict_spread(self, X: Floats, num_threads: int = 1) -> Floats:
-        """Typical error of each, shape (n_records,); points, above 0."""
+        """Predicted scale of the error, shape (n_records,); points, above 0."""
         spread = np.maximum(self.spread.predict(X, num_threads), MIN_SPREAD)
-        foreign = self.errors.foreign_spread_
-        if not foreign:
+        foreign_spread = self.errors.foreign_spread_
+        if not foreign_spread:
             return spread
-        is_foreign = np.isnan(X[:, self.encoder.place_of("topic_section")])
-        # Below the edge of the foreign group, whatever the booster says.
-        return np.where(is_foreign, foreign, np.minimum(spread, self.errors.edges_[-1] - MIN_SPREAD))
+        is_unseen_section = np.isnan(X[:, self.encoder.place_of("topic_section")])
+        # Known sections stay below the edge of the group of unseen sections.
+        return np.where(
+            is_unseen_section, foreign_spread, np.minimum(spread, self.errors.edges_[-1] - MIN_SPREAD)
+        )
 
     def interval(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
-        """Low and high end for each record, shapes (n_records,); points."""
-        half = self.errors.half_width_ * spread
-        return np.maximum(quality - half, self.rubric.floor_), quality + half
+        """Lower and upper ends of the interval, shapes (n_records,); points."""
+        half_width = self.errors.half_width_ * spread
+        return np.maximum(quality - half_width, self.rubric.floor_), quality + half_width

@@ -1,11 +1,10 @@
-"""The additive part of quality: what an editor's rubric would add up, learned by robust regression.
+"""Rubric: additive model of the quality.
 
-Editors' rubrics add points: so many for a picture, so many for a provider they trust, one off for
-every few characters of a title too long. Trees need many splits for what a sum says at once, so the
-sum is fitted first and the booster learns what it leaves. Absolute error (by iteratively reweighted
-least squares; Holland & Welsch, 1977) makes the sum pass *through* most records instead of between
-them. Words that are worth points only under some topic are found by a greedy search on what is left
-(matching pursuit, Mallat & Zhang, 1993, under absolute error), then fitted anew with the rest.
+Editors score by adding points: for a picture, for a trusted provider, minus some for a long title. Trees
+need many splits to represent a sum, so the sum is fitted first and a booster learns its residual. The fit
+minimizes the absolute error (:mod:`scoring.training.lad_regression`), so that the sum is exact for most
+records. Terms of the title that matter under one topic are selected greedily
+(:mod:`scoring.training.term_selection`), then fitted jointly with the rest.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from scoring.features.table import FeatureTable, Floats
 
 TERMS = "title_terms"
 TOPICS = "topics"
-_MAX_SEARCHED_CHARS = 1000  # of a title in which each term is looked for by itself
+_MAX_SEARCHED_CHARS = 1000  # of a title that is searched for each term separately
 
 
 class Rubric(msgspec.Struct, frozen=True, dict=True):
-    """A fitted rubric: intercept plus effects; every part is plain numbers, so that it can be saved as JSON.
+    """A fitted rubric: intercept plus effects, in plain numbers that JSON can hold.
 
     Parameters
     ----------
     intercept_ : float
-        Points of a record with nothing.
+        Points of a record without effects.
     numbers_ : dict of str to float
-        Points for each unit of a column.
+        Points per unit of a column.
     hinges_ : dict of str to list of [float, float]
-        Points for each character beyond a knot.
+        Knots in characters, and points per character beyond each.
     levels_ : dict of str to dict of str to float
-        Points for each provider domain, host, section and topic.
+        Points of each level of provider domain, host, section and topic.
     terms_ : dict of str to dict of str to float
-        Points for each word or run of words of the title under each topic.
+        Points of each term (a run of words of the title) by topic.
     floor_ : float
-        Lowest quality among the labels.
+        Lowest quality label; points.
     means_ : dict of str to float
         Mean of each part over the training records; points.
     """
@@ -58,16 +57,16 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
         return {name: hinges[0][0] for name, hinges in self.hinges_.items()}
 
     def parts(self, table: FeatureTable) -> dict[str, Floats]:
-        """Points of each record by name of what they are given for, each of shape (n_records,)."""
+        """Points of each record by name of the effect, each of shape (n_records,)."""
         names = (*self.numbers_, *self.hinges_, *self.levels_, TERMS)
         return dict(zip(names, self._points(table).T, strict=True))
 
     def _points(self, table: FeatureTable) -> Floats:
-        """The values of :meth:`parts` as columns, shape (n_records, n_parts)."""
+        """Values of :meth:`parts` as columns, shape (n_records, n_parts)."""
         weights = np.array(list(self.numbers_.values()), dtype=np.float64)
-        counted = table.columns(list(self.numbers_))
-        counted = np.where(np.isnan(counted), 0.0, counted) * weights
-        overruns = [
+        weighted = table.columns(list(self.numbers_))
+        weighted = np.where(np.isnan(weighted), 0.0, weighted) * weights
+        hinged = [
             sum((weight * np.maximum(table.number(name) - knot, 0.0) for knot, weight in hinges), 0.0)
             for name, hinges in self.hinges_.items()
         ]
@@ -77,18 +76,18 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
             else [effects.get(level, 0.0) for level in table.text(name)]
             for name, effects in self.levels_.items()
         ]
-        # Copies of a record share the tuple itself; to compare long ones would take longer.
+        # Copies of a record share the tuple, so its id is enough and faster to compare.
         titles = {id(words): words for words in table.title_words}
-        read = {key: _Title(words) for key, words in titles.items()}
+        parsed_titles = {key: _Title(words) for key, words in titles.items()}
         terms = [
-            self._term_points(topics, read[id(words)])
+            self._term_points(topics, parsed_titles[id(words)])
             for topics, words in zip(table.topics, table.title_words, strict=True)
         ]
-        return np.column_stack([counted, *overruns, *levels, terms])
+        return np.column_stack([weighted, *hinged, *levels, terms])
 
     @cached_property
-    def _padded_terms(self) -> dict[str, list[tuple[str, str, float]]]:
-        """By topic: each term between blanks, by itself, and its points."""
+    def _terms_by_topic(self) -> dict[str, list[tuple[str, str, float]]]:
+        """Terms of each topic: padded with blanks, plain, and points."""
         return {
             topic: [(f" {term} ", term, points[term]) for term in sorted(points)]
             for topic, points in self.terms_.items()
@@ -96,44 +95,44 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _words_of_terms(self) -> dict[str, tuple[str, ...]]:
-        """The words of each term."""
+        """Words of each term."""
         return {term: tuple(term.split(" ")) for points in self.terms_.values() for term in points}
 
     def _term_points(self, topics: tuple[str, ...], title: _Title) -> float:
-        return sum([points for _, _, points in self._found(topics, title)])
+        return sum([points for _, _, points in self._matched_terms(topics, title)])
 
-    def _found(self, topics: tuple[str, ...], title: _Title) -> list[tuple[str, str, float]]:
-        """Topic, term and points of each term that a title has under its topics."""
+    def _matched_terms(self, topics: tuple[str, ...], title: _Title) -> list[tuple[str, str, float]]:
+        """Topic, term and points of each term of the title under its topics."""
         text = title.text
         if len(text) <= _MAX_SEARCHED_CHARS:
             return [
                 (topic, term, points)
                 for topic in topics
-                for padded, term, points in self._padded_terms.get(topic, ())
+                for padded, term, points in self._terms_by_topic.get(topic, ())
                 if padded in text
             ]
-        has = title.terms_among(self._words_of_terms)
+        matched = title.terms_among(self._words_of_terms)
         return [
             (topic, term, points)
             for topic in topics
-            for _, term, points in self._padded_terms.get(topic, ())
-            if term in has
+            for _, term, points in self._terms_by_topic.get(topic, ())
+            if term in matched
         ]
 
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
-        """Words of a title that are worth points under its topics, each with them, in words."""
-        found = self._found(topics, _Title(words))
-        return [f"{term} under {topic} {points:+.1f}" for topic, term, points in found]
+        """Descriptions of the terms of a title that have points under its topics."""
+        terms = self._matched_terms(topics, _Title(words))
+        return [f"{term} under {topic} {points:+.1f}" for topic, term, points in terms]
 
     def predict(self, table: FeatureTable) -> Floats:
-        """Points of each record, not below the lowest label; shape (n_records,)."""
-        # One after the other: a sum in another order has other last digits.
+        """Predicted quality, not below the lowest label; shape (n_records,), points."""
+        # Sum from left to right: the order changes the last digits.
         points = self.intercept_ + np.cumsum(self._points(table), axis=1)[:, -1]
         return np.maximum(points, self.floor_)
 
 
 class _Title:
-    """A title's words, and what is found in them, once however many rows have them."""
+    """Words of a title and its cached terms, shared by all rows with that title."""
 
     def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
@@ -141,12 +140,12 @@ class _Title:
         self._terms: set[str] | None = None
 
     def terms_among(self, words_of_terms: Mapping[str, tuple[str, ...]]) -> set[str]:
-        """The terms, given with their words, that stand in the title."""
+        """Terms of the title, out of the given terms with their words."""
         if self._terms is None:
             vocabulary = set(self.words)
             possible = {term: words for term, words in words_of_terms.items() if vocabulary.issuperset(words)}
             self._terms = set()
             for length in set(map(len, possible.values())):
-                runs = set(zip(*(self.words[start:] for start in range(length)), strict=False))
-                self._terms |= {term for term, words in possible.items() if words in runs}
+                word_runs = set(zip(*(self.words[start:] for start in range(length)), strict=False))
+                self._terms |= {term for term, words in possible.items() if words in word_runs}
         return self._terms

@@ -1,4 +1,4 @@
-"""What the models say, and how well they said it: plain values that every interface prints."""
+"""Scores of one record, as every interface prints them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     path : str
         Where the record was found; ``-`` is standard input.
     quality : int
-        The record's own value, in the points of the site's labels.
+        Quality of the record, in the points of the site's labels.
     quality_low, quality_high : float
         90 % interval of the quality.
     heat : int
-        The quality plus what the story's other coverage adds; -1 where another record leads the story.
+        Quality plus the contribution of the story's other coverage; -1 if another record leads the story.
     heat_expected : float
-        Mean of the current heat's distribution; records are ordered by it.
+        Mean of the distribution of the current heat; records are ranked by it.
     heat_settled : float
         Forecast mean heat once the story's coverage is complete.
     lead_probability : float
@@ -27,13 +27,13 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     published : bool
         Whether the site would publish it.
     published_probability : float
-        Probability of that; 0 to 1.
+        Probability of being published; 0 to 1.
     lead_settled_probability, published_settled_probability : float
-        The same, once the story's coverage is complete.
+        Forecast probabilities once the story's coverage is complete; 0 to 1.
     model : str
-        Name and version of the model that scored.
+        Name and version of the model.
     warnings : tuple of str
-        What the model did not know or had to assume.
+        Inputs that the model did not know or had to assume.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Scores as Arrow has them, for Parquet files."""
+"""Arrow schema of scores, for Parquet files."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ SCORE_SCHEMA = pa.schema(
 
 
 def score_table(scores: Iterable[Score]) -> pa.Table:
-    """Scores as a table of :data:`SCORE_SCHEMA`."""
+    """Arrow table of scores with :data:`SCORE_SCHEMA`."""
     return pa.Table.from_pylist([msgspec.to_builtins(score) for score in scores], SCORE_SCHEMA)

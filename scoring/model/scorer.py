@@ -1,4 +1,4 @@
-"""A loaded model: records in, scores out. Library, command line, service and MLflow all score here."""
+"""Scorer: batch prediction of records by a fitted model, shared by every interface."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scoring.records.record import Document
 
 BATCH = 512
 N_AHEAD = 2
-"""Batches that threads work at beside the one that is taken."""
+"""Batches predicted ahead of the one being consumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Scorer:
     Parameters
     ----------
     name : str
-        Name and version, as it stands in each score.
+        Name and version, as in each score.
     models : FittedComponents
-        The fitted parts.
+        The fitted components.
     """
 
     name: str
@@ -79,9 +79,11 @@ class Scorer:
         expected, spread = quality_model.predict(X, num_threads), quality_model.predict_spread(X, num_threads)
         low, high = quality_model.interval(expected, spread)
         quality = np.round(expected)
-        atoms, weights = quality_model.errors.spread_out(quality, spread)
-        chances = QualityDistribution(quality, np.maximum(atoms, floor), weights)
-        now, settled = marginalize(self.models.cascade, self.models.forecast, table, chances, num_threads)
+        support, probabilities = quality_model.errors.spread_out(quality, spread)
+        distribution = QualityDistribution(quality, np.maximum(support, floor), probabilities)
+        now, settled = marginalize(
+            self.models.cascade, self.models.forecast, table, distribution, num_threads
+        )
         is_lead = now.lead_probability >= thresholds.lead
         return Predictions(
             quality,
@@ -100,15 +102,15 @@ class Scorer:
         )
 
     def score(self, documents: Iterable[Document], as_of: AsOf = None) -> Iterator[Score]:
-        """Score documents in their order, some at a time.
+        """Score documents in order, in batches.
 
         Parameters
         ----------
         documents : iterable of Document
-            Their labels are not looked at.
+            Documents; their labels are ignored.
         as_of : datetime, timedelta or None
-            Coverage newer than this moment (aware UTC, or so long after publication) is unseen; without it
-            records are taken as they stand.
+            Coverage later than this moment (aware UTC, or an age after publication) is ignored; None uses all
+            coverage.
 
         Yields
         ------
@@ -119,39 +121,39 @@ class Scorer:
     def score_features(
         self, records: Iterable[Extracted], executor: Executor | None = None
     ) -> Iterator[Score]:
-        """Score records by their features, in their order, some at a time.
+        """Score records by their features, in order, in batches.
 
         Parameters
         ----------
         records : iterable of Extracted
-            As :func:`scoring.features.extraction.read_features` gives them.
+            Records from :func:`scoring.features.extraction.read_features`.
         executor : Executor, optional
-            Threads in which the next batches are looked at while those before are taken.
+            Executor that predicts the next batches while earlier ones are consumed.
 
         Yields
         ------
         Score
         """
-        waiting = iter(records)
-        batches = iter(lambda: tuple(islice(waiting, BATCH)), ())
+        remaining = iter(records)
+        batches = iter(lambda: tuple(islice(remaining, BATCH)), ())
         if executor is None:
             for batch in batches:
                 yield from self.scores_of(batch, self._predict(batch))
             return
-        begun: deque[tuple[tuple[Extracted, ...], Future[Predictions]]] = deque()
+        running: deque[tuple[tuple[Extracted, ...], Future[Predictions]]] = deque()
         for batch in batches:
-            begun.append((batch, executor.submit(self._predict, batch)))
-            if len(begun) > N_AHEAD:
-                first, predictions = begun.popleft()
+            running.append((batch, executor.submit(self._predict, batch)))
+            if len(running) > N_AHEAD:
+                first, predictions = running.popleft()
                 yield from self.scores_of(first, predictions.result())
-        for batch, predictions in begun:
+        for batch, predictions in running:
             yield from self.scores_of(batch, predictions.result())
 
     def _predict(self, batch: tuple[Extracted, ...]) -> Predictions:
-        return self.predict(assemble([one.row for one in batch]))
+        return self.predict(assemble([record.row for record in batch]))
 
     def scores_of(self, batch: Sequence[Extracted], predictions: Predictions) -> Iterator[Score]:
-        """The scores of records, given what :meth:`predict` says of the table of their rows."""
+        """Scores of a batch from its predictions."""
         for row, record in enumerate(batch):
             yield Score(
                 path=record.path,
@@ -171,14 +173,14 @@ class Scorer:
             )
 
     def warnings(self, record: Extracted) -> list[str]:
-        """What the model does not know of a record, in words."""
+        """Warnings about inputs of a record that the model does not know."""
         (domain, *_), _, topics, _ = record.row
-        notes = self.models.quality.encoder.unknown(domain, topics)
+        warnings = self.models.quality.encoder.unknown(domain, topics)
         if record.n_unscored:
-            notes.append(f"coverage without a quality: {record.n_unscored}")
-        return notes
+            warnings.append(f"coverage without a quality: {record.n_unscored}")
+        return warnings
 
 
 def probability(value: float) -> float:
-    """Four digits: more would be noise."""
+    """Clip to 0 to 1 and round to four digits."""
     return round(min(max(float(value), 0.0), 1.0), 4)

@@ -1,1 +1,1 @@
-"""Training: data set, splits, configuration and every fit."""
+"""Training: dataset, splits, configuration and fits."""

@@ -1,4 +1,4 @@
-"""Fit the baseline models."""
+"""Fits of the baseline models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.training.thresholds import best_threshold
 
 
 def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: int, seed: int) -> Baselines:
-    """Fit the baselines on the same records as the models.
+    """Fit the baseline models on the training records.
 
     Parameters
     ----------
@@ -23,24 +23,24 @@ def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: in
     labels : CascadeLabels
         Labels; NaN where unknown.
     num_threads, seed : int
-        Threads, and the seed of LightGBM.
+        Number of threads and random seed of LightGBM.
     """
     encoder = Encoder.fit(table, labels.quality)
     X, domains = encoder.transform(table), table.text("provider_domain")
-    known_heat, known_shown = ~np.isnan(labels.heat), ~np.isnan(labels.published)
-    of_all, of_provider, boosters = {}, {}, {}
+    is_heat_known, is_published_known = ~np.isnan(labels.heat), ~np.isnan(labels.published)
+    global_medians, provider_medians, boosters = {}, {}, {}
     for target in TARGETS:
         values: Floats = getattr(labels, target)
-        known = ~np.isnan(values)
-        of_all[target] = float(np.median(values[known])) if known.any() else 0.0
-        names, code, counts = np.unique(domains[known], return_inverse=True, return_counts=True)
-        groups = np.split(values[known][np.argsort(code)], np.cumsum(counts))  # one more than names, empty
-        of_provider[target] = {
+        is_known = ~np.isnan(values)
+        global_medians[target] = float(np.median(values[is_known])) if is_known.any() else 0.0
+        names, codes, counts = np.unique(domains[is_known], return_inverse=True, return_counts=True)
+        groups = np.split(values[is_known][np.argsort(codes)], np.cumsum(counts))  # the last group is empty
+        provider_medians[target] = {
             name: float(np.median(group)) for name, group in zip(names, groups, strict=False)
         }
         boosters[target] = train_booster(
-            X[known],
-            values[known],
+            X[is_known],
+            values[is_known],
             names=encoder.names,
             categories=encoder.categories,
             params={"objective": "regression"},
@@ -48,12 +48,12 @@ def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: in
             num_threads=num_threads,
             seed=seed,
         )
-    cuts = {
+    thresholds = {
         "heat": best_threshold(
-            boosters["heat"].predict(X[known_heat]), labels.heat[known_heat] > NOT_LEADING
+            boosters["heat"].predict(X[is_heat_known]), labels.heat[is_heat_known] > NOT_LEADING
         ),
         "published": best_threshold(
-            boosters["published"].predict(X[known_shown]), labels.published[known_shown] > 0.5
+            boosters["published"].predict(X[is_published_known]), labels.published[is_published_known] > 0.5
         ),
     }
-    return Baselines(Medians(of_all, of_provider, cuts), boosters)
+    return Baselines(Medians(global_medians, provider_medians, thresholds), boosters)

@@ -1,4 +1,4 @@
-"""Fit the cascade: lead, heat and published, each from the labels of what precedes it."""
+"""Fit the cascade: lead, heat and published, each given the true labels of the steps before it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 
 @dataclass(frozen=True, slots=True)
 class CascadeLabels:
-    """Labels, shapes (n_records,): heat is -1 where another leads; published is 0 or 1; NaN where unknown."""
+    """Labels, shapes (n_records,): heat is -1 where another leads; published is 0 or 1; NaN: unknown."""
 
     quality: Floats
     heat: Floats
@@ -46,51 +46,60 @@ def fit_cascade(
     Parameters
     ----------
     table : FeatureTable
-        Training records, with the coverage that their labels were given under.
+        Training records, with the coverage known when they were labelled.
     labels : CascadeLabels
         Their labels.
     config : ModelConfig
+        Fit options.
     num_threads, seed : int
+        Number of threads and random seed of LightGBM.
     trainer : callable
-        What trains the boosters of heat and published.
+        Trains the boosters of heat and published.
 
     Returns
     -------
     Cascade
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    known = ~np.isnan(labels.heat)
-    is_lead = known & (labels.heat > NOT_LEADING)
+    is_known = ~np.isnan(labels.heat)
+    is_lead = is_known & (labels.heat > NOT_LEADING)
     X = lead_matrix(table, labels.quality)
-    rising = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
+    monotone = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
     lead = _fit(
-        X[known],
-        is_lead[known].astype(float),
+        X[is_known],
+        is_lead[is_known].astype(float),
         LEAD_NAMES,
         config.lead,
-        {"monotone_constraints": rising},
+        {"monotone_constraints": monotone},
         **options,
     )
 
     leads = table.take(is_lead)
-    count = np.maximum(leads.number("coverage_count"), 1.0)
-    each = (labels.heat - labels.quality)[is_lead] / count
+    coverage_count = np.maximum(leads.number("coverage_count"), 1.0)
+    heat_per_coverage = (labels.heat - labels.quality)[is_lead] / coverage_count
     X = heat_matrix(leads, labels.quality[is_lead])
-    # Age is known only where a moment is given, so each record is seen with its age and without.
-    ageless = X.copy()
-    ageless[:, HEAT_NAMES.index("age_hours")] = np.nan
+    # Age is missing unless scoring is given a time, so each record is seen with its age and without.
+    X_without_age = X.copy()
+    X_without_age[:, HEAT_NAMES.index("age_hours")] = np.nan
     options["trainer"] = trainer
-    heat = _fit(np.vstack([X, ageless]), np.concatenate([each, each]), HEAT_NAMES, config.heat, {}, **options)
+    heat = _fit(
+        np.vstack([X, X_without_age]),
+        np.concatenate([heat_per_coverage, heat_per_coverage]),
+        HEAT_NAMES,
+        config.heat,
+        {},
+        **options,
+    )
 
-    known = known & ~np.isnan(labels.published)
+    is_known = is_known & ~np.isnan(labels.published)
     X = published_matrix(table, labels.quality, labels.heat)
-    rising = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
+    monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
     published = _fit(
-        X[known],
-        labels.published[known],
+        X[is_known],
+        labels.published[is_known],
         PUBLISHED_NAMES,
         config.published,
-        {"monotone_constraints": rising},
+        {"monotone_constraints": monotone},
         **options,
     )
     return Cascade(lead, heat, published)
@@ -101,13 +110,13 @@ def _fit(
     y: Floats,
     names: tuple[str, ...],
     config: BoosterConfig,
-    extra: dict[str, Any],
+    extra_params: dict[str, Any],
     *,
     trainer: BoosterTrainer = train_booster,
     **options: Any,
 ) -> Booster:
-    params = {**config.params, **extra}
+    params = {**config.params, **extra_params}
     if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
-        # One class only: LightGBM's log-odds are infinite, so the constant is learned as a number.
+        # With a single class the log-odds are infinite: fit the constant by regression instead.
         params = {"objective": "regression"}
     return trainer(X, y, names=names, params=params, num_iterations=config.num_iterations, **options)

@@ -1,4 +1,4 @@
-"""What a training run can be told: one value, written in one YAML file."""
+"""Training configuration, read from and written to one YAML file."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import msgspec
 
 
 class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the rubric is fitted.
+    """Fit options of the rubric.
 
     Parameters
     ----------
     n_passes : int
-        Rounds of reweighting of the first fit; half as many of each that goes on where the last one ended.
+        Reweighting passes of the first fit; each later, warm-started fit has half as many.
     ridge : float
-        Penalty on each (scaled) column, in records: an effect seen on as many records is halved.
+        Ridge penalty of a (scaled) column; an effect seen on that many records is halved.
     level_ridge : float
-        The same for each provider and topic.
+        Ridge penalty of a provider or topic.
     min_level_count : int
-        Records that a provider or topic needs to have an effect of its own.
+        Minimum records of a provider or topic with its own effect.
     min_term_count : int
-        Records that a word needs under a topic to be looked at.
+        Minimum records of a term under a topic.
     term_support : float
-        Absolute error, in standard deviations of the labels, that a word must take away in all to be
-        worth points; 0 leaves words out.
+        Minimum total reduction of the absolute error by a term, in standard deviations of the labels; 0
+        disables terms.
     term_purity : float
-        Share of the records that bear a word whose error its points must not raise; 0 to 1.
+        Minimum share of a term's records whose error its points do not raise; 0 to 1.
     n_term_rounds : int
-        Searches for such words, each on what the one before left.
+        Term searches, each on the residuals of the one before.
     """
 
     n_passes: int = 12
@@ -47,38 +47,39 @@ Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class BoosterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LightGBM's parameters of one booster, by their primary names, and the most trees that it may have."""
+    """LightGBM parameters of one booster, by their primary names, and its maximum number of trees."""
 
     num_iterations: Positive
     params: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
         if "objective" not in self.params:
-            raise ValueError(f"params: got {sorted(self.params)}, expected an objective among them")
+            raise ValueError(f"params: got {sorted(self.params)}, expected an objective")
 
 
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the models are fitted.
+    """Fit options of every model.
 
     Parameters
     ----------
     rubric : RubricConfig
         The additive part of quality.
     quality, spread, lead, heat, published : BoosterConfig
-        The boosters: what the rubric leaves of quality, how far off it is, who leads, what heat adds
-        for each related record, and whether the site shows the record.
+        The boosters: residual of the rubric, its typical absolute error, probability of leading, heat
+        added per related record, and probability of being published.
     settled_lead, growth : BoosterConfig
-        The boosters of the forecast: who leads once the story is settled, and by what factor heat grows.
+        The boosters of the forecast: probability of leading, and growth factor of heat, once the story is
+        settled.
     forecast_ages_hours : tuple of float
-        Ages at which the forecast looks at training records; hours.
+        Ages of the training records that the forecast is fitted on; hours.
     n_folds : int
         Folds of the out-of-fold features.
     n_spread_bins : int
-        Groups of records, by how sure their quality is, that share a distribution of errors.
+        Groups of records, by predicted error, each with its own residual distribution.
     interval_level : float
-        Share of records whose quality the interval shall hold; 0 to 1.
+        Target coverage of the prediction interval; 0 to 1.
     patience : int
-        Trees without a gain on the validation block after which a booster stops.
+        Early-stopping rounds on the validation block.
     """
 
     rubric: RubricConfig = RubricConfig()
@@ -144,21 +145,21 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the test block begins.
+    """Split of the records into training, validation and test blocks.
 
     Parameters
     ----------
     test_ratio : float
-        Share of the records, the latest of each section, that is held back; 0 to 1.
+        Share of each section's records, the latest ones, in the test block; 0 to 1.
     test_from : dict of str to datetime
-        By section (the first topic): where its test block begins, aware UTC; goes before `test_ratio`.
+        Start of the test block by section (the first topic), aware UTC; overrides `test_ratio`.
     validation_ratio : float
-        Share of what precedes the test block on which iterations and intervals are chosen; 0 to 1.
+        Share of the records before the test block that choose iterations and intervals; 0 to 1.
     gap_hours : float
-        Time before a test block that no training sees; hours, >= 0.
+        Time before the test block that is excluded from training; hours, >= 0.
     apart : {"copies", "stories"}
-        What is kept on one side of the cut: a record's copies (the same address, nearly the same title), or
-        with them whatever related coverage links to it.
+        What stays on one side of the split: copies of a record (the same address, nearly the same title), or
+        whole stories (copies, and records linked by related coverage).
     """
 
     test_ratio: Ratio = 0.15
@@ -169,25 +170,25 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One training.
+    """Configuration of one training run.
 
     Parameters
     ----------
     name : str
-        What the model is called.
+        Name of the model.
     description : str
-        The question that the training answers.
+        Question that the run answers.
     split : SplitConfig
-        What is held back.
+        Split of the records.
     model : ModelConfig
-        How the models are fitted.
+        Fit options of the models.
     seed : int
-        Seed of all that is drawn.
+        Random seed.
     n_bootstrap : int
-        Draws of the figures' intervals; 0 leaves the intervals out.
+        Bootstrap draws of the metrics' intervals; 0 disables the intervals.
     as_of : str
-        Train on records as they stood then: at an age (``published+6h``), their labels as they settled, or
-        at a moment, after which nothing is seen at all. Empty: as they stand.
+        Train on records as they were at an age (``published+6h``), with settled labels, or at a moment,
+        with everything later excluded. Empty: as they are now.
     """
 
     name: str = "default"

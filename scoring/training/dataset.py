@@ -1,4 +1,4 @@
-"""Labelled records, ready to train on or to compare with: what train and evaluate share."""
+"""Labelled dataset for training and evaluation."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ INGEST_AGES = ("published", "published+6h", "published+48h")
 
 
 class FeatureSource(Protocol):
-    """Where the features of labelled records come from."""
+    """Source of the features of labelled records."""
 
     def tables(
         self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
     ) -> tuple[FeatureTable, ...]:
-        """As :func:`scoring.features.extraction.tables_of` gives them."""
+        """Return feature tables, as :func:`scoring.features.extraction.tables_of` does."""
 
     def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
-        """The documents with all that was read of their records."""
+        """Return the documents with complete records."""
 
 
 class _LocalFeatures:
-    """The records are here, whole."""
+    """Features of complete records in this process."""
 
     def tables(
         self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
@@ -53,47 +53,47 @@ class _LocalFeatures:
         return documents
 
 
-_HERE: FeatureSource = _LocalFeatures()
+_LOCAL_FEATURES: FeatureSource = _LocalFeatures()
 
 
 @dataclass(frozen=True)
 class LabelledDataset:
-    """Labelled records as they were read.
+    """Labelled records.
 
     Parameters
     ----------
     documents : list of Document
-        Those with a quality and a date, in the order of their dates.
+        Records with a quality and a date, by date.
     n_faults : int
-        Records that could not be used.
+        Records that could not be read.
     n_unlabelled : int
-        Records without a quality or a date, left out; not those whose quality scoring has written.
+        Records skipped without a quality or a date; not those whose quality scoring wrote itself.
     data_sha256 : str
         Hex digest of the content of the documents, corrected labels included.
     extractor : FeatureSource
-        What makes features of them.
+        Source of the features.
     corrections : Corrections or None
-        What stands in the place of labels of the files.
+        Corrected labels that replace those of the files.
     own_scores : OwnScores or None
-        What was looked up of the labels that scoring has written; None where nothing was.
+        Lookup of labels that scoring wrote itself; None if not looked up.
     n_own_labels : int
-        How many such labels the records had, those that were left out for it included.
+        Labels that scoring wrote itself, including those of skipped records.
     """
 
     documents: list[Document]
     n_faults: int
     n_unlabelled: int
     data_sha256: str
-    extractor: FeatureSource = _HERE
+    extractor: FeatureSource = _LOCAL_FEATURES
     corrections: Corrections | None = None
     own_scores: OwnScores | None = None
     n_own_labels: int = 0
 
     @property
     def tags(self) -> dict[str, str]:
-        """What a run tells of where the labels are from."""
-        own = self.own_scores.tags(self.n_own_labels) if self.own_scores else {}
-        return own | (self.corrections.tags if self.corrections else {})
+        """Tags of the run about the origin of the labels."""
+        own_score_tags = self.own_scores.tags(self.n_own_labels) if self.own_scores else {}
+        return own_score_tags | (self.corrections.tags if self.corrections else {})
 
     @property
     def moments(self) -> NDArray[np.datetime64]:
@@ -109,43 +109,43 @@ class LabelledDataset:
 
     @property
     def n_days(self) -> int:
-        """Days (UTC) on which they were published."""
+        """Number of distinct publication days (UTC)."""
         return len(np.unique(self.moments.astype("datetime64[D]")))
 
     def take(self, mask: NDArray[np.bool_]) -> LabelledDataset:
-        """The records of a mask of shape (n_records,), as if they had been read alone."""
+        """Dataset of the records of a mask of shape (n_records,)."""
         chosen = self.chosen(mask)
         digest = data_sha256(document.sha256 for document in chosen)
         return replace(self, documents=chosen, data_sha256=digest)
 
     def chosen(self, mask: NDArray[np.bool_]) -> list[Document]:
-        """The documents of a mask of shape (n_records,)."""
+        """Documents of a mask of shape (n_records,)."""
         return [document for document, is_chosen in zip(self.documents, mask, strict=True) if is_chosen]
 
     def whole(self, mask: NDArray[np.bool_]) -> Sequence[Document]:
-        """The documents of a mask of shape (n_records,), with all that was read of their records."""
+        """Documents of a mask of shape (n_records,), with complete records."""
         return self.extractor.whole(self.chosen(mask))
 
     def as_seen(self, mask: NDArray[np.bool_], as_of: AsOf = None) -> TrainingSet:
-        """Features as they stood at `as_of` beside the labels as they settled, of the records of a mask.
+        """Features as of a time, with settled labels, of the records of a mask.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_records,)
-            Which records.
+            Records to take.
         as_of : datetime, timedelta or None
-            As :func:`scoring.features.table.extract` takes it.
+            See :func:`scoring.features.table.extract`.
         """
-        whole = self.training_set(mask)
+        training_set = self.training_set(mask)
         if as_of is None:
-            return whole
+            return training_set
         chosen = self.chosen(mask)
         moments = [moment_of(document.record, as_of) for document in chosen]
         (table,) = self.extractor.tables(chosen, [moments])
-        return replace(whole, table=table)
+        return replace(training_set, table=table)
 
     def at_ingest(self, mask: NDArray[np.bool_]) -> dict[str, TrainingSet]:
-        """The records of a mask as they stood at each age of :data:`INGEST_AGES`."""
+        """Records of a mask at each age of :data:`INGEST_AGES`."""
         return {name: self.as_seen(mask, parse_as_of(name)) for name in INGEST_AGES}
 
     def training_set(
@@ -156,30 +156,29 @@ class LabelledDataset:
         age: timedelta | None = None,
         forecast_ages_hours: Sequence[float] = (),
     ) -> TrainingSet:
-        """Features and labels of the records that a mask names.
+        """Features and labels of the records of a mask.
 
         Parameters
         ----------
         mask : ndarray of bool, shape (n_records,)
-            Which records.
+            Records to take.
         cuts : dict of str to datetime, optional
-            By section: the moment after which nothing is seen. A record whose coverage goes on after it
-            keeps its quality, but its heat and whether it was published, which hang on that coverage, are
-            left out.
+            Cutoff by section: anything later is excluded. A record with later coverage keeps its quality, but
+            its heat and published labels, which depend on that coverage, are NaN.
         age : timedelta, optional
-            Age at which each record is looked at; its labels are taken as they settled.
+            Age of each record's features; labels are the settled ones.
         forecast_ages_hours : sequence of float
-            Ages at which the forecast is to see them too.
+            Ages of the additional tables of the forecast; hours.
         """
         chosen = self.chosen(mask)
         ages = (age, *(timedelta(hours=hours) for hours in forecast_ages_hours))
         moments: list[list[datetime | None]] = [[] for _ in ages]
         heats, published = [], []
         for document in chosen:
-            cut = cuts.get(section_of(document.record)) if cuts else None
-            for look, each in zip(moments, ages, strict=True):
-                look.append(_earliest(cut, moment_of(document.record, each)))
-            is_settled = cut is None or not _has_coverage_after(document.record, cut)
+            cutoff = cuts.get(section_of(document.record)) if cuts else None
+            for moments_at_age, record_age in zip(moments, ages, strict=True):
+                moments_at_age.append(_earliest(cutoff, moment_of(document.record, record_age)))
+            is_settled = cutoff is None or not _has_coverage_after(document.record, cutoff)
             heats.append(document.labels.heat if is_settled else None)
             published.append(document.labels.published if is_settled else None)
         labels = CascadeLabels(
@@ -187,40 +186,44 @@ class LabelledDataset:
             as_floats(heats),
             as_floats(published),
         )
-        table, *early = self.extractor.tables(chosen, moments)
+        table, *early_tables = self.extractor.tables(chosen, moments)
         sections = [section_of(document.record) for document in chosen]
-        return TrainingSet(table, labels, self.moments[mask], sections, self.copies[mask], tuple(early))
+        return TrainingSet(
+            table, labels, self.moments[mask], sections, self.copies[mask], tuple(early_tables)
+        )
 
     def training_split(
         self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], config: TrainConfig
     ) -> TrainingSet:
-        """What a training may learn from, where some records are held back.
+        """Training set that excludes held-out records and their copies or stories.
 
         Parameters
         ----------
         is_held : ndarray of bool, shape (n_records,)
-            Records that are held back: neither they nor what the split keeps with them are learned from.
+            Held-out records.
         cuts : dict of str to datetime
-            By section: the moment after which nothing is seen.
+            Cutoff by section: anything later is excluded.
         config : TrainConfig
-            What is kept apart, the age at which records are looked at, and the ages of the forecast.
+            Split, age of the records and ages of the forecast.
         """
-        at = parse_as_of(config.as_of) if config.as_of else None
+        as_of = parse_as_of(config.as_of) if config.as_of else None
         return self.training_set(
             self.mask_apart(is_held, cuts, config.split.apart),
             cuts,
-            age=at if isinstance(at, timedelta) else None,
+            age=as_of if isinstance(as_of, timedelta) else None,
             forecast_ages_hours=config.model.forecast_ages_hours,
         )
 
     def mask_apart(
         self, is_held: NDArray[np.bool_], cuts: dict[str, datetime], apart: Literal["copies", "stories"]
     ) -> NDArray[np.bool_]:
-        """Mask, shape (n_records,), of the records that :meth:`training_apart` takes."""
+        """Mask, shape (n_records,), of the records of :meth:`training_split`."""
         groups = self.stories if apart == "stories" else self.copies
-        last = np.array([to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]")
-        is_apart: NDArray[np.bool_] = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= last)
-        return is_apart
+        cutoffs = np.array(
+            [to_moment(cuts.get(section)) for section in self.sections], dtype="datetime64[us]"
+        )
+        mask: NDArray[np.bool_] = ~is_held & ~np.isin(groups, groups[is_held]) & (self.moments <= cutoffs)
+        return mask
 
     @cached_property
     def copies(self) -> NDArray[np.intp]:
@@ -234,41 +237,41 @@ class LabelledDataset:
 
 
 def section_of(record: Record) -> str:
-    """The site's section that a record belongs to: its first topic."""
+    """Section of a record: its first topic."""
     return record.topics[0] if record.topics else ""
 
 
 def cutoffs_before(
     corpus: LabelledDataset, is_held: NDArray[np.bool_], gap_hours: float = 0.0
 ) -> dict[str, datetime]:
-    """By section: the moment before the held-back records begin, after which no training may see anything.
+    """Cutoff by section: the last moment that training may see before the held-out records begin.
 
     Parameters
     ----------
     corpus : LabelledDataset
         Labelled records.
     is_held : ndarray of bool, shape (n_records,)
-        Which of them are held back.
+        Held-out records.
     gap_hours : float
-        Time between the moment and the first of them; hours, >= 0.
+        Time between the cutoff and the first held-out record; hours, >= 0.
     """
     gap = timedelta(hours=gap_hours, microseconds=1)
-    begins: dict[str, datetime] = {}
-    for document, section, is_one_held in zip(corpus.documents, corpus.sections, is_held, strict=True):
-        if is_one_held and document.record.published_at is not None:
-            # A record of the block's first moment may be others' coverage, and its quality is a label.
-            begins.setdefault(section, document.record.published_at - gap)
-    return begins | {
+    cutoffs: dict[str, datetime] = {}
+    for document, section, is_record_held in zip(corpus.documents, corpus.sections, is_held, strict=True):
+        if is_record_held and document.record.published_at is not None:
+            # The first held-out record may be coverage of others, and its quality is a label.
+            cutoffs.setdefault(section, document.record.published_at - gap)
+    return cutoffs | {
         section: moment
         for section, moment in latest_moments(corpus, ~is_held).items()
-        if section not in begins
+        if section not in cutoffs
     }
 
 
 def latest_moments(
     corpus: LabelledDataset, mask: NDArray[np.bool_], until: datetime | None = None
 ) -> dict[str, datetime]:
-    """By section: the last moment, up to a limit, that the records of a mask and their coverage know of."""
+    """Latest moment by section, up to `until`, of the records of a mask and their coverage."""
     latest: dict[str, datetime] = {}
     for document, section, is_chosen in zip(corpus.documents, corpus.sections, mask, strict=True):
         if is_chosen:
@@ -300,48 +303,49 @@ def read_dataset(
     corrections: Corrections | None = None,
     own_scores: OwnScores | None = None,
 ) -> LabelledDataset:
-    """Read every record that can be used and has a quality and a date.
+    """Read the records that have a quality and a date.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        See :func:`scoring.records.corpus.read_documents`.
     stdin : binary file, optional
-        What ``-`` reads.
+        Stream of the path ``-``.
     on_fault : callable
-        Called with the error of each record that cannot be used, and of each line of the corrections.
+        Called with the error of each unreadable record, and of each unreadable line of the corrections.
     reporter : Reporter
-        Told how far the reading is.
+        Receives the progress.
     since, until : datetime, optional
-        Leave out records that were published earlier, or later, aware UTC.
+        Skip records published earlier, or later; aware UTC.
     corrections : Corrections, optional
-        What is to stand in the place of labels.
+        Corrected labels that replace those of the files.
     own_scores : OwnScores, optional
-        Leaves out the labels that scoring has written, but for those that are corrected; without it every
-        label counts.
+        Drops labels that scoring wrote itself, unless corrected; without it every label counts.
 
     Returns
     -------
-    Corpus
+    LabelledDataset
     """
-    faults = 0
+    n_faults = 0
 
-    def count(error: RecordError) -> None:
-        nonlocal faults
-        faults += 1
+    def count_fault(error: RecordError) -> None:
+        nonlocal n_faults
+        n_faults += 1
         on_fault(error)
 
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    read = list(read_documents(paths, stdin=stdin, on_fault=count, on_progress=tell))
+    documents = list(read_documents(paths, stdin=stdin, on_fault=count_fault, on_progress=report_progress))
     if own_scores is not None:
-        read = own_scores.put_to(read)
+        documents = own_scores.put_to(documents)
     if corrections is not None:
-        for fault in corrections.ledger.torn:
-            on_fault(RecordError(fault))
-        read = corrections.put_to(read, reporter)
-    corpus = dataset_of(read, faults, reporter=reporter, since=since, until=until, own_scores=own_scores)
+        for torn_line in corrections.ledger.torn:
+            on_fault(RecordError(torn_line))
+        documents = corrections.put_to(documents, reporter)
+    corpus = dataset_of(
+        documents, n_faults, reporter=reporter, since=since, until=until, own_scores=own_scores
+    )
     return replace(corpus, corrections=corrections)
 
 
@@ -352,25 +356,29 @@ def dataset_of(
     reporter: Reporter,
     since: datetime | None = None,
     until: datetime | None = None,
-    extractor: FeatureSource = _HERE,
+    extractor: FeatureSource = _LOCAL_FEATURES,
     own_scores: OwnScores | None = None,
 ) -> LabelledDataset:
-    """Those of the documents that were read that can be used and have a quality and a date.
+    """Dataset of the documents that have a quality and a date.
 
     Parameters
     ----------
     read : sequence of Document
-        What was read.
+        Documents read.
     n_faults : int
-        Records that could not be used.
+        Records that could not be read.
     reporter, since, until
-        As :func:`read_dataset` takes them.
+        See :func:`read_dataset`.
     extractor : FeatureSource
-        What makes features of the documents.
+        Source of the features.
     own_scores : OwnScores, optional
-        What has looked at the labels of each of the documents.
+        Has looked up the labels of each document.
     """
-    usable = [one for one in read if one.labels.quality is not None and one.record.published_at is not None]
+    usable = [
+        document
+        for document in read
+        if document.labels.quality is not None and document.record.published_at is not None
+    ]
     own_labels = own_scores.names if own_scores else [frozenset[str]()] * len(read)
     n_own_qualities = sum(
         document.labels.quality is None and document.record.published_at is not None and "quality" in names
@@ -381,8 +389,8 @@ def dataset_of(
         reporter.note(f"{n_unlabelled} records without a quality or a date are left out")
     if since is not None or until is not None:
         n_usable = len(usable)
-        usable = [one for one in usable if _is_between(one.record.published_at, since, until)]
-        reporter.note(f"{n_usable - len(usable)} records outside of the chosen time are left out")
+        usable = [document for document in usable if _is_between(document.record.published_at, since, until)]
+        reporter.note(f"{n_usable - len(usable)} records outside the chosen period are left out")
     n_own_labels = sum(
         len(names)
         for document, names in zip(read, own_labels, strict=True)
@@ -408,5 +416,5 @@ def _is_between(moment: datetime | None, since: datetime | None, until: datetime
 
 
 def _order(document: Document) -> tuple[datetime, str]:
-    assert document.record.published_at is not None  # noqa: S101 -- read_corpus has left such records out
+    assert document.record.published_at is not None  # noqa: S101 -- dataset_of skips such records
     return document.record.published_at, document.sha256

@@ -1,4 +1,4 @@
-"""Fit all parts on one block of labelled records."""
+"""Fit of every component on one block of labelled records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scoring.training.cascade import CascadeLabels, fit_cascade
 from scoring.training.config import ModelConfig, TrainConfig
 from scoring.training.forecast import fit_forecast
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
-from scoring.training.parallel import N_LANES, fit_pool
+from scoring.training.parallel import N_WORKERS, fit_pool
 from scoring.training.quality import QualityFit, start_quality
 from scoring.training.splits import latest_mask
 from scoring.training.thresholds import best_threshold
@@ -35,50 +35,52 @@ def fit_models(
     trainer: BoosterTrainer = train_booster,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> FittedComponents:
-    """Fit every part; choices are made on the latest of the records, then all are used.
+    """Fit every component: tune on the latest records, then refit on all of them.
 
     Parameters
     ----------
     training : TrainingSet
         Labelled records.
     config : TrainConfig
-        How.
+        Training configuration.
     num_threads : int
-        Threads of LightGBM; the models are the same for any number.
+        Threads of LightGBM; they do not change the models.
     trainer : callable
-        What trains the boosters of quality, heat and published; all else is fitted here.
+        Trains the boosters of quality, heat and published; the rest is always fitted in this process.
     on_step : callable
-        Told what begins.
+        Called with the name of each step when it begins.
 
     Returns
     -------
-    Models
+    FittedComponents
 
     Raises
     ------
     ModelError
-        If there are too few records, none leads, or none has both a heat and whether it was published.
+        If there are too few records, none leads, or none has both heat and published.
     """
     n_records = len(training.table)
     if n_records < MIN_RECORDS:
         raise ModelError(
             f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
         )
-    if lacking := _lacking(training.labels):
-        raise ModelError(f"training records: got none with {lacking}, expected some")
+    if missing := _missing_labels(training.labels):
+        raise ModelError(f"training records: got none with {missing}, expected some")
     is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
     if not MIN_VALIDATION <= is_validation.sum() < n_records:
         order = np.argsort(training.moments, kind="stable")
         is_validation = np.zeros(n_records, dtype=bool)
         is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
     table, labels = training.table, training.labels
-    # Many machines fit one booster after another; this one fits two at a time.
-    with fit_pool(num_threads, n_records, N_LANES if trainer is train_booster else 1) as lanes:
-        options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": config.seed}
-        drafted = lanes.executor.submit(
+    # A distributed trainer fits one booster at a time; this process fits two in parallel.
+    with fit_pool(num_threads, n_records, N_WORKERS if trainer is train_booster else 1) as pool:
+        options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": config.seed}
+        cascade_draft = pool.executor.submit(
             _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
         )
-        ruled = lanes.executor.submit(_fit_rules, training, config.model, trainer, **options)
+        cascade_fit = pool.executor.submit(
+            _fit_cascade_and_forecast, training, config.model, trainer, **options
+        )
         on_step("quality")
         finish_quality = start_quality(
             table,
@@ -86,30 +88,30 @@ def fit_models(
             training.copies,
             is_validation,
             config.model,
-            lanes=lanes,
+            pool=pool,
             seed=config.seed,
             trainer=trainer,
         )
-        baselines = lanes.executor.submit(fit_baselines, table, labels, **options)
+        baselines = pool.executor.submit(fit_baselines, table, labels, **options)
         quality = finish_quality()
         on_step("lead, heat and published")
-        cascade, forecast = ruled.result()
-        later = training.take(is_validation)
-        thresholds = _choose_thresholds(drafted.result(), later, quality, lanes.num_threads)
+        cascade, forecast = cascade_fit.result()
+        validation = training.take(is_validation)
+        thresholds = _choose_thresholds(cascade_draft.result(), validation, quality, pool.num_threads)
         on_step("baselines")
         return FittedComponents(quality.model, cascade, forecast, thresholds, baselines.result())
 
 
-def _fit_rules(
+def _fit_cascade_and_forecast(
     training: TrainingSet, config: ModelConfig, trainer: BoosterTrainer, **options: Any
 ) -> tuple[Cascade, Forecast]:
     cascade = fit_cascade(training.table, training.labels, config, trainer=trainer, **options)
-    early = training.early or (training.table,)
-    return cascade, fit_forecast(cascade, early, training.labels, config, **options)
+    early_tables = training.early or (training.table,)
+    return cascade, fit_forecast(cascade, early_tables, training.labels, config, **options)
 
 
-def _lacking(labels: CascadeLabels) -> str:
-    """What no record has that lead, heat and published are learned from; empty where nothing lacks."""
+def _missing_labels(labels: CascadeLabels) -> str:
+    """Labels of lead, heat and published that every record lacks; empty if none."""
     if not (labels.heat > NOT_LEADING).any():
         return "a usable heat of 0 or more"
     if not (np.isfinite(labels.heat) & np.isfinite(labels.published)).any():
@@ -118,23 +120,29 @@ def _lacking(labels: CascadeLabels) -> str:
 
 
 def _draft_cascade(earlier: TrainingSet, config: ModelConfig, **options: Any) -> Cascade | None:
-    """A cascade that has not seen the validation block, where what precedes that can teach one."""
-    return None if _lacking(earlier.labels) else fit_cascade(earlier.table, earlier.labels, config, **options)
+    """Cascade fitted without the validation block; None if the earlier records lack its labels."""
+    return (
+        None
+        if _missing_labels(earlier.labels)
+        else fit_cascade(earlier.table, earlier.labels, config, **options)
+    )
 
 
 def _choose_thresholds(
-    draft: Cascade | None, later: TrainingSet, quality: QualityFit, num_threads: int
+    draft: Cascade | None, validation: TrainingSet, quality: QualityFit, num_threads: int
 ) -> Thresholds:
-    """Thresholds on the validation block, from parts that have not seen it."""
-    heat, published = later.labels.heat, later.labels.published
-    known = np.isfinite(heat) & np.isfinite(published)
-    if draft is None or not known.any():
+    """Thresholds on the validation block, from components fitted without it."""
+    heat, published = validation.labels.heat, validation.labels.published
+    is_known = np.isfinite(heat) & np.isfinite(published)
+    if draft is None or not is_known.any():
         return Thresholds()
-    likeliest = np.round(quality.validation_quality)
-    atoms, weights = quality.model.errors.spread_out(likeliest, quality.validation_spread)
-    atoms = np.maximum(atoms, quality.model.rubric.floor_)
-    said = marginalize_now(draft, later.table, QualityDistribution(likeliest, atoms, weights), num_threads)
+    quality_mode = np.round(quality.validation_quality)
+    support, probabilities = quality.model.errors.spread_out(quality_mode, quality.validation_spread)
+    support = np.maximum(support, quality.model.rubric.floor_)
+    outlook = marginalize_now(
+        draft, validation.table, QualityDistribution(quality_mode, support, probabilities), num_threads
+    )
     return Thresholds(
-        best_threshold(said.lead_probability[known], heat[known] > NOT_LEADING),
-        best_threshold(said.published_probability[known], published[known] > 0.5),
+        best_threshold(outlook.lead_probability[is_known], heat[is_known] > NOT_LEADING),
+        best_threshold(outlook.published_probability[is_known], published[is_known] > 0.5),
     )

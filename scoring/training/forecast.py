@@ -1,4 +1,4 @@
-"""Fit the forecast of lead and heat."""
+"""Fit of the forecast of lead and heat."""
 
 from __future__ import annotations
 
@@ -24,45 +24,52 @@ def fit_forecast(
     num_threads: int,
     seed: int,
 ) -> Forecast:
-    """Learn what still changes after a record was looked at.
+    """Fit how lead and heat change between the age of a record and its settled story.
 
     Parameters
     ----------
     cascade : Cascade
-        What holds now.
+        Fitted cascade; predicts the current state.
     early : sequence of FeatureTable
-        The training records, `n_records` of them, as they stood at some ages; at least one table.
+        Features of the `n_records` training records at several ages; at least one table.
     labels : CascadeLabels
-        Their labels as they settled.
+        Settled labels.
     config : ModelConfig
+        Fit options.
     num_threads, seed : int
+        Number of threads and random seed of LightGBM.
 
     Returns
     -------
     Forecast
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    known = ~np.isnan(labels.heat)
-    quality, heat = labels.quality[known], labels.heat[known]
+    is_known = ~np.isnan(labels.heat)
+    quality, heat = labels.quality[is_known], labels.heat[is_known]
     is_lead = heat > NOT_LEADING
-    # Age is known only where a moment is given, so each record is seen with its age and without.
-    tables = [each for table in early for each in (table.take(known), _ageless(table.take(known)))]
-    odds = [_log_odds(cascade.lead_probability(table, quality, num_threads)) for table in tables]
+    # Age is missing unless scoring is given a time, so each record is seen with its age and without.
+    known_tables = [table.take(is_known) for table in early]
+    tables = [variant for table in known_tables for variant in (table, _without_age(table))]
+    log_odds = [_log_odds(cascade.lead_probability(table, quality, num_threads)) for table in tables]
     lead = train_booster(
-        np.vstack([_matrix(table, quality, now) for table, now in zip(tables, odds, strict=True)]),
+        np.vstack(
+            [_matrix(table, quality, current) for table, current in zip(tables, log_odds, strict=True)]
+        ),
         np.tile(is_lead.astype(float), len(tables)),
         names=SETTLED_LEAD_NAMES,
         params=config.settled_lead.params,
         num_iterations=config.settled_lead.num_iterations,
-        start=np.concatenate(odds),
+        start=np.concatenate(log_odds),
         **options,
     )
     tables = [table.take(is_lead) for table in tables]
     heats = [cascade.heat_if_lead(table, quality[is_lead], num_threads) for table in tables]
-    settled = np.maximum(heat[is_lead], 1.0)
+    settled_heat = np.maximum(heat[is_lead], 1.0)
     growth = train_booster(
-        np.vstack([_matrix(table, quality[is_lead], now) for table, now in zip(tables, heats, strict=True)]),
-        np.concatenate([np.log(settled / np.maximum(now, 1.0)) for now in heats]),
+        np.vstack(
+            [_matrix(table, quality[is_lead], current) for table, current in zip(tables, heats, strict=True)]
+        ),
+        np.concatenate([np.log(settled_heat / np.maximum(current, 1.0)) for current in heats]),
         names=GROWTH_NAMES,
         params=config.growth.params,
         num_iterations=config.growth.num_iterations,
@@ -71,7 +78,7 @@ def fit_forecast(
     return Forecast(cascade, lead, growth)
 
 
-def _ageless(table: FeatureTable) -> FeatureTable:
+def _without_age(table: FeatureTable) -> FeatureTable:
     numbers = table.numbers.copy()
     numbers[:, NUMBER_INDEX["age_hours"]] = np.nan
     return FeatureTable(numbers, table.texts, table.topics, table.title_words)

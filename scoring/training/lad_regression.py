@@ -1,8 +1,8 @@
-"""Regression of least absolute error on marks and numbers.
+"""Least absolute deviations (LAD) regression, censored at the floor, on sparse and dense columns.
 
-Iteratively reweighted least squares (Holland & Welsch, 1977). Each pass solves the normal equations,
-which are sparse where columns are marks of a few records each: their pattern is found once, and a pass
-only fills it in.
+Censored LAD (Powell, 1984), fitted by iteratively reweighted least squares (Holland & Welsch, 1977), a
+majorize-minimize algorithm (Hunter & Lange, 2000). Each pass solves the normal equations. These are sparse,
+since an indicator has few records: their pattern is computed once, and a pass only fills in the values.
 """
 
 from __future__ import annotations
@@ -14,97 +14,102 @@ from scipy.sparse.linalg import splu
 
 from scoring.features.table import Floats
 
-Places = NDArray[np.intp]
+Indices = NDArray[np.intp]
 
 
 class SparseDesign:
-    """The columns of a regression: marks (ones, for few records each), then numbers.
+    """Design of a regression: sparse indicator columns, then dense columns.
 
     Parameters
     ----------
-    marks : csr_array of shape (n_records, n_marks)
+    indicators : csr_array of shape (n_records, n_indicators)
         Ones and zeros.
-    numbers : ndarray of shape (n_records, n_numbers)
+    dense : ndarray of shape (n_records, n_dense)
         Dense columns.
-    penalty : ndarray of shape (n_marks + n_numbers,)
-        Ridge penalty on each weight.
+    penalty : ndarray of shape (n_indicators + n_dense,)
+        Ridge penalty of each coefficient.
     """
 
-    def __init__(self, marks: csr_array, numbers: Floats, penalty: Floats) -> None:
-        self.marks, self.numbers, self.penalty = marks, numbers, penalty
-        self.n_marks, self.n_columns = marks.shape[1], len(penalty)
-        self._marks_of = csr_array(marks.T)
-        self._scaled = np.empty_like(numbers)  # once for all passes: the system is slow to give memory
+    def __init__(self, indicators: csr_array, dense: Floats, penalty: Floats) -> None:
+        self.indicators, self.dense, self.penalty = indicators, dense, penalty
+        self.n_indicators, self.n_columns = indicators.shape[1], len(penalty)
+        self._indicators_t = csr_array(indicators.T)
+        self._scaled = np.empty_like(dense)  # allocated once: it is slow
         self._find_pattern()
 
-    def predict(self, weights: Floats) -> Floats:
-        """Sum of the columns, each times its weight; shape (n_records,)."""
-        points: Floats = self.marks @ weights[: self.n_marks] + self.numbers @ weights[self.n_marks :]
-        return points
+    def predict(self, coef: Floats) -> Floats:
+        """Fitted values, shape (n_records,)."""
+        fitted: Floats = self.indicators @ coef[: self.n_indicators] + self.dense @ coef[self.n_indicators :]
+        return fitted
 
-    def solve(self, importance: Floats, target: Floats) -> Floats:
-        """Weights of least squares, each record's error counted by its importance; shape (n_columns,)."""
-        scaled = np.multiply(self.numbers, importance[:, None], out=self._scaled)
+    def solve(self, weights: Floats, y: Floats) -> Floats:
+        """Coefficients of weighted least squares, shape (n_columns,)."""
+        scaled = np.multiply(self.dense, weights[:, None], out=self._scaled)
         entries = np.concatenate(
             [
-                self._pairs @ importance,
-                (self._marks_of @ scaled).ravel(),
-                (self.numbers.T @ scaled).ravel(),
+                self._pairs @ weights,
+                (self._indicators_t @ scaled).ravel(),
+                (self.dense.T @ scaled).ravel(),
                 self.penalty,
             ]
         )
         normal = csc_array((self._sum @ entries, self._rows, self._starts), shape=(self.n_columns,) * 2)
-        weighted = importance * target
-        moments = np.concatenate([self._marks_of @ weighted, self.numbers.T @ weighted])[self._order]
+        weighted_y = weights * y
+        moments = np.concatenate([self._indicators_t @ weighted_y, self.dense.T @ weighted_y])[self._order]
         factors = splu(normal, "NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        weights = np.empty(self.n_columns)
-        weights[self._order] = factors.solve(moments)
-        return weights
+        coef = np.empty(self.n_columns)
+        coef[self._order] = factors.solve(moments)
+        return coef
 
     def _find_pattern(self) -> None:
-        """Find which entries of the normal equations differ from zero, and what each is the sum of."""
-        n_marks, n_numbers = self.n_marks, self.n_columns - self.n_marks
-        # Every two marks of one record, and each with itself.
-        sizes = np.diff(self.marks.indptr)
-        others = ragged(self.marks.indptr[:-1].repeat(sizes), sizes.repeat(sizes))
-        left, right = self.marks.indices.repeat(sizes.repeat(sizes)), self.marks.indices[others]
-        is_once = left <= right
+        """Find the nonzero entries of the normal equations, and the addends of each."""
+        n_indicators, n_dense = self.n_indicators, self.n_columns - self.n_indicators
+        # Every pair of indicators of one record, each with itself too.
+        sizes = np.diff(self.indicators.indptr)
+        other_entries = ragged(self.indicators.indptr[:-1].repeat(sizes), sizes.repeat(sizes))
+        first_column = self.indicators.indices.repeat(sizes.repeat(sizes))
+        second_column = self.indicators.indices[other_entries]
+        is_once = first_column <= second_column
         record = np.arange(len(sizes)).repeat(sizes**2)[is_once]
-        first, second, self._pairs = added_up(left[is_once], right[is_once], record, len(sizes))
+        first, second, self._pairs = sum_matrix(
+            first_column[is_once], second_column[is_once], record, len(sizes)
+        )
         n_pairs, is_two = len(first), first != second
-        mark, number = np.indices((n_marks, n_numbers)).reshape(2, -1)
-        number_row, number_column = np.indices((n_numbers, n_numbers)).reshape(2, -1) + n_marks
-        met = np.flatnonzero(self._marks_of @ (self.numbers != 0).astype(np.float64))
-        at_mark, at_number = n_pairs + met, n_pairs + n_marks * n_numbers
-        at_penalty = at_number + n_numbers**2
+        indicator, dense_column = np.indices((n_indicators, n_dense)).reshape(2, -1)
+        gram_row, gram_column = np.indices((n_dense, n_dense)).reshape(2, -1) + n_indicators
+        nonzero = np.flatnonzero(self._indicators_t @ (self.dense != 0).astype(np.float64))
+        indicator_entries, dense_start = n_pairs + nonzero, n_pairs + n_indicators * n_dense
+        penalty_start = dense_start + n_dense**2
         diagonal = np.arange(self.n_columns)
-        rows = [first, second[is_two], mark[met], number[met] + n_marks, number_row, diagonal]
-        columns = [second, first[is_two], number[met] + n_marks, mark[met], number_column, diagonal]
-        entries = [np.arange(n_pairs), np.flatnonzero(is_two), at_mark, at_mark]
+        indicator, dense_column = indicator[nonzero], dense_column[nonzero] + n_indicators
+        rows = [first, second[is_two], indicator, dense_column, gram_row, diagonal]
+        columns = [second, first[is_two], dense_column, indicator, gram_column, diagonal]
+        entries = [np.arange(n_pairs), np.flatnonzero(is_two), indicator_entries, indicator_entries]
         row, column = np.concatenate(rows), np.concatenate(columns)
-        entry = np.concatenate([*entries, at_number + np.arange(n_numbers**2), at_penalty + diagonal])
-        # Columns that meet the fewest others come first: so the factors stay as sparse as the equations.
+        entry = np.concatenate([*entries, dense_start + np.arange(n_dense**2), penalty_start + diagonal])
+        # Minimum degree ordering, which keeps the factors sparse.
         self._order = np.argsort(np.bincount(column, minlength=self.n_columns), kind="stable")
-        place = np.argsort(self._order)
-        columns_of, rows_of, self._sum = added_up(
-            place[column], place[row], entry, at_penalty + self.n_columns
+        position = np.argsort(self._order)
+        columns_of, rows_of, self._sum = sum_matrix(
+            position[column], position[row], entry, penalty_start + self.n_columns
         )
         self._rows = rows_of.astype(np.int32)
         self._starts = np.searchsorted(columns_of, np.arange(self.n_columns + 1)).astype(np.int32)
 
 
-def added_up(
-    first: Places, second: Places, addend: Places, n_addends: int
-) -> tuple[Places, Places, csr_array]:
-    """The pairs of two numbers that occur, sorted, and the matrix that adds up the addends of each.
+def sum_matrix(
+    first: Indices, second: Indices, addend: Indices, n_addends: int
+) -> tuple[Indices, Indices, csr_array]:
+    """Distinct pairs of two integers, sorted, and the matrix that sums the addends of each.
 
     Examples
     --------
-    >>> first, second, matrix = added_up(np.array([7, 2, 7]), np.array([70_000, 9, 70_000]), np.arange(3), 3)
+    >>> first, second = np.array([7, 2, 7]), np.array([70_000, 9, 70_000])
+    >>> first, second, matrix = sum_matrix(first, second, np.arange(3), 3)
     >>> first.tolist(), second.tolist(), (matrix @ np.array([1.0, 10.0, 100.0])).tolist()
     ([2, 7], [9, 70000], [10.0, 101.0])
     """
-    # Numbers of 16 bits are sorted in linear time.
+    # Integers of 16 bits are sorted in linear time.
     small = np.min_scalar_type(max(first.max(initial=0), second.max(initial=0)))
     order = np.lexsort((second.astype(small), first.astype(small)))
     first, second = first[order], second[order]
@@ -116,9 +121,9 @@ def added_up(
 
 
 class CensoredLAD:
-    """A regression of least absolute error that is under way: more passes bring it nearer.
+    """Censored least absolute deviations, fitted by passes that continue from the last fitted values.
 
-    Where the label stands on the floor, a lower prediction is no error.
+    Where the label is at the floor, a prediction below it is no error (Powell, 1984).
 
     Parameters
     ----------
@@ -127,30 +132,30 @@ class CensoredLAD:
     """
 
     def __init__(self, y: Floats) -> None:
-        self.y, self.points, self.floor = y, y, float(y.min())
-        self.on_floor = y <= self.floor
-        # Error below which all errors count alike: a hundredth of the labels' spread.
+        self.y, self.fitted, self.floor = y, y, float(y.min())
+        self.is_at_floor = y <= self.floor
+        # Smaller errors have equal weights: a hundredth of the labels' standard deviation.
         self.tolerance = max(float(np.std(y)) / 100, 1e-9)
 
     def run(self, columns: SparseDesign, n_passes: int) -> Floats:
-        """Weights after some passes, from what the last columns said of each record; shape (n_columns,)."""
+        """Coefficients after some passes from the last fitted values; shape (n_columns,)."""
         for _ in range(n_passes):
-            off = np.abs(self.points - self.y)
-            # A parabola that touches the loss where the points are, and lies above it elsewhere.
-            target = np.where(self.on_floor, self.floor - off, self.y)
-            importance = np.where(self.on_floor, 0.5, 1.0) / np.maximum(off, self.tolerance)
-            weights = columns.solve(importance / importance.max(), target)
-            self.points = columns.predict(weights)
-        return weights
+            abs_error = np.abs(self.fitted - self.y)
+            # Majorize the loss by a parabola that touches it at the fitted value (Hunter & Lange, 2000).
+            target = np.where(self.is_at_floor, self.floor - abs_error, self.y)
+            weights = np.where(self.is_at_floor, 0.5, 1.0) / np.maximum(abs_error, self.tolerance)
+            coef = columns.solve(weights / weights.max(), target)
+            self.fitted = columns.predict(coef)
+        return coef
 
     @property
-    def left(self) -> Floats:
-        """What the labels exceed the points by, which do not fall below the floor; shape (n_records,)."""
-        return self.y - np.maximum(self.points, self.floor)
+    def residual(self) -> Floats:
+        """Labels minus fitted values, which are clipped at the floor; shape (n_records,)."""
+        return self.y - np.maximum(self.fitted, self.floor)
 
 
-def ragged(starts: Places, sizes: Places) -> Places:
-    """Places of runs, one after another: ``sizes[k]`` places from ``starts[k]`` on.
+def ragged(starts: Indices, sizes: Indices) -> Indices:
+    """Concatenated ranges of indices: ``sizes[k]`` indices from ``starts[k]``.
 
     Examples
     --------
@@ -158,5 +163,5 @@ def ragged(starts: Places, sizes: Places) -> Places:
     [5, 6, 0, 1, 2]
     """
     ends = np.cumsum(sizes)
-    places: Places = np.arange(ends[-1] if len(ends) else 0) + (starts - ends + sizes).repeat(sizes)
-    return places
+    indices: Indices = np.arange(ends[-1] if len(ends) else 0) + (starts - ends + sizes).repeat(sizes)
+    return indices

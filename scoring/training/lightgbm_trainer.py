@@ -1,4 +1,4 @@
-"""How boosters are trained, so that the same data give the same bytes; :mod:`.trees` has what predicts."""
+"""Deterministic training of LightGBM boosters; :mod:`scoring.model.booster` predicts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scoring.errors import ModelError
 from scoring.features.table import Floats
 from scoring.model.booster import Booster
 
-# Deterministic: see "deterministic" in LightGBM's parameter manual. It holds for one machine and version.
-# Below so many records a second thread waits more than it works.
-_MIN_RECORDS_A_THREAD = 10_000
+# With fewer records per thread, another thread does not pay off.
+_MIN_RECORDS_PER_THREAD = 10_000
+# "deterministic" in LightGBM's parameters: the same bytes on one machine with one version.
 FIXED: dict[str, Any] = {
     "deterministic": True,
     "force_row_wise": True,
@@ -22,32 +22,32 @@ FIXED: dict[str, Any] = {
 }
 
 
-class _Stop(threading.local):
-    """Of each thread: what tells a training in it to end; None where nothing does."""
+class _StopSignal(threading.local):
+    """Thread-local event that stops the trainings of a thread; None if there is none."""
 
     event: threading.Event | None = None
 
 
-_STOP = _Stop()
+_STOP_SIGNAL = _StopSignal()
 
 
 class StoppedError(Exception):
-    """A training ended since nobody waits for it any more."""
+    """A training was stopped because its result is no longer needed."""
 
 
 def stop_with(event: threading.Event) -> None:
-    """Let an event end the trainings of this thread, within one tree."""
-    _STOP.event = event
+    """Stop the trainings of this thread, within one tree, once the event is set."""
+    _STOP_SIGNAL.event = event
 
 
-def _check_stop(_: object) -> None:
-    """A callback of LightGBM, after each tree."""
-    if _STOP.event is not None and _STOP.event.is_set():
+def _raise_if_stopped(_: object) -> None:
+    """LightGBM callback, called after each tree."""
+    if _STOP_SIGNAL.event is not None and _STOP_SIGNAL.event.is_set():
         raise StoppedError
 
 
 class BoosterTrainer(Protocol):
-    """What trains a booster: :func:`train_booster` on this machine, or something that has more of them."""
+    """Trains a booster: :func:`train_booster`, or a distributed one."""
 
     def __call__(
         self,
@@ -63,7 +63,7 @@ class BoosterTrainer(Protocol):
         validation: tuple[Floats, Floats] | None = None,
         patience: int = 50,
     ) -> Booster:
-        """Train as :func:`train_booster` does."""
+        """Train a booster; see :func:`train_booster`."""
 
 
 def train_booster(
@@ -89,55 +89,63 @@ def train_booster(
     y : ndarray of shape (n_samples,)
         Targets.
     names : sequence of str
-        Names of the columns.
+        Column names.
     params : dict
         LightGBM parameters, by their primary names.
     num_iterations : int
-        Trees; with `validation`, the most of them.
+        Number of trees; the maximum with `validation`.
     num_threads, seed : int
-        Threads, and the seed of all that is drawn.
+        Number of threads and random seed.
     categories : sequence of str
-        Columns that hold codes of categories.
+        Columns of category codes.
     validation : tuple of ndarray, optional
-        Later records, features and targets, on which to stop early.
+        Features and targets of later records, for early stopping.
     patience : int
-        Trees without a gain on them after which to stop.
+        Early-stopping rounds.
     start : ndarray of shape (n_samples,), optional
-        What the first tree adds to, in the objective's raw scores; the booster's own have none of it.
+        Initial raw scores (``init_score``); the booster's predictions exclude them.
 
     Returns
     -------
     Booster
-        With `validation`, cut back to its best trees.
+        With `validation`, cut to its best iteration.
 
     Raises
     ------
     ModelError
-        If LightGBM refuses a parameter.
+        If LightGBM rejects a parameter.
     """
-    import lightgbm as lgb  # two seconds, and no score needs them
+    import lightgbm as lgb  # takes two seconds, and scoring does not need it
 
-    # Not `lgb.train`, which `mlflow.autolog()` of the calling program replaces by one that starts a run.
+    # Not `lgb.train`: `mlflow.autolog()` in the calling program patches that to start a run.
     from lightgbm.engine import train
 
-    settings = {
+    all_params = {
         **FIXED,
         **params,
         "num_threads": useful_threads(num_threads, len(X)),
         "seed": seed,
     }
     columns = column_names(names)
-    coded = [columns[names.index(name)] for name in categories]
+    categorical_features = [columns[names.index(name)] for name in categories]
     data = lgb.Dataset(
-        X, y, init_score=start, feature_name=columns, categorical_feature=coded, params=settings
+        X,
+        y,
+        init_score=start,
+        feature_name=columns,
+        categorical_feature=categorical_features,
+        params=all_params,
     )
     try:
         booster = train(
-            settings,
+            all_params,
             data,
             num_boost_round=num_iterations,
             valid_sets=[data.create_valid(*validation)] if validation else None,
-            callbacks=[_check_stop, *([lgb.early_stopping(patience, verbose=False)] if validation else [])],
+            callbacks=[
+                _raise_if_stopped,
+                *([lgb.early_stopping(patience, verbose=False)] if validation else []),
+            ],
         )
     except lgb.basic.LightGBMError as error:
         raise ModelError(f"LightGBM cannot train with {params}: {error}") from error
@@ -146,12 +154,12 @@ def train_booster(
 
 
 def useful_threads(num_threads: int, n_records: int) -> int:
-    """How many of some threads are worth their while for so many records."""
-    return min(num_threads, 1 + n_records // _MIN_RECORDS_A_THREAD)
+    """Number of threads, at most `num_threads`, that pay off for `n_records`."""
+    return min(num_threads, 1 + n_records // _MIN_RECORDS_PER_THREAD)
 
 
 def column_names(names: Sequence[str]) -> list[str]:
-    """Names of columns as LightGBM takes them: no characters that JSON needs, no blanks, each but once."""
-    plain = ["".join(character if character.isalnum() else "_" for character in name) for name in names]
-    counts = Counter(plain)
-    return [name if counts[name] == 1 else f"{name}_{at}" for at, name in enumerate(plain)]
+    """Column names that LightGBM accepts: unique, without blanks and characters special in JSON."""
+    sanitized = ["".join(character if character.isalnum() else "_" for character in name) for name in names]
+    counts = Counter(sanitized)
+    return [name if counts[name] == 1 else f"{name}_{index}" for index, name in enumerate(sanitized)]

@@ -1,4 +1,4 @@
-"""Fit the quality model: the rubric, then the boosters on what it leaves, then how far off both are."""
+"""Fit of the quality model: rubric, boosted residual, then the conformal residual distribution."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from scoring.training.rubric import fit_rubric
 from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
-MIN_SECTION = 20  # records of a section whose rubric is tried on the others
+MIN_SECTION = 20  # records on either side of a leave-section-out split
 
 
 @dataclass(frozen=True, slots=True)
 class QualityFit:
-    """The model, and what its draft said of the validation block: quality and spread, shapes (n_later,)."""
+    """The model, and the draft's quality and spread of the validation block, shapes (n_validation,)."""
 
     model: QualityModel
     validation_quality: Floats
@@ -44,68 +44,70 @@ def start_quality(
     is_validation: NDArray[np.bool_],
     config: ModelConfig,
     *,
-    lanes: FitPool,
+    pool: FitPool,
     seed: int,
     trainer: BoosterTrainer = train_booster,
 ) -> Callable[[], QualityFit]:
-    """Begin to fit the quality model.
+    """Start to fit the quality model.
 
-    The number of trees and the distribution of errors come from the validation block, which the
-    first fit has not seen; the second fit has all records and that many trees.
+    A draft, fitted without the validation block, gives the number of trees and the residual distribution.
+    The final model has that many trees and is fitted on all records.
 
     Parameters
     ----------
     table : FeatureTable
         Training records.
     y : ndarray of shape (n_records,)
-        Their qualities; points.
+        Quality labels; points.
     copies : ndarray of int, shape (n_records,)
-        Group of each; copies of one record share one, and a fold.
+        Group of copies of each record; a group stays in one fold.
     is_validation : ndarray of bool, shape (n_records,)
-        The latest of them.
+        The validation block: the latest records.
     config : ModelConfig
-        How.
-    lanes : FitPool
-        Where the parts are fitted.
+        Fit options.
+    pool : FitPool
+        Pool that runs the fits.
     seed : int
-        Of all that is drawn.
+        Random seed.
     trainer : callable
-        What trains the booster of quality.
+        Trains the booster of quality.
 
     Returns
     -------
     callable
-        Waits for it, and gives the :class:`QualityFit`.
+        Waits for the fits and returns the :class:`QualityFit`.
     """
-    later, later_y = table.take(is_validation), y[is_validation]
-    earlier, submit = ~is_validation, lanes.executor.submit
-    options: dict[str, Any] = {"num_threads": lanes.num_threads, "seed": seed}
-    material = DesignMatrix.of(table, config.rubric)
-    drafted = submit(
+    validation_table, validation_y = table.take(is_validation), y[is_validation]
+    is_earlier, submit = ~is_validation, pool.executor.submit
+    options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": seed}
+    design_matrix = DesignMatrix.of(table, config.rubric)
+    draft_fit = submit(
         fit_once,
-        table.take(earlier),
-        y[earlier],
-        copies[earlier],
+        table.take(is_earlier),
+        y[is_earlier],
+        copies[is_earlier],
         config,
-        (later, later_y),
-        material=material.take(earlier),
+        (validation_table, validation_y),
+        design_matrix=design_matrix.take(is_earlier),
         trainer=trainer,
         **options,
     )
-    prepared = submit(prepare, table, material, y, copies, config, **options)
-    foreign = submit(leave_section_out_errors, table, material, y, config)
+    inputs_fit = submit(prepare, table, design_matrix, y, copies, config, **options)
+    unseen_section_errors = submit(leave_section_out_errors, table, design_matrix, y, config)
 
     def finish() -> QualityFit:
-        draft = drafted.result()
+        draft = draft_fit.result()
         final = msgspec.structs.replace(config.quality, num_iterations=draft.booster.num_trees)
         final_config = msgspec.structs.replace(config, quality=final)
-        ready = prepared.result()
-        fitted = submit(ready.fit, final_config, None, trainer=trainer, **options)
-        X = draft.matrix(later)
+        inputs = inputs_fit.result()
+        final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
+        X = draft.matrix(validation_table)
         expected, spread = draft.predict(X), draft.predict_spread(X)
-        errors = fit_residuals(later_y - expected, spread, config)
-        errors = add_unseen_section(errors, float(spread.max(initial=0.0)), foreign.result(), config)
-        return QualityFit(replace(fitted.result(), errors=errors), expected, spread)
+        errors = fit_residuals(validation_y - expected, spread, config)
+        errors = add_unseen_section(
+            errors, float(spread.max(initial=0.0)), unseen_section_errors.result(), config
+        )
+        return QualityFit(replace(final_fit.result(), errors=errors), expected, spread)
 
     return finish
 
@@ -119,47 +121,47 @@ def fit_once(
     *,
     num_threads: int,
     seed: int,
-    material: DesignMatrix | None = None,
+    design_matrix: DesignMatrix | None = None,
     trainer: BoosterTrainer = train_booster,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityModel:
-    """One fit, which knows nothing yet of its errors.
+    """Fit a quality model without its residual distribution.
 
     Parameters
     ----------
     table, y, copies, config
-        As for :func:`start_quality`.
+        See :func:`start_quality`.
     validation : tuple of FeatureTable and ndarray, or None
-        Later records and their qualities, on which the booster stops early; it keeps its best trees.
+        Later records and their qualities, for early stopping.
     num_threads, seed : int
-        Threads, and the seed of all that is drawn.
-    material : DesignMatrix, optional
-        That of the table, where it is at hand.
+        Number of threads and random seed.
+    design_matrix : DesignMatrix, optional
+        Design matrix of the table, if already built.
     trainer : callable
-        What trains the booster of quality.
+        Trains the booster of quality.
     on_rubric : callable
-        Called with the rubric before the rest is fitted; what it raises ends the fit.
+        Called with the rubric before the boosters are fitted; an exception aborts the fit.
 
     Returns
     -------
     QualityModel
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    if material is None:
-        material = DesignMatrix.of(table, config.rubric)
-    ready = prepare(table, material, y, copies, config, on_rubric=on_rubric, **options)
-    return ready.fit(config, validation, trainer=trainer, **options)
+    if design_matrix is None:
+        design_matrix = DesignMatrix.of(table, config.rubric)
+    inputs = prepare(table, design_matrix, y, copies, config, on_rubric=on_rubric, **options)
+    return inputs.fit(config, validation, trainer=trainer, **options)
 
 
 @dataclass(frozen=True, slots=True)
 class QualityFitInputs:
-    """A quality model without its booster of quality, and the matrix and points which that learns from."""
+    """Fitted parts of a quality model, and the matrix and residuals that its booster is fitted on."""
 
     encoder: Encoder
     rubric: Rubric
     spread: Booster
     X: Floats
-    left: Floats
+    residual: Floats
 
     def fit(
         self,
@@ -170,20 +172,23 @@ class QualityFitInputs:
         seed: int,
         trainer: BoosterTrainer,
     ) -> QualityModel:
-        """The whole, as :func:`fit_once` gives it."""
-        held = None
+        """Fit the booster and return the quality model."""
+        validation_data = None
         if validation is not None:
-            later, later_y = validation
-            points = self.rubric.predict(later)
-            held = (np.column_stack([self.encoder.transform(later), points]), later_y - points)
+            later_table, later_y = validation
+            fitted = self.rubric.predict(later_table)
+            validation_data = (
+                np.column_stack([self.encoder.transform(later_table), fitted]),
+                later_y - fitted,
+            )
         booster = trainer(
             self.X,
-            self.left,
+            self.residual,
             names=(*self.encoder.names, RUBRIC_COLUMN),
             categories=self.encoder.categories,
             params=config.quality.params,
             num_iterations=config.quality.num_iterations,
-            validation=held,
+            validation=validation_data,
             patience=config.patience,
             num_threads=num_threads,
             seed=seed,
@@ -193,7 +198,7 @@ class QualityFitInputs:
 
 def prepare(
     table: FeatureTable,
-    material: DesignMatrix,
+    design_matrix: DesignMatrix,
     y: Floats,
     copies: Groups,
     config: ModelConfig,
@@ -202,15 +207,17 @@ def prepare(
     seed: int,
     on_rubric: Callable[[Rubric], None] = lambda rubric: None,
 ) -> QualityFitInputs:
-    """The part of :func:`fit_once` that does not depend on the validation records."""
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y, config.rubric)
+    """Fit everything in :func:`fit_once` that does not depend on the validation records."""
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y, config.rubric)
     on_rubric(rubric)
-    X = _out_of_fold(table, material, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed))
-    left = y - X[:, -1]
-    off = np.minimum(np.abs(left), np.percentile(np.abs(left), 99))
+    X = _out_of_fold(
+        table, design_matrix, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed)
+    )
+    residual = y - X[:, -1]
+    abs_error = np.minimum(np.abs(residual), np.percentile(np.abs(residual), 99))
     spread = train_booster(
         X,
-        off,
+        abs_error,
         names=(*encoder.names, RUBRIC_COLUMN),
         categories=encoder.categories,
         params=config.spread.params,
@@ -218,50 +225,51 @@ def prepare(
         num_threads=num_threads,
         seed=seed,
     )
-    return QualityFitInputs(encoder, rubric, spread, X, left)
+    return QualityFitInputs(encoder, rubric, spread, X, residual)
 
 
 def _out_of_fold(
     table: FeatureTable,
-    material: DesignMatrix,
+    design_matrix: DesignMatrix,
     y: Floats,
     encoder: Encoder,
     rubric: Rubric,
     config: ModelConfig,
     folds: Groups,
 ) -> Floats:
-    """The boosters' matrix, whose learned columns come from the other folds' labels; the knots are shared."""
-    # The median stands where there is one fold only.
+    """Matrix of the boosters with out-of-fold encodings and rubric predictions; the knots are shared."""
+    # With a single fold the rubric column is the median.
     X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
     domains = table.text("provider_domain")
     for fold in range(config.n_folds):
-        held = folds == fold
-        if held.any() and not held.all():
-            providers = ProviderStatistics.fit(domains[~held], y[~held]).transform(domains[held])
-            others = fit_rubric(material.take(~held), y[~held], config.rubric, rubric.knots)
-            learned = np.column_stack([providers, others.predict(table.take(held))])
-            X[held, -learned.shape[1] :] = learned
+        is_held = folds == fold
+        if is_held.any() and not is_held.all():
+            providers = ProviderStatistics.fit(domains[~is_held], y[~is_held]).transform(domains[is_held])
+            other_rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric, rubric.knots)
+            learned = np.column_stack([providers, other_rubric.predict(table.take(is_held))])
+            X[is_held, -learned.shape[1] :] = learned
     return X
 
 
 def leave_section_out_errors(
-    table: FeatureTable, material: DesignMatrix, y: Floats, config: ModelConfig
+    table: FeatureTable, design_matrix: DesignMatrix, y: Floats, config: ModelConfig
 ) -> Floats:
-    """What a section's qualities are off by where the rubric knows only the others.
+    """Errors of leave-one-section-out rubrics, as 101 quantiles of each section.
 
-    Each section counts alike. Where there is one only, nothing tells how far its rubric travels: then they
-    are the distances from the median.
+    Sections have equal weight. With a single section, the errors are the distances from the median.
 
     Returns
     -------
     ndarray of shape (n_errors,)
-        Label less prediction; points.
+        Label minus prediction; points.
     """
     sections = table.text("topic_section")
-    found = []
+    errors = []
     for section in sorted(set(sections)):
-        held = sections == section
-        if held.sum() >= MIN_SECTION and (~held).sum() >= MIN_SECTION:
-            rubric = fit_rubric(material.take(~held), y[~held], config.rubric)
-            found.append(np.quantile(y[held] - rubric.predict(table.take(held)), np.linspace(0, 1, 101)))
-    return np.concatenate(found) if found else y - np.median(y)
+        is_held = sections == section
+        if is_held.sum() >= MIN_SECTION and (~is_held).sum() >= MIN_SECTION:
+            rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric)
+            errors.append(
+                np.quantile(y[is_held] - rubric.predict(table.take(is_held)), np.linspace(0, 1, 101))
+            )
+    return np.concatenate(errors) if errors else y - np.median(y)

@@ -1,4 +1,4 @@
-"""Fit a rubric: regression of least absolute error on numbers, levels, lengths and words."""
+"""Fit of the rubric by least absolute deviations, with learned knots and selected terms."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scoring.features.table import Floats
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 from scoring.training.config import RubricConfig
 from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES, DesignMatrix, distinct
-from scoring.training.lad_regression import CensoredLAD, Places, SparseDesign
+from scoring.training.lad_regression import CensoredLAD, Indices, SparseDesign
 from scoring.training.term_selection import TermSelector
 
 DEFAULTS = RubricConfig()
-KNOT_REACH = 12  # characters to either side of a rough knot that a better one is looked for
-NO_TERMS: Places = np.array([], dtype=np.intp)
+KNOT_REACH = 12  # characters on either side of an initial knot within which it is refined
+NO_TERMS: Indices = np.array([], dtype=np.intp)
 
 
 def fit_rubric(
-    material: DesignMatrix,
+    design_matrix: DesignMatrix,
     y: Floats,
     config: RubricConfig = DEFAULTS,
     knots: dict[str, float] | None = None,
@@ -28,180 +28,186 @@ def fit_rubric(
 
     Parameters
     ----------
-    material : DesignMatrix
-        Columns of `n_records` records.
+    design_matrix : DesignMatrix
+        Candidate columns of `n_records` records.
     y : ndarray of shape (n_records,)
         Their qualities; points.
     config : RubricConfig
-        How.
+        Fit options.
     knots : dict of str to float, optional
-        Length beyond which every character counts, by column; looked for if not given.
+        Knots of the length columns, in characters; learned if not given.
 
     Returns
     -------
     Rubric
     """
-    # One thread: sums of many threads differ in their last digits, and small matrices gain nothing.
+    # One thread: threads change the last digits of sums, and small matrices gain nothing.
     with threadpool_limits(1, "blas"):
-        return _fit_rubric(material, y, config, knots or {})
+        return _fit_rubric(design_matrix, y, config, knots or {})
 
 
-def _fit_rubric(material: DesignMatrix, y: Floats, config: RubricConfig, knots: dict[str, float]) -> Rubric:
-    design = _Design(material, config)
+def _fit_rubric(
+    design_matrix: DesignMatrix, y: Floats, config: RubricConfig, knots: dict[str, float]
+) -> Rubric:
+    builder = _DesignBuilder(design_matrix, config)
     for name in HINGED_NAMES:
-        design.set_knot(name, knots[name] if name in knots else _rough_knot(design, name, y, config))
-    sought = [name for name in design.knots if name not in knots]
+        builder.set_knot(name, knots[name] if name in knots else _initial_knot(builder, name, y, config))
+    free_knots = [name for name in builder.knots if name not in knots]
     fit, n_more = CensoredLAD(y), max(config.n_passes // 2, 1)
     if config.term_support <= 0:
-        _refine_knots(design, sought, fit, fit.run(design.columns(), config.n_passes))
-        return design.rubric(fit.run(design.columns(), n_more), NO_TERMS, fit.floor)
-    known = distinct(material.terms, config.min_term_count)
-    search = TermSelector(material.terms[:, known], config.term_purity)
+        _refine_knots(builder, free_knots, fit, fit.run(builder.columns(), config.n_passes))
+        return builder.rubric(fit.run(builder.columns(), n_more), NO_TERMS, fit.floor)
+    candidates = distinct(design_matrix.terms, config.min_term_count)
+    selector = TermSelector(design_matrix.terms[:, candidates], config.term_purity)
     min_gain = config.term_support * float(np.std(y))
-    # Without topics at first: they would take the points of the words that only records of one topic bear.
-    fit.run(design.columns(with_topics=False), config.n_passes)
-    chosen = NO_TERMS
+    # Without topics at first: they would absorb the effect of words that only one topic has.
+    fit.run(builder.columns(with_topics=False), config.n_passes)
+    selected = NO_TERMS
     for _ in range(config.n_term_rounds):
-        found = known[search.choose(fit.left, min_gain)]
-        chosen = np.concatenate([chosen, found[~np.isin(found, chosen)]])
-        weights = fit.run(design.columns(chosen), n_more)
-        _refine_knots(design, sought, fit, weights)
-        chosen = chosen[np.abs(design.term_weights(weights)) > 2 * fit.tolerance]
-    return design.rubric(fit.run(design.columns(chosen), n_more), chosen, fit.floor)
+        new_terms = candidates[selector.select(fit.residual, min_gain)]
+        selected = np.concatenate([selected, new_terms[~np.isin(new_terms, selected)]])
+        coef = fit.run(builder.columns(selected), n_more)
+        _refine_knots(builder, free_knots, fit, coef)
+        selected = selected[np.abs(builder.term_coef(coef)) > 2 * fit.tolerance]
+    return builder.rubric(fit.run(builder.columns(selected), n_more), selected, fit.floor)
 
 
-def _rough_knot(design: _Design, name: str, y: Floats, config: RubricConfig) -> float:
-    """Of some lengths, the one beyond which to count characters for the least absolute error."""
-    lengths, found = design.lengths(name), []
-    columns = design.numbers_and(lengths)
+def _initial_knot(builder: _DesignBuilder, name: str, y: Floats, config: RubricConfig) -> float:
+    """Knot with the least absolute error among percentiles of the lengths."""
+    lengths, errors = builder.lengths(name), []
+    columns = builder.dense_and(lengths)
     for knot in np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round()):
         beyond = np.maximum(lengths - knot, 0.0)
-        columns.numbers[:, -1] = beyond / (beyond.std() or 1.0)
+        columns.dense[:, -1] = beyond / (beyond.std() or 1.0)
         fit = CensoredLAD(y)
         fit.run(columns, max(config.n_passes // 4, 2))
-        found.append((float(np.mean(np.abs(fit.left))), float(knot)))
-    return min(found)[1]
+        errors.append((float(np.mean(np.abs(fit.residual))), float(knot)))
+    return min(errors)[1]
 
 
-def _refine_knots(design: _Design, names: list[str], fit: CensoredLAD, weights: Floats) -> None:
-    """Move knots to the length near them that leaves least absolute error, all else as it is."""
-    above = fit.y > fit.floor
+def _refine_knots(builder: _DesignBuilder, names: list[str], fit: CensoredLAD, coef: Floats) -> None:
+    """Move each knot to the nearby length with the least absolute error, all else fixed."""
+    is_above_floor = fit.y > fit.floor
     for name in names:
-        lengths, knot = design.lengths(name)[above], design.knots[name]
-        slope = design.slope(name, weights)
-        left = (fit.y - fit.points)[above] + slope * np.maximum(lengths - knot, 0.0)
+        lengths, knot = builder.lengths(name)[is_above_floor], builder.knots[name]
+        slope = builder.slope(name, coef)
+        partial_residual = (fit.y - fit.fitted)[is_above_floor] + slope * np.maximum(lengths - knot, 0.0)
         nearest_first = sorted(range(-KNOT_REACH, KNOT_REACH + 1), key=abs)
         candidates = [knot + step for step in nearest_first if knot + step >= 0]
-        errors = [_absolute_error(np.maximum(lengths - candidate, 0.0), left) for candidate in candidates]
-        design.set_knot(name, candidates[int(np.argmin(errors))])
+        errors = [
+            _absolute_error(np.maximum(lengths - candidate, 0.0), partial_residual)
+            for candidate in candidates
+        ]
+        builder.set_knot(name, candidates[int(np.argmin(errors))])
 
 
 def _absolute_error(x: Floats, y: Floats) -> float:
-    """Least sum of ``abs(y - slope * x)`` for `x` of 0 or more: at the weighted median of the slopes."""
-    counts = x > 0
-    if not counts.any():
+    """Minimum over slopes of the sum of ``abs(y - slope * x)``, `x` >= 0: at the weighted median slope."""
+    is_positive = x > 0
+    if not is_positive.any():
         return float(np.abs(y).sum())
-    slopes = y[counts] / x[counts]
+    slopes = y[is_positive] / x[is_positive]
     order = np.argsort(slopes)
-    weight = np.cumsum(x[counts][order])
-    slope = slopes[order][np.searchsorted(weight, weight[-1] / 2)]
+    cumulative_weight = np.cumsum(x[is_positive][order])
+    slope = slopes[order][np.searchsorted(cumulative_weight, cumulative_weight[-1] / 2)]
     return float(np.abs(y - slope * x).sum())
 
 
-class _Design:
-    """The columns of the regression and what they are called: numbers, lengths, levels, terms as chosen."""
+class _DesignBuilder:
+    """Builds the named columns of the regression: dense, hinged lengths, levels, selected terms."""
 
-    def __init__(self, material: DesignMatrix, config: RubricConfig) -> None:
-        self.material, self.config = material, config
+    def __init__(self, design_matrix: DesignMatrix, config: RubricConfig) -> None:
+        self.design_matrix, self.config = design_matrix, config
         self.knots: dict[str, float] = {}
-        self.numbers = {"intercept": np.ones(len(material))}
+        self.dense = {"intercept": np.ones(len(design_matrix))}
         self.scales = {"intercept": 1.0}
-        for name, values in zip(ADDITIVE_NAMES, material.numbers.T, strict=True):
+        for name, values in zip(ADDITIVE_NAMES, design_matrix.dense.T, strict=True):
             if name not in HINGED_NAMES:
                 self._add(name, values)
-        known = distinct(material.levels, config.min_level_count)
-        self.levels = material.levels[:, known]
-        self.level_names = [material.level_names[at] for at in known]
-        self._asked: tuple[object, ...] = ()
+        kept = distinct(design_matrix.levels, config.min_level_count)
+        self.levels = design_matrix.levels[:, kept]
+        self.level_names = [design_matrix.level_names[index] for index in kept]
+        self._key: tuple[object, ...] = ()
         self._columns: SparseDesign
 
     def _add(self, name: str, values: Floats) -> bool:
-        """Whether a column could be added: one that is not constant, nor another one but for a constant."""
+        """Add a column and return True, unless it is constant or another column plus a constant."""
         spread = float(values.std())
         if spread == 0:
             return False
         scaled = values / spread
-        others = [column for other, column in self.numbers.items() if other not in ("intercept", name)]
-        low, high = scaled.argmin(), scaled.argmax()  # where most columns differ, which is soon seen
+        other_columns = [
+            column for other_name, column in self.dense.items() if other_name not in ("intercept", name)
+        ]
+        low, high = scaled.argmin(), scaled.argmax()  # a quick check that rules out most columns
         reach = scaled[high] - scaled[low]
-        for column in others:
+        for column in other_columns:
             if abs(column[high] - column[low] - reach) < 1e-9 and np.ptp(column - scaled) < 1e-9:
                 return False
-        self.numbers[name], self.scales[name] = scaled, spread
+        self.dense[name], self.scales[name] = scaled, spread
         return True
 
     def lengths(self, name: str) -> Floats:
-        """One of the lengths, shape (n_records,); characters."""
-        found: Floats = self.material.lengths[:, HINGED_NAMES.index(name)]
-        return found
+        """Values of a length column, shape (n_records,); characters."""
+        lengths: Floats = self.design_matrix.lengths[:, HINGED_NAMES.index(name)]
+        return lengths
 
     def set_knot(self, name: str, knot: float) -> None:
-        """Count the characters of a length beyond a knot."""
+        """Add the hinge column of a length: its characters beyond a knot."""
         if self._add(name, np.maximum(self.lengths(name) - knot, 0.0)):
             self.knots[name] = knot
 
-    def slope(self, name: str, weights: Floats) -> float:
-        """Points for each unit of a number."""
-        at = list(self.numbers).index(name) - len(self.numbers)
-        return float(weights[at]) / self.scales[name]
+    def slope(self, name: str, coef: Floats) -> float:
+        """Points per unit of a dense column."""
+        index = list(self.dense).index(name) - len(self.dense)
+        return float(coef[index]) / self.scales[name]
 
-    def columns(self, terms: Places = NO_TERMS, *, with_topics: bool = True) -> SparseDesign:
-        """The columns, with some terms of the material; or without what topics and their number are worth."""
-        asked = tuple(terms), with_topics, tuple(self.knots.items())
-        if self._asked != asked:  # else what was chosen and where the knots lie has not changed
-            self._asked, self._columns = asked, self._make(terms, with_topics=with_topics)
+    def columns(self, terms: Indices = NO_TERMS, *, with_topics: bool = True) -> SparseDesign:
+        """The design with the given terms, optionally without topics and their count."""
+        key = tuple(terms), with_topics, tuple(self.knots.items())
+        if self._key != key:  # otherwise reuse the last design
+            self._key, self._columns = key, self._make(terms, with_topics=with_topics)
         return self._columns
 
-    def _make(self, terms: Places, *, with_topics: bool) -> SparseDesign:
-        marks = hstack([self.levels, self.material.terms[:, terms]], format="csr")
-        numbers = self.numbers
+    def _make(self, terms: Indices, *, with_topics: bool) -> SparseDesign:
+        indicators = hstack([self.levels, self.design_matrix.terms[:, terms]], format="csr")
+        dense = self.dense
         if not with_topics:
-            marks = marks[:, [kind != TOPICS for kind, _ in self.level_names]]
-            numbers = {name: column for name, column in numbers.items() if name != "topic_count"}
-        return self._penalised(marks, np.column_stack(list(numbers.values())))
+            indicators = indicators[:, [kind != TOPICS for kind, _ in self.level_names]]
+            dense = {name: column for name, column in dense.items() if name != "topic_count"}
+        return self._penalized(indicators, np.column_stack(list(dense.values())))
 
-    def numbers_and(self, values: Floats) -> SparseDesign:
-        """The numbers and one more."""
-        return self._penalised(self.levels[:, :0], np.column_stack([*self.numbers.values(), values]))
+    def dense_and(self, values: Floats) -> SparseDesign:
+        """The dense columns and one more."""
+        return self._penalized(self.levels[:, :0], np.column_stack([*self.dense.values(), values]))
 
-    def _penalised(self, marks: csr_array, numbers: Floats) -> SparseDesign:
-        penalty = [self.config.level_ridge] * marks.shape[1] + [self.config.ridge] * numbers.shape[1]
-        penalty[marks.shape[1]] = 0.0  # the intercept
-        return SparseDesign(marks, numbers, np.array(penalty))
+    def _penalized(self, indicators: csr_array, dense: Floats) -> SparseDesign:
+        penalty = [self.config.level_ridge] * indicators.shape[1] + [self.config.ridge] * dense.shape[1]
+        penalty[indicators.shape[1]] = 0.0  # the intercept
+        return SparseDesign(indicators, dense, np.array(penalty))
 
-    def term_weights(self, weights: Floats) -> Floats:
-        """The part of the weights that is for terms."""
-        return weights[len(self.level_names) : len(weights) - len(self.numbers)]
+    def term_coef(self, coef: Floats) -> Floats:
+        """Coefficients of the terms."""
+        return coef[len(self.level_names) : len(coef) - len(self.dense)]
 
-    def rubric(self, weights: Floats, terms: Places, floor: float) -> Rubric:
-        """The rubric of some weights, which knows the mean over the material of each of its parts."""
-        numbers = {name: self.slope(name, weights) for name in self.numbers}
-        intercept = numbers.pop("intercept")
+    def rubric(self, coef: Floats, terms: Indices, floor: float) -> Rubric:
+        """Rubric of the coefficients, with the mean of each part over the training records."""
+        dense = {name: self.slope(name, coef) for name in self.dense}
+        intercept = dense.pop("intercept")
         means = {
-            name: slope * self.scales[name] * float(self.numbers[name].mean())
-            for name, slope in numbers.items()
+            name: slope * self.scales[name] * float(self.dense[name].mean()) for name, slope in dense.items()
         }
-        hinges = {name: [(knot, numbers.pop(name))] for name, knot in self.knots.items()}
+        hinges = {name: [(knot, dense.pop(name))] for name, knot in self.knots.items()}
         levels: dict[str, dict[str, float]] = {}
-        for (kind, level), points in zip(self.level_names, weights.tolist(), strict=False):
+        for (kind, level), points in zip(self.level_names, coef.tolist(), strict=False):
             levels.setdefault(kind, {})[level] = points
-        under: dict[str, dict[str, float]] = {}
-        for term, points in zip(terms, self.term_weights(weights).tolist(), strict=True):
-            topic, words = self.material.term_names[term]
-            under.setdefault(topic, {})[words] = points
+        term_points: dict[str, dict[str, float]] = {}
+        for term, points in zip(terms, self.term_coef(coef).tolist(), strict=True):
+            topic, words = self.design_matrix.term_names[term]
+            term_points.setdefault(topic, {})[words] = points
         kinds = [*(kind for kind, _ in self.level_names), *[TERMS] * len(terms)]
-        shares = np.concatenate([self.levels.mean(axis=0), self.material.terms[:, terms].mean(axis=0)])
+        shares = np.concatenate([self.levels.mean(axis=0), self.design_matrix.terms[:, terms].mean(axis=0)])
         means[TERMS] = 0.0
-        for kind, points in zip(kinds, (shares * weights[: len(kinds)]).tolist(), strict=True):
+        for kind, points in zip(kinds, (shares * coef[: len(kinds)]).tolist(), strict=True):
             means[kind] = means.get(kind, 0.0) + points
-        return Rubric(intercept, numbers, hinges, levels, under, floor, means)
+        return Rubric(intercept, dense, hinges, levels, term_points, floor, means)

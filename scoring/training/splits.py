@@ -1,4 +1,4 @@
-"""Which records may be learned from and which may not: by time, and by story."""
+"""Temporal splits and group folds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def latest_mask(moments: NDArray[np.datetime64], sections: Sequence[str], ratio: float) -> Mask:
-    """The latest records of each section.
+    """Mask of the latest records of each section.
 
     Parameters
     ----------
@@ -42,32 +42,32 @@ def latest_mask(moments: NDArray[np.datetime64], sections: Sequence[str], ratio:
         rows = np.flatnonzero(names == section)
         count = int(len(rows) * ratio)
         if count:
-            begins_at = np.sort(moments[rows])[-count]
-            mask[rows] = moments[rows] >= begins_at
+            starts_at = np.sort(moments[rows])[-count]
+            mask[rows] = moments[rows] >= starts_at
     return mask
 
 
 def test_mask(moments: NDArray[np.datetime64], sections: Sequence[str], config: SplitConfig) -> Mask:
-    """The test block of a corpus, shape (n_records,): see :class:`SplitConfig`.
+    """Mask of the test block, shape (n_records,); see :class:`SplitConfig`.
 
     Raises
     ------
     ModelError
-        If nothing is left to train on.
+        If no record precedes the test block.
     """
     mask = latest_mask(moments, sections, config.test_ratio)
     names = np.asarray(sections, dtype=object)
-    for section, begins_at in config.test_from.items():
+    for section, starts_at in config.test_from.items():
         rows = names == section
         if rows.any():
-            mask[rows] = moments[rows] >= to_moment(begins_at)
+            mask[rows] = moments[rows] >= to_moment(starts_at)
     if mask.all():
         raise ModelError("split: got no record before the test block, expected some to train on")
     return mask
 
 
 def to_moment(moment: datetime | None) -> np.datetime64:
-    """An aware moment as numpy has it (UTC, microseconds); NaT for None."""
+    """Convert an aware datetime to numpy (UTC, microseconds); None to NaT."""
     if moment is None:
         return np.datetime64("NaT", "us")
     offset = moment.utcoffset()
@@ -76,7 +76,7 @@ def to_moment(moment: datetime | None) -> np.datetime64:
 
 
 def as_datetime(moment: np.datetime64) -> datetime | None:
-    """The inverse of :func:`to_moment`: aware UTC, None for NaT."""
+    """Convert back from numpy to aware UTC; NaT to None."""
     if np.isnat(moment):
         return None
     value: datetime = moment.astype("datetime64[us]").item()
@@ -84,19 +84,19 @@ def as_datetime(moment: np.datetime64) -> datetime | None:
 
 
 def group_folds(groups: NDArray[np.intp], n_folds: int, seed: int) -> NDArray[np.intp]:
-    """Fold of each record; records of one group share one.
+    """Fold of each record; a group stays in one fold.
 
     Parameters
     ----------
     groups : ndarray of int, shape (n_records,)
         Group of each record.
     n_folds, seed : int
-        Folds, and the seed of the draw.
+        Number of folds and random seed.
 
     Returns
     -------
     ndarray of int, shape (n_records,)
     """
-    names, place = np.unique(groups, return_inverse=True)
+    names, group_index = np.unique(groups, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(names)) % n_folds
-    return np.asarray(folds[place], dtype=np.intp)
+    return np.asarray(folds[group_index], dtype=np.intp)

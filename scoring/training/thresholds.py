@@ -1,4 +1,4 @@
-"""The threshold that separates two classes with the fewest errors."""
+"""Decision threshold with the highest F1."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from scoring.features.table import Floats
 
 
 def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
-    """Probability from which to say yes so that F1 is highest, as far as the records can tell.
+    """Threshold on the probability with the highest F1.
 
-    Cuts whose F1 differs by no more than one record makes are alike; of these the nearest to 0.5 is taken.
+    Thresholds within one record's worth of F1 of the best are ties; the one nearest to 0.5 wins.
 
     Parameters
     ----------
     probability : ndarray of shape (n_records,)
-        Probabilities of later records.
+        Predicted probabilities.
     truth : ndarray of bool, shape (n_records,)
-        Their labels.
+        True classes.
 
     Returns
     -------
     float
-        0 to 1; the lowest probability where yes to all is best.
+        0 to 1; the lowest probability if predicting all positive is best.
 
     Examples
     --------
@@ -33,12 +33,12 @@ def best_threshold(probability: Floats, truth: NDArray[np.bool_]) -> float:
     if not truth.any():
         return 0.5
     values = np.unique(probability)
-    cuts = np.unique(np.concatenate([[0.5], values[:1], (values[1:] + values[:-1]) / 2]))
+    thresholds = np.unique(np.concatenate([[0.5], values[:1], (values[1:] + values[:-1]) / 2]))
     order = np.argsort(probability, kind="stable")
-    at = np.searchsorted(probability[order], cuts)
-    n_missed = np.concatenate([[0], np.cumsum(truth[order])])[at]
-    n_said_or_true = len(truth) - at + truth.sum()
-    f1 = 2 * (truth.sum() - n_missed) / n_said_or_true
-    one_record = 2 / n_said_or_true[np.argmax(f1)]
-    best = cuts[f1 >= f1.max() - one_record - 1e-12]
+    first_positive = np.searchsorted(probability[order], thresholds)
+    n_false_negatives = np.concatenate([[0], np.cumsum(truth[order])])[first_positive]
+    n_predicted_plus_true = len(truth) - first_positive + truth.sum()
+    f1 = 2 * (truth.sum() - n_false_negatives) / n_predicted_plus_true
+    tolerance = 2 / n_predicted_plus_true[np.argmax(f1)]
+    best = thresholds[f1 >= f1.max() - tolerance - 1e-12]
     return float(best[np.argmin(np.abs(best - 0.5))])

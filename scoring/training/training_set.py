@@ -1,4 +1,4 @@
-"""Features and labels of the records that a model is trained on."""
+"""Training set: features and labels."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class TrainingSet:
     table : FeatureTable
         Their features.
     labels : CascadeLabels
-        Their labels; the quality of every one is known.
+        Their labels; every quality is known.
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication, UTC.
     sections : sequence of str
-        First topics.
+        First topic of each record.
     copies : ndarray of int, shape (n_records,)
-        Group of each record; copies of one record share one.
+        Group of copies of each record.
     early : tuple of FeatureTable
-        The same records as they stood at the ages of the forecast; without any, it learns from `table`.
+        Features at the ages of the forecast; if empty, the forecast is fitted on `table`.
     """
 
     table: FeatureTable
@@ -40,15 +40,15 @@ class TrainingSet:
     early: tuple[FeatureTable, ...] = ()
 
     def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
-        """The records that a mask of shape (n_records,) names."""
+        """Records of a mask of shape (n_records,)."""
         labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
         sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
-        early = tuple(table.take(mask) for table in self.early)
+        early_tables = tuple(table.take(mask) for table in self.early)
         return TrainingSet(
-            self.table.take(mask), labels, self.moments[mask], sections, self.copies[mask], early
+            self.table.take(mask), labels, self.moments[mask], sections, self.copies[mask], early_tables
         )
 
 
 def as_floats(values: Sequence[float | int | bool | None]) -> Floats:
-    """Labels as numbers, shape (n_records,); NaN for None."""
+    """Labels as floats, shape (n_records,); NaN for None."""
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float64)

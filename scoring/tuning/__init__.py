@@ -1,1 +1,1 @@
-"""Tuning: the search for a better configuration."""
+"""Tuning: hyperparameter search."""

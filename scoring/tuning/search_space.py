@@ -1,4 +1,4 @@
-"""What a search may change of a model's configuration, and within which limits."""
+"""Search space of a tuning study."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Value = float | int | str
 
 
 class Dimension(msgspec.Struct, frozen=True):
-    """One parameter of a search.
+    """One dimension of a search space.
 
     Parameters
     ----------
     path : str
-        Where it stands in :class:`~scoring.training.config.ModelConfig`, with dots.
+        Dotted path in :class:`~scoring.training.config.ModelConfig`.
     default : float, int or str
-        What LightGBM takes where the configuration does not name it.
+        Default of LightGBM if the configuration does not set it.
     low, high : float or int
-        Limits, both included; both integers for an integer.
+        Inclusive limits; both integers for an integer parameter.
     is_log : bool
-        Whether equal ratios count alike, not equal differences.
+        Whether to sample on a logarithmic scale.
     choices : tuple of str
-        What there is to choose from, instead of limits.
+        Choices, instead of limits.
     """
 
     path: str
@@ -37,20 +37,20 @@ class Dimension(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """One trial of a search.
+    """One trial of a study.
 
     Parameters
     ----------
     number : int
-        From 0; one that was broken off leaves a gap.
+        Number, from 0; an interrupted trial leaves a gap.
     values : dict of str to float, int or str
-        By the dimensions' paths.
+        Values by path of the dimension.
     rubric_mae : float
         Quality MAE of the rubric alone; points.
     quality_mae : float or None
-        Quality MAE of rubric and booster; points. None where the trial was given up after the rubric.
+        Quality MAE of rubric and booster; points. None if the trial was pruned after the rubric.
     n_trees : int or None
-        Trees of the booster, likewise.
+        Trees of the booster; None if the trial was pruned.
     """
 
     number: int
@@ -78,7 +78,7 @@ SPACE = (
 
 
 def space_around(config: ModelConfig) -> tuple[Dimension, ...]:
-    """The dimensions of :data:`SPACE`, widened where the configuration stands outside of their limits.
+    """Dimensions of :data:`SPACE`, widened to include the values of the configuration.
 
     Examples
     --------
@@ -98,12 +98,12 @@ def _around(dimension: Dimension, value: Any) -> Dimension:
         dimension,
         low=min(dimension.low, value),
         high=max(dimension.high, value),
-        is_log=dimension.is_log and value > 0,  # nothing is a ratio of 0
+        is_log=dimension.is_log and value > 0,  # 0 has no logarithm
     )
 
 
 def values_of(config: ModelConfig, space: tuple[Dimension, ...]) -> dict[str, Value]:
-    """What a configuration says for each dimension, by path.
+    """Values of a configuration by path of the dimension.
 
     Examples
     --------
@@ -112,26 +112,26 @@ def values_of(config: ModelConfig, space: tuple[Dimension, ...]) -> dict[str, Va
     """
     values = {}
     for dimension in space:
-        part = msgspec.to_builtins(config)
+        node = msgspec.to_builtins(config)
         for key in dimension.path.split("."):
-            part = part.get(key, dimension.default)
-        values[dimension.path] = part
+            node = node.get(key, dimension.default)
+        values[dimension.path] = node
     return values
 
 
 def with_values(config: ModelConfig, values: dict[str, Value]) -> ModelConfig:
-    """The configuration with other values, by path.
+    """Configuration with replaced values, by path.
 
     Examples
     --------
     >>> with_values(ModelConfig(), {"quality.params.num_leaves": 7}).quality.params["num_leaves"]
     7
     """
-    plain = msgspec.to_builtins(config)
+    fields = msgspec.to_builtins(config)
     for path, value in values.items():
-        *parents, last = path.split(".")
-        part = plain
+        *parents, leaf = path.split(".")
+        node = fields
         for key in parents:
-            part = part[key]
-        part[last] = value
-    return msgspec.convert(plain, ModelConfig)
+            node = node[key]
+        node[leaf] = value
+    return msgspec.convert(fields, ModelConfig)

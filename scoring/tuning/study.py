@@ -1,4 +1,4 @@
-"""A study: the trials of one search, kept in a file of Optuna's, so that they can be taken up again."""
+"""Tuning study: resumable trials in an Optuna journal file."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 FORMAT = 1
-"""Format version of a study, which it has among its attributes; one without is of this version."""
+"""Format version, kept in the attributes of a study; a study without it has this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """The records before the test block: what trials learn from, and the later ones that judge them."""
+    """Records before the test block: earlier ones to fit trials on, and the validation block."""
 
     earlier: TrainingSet
     validation: TrainingSet
@@ -41,16 +41,16 @@ class Blocks:
 
 
 class Search:
-    """What one study tries out, and how it judges.
+    """Search space and objective of a study.
 
     Parameters
     ----------
     name : str
-        The study's.
+        Name of the study.
     blocks : Blocks
-        What trials learn from, and what judges them.
+        Training and validation records.
     config : TrainConfig
-        Where the search begins.
+        Initial configuration.
     threads : int
         Threads of LightGBM.
     """
@@ -62,27 +62,29 @@ class Search:
 
     @property
     def basis(self) -> dict[str, Any]:
-        """What all trials of a study must share for their figures to be comparable."""
-        plain = msgspec.to_builtins(self.config)
+        """What all trials of a study must share to be comparable."""
+        config_fields = msgspec.to_builtins(self.config)
         return {
             "records": self.blocks.data_sha256,
-            "configuration": {name: plain[name] for name in ("split", "model", "seed")},
+            "configuration": {name: config_fields[name] for name in ("split", "model", "seed")},
             "limits": msgspec.to_builtins(self.space),
         }
 
     def config_of(self, trial: Trial) -> TrainConfig:
-        """The configuration of a trial."""
+        """Configuration of a trial."""
         return msgspec.structs.replace(self.config, model=with_values(self.config.model, trial.values))
 
     def objective(self, trial: optuna.Trial) -> float:
-        """Quality MAE on the validation block, in points as they are printed."""
+        """Quality MAE of the rounded predictions on the validation block; points."""
         import optuna
 
-        earlier, later = self.blocks.earlier, self.blocks.validation
-        model_config = with_values(self.config.model, {one.path: _suggest(trial, one) for one in self.space})
+        earlier, validation = self.blocks.earlier, self.blocks.validation
+        model_config = with_values(
+            self.config.model, {dimension.path: _suggest(trial, dimension) for dimension in self.space}
+        )
 
-        def judge(rubric: Rubric) -> None:
-            error = _printed_error(later.labels.quality, rubric.predict(later.table))
+        def check_rubric(rubric: Rubric) -> None:
+            error = _rounded_mae(validation.labels.quality, rubric.predict(validation.table))
             trial.set_user_attr("rubric_mae", error)
             trial.report(error, 0)
             if trial.should_prune():
@@ -93,29 +95,29 @@ class Search:
             earlier.labels.quality,
             earlier.copies,
             model_config,
-            (later.table, later.labels.quality),
+            (validation.table, validation.labels.quality),
             num_threads=self.threads,
             seed=self.config.seed,
-            on_rubric=judge,
+            on_rubric=check_rubric,
         )
         trial.set_user_attr("n_trees", model.booster.num_trees)
-        return _printed_error(later.labels.quality, model.predict(model.matrix(later.table)))
+        return _rounded_mae(validation.labels.quality, model.predict(model.matrix(validation.table)))
 
 
-def _printed_error(truth: Floats, predicted: Floats) -> float:
+def _rounded_mae(truth: Floats, predicted: Floats) -> float:
     return mean_absolute_error(truth, np.round(predicted))
 
 
-def _suggest(trial: optuna.Trial, one: Dimension) -> Any:
-    if one.choices:
-        return trial.suggest_categorical(one.path, one.choices)
-    if isinstance(one.low, int) and isinstance(one.high, int):
-        return trial.suggest_int(one.path, one.low, one.high, log=one.is_log)
-    return trial.suggest_float(one.path, one.low, one.high, log=one.is_log)
+def _suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
+    if dimension.choices:
+        return trial.suggest_categorical(dimension.path, dimension.choices)
+    if isinstance(dimension.low, int) and isinstance(dimension.high, int):
+        return trial.suggest_int(dimension.path, dimension.low, dimension.high, log=dimension.is_log)
+    return trial.suggest_float(dimension.path, dimension.low, dimension.high, log=dimension.is_log)
 
 
 def require_optuna() -> None:
-    """Tell what to install where Optuna, which only a search needs, is not there."""
+    """Raise an error with the install command if Optuna is missing."""
     try:
         import optuna  # noqa: F401
     except ImportError:
@@ -124,14 +126,14 @@ def require_optuna() -> None:
 
 @contextmanager
 def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna.Study]:
-    """The study, begun or taken up; for one process at a time."""
+    """Create or resume the study, locked for this process."""
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{search.name}.journal"
     try:
-        # Not FILE.lock, which is the name of the journal's own.
+        # Not FILE.lock, which the journal itself uses.
         lock = FileLock(folder / f"{search.name}.in-use", timeout=0, mode=LOCK_MODE)
         lock.acquire()
     except Timeout:
@@ -140,7 +142,7 @@ def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        with naming(file):  # every trial is written there
+        with naming(file):  # every trial writes to the file
             study = optuna.create_study(
                 study_name=search.name,
                 storage=optuna.storages.JournalStorage(JournalFileBackend(str(file))),
@@ -148,20 +150,20 @@ def opened_study(search: Search, folder: Path, now: datetime) -> Iterator[optuna
                 direction="minimize",
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=0),
             )
-            _take_up(study, search, now)
+            _prepare_study(study, search, now)
             yield study
     finally:
         optuna.logging.set_verbosity(level)
         lock.release()
 
 
-def _take_up(study: optuna.Study, search: Search, now: datetime) -> None:
-    """Check that a study is of the same records and limits, and clear away what was broken off."""
+def _prepare_study(study: optuna.Study, search: Search, now: datetime) -> None:
+    """Check that a study has the same records and limits, and fail its interrupted trials."""
     import optuna
 
     basis = study.user_attrs.get("basis")
-    if (found := study.user_attrs.get("format", FORMAT)) > FORMAT:
-        raise HomeError(newer_format(f"study {search.name!r}", found, FORMAT))
+    if (study_format := study.user_attrs.get("format", FORMAT)) > FORMAT:
+        raise HomeError(newer_format(f"study {search.name!r}", study_format, FORMAT))
     if basis is None:
         study.set_user_attr("format", FORMAT)
         study.set_user_attr("began_at", now.isoformat())
@@ -172,7 +174,7 @@ def _take_up(study: optuna.Study, search: Search, now: datetime) -> None:
                 raise ModelError(
                     f"study {search.name!r}: got other {part} than it was begun with; use another --study"
                 )
-    # One process at a time is at a study, so a trial that still runs was broken off.
+    # The study is locked, so a running trial was interrupted.
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     if not trials_of(study) and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
@@ -180,7 +182,7 @@ def _take_up(study: optuna.Study, search: Search, now: datetime) -> None:
 
 
 def run_trial(study: optuna.Study, search: Search, number: int) -> None:
-    """One more trial, drawn from the seed and from how many were done before it."""
+    """Run one more trial, sampled by the seed and the number of the trial."""
     import optuna
 
     seed = int(np.random.SeedSequence([search.config.seed, number]).generate_state(1)[0])
@@ -189,23 +191,29 @@ def run_trial(study: optuna.Study, search: Search, number: int) -> None:
 
 
 def trials_of(study: optuna.Study) -> list[Trial]:
-    """Those that came to an end."""
+    """Finished trials, pruned ones included."""
     from optuna.trial import TrialState
 
     return [
-        Trial(one.number, one.params, one.user_attrs["rubric_mae"], one.value, one.user_attrs["n_trees"])
-        if one.state is TrialState.COMPLETE
-        else Trial(one.number, one.params, one.user_attrs["rubric_mae"])
-        for one in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        Trial(
+            trial.number,
+            trial.params,
+            trial.user_attrs["rubric_mae"],
+            trial.value,
+            trial.user_attrs["n_trees"],
+        )
+        if trial.state is TrialState.COMPLETE
+        else Trial(trial.number, trial.params, trial.user_attrs["rubric_mae"])
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     ]
 
 
 def importances_of(study: optuna.Study, seed: int) -> dict[str, float]:
-    """Share of each parameter in what parts the trials, the largest first; empty of too few trials."""
+    """Share of each parameter in the variance (fANOVA), the largest first; empty with too few trials."""
     import optuna
 
-    done = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    if len({trial.value for trial in done}) < 2:
+    completed = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    if len({trial.value for trial in completed}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     return {

@@ -1,4 +1,4 @@
-"""No text of trees ends the process: what LightGBM might not survive is refused before LightGBM sees it."""
+"""Validation of LightGBM texts: anything that could crash LightGBM is rejected first."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def refused(text: str) -> str:
 
 
 def resized(text: str) -> str:
-    """The text with the sizes that its trees have now, so that no change is found by its length alone."""
+    """The text with updated tree sizes, so that changes are not found by the length alone."""
     trees = re.findall(r"Tree=.*?\n\n\n", text, re.DOTALL)
     sizes = " ".join(str(len(tree)) for tree in trees)
     return re.sub(r"tree_sizes=[\d ]*", f"tree_sizes={sizes}", text, count=1)
@@ -94,30 +94,34 @@ def changed(text: str, old: str, new: str) -> str:
         ("max_feature_idx=3", "max_feature_idx=2", "names: got 4 values, expected 3"),
         ("max_feature_idx=3", "max_feature_idx=999999999", "names: got 4 values"),
         ("feature_infos=", "feature_infos=x ", "infos: got 5 values"),
-        (r"feature_infos=\S+", "feature_infos=x", "feature_infos: got another form"),
+        (r"feature_infos=\S+", "feature_infos=x", "feature_infos: got an invalid value"),
         ("num_leaves=8", "num_leaves=9", "tree 0: feature: got 7 values, expected 8"),
         ("num_leaves=8", "num_leaves=999999999", "tree 0: feature: got 7 values"),
-        (r"split_feature=\d", "split_feature=4", "split_feature: got one out of bounds"),
-        (r"split_feature=\d", "split_feature=-1", "split_feature: got one out of bounds"),
-        (r"left_child=-?\d+", "left_child=0", "got no tree"),
-        (r"left_child=-?\d+", "left_child=99", "got no tree"),
-        (r"right_child=-?\d+", "right_child=-99", "got no tree"),
-        (r"leaf_value=\S+", "leaf_value=nan", "tree 0: got another form"),
-        (r"leaf_value=\S+", "leaf_value=inf", "tree 0: got another form"),
-        (r"leaf_value=\S+", "leaf_value=1e+300", "leaf_value: got 1e+300 in all, expected 1e+12 at most"),
-        (r"leaf_value=\S+", "leaf_value=" + "9" * 400, "leaf_value: got inf in all"),
+        (r"split_feature=\d", "split_feature=4", "split_feature: got an index out of bounds"),
+        (r"split_feature=\d", "split_feature=-1", "split_feature: got an index out of bounds"),
+        (r"left_child=-?\d+", "left_child=0", "got no valid tree"),
+        (r"left_child=-?\d+", "left_child=99", "got no valid tree"),
+        (r"right_child=-?\d+", "right_child=-99", "got no valid tree"),
+        (r"leaf_value=\S+", "leaf_value=nan", "tree 0: got an invalid tree"),
+        (r"leaf_value=\S+", "leaf_value=inf", "tree 0: got an invalid tree"),
+        (
+            r"leaf_value=\S+",
+            "leaf_value=1e+300",
+            "got a sum of 1e+300 over all trees, expected 1e+12 at most",
+        ),
+        (r"leaf_value=\S+", "leaf_value=" + "9" * 400, "leaf_value: got a sum of inf over all trees"),
         (r"leaf_value=\S+ ", "leaf_value=", "leaf: got 7 values, expected 8"),
-        (r"leaf_count=\S+", "leaf_count=-1", "tree 0: got another form"),
-        (r"decision_type=\d+", "decision_type=12", "decision_type: got one out of bounds"),
+        (r"leaf_count=\S+", "leaf_count=-1", "tree 0: got an invalid tree"),
+        (r"decision_type=\d+", "decision_type=12", "decision_type: got a value out of bounds"),
         (r"num_cat=\d+", "num_cat=9", "cat_boundaries, cat_threshold"),
         ("cat_boundaries=0", "cat_boundaries=1", "cat_boundaries, cat_threshold"),
         (r"cat_boundaries=0 \d+", "cat_boundaries=0 99", "cat_boundaries, cat_threshold"),
         (r"cat_threshold=\d+", "cat_threshold=4294967296", "cat_boundaries, cat_threshold"),
         (r"cat_threshold=\d+ ", "cat_threshold=", "cat_boundaries, cat_threshold"),
-        ("is_linear=0", "is_linear=1", "tree 0: got another form"),
+        ("is_linear=0", "is_linear=1", "tree 0: got an invalid tree"),
         ("Tree=1", "Tree=2", "tree 1: got another size or number"),
-        ("end of trees", "end of tree", "another end"),
-        ("pandas_categorical", "pandas", "another end"),
+        ("end of trees", "end of tree", "invalid end"),
+        ("pandas_categorical", "pandas", "invalid end"),
     ],
 )
 def test_what_might_end_the_process_is_refused(text: str, old: str, new: str, message: str) -> None:
@@ -156,7 +160,7 @@ def test_what_might_end_the_process_is_refused(text: str, old: str, new: str, me
     ],
 )
 def test_values_of_another_form_are_refused(text: str, old: str, new: str) -> None:
-    """Each is next to what LightGBM writes."""
+    """Each is a small change of a valid text."""
     assert ": got " in refused(changed(text, old, new))
 
 
@@ -176,15 +180,17 @@ def test_what_the_check_cannot_settle_is_refused(
 
 def test_sizes_that_the_head_names_are_those_of_the_trees(text: str) -> None:
     assert "tree 0: got another size" in refused(re.sub(r"tree_sizes=(\d)", r"tree_sizes=1\1", text))
-    assert "another end" in refused(re.sub(r"tree_sizes=(.*) \d+\n", r"tree_sizes=\1\n", text))
-    assert "got another form" in refused(re.sub(r"tree_sizes=(.*)\n", r"tree_sizes=\1 500\n", text))
+    assert "invalid end" in refused(re.sub(r"tree_sizes=(.*) \d+\n", r"tree_sizes=\1\n", text))
+    assert "got an invalid tree" in refused(re.sub(r"tree_sizes=(.*)\n", r"tree_sizes=\1 500\n", text))
     for size in (" ", "-", "1.", "1_", "0000000000"):
-        assert "got a head of another form" in refused(text.replace("tree_sizes=", f"tree_sizes={size}"))
+        assert "got an invalid header" in refused(text.replace("tree_sizes=", f"tree_sizes={size}"))
 
 
 def test_exponents_are_bounded_earlier() -> None:
     text = text_of("poisson")
-    assert "in all, expected 100 at most" in refused(changed(text, r"leaf_value=\S+", "leaf_value=1000"))
+    assert "over all trees, expected 100 at most" in refused(
+        changed(text, r"leaf_value=\S+", "leaf_value=1000")
+    )
 
 
 @pytest.mark.parametrize("n_nodes", [MAX_DEPTH, MAX_DEPTH + 1])
@@ -206,7 +212,7 @@ def test_depth_is_bounded(text: str, n_nodes: int) -> None:
     chain = "\n".join(["Tree=0", *lines, "", "", ""])
     made = changed(text, r"(?s)Tree=0.*(?=end of trees)", chain)
     if n_nodes > MAX_DEPTH:
-        assert f"got more than {MAX_DEPTH} nodes in a row" in refused(made)
+        assert f"got a depth of more than {MAX_DEPTH} nodes" in refused(made)
     else:
         check_text(made, "a")
         assert np.isfinite(Booster(made).contributions(X[:3])).all()
@@ -216,7 +222,7 @@ NUMBERS = ["-1", "0", "7", "999999999", "-999999999", "1e400", "nan", "inf", "x"
 
 
 def mutated(text: str, rng: random.Random) -> str:
-    """The text with one or two lines damaged: one is lost, doubled, cut, longer, or has another number."""
+    """The text with one or two damaged lines: lost, doubled, cut, longer, or with another number."""
     lines = text.partition("\nend of trees")[0].split("\n")
     for _ in range(rng.choice([1, 1, 2])):
         at = rng.choice([at for at, line in enumerate(lines) if "=" in line])

@@ -1,4 +1,4 @@
-"""Where models are saved: another model is never replaced unasked, and refused before any work is done."""
+"""Output folders: other models are refused early and never replaced without --overwrite."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = datetime(2019, 1, 1, tzinfo=UTC)
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 def stop(error: Exception) -> None:
@@ -55,7 +55,7 @@ def exported(training: TrainOutcome, settings: Settings, tmp_path: Path) -> Path
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration whose trainings are quick."""
+    """A configuration with fast training."""
     plain = msgspec.to_builtins(QUICK)
     del plain["name"]
     file = tmp_path / "quick.yaml"
@@ -128,7 +128,7 @@ def test_a_model_that_comes_during_a_training_is_left_alone(
     other: Path, news: Callable[[int], Path], settings: Settings, tmp_path: Path
 ) -> None:
     class Copier(Listener):
-        """Puts another model there once the training is under way."""
+        """Saves another model there during the training."""
 
         def step(self, name: str, done: int, total: int | None) -> None:
             if name.startswith("training") and not (tmp_path / "model").exists():
@@ -157,8 +157,8 @@ def test_a_training_replaces_its_own_model_in_the_default_folder_and_no_other(
     home = tmp_path / ".scoring"
     assert [str(path) for path in (home, *home.rglob("*")) if path.stat().st_mode & 0o077] == []
     first = load_model(folder).name
-    again = run("train", news(2), *options)
-    assert (again.exit_code, "is replaced" in again.stderr) == (0, False)  # the same bytes
+    repeated = run("train", news(2), *options)
+    assert (repeated.exit_code, "is replaced" in repeated.stderr) == (0, False)  # the same bytes
     done = run("train", news(3), *options)
     assert (done.exit_code, f"{folder}: {first} is replaced\n" in done.stderr) == (0, True)
 
@@ -187,7 +187,7 @@ def test_the_default_folder_stays_the_trainings_own_wherever_one_is_killed(
         output.check()
     output.admit(first.sha256)
     output.check()
-    output.admit("0" * 64)  # and the process is gone before the folder is replaced
+    output.admit("0" * 64)  # the process ends before the folder is replaced
     output.check()
     facts = msgspec.structs.replace(saved.manifest.training, name="next")
     save_model(folder, saved.models, facts, admit=output.admit)
@@ -206,8 +206,8 @@ def test_import_onto_another_model_is_refused(
     assert (done.exit_code, done.stdout) == (0, f"{other}\n")
     assert done.stderr.startswith(f"{other}: {name} is replaced\n")
     assert contents(other) == contents(Path(training.model))
-    again = run("import", exported, "--output", other)  # the same model
-    assert (again.exit_code, "is replaced" in again.stderr) == (0, False)
+    repeated = run("import", exported, "--output", other)  # the same model
+    assert (repeated.exit_code, "is replaced" in repeated.stderr) == (0, False)
 
 
 def test_import_leaves_what_was_trained_in_the_default_folder(

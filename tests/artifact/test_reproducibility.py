@@ -1,4 +1,4 @@
-"""What differs between two models' files, part by part."""
+"""Differences between the files of two models, by part."""
 
 from __future__ import annotations
 
@@ -35,18 +35,21 @@ def test_same_parts(model: ModelFiles) -> None:
 def test_each_booster(model: ModelFiles, part: str) -> None:
     text = b"tree\n\nTree=0\n\nTree=1\n"
     other = replace(model, contents=model.contents | {f"{part}.txt": text})
-    (found,) = diff_parts(model, other)
-    assert (found.name, found.second) == (part, f"2 trees, sha256 {hashlib.sha256(text).hexdigest()[:8]}")
-    assert found.first is not None
-    assert found.first.partition(" ")[0] == str(model.text_of(part).count("Tree="))
+    (difference,) = diff_parts(model, other)
+    assert (difference.name, difference.second) == (
+        part,
+        f"2 trees, sha256 {hashlib.sha256(text).hexdigest()[:8]}",
+    )
+    assert difference.first is not None
+    assert difference.first.partition(" ")[0] == str(model.text_of(part).count("Tree="))
 
 
 @pytest.mark.parametrize(
     "field", ["encoder", "rubric", "errors", "thresholds", "medians", "profile", "feature_names"]
 )
 def test_each_field_of_the_manifest(model: ModelFiles, field: str) -> None:
-    (found,) = diff_parts(model, with_manifest(model, **{field: None}))
-    assert (found.name, found.second) == (field, "null")
+    (difference,) = diff_parts(model, with_manifest(model, **{field: None}))
+    assert (difference.name, difference.second) == (field, "null")
 
 
 def test_facts_of_the_training(model: ModelFiles) -> None:
@@ -62,10 +65,10 @@ def test_facts_of_the_training(model: ModelFiles) -> None:
 def test_manifest_of_another_version(model: ModelFiles) -> None:
     fields = msgspec.json.decode(model.manifest)
     del fields["profile"]
-    (found,) = diff_parts(replace(model, manifest=msgspec.json.encode(fields)), model)
-    assert (found.name, found.first) == ("profile", None)
-    (found,) = diff_parts(model, with_manifest(model, later=[1, 2]))
-    assert found == ValueDiff("later", None, "[1,2]")
+    (difference,) = diff_parts(replace(model, manifest=msgspec.json.encode(fields)), model)
+    assert (difference.name, difference.first) == ("profile", None)
+    (difference,) = diff_parts(model, with_manifest(model, later=[1, 2]))
+    assert difference == ValueDiff("later", None, "[1,2]")
 
 
 def test_hashes_of_the_files_are_not_told_twice(model: ModelFiles) -> None:

@@ -1,4 +1,4 @@
-"""The model folder: the same scores after loading, and one error for every kind of damage."""
+"""Model folder: equal scores after loading, and an error for any damage."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def test_what_was_trained_on_is_known(saved: SavedModel, training: TrainOutcome)
 
 
 def refused(folder: Path) -> str:
-    with pytest.raises(ModelError) as found:
+    with pytest.raises(ModelError) as raised:
         load_model(folder)
-    message = str(found.value)
+    message = str(raised.value)
     assert message.startswith(str(folder))
     assert "\n" not in message
     return message
@@ -161,7 +161,7 @@ def test_manifest_of_something_else(folder: Path, manifest: bytes) -> None:
 
 
 def rewritten(folder: Path, **changes: object) -> None:
-    """Change the manifest and give it a right hash: what a program of another version might write."""
+    """Change the manifest and update its hash, as another version of the program might write it."""
     envelope = msgspec.json.decode((folder / MANIFEST).read_bytes())
     inner = msgspec.json.format(msgspec.json.encode(envelope["manifest"] | changes, order="sorted"), indent=1)
     digest = hashlib.sha256(inner).hexdigest()

@@ -1,4 +1,4 @@
-"""A model as a zip: the same bytes always, and one error for every zip that is not one of ours."""
+"""Zip export: reproducible bytes, and an error for any other zip."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def zipped(
     method: int = zipfile.ZIP_STORED,
     change: Change = lambda entry: None,
 ) -> bytes:
-    """A zip by another hand; `change` is applied to the entry of ``lead.txt``."""
+    """A zip from another program; `change` is applied to the entry of ``lead.txt``."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as made:
-        warnings.simplefilter("ignore")  # names that are there twice
+        warnings.simplefilter("ignore")  # duplicate names
         for name, data in contents.items() if isinstance(contents, dict) else contents:
             entry = zipfile.ZipInfo(name)
             entry.compress_type = method
@@ -59,12 +59,12 @@ def zipped(
 
 def refused(path: Path, data: bytes) -> str:
     path.write_bytes(data)
-    with pytest.raises(ModelError) as found:
+    with pytest.raises(ModelError) as raised:
         unpack(path)
-    message = str(found.value)
+    message = str(raised.value)
     assert message.startswith(str(path))
     assert "\n" not in message
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [path_entry.name for path_entry in path.parent.iterdir()] == [path.name]
     return message
 
 
@@ -80,8 +80,8 @@ def test_same_model_same_bytes(model: ModelFiles, packed: bytes) -> None:
 
 def test_there_and_back(model: ModelFiles, packed: bytes, path: Path) -> None:
     path.write_bytes(packed)
-    found = unpack(path)
-    assert found == ModelFiles(str(path), model.sha256, model.manifest, model.contents)
+    unpacked = unpack(path)
+    assert unpacked == ModelFiles(str(path), model.sha256, model.manifest, model.contents)
 
 
 def test_zip_by_another_hand(model: ModelFiles, path: Path) -> None:
@@ -188,12 +188,12 @@ def test_bit_that_flipped_changes_nothing_or_is_found(model: ModelFiles, path: P
         damaged[place] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
-            found = unpack(path)
+            unpacked = unpack(path)
         except ModelError:
             n_refused += 1
         else:
-            # A date, a field that nobody reads, or the bits that fill up the last byte of what is packed.
-            assert found.contents == model.contents
+            # A date, an unused field, or padding bits of the compressed data.
+            assert unpacked.contents == model.contents
             assert method == zipfile.ZIP_DEFLATED or place not in inside
     assert n_refused > 200
 

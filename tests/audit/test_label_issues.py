@@ -1,4 +1,4 @@
-"""Audit: planted labels are found, and hardly any other."""
+"""Label issues: planted errors are found, with few false positives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ class Planted:
         """Set labels of the first record that fits and that is still right."""
         taken = self.wrong.values()
         at, chosen = next(
-            (at, one) for at, one in enumerate(self.documents) if where(one) and one.path not in taken
+            (at, document)
+            for at, document in enumerate(self.documents)
+            if where(document) and document.path not in taken
         )
         self.documents[at] = relabelled(chosen, **{name: of(chosen) for name, of in labels.items()})
         self.wrong[kind] = chosen.path
@@ -73,43 +75,55 @@ def plant() -> Planted:
     planted = Planted(documents(), {})
     planted.spoil(
         "quality",
-        lambda one: not is_lead(one) and one.record.provider.domain == BIG and quality(one) > 80,
-        quality=lambda one: quality(one) - 50,
+        lambda document: (
+            not is_lead(document) and document.record.provider.domain == BIG and quality(document) > 80
+        ),
+        quality=lambda document: quality(document) - 50,
     )
     planted.spoil(
         "lead",
-        lambda one: is_lead(one) and margin(one) > 10 and bool(one.record.related),
-        heat=lambda one: -1,
-        published=lambda one: False,
+        lambda document: is_lead(document) and margin(document) > 10 and bool(document.record.related),
+        heat=lambda document: -1,
+        published=lambda document: False,
     )
     planted.spoil(
         "false lead",
-        lambda one: not is_lead(one) and margin(one) < -20 and quality(one) > 70,
-        heat=lambda one: quality(one) + 20 * len(one.record.related),
-        published=lambda one: True,
+        lambda document: not is_lead(document) and margin(document) < -20 and quality(document) > 70,
+        heat=lambda document: quality(document) + 20 * len(document.record.related),
+        published=lambda document: True,
     )
     planted.spoil(
         "lists itself",
-        lambda one: not one.record.related and quality(one) > 60,
-        heat=lambda one: -1,
-        published=lambda one: False,
+        lambda document: not document.record.related and quality(document) > 60,
+        heat=lambda document: -1,
+        published=lambda document: False,
     )
-    at = next(at for at, one in enumerate(planted.documents) if one.path == planted.wrong["lists itself"])
+    at = next(
+        at for at, document in enumerate(planted.documents) if document.path == planted.wrong["lists itself"]
+    )
     alone = planted.documents[at]
     itself = Coverage(web_url=alone.record.web_url, quality=quality(alone))
     record = msgspec.structs.replace(alone.record, related=(itself,))
     planted.documents[at] = msgspec.structs.replace(alone, record=record)
     planted.spoil(
         "heat",
-        lambda one: is_lead(one) and len(one.record.related) == 0 and 75 < quality(one) < 90,
-        heat=lambda one: quality(one) + 60,
+        lambda document: (
+            is_lead(document) and len(document.record.related) == 0 and 75 < quality(document) < 90
+        ),
+        heat=lambda document: quality(document) + 60,
     )
-    planted.spoil("hidden", lambda one: (one.labels.heat or 0) > 90, published=lambda one: False)
-    planted.spoil("shown", lambda one: 20 < (one.labels.heat or 0) < 50, published=lambda one: True)
+    planted.spoil(
+        "hidden", lambda document: (document.labels.heat or 0) > 90, published=lambda document: False
+    )
+    planted.spoil(
+        "shown", lambda document: 20 < (document.labels.heat or 0) < 50, published=lambda document: True
+    )
     twin = next(
-        one
-        for one in planted.documents
-        if margin(one) < -30 and len(one.record.title.split()) > 7 and one.path not in planted.wrong.values()
+        document
+        for document in planted.documents
+        if margin(document) < -30
+        and len(document.record.title.split()) > 7
+        and document.path not in planted.wrong.values()
     )
     record = msgspec.structs.replace(twin.record, title=twin.record.title + " too")
     other = msgspec.structs.replace(twin, path="999.md", record=record)
@@ -125,12 +139,12 @@ class Audited:
 
     @cached_property
     def by_kind(self) -> dict[str, list[Finding]]:
-        return {kind: [each for each in self.result.findings if each.kind == kind] for kind in KINDS}
+        return {kind: [finding for finding in self.result.findings if finding.kind == kind] for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
 def training_of(make_training: Callable[[Any], TrainingSet]) -> Callable[[Iterable[Document]], TrainingSet]:
-    return lambda documents: make_training([(one.record, one.labels) for one in documents])
+    return lambda documents: make_training([(document.record, document.labels) for document in documents])
 
 
 @pytest.fixture(scope="module")
@@ -147,17 +161,17 @@ def first(findings: list[Finding], path: str, within: int = 1) -> Finding:
 
 
 def test_wrong_quality_is_found_first(audited: Audited) -> None:
-    found = first(audited.by_kind["quality"], audited.planted.wrong["quality"])
-    assert found.field == "quality"
-    assert found.difference == pytest.approx(-50, abs=12)
-    assert found.difference == found.label - found.expected
-    assert found.low is not None
-    assert found.high is not None
-    assert found.label < found.low < found.expected < found.high
-    assert found.reason.startswith(
-        f"{-found.difference:.0f} points below the prediction from the other records: "
+    finding = first(audited.by_kind["quality"], audited.planted.wrong["quality"])
+    assert finding.field == "quality"
+    assert finding.difference == pytest.approx(-50, abs=12)
+    assert finding.difference == finding.label - finding.expected
+    assert finding.low is not None
+    assert finding.high is not None
+    assert finding.label < finding.low < finding.expected < finding.high
+    assert finding.reason.startswith(
+        f"{-finding.difference:.0f} points below the prediction from the other records: "
     )
-    assert found.reason.count(";") == 2
+    assert finding.reason.count(";") == 2
 
 
 def test_wrong_leads_are_found(audited: Audited) -> None:
@@ -169,16 +183,16 @@ def test_wrong_leads_are_found(audited: Audited) -> None:
     assert (hidden.label, false.expected) == (-1, -1)
     assert hidden.expected > 0
     assert hidden.difference == -1 - hidden.expected
-    assert "does not lead, although nothing as good as its quality" in hidden.reason
-    assert "although a better record covers the story; the best is '" in false.reason
+    assert "does not lead, although no coverage reaches its quality" in hidden.reason
+    assert "although the story has better coverage; the best is '" in false.reason
     assert min(hidden.probability or 0, false.probability or 0) > 0.95
 
 
 def test_wrong_heat_is_found(audited: Audited) -> None:
-    found = first(audited.by_kind["heat"], audited.planted.wrong["heat"])
-    assert found.difference == pytest.approx(60, abs=1)
-    assert f"heat {found.label} is +60 to a quality of " in found.reason
-    assert found.reason.endswith("with 0 related records, have +0")
+    finding = first(audited.by_kind["heat"], audited.planted.wrong["heat"])
+    assert finding.difference == pytest.approx(60, abs=1)
+    assert f"heat {finding.label} is +60 from a quality of " in finding.reason
+    assert finding.reason.endswith("and 0 related records have +0")
 
 
 def test_wrong_published_is_found(audited: Audited) -> None:
@@ -186,15 +200,15 @@ def test_wrong_published_is_found(audited: Audited) -> None:
     hidden, shown = (first(findings, wrong[kind], within=3) for kind in ("hidden", "shown"))
     assert (hidden.label, hidden.expected, hidden.difference) == (False, True, -1)
     assert (shown.label, shown.expected, shown.difference) == (True, False, 1)
-    assert shown.reason.endswith("this one is shown, others are not")
+    assert shown.reason.endswith("this one is published, others are not")
 
 
 def test_twin_of_another_quality_is_found(audited: Audited) -> None:
-    found = audited.by_kind["twin"][0]
-    assert {found.path, found.other} == {audited.planted.wrong["twin"], "999.md"}
-    assert found.field == "quality"
-    assert abs(found.difference) == 21
-    assert found.other in found.reason
+    finding = audited.by_kind["twin"][0]
+    assert {finding.path, finding.other} == {audited.planted.wrong["twin"], "999.md"}
+    assert finding.field == "quality"
+    assert abs(finding.difference) == 21
+    assert finding.other in finding.reason
 
 
 def test_each_kind_is_counted_and_limited(
@@ -202,10 +216,10 @@ def test_each_kind_is_counted_and_limited(
     training_of: Callable[[Iterable[Document]], TrainingSet],
 ) -> None:
     assert list(audited.result.counts) == list(KINDS)
-    assert audited.result.counts == {kind: len(found) for kind, found in audited.by_kind.items()}
+    assert audited.result.counts == {kind: len(finding) for kind, finding in audited.by_kind.items()}
     again = audit(audited.planted.documents, training_of(audited.planted.documents), CONFIG, limit=1)
     assert again.counts == audited.result.counts
-    assert list(again.findings) == [found[0] for found in audited.by_kind.values()]
+    assert list(again.findings) == [finding[0] for finding in audited.by_kind.values()]
 
 
 def test_labels_without_noise_are_hardly_ever_doubted(
@@ -221,7 +235,10 @@ def test_labels_without_noise_are_hardly_ever_doubted(
 
 
 def test_quality_alone_is_enough(training_of: Callable[[Iterable[Document]], TrainingSet]) -> None:
-    bare = [msgspec.structs.replace(one, labels=Labels(quality=one.labels.quality)) for one in documents(120)]
+    bare = [
+        msgspec.structs.replace(document, labels=Labels(quality=document.labels.quality))
+        for document in documents(120)
+    ]
     result = audit(bare, training_of(bare), CONFIG, limit=5)
     assert [result.counts[kind] for kind in ("lead", "heat", "published")] == [0, 0, 0]
 
@@ -246,10 +263,10 @@ def test_too_little_is_refused(count: int, training_of: Callable[[Iterable[Docum
     few = documents(count)
     if count == 30:
         few = [
-            msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, title="Same"))
-            for one in few
+            msgspec.structs.replace(document, record=msgspec.structs.replace(document.record, title="Same"))
+            for document in few
         ]
     with pytest.raises(
-        ModelError, match=f"audited records: got {count} of which {5 if count == 5 else 1} are no"
+        ModelError, match=rf"audited records: got {count} \({5 if count == 5 else 1} without copies\)"
     ):
         audit(few, training_of(few), CONFIG, limit=5)

@@ -1,4 +1,4 @@
-"""Near-twins: the same pairs as a comparison of all with all finds."""
+"""Near-duplicates against a comparison of all pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New records against a profile: quiet where they are like those of training, loud where they are not."""
+"""Drift detection: accepts similar records, refuses different ones."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def later_parts(deployed: Deployed) -> list[list[tuple[Record, Labels]]]:
     return [deployed.later[begin : begin + size] for size in (300, 100, 50) for begin in range(0, 300, size)]
 
 
-def beyond(found: Drift) -> dict[str, bool]:
-    return {one.family: one.is_beyond for one in found.families}
+def beyond(result: Drift) -> dict[str, bool]:
+    return {one.family: one.is_beyond for one in result.families}
 
 
 def test_later_records_are_quiet(deployed: Deployed) -> None:
@@ -69,58 +69,58 @@ def test_later_records_of_other_sites_are_quiet(
 
 
 def test_expected_error_of_later_records_is_about_right(deployed: Deployed) -> None:
-    found = drift(deployed, deployed.later)
-    assert found.n_records == found.n_labelled == 300
-    assert found.error_ratio == pytest.approx(1, abs=0.2)
-    [expected] = [shift for shift in found.shifts if shift.name == "expected_error"]
-    assert expected.before * (found.error_ratio or 0) == pytest.approx(expected.new)
-    assert expected.new == pytest.approx(found.label_error, rel=0.3)
+    result = drift(deployed, deployed.later)
+    assert result.n_records == result.n_labelled == 300
+    assert result.error_ratio == pytest.approx(1, abs=0.2)
+    [expected] = [shift for shift in result.shifts if shift.name == "expected_error"]
+    assert expected.before * (result.error_ratio or 0) == pytest.approx(expected.new)
+    assert expected.new == pytest.approx(result.label_error, rel=0.3)
 
 
 @pytest.mark.parametrize("count", [50, 300])
 def test_dropped_images(deployed: Deployed, count: int) -> None:
-    found = drift(deployed, deployed.later[:count], without_images)
-    assert beyond(found) == dict.fromkeys(["provider", "topic", "recency", "coverage"], False) | {
+    result = drift(deployed, deployed.later[:count], without_images)
+    assert beyond(result) == dict.fromkeys(["provider", "topic", "recency", "coverage"], False) | {
         "content": True
     }
-    [content] = [one for one in found.families if one.family == "content"]
+    [content] = [one for one in result.families if one.family == "content"]
     assert content.distance > 2 * content.limit
     assert "has_image" in content.columns
     assert list(content.columns.values()) == sorted(content.columns.values(), reverse=True)
-    [points] = [one for one in found.shifts if one.name == "points_by_content"]
+    [points] = [one for one in result.shifts if one.name == "points_by_content"]
     assert points.is_beyond
     assert points.new < points.before - 10
-    first, *harm = [reason.partition(":")[0] for reason in found.reasons]
+    first, *harm = [reason.partition(":")[0] for reason in result.reasons]
     assert first == "content drifted"
     assert "points_by_content" in harm
 
 
 @pytest.mark.parametrize("count", [50, 300])
 def test_another_provider(deployed: Deployed, count: int) -> None:
-    found = drift(deployed, deployed.later[:count], of_another_provider)
-    provider, topic = found.unseen
+    result = drift(deployed, deployed.later[:count], of_another_provider)
+    provider, topic = result.unseen
     assert (provider.what, provider.ratio, provider.names) == ("provider", 1.0, {"other.example": count})
     assert provider.usual_ratio < provider.limit_ratio < 1
     assert (topic.what, topic.is_beyond) == ("topic", False)
-    assert beyond(found)["provider"]
-    assert found.reasons[0] == f"unseen provider: 100.0% of records, limit {provider.limit_ratio:.1%}"
+    assert beyond(result)["provider"]
+    assert result.reasons[0] == f"unseen provider: 100.0% of records, limit {provider.limit_ratio:.1%}"
 
 
 def test_another_section(deployed: Deployed) -> None:
-    found = drift(deployed, deployed.later[:50], of_another_section)
-    assert found.unseen[1].names["Elsewhere"] == 50
-    assert found.reasons[0].startswith("unseen topic: 100.0% of records")
-    assert found.error_ratio is not None
-    assert found.error_ratio > 2
+    result = drift(deployed, deployed.later[:50], of_another_section)
+    assert result.unseen[1].names["Elsewhere"] == 50
+    assert result.reasons[0].startswith("unseen topic: 100.0% of records")
+    assert result.error_ratio is not None
+    assert result.error_ratio > 2
 
 
 def test_what_the_model_does_not_look_at_is_harmless(deployed: Deployed) -> None:
-    found = drift(
+    result = drift(
         deployed, deployed.later, lambda record: msgspec.structs.replace(record, title=record.title + "!")
     )
-    [content] = [one for one in found.families if one.is_beyond]
+    [content] = [one for one in result.families if one.is_beyond]
     assert (content.family, next(iter(content.columns))) == ("content", "has_title_exclamation")
-    assert found.reasons == ()
+    assert result.reasons == ()
 
 
 def test_time_that_passes_is_no_drift(deployed: Deployed) -> None:
@@ -149,10 +149,10 @@ def test_limit_of_the_error(deployed: Deployed) -> None:
 def test_labels_decide_nothing(deployed: Deployed) -> None:
     part = deployed.later[:50]
     wrong = [(record, msgspec.structs.replace(labels, quality=1000)) for record, labels in part]
-    right, found = drift(deployed, part), drift(deployed, wrong)
-    assert found.label_error is not None
-    assert found.label_error > 800
-    assert msgspec.structs.replace(found, label_error=right.label_error) == right
+    right, result = drift(deployed, part), drift(deployed, wrong)
+    assert result.label_error is not None
+    assert result.label_error > 800
+    assert msgspec.structs.replace(result, label_error=right.label_error) == right
     table = build_table([record for record, _ in part], AS_OF)
     unlabelled = measure_drift(deployed.profile, deployed.scorer, table, np.full(50, np.nan))
     assert (unlabelled.n_labelled, unlabelled.label_error) == (0, None)

@@ -1,4 +1,4 @@
-"""Mean errors of groups of held-back records."""
+"""Mean errors of groups of held-out records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bins of a column and the distance between two spreads."""
+"""Histograms, and the distance between two of them."""
 
 from __future__ import annotations
 
@@ -56,20 +56,20 @@ def test_bins_survive_json() -> None:
 
 
 def test_distance_is_that_of_the_definition() -> None:
-    one, other = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.3, 0.6])
-    middle = (one + other) / 2
+    first, second = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.3, 0.6])
+    mixture = (first + second) / 2
     divergence = sum(
-        0.5 * p * np.log2(p / m) for p, m in zip([*one, *other], [*middle, *middle], strict=True)
+        0.5 * p * np.log2(p / m) for p, m in zip([*first, *second], [*mixture, *mixture], strict=True)
     )
-    assert distance(one * 10, other * 1000) == pytest.approx(np.sqrt(divergence))
+    assert distance(first * 10, second * 1000) == pytest.approx(np.sqrt(divergence))
 
 
 def test_distance_is_symmetric_and_bounded() -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 5, (50, 6)) + np.eye(6, dtype=int)[rng.integers(0, 6, 50)]
     others = counts[::-1]
-    found = distance(counts, others)
-    assert found == pytest.approx(distance(others, counts))
-    assert found.min() >= 0
-    assert found.max() <= 1
+    distances = distance(counts, others)
+    assert distances == pytest.approx(distance(others, counts))
+    assert distances.min() >= 0
+    assert distances.max() <= 1
     assert distance(counts, 3 * counts) == pytest.approx(np.zeros(50), abs=1e-7)

@@ -1,4 +1,4 @@
-"""What a model keeps of its training records."""
+"""Reference profile of the training records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.drift.reference_profile import (
     expected_errors,
     feature_values,
     fit_profile,
-    points,
+    rubric_points,
     unseen,
 )
 from scoring.drift.reference_windows import time_blocks
@@ -64,7 +64,7 @@ def test_unseen_is_what_was_new_in_its_window(deployed: Deployed) -> None:
 
 def test_points_add_up_to_the_rubric(deployed: Deployed) -> None:
     table, rubric = deployed.training.table, deployed.scorer.models.quality.rubric
-    total = rubric.intercept_ + sum(points(deployed.scorer.models, table).values())
+    total = rubric.intercept_ + sum(rubric_points(deployed.scorer.models, table).values())
     assert np.maximum(total, rubric.floor_) == pytest.approx(rubric.predict(table))
 
 

@@ -1,4 +1,4 @@
-"""Windows of records in time, and the limits that they give."""
+"""Reference windows and their limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from scoring.drift.reference_windows import (
     ReferenceLimits,
     fit_means,
-    half,
-    next_shift,
+    later_half_start,
     prediction_limit,
+    reference_windows,
+    shift_limit,
     time_blocks,
-    windows_of,
 )
 
 DAY = np.datetime64("2021-01-01", "us")
@@ -36,19 +36,19 @@ def test_a_section_that_ends_early_is_in_every_block() -> None:
 
 def test_windows_lie_in_the_half_that_is_asked_for() -> None:
     blocks = np.repeat(np.arange(17), 10)
-    assert half(blocks) == 8
-    sizes, windows = windows_of(blocks, half(blocks))
+    assert later_half_start(blocks) == 8
+    sizes, windows = reference_windows(blocks, later_half_start(blocks))
     assert sizes == [10, 20]
     assert windows[1].tolist() == list(range(16, 7, -1))
     assert windows[2].tolist() == [15, 13, 11, 9]
-    assert windows_of(np.arange(3), 0) == ([], {})
+    assert reference_windows(np.arange(3), 0) == ([], {})
 
 
 def test_a_limit_holds_for_the_next_value() -> None:
     rng = np.random.default_rng(0)
     passed = sum(prediction_limit(rng.normal(size=6)) < rng.normal() for _ in range(4000))
     assert 20 <= passed <= 60  # one in a hundred
-    shifted = sum(next_shift(rng.normal(size=6)) < abs(rng.normal()) for _ in range(4000))
+    shifted = sum(shift_limit(rng.normal(size=6)) < abs(rng.normal()) for _ in range(4000))
     assert 15 <= shifted <= 60
 
 
@@ -61,7 +61,7 @@ def test_a_limit_never_scatters_less_than_it_must() -> None:
 
 def test_limits_between_and_beyond_sizes() -> None:
     limits = ReferenceLimits([10, 40], {"a": [4.0, 2.0]}, {"b": [8.0, 4.0]})
-    assert limits.usual("a", 20) == pytest.approx(3.0)
+    assert limits.typical("a", 20) == pytest.approx(3.0)
     assert [limits.limit("b", size) for size in (1, 10, 40, 5000)] == [8, 8, 4, 4]
 
 

@@ -1,4 +1,4 @@
-"""What differs between parameters, facts and features."""
+"""Differences of parameters, data and features."""
 
 from __future__ import annotations
 

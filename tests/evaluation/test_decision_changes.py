@@ -1,4 +1,4 @@
-"""Records whose ``published`` would change: which, how they were scored, who was right, why."""
+"""Decision changes between two models: rows, scores, labels and reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worst misses, and how far features move the quality: held against a count by hand."""
+"""Worst errors and mean contributions, against a computation by hand."""
 
 from __future__ import annotations
 
@@ -66,16 +66,18 @@ def test_no_more_than_so_many(saved: SavedModel) -> None:
 
 def test_contributions_are_the_mean_size_of_each_records(saved: SavedModel) -> None:
     model = saved.models.quality
-    found = {one.feature: one for one in mean_contributions(model, build_table(RECORDS))}
-    told = [
+    contributions = {
+        contribution.feature: contribution for contribution in mean_contributions(model, build_table(RECORDS))
+    }
+    reasons_by_record = [
         {reason.feature: abs(reason.contribution) for reason in quality_reasons(model, record)}
         for record in RECORDS
     ]
     for name in ("provider_domain", "topic_count", "has_image"):
-        mean = np.mean([reasons.get(name, 0.0) for reasons in told])
-        assert found[name].points == pytest.approx(mean, abs=0.005)  # smaller ones are told together
-    assert found["has_image"].meaning == "the record has an image"
-    points = [one.points for one in found.values()]
+        mean = np.mean([reasons.get(name, 0.0) for reasons in reasons_by_record])
+        assert contributions[name].points == pytest.approx(mean, abs=0.005)  # smaller ones are merged
+    assert contributions["has_image"].meaning == "the record has an image"
+    points = [contribution.points for contribution in contributions.values()]
     assert points == sorted(points, reverse=True)
 
 
@@ -83,7 +85,10 @@ def test_many_records_are_thinned_evenly(saved: SavedModel) -> None:
     table = build_table(RECORDS[:2])
     first, second = (mean_contributions(saved.models.quality, table.take(np.array([at]))) for at in (0, 1))
     half = table.take(np.repeat([0, 1], MAX_EXPLAINED))
-    mixed = {one.feature: one.points for one in mean_contributions(saved.models.quality, half)}
-    sides = [{one.feature: one.points for one in side} for side in (first, second)]
+    mixed = {
+        contribution.feature: contribution.points
+        for contribution in mean_contributions(saved.models.quality, half)
+    }
+    sides = [{contribution.feature: contribution.points for contribution in side} for side in (first, second)]
     name = max(mixed, key=lambda name: mixed[name])
     assert mixed[name] == pytest.approx((sides[0].get(name, 0) + sides[1].get(name, 0)) / 2, rel=0.01)

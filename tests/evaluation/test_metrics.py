@@ -1,4 +1,4 @@
-"""Figures, against scikit-learn and scipy, and the bootstrap over days."""
+"""Metrics against scikit-learn and scipy, and the bootstrap over days."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def test_rank_correlation_is_that_of_scipy(pairs: list[tuple[int, int]]) -> None
 
 @given(FLAGS)
 def test_precision_recall_and_f1_are_those_of_scikit_learn(flags: list[tuple[bool, bool]]) -> None:
-    truth, said = split(flags, bool)
+    truth, predicted = split(flags, bool)
     expected = [
-        score(truth, said, zero_division=np.nan)
+        score(truth, predicted, zero_division=np.nan)
         for score in (oracle.precision_score, oracle.recall_score, oracle.f1_score)
     ]
-    assert metrics.precision_recall_f1(truth, said) == pytest.approx(expected, nan_ok=True)
+    assert metrics.precision_recall_f1(truth, predicted) == pytest.approx(expected, nan_ok=True)
 
 
 @given(RANKED, st.integers(1, 12))

@@ -1,4 +1,4 @@
-"""Two sets of predictions for the same records: who is better, and how sure that is."""
+"""Paired comparison of two sets of predictions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def predictions(noise: float, n_records: int = 120, seed: int = 0) -> Columns:
     quality = random.integers(20, 100, n_records).astype(float)
     heat = np.where(random.random(n_records) < 0.3, -1.0, quality)
     off = noise * random.normal(0, 1, n_records)
-    said = heat + off
+    predicted = heat + off
     return {
         "path": np.array([f"{row}.md" for row in range(n_records)], dtype=object),
         "published_at": np.datetime64("2021-03-01", "us")
@@ -40,25 +40,25 @@ def predictions(noise: float, n_records: int = 120, seed: int = 0) -> Columns:
         "quality_low": quality + off - 8,
         "quality_high": quality + off + 8,
         "heat": heat,
-        "heat_predicted": said,
-        "heat_expected": said,
+        "heat_predicted": predicted,
+        "heat_expected": predicted,
         "lead": heat > -1,
-        "lead_predicted": said > 10,
-        "lead_probability": np.clip(said / 100, 0, 1),
+        "lead_predicted": predicted > 10,
+        "lead_probability": np.clip(predicted / 100, 0, 1),
         "published": heat > 70,
-        "published_predicted": said > 70,
-        "published_probability": np.clip(said / 140, 0, 1),
+        "published_predicted": predicted > 70,
+        "published_probability": np.clip(predicted / 140, 0, 1),
     }
 
 
 def test_gain_is_above_0_where_the_second_is_better() -> None:
-    found = compare_predictions(predictions(9), predictions(3), n_draws=200, seed=1)
-    one, two = compute(predictions(9)), compute(predictions(3))
-    assert found.keys() == one.keys()
-    error, share = found["quality_mae"], found["quality_within_5"]
-    assert (error.first, error.second) == (one["quality_mae"], two["quality_mae"])
-    assert error.gain == one["quality_mae"] - two["quality_mae"] > 0
-    assert share.gain == two["quality_within_5"] - one["quality_within_5"] > 0
+    differences = compare_predictions(predictions(9), predictions(3), n_draws=200, seed=1)
+    first_side, second_side = compute(predictions(9)), compute(predictions(3))
+    assert differences.keys() == first_side.keys()
+    error, share = differences["quality_mae"], differences["quality_within_5"]
+    assert (error.first, error.second) == (first_side["quality_mae"], second_side["quality_mae"])
+    assert error.gain == first_side["quality_mae"] - second_side["quality_mae"] > 0
+    assert share.gain == second_side["quality_within_5"] - first_side["quality_within_5"] > 0
     assert error.verdict == share.verdict == "better"
     back = compare_predictions(predictions(3), predictions(9), n_draws=200, seed=1)
     assert back["quality_mae"].gain == -error.gain
@@ -67,28 +67,28 @@ def test_gain_is_above_0_where_the_second_is_better() -> None:
 
 def test_interval_is_that_of_the_same_days_drawn_for_both() -> None:
     first, second = predictions(5), predictions(4)
-    found = compare_predictions(first, second, n_draws=50, seed=7)["quality_mae"]
+    differences = compare_predictions(first, second, n_draws=50, seed=7)["quality_mae"]
     random, gains = np.random.default_rng(7), []
     errors = [np.abs(side["quality"] - side["quality_predicted"]) for side in (first, second)]
     for _ in range(50):  # two records a day
         rows = [row for day in random.integers(0, 60, 60) for row in (2 * day, 2 * day + 1)]
         gains.append(errors[0][rows].mean() - errors[1][rows].mean())
-    assert [found.low, found.high] == pytest.approx(np.quantile(gains, [0.025, 0.975]).tolist())
+    assert [differences.low, differences.high] == pytest.approx(np.quantile(gains, [0.025, 0.975]).tolist())
 
 
 def test_pairs_tell_apart_what_intervals_of_each_do_not() -> None:
     first, second = predictions(20), predictions(20)
     second["quality_predicted"] = second["quality"] + 0.9 * (first["quality_predicted"] - first["quality"])
-    each = [bootstrap(side, n_draws=200, seed=0)["quality_mae"] for side in (first, second)]
-    assert each[0].low is not None
-    assert each[1].high is not None
-    assert each[0].low < each[1].high
+    intervals = [bootstrap(side, n_draws=200, seed=0)["quality_mae"] for side in (first, second)]
+    assert intervals[0].low is not None
+    assert intervals[1].high is not None
+    assert intervals[0].low < intervals[1].high
     assert compare_predictions(first, second, n_draws=200, seed=0)["quality_mae"].verdict == "better"
 
 
 def test_same_predictions_are_the_same() -> None:
-    found = compare_predictions(predictions(5), predictions(5), n_draws=20, seed=0)
-    assert {one.verdict for one in found.values()} == {"same"}
+    differences = compare_predictions(predictions(5), predictions(5), n_draws=20, seed=0)
+    assert {first_side.verdict for first_side in differences.values()} == {"same"}
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_verdict_needs_the_whole_interval(low: float | None, high: float | None,
 
 
 def test_no_draws_no_intervals() -> None:
-    found = compare_predictions(predictions(5), predictions(4), n_draws=0, seed=0)["quality_mae"]
-    assert (found.low, found.high, found.verdict) == (None, None, "unsure")
+    differences = compare_predictions(predictions(5), predictions(4), n_draws=0, seed=0)["quality_mae"]
+    assert (differences.low, differences.high, differences.verdict) == (None, None, "unsure")
 
 
 def test_records_without_labels_count_for_nothing() -> None:
@@ -134,16 +134,27 @@ def test_records_without_a_date_are_a_part() -> None:
     first, second = predictions(5), predictions(4)
     for side in (first, second):
         side["published_at"] = np.where(np.arange(120) < 20, np.datetime64("NaT", "us"), side["published_at"])
-    months = [one for one in slice_differences(first, second, n_draws=5, seed=0) if one.family == "month"]
-    assert [(one.name, one.n_records) for one in months] == [("2021-03", 42), ("2021-04", 58), ("(none)", 20)]
+    months = [
+        first_side
+        for first_side in slice_differences(first, second, n_draws=5, seed=0)
+        if first_side.family == "month"
+    ]
+    assert [(first_side.name, first_side.n_records) for first_side in months] == [
+        ("2021-03", 42),
+        ("2021-04", 58),
+        ("(none)", 20),
+    ]
 
 
 def test_parts_are_sections_providers_and_months() -> None:
     first, second = predictions(5), predictions(5)
     is_land = second["section"] == "Land"
     second["quality_predicted"] = np.where(is_land, second["quality"], second["quality_predicted"])
-    found = {(one.family, one.name): one for one in slice_differences(first, second, n_draws=50, seed=0)}
-    assert {key: one.n_records for key, one in found.items()} == {
+    differences = {
+        (first_side.family, first_side.name): first_side
+        for first_side in slice_differences(first, second, n_draws=50, seed=0)
+    }
+    assert {key: first_side.n_records for key, first_side in differences.items()} == {
         ("section", "Land"): 60,
         ("section", "Sea"): 60,
         ("provider", "a.example"): 115,  # the other has fewer than MIN_PART
@@ -151,10 +162,10 @@ def test_parts_are_sections_providers_and_months() -> None:
         ("month", "2021-04"): 58,
     }
     assert MIN_PART > 5
-    assert tuple(found["section", "Land"].differences) == PART_FIGURES
-    assert found["section", "Land"].differences["quality_mae"].verdict == "better"
-    assert found["section", "Land"].differences["quality_mae"].second == 0
-    assert found["section", "Sea"].differences["quality_mae"].verdict == "same"
+    assert tuple(differences["section", "Land"].differences) == PART_FIGURES
+    assert differences["section", "Land"].differences["quality_mae"].verdict == "better"
+    assert differences["section", "Land"].differences["quality_mae"].second == 0
+    assert differences["section", "Sea"].differences["quality_mae"].verdict == "same"
 
 
 def test_records_are_joined_by_path_and_date_in_the_order_of_the_first() -> None:
@@ -164,10 +175,10 @@ def test_records_are_joined_by_path_and_date_in_the_order_of_the_first() -> None
     second["published_at"] = np.where(
         second["path"] == "50.md", np.datetime64("2001-01-01"), second["published_at"]
     )
-    one, two = align([first, second], ["one", "two"])
+    first_side, second_side = align([first, second], ["one", "two"])
     expected = [f"{row}.md" for row in range(20, 120) if row != 50]
-    assert one["path"].tolist() == two["path"].tolist() == expected
-    assert two["quality_predicted"].tolist() == [
+    assert first_side["path"].tolist() == second_side["path"].tolist() == expected
+    assert second_side["quality_predicted"].tolist() == [
         predictions(4)["quality_predicted"][row] for row in range(20, 120) if row != 50
     ]
 
@@ -180,8 +191,10 @@ def test_records_that_cannot_be_told_apart_are_left_out_where_one_side_has_more(
     both = align([first, second], ["one", "two"])
     assert [len(side["path"]) for side in both] == [120, 120]
     fewer = {name: values[1:] for name, values in second.items()}
-    one, two = align([first, fewer], ["one", "two"])
-    assert one["path"].tolist() == two["path"].tolist() == [f"{row}.md" for row in range(3, 120)]
+    first_side, second_side = align([first, fewer], ["one", "two"])
+    assert (
+        first_side["path"].tolist() == second_side["path"].tolist() == [f"{row}.md" for row in range(3, 120)]
+    )
 
 
 def test_nothing_in_common() -> None:

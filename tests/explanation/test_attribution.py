@@ -1,4 +1,4 @@
-"""Explanations: reasons that add up, and what the model does not know said as such."""
+"""Explanations: reasons sum to the score, and unknown values are named."""
 
 from __future__ import annotations
 
@@ -34,20 +34,22 @@ def record(**changes: object) -> Document:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
 def test_reasons_add_up_to_the_expected_quality(saved: SavedModel, document: Document) -> None:
-    told = explain(saved.scorer, document)
+    explanation = explain(saved.scorer, document)
     model = saved.models.quality
     expected = float(model.predict(model.matrix(build_table([document.record])))[0])
-    total = told.base["quality"] + sum(reason.contribution for reason in told.reasons["quality"])
+    total = explanation.base["quality"] + sum(
+        reason.contribution for reason in explanation.reasons["quality"]
+    )
     assert total == pytest.approx(expected, abs=1e-6)
-    assert round(total) == told.score.quality
-    assert told.score == next(saved.scorer.score([document]))
+    assert round(total) == explanation.score.quality
+    assert explanation.score == next(saved.scorer.score([document]))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[:4], ids=lambda document: document.path)
 def test_reasons_are_told_by_size(saved: SavedModel, document: Document) -> None:
-    told = explain(saved.scorer, document)
-    for target, reasons in told.reasons.items():
-        assert set(told.base) == set(told.reasons)
+    explanation = explain(saved.scorer, document)
+    for target, reasons in explanation.reasons.items():
+        assert set(explanation.base) == set(explanation.reasons)
         sizes = [
             abs(reason.contribution) for reason in reasons if reason.feature not in ("others", "coverage")
         ]
@@ -59,24 +61,24 @@ def test_reasons_are_told_by_size(saved: SavedModel, document: Document) -> None
 def test_heat_of_a_lead_is_the_quality_and_what_the_coverage_adds(saved: SavedModel) -> None:
     leads = 0
     for document in DOCUMENTS:
-        told = explain(saved.scorer, document)
-        reasons = told.reasons["heat"]
-        assert told.base["heat"] == 0
-        assert round(sum(reason.contribution for reason in reasons)) == told.score.heat
-        if told.score.heat > -1:
+        explanation = explain(saved.scorer, document)
+        reasons = explanation.reasons["heat"]
+        assert explanation.base["heat"] == 0
+        assert round(sum(reason.contribution for reason in reasons)) == explanation.score.heat
+        if explanation.score.heat > -1:
             leads += 1
-            assert reasons[0].contribution == told.score.quality
+            assert reasons[0].contribution == explanation.score.quality
     assert 0 < leads < len(DOCUMENTS)
 
 
 def test_unknown_provider_is_said(saved: SavedModel) -> None:
-    told = explain(saved.scorer, record())
-    assert "provider unknown to the model: never.example" in told.score.warnings
-    texts = [reason.text for reason in told.reasons["quality"] if reason.feature == "provider_domain"]
+    explanation = explain(saved.scorer, record())
+    assert "provider unknown to the model: never.example" in explanation.score.warnings
+    texts = [reason.text for reason in explanation.reasons["quality"] if reason.feature == "provider_domain"]
     assert texts == ["domain of the provider: never.example (unknown to the model)"]
     known = next(document for document in DOCUMENTS if document.record.provider.domain == "wendlow.example")
-    told = explain(saved.scorer, known)
-    texts = [reason.text for reason in told.reasons["quality"] if reason.feature == "provider_domain"]
+    explanation = explain(saved.scorer, known)
+    texts = [reason.text for reason in explanation.reasons["quality"] if reason.feature == "provider_domain"]
     assert texts == ["domain of the provider: wendlow.example"]
 
 
@@ -85,14 +87,14 @@ def test_leader_is_named(saved: SavedModel) -> None:
         "Wendlow, the filter", published_at=NOON, provider=Provider("", "other.example"), quality=90
     )
     worse = Coverage("Moss", published_at=NOON + timedelta(hours=1), quality=10)
-    told = explain(saved.scorer, record(related=(worse, best)))
-    first = told.reasons["lead"][0]
+    explanation = explain(saved.scorer, record(related=(worse, best)))
+    first = explanation.reasons["lead"][0]
     assert first.text == (
-        "the best of the coverage: 'Wendlow, the filter' (other.example, 2018-06-01 12:00), quality 90"
+        "best coverage: 'Wendlow, the filter' (other.example, 2018-06-01 12:00), quality 90"
     )
     assert first.contribution == 0
-    assert told.score.heat == -1
-    margin = next(reason for reason in told.reasons["lead"] if reason.feature == "quality_margin")
+    assert explanation.score.heat == -1
+    margin = next(reason for reason in explanation.reasons["lead"] if reason.feature == "quality_margin")
     assert margin.contribution < 0
 
 
@@ -110,7 +112,7 @@ def test_coverage_is_named_as_far_as_it_is_known(entry: Coverage, words: str) ->
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.path)
 def test_reasons_of_decisions_add_up_to_their_log_odds(saved: SavedModel, document: Document) -> None:
-    told, rules = explain(saved.scorer, document), saved.models.cascade
+    explanation, rules = explain(saved.scorer, document), saved.models.cascade
     table = build_table([document.record])
     predictions = saved.scorer.predict(table)
     matrices = {
@@ -121,28 +123,30 @@ def test_reasons_of_decisions_add_up_to_their_log_odds(saved: SavedModel, docume
         ),
     }
     for target, (booster, X) in matrices.items():
-        total = told.base[target] + sum(reason.contribution for reason in told.reasons[target])
+        total = explanation.base[target] + sum(reason.contribution for reason in explanation.reasons[target])
         assert 1 / (1 + np.exp(-total)) == pytest.approx(float(booster.predict(X)[0]), abs=1e-9)
 
 
 @pytest.mark.parametrize("related", [(), (Coverage("Moss"),)], ids=["none", "without a quality"])
 def test_nobody_to_lead_instead(saved: SavedModel, related: tuple[Coverage, ...]) -> None:
-    told = explain(saved.scorer, record(related=related))
-    assert told.reasons["lead"][0].text == "no other record of a known quality covers the story"
+    explanation = explain(saved.scorer, record(related=related))
+    assert explanation.reasons["lead"][0].text == "no coverage of the story has a known quality"
 
 
 def test_leader_that_came_later_is_not_known(saved: SavedModel) -> None:
     later = Coverage("Moss", published_at=NOON + timedelta(hours=5), quality=90)
-    told = explain(saved.scorer, record(related=(later,)), NOON + timedelta(hours=1))
-    assert "no other record" in told.reasons["lead"][0].text
-    assert "Moss" not in str(told)
+    explanation = explain(saved.scorer, record(related=(later,)), NOON + timedelta(hours=1))
+    assert "no coverage" in explanation.reasons["lead"][0].text
+    assert "Moss" not in str(explanation)
 
 
 def test_record_on_the_floor_says_so(saved: SavedModel) -> None:
     poor = record(title="a " * 400, topics=(), provider=Provider())
-    told = explain(saved.scorer, poor)
-    floor = next(reason for reason in told.reasons["quality"] if reason.feature == "floor")
+    explanation = explain(saved.scorer, poor)
+    floor = next(reason for reason in explanation.reasons["quality"] if reason.feature == "floor")
     assert floor.contribution > 0
-    assert "no record is worth less than 0" in floor.text
-    total = told.base["quality"] + sum(reason.contribution for reason in told.reasons["quality"])
-    assert round(total) == told.score.quality < 5
+    assert "no quality is below 0" in floor.text
+    total = explanation.base["quality"] + sum(
+        reason.contribution for reason in explanation.reasons["quality"]
+    )
+    assert round(total) == explanation.score.quality < 5

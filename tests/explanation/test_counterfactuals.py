@@ -1,4 +1,4 @@
-"""What would change a record: edits that make sense, scored as any record is, the cheapest first."""
+"""Counterfactual edits: sensible, scored by the model, the cheapest first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.explanation.attribution import explain
-from scoring.explanation.counterfactuals import counterfactuals, possible_changes
+from scoring.explanation.counterfactuals import all_changes, counterfactuals
 from scoring.explanation.results import Change
 from scoring.model.score import Score
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
@@ -35,12 +35,12 @@ def score(saved: SavedModel, record: Record, as_of: datetime | None = None) -> S
 
 def change_of(saved: SavedModel, record: Record, kind: str, as_of: datetime | None = None) -> Change:
     """The one edit of a kind."""
-    (change,) = [each for each in possible_changes(saved.scorer, record, as_of) if each.kind == kind]
+    (change,) = [each for each in all_changes(saved.scorer, record, as_of) if each.kind == kind]
     return change
 
 
 def kinds(saved: SavedModel, record: Record) -> list[str]:
-    stays, *changes = possible_changes(saved.scorer, record)
+    stays, *changes = all_changes(saved.scorer, record)
     assert (stays.kind, stays.text, stays.effort, stays.decisions) == ("", "", 0, ())
     return [change.kind for change in changes]
 
@@ -133,7 +133,7 @@ def test_topic_that_the_text_names_is_proposed(saved: SavedModel) -> None:
     )
     named = msgspec.structs.replace(FULL, excerpt=f"It is about {topic}.")
     change = change_of(saved, named, "add topic")
-    assert change.text == f"add the topic {topic}, which its text names"
+    assert change.text == f"add the topic {topic}, which its text mentions"
     assert change.effort == 1
     edited = msgspec.structs.replace(named, topics=(*FULL.topics, topic))
     assert change.quality == score(saved, edited).quality

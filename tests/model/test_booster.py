@@ -1,4 +1,4 @@
-"""Fitted trees predict what LightGBM's own package predicts, without it."""
+"""LightGBM prediction through the C API, against the Python package."""
 
 from __future__ import annotations
 

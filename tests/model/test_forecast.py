@@ -1,4 +1,4 @@
-"""The forecast: it begins at what holds now, and learns what coverage still to come will change."""
+"""Forecast of lead and heat from records at earlier ages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scoring.training.forecast import fit_forecast
 from scoring.training.training_set import TrainingSet
 
 CONFIG = ModelConfig()
-#: Learns fast, where few records have much to tell.
+#: Fast learning from few records.
 _FAST = {"learning_rate": 0.1, "num_leaves": 8, "min_data_in_leaf": 10, "lambda_l2": 1.0}
 EAGER = ModelConfig(
     settled_lead=BoosterConfig(60, {"objective": "binary", **_FAST}),
@@ -33,7 +33,7 @@ AGES = (0, 12)
 @pytest.fixture(scope="module")
 def earlier(make_training: Callable[[Any], TrainingSet]) -> TrainingSet:
     labelled = list(sample_documents(n_records=500, seed=5))
-    tables = tuple(build_table([one for one, _ in labelled], timedelta(hours=age)) for age in AGES)
+    tables = tuple(build_table([record for record, _ in labelled], timedelta(hours=age)) for age in AGES)
     return replace(make_training(labelled), early=tables)
 
 
@@ -55,7 +55,7 @@ def with_columns(table: FeatureTable, **columns: Any) -> FeatureTable:
 
 
 def test_growth_of_coverage_is_learned(earlier: TrainingSet, cascade: Cascade) -> None:
-    """Where half of the coverage is still to come, the heat that it will bring is forecast."""
+    """With half of the coverage missing, the settled heat is forecast."""
     young = with_columns(earlier.table, coverage_count=earlier.table.number("coverage_count") // 2)
     is_later = np.arange(len(young)) >= 300
     learned = earlier.take(~is_later)
@@ -64,22 +64,22 @@ def test_growth_of_coverage_is_learned(earlier: TrainingSet, cascade: Cascade) -
     quality, heat = later.labels.quality, later.labels.heat
     has_grown = heat > quality + 25
     assert has_grown.sum() > 15
-    off = [
+    mean_errors = [
         np.abs(rules.heat_if_lead(young.take(is_later), quality) - heat)[has_grown].mean()
         for rules in (cascade, fitted)
     ]
-    assert off[1] < 0.6 * off[0]
+    assert mean_errors[1] < 0.6 * mean_errors[0]
 
 
 def test_who_will_lead_is_learned(earlier: TrainingSet, cascade: Cascade) -> None:
-    """Nothing better is known yet of any record, but what appears before noon is overtaken."""
+    """No better coverage is known yet, but records published before noon lose the lead."""
     young = with_columns(earlier.table, coverage_quality_max=np.nan)
     is_overtaken = young.number("published_hour") < 12
     labels = replace(earlier.labels, heat=np.where(is_overtaken, -1.0, 40.0))
     assert 100 < is_overtaken.sum() < 400
     fitted = fit_forecast(cascade, [young], labels, EAGER, num_threads=1, seed=0)
-    said = fitted.lead_probability(young, labels.quality)
-    assert np.mean((said >= 0.5) == ~is_overtaken) > 0.98
+    probability = fitted.lead_probability(young, labels.quality)
+    assert np.mean((probability >= 0.5) == ~is_overtaken) > 0.98
     now = cascade.lead_probability(young, labels.quality)
     assert np.mean((now >= 0.5) == ~is_overtaken) < 0.8
 
@@ -97,18 +97,18 @@ def test_age_may_be_unknown(earlier: TrainingSet, cascade: Cascade, forecast: Fo
     ageless = earlier.table.take(np.arange(50))
     assert np.isnan(ageless.number("age_hours")).all()
     quality = earlier.labels.quality[:50]
-    _, said = marginalize(
+    _, settled = marginalize(
         cascade, forecast, ageless, QualityDistribution(quality, quality[:, None], np.ones((50, 1)))
     )
-    assert np.isfinite(said.heat_expected).all()
-    assert ((said.lead_probability >= 0) & (said.lead_probability <= 1)).all()
-    assert (said.heat_expected >= -1).all()
+    assert np.isfinite(settled.heat_expected).all()
+    assert ((settled.lead_probability >= 0) & (settled.lead_probability <= 1)).all()
+    assert (settled.heat_expected >= -1).all()
 
 
 def test_labels_that_are_unknown_teach_nothing(
     earlier: TrainingSet, cascade: Cascade, forecast: Forecast
 ) -> None:
-    """Tables of records whose heat is unknown may hold anything."""
+    """Features of records without a heat label do not matter."""
     n_records = len(earlier.table)
     hidden = np.arange(n_records) % 10 == 0
     labels = replace(earlier.labels, heat=np.where(hidden, np.nan, earlier.labels.heat))
@@ -122,7 +122,7 @@ def test_labels_that_are_unknown_teach_nothing(
         for tables in (earlier.early, spoilt)
     ]
     quality = earlier.labels.quality
-    first, second = (one.heat_if_lead(earlier.table, quality) for one in fitted)
+    first, second = (forecast_fit.heat_if_lead(earlier.table, quality) for forecast_fit in fitted)
     assert first.tolist() == second.tolist()
     assert first.tolist() != forecast.heat_if_lead(earlier.table, quality).tolist()
 

@@ -1,4 +1,4 @@
-"""Format 1 of the model folder: one that was saved when it was frozen gives the scores that it gave then."""
+"""Model format 1: a model saved in that format still loads and gives the same scores."""
 
 from __future__ import annotations
 

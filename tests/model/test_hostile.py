@@ -1,4 +1,4 @@
-"""Folders whose every hash is right and whose content is not: one clear error, and the process lives."""
+"""Model folders with correct hashes and malicious content: a clear error, no crash."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def save(folder: Path, manifest: Any, parts: dict[str, bytes] | None = None) -> 
 
 
 def refused(folder: Path) -> str:
-    with pytest.raises(ModelError) as found:
+    with pytest.raises(ModelError) as raised:
         load_model(folder)
-    message = str(found.value)
+    message = str(raised.value)
     assert message.startswith(str(folder))
     assert "\n" not in message
     return message

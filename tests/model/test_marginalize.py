@@ -1,4 +1,4 @@
-"""Averages over what the quality may be: by hand, record by record and quality by quality."""
+"""Marginalization against an explicit sum over the support."""
 
 from __future__ import annotations
 
@@ -20,43 +20,47 @@ def table() -> FeatureTable:
 def test_it_is_the_sum_over_atoms(saved: SavedModel, table: FeatureTable) -> None:
     rng = np.random.default_rng(0)
     quality = rng.integers(20, 90, len(table)).astype(float)
-    # Some qualities stand twice, in any order: the likeliest among them, and what has no weight.
-    atoms = quality[:, None] + rng.integers(-3, 4, (len(table), 6)) * 5.0
-    weights = rng.dirichlet(np.ones(6), len(table))
-    weights[:5] = [0.5, 0.5, 0, 0, 0, 0]
+    # The support has duplicates in any order, the predicted quality and zero probabilities among them.
+    support = quality[:, None] + rng.integers(-3, 4, (len(table), 6)) * 5.0
+    probabilities = rng.dirichlet(np.ones(6), len(table))
+    probabilities[:5] = [0.5, 0.5, 0, 0, 0, 0]
     models = saved.models
     now, settled = marginalize(
-        models.cascade, models.forecast, table, QualityDistribution(quality, atoms, weights)
+        models.cascade, models.forecast, table, QualityDistribution(quality, support, probabilities)
     )
-    for rules, found in ((models.cascade, now), (models.forecast, settled)):
-        lead = np.column_stack([rules.lead_probability(table, column) for column in atoms.T])
-        heat = np.column_stack([rules.heat_if_lead(table, column) for column in atoms.T])
-        shown = np.column_stack(
+    for rules, outlook in ((models.cascade, now), (models.forecast, settled)):
+        lead = np.column_stack([rules.lead_probability(table, column) for column in support.T])
+        heat = np.column_stack([rules.heat_if_lead(table, column) for column in support.T])
+        published = np.column_stack(
             [
                 share * models.cascade.published_probability(table, column, there)
                 + (1 - share)
                 * models.cascade.published_probability(table, column, np.full(len(table), NOT_LEADING))
-                for column, share, there in zip(atoms.T, lead.T, heat.T, strict=True)
+                for column, share, there in zip(support.T, lead.T, heat.T, strict=True)
             ]
         )
         expected = lead * heat + (1 - lead) * NOT_LEADING
-        np.testing.assert_allclose(found.lead_probability, (weights * lead).sum(axis=1), rtol=1e-12)
-        np.testing.assert_allclose(found.heat_expected, (weights * expected).sum(axis=1), rtol=1e-12)
-        np.testing.assert_allclose(found.published_probability, (weights * shown).sum(axis=1), rtol=1e-12)
-        assert found.heat_if_lead.tolist() == rules.heat_if_lead(table, quality).tolist()
-    alone = marginalize_now(models.cascade, table, QualityDistribution(quality, atoms, weights))
+        np.testing.assert_allclose(outlook.lead_probability, (probabilities * lead).sum(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(outlook.heat_expected, (probabilities * expected).sum(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(
+            outlook.published_probability, (probabilities * published).sum(axis=1), rtol=1e-12
+        )
+        assert outlook.heat_if_lead.tolist() == rules.heat_if_lead(table, quality).tolist()
+    alone = marginalize_now(models.cascade, table, QualityDistribution(quality, support, probabilities))
     assert alone.published_probability.tolist() == now.published_probability.tolist()
 
 
 def test_a_record_is_told_the_same_alone(saved: SavedModel, table: FeatureTable) -> None:
     quality = np.full(len(table), 50.0)
-    atoms = quality[:, None] + np.array([-5.0, 0.0, 5.0])
-    weights = np.full(atoms.shape, 1 / 3)
+    support = quality[:, None] + np.array([-5.0, 0.0, 5.0])
+    probabilities = np.full(support.shape, 1 / 3)
     parts = saved.models.cascade, saved.models.forecast
-    _, whole = marginalize(*parts, table, QualityDistribution(quality, atoms, weights))
+    _, whole = marginalize(*parts, table, QualityDistribution(quality, support, probabilities))
     for row in (0, 7, 29):
-        one = slice(row, row + 1)
+        row_slice = slice(row, row + 1)
         _, alone = marginalize(
-            *parts, table.take(np.array([row])), QualityDistribution(quality[one], atoms[one], weights[one])
+            *parts,
+            table.take(np.array([row])),
+            QualityDistribution(quality[row_slice], support[row_slice], probabilities[row_slice]),
         )
         assert alone.heat_expected[0] == whole.heat_expected[row]

@@ -1,4 +1,4 @@
-"""Quality: out-of-fold columns, the distribution of errors, the cut between yes and no, boosters as text."""
+"""Quality model: out-of-fold columns, residual distribution, thresholds, boosters as text."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ CONFIG = ModelConfig()
 def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callable[[Any], Any]) -> None:
     training = make_training(list(sample_documents(n_records=90, seed=2)))
     table, y = training.table, training.labels.quality
-    material = DesignMatrix.of(table, CONFIG.rubric)
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(material, y)
+    design_matrix = DesignMatrix.of(table, CONFIG.rubric)
+    encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality._out_of_fold(table, material, y, encoder, rubric, CONFIG, folds)
+    before = quality._out_of_fold(table, design_matrix, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality._out_of_fold(table, material, changed, encoder, rubric, CONFIG, folds)
+    after = quality._out_of_fold(table, design_matrix, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.
@@ -96,8 +96,8 @@ def test_cut_is_the_best_there_is_but_for_one_record(answers: list[tuple[int, bo
     truth = np.array([is_true for _, is_true in answers])
 
     def f1(cut: float) -> float:
-        said = probability >= cut
-        return float(2 * (said & truth).sum() / max(said.sum() + truth.sum(), 1))
+        predicted = probability >= cut
+        return float(2 * (predicted & truth).sum() / max(predicted.sum() + truth.sum(), 1))
 
     def is_alike(cut: float) -> bool:
         """Whether the best cut is no better than one more record said wrongly makes it."""

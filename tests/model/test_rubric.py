@@ -1,4 +1,4 @@
-"""The rubric: a sum of points that an editor made up is found again, on whatever scale."""
+"""Rubric: a known sum of points is recovered, on any scale."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_every_point_is_found_again(rubric: Rubric) -> None:
         ({"provider": Provider("", "c.example")}, -6),
         ({"topics": ("Sea", "Gulls")}, 11),
         ({"topics": ("Sea", "Wrecks")}, -7),
-        ({"title": "sloop buoy storm"}, 0),  # the word counts under its topic only
+        ({"title": "sloop buoy storm"}, 0),  # the word has points under its topic only
         ({"title": "sloop buoy storm", "topics": ("Sea", "Wrecks")}, 23),
         ({"title": "sloop buoy " * 4}, 0),  # 44 characters
         ({"title": "sloop buoy " * 8}, -20),  # 88 characters
@@ -122,7 +122,7 @@ def test_few_labels_off_the_rubric_do_not_bend_it() -> None:
     fitted = fit_rubric(MATERIAL, noisy)
     truth = np.array([points(record) for record in LATER])
     assert np.median(np.abs(predict(fitted, *LATER) - truth)) < 1
-    # What averages over the errors would be off by several points.
+    # Least squares would be off by several points.
     assert np.mean(np.abs(predict(fitted, *LATER) - truth)) < 3
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_worth_less_than_the_lowest_label() -> None:
     truth = np.maximum(np.array([points(record) for record in LATER]) - 40, 0)
     predicted = predict(fitted, *LATER)
     assert fitted.floor_ == predicted.min() == 0
-    # Labels on the floor say "0 or less", so they do not bend the points of the others.
+    # Labels at the floor are censored, so they do not bias the points of the others.
     assert np.mean(np.abs(predicted - truth)) < 0.5
 
 
@@ -160,8 +160,8 @@ def test_known_knots_are_kept() -> None:
 
 
 def test_words_that_count_are_told(rubric: Rubric) -> None:
-    (told,) = rubric.found_terms(("Wrecks",), ("storm",))
-    assert told.startswith("storm under Wrecks +")
+    (description,) = rubric.found_terms(("Wrecks",), ("storm",))
+    assert description.startswith("storm under Wrecks +")
     assert rubric.found_terms(("Gulls",), ("storm",)) == []
 
 
@@ -172,8 +172,10 @@ def test_words_that_count_are_told(rubric: Rubric) -> None:
 )
 def test_records_all_alike_are_worth_their_median(records: list[Record]) -> None:
     table = build_table(records)
-    material = DesignMatrix.of(table, RubricConfig())
-    assert fit_rubric(material, np.full(40, 7.0)).predict(table) == pytest.approx(np.full(40, 7.0), abs=0.01)
+    design_matrix = DesignMatrix.of(table, RubricConfig())
+    assert fit_rubric(design_matrix, np.full(40, 7.0)).predict(table) == pytest.approx(
+        np.full(40, 7.0), abs=0.01
+    )
 
 
 def test_labels_all_alike_need_no_words() -> None:

@@ -1,4 +1,4 @@
-"""One number: the same score alone and among others, with labels and without."""
+"""Scores do not depend on batches, threads or labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_score_alone_is_the_score_among_others(saved: SavedModel, as_of: datetim
     together = list(saved.scorer.score(DOCUMENTS, as_of))
     alone = [next(saved.scorer.score([document], as_of)) for document in DOCUMENTS]
     assert together == alone
-    assert [one.path for one in together] == [document.path for document in DOCUMENTS]
+    assert [score.path for score in together] == [document.path for document in DOCUMENTS]
     backwards = list(saved.scorer.score(DOCUMENTS[::-1], as_of))
     assert backwards[::-1] == together
 
@@ -58,9 +58,11 @@ def test_threads_change_nothing(saved: SavedModel, archive: Path) -> None:
     table = [document.record for document in read_documents([str(archive)], on_fault=_stop)][:100]
     from scoring.features.table import build_table
 
-    one, two = (saved.scorer.predict(build_table(table), threads) for threads in (1, 2))
-    assert one.quality.tolist() == two.quality.tolist()
-    assert one.heat_expected.tolist() == two.heat_expected.tolist()
+    with_one_thread, with_two_threads = (
+        saved.scorer.predict(build_table(table), threads) for threads in (1, 2)
+    )
+    assert with_one_thread.quality.tolist() == with_two_threads.quality.tolist()
+    assert with_one_thread.heat_expected.tolist() == with_two_threads.heat_expected.tolist()
 
 
 def _stop(error: Exception) -> None:
@@ -72,19 +74,19 @@ def test_batches_are_read_when_they_are_needed(saved: SavedModel) -> None:
 
     def stream() -> Iterator[Document]:
         nonlocal taken
-        for at in range(2 * BATCH + 5):
+        for index in range(2 * BATCH + 5):
             taken += 1
-            yield msgspec.structs.replace(DOCUMENTS[at % 60], path=f"{at}.md")
+            yield msgspec.structs.replace(DOCUMENTS[index % 60], path=f"{index}.md")
 
     scores = saved.scorer.score(stream())
     assert taken == 0
     assert next(scores).path == "0.md"
     assert taken == BATCH
-    rest = list(scores)
-    assert [one.path for one in rest] == [f"{at}.md" for at in range(1, 2 * BATCH + 5)]
-    # The edges of a batch change nothing.
+    remaining = list(scores)
+    assert [score.path for score in remaining] == [f"{index}.md" for index in range(1, 2 * BATCH + 5)]
+    # The boundary of a batch does not change scores.
     first = next(saved.scorer.score([DOCUMENTS[BATCH % 60]]))
-    assert msgspec.structs.replace(rest[BATCH - 1], path="") == msgspec.structs.replace(first, path="")
+    assert msgspec.structs.replace(remaining[BATCH - 1], path="") == msgspec.structs.replace(first, path="")
 
 
 def test_no_documents_no_scores(saved: SavedModel) -> None:
@@ -92,19 +94,19 @@ def test_no_documents_no_scores(saved: SavedModel) -> None:
 
 
 def test_scores_are_whole(saved: SavedModel) -> None:
-    for one in saved.scorer.score(DOCUMENTS):
-        assert one.quality_low <= one.quality <= one.quality_high
-        assert 0 <= one.lead_probability <= 1
-        assert 0 <= one.published_probability <= 1
-        assert one.heat >= -1
-        assert one.model == saved.name
-        assert msgspec.json.decode(msgspec.json.encode(one), type=type(one)) == one
+    for score in saved.scorer.score(DOCUMENTS):
+        assert score.quality_low <= score.quality <= score.quality_high
+        assert 0 <= score.lead_probability <= 1
+        assert 0 <= score.published_probability <= 1
+        assert score.heat >= -1
+        assert score.model == saved.name
+        assert msgspec.json.decode(msgspec.json.encode(score), type=type(score)) == score
 
 
 def test_empty_record_has_a_score(saved: SavedModel) -> None:
-    (one,) = saved.scorer.score([Document("a.md", 1, "0" * 64, Record(), Labels())])
-    assert one.warnings == ()
-    assert one.quality_low <= one.quality <= one.quality_high
+    (score,) = saved.scorer.score([Document("a.md", 1, "0" * 64, Record(), Labels())])
+    assert score.warnings == ()
+    assert score.quality_low <= score.quality <= score.quality_high
 
 
 def test_what_the_model_does_not_know_is_said(saved: SavedModel) -> None:
@@ -115,8 +117,8 @@ def test_what_the_model_does_not_know_is_said(saved: SavedModel) -> None:
         related=(Coverage(title="Flood"), Coverage(title="Tide", quality=3)),
     )
     document = Document("a.md", 1, "0" * 64, record, Labels(), ("publishedDateTime: has no time",))
-    (one,) = saved.scorer.score([document])
-    assert one.warnings == (
+    (score,) = saved.scorer.score([document])
+    assert score.warnings == (
         "publishedDateTime: has no time",
         "provider unknown to the model: never.example",
         "topic unknown to the model: Reefs",
@@ -128,9 +130,9 @@ def test_unseen_coverage_is_as_if_it_were_not_there(saved: SavedModel) -> None:
     later = Coverage(title="Flood", published_at=AS_OF + timedelta(seconds=1), quality=500)
     for document in DOCUMENTS[:20]:
         record = document.record
-        known = tuple(one for one in record.related if one.published_at and one.published_at <= AS_OF)
+        known = tuple(entry for entry in record.related if entry.published_at and entry.published_at <= AS_OF)
         with_later = msgspec.structs.replace(record, related=(*record.related, later))
         without = msgspec.structs.replace(record, related=known)
-        (one,) = saved.scorer.score([msgspec.structs.replace(document, record=with_later)], AS_OF)
-        (other,) = saved.scorer.score([msgspec.structs.replace(document, record=without)], AS_OF)
-        assert one == other
+        (score,) = saved.scorer.score([msgspec.structs.replace(document, record=with_later)], AS_OF)
+        (expected,) = saved.scorer.score([msgspec.structs.replace(document, record=without)], AS_OF)
+        assert score == expected

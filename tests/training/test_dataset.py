@@ -1,4 +1,4 @@
-"""Labelled records: which are used, in which order, and what is hidden of them."""
+"""Labelled dataset: selection, order and cutoffs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, faults: list[RecordError] | None = None) -> LabelledDataset:
-    told: list[RecordError] = [] if faults is None else faults
-    return read_dataset([str(folder)], stdin=None, on_fault=told.append, reporter=SILENT)
+    errors: list[RecordError] = [] if faults is None else faults
+    return read_dataset([str(folder)], stdin=None, on_fault=errors.append, reporter=SILENT)
 
 
 def test_records_with_a_quality_come_by_date(folder: Path) -> None:
     corpus = read(folder)
-    assert [Path(one.path).stem for one in corpus.documents] == ["c", "e", "b", "a"]
+    assert [Path(document.path).stem for document in corpus.documents] == ["c", "e", "b", "a"]
     assert (corpus.n_faults, corpus.n_unlabelled) == (0, 1)
     assert corpus.sections == ["Land", "Sea", "Sea", "Sea"]
     assert corpus.moments[2] == np.datetime64("2021-03-05T07:30:00")
@@ -52,7 +52,7 @@ def test_digest_does_not_hang_on_names_and_places(folder: Path, tmp_path: Path) 
     before = read(folder).data_sha256
     (folder / "a.md").rename(folder / "z.md")
     assert read(folder).data_sha256 == before
-    # A record that is left out does not count; one that is used does, to the byte.
+    # Skipped records do not count; used ones do, to the byte.
     (folder / "d.md").unlink()
     assert read(folder).data_sha256 == before
     with (folder / "z.md").open("a") as file:
@@ -149,7 +149,7 @@ def test_training_at_an_age_sees_no_later_coverage_and_settled_labels(folder: Pa
         training = corpus.training_split(nothing, cuts, TrainConfig(as_of=as_of))
         counts[as_of] = training.table.number("coverage_count").tolist()
         assert np.isnan(training.labels.heat).tolist() == [False, True, False, False]
-        # The forecast sees the same ages, whatever the training does.
+        # The ages of the forecast do not depend on the age of the training.
         assert [table.number("coverage_count")[2] for table in training.early] == [0, 0, 0, 0, 0]
     assert counts == {"": [0, 0, 1, 0], "published": [0, 0, 0, 0], "+96h": [0, 0, 1, 0]}
 
@@ -159,7 +159,7 @@ def test_other_times_are_left_out(folder: Path) -> None:
         corpus = read_dataset(
             [str(folder)], stdin=None, on_fault=lambda _: None, reporter=SILENT, since=since, until=until
         )
-        return [Path(one.path).stem for one in corpus.documents]
+        return [Path(document.path).stem for document in corpus.documents]
 
     second = datetime(2021, 3, 2, 10, tzinfo=UTC)
     assert read_between(second, None) == ["e", "b", "a"]

@@ -1,4 +1,4 @@
-"""The fitted parts together: two sites of other constants are learned alike."""
+"""Fits of all components, on two sites with different constants."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ def test_rules_are_learned_where_the_quality_is_known(site: Any) -> None:
 
 
 def test_later_records_are_scored_well(site: Any) -> None:
-    labels, said = site.later.labels, site.predictions
+    labels, predictions = site.later.labels, site.predictions
     spread = float(np.std(labels.quality))
-    assert mean_absolute_error(labels.quality, said.quality) < 0.12 * spread
-    assert np.mean(said.is_lead == (labels.heat > -1)) > 0.97
-    assert precision_recall_f1(labels.published == 1, said.published)[2] > 0.93
+    assert mean_absolute_error(labels.quality, predictions.quality) < 0.12 * spread
+    assert np.mean(predictions.is_lead == (labels.heat > -1)) > 0.97
+    assert precision_recall_f1(labels.published == 1, predictions.published)[2] > 0.93
 
 
 def test_other_constants_are_learned_as_well(first_site: Any, other_site: Any) -> None:
     def figures(site: Any) -> tuple[float, float, float]:
-        labels, said = site.later.labels, site.predictions
+        labels, predictions = site.later.labels, site.predictions
         return (
-            mean_absolute_error(labels.quality, said.quality) / float(np.std(labels.quality)),
-            float(np.mean(said.is_lead == (labels.heat > -1))),
-            precision_recall_f1(labels.published == 1, said.published)[2],
+            mean_absolute_error(labels.quality, predictions.quality) / float(np.std(labels.quality)),
+            float(np.mean(predictions.is_lead == (labels.heat > -1))),
+            precision_recall_f1(labels.published == 1, predictions.published)[2],
         )
 
     (error, lead, published), (other_error, other_lead, other_published) = map(
@@ -78,22 +78,22 @@ def test_other_constants_are_learned_as_well(first_site: Any, other_site: Any) -
 
 
 def test_interval_holds_its_share(site: Any) -> None:
-    labels, said = site.later.labels, site.predictions
-    holds = (said.quality_low <= labels.quality) & (labels.quality <= said.quality_high)
+    labels, predictions = site.later.labels, site.predictions
+    holds = (predictions.quality_low <= labels.quality) & (labels.quality <= predictions.quality_high)
     assert 0.85 < holds.mean() < 0.985
-    assert np.median(said.quality_high - said.quality_low) < np.std(labels.quality)
+    assert np.median(predictions.quality_high - predictions.quality_low) < np.std(labels.quality)
 
 
 def test_scores_keep_their_ranges(site: Any) -> None:
-    said = site.predictions
-    assert (said.quality_low <= said.quality).all()
-    assert (said.quality <= said.quality_high).all()
-    assert (said.quality >= site.models.quality.rubric.floor_).all()
-    for probability in (said.lead_probability, said.published_probability):
+    predictions = site.predictions
+    assert (predictions.quality_low <= predictions.quality).all()
+    assert (predictions.quality <= predictions.quality_high).all()
+    assert (predictions.quality >= site.models.quality.rubric.floor_).all()
+    for probability in (predictions.lead_probability, predictions.published_probability):
         assert (probability >= 0).all()
         assert (probability <= 1 + 1e-9).all()
-    assert ((said.heat == -1) == ~said.is_lead).all()
-    assert (said.heat_expected >= -1 - 1e-9).all()
+    assert ((predictions.heat == -1) == ~predictions.is_lead).all()
+    assert (predictions.heat_expected >= -1 - 1e-9).all()
 
 
 def texts(models: FittedComponents) -> dict[str, str]:
@@ -107,10 +107,12 @@ def texts(models: FittedComponents) -> dict[str, str]:
 
 
 def test_models_are_the_same_for_any_number_of_threads(make_training: Make) -> None:
-    # Few records: on a busy machine LightGBM's threads wait long for one another.
+    # Few records: LightGBM's threads are slow on a busy machine.
     training = make_training(LABELLED[:60])
-    one, two = (texts(fit_models(training, SMALL, num_threads=threads)) for threads in (1, 2))
-    assert one == two
+    with_one_thread, with_two_threads = (
+        texts(fit_models(training, SMALL, num_threads=threads)) for threads in (1, 2)
+    )
+    assert with_one_thread == with_two_threads
 
 
 def test_seed_is_used(make_training: Make) -> None:
@@ -123,9 +125,9 @@ def test_seed_is_used(make_training: Make) -> None:
 
 
 def test_steps_are_told(make_training: Make) -> None:
-    told: list[str] = []
-    fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=told.append)
-    assert told == ["quality", "lead, heat and published", "baselines"]
+    steps: list[str] = []
+    fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=steps.append)
+    assert steps == ["quality", "lead, heat and published", "baselines"]
 
 
 def changed(**values: Any) -> list[tuple[Any, Labels]]:
@@ -149,30 +151,32 @@ def test_labels_that_do_not_suffice_are_named(make_training: Make, labelled: Any
 
 def predicted(make_training: Make, labelled: Any) -> Floats:
     training = make_training(labelled)
-    said = Scorer("x", fit_models(training, SMALL, num_threads=1)).predict(training.table)
-    assert np.isfinite([said.quality, said.heat, said.heat_expected, said.published_probability]).all()
-    return said.quality
+    predictions = Scorer("x", fit_models(training, SMALL, num_threads=1)).predict(training.table)
+    assert np.isfinite(
+        [predictions.quality, predictions.heat, predictions.heat_expected, predictions.published_probability]
+    ).all()
+    return predictions.quality
 
 
 def test_sites_of_one_kind_are_learned(make_training: Make) -> None:
-    def said(labelled: Any) -> Any:
+    def predict(labelled: Any) -> Any:
         training = make_training(labelled)
         return Scorer("x", fit_models(training, SMALL, num_threads=1)).predict(training.table)
 
-    assert said(
-        [(record, msgspec.structs.replace(one, heat=one.quality)) for record, one in LABELLED]
+    assert predict(
+        [(record, msgspec.structs.replace(labels, heat=labels.quality)) for record, labels in LABELLED]
     ).is_lead.all()
-    assert not said(changed(published=False)).published.any()
-    assert said(changed(published=True)).published.all()
-    assert set(said(changed(quality=5)).quality) == {5}
+    assert not predict(changed(published=False)).published.any()
+    assert predict(changed(published=True)).published.all()
+    assert set(predict(changed(quality=5)).quality) == {5}
 
 
 @pytest.mark.parametrize("known", [slice(0, 90), slice(90, 120)], ids=["early", "late"])
 def test_heat_known_of_some_records_suffices(make_training: Make, known: slice) -> None:
     has_heat = set(range(120)[known])
     labelled = [
-        (record, one if at in has_heat else msgspec.structs.replace(one, heat=None, published=None))
-        for at, (record, one) in enumerate(LABELLED)
+        (record, labels if index in has_heat else msgspec.structs.replace(labels, heat=None, published=None))
+        for index, (record, labels) in enumerate(LABELLED)
     ]
     quality = make_training(LABELLED).labels.quality
     assert mean_absolute_error(quality, predicted(make_training, labelled)) < 8
@@ -191,19 +195,20 @@ def test_heat_known_of_some_records_suffices(make_training: Make, known: slice) 
     ids=["twin names", "odd names", "no topics", "no titles", "no coverage", "no content"],
 )
 def test_records_that_lack_something_are_learned(make_training: Make, change: dict[str, Any]) -> None:
-    labelled = [(msgspec.structs.replace(record, **change), one) for record, one in LABELLED]
+    labelled = [(msgspec.structs.replace(record, **change), labels) for record, labels in LABELLED]
     quality = make_training(LABELLED).labels.quality
     assert mean_absolute_error(quality, predicted(make_training, labelled)) < np.std(quality)
 
 
 def test_negative_qualities_are_learned(make_training: Make) -> None:
     shifted = [
-        (record, msgspec.structs.replace(one, quality=(one.quality or 0) - 200)) for record, one in LABELLED
+        (record, msgspec.structs.replace(labels, quality=(labels.quality or 0) - 200))
+        for record, labels in LABELLED
     ]
     quality = make_training(shifted).labels.quality
-    found = predicted(make_training, shifted)
-    assert mean_absolute_error(quality, found) < 8
-    assert found.max() < 0
+    predictions = predicted(make_training, shifted)
+    assert mean_absolute_error(quality, predictions) < 8
+    assert predictions.max() < 0
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.01, 1.0])
@@ -219,4 +224,4 @@ def test_parameter_that_lightgbm_refuses_is_named(
     model = msgspec.structs.replace(SMALL.model, lead=BoosterConfig(5, {"objective": "nonsense"}))
     with pytest.raises(ModelError, match="nonsense"):
         fit_models(make_training(LABELLED), msgspec.structs.replace(SMALL, model=model), num_threads=1)
-    capfd.readouterr()  # LightGBM tells the terminal as well
+    capfd.readouterr()  # LightGBM prints to the terminal too

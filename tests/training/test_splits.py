@@ -1,4 +1,4 @@
-"""Splits: by time within each section, and by story."""
+"""Temporal splits by section, and group folds."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_records_of_a_group_share_a_fold() -> None:
     groups = np.arange(200) % 37 * 3
     folds = group_folds(groups, 3, seed=1)
     assert all(len(set(folds[groups == group].tolist())) == 1 for group in groups)
-    # Groups, not records, are dealt out evenly.
+    # Folds have equal numbers of groups, not of records.
     assert sorted(len(set(groups[folds == fold].tolist())) for fold in range(3)) == [12, 12, 13]
 
 

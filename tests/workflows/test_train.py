@@ -128,7 +128,7 @@ def test_five_runs_on_one_two_and_four_threads_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_sample(tmp_path / "few", n_records=90, seed=2)
-    monkeypatch.setattr(lightgbm_trainer, "_MIN_RECORDS_A_THREAD", 30)  # else so few records are one thread's
+    monkeypatch.setattr(lightgbm_trainer, "_MIN_RECORDS_PER_THREAD", 30)  # so that two threads are used
     few = {name: BoosterConfig(5, getattr(FULL, name).params) for name in ("lead", "heat", "published")}
     config = msgspec.structs.replace(QUICK, model=msgspec.structs.replace(QUICK.model, **few))
     saved, used = set(), set()
