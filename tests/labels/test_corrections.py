@@ -146,7 +146,7 @@ def test_a_torn_line_is_told_and_training_and_audit_go_on(
     with ledger.open("ab") as file:
         file.write(b'{"at": "2026-03-01T12:0')  # where the power went
     correct(documents[1], "quality", 6)
-    told = f"{ledger}:2: got a line that is no JSON (cut off?), expected a correction; the line is skipped"
+    told = f"{ledger}:2: got a line that is not JSON (cut off?), expected a correction; the line is skipped"
     options: dict[str, Any] = {"config": CONFIG, "corrections": ledger, "settings": settings}
     faults: list[str] = []
 

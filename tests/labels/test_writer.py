@@ -464,7 +464,7 @@ def test_link_that_leads_out_is_not_followed(inbox: Path, tmp_path: Path, write:
     assert len(write(str(inbox))[0]) == 10
     found, _, faults = write(f"{inbox}/l*.md")
     assert (len(found), len(faults)) == (1, 1)
-    assert "outside of the given folders" in str(faults[0])
+    assert "outside the given folders" in str(faults[0])
     assert outside.read_bytes() == before
 
 
