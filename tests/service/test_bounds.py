@@ -54,7 +54,7 @@ BOMB = "\n".join(
     ("content", "headers", "words"),
     [
         (markdown(BOMB), MARKDOWN, "topics[0]: got a list"),
-        (markdown("title: Rain\nrelated: &r [{title: x, related: *r}]"), MARKDOWN, "an alias within its own"),
+        (markdown("title: Rain\nrelated: &r [{title: x, related: *r}]"), MARKDOWN, "an alias inside its own"),
         (markdown("title: " + "[" * 5000 + "]" * 5000), MARKDOWN, "deeper nesting"),
         (markdown("title: Rain\nquality: " + "9" * 5000), MARKDOWN, "quality"),
         (markdown("title: !python/object:os.system rain"), MARKDOWN, "a custom tag"),
