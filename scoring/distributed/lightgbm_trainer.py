@@ -44,8 +44,8 @@ _SINGLE_MACHINE = {
 class _LostError(Exception):
     """A worker or its connection was lost during a training by ``workers``."""
 
-    def __init__(self, workers: Sequence[str], what: str) -> None:
-        super().__init__(what)
+    def __init__(self, workers: Sequence[str], message: str) -> None:
+        super().__init__(message)
         self.workers = workers
 
 

@@ -124,7 +124,7 @@ def _find_local(path: str) -> Iterator[Found]:
 
 def _find_remote(url: str) -> Iterator[Found]:
     fs, root = opened(absolute(url))
-    with told(url):
+    with one_line_errors(url):
         is_glob = not _GLOB_CHARACTERS.isdisjoint(root)
         is_walked = not is_glob and fs.isdir(root)
         if is_glob:
@@ -172,7 +172,7 @@ def opened(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def one_line_errors(url: str) -> Iterator[None]:
     """Convert the various errors of stores to a ScoringError of one line."""
     try:
         yield
@@ -195,7 +195,7 @@ def read_files(files: Sequence[Found]) -> Iterator[bytes | RecordError]:
     for url in remote[:1]:
         fs, _ = opened(url)
         names = [fs._strip_protocol(address) for address in remote]
-        with told(url):
+        with one_line_errors(url):
             got = fs.cat(names, on_error="return")
         contents = {address: got[name] for address, name in zip(remote, names, strict=True)}
     for file in files:
@@ -232,7 +232,7 @@ def read_range(url: str, start: int, stop: int) -> bytes:
             file.seek(start)
             return file.read(stop - start)
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         content: bytes = fs.cat_file(path, start=start, end=stop)
         return content
 
@@ -243,7 +243,7 @@ def replace_file(url: str, data: bytes) -> None:
     A local file is written under another name first; an object in a store is visible only when complete.
     """
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         if is_remote(url):
             fs.pipe_file(path, data)
             return
@@ -263,7 +263,7 @@ def replace_file(url: str, data: bytes) -> None:
 def read_file(url: str) -> bytes | None:
     """Read a file; None if it does not exist."""
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         try:
             content: bytes = fs.cat_file(path)
         except FileNotFoundError:
@@ -274,7 +274,7 @@ def read_file(url: str) -> bytes | None:
 def sizes(url: str) -> dict[str, int]:
     """Return the size of each file in a folder by name; empty if the folder does not exist."""
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         fs.invalidate_cache(path)  # workers write there
         try:
             entries = fs.ls(path, detail=True)

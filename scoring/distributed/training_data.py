@@ -55,14 +55,14 @@ def _load(partition: Partition, code_sha256: str) -> _LoadedPartition:
     return _LoadedPartition(packed, tuple(reading.extents), tuple(reading.faults))
 
 
-def _summarize(held: _LoadedPartition, has_links: bool, has_digests: bool) -> _PartSummary:
-    whole = _DECODER.decode(held.packed)
+def _summarize(partition: _LoadedPartition, has_links: bool, has_digests: bool) -> _PartSummary:
+    whole = _DECODER.decode(partition.packed)
     digests = [
         digests_of(document.record) if _needs_digests(document, has_digests=has_digests) else None
         for document in whole
     ]
     documents = [slim(document, has_links=has_links) for document in whole]
-    return _PartSummary(documents, digests, held.extents, held.faults)
+    return _PartSummary(documents, digests, partition.extents, partition.faults)
 
 
 def _needs_digests(document: Document, *, has_digests: bool) -> bool:
@@ -71,13 +71,13 @@ def _needs_digests(document: Document, *, has_digests: bool) -> bool:
     return labels != (None, None, None) and (has_digests or None in labels)
 
 
-def _tables(held: _LoadedPartition, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
-    documents = _DECODER.decode(held.packed)
+def _tables(partition: _LoadedPartition, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
+    documents = _DECODER.decode(partition.packed)
     return tables_of([documents[row] for row in rows], moments)
 
 
-def _whole(held: _LoadedPartition, row: int) -> Document:
-    return _DECODER.decode(held.packed)[row]
+def _whole(partition: _LoadedPartition, row: int) -> Document:
+    return _DECODER.decode(partition.packed)[row]
 
 
 def slim(document: Document, *, has_links: bool) -> Document:
@@ -118,26 +118,26 @@ class ClusterArchive:
     ----------
     cluster : Cluster
         The workers.
-    held : list of Future
+    loaded : list of Future
         Data of each partition on the workers.
-    places : dict
+    positions : dict
         Partition and row of each document, by its path and digest.
     """
 
     cluster: Cluster
-    held: list[Any]
-    places: dict[tuple[str, str], tuple[int, int]]
+    loaded: list[Any]
+    positions: dict[tuple[str, str], tuple[int, int]]
 
     def tables(self, documents: Sequence[Document], moments: Moments) -> tuple[FeatureTable, ...]:
         """As :func:`scoring.features.extraction.tables_of`, computed by the workers."""
         wanted: dict[int, list[int]] = defaultdict(list)  # indices of documents by partition
         for index, document in enumerate(documents):
-            wanted[self._place(document)[0]].append(index)
+            wanted[self._position(document)[0]].append(index)
         futures = [
             self.cluster.client.submit(
                 _tables,
-                self.held[number],
-                [self._place(documents[index])[1] for index in indices],
+                self.loaded[number],
+                [self._position(documents[index])[1] for index in indices],
                 [[times[index] for index in indices] for times in moments],
                 pure=False,
             )
@@ -155,14 +155,14 @@ class ClusterArchive:
 
     def fetch(self, document: Document) -> Document:
         """Fetch one whole document."""
-        number, row = self._place(document)
+        number, row = self._position(document)
         whole: Document = self.cluster.result(
-            self.cluster.client.submit(_whole, self.held[number], row, pure=False)
+            self.cluster.client.submit(_whole, self.loaded[number], row, pure=False)
         )
         return msgspec.structs.replace(whole, labels=document.labels, sha256=document.sha256)
 
-    def _place(self, document: Document) -> tuple[int, int]:
-        return self.places[document.path, document.sha256]
+    def _position(self, document: Document) -> tuple[int, int]:
+        return self.positions[document.path, document.sha256]
 
 
 class _Fetched(Sequence[Document]):
@@ -215,24 +215,24 @@ def read_archive(
         computes their features.
     """
     client, code = cluster.client, code_version().hex()
-    held = [client.submit(_load, partition, code, pure=False, retries=2) for partition in partitions]
-    archive = ClusterArchive(cluster, held, {})
+    loaded = [client.submit(_load, partition, code, pure=False, retries=2) for partition in partitions]
+    archive = ClusterArchive(cluster, loaded, {})
     documents: list[Document] = []
     lines = FaultLines()
-    for number, summary in enumerate(_summaries(cluster, held, has_links, has_digests)):
+    for number, summary in enumerate(_summaries(cluster, loaded, has_links, has_digests)):
         for error in lines.faults(partitions[number], summary.extents, summary.faults):
             on_fault(error)
         relabelled = map(relabel, summary.documents, summary.digests)
         for row, document in enumerate(relabelled):
-            archive.places.setdefault((document.path, document.sha256), (number, row))
+            archive.positions.setdefault((document.path, document.sha256), (number, row))
             documents.append(document)
         reporter.step("reading", number + 1, len(partitions))
     return documents, archive
 
 
 def _summaries(
-    cluster: Cluster, held: Sequence[Any], has_links: bool, has_digests: bool
+    cluster: Cluster, loaded: Sequence[Any], has_links: bool, has_digests: bool
 ) -> Iterator[_PartSummary]:
-    futures = [cluster.client.submit(_summarize, part, has_links, has_digests, pure=False) for part in held]
+    futures = [cluster.client.submit(_summarize, part, has_links, has_digests, pure=False) for part in loaded]
     for future in futures:
         yield cluster.result(future)

@@ -14,7 +14,7 @@ from scoring.records.record import Coverage, Record
 AsOf = datetime | timedelta | None
 
 _AFTER = re.compile(r"(?:published)?(?:\+(?P<hours>\d{1,6}(?:\.\d+)?)h)?", re.IGNORECASE)
-EXPECTED = "a moment, as 2021-03-04T05:06:07Z, or a time after publication, as published+6h"
+EXPECTED = "a time such as 2021-03-04T05:06:07Z, or a delay after publication such as published+6h"
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
@@ -37,12 +37,12 @@ def parse_as_of(text: str) -> datetime | timedelta:
     >>> parse_as_of("2021-03-04T05:06:07+02:00")
     datetime.datetime(2021, 3, 4, 3, 6, 7, tzinfo=datetime.timezone.utc)
     """
-    after = _AFTER.fullmatch(text.strip())
-    if after is not None and text.strip():
-        return timedelta(hours=float(after["hours"] or 0))
+    delay = _AFTER.fullmatch(text.strip())
+    if delay is not None and text.strip():
+        return timedelta(hours=float(delay["hours"] or 0))
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time = datetime.fromisoformat(text.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise FeatureError(f"as-of: got {text!r}, expected {EXPECTED}") from error
 

@@ -50,8 +50,8 @@ def stories(records: Sequence[Record]) -> Groups:
 
 def _groups(n_records: int, pairs: Iterable[tuple[int, int]]) -> Groups:
     """Connected components of a graph."""
-    ends = np.array(sorted(set(pairs)), dtype=np.intp).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(n_records, n_records))
+    edges = np.array(sorted(set(pairs)), dtype=np.intp).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(n_records, n_records))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.intp)
 
 

@@ -26,8 +26,8 @@ _MAX_CACHED_CHARS = 200  # longest topic whose name is cached
 COLUMNS = (
     Column("topic_count", "topic", "count", "topics", ">= 0", "topics, including the section"),
     *(
-        Column(f"{name}_names_section", "topic", "bool", "", "0, 1", f"the {what} names the record's section")
-        for name, what in _NAMED
+        Column(f"{name}_names_section", "topic", "bool", "", "0, 1", f"the {text} names the record's section")
+        for name, text in _NAMED
     ),
     *(
         Column(
@@ -36,9 +36,9 @@ COLUMNS = (
             "count",
             "topics",
             ">= 0",
-            f"finer topics that the {what} names",
+            f"finer topics that the {text} names",
         )
-        for name, what in _NAMED
+        for name, text in _NAMED
     ),
     Column(
         "title_section_position_ratio",

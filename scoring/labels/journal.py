@@ -60,7 +60,7 @@ class _Batch:
         self.not_written: frozenset[int] = frozenset()
 
 
-class _Known(msgspec.Struct, gc=False):
+class _Entry(msgspec.Struct, gc=False):
     """An entry in memory: values of the labels in order, then the owner; `file` is 0 if there is none."""
 
     batch: _Batch
@@ -69,7 +69,7 @@ class _Known(msgspec.Struct, gc=False):
     values: tuple[Any, ...]
 
 
-_Index = dict[int, _Known | tuple[_Known, ...]]  # usually one entry, kept without a tuple to save memory
+_Index = dict[int, _Entry | tuple[_Entry, ...]]  # usually one entry, kept without a tuple to save memory
 
 
 class Journal:
@@ -208,11 +208,11 @@ class Journal:
 
     def _candidates(
         self, keys: RecordKeys, ignoring: str = "", until: datetime | None = None
-    ) -> tuple[list[_Known], list[list[_Known]]]:
+    ) -> tuple[list[_Entry], list[list[_Entry]]]:
         """Entries of the file, newest first, and of each other file of the record."""
         file = _key(keys.file)
         by_file = _newest_first(_get(self._by_file, file) if file else (), ignoring, until)
-        others: dict[int, list[_Known]] = {}
+        others: dict[int, list[_Entry]] = {}
         for entry in _get(self._by_record, _key(keys.record)):
             if entry.file != file or not file:
                 others.setdefault(entry.file, []).append(entry)
@@ -273,10 +273,10 @@ class Journal:
             self.last_at = max(self.last_at, line.at)
             labels = line.labels
             values = (labels.quality, labels.heat, labels.published, line.owner)
-            known = _Known(batch, line.item, _key(line.file), self._values.setdefault(values, values))
-            _add(self._by_record, _key(line.record), known)
-            if known.file:
-                _add(self._by_file, known.file, known)
+            entry = _Entry(batch, line.item, _key(line.file), self._values.setdefault(values, values))
+            _add(self._by_record, _key(line.record), entry)
+            if entry.file:
+                _add(self._by_file, entry.file, entry)
 
     def _unreadable(self, error: OSError) -> RecordError:
         got = error.strerror or "a disk error"
@@ -326,24 +326,24 @@ def new_write_id(now: datetime) -> str:
 
 
 def _is_own(
-    index: int, values: tuple[Any, ...], by_file: Sequence[_Known], others: Sequence[Sequence[_Known]]
+    index: int, values: tuple[Any, ...], by_file: Sequence[_Entry], others: Sequence[Sequence[_Entry]]
 ) -> bool:
     """Whether a label is scoring's own, by the entries of its file, else of the record's other files."""
     if (owner := _owner(index, values, by_file)) is not None:
         return owner == "scoring"
-    owners = {_owner(index, values, known) for known in others}
+    owners = {_owner(index, values, entries) for entries in others}
     return "scoring" in owners and "people" not in owners
 
 
-def _owner(index: int, values: tuple[Any, ...], newest_first: Sequence[_Known]) -> _Owner | None:
+def _owner(index: int, values: tuple[Any, ...], newest_first: Sequence[_Entry]) -> _Owner | None:
     """Owner of a label's value by the newest entry for it; None without an entry."""
-    for known in newest_first:
-        written = known.values[index]
-        if written is UNSET or known.item in known.batch.not_written:
+    for entry in newest_first:
+        written = entry.values[index]
+        if written is UNSET or entry.item in entry.batch.not_written:
             continue
-        if not known.batch.is_done and not _are_all_written(known.values, values):
+        if not entry.batch.is_done and not _are_all_written(entry.values, values):
             continue
-        owner: _Owner = known.values[-1]
+        owner: _Owner = entry.values[-1]
         return owner if written == values[index] else "changed"
     return None
 
@@ -353,27 +353,27 @@ def _are_all_written(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
     return all(entered is UNSET or entered == value for entered, value in pairs)
 
 
-def _newest_first(known: Sequence[_Known], ignoring: str, until: datetime | None) -> list[_Known]:
+def _newest_first(entries: Sequence[_Entry], ignoring: str, until: datetime | None) -> list[_Entry]:
     counted = [
         entry
-        for entry in known
+        for entry in entries
         if entry.batch.order[1] != ignoring and (until is None or entry.batch.order[0] < until)
     ]
     return sorted(counted, key=lambda entry: entry.batch.order, reverse=True)
 
 
-def _get(index: _Index, key: int) -> tuple[_Known, ...]:
-    known = index.get(key, ())
-    return known if isinstance(known, tuple) else (known,)
+def _get(index: _Index, key: int) -> tuple[_Entry, ...]:
+    entries = index.get(key, ())
+    return entries if isinstance(entries, tuple) else (entries,)
 
 
-def _add(index: _Index, key: int, known: _Known) -> None:
-    if index.setdefault(key, known) is known:
+def _add(index: _Index, key: int, new: _Entry) -> None:
+    if index.setdefault(key, new) is new:
         return
     before = _get(index, key)
     # A merged journal may have the same line twice.
-    if not any(entry.batch is known.batch and entry.item == known.item for entry in before):
-        index[key] = (*before, known)
+    if not any(existing.batch is new.batch and existing.item == new.item for existing in before):
+        index[key] = (*before, new)
 
 
 def _key(digest: str) -> int:

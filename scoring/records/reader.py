@@ -268,9 +268,9 @@ def _parse_moment(text: str) -> tuple[datetime | None, str]:
             return datetime(day.year, day.month, day.day, tzinfo=UTC), "has no time: taken as midnight UTC"
         if not _MOMENT.fullmatch(text):
             return None, ""
-        moment = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC), "has no zone: taken as UTC"
-        return moment.astimezone(UTC), ""
+        time = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
+        if time.tzinfo is None:
+            return time.replace(tzinfo=UTC), "has no zone: taken as UTC"
+        return time.astimezone(UTC), ""
     except (ValueError, OverflowError):
         return None, ""

@@ -230,11 +230,11 @@ def _fields(block: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list[Edit]:
+def _edits(text: str, layout: Layout, new_values: dict[str, str], path: str) -> list[Edit]:
     """Edits of front matter, in order of position."""
     edits: list[Edit] = []
     missing: list[str] = []
-    for name, value in wanted.items():
+    for name, value in new_values.items():
         if name not in layout.values:
             missing.append(name)
             continue
@@ -246,7 +246,7 @@ def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list
             raise RecordError(Fault(path, 2, ", ".join(missing), got, "the field"))
         position = layout.insert_at
         newline = "\r\n" if text[:position].endswith("\r\n") else "\n"
-        lines = (f"{layout.indent}{name}: {wanted[name]}{newline}" for name in missing)
+        lines = (f"{layout.indent}{name}: {new_values[name]}{newline}" for name in missing)
         edits.append(Edit(position, position, "".join(lines)))
     return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
 
@@ -261,7 +261,7 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
+def _is_same_but(before: Node, edited: str, new_values: dict[str, str]) -> bool:
     """Whether two documents differ only in the labels, which have the wanted values."""
     try:
         after = parse_nodes(edited, "")
@@ -269,12 +269,12 @@ def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
         return False
     if not isinstance(before.value, dict) or not isinstance(after.value, dict):
         return False
-    for name, value in wanted.items():
+    for name, value in new_values.items():
         node = after.value.get(name)
         if node is None or node.value != value or not node.is_plain:
             return False
-    old = {name: node for name, node in before.value.items() if name not in wanted}
-    new = {name: node for name, node in after.value.items() if name not in wanted}
+    old = {name: node for name, node in before.value.items() if name not in new_values}
+    new = {name: node for name, node in after.value.items() if name not in new_values}
     pairs = [(Node(0, old, repeated=before.repeated), Node(0, new, repeated=after.repeated))]
     seen: set[tuple[int, int]] = set()
     while pairs:

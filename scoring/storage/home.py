@@ -95,7 +95,7 @@ def check_home(home: Path) -> None:
         raise HomeError(newer_format(home, version, FORMAT))
 
 
-def newer_format(place: object, found: int, newest: int) -> str:
+def newer_format(location: object, version: int, newest: int) -> str:
     """Return the message for data written by a newer version.
 
     Examples
@@ -103,9 +103,8 @@ def newer_format(place: object, found: int, newest: int) -> str:
     >>> newer_format("/srv/home", 2, 1)
     '/srv/home: format 2 is newer than this version of scoring supports (1): upgrade scoring'
     """
-    return (
-        f"{place}: format {found} is newer than this version of scoring supports ({newest}): upgrade scoring"
-    )
+    supported = f"this version of scoring supports ({newest})"
+    return f"{location}: format {version} is newer than {supported}: upgrade scoring"
 
 
 def prepare_home(home: Path) -> None:

@@ -51,7 +51,7 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
                 holder.unlink(missing_ok=True)
     except Timeout:
         raise ScoringError(
-            f"{folder / task}.lock: held by {_describe(holder)}: only one may {task}"
+            f"{folder / task}.lock: held by {_describe(holder)}: only one process may {task}"
         ) from None
 
 

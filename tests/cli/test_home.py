@@ -189,7 +189,7 @@ def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> 
     os.mkfifo(home / FORMAT_FILE)
     done = run("home", "check")
     assert done.exit_code == 2
-    assert f"{home / FORMAT_FILE}: cannot be read (no regular file): restore it" in done.stderr
+    assert f"{home / FORMAT_FILE}: cannot be read (not a regular file): restore it" in done.stderr
 
 
 def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:

@@ -121,7 +121,7 @@ class _Newsroom:
         self.begins_at = site.begins_at.astimezone(UTC).replace(microsecond=0)
         self.companies = words.shuffled_names(self.rng, 240)
         self.outlets = self._outlets()
-        # Zipf with a flat top: a few large outlets and a long tail. The maker stands above all.
+        # Zipf with a flat top: a few large outlets and a long tail. The maker ranks first.
         tail = [(rank + 8.0) ** -1.15 for rank in range(1, len(self.outlets))]
         self.outlet_weights = self._phases([0.5 * sum(tail), *tail], late_ratio=0.55)
         finer = [1 / (rank + 4.0) for rank in range(len(words.TOPICS))]
