@@ -1,4 +1,4 @@
-"""The one tree of errors: each message names what was found, where, and what was expected."""
+"""Exceptions of this package; each message says what was found, where, and what was expected."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# What a terminal obeys or a line ends at, what turns the direction of writing, and the halves of characters
-# that stand for bytes which are no text.
+# Control characters and line ends, characters that change the writing direction, and surrogates that stand
+# for undecodable bytes.
 _NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def shown(text: str) -> str:
-    """Text as one line that any terminal, file and store takes; what it cannot bear is spelled out.
+    """Escape a text to one line that is safe for terminals, files and stores.
 
     Parameters
     ----------
     text : str
-        A file's name as the system gives it, or anything else that others have written.
+        A file name as the system gives it, or any other untrusted text.
 
     Examples
     --------
     >>> print(shown("rain\\n.md"), shown("caf\\udce9.md"), shown("café.md"))
     rain\\n.md caf\\xe9.md café.md
     """
-    return _NOT_SHOWN.sub(_spell_out, text)
+    return _NOT_SHOWN.sub(_escape, text)
 
 
-def _spell_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte, as Python keeps it in a name
         return f"\\x{code - 0xDC00:02x}"
-    return found[0].encode("unicode_escape").decode()
+    return match[0].encode("unicode_escape").decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with one record.
+    """One problem of one record.
 
     Parameters
     ----------
     path : str
-        File that the record came from, as :func:`shown` spells it; ``-`` is standard input.
+        File of the record, escaped by :func:`shown`; ``-`` is standard input.
     line : int
-        Line of the field in that file, from 1; 0 where the fault is of the whole file.
+        Line of the field in that file, from 1; 0 for a fault of the whole file.
     field : str
         Field as its path in the record (``related[3].quality``); empty for the whole record.
     got : str
-        What was found, shortened; never the text of an opaque field.
+        Actual value, shortened; never the text of an opaque field.
     expected : str
-        What would have been right.
+        Expected value.
 
     Examples
     --------
@@ -69,14 +69,14 @@ class Fault:
         object.__setattr__(self, "path", shown(self.path))
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else self.path
-        what = f"{place}: {self.field}" if self.field else place
-        return f"{what}: got {self.got}, expected {self.expected}"
+        location = f"{self.path}:{self.line}" if self.line else self.path
+        prefix = f"{location}: {self.field}" if self.field else location
+        return f"{prefix}: got {self.got}, expected {self.expected}"
 
 
 @contextmanager
 def naming(file: str | os.PathLike[str]) -> Iterator[None]:
-    """Let an error of the system name a file where it names none: a full disk does not tell what was written.
+    """Add the file name to system errors without one, such as those of a full disk.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def naming(file: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.filename is not None:
             raise
-        # Not the library's own words: some repeat the number and the text of the system's error in theirs.
+        # Not the original message, which may repeat the error number and text.
         raise OSError(error.errno, os.strerror(error.errno), os.fspath(file)) from error
 
 
@@ -99,12 +99,12 @@ class ScoringError(Exception):
 
 
 class RecordError(ScoringError):
-    """A record, or what should be one, cannot be used.
+    """A record cannot be used.
 
     Parameters
     ----------
     *faults : Fault
-        Everything that is wrong with it, in the order of the file; at least one.
+        All faults of the record, in file order; at least one.
     """
 
     def __init__(self, *faults: Fault) -> None:
@@ -112,11 +112,11 @@ class RecordError(ScoringError):
         self.faults = faults
 
     def __reduce__(self) -> tuple[type[RecordError], tuple[Fault, ...]]:
-        return RecordError, self.faults  # not the message, so that another process gets the faults
+        return RecordError, self.faults  # pickled by faults, so that another process gets them
 
 
 class FeatureError(ScoringError):
-    """A feature table does not have the columns or values that its reader needs."""
+    """A feature table does not have the required columns or values."""
 
 
 class ModelError(ScoringError):
@@ -132,8 +132,8 @@ class SettingsError(ScoringError):
 
 
 class HomeError(ScoringError):
-    """The home, or a file in it, is of a newer format or damaged."""
+    """The home, or a file in it, has a newer format or is damaged."""
 
 
 class ServiceError(ScoringError):
-    """The HTTP service has ended, or could not start, for a reason that the log tells."""
+    """The HTTP service has ended or could not start; the log has the reason."""

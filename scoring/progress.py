@@ -1,4 +1,4 @@
-"""How long work tells how far it is, without knowing who listens."""
+"""Progress reporting, independent of the interface that shows it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import Protocol
 
 
 class Reporter(Protocol):
-    """Hears of progress; the interfaces show it, tests collect it."""
+    """Receives progress; implemented by the interfaces and by tests."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Tell that of one kind of work so much is done.
+        """Report the progress of a task.
 
         Parameters
         ----------
         name : str
-            The work, in a few words: ``reading``, ``training quality``.
+            Name of the task: ``reading``, ``training quality``.
         done : int
-            Units done so far; >= 0.
+            Number of units done; >= 0.
         total : int or None
-            Units in all; None where that is not known yet.
+            Total number of units; None if not known yet.
         """
 
     def note(self, text: str) -> None:
-        """Tell one thing that a person may want to know and that is not an error."""
+        """Report a message that is not an error."""
 
     def warn(self, text: str) -> None:
-        """Tell one thing that a person has to know, whatever else they do not want to hear."""
+        """Report a warning, which is always shown."""
 
 
 class Silent:
-    """A reporter that tells nobody, but for warnings, which go to the log.
+    """A reporter that only logs warnings.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class Silent:
         """Drop the note."""
 
     def warn(self, text: str) -> None:
-        """Log the warning: Python prints it where the program has not set up its log."""
+        """Log the warning, which Python prints if logging is not configured."""
         logging.getLogger("scoring").warning(text)
 
 

@@ -1,6 +1,6 @@
-"""The settings, where each comes from, and where the model that ships lies.
+"""Settings with their origins, and the folder of the shipped model.
 
-A setting is taken from the first of these that has it: an option of the command, the environment
+A setting is taken from the first of these sources that has it: an option of the command, the environment
 (``SCORING_SEED`` for ``seed``), ``scoring.yaml`` in the working folder, ``[tool.scoring]`` in its
 ``pyproject.toml``, the default.
 """
@@ -21,7 +21,7 @@ from scoring.errors import SettingsError
 
 _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
-# The user and password before a host, and secrets in the query.
+# User and password before a host, and secrets in the query.
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
 _TEXT = "a text that is not empty"
@@ -32,7 +32,7 @@ JOURNAL = "journal.jsonl"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every command needs to know of the place where it runs.
+    """Settings common to all commands.
 
     Parameters
     ----------
@@ -42,25 +42,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         MLflow store; a SQLite file in ``home`` unless set. ``SCORING_TRACKING_URI`` wins over
         ``MLFLOW_TRACKING_URI``.
     experiment : str
-        MLflow experiment that runs go to.
+        MLflow experiment of runs.
     registered_model : str
-        Name under which models are registered.
+        Name of the registered model.
     journal : Path
-        File of the labels that scoring itself has written (:mod:`scoring.labels.journal`); absolute, in
-        ``home`` unless set.
+        Journal of the labels that scoring wrote (:mod:`scoring.labels.journal`); absolute, in ``home`` unless
+        set.
     model : str or None
         Model to score with: a folder, ``models:/NAME@ALIAS``, ``runs:/ID`` or ``shipped``; None for the
         champion.
     seed : int
-        Seed of everything that draws; >= 0.
+        Random seed; >= 0.
     threads : int
-        Threads of training, and processes of reading; >= 1.
+        Number of training threads and reading processes; >= 1.
     cache_mb : int
-        Bound of the features that are kept in ``home``; MB, 0 keeps none.
+        Size limit of the feature cache in ``home``; MB, 0 disables it.
     log_level : str
         ``debug``, ``info``, ``warning`` or ``error``.
     store_origin : str
-        Where ``tracking_uri`` comes from, as :func:`settings_origins` tells it; no setting itself.
+        Origin of ``tracking_uri``, as from :func:`settings_origins`; not a setting.
 
     Examples
     --------
@@ -89,16 +89,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_store_named(self) -> bool:
-        """Whether somebody named the store: it is not the home's own, or it is by name."""
+        """Whether the store was set explicitly, or is not the home's default store."""
         return self.store_origin != _DEFAULT or self.tracking_uri != _own_store(self.home)
 
     def __repr__(self) -> str:
-        # An address may bear credentials, and a repr ends up in logs.
+        # A URI may contain credentials, and a repr ends up in logs.
         return mask_credentials(super().__repr__())
 
 
 class Origin(NamedTuple):
-    """A setting, its value as it may be shown (credentials masked), and where it comes from."""
+    """A setting with its value (credentials masked) and origin."""
 
     name: str
     value: str | int | None
@@ -106,12 +106,12 @@ class Origin(NamedTuple):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings of this place and moment.
+    """Load the settings from all sources.
 
     Parameters
     ----------
     **overrides
-        Values that win over every source (a command's options); None leaves a setting to the sources.
+        Values that override all sources (a command's options); None is ignored.
 
     Returns
     -------
@@ -121,11 +121,11 @@ def load_settings(**overrides: Any) -> Settings:
     Raises
     ------
     SettingsError
-        If a file cannot be parsed, has a key that is no setting, or a value cannot be used.
+        If a file cannot be parsed, has an unknown setting, or a value is invalid.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
-    found = _found(given)
-    values = ChainMap(*found.values())
+    by_source = _read_sources(given)
+    values = ChainMap(*by_source.values())
     types = {
         field.name: field.type for field in msgspec.structs.fields(Settings) if field.name in setting_names()
     }
@@ -134,14 +134,14 @@ def load_settings(**overrides: Any) -> Settings:
     for name, value in values.items():
         if name not in types:
             known = ", ".join(types)
-            faults.append(f"{_origin_of(name, found)}: {name}: no such setting, expected one of {known}")
+            faults.append(f"{_origin_of(name, by_source)}: {name}: no such setting, expected one of {known}")
             continue
         try:
             checked[name] = msgspec.convert(value, types[name], strict=False, dec_hook=_path)
         except msgspec.ValidationError:
             (meta,) = get_type_hints(Settings, include_extras=True)[name].__metadata__
             got = mask_credentials(repr(value))
-            faults.append(f"{_origin_of(name, found)}: {name}: got {got}, expected {meta.description}")
+            faults.append(f"{_origin_of(name, by_source)}: {name}: got {got}, expected {meta.description}")
     if faults:
         raise SettingsError("\n".join(faults))
     checked["home"] = home = checked["home"].expanduser().absolute()
@@ -149,14 +149,14 @@ def load_settings(**overrides: Any) -> Settings:
         checked["journal"] = checked["journal"].expanduser().absolute()
     defaults = {
         "tracking_uri": _own_store(home),
-        "store_origin": _origin_of("tracking_uri", found),
+        "store_origin": _origin_of("tracking_uri", by_source),
         "journal": home / JOURNAL,
     }
     return Settings(**defaults | checked)
 
 
 def settings_origins(**overrides: Any) -> list[Origin]:
-    """Tell each setting with its value and its origin.
+    """List each setting with its value and origin.
 
     Parameters
     ----------
@@ -166,26 +166,26 @@ def settings_origins(**overrides: Any) -> list[Origin]:
     Returns
     -------
     list of Origin
-        One for each setting, in the order of the fields. The origin is for example
-        ``option --seed``, ``environment MLFLOW_TRACKING_URI``, ``scoring.yaml`` or ``default``.
+        One per setting, in field order. The origin is for example ``option --seed``,
+        ``environment MLFLOW_TRACKING_URI``, ``scoring.yaml`` or ``default``.
 
     Raises
     ------
     SettingsError
-        As :func:`load_settings` does.
+        As for :func:`load_settings`.
     """
     settings = load_settings(**overrides)
-    found = _found({name: value for name, value in overrides.items() if value is not None})
+    by_source = _read_sources({name: value for name, value in overrides.items() if value is not None})
     origins = []
     for name in setting_names():
         value = getattr(settings, name)
         shown = value if isinstance(value, int) or value is None else mask_credentials(str(value))
-        origins.append(Origin(name, shown, _origin_of(name, found)))
+        origins.append(Origin(name, shown, _origin_of(name, by_source)))
     return origins
 
 
 def mask_credentials(text: str) -> str:
-    """Text with user names, passwords and tokens of the addresses in it replaced.
+    """Mask user names, passwords and tokens in the URLs of a text.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def mask_credentials(text: str) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite store, absolute; None for any other store.
+    """Return the absolute path of a SQLite store; None for any other store.
 
     Examples
     --------
@@ -210,20 +210,20 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def default_model_folder() -> Path:
-    """Folder of the model that ships, in an installed package and in a checkout alike.
+    """Return the folder of the shipped model, in an installed package or a checkout.
 
     Returns
     -------
     Path
-        ``_models/default`` inside the package where a wheel put it, else ``models/default`` of the checkout.
+        ``_models/default`` in the installed package, otherwise ``models/default`` of the checkout.
     """
     package = Path(__file__).resolve().parent
     installed = package / "_models" / "default"
     return installed if installed.is_dir() else package.parent / "models" / "default"
 
 
-def _found(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each source has, under the names that messages give them, the strongest first."""
+def _read_sources(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Values by source, named as in messages, highest priority first."""
     mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     return {
         "option": given,
@@ -243,7 +243,7 @@ def _read_environment() -> dict[str, Any]:
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    import yaml  # most places have no such file
+    import yaml  # only needed if the file exists
 
     try:
         return _as_mapping(yaml.safe_load(path.read_text("utf-8")), _YAML)
@@ -268,23 +268,23 @@ def _as_mapping(content: object, origin: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def _origin_of(key: str, found: dict[str, dict[str, Any]]) -> str:
-    source = next((source for source, values in found.items() if key in values), _DEFAULT)
+def _origin_of(key: str, by_source: dict[str, dict[str, Any]]) -> str:
+    source = next((source for source, values in by_source.items() if key in values), _DEFAULT)
     if source == "option":
         return f"option --{key.replace('_', '-')}"
     return f"environment SCORING_{key.upper()}" if source == "environment" else source
 
 
 def setting_names() -> list[str]:
-    """The fields that are settings."""
+    """Return the names of the settings."""
     return [name for name in Settings.__struct_fields__ if name != "store_origin"]
 
 
 def _own_store(home: Path) -> str:
-    """Address of the store of a home for which none is named."""
+    """Address of the default store of a home."""
     return f"sqlite:///{home / 'mlflow.db'}"
 
 
 def _path(kind: type, value: object) -> object:
-    """What a value is where msgspec knows no type of its own: the path of a text."""
+    """Convert text to a Path, which msgspec does not support."""
     return Path(value) if kind is Path and isinstance(value, str) else value

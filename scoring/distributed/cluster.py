@@ -1,4 +1,4 @@
-"""The cluster: reached or started, and given work, a bounded number of pieces at a time."""
+"""Connect to a Dask cluster or start one, and submit a bounded number of tasks at a time."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LOCAL = "local"
-"""The scheduler's name for worker processes that are started here, and end with the command."""
+"""Name of a local cluster, whose workers are started here and end with the command."""
 
 _CONNECT_SECONDS = 10
 _JOIN_SECONDS = 10
 _N_RETRIES = 2
-_AHEAD = 3  # pieces of work a thread, so that no worker waits for the one whose turn it is
+_AHEAD = 3  # submitted tasks per thread, so that no worker waits for results in order
 
 
-class _Shipment(WorkerPlugin):
-    """Puts a model on every worker there is, and on each that joins later."""
+class _ModelPlugin(WorkerPlugin):
+    """Sends a model to every worker, including those that join later."""
 
     def __init__(self, files: ModelFiles) -> None:
         self.name = f"scoring-model-{files.sha256[:12]}-{uuid4().hex[:8]}"
         self._sha256, self._contents = files.sha256, files.contents
 
     def setup(self, worker: Any) -> None:
-        """Keep the model while this shipment is registered."""
+        """Keep the model while this plugin is registered."""
         worker_model.hold(self._sha256, self._contents, self.name)
 
     def teardown(self, worker: Any) -> None:
-        """Forget it, unless another shipment holds it too."""
+        """Release the model."""
         worker_model.release(self._sha256, self.name)
 
 
-class _Aside(WorkerPlugin):
-    """Keeps what libraries print in a worker of this command off its stdout, where results go."""
+class _QuietWorker(WorkerPlugin):
+    """Keeps output of libraries in local workers off the command's stdout, which is for results."""
 
     name = "scoring-aside"
 
     def setup(self, worker: Any) -> None:
-        """Point the worker's stdout, which is the command's, at nothing."""
+        """Redirect the worker's stdout, which is the command's, to the null device."""
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.close(nothing)
@@ -66,28 +66,28 @@ class Cluster:
     Parameters
     ----------
     client : Client
-        Dask's connection to it.
+        Dask client of the scheduler.
     address : str
-        Where another client finds it.
+        Address of the scheduler, for other clients.
     """
 
     client: Client
     address: str
 
     def each(self, work: Callable[[T], R], items: Iterable[T], *, name: str) -> Iterator[R]:
-        """The results of some work on each item, in their order.
+        """Apply a function to each item on the workers, and yield the results in order.
 
-        Only so many items are given out at once that no worker waits: the scheduler never holds all of
-        them. What a lost worker had is given to another.
+        Only as many items are submitted as keep the workers busy, so that the scheduler never has all of
+        them. Tasks of a lost worker are repeated by another one.
 
         Parameters
         ----------
         work : callable
-            What is done; doing it twice must do no harm.
+            Function to apply; must be idempotent.
         items : iterable
-            What it is done with.
+            Its arguments.
         name : str
-            Begins the keys of the tasks.
+            Prefix of the task keys.
 
         Yields
         ------
@@ -96,7 +96,7 @@ class Cluster:
         Raises
         ------
         ScoringError
-            If the work does, or the scheduler is lost, or one item ends worker after worker.
+            If `work` raises it, the scheduler is lost, or one item kills several workers.
         """
         waiting: deque[Future[Any]] = deque()
         token = uuid4().hex[:8]
@@ -113,24 +113,24 @@ class Cluster:
                 self.client.cancel(list(waiting))
 
     def result(self, future: Future[Any]) -> Any:
-        """What a task gave.
+        """Return the result of a task.
 
         Raises
         ------
         ScoringError
-            As :meth:`each` does.
+            As for :meth:`each`.
         """
         try:
             return future.result()
         except KilledWorker as error:
             raise ScoringError(
-                f"{future.key}: ended {error.allowed_failures + 1} workers, one after the other (memory?): "
-                "smaller partitions need less"
+                f"{future.key}: killed {error.allowed_failures + 1} workers (out of memory?): "
+                "use smaller partitions"
             ) from None
         except (CancelledError, TimeoutError, OSError) as error:
             raise ScoringError(
-                f"the Dask scheduler was lost ({error or type(error).__name__}); what is done stays done: "
-                "the same command goes on"
+                f"lost the Dask scheduler ({error or type(error).__name__}); finished parts are kept: "
+                "run the same command to continue"
             ) from error
         except ImportError as error:
             raise ScoringError(
@@ -139,24 +139,24 @@ class Cluster:
 
     @property
     def n_threads(self) -> int:
-        """Threads of all workers of now; at least 1."""
+        """Number of threads of all current workers; at least 1."""
         n_threads: int = sum(self.client.nthreads().values())
         return max(1, n_threads)
 
     @contextmanager
     def with_model(self, files: ModelFiles) -> Iterator[None]:
-        """Have a model on every worker, those included that join later."""
-        shipment = _Shipment(files)
-        self.client.register_plugin(shipment, name=shipment.name)
+        """Send a model to every worker, including those that join later."""
+        plugin = _ModelPlugin(files)
+        self.client.register_plugin(plugin, name=plugin.name)
         try:
             yield
         finally:
             if self.client.status == "running":
-                self.client.unregister_worker_plugin(shipment.name)
+                self.client.unregister_worker_plugin(plugin.name)
 
 
 def _start_tracker() -> None:
-    """Start the process that frees what killed workers leave: it is to do so without a word."""
+    """Start the process that cleans up after killed workers, without warnings."""
     before = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
     try:
@@ -169,14 +169,14 @@ def _start_tracker() -> None:
 
 @contextmanager
 def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
-    """Reach a cluster.
+    """Connect to a cluster.
 
     Parameters
     ----------
     scheduler : str
         Address of a scheduler (``tcp://HOST:PORT``, ``tls://HOST:PORT``), or :data:`LOCAL`.
     n_processes : int
-        Workers of a local cluster; >= 1.
+        Number of workers of a local cluster, at least 1.
 
     Yields
     ------
@@ -187,7 +187,7 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
     ScoringError
         If there is no scheduler, or no worker joins it.
     """
-    # They talk of themselves, and of what is told here in other words.
+    # Their messages repeat the errors that are reported here.
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
@@ -212,8 +212,8 @@ def opened(scheduler: str, *, n_processes: int) -> Iterator[Cluster]:
             client.wait_for_workers(1, timeout=_JOIN_SECONDS)
         except TimeoutError:
             raise ScoringError(
-                f"--dask {scheduler}: got no worker within {_JOIN_SECONDS} seconds, expected one at least"
+                f"--dask {scheduler}: got no worker within {_JOIN_SECONDS} seconds, expected at least one"
             ) from None
         if scheduler == LOCAL:
-            client.register_plugin(_Aside())
+            client.register_plugin(_QuietWorker())
         yield Cluster(client, address)

@@ -1,8 +1,8 @@
-"""A data set in parts: what it is made of, which parts are done, and the manifest that closes it.
+"""Resumable output data set of a distributed job, in one file per partition.
 
-In its folder lie one file a partition (``part-000000.jsonl``) and, with names that readers of data sets
-leave out: ``_job.json``, which is written first and tells what is made; ``_done/part-000000.json``, which is
-written when a partition is; ``_faults.jsonl``; and ``_manifest.json``, which is written last.
+The folder has one file per partition (``part-000000.jsonl``) and files with names that readers of data sets
+ignore: ``_job.json``, written first, describes the job; ``_done/part-000000.json`` is written after each
+partition; ``_faults.jsonl``; and ``_manifest.json`` is written last.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Format = Literal["jsonl", "parquet"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is made: a data set that was begun is gone on with by the same job alone.
+    """Description of a job; a partial data set can be continued only by the same job.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     code_sha256 : str
         Digest of the code that makes features.
     as_of : str
-        As of when records are looked at; empty for as they stand.
+        Time at which records are scored; empty for the records as they are.
     partition_bytes, n_partitions : int
-        Size of a partition of the input, and how many there are.
+        Size and number of input partitions.
     inputs_sha256 : str
-        Digest of all partitions: of the names, sizes and states of the files, and of how they were cut.
+        Digest of all partitions: names, sizes, stamps and ranges of the files.
     """
 
     schema: str = SCHEMA
@@ -61,22 +61,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """A partition that is done.
+    """A finished partition.
 
     Parameters
     ----------
     name : str
-        Its file in the data set.
+        Name of its file in the data set.
     partition_sha256 : str
         See :attr:`scoring.distributed.partitions.Partition.sha256`.
     n_rows, n_faulty : int
-        Records that were worked on, and that could not be used.
+        Number of processed records, and of unusable records.
     n_bytes, sha256
         Size of the file, and hex digest of its content.
     extents : tuple of Extent
-        What each piece holds.
+        Extents of its pieces.
     faults : tuple
-        Which piece, and the faults of one record; lines count from the piece's first.
+        Index of the piece and faults of one record; lines count from the start of the piece.
     """
 
     name: str
@@ -96,29 +96,29 @@ class DataSet:
     url: str
 
     def begin(self, job: Job) -> None:
-        """Begin the data set, or go on with one that the same job has begun.
+        """Start the data set, or continue one of the same job.
 
         Raises
         ------
         ScoringError
-            If the folder holds something else.
+            If the folder has other contents.
         """
-        known = read_file(self._at(JOB))
-        if known is None:
+        content = read_file(self._at(JOB))
+        if content is None:
             if others := sorted(sizes(self.url)):
                 raise ScoringError(f"{self.url}: got {others[0]} there, expected a new or empty folder")
             replace_file(self._at(JOB), msgspec.json.format(msgspec.json.encode(job)))
             return
         try:
-            found = msgspec.json.decode(known, type=Job)
+            existing = msgspec.json.decode(content, type=Job)
         except msgspec.DecodeError as error:
             raise ScoringError(
                 f"{self._at(JOB)}: got {shown(str(error))}, expected a job of this version"
             ) from None
         different = [
-            f"{name}: {_shown(getattr(found, name))}, now {_shown(getattr(job, name))}"
+            f"{name}: {_shown(getattr(existing, name))}, now {_shown(getattr(job, name))}"
             for name in Job.__struct_fields__
-            if getattr(found, name) != getattr(job, name)
+            if getattr(existing, name) != getattr(job, name)
         ]
         if different:
             raise ScoringError(
@@ -127,15 +127,15 @@ class DataSet:
             )
 
     def name_of(self, job: Job, partition: Partition) -> str:
-        """The file of a partition."""
+        """Return the file name of a partition."""
         return f"part-{partition.number:06d}.{job.format}"
 
     def finished(self, name: str, partition: Partition) -> Done | None:
-        """What is known of a partition that is done, if its file is still what was written."""
-        known = read_file(self._at(_sidecar(name)))
+        """Return the entry of a finished partition, if its file is unchanged."""
+        content = read_file(self._at(_sidecar(name)))
         try:
-            done = msgspec.json.decode(known, type=Done) if known is not None else None
-        except msgspec.DecodeError:  # damaged: the partition is done again
+            done = msgspec.json.decode(content, type=Done) if content is not None else None
+        except msgspec.DecodeError:  # damaged: repeat the partition
             return None
         if done is None or done.partition_sha256 != partition.sha256:
             return None
@@ -144,22 +144,22 @@ class DataSet:
         return done if is_whole and hashlib.sha256(data or b"").hexdigest() == done.sha256 else None
 
     def finish(self, done: Done, data: bytes) -> None:
-        """Write the file of a partition, then that it is done."""
+        """Write the file of a partition, then its entry."""
         replace_file(self._at(done.name), data)
         replace_file(self._at(_sidecar(done.name)), msgspec.json.encode(done))
 
     def close(
         self, job: Job, partitions: Sequence[Partition], parts: Sequence[Done], faults: bytes, n_faulty: int
     ) -> None:
-        """Write the faults and the manifest, if every part is there.
+        """Write the faults and the manifest, after checking that every part exists.
 
         Raises
         ------
         ScoringError
-            If parts are not there: the workers write elsewhere.
+            If parts are missing, for example since the workers write to another machine.
         """
-        there = sizes(self.url)
-        missing = [done.name for done in parts if there.get(done.name) != done.n_bytes]
+        written = sizes(self.url)
+        missing = [done.name for done in parts if written.get(done.name) != done.n_bytes]
         if missing:
             raise ScoringError(
                 f"{self.url}: got no {missing[0]} there ({len(missing)} of {len(parts)} are missing), "
@@ -185,19 +185,19 @@ def _sidecar(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value in a few characters: of a digest, the first."""
+    """Shorten a value for messages: the beginning of a digest."""
     text = str(value)
     return text[:12] if len(text) == 2 * hashlib.sha256().digest_size else text
 
 
 def _inputs(partitions: Sequence[Partition]) -> list[dict[str, Any]]:
-    """Each file once, with its size."""
+    """Distinct input files with their sizes."""
     files = {piece.file.url: piece.file for partition in partitions for piece in partition.pieces}
     return [{"path": file.path, "n_bytes": file.n_bytes} for file in files.values()]
 
 
 def _entry(partition: Partition, done: Done) -> dict[str, Any]:
-    """What a manifest says of a partition."""
+    """Manifest entry of a partition."""
     return {
         "name": done.name,
         "inputs": [[piece.file.path, piece.start, piece.stop] for piece in partition.pieces],

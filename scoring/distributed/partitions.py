@@ -1,4 +1,4 @@
-"""Work by bytes: which files, or which bytes of a long one, are done together, and reading them."""
+"""Partition input files by bytes, and read the partitions."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _TAIL_BYTES = 2**16
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True):
-    """A file, or some lines of one that holds a record a line: those that begin in a range of its bytes.
+    """A file, or the lines of a file of records that begin in a byte range.
 
     Parameters
     ----------
     file : Found
         The file.
     start, stop : int
-        The range, the latter excluded; bytes.
+        Byte range, `stop` excluded.
     """
 
     file: Found
@@ -41,39 +41,39 @@ class Piece(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def is_last(self) -> bool:
-        """Whether the file ends with it."""
+        """Whether it is the last piece of the file."""
         return self.stop == self.file.n_bytes
 
 
 class Partition(msgspec.Struct, frozen=True, array_like=True):
-    """What is read, worked on and written at once: its number, from 0, and its pieces in their order."""
+    """Unit of work: its number, from 0, and its pieces in order."""
 
     number: int
     pieces: tuple[Piece, ...]
 
     @property
     def sha256(self) -> str:
-        """Hex digest of what it names: other files, ranges, sizes or states of files give another."""
+        """Hex digest of the names, ranges, sizes and stamps of its files."""
         return hashlib.sha256(msgspec.msgpack.encode(self.pieces)).hexdigest()
 
 
 class Extent(msgspec.Struct, frozen=True, array_like=True):
-    """What a piece turned out to hold: lines, and records, those that cannot be used included."""
+    """Number of lines and records in a piece, including unusable records."""
 
     n_lines: int
     n_records: int
 
 
 def plan(files: Iterable[Found], partition_bytes: int) -> list[Partition]:
-    """Part files into work of about the same size, in their order.
+    """Split files into partitions of about the same size, in order.
 
     Parameters
     ----------
     files : iterable of Found
-        What there is to read.
+        Input files.
     partition_bytes : int
-        Size of a partition: one is closed once it has so many; >= 1. A long file of lines is cut into
-        ranges of that size, any other file is one piece.
+        Minimum size of a partition, at least 1. A large file of lines is split into ranges of that size; any
+        other file is one piece.
 
     Returns
     -------
@@ -93,17 +93,17 @@ def plan(files: Iterable[Found], partition_bytes: int) -> list[Partition]:
     return partitions
 
 
-def _pieces(files: Iterable[Found], most: int) -> Iterator[Piece]:
+def _pieces(files: Iterable[Found], max_bytes: int) -> Iterator[Piece]:
     for file in files:
-        if holds_lines(file.path) and file.n_bytes > most:
-            for start in range(0, file.n_bytes, most):
-                yield Piece(file, start, min(start + most, file.n_bytes))
+        if holds_lines(file.path) and file.n_bytes > max_bytes:
+            for start in range(0, file.n_bytes, max_bytes):
+                yield Piece(file, start, min(start + max_bytes, file.n_bytes))
         else:
             yield Piece(file, 0, file.n_bytes)
 
 
 def read(partition: Partition) -> Iterator[tuple[Iterable[Source], int]]:
-    """The records of each piece of a partition.
+    """Read the records of each piece of a partition.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ def read(partition: Partition) -> Iterator[tuple[Iterable[Source], int]]:
     Yields
     ------
     tuple of iterable of Source and int
-        Records, or what is wrong with them (lines count from the piece's first), and the lines of the piece.
+        Records or their errors (lines count from the start of the piece), and number of lines in the piece.
 
     Raises
     ------
     ScoringError
-        If a store cannot be read just now.
+        If a store cannot be read at the moment.
     """
     small = [
         piece.file
@@ -143,7 +143,7 @@ def _lines(piece: Piece) -> tuple[Iterable[Source], int]:
     try:
         data = read_lines(piece)
     except OSError as error:
-        # Told once, by the first of its pieces.
+        # Reported once, for the first piece of the file.
         path = piece.file.path
         return [Source(path, error=unreadable(path, error))] if piece.start == 0 else [], 0
     n_lines = data.count(b"\n") + (bool(data) and not data.endswith(b"\n"))
@@ -151,13 +151,13 @@ def _lines(piece: Piece) -> tuple[Iterable[Source], int]:
 
 
 def read_lines(piece: Piece) -> bytes:
-    """The lines that begin in a piece, whole: the last one may end after it.
+    """Read the complete lines that begin in a piece; the last one may end after it.
 
-    One that is longer than a record may be is cut behind the length at which that is seen.
+    A line above the size limit of a record is truncated after the limit.
     """
     url, n_bytes = piece.file.url, piece.file.n_bytes
     data = read_range(url, max(piece.start - 1, 0), piece.stop)
-    if piece.start:  # the byte before tells whether a line begins right here
+    if piece.start:  # the byte before shows whether a line begins at the start
         _, end, data = data.partition(b"\n")
         if not end:
             return b""

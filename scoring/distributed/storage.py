@@ -1,4 +1,4 @@
-"""Files wherever fsspec reaches: found, read and written whole, on this machine and on the workers alike."""
+"""Find, read and atomically write local and remote files through fsspec."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scoring.storage.regular_files import kind_of
 
 _LOCAL = "file://"
 _GLOB_CHARACTERS = frozenset("*?[")
-# What a store says of the state of a file: the first of these that it has.
+# Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified")
 
 
@@ -26,15 +26,15 @@ class Found(NamedTuple):
     Parameters
     ----------
     path : str
-        What it is called in scores and faults.
+        Name in scores and faults.
     url : str
-        Where workers find it: an absolute path, or an address that fsspec takes.
+        Location for workers: an absolute path, or a URL for fsspec.
     n_bytes : int
-        Its size.
+        Size.
     stamp : str
-        What is another one when its content changes: its hash where the store has one, else its time.
+        Version of the content: its hash if the store has one, otherwise its time.
     is_walked : bool
-        Whether it came with its folder: without a front matter it is then no record.
+        Whether it was found in a folder; then it is ignored without front matter.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Found(NamedTuple):
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is an address of a store, rather than a file of this machine.
+    """Whether a path is a URL of a remote store, not a local file.
 
     Examples
     --------
@@ -56,12 +56,12 @@ def is_remote(path: str) -> bool:
 
 
 def absolute(path: str) -> str:
-    """A path as any process of this machine finds it; addresses stay as they are.
+    """Make a local path absolute; URLs are unchanged.
 
     Raises
     ------
     ScoringError
-        If an address bears a password: it would stand in scores, manifests and tasks.
+        If a URL has a password, which would be visible in scores, manifests and tasks.
     """
     if not is_remote(path):
         return os.path.abspath(path.removeprefix(_LOCAL))
@@ -75,13 +75,12 @@ def absolute(path: str) -> str:
 
 
 def find(paths: Sequence[str]) -> list[Found]:
-    """Find the files of records that paths and addresses name.
+    """Find the record files of paths and URLs.
 
     Parameters
     ----------
     paths : sequence of str
-        Folders, files and globs, as :func:`scoring.records.corpus.expand` takes them, or the same as
-        addresses (``s3://...``), in any mix.
+        Folders, files and globs, as for :func:`scoring.records.corpus.expand`, also as URLs (``s3://...``).
 
     Returns
     -------
@@ -91,21 +90,21 @@ def find(paths: Sequence[str]) -> list[Found]:
     Raises
     ------
     RecordError
-        If a path does not exist or names no record, with a fault for each such path.
+        If a path does not exist or contains no record; one fault per path.
     ScoringError
         If a store cannot be reached.
     """
-    found: dict[str, Found] = {}
+    files: dict[str, Found] = {}
     faults: list[Fault] = []
     for path in paths:
         try:
-            for one in _find_remote(path) if is_remote(path) else _find_local(path.removeprefix(_LOCAL)):
-                found.setdefault(one.url, one)
+            for file in _find_remote(path) if is_remote(path) else _find_local(path.removeprefix(_LOCAL)):
+                files.setdefault(file.url, file)
         except RecordError as error:
             faults += error.faults
     if faults:
         raise RecordError(*faults)
-    return list(found.values())
+    return list(files.values())
 
 
 def _find_local(path: str) -> Iterator[Found]:
@@ -119,13 +118,13 @@ def _find_local(path: str) -> Iterator[Found]:
             raise unreadable(file, error) from None
         if (kind := kind_of(file)) is not None and not file.endswith(".md"):
             raise irregular(file, kind)  # only this process could read it
-        place = identify(file, folders, is_link=os.path.islink(file))
-        yield Found(file, place, state.st_size, str(state.st_mtime_ns))
+        identity = identify(file, folders, is_link=os.path.islink(file))
+        yield Found(file, identity, state.st_size, str(state.st_mtime_ns))
 
 
 def _find_remote(url: str) -> Iterator[Found]:
     fs, root = opened(absolute(url))
-    with told(url):
+    with one_line_errors(url):
         is_glob = not _GLOB_CHARACTERS.isdisjoint(root)
         is_walked = not is_glob and fs.isdir(root)
         if is_glob:
@@ -140,7 +139,7 @@ def _find_remote(url: str) -> Iterator[Found]:
         if info["type"] == "file" and (name == root or _may_be_record(name, root, is_walked=is_walked))
     }
     if not files:
-        kind = "a glob that matches no file" if is_glob else "a folder without a record"
+        kind = "a glob that matches no file" if is_glob else "a folder without records"
         got = kind if is_glob or is_walked else "no such file or folder"
         raise RecordError(Fault(url, 0, "", got, "files of records"))
     for name, info in files.items():
@@ -150,18 +149,18 @@ def _find_remote(url: str) -> Iterator[Found]:
 
 
 def _may_be_record(name: str, root: str, *, is_walked: bool) -> bool:
-    """Whether a file is taken, by its name: hidden ones are not, and of a folder Markdown alone."""
+    """Whether a file may be a record, by its name: not hidden, and Markdown if found in a folder."""
     below = name.removeprefix(root).strip("/").split("/") if is_walked else [name.rpartition("/")[2]]
     return (name.endswith(".md") or not is_walked) and not any(part.startswith(".") for part in below)
 
 
 def opened(url: str) -> tuple[Any, str]:
-    """The file system of an address, and the path there.
+    """Return the file system of a URL, and the path in it.
 
     Raises
     ------
     ScoringError
-        If nothing that is installed speaks to it, or it refuses.
+        If no installed package supports it, or the URL is invalid.
     """
     import fsspec
 
@@ -173,8 +172,8 @@ def opened(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
-    """Tell in one line what a store says when it cannot be used: each has errors of its own."""
+def one_line_errors(url: str) -> Iterator[None]:
+    """Convert the various errors of stores to a ScoringError of one line."""
     try:
         yield
     except ScoringError:
@@ -184,21 +183,21 @@ def told(url: str) -> Iterator[None]:
 
 
 def read_files(files: Sequence[Found]) -> Iterator[bytes | RecordError]:
-    """The content of each file, or what is wrong with it; of a store, all of them at once.
+    """Read each file or return its error; remote files are read together.
 
     Raises
     ------
     ScoringError
-        If a store cannot be read just now.
+        If a store cannot be read at the moment.
     """
     remote = [file.url for file in files if is_remote(file.url)]
     contents: dict[str, Any] = {}
     for url in remote[:1]:
         fs, _ = opened(url)
-        names = [fs._strip_protocol(one) for one in remote]
-        with told(url):
+        names = [fs._strip_protocol(address) for address in remote]
+        with one_line_errors(url):
             got = fs.cat(names, on_error="return")
-        contents = {one: got[name] for one, name in zip(remote, names, strict=True)}
+        contents = {address: got[name] for address, name in zip(remote, names, strict=True)}
     for file in files:
         content = contents.get(file.url)
         if content is None:
@@ -219,12 +218,12 @@ def _read_local(file: Found) -> bytes | RecordError:
 
 
 def read_range(url: str, start: int, stop: int) -> bytes:
-    """Some bytes of a file.
+    """Read a byte range of a file.
 
     Raises
     ------
     OSError
-        If a file of this machine cannot be read.
+        If a local file cannot be read.
     ScoringError
         If a store cannot be read.
     """
@@ -233,18 +232,18 @@ def read_range(url: str, start: int, stop: int) -> bytes:
             file.seek(start)
             return file.read(stop - start)
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         content: bytes = fs.cat_file(path, start=start, end=stop)
         return content
 
 
 def replace_file(url: str, data: bytes) -> None:
-    """Write a file that is there whole or not at all.
+    """Write a file atomically.
 
-    On this machine it is written under another name first; an object of a store is seen once it is whole.
+    A local file is written under another name first; an object in a store is visible only when complete.
     """
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         if is_remote(url):
             fs.pipe_file(path, data)
             return
@@ -262,9 +261,9 @@ def replace_file(url: str, data: bytes) -> None:
 
 
 def read_file(url: str) -> bytes | None:
-    """The content of a file; None where there is none."""
+    """Read a file; None if it does not exist."""
     fs, path = opened(url)
-    with told(url):
+    with one_line_errors(url):
         try:
             content: bytes = fs.cat_file(path)
         except FileNotFoundError:
@@ -273,10 +272,10 @@ def read_file(url: str) -> bytes | None:
 
 
 def sizes(url: str) -> dict[str, int]:
-    """Bytes of each file in a folder by its name; nothing where there is no folder."""
+    """Return the size of each file in a folder by name; empty if the folder does not exist."""
     fs, path = opened(url)
-    with told(url):
-        fs.invalidate_cache(path)  # others write there
+    with one_line_errors(url):
+        fs.invalidate_cache(path)  # workers write there
         try:
             entries = fs.ls(path, detail=True)
         except FileNotFoundError:

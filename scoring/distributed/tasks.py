@@ -1,4 +1,4 @@
-"""What a worker does with a partition: read it, score it or take its features, write the result."""
+"""Worker task: read a partition, compute scores or features, and write the result."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from scoring.records.record import Document
 
 @dataclass
 class Reading:
-    """Reads the records of a partition, and keeps account of what it saw.
+    """Reads the records of a partition, and collects extents and faults.
 
     Parameters
     ----------
     partition : Partition
-        What is read.
+        The partition.
     is_hashed : bool
-        Whether the digests of records are asked for.
+        Whether to compute digests of records.
 
     Attributes
     ----------
     extents : list of Extent
-        What each piece holds, as far as it was read.
+        Extents of the pieces read so far.
     faults : list
-        Which piece, and the faults of one record; lines count from the piece's first.
+        Index of the piece and faults of one record; lines count from the start of the piece.
     """
 
     partition: Partition
@@ -50,30 +50,30 @@ class Reading:
     faults: list[tuple[int, tuple[Fault, ...]]] = field(default_factory=list)
 
     def documents(self) -> Iterator[Document]:
-        """The records that can be used."""
-        for at, (sources, n_lines) in enumerate(read(self.partition)):
+        """Yield the usable records."""
+        for index, (sources, n_lines) in enumerate(read(self.partition)):
             n_records = 0
             for source in sources:
                 n_records += 1
                 try:
                     yield source.document(source.content(), is_hashed=self.is_hashed)
                 except RecordError as error:
-                    self.faults.append((at, error.faults))
+                    self.faults.append((index, error.faults))
             self.extents.append(Extent(n_lines, n_records))
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Makes a part of a data set of a partition; one that is done already is left as it is.
+    """Processes a partition to a part of a data set, unless it is finished already.
 
     Parameters
     ----------
     dataset : DataSet
-        Where the part is written.
+        Output data set.
     job : Job
-        What is made.
+        The job.
     as_of : datetime, timedelta or None
-        As :func:`scoring.features.table.extract` takes it.
+        As for :func:`scoring.features.table.extract`.
     """
 
     dataset: DataSet
@@ -81,20 +81,20 @@ class Work:
     as_of: AsOf
 
     def __call__(self, partition: Partition) -> tuple[Done, bool]:
-        """What was done, and whether it had been done before.
+        """Process a partition; return its entry, and whether it was finished before.
 
         Raises
         ------
         ScoringError
-            If this worker has other code than the client, or a store cannot be used.
+            If this worker has a different code version than the client, or a store cannot be used.
         """
         check_code(self.job.code_sha256)
         name = self.dataset.name_of(self.job, partition)
         if (done := self.dataset.finished(name, partition)) is not None:
             return done, True
         reading = Reading(partition)
-        with _seldom_collected():
-            n_rows, data = self._made(extracted(document, self.as_of) for document in reading.documents())
+        with _rare_garbage_collection():
+            n_rows, data = self._render(extracted(document, self.as_of) for document in reading.documents())
         done = Done(
             name=name,
             partition_sha256=partition.sha256,
@@ -108,8 +108,8 @@ class Work:
         self.dataset.finish(done, data)
         return done, False
 
-    def _made(self, records: Iterable[Extracted]) -> tuple[int, bytes]:
-        """Rows and bytes of the part."""
+    def _render(self, records: Iterable[Extracted]) -> tuple[int, bytes]:
+        """Number of rows and content of the part."""
         if self.job.kind == "features":
             return _feature_file(records)
         scores = scorer_of(self.job.model_sha256 or "").score_features(records)
@@ -117,8 +117,8 @@ class Work:
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Look for cycles as seldom as a process that only reads; another thread of the worker may as well."""
+def _rare_garbage_collection() -> Iterator[None]:
+    """Collect garbage rarely, since records have no cycles; affects all threads of the worker."""
     before = gc.get_threshold()
     gc.set_threshold(GC_THRESHOLD)
     try:
@@ -128,16 +128,16 @@ def _seldom_collected() -> Iterator[None]:
 
 
 def check_code(code_sha256: str) -> None:
-    """Refuse to work where features are made by other code than the client's.
+    """Check that this worker computes features with the same code as the client.
 
     Raises
     ------
     ScoringError
-        If they are.
+        If the code differs.
     """
     if code_version().hex() != code_sha256:
         raise ScoringError(
-            "a worker has another version of scoring than this machine: install the same one everywhere"
+            "a worker has another version of scoring than this machine: install the same version everywhere"
         )
 
 

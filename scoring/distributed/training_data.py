@@ -1,4 +1,4 @@
-"""Labelled records on the workers: they stay there, what comes back is a glance at each, and features."""
+"""Labelled records in the memory of workers; only reduced documents and features are transferred."""
 
 from __future__ import annotations
 
@@ -29,75 +29,75 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Document])
 
 
-#: What becomes of a document's labels, with the digests of its whole record where they are needed.
+#: Function that replaces the labels of a document, given digests of its whole record if needed.
 Relabel = Callable[[Document, Digests | None], Document]
 
 
-class _Glance(NamedTuple):
+class _PartSummary(NamedTuple):
     documents: list[Document]
     digests: list[Digests | None]
     extents: tuple[Extent, ...]
     faults: tuple[tuple[int, tuple[Fault, ...]], ...]
 
 
-class _Held(NamedTuple):
-    """What a worker keeps of a partition; the documents packed, since Dask counts bytes rightly."""
+class _LoadedPartition(NamedTuple):
+    """Partition in the memory of a worker; documents are encoded, so that Dask knows their size."""
 
     packed: bytes
     extents: tuple[Extent, ...]
     faults: tuple[tuple[int, tuple[Fault, ...]], ...]
 
 
-def _hold(partition: Partition, code_sha256: str) -> _Held:
+def _load(partition: Partition, code_sha256: str) -> _LoadedPartition:
     check_code(code_sha256)
     reading = Reading(partition, is_hashed=True)
     packed = _ENCODER.encode(list(reading.documents()))
-    return _Held(packed, tuple(reading.extents), tuple(reading.faults))
+    return _LoadedPartition(packed, tuple(reading.extents), tuple(reading.faults))
 
 
-def _glance(held: _Held, has_links: bool, has_digests: bool) -> _Glance:
-    whole = _DECODER.decode(held.packed)
+def _summarize(partition: _LoadedPartition, has_links: bool, has_digests: bool) -> _PartSummary:
+    whole = _DECODER.decode(partition.packed)
     digests = [
         digests_of(document.record) if _needs_digests(document, has_digests=has_digests) else None
         for document in whole
     ]
     documents = [slim(document, has_links=has_links) for document in whole]
-    return _Glance(documents, digests, held.extents, held.faults)
+    return _PartSummary(documents, digests, partition.extents, partition.faults)
 
 
 def _needs_digests(document: Document, *, has_digests: bool) -> bool:
-    """Whether it has labels, and these may become others or are not all there."""
+    """Whether a document has labels that may be replaced or are incomplete."""
     labels = msgspec.structs.astuple(document.labels)
     return labels != (None, None, None) and (has_digests or None in labels)
 
 
-def _tables(held: _Held, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
-    documents = _DECODER.decode(held.packed)
+def _tables(partition: _LoadedPartition, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
+    documents = _DECODER.decode(partition.packed)
     return tables_of([documents[row] for row in rows], moments)
 
 
-def _whole(held: _Held, row: int) -> Document:
-    return _DECODER.decode(held.packed)[row]
+def _whole(partition: _LoadedPartition, row: int) -> Document:
+    return _DECODER.decode(partition.packed)[row]
 
 
 def slim(document: Document, *, has_links: bool) -> Document:
-    """A document with what tells when its record was published, and which others are its copies.
+    """Reduce a document to the fields for splitting by date and grouping copies.
 
     Parameters
     ----------
     document : Document
-        Whole.
+        The whole document.
     has_links : bool
-        Whether to keep the addresses of its coverage too, which tell its story.
+        Whether to keep the URLs of its coverage too, for grouping by story.
     """
     record = document.record
     related = tuple(
         Coverage(
-            published_at=one.published_at,
-            web_url=one.web_url if has_links else "",
-            original_url=one.original_url if has_links else "",
+            published_at=entry.published_at,
+            web_url=entry.web_url if has_links else "",
+            original_url=entry.original_url if has_links else "",
         )
-        for one in record.related
+        for entry in record.related
     )
     kept = Record(
         title=record.title,
@@ -112,33 +112,33 @@ def slim(document: Document, *, has_links: bool) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class ClusterArchive:
-    """Documents that the workers hold; one that is lost with its worker is read again by another.
+    """Documents in the memory of workers; those of a lost worker are read again by another one.
 
     Parameters
     ----------
     cluster : Cluster
         The workers.
-    held : list of Future
-        What they hold of each partition.
-    places : dict
+    loaded : list of Future
+        Data of each partition on the workers.
+    positions : dict
         Partition and row of each document, by its path and digest.
     """
 
     cluster: Cluster
-    held: list[Any]
-    places: dict[tuple[str, str], tuple[int, int]]
+    loaded: list[Any]
+    positions: dict[tuple[str, str], tuple[int, int]]
 
     def tables(self, documents: Sequence[Document], moments: Moments) -> tuple[FeatureTable, ...]:
-        """As :func:`scoring.features.extraction.tables_of` gives them, by the workers."""
-        wanted: dict[int, list[int]] = defaultdict(list)  # of each partition, which of the documents
+        """As :func:`scoring.features.extraction.tables_of`, computed by the workers."""
+        wanted: dict[int, list[int]] = defaultdict(list)  # indices of documents by partition
         for index, document in enumerate(documents):
-            wanted[self._place(document)[0]].append(index)
+            wanted[self._position(document)[0]].append(index)
         futures = [
             self.cluster.client.submit(
                 _tables,
-                self.held[number],
-                [self._place(documents[index])[1] for index in indices],
-                [[look[index] for index in indices] for look in moments],
+                self.loaded[number],
+                [self._position(documents[index])[1] for index in indices],
+                [[times[index] for index in indices] for times in moments],
                 pure=False,
             )
             for number, indices in wanted.items()
@@ -146,23 +146,23 @@ class ClusterArchive:
         parts = [self.cluster.result(future) for future in futures]
         if not parts:
             return tables_of([], moments)
-        back = np.argsort(np.concatenate(list(wanted.values())))
-        return tuple(concatenated(look).take(back) for look in zip(*parts, strict=True))
+        order = np.argsort(np.concatenate(list(wanted.values())))
+        return tuple(concatenated(tables).take(order) for tables in zip(*parts, strict=True))
 
     def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
-        """The documents, each fetched when it is asked for."""
+        """Return the whole documents as a sequence that fetches each on access."""
         return _Fetched(self, documents)
 
     def fetch(self, document: Document) -> Document:
-        """One document, whole."""
-        number, row = self._place(document)
-        found: Document = self.cluster.result(
-            self.cluster.client.submit(_whole, self.held[number], row, pure=False)
+        """Fetch one whole document."""
+        number, row = self._position(document)
+        whole: Document = self.cluster.result(
+            self.cluster.client.submit(_whole, self.loaded[number], row, pure=False)
         )
-        return msgspec.structs.replace(found, labels=document.labels, sha256=document.sha256)
+        return msgspec.structs.replace(whole, labels=document.labels, sha256=document.sha256)
 
-    def _place(self, document: Document) -> tuple[int, int]:
-        return self.places[document.path, document.sha256]
+    def _position(self, document: Document) -> tuple[int, int]:
+        return self.positions[document.path, document.sha256]
 
 
 class _Fetched(Sequence[Document]):
@@ -173,8 +173,10 @@ class _Fetched(Sequence[Document]):
         return len(self._documents)
 
     def __getitem__(self, index: Any) -> Any:
-        found = self._documents[index]
-        return _Fetched(self._archive, found) if isinstance(index, slice) else self._archive.fetch(found)
+        selected = self._documents[index]
+        return (
+            _Fetched(self._archive, selected) if isinstance(index, slice) else self._archive.fetch(selected)
+        )
 
 
 def read_archive(
@@ -187,48 +189,50 @@ def read_archive(
     on_fault: OnFault,
     reporter: Reporter,
 ) -> tuple[list[Document], ClusterArchive]:
-    """Have the workers read records and hold them.
+    """Read records into the memory of the workers.
 
     Parameters
     ----------
     cluster : Cluster
         The workers; together they need the memory for all of the records, or disks to spill them to.
     partitions : sequence of Partition
-        What is read.
+        The partitions.
     has_links : bool
         See :func:`slim`.
     has_digests : bool
-        Whether `relabel` needs digests of all labelled records, not only of those that lack a label.
+        Whether `relabel` needs digests of all labelled records, not only of those with a missing label.
     relabel : callable
-        Called with each document, slim, in their order; gives it with the labels that count.
+        Called with each reduced document in order; returns it with its final labels.
     on_fault : callable
-        Called with the error of each record that cannot be used, in their order.
+        Called with the error of each unusable record, in order.
     reporter : Reporter
-        Told how far the reading is.
+        Notified of progress.
 
     Returns
     -------
     tuple of list of Document and ClusterArchive
-        The documents, slim, in their order (of one from a line, the line counts from its piece's first), and
-        what makes features of them.
+        The reduced documents in order (line numbers count from the start of the piece), and the archive that
+        computes their features.
     """
     client, code = cluster.client, code_version().hex()
-    held = [client.submit(_hold, partition, code, pure=False, retries=2) for partition in partitions]
-    archive = ClusterArchive(cluster, held, {})
+    loaded = [client.submit(_load, partition, code, pure=False, retries=2) for partition in partitions]
+    archive = ClusterArchive(cluster, loaded, {})
     documents: list[Document] = []
     lines = FaultLines()
-    for number, glance in enumerate(_glances(cluster, held, has_links, has_digests)):
-        for error in lines.faults(partitions[number], glance.extents, glance.faults):
+    for number, summary in enumerate(_summaries(cluster, loaded, has_links, has_digests)):
+        for error in lines.faults(partitions[number], summary.extents, summary.faults):
             on_fault(error)
-        relabelled = map(relabel, glance.documents, glance.digests)
+        relabelled = map(relabel, summary.documents, summary.digests)
         for row, document in enumerate(relabelled):
-            archive.places.setdefault((document.path, document.sha256), (number, row))
+            archive.positions.setdefault((document.path, document.sha256), (number, row))
             documents.append(document)
         reporter.step("reading", number + 1, len(partitions))
     return documents, archive
 
 
-def _glances(cluster: Cluster, held: Sequence[Any], has_links: bool, has_digests: bool) -> Iterator[_Glance]:
-    futures = [cluster.client.submit(_glance, one, has_links, has_digests, pure=False) for one in held]
+def _summaries(
+    cluster: Cluster, loaded: Sequence[Any], has_links: bool, has_digests: bool
+) -> Iterator[_PartSummary]:
+    futures = [cluster.client.submit(_summarize, part, has_links, has_digests, pure=False) for part in loaded]
     for future in futures:
         yield cluster.result(future)

@@ -1,4 +1,4 @@
-"""Models on a worker: each by its digest, sent once, loaded once, for all tasks."""
+"""Cache of models on a worker, by digest: sent and loaded once for all tasks."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _SCORERS: dict[str, Scorer] = {}
 
 
 def hold(sha256: str, contents: Mapping[str, bytes], holder: str) -> None:
-    """Keep the files of a model for one who needs it."""
+    """Keep the files of a model for a holder."""
     with _LOCK:
         _HOLDERS.setdefault(sha256, set()).add(holder)
         _CONTENTS[sha256] = contents
 
 
 def release(sha256: str, holder: str) -> None:
-    """Forget a model once nobody needs it any more."""
+    """Release a model; it is dropped with its last holder."""
     with _LOCK:
         holders = _HOLDERS.get(sha256, set())
         holders.discard(holder)
         if not holders:
-            for known in (_HOLDERS, _CONTENTS, _SCORERS):
-                known.pop(sha256, None)
+            for cache in (_HOLDERS, _CONTENTS, _SCORERS):
+                cache.pop(sha256, None)
 
 
 def scorer_of(sha256: str) -> Scorer:
-    """What scores with a model that is held here.
+    """Return the scorer of a model on this worker.
 
     Raises
     ------

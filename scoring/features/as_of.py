@@ -1,4 +1,4 @@
-"""As of when a record is looked at: a moment, or some time after its own publication."""
+"""The ``as_of`` argument: a time, or a delay after each record's publication."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import msgspec
 from scoring.errors import FeatureError
 from scoring.records.record import Coverage, Record
 
-#: A moment (aware UTC), a time after each record's publication, or None: as the record stands.
+#: A time (aware UTC), a delay after each record's publication, or None for the record as it is.
 AsOf = datetime | timedelta | None
 
 _AFTER = re.compile(r"(?:published)?(?:\+(?P<hours>\d{1,6}(?:\.\d+)?)h)?", re.IGNORECASE)
-EXPECTED = "a moment, as 2021-03-04T05:06:07Z, or a time after publication, as published+6h"
+EXPECTED = "a time such as 2021-03-04T05:06:07Z, or a delay after publication such as published+6h"
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
-    """Read an ``as_of`` as people write it.
+    """Parse an ``as_of`` from text.
 
     Parameters
     ----------
     text : str
-        ISO 8601 moment or day (UTC where it has no zone), ``published``, ``published+6h`` or ``+6h``.
+        ISO 8601 time or day (UTC without a time zone), ``published``, ``published+6h`` or ``+6h``.
 
     Raises
     ------
@@ -37,20 +37,20 @@ def parse_as_of(text: str) -> datetime | timedelta:
     >>> parse_as_of("2021-03-04T05:06:07+02:00")
     datetime.datetime(2021, 3, 4, 3, 6, 7, tzinfo=datetime.timezone.utc)
     """
-    after = _AFTER.fullmatch(text.strip())
-    if after is not None and text.strip():
-        return timedelta(hours=float(after["hours"] or 0))
+    delay = _AFTER.fullmatch(text.strip())
+    if delay is not None and text.strip():
+        return timedelta(hours=float(delay["hours"] or 0))
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time = datetime.fromisoformat(text.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise FeatureError(f"as-of: got {text!r}, expected {EXPECTED}") from error
 
 
 def moment_of(record: Record, as_of: AsOf) -> datetime | None:
-    """The moment at which a record is looked at; None where it is taken as it stands.
+    """Resolve `as_of` for a record to a time; None means the record as it is.
 
-    A record without a date is taken as it stands where `as_of` counts from its publication.
+    A record without a date is taken as it is if `as_of` is a delay after publication.
     """
     if isinstance(as_of, timedelta):
         return record.published_at + as_of if record.published_at is not None else None
@@ -58,9 +58,9 @@ def moment_of(record: Record, as_of: AsOf) -> datetime | None:
 
 
 def known_coverage(record: Record, moment: datetime | None) -> tuple[Coverage, ...]:
-    """The coverage that was out at a moment, that without a date included; all of it where there is none.
+    """Return the coverage published up to a time, with undated coverage; all coverage if the time is None.
 
-    A record that lists itself bears its own label there: such an entry counts, but its quality is unknown.
+    A record that lists itself leaks its own label: such an entry is kept, but its quality is removed.
     """
     own = {record.original_url, record.web_url} - {""}
     return tuple(

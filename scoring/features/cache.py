@@ -1,8 +1,7 @@
-"""Features that were computed before, by the content of their records: one SQLite file in the home.
+"""Feature cache: a SQLite file in the home, keyed by the content of records.
 
-It holds what :mod:`scoring.features.extraction` puts in: numbers, the provider, topics and words of titles;
-no excerpt, no address. A cache is a help, not a condition: where it cannot be read or written, features
-are computed.
+:mod:`scoring.features.extraction` stores numbers, provider, topics and words of titles in it, but no excerpts
+or URLs. The cache is optional: if it cannot be read or written, features are computed.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 5.0
-_SHARE_KEPT = 0.75  # of the bound, when it is passed
-_MAX_MARKS = 500  # of one statement
-_SUM = 8  # bytes
+_SHARE_KEPT = 0.75  # share of the size limit that is kept when it is exceeded
+_MAX_MARKS = 500  # parameters of one statement
+_CHECKSUM_BYTES = 8  # bytes
 FORMAT = 1
-"""Format version of the file; the keys of its values hold the version of the code that made them."""
+"""Format version of the file; keys include the version of the code that computed the values."""
 _MAKE = (
     "PRAGMA journal_mode = WAL",
     "CREATE TABLE IF NOT EXISTS features (key BLOB PRIMARY KEY, day INTEGER NOT NULL, value BLOB NOT NULL)",
@@ -38,7 +37,7 @@ _MAKE = (
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What a cache holds: where, how many records, and bytes; ``max_bytes`` is its bound."""
+    """Contents of a cache: file, number of records and bytes; ``max_bytes`` is its size limit."""
 
     file: str
     n_records: int
@@ -48,23 +47,23 @@ class CacheInfo:
 
 @dataclass(frozen=True, slots=True)
 class FeatureCache:
-    """Values by keys, bounded in size; several processes may use it at once.
+    """Key-value store with limited size, safe for concurrent processes.
 
     Parameters
     ----------
     file : Path
-        The SQLite file; made when something is put in.
+        The SQLite file; created on the first write.
     max_bytes : int
-        Size from which what was not used for longest goes.
+        Size limit; beyond it, the least recently used values are deleted.
     day : int
-        Today, as days since 1970-01-01: when a value was used last.
+        Today, as days since 1970-01-01; the time of last use of a value.
     home : Path, optional
-        The home in which the file lies.
+        The home that contains the file.
     is_held : bool
-        Keep the file open until the process ends, which must not be forked then: for one that does nothing
-        else. Whoever is the last to close it waits until all is written where it belongs.
+        Keep the file open until the process ends; the process must not be forked. For worker processes: the
+        last one to close the file waits for the checkpoint.
     complaints : list of str
-        Why it could not be used, other than for being busy: features were computed instead.
+        Reasons why the cache was not used, other than a busy file.
     """
 
     file: Path
@@ -75,83 +74,87 @@ class FeatureCache:
     complaints: list[str] = field(default_factory=list, compare=False, repr=False)
 
     def check(self) -> None:
-        """See that this version may use the file; one that is damaged is made anew where it is used.
+        """Check that this version can use the file; a damaged one is recreated on use.
 
         Raises
         ------
         HomeError
-            If it is of a newer format.
+            If it has a newer format.
         """
         if not self.file.exists():
             return
         with suppress(sqlite3.Error), closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
-            (found,) = store.execute("PRAGMA user_version").fetchone()
-            if found > FORMAT:
-                raise HomeError(newer_format(self.file, found, FORMAT))
+            (version,) = store.execute("PRAGMA user_version").fetchone()
+            if version > FORMAT:
+                raise HomeError(newer_format(self.file, version, FORMAT))
 
     def key(self, content: bytes, circumstances: str) -> bytes:
-        """What stands for a content, under circumstances and under the code as it is now."""
+        """Return the key of a content, under the given circumstances and the current code."""
         digest = hashlib.sha256(code_version() + circumstances.encode() + b"\0")
         digest.update(content)
         return digest.digest()
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """The values that there are, each as it was put in; they count as used today."""
+        """Return the stored values of some keys, and mark them as used today."""
 
         def read(store: sqlite3.Connection) -> dict[bytes, bytes]:
             rows: list[tuple[bytes, int, bytes]] = []
             for start in range(0, len(keys), _MAX_MARKS):
-                some = keys[start : start + _MAX_MARKS]
-                marks = ",".join("?" * len(some))
-                rows += store.execute(f"SELECT key, day, value FROM features WHERE key IN ({marks})", some)  # noqa: S608 -- marks only
+                batch = keys[start : start + _MAX_MARKS]
+                marks = ",".join("?" * len(batch))
+                rows += store.execute(f"SELECT key, day, value FROM features WHERE key IN ({marks})", batch)  # noqa: S608 -- marks only
             old = [(self.day, key) for key, day, _ in rows if day < self.day]
             if old:
                 store.executemany("UPDATE features SET day = ? WHERE key = ?", old)
-            return {key: value[_SUM:] for key, _, value in rows if value[:_SUM] == _sum(value[_SUM:])}
+            return {
+                key: value[_CHECKSUM_BYTES:]
+                for key, _, value in rows
+                if value[:_CHECKSUM_BYTES] == _checksum(value[_CHECKSUM_BYTES:])
+            }
 
-        return self._ask(read, {}) if self.file.exists() else {}
+        return self._run(read, {}) if self.file.exists() else {}
 
     def put(self, values: Mapping[bytes, bytes]) -> None:
-        """Keep values; where there are more than the bound, what was not used for longest goes."""
+        """Store values; beyond the size limit, delete the least recently used ones."""
 
         def write(store: sqlite3.Connection) -> None:
             if store.execute("PRAGMA user_version").fetchone() == (0,):
-                store.execute("PRAGMA auto_vacuum = FULL")  # before anything is in the file
+                store.execute("PRAGMA auto_vacuum = FULL")  # only possible while the file is empty
             check_database(store, self.file, FORMAT)
             for statement in _MAKE:
                 store.execute(statement)
-            rows = [(key, self.day, _sum(value) + value) for key, value in values.items()]
+            rows = [(key, self.day, _checksum(value) + value) for key, value in values.items()]
             store.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
             ((n_pages,), (page_bytes,)) = (
                 store.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
             )
             if n_pages * page_bytes > self.max_bytes:
                 (n_records,) = store.execute("SELECT count(*) FROM features").fetchone()
-                n_gone = n_records - int(n_records * _SHARE_KEPT * self.max_bytes / (n_pages * page_bytes))
+                n_deleted = n_records - int(n_records * _SHARE_KEPT * self.max_bytes / (n_pages * page_bytes))
                 oldest = "SELECT key FROM features ORDER BY day, rowid LIMIT ?"
-                store.execute(f"DELETE FROM features WHERE key IN ({oldest})", (n_gone,))  # noqa: S608 -- of above
+                store.execute(f"DELETE FROM features WHERE key IN ({oldest})", (n_deleted,))  # noqa: S608 -- of above
 
-        self._ask(write, None)
+        self._run(write, None)
 
     def info(self) -> CacheInfo:
-        """How much it holds."""
+        """Return the size of the cache."""
 
         def count(store: sqlite3.Connection) -> int:
             return int(store.execute("SELECT count(*) FROM features").fetchone()[0])
 
-        n_records = self._ask(count, 0) if self.file.exists() else 0
+        n_records = self._run(count, 0) if self.file.exists() else 0
         n_bytes = sum(file.stat().st_size for file in self._files() if file.exists())
         return CacheInfo(str(self.file), n_records, n_bytes, self.max_bytes)
 
     def clear(self) -> int:
-        """Forget everything; how many records that was."""
+        """Delete everything; return the number of records deleted."""
 
         def delete(store: sqlite3.Connection) -> int:
             return store.execute("DELETE FROM features").rowcount
 
-        return self._ask(delete, 0) if self.file.exists() else 0
+        return self._run(delete, 0) if self.file.exists() else 0
 
-    def _create(self) -> None:
+    def _create_file(self) -> None:
         if self.home is not None:
             prepare_folder(self.home, *self.file.parent.relative_to(self.home).parts)
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -160,11 +163,11 @@ class FeatureCache:
     def _files(self) -> list[Path]:
         return [self.file.with_name(self.file.name + end) for end in ("", "-wal", "-shm")]
 
-    def _ask(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """Do something in one transaction; where that fails the default, since the cache is no condition."""
+    def _run(self, action: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """Run an action in one transaction; return the default if it fails, since the cache is optional."""
         try:
             if not self.file.exists():
-                self._create()
+                self._create_file()
             with self._opened() as store, store:
                 store.execute("PRAGMA synchronous = NORMAL")
                 return action(store)
@@ -174,10 +177,10 @@ class FeatureCache:
             if not is_locked:
                 self.complaints.append(f"{self.file}: not used: {error}")
         except sqlite3.DatabaseError as error:
-            _LOG.warning("%s: damaged (%s), made anew", self.file, error)
+            _LOG.warning("%s: damaged (%s), recreated", self.file, error)
             if self.is_held:
-                _hold(self.file).close()
-                _hold.cache_clear()
+                _held_connection(self.file).close()
+                _held_connection.cache_clear()
             for file in self._files():
                 file.unlink(missing_ok=True)
         return default
@@ -185,27 +188,27 @@ class FeatureCache:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         if self.is_held:
-            yield _hold(self.file)
+            yield _held_connection(self.file)
             return
         with closing(sqlite3.connect(self.file, timeout=_TIMEOUT_SECONDS)) as store:
             yield store
 
 
 @functools.cache
-def _hold(file: Path) -> sqlite3.Connection:
+def _held_connection(file: Path) -> sqlite3.Connection:
     store = sqlite3.connect(file, timeout=_TIMEOUT_SECONDS)
-    Finalize(None, store.close, exitpriority=0)  # a process of a pool ends without any other goodbye
+    Finalize(None, store.close, exitpriority=0)  # worker processes run no other exit handler
     return store
 
 
-def _sum(value: bytes) -> bytes:
-    """What tells that a value is whole: SQLite does not look."""
-    return hashlib.blake2b(value, digest_size=_SUM).digest()
+def _checksum(value: bytes) -> bytes:
+    """Checksum of a value, since SQLite has none."""
+    return hashlib.blake2b(value, digest_size=_CHECKSUM_BYTES).digest()
 
 
 @functools.cache
 def code_version() -> bytes:
-    """Digest of the code that makes features of bytes: other code, other features."""
+    """Digest of the code that computes features from bytes, so that changed code invalidates the cache."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for folder in ("features", "records"):

@@ -1,4 +1,4 @@
-"""What a feature column is."""
+"""Metadata of a feature column."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class Column(msgspec.Struct, frozen=True):
     Parameters
     ----------
     name : str
-        Its name in the table.
+        Name in the table.
     family : str
         ``provider``, ``topic``, ``recency``, ``coverage`` or ``content``.
     type : str
         ``bool`` (0 or 1), ``count``, ``number`` or ``category`` (text).
     unit : str
-        Unit; empty where there is none.
+        Unit; empty if there is none.
     range : str
-        Values that it can take; ``missing`` stands where a value may be absent.
+        Possible values; includes ``missing`` if a value may be absent.
     meaning : str
-        What it says of the record, in one line.
+        Description in one line.
     is_portable : bool
-        False where it names something of one site (a provider, a topic) and does not travel to another.
+        False if it depends on names of one site (a provider, a topic) and does not transfer to another.
     """
 
     name: str

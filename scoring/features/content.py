@@ -1,4 +1,4 @@
-"""The record's own body: lengths, punctuation, pictures, forms."""
+"""Content features: lengths, punctuation, images, and URL kinds of the record itself."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ COLUMNS = (
     Column("image_width_px", "content", "number", "px", "> 0, missing", "width of the first image"),
     Column("image_height_px", "content", "number", "px", "> 0, missing", "height of the first image"),
     Column("image_aspect_ratio", "content", "number", "", "> 0, missing", "its width over its height"),
-    Column("is_image_cached", "content", "bool", "", "0, 1", "the site holds a copy of the image"),
+    Column("is_image_cached", "content", "bool", "", "0, 1", "the site has a copy of the image"),
     Column("is_video", "content", "bool", "", "0, 1", "the record is a video"),
     Column("has_amp", "content", "bool", "", "0, 1", "there is an AMP page"),
     Column("has_amp_cache", "content", "bool", "", "0, 1", "there is an AMP page in a cache"),
-    Column("has_original_url", "content", "bool", "", "0, 1", "the original address is given"),
-    Column("has_web_url", "content", "bool", "", "0, 1", "the web address is given"),
+    Column("has_original_url", "content", "bool", "", "0, 1", "the original URL is given"),
+    Column("has_web_url", "content", "bool", "", "0, 1", "the web URL is given"),
     Column("is_featured", "content", "bool", "", "0, 1", "the record features a piece of content"),
 )
 _NAN = float("nan")
 _ASCII: dict[Callable[[str], bool], bytes] = {
-    is_one: "".join(filter(is_one, map(chr, range(128)))).encode()
-    for is_one in (str.isalpha, str.isdigit, str.isupper)
+    is_kind: "".join(filter(is_kind, map(chr, range(128)))).encode()
+    for is_kind in (str.isalpha, str.isdigit, str.isupper)
 }
 _SENTENCE_ENDS = (".", "!", "?", "。", '"', "”", ")")
 _ELLIPSES = ("...", "…")
 
 
-def _count(text: str, is_one: Callable[[str], bool]) -> int:
-    """How many characters of a text are of a kind; of ASCII, which most texts are, in a tenth of the time."""
+def _count(text: str, is_kind: Callable[[str], bool]) -> int:
+    """Count the characters of a kind in a text; ASCII, the usual case, takes a tenth of the time."""
     if text.isascii():
-        return len(text) - len(text.encode().translate(None, _ASCII[is_one]))
-    return sum(map(is_one, text))
+        return len(text) - len(text.encode().translate(None, _ASCII[is_kind]))
+    return sum(map(is_kind, text))
 
 
 def extract(record: Record, title_words: list[str], excerpt_words: list[str]) -> tuple[float, ...]:
-    """Values of :data:`COLUMNS` for one record.
+    """Compute the values of :data:`COLUMNS` for one record.
 
     Parameters
     ----------
     record : Record
         The record.
     title_words, excerpt_words : list of str
-        Its words, as :func:`scoring.features.text.words_of` gives them.
+        Its words, from :func:`scoring.features.text.words_of`.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def extract(record: Record, title_words: list[str], excerpt_words: list[str]) ->
         float("?" in title),
         float("!" in title),
         float(":" in title),
-        float(any(mark in title for mark in ("—", " - ", " – ", "|"))),  # noqa: RUF001 -- dashes are what is looked for
-        float(any(mark in title for mark in ('"', "“", "”", "‘"))),  # noqa: RUF001 -- quotes are what is looked for
+        float(any(mark in title for mark in ("—", " - ", " – ", "|"))),  # noqa: RUF001 -- searches for dashes
+        float(any(mark in title for mark in ('"', "“", "”", "‘"))),  # noqa: RUF001 -- searches for quotes
         float(title.rstrip().endswith(_ELLIPSES)),
         float(_count(title, str.isdigit)),
         _count(title, str.isupper) / letters if letters else 0.0,

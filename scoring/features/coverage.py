@@ -1,4 +1,4 @@
-"""The story's other coverage: how much, how good, how near."""
+"""Coverage features: number, quality, providers and times of the related records."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COLUMNS = (
         "number",
         "points",
         ">= 0, missing",
-        "highest less lowest quality of the coverage",
+        "highest minus lowest quality of the coverage",
     ),
     Column(
         "coverage_near_max_count",
@@ -61,7 +61,7 @@ COLUMNS = (
         "number",
         "hours",
         "any, missing",
-        "from the (earliest) coverage of highest quality to the record: above 0 where it came first",
+        "from the (earliest) coverage of highest quality to the record: above 0 if the coverage came first",
     ),
     Column(
         "coverage_own_provider_count", "coverage", "count", "records", ">= 0", "coverage of the same provider"
@@ -72,7 +72,7 @@ COLUMNS = (
         "number",
         "points",
         "any, missing",
-        "highest quality among it",
+        "highest quality of the coverage by the same provider",
     ),
     Column(
         "coverage_own_provider_quality_mean",
@@ -80,7 +80,7 @@ COLUMNS = (
         "number",
         "points",
         "any, missing",
-        "mean quality of it",
+        "mean quality of the coverage by the same provider",
     ),
     Column(
         "coverage_provider_count",
@@ -96,16 +96,23 @@ COLUMNS = (
         "number",
         "",
         "0 to 1, missing",
-        "share of it whose provider the site knows",
+        "share of the coverage from providers that the site knows",
     ),
-    Column("coverage_image_ratio", "coverage", "number", "", "0 to 1, missing", "share of it with an image"),
+    Column(
+        "coverage_image_ratio",
+        "coverage",
+        "number",
+        "",
+        "0 to 1, missing",
+        "share of the coverage with an image",
+    ),
     Column(
         "coverage_span_hours",
         "coverage",
         "number",
         "hours",
         ">= 0, missing",
-        "from its earliest to its latest",
+        "from the earliest to the latest coverage",
     ),
     Column(
         "coverage_same_title_count",
@@ -113,7 +120,7 @@ COLUMNS = (
         "count",
         "records",
         ">= 0",
-        "coverage whose title is nearly the record's",
+        "coverage with nearly the same title",
     ),
     Column(
         "coverage_same_title_quality_max",
@@ -121,7 +128,7 @@ COLUMNS = (
         "number",
         "points",
         "any, missing",
-        "highest quality among it",
+        "highest quality of the coverage with nearly the same title",
     ),
 )
 _NAN = float("nan")
@@ -129,25 +136,25 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def best_of(coverage: Sequence[Coverage]) -> Coverage | None:
-    """The coverage of highest quality; of several the one that came first; None where none has a quality."""
+    """Return the coverage of highest quality, the earliest of several; None if none has a quality."""
     scored = [entry for entry in coverage if entry.quality is not None]
     return min(scored, key=_rank, default=None)
 
 
 def _rank(entry: Coverage) -> tuple[int, datetime]:
-    """Sorts the best first, then the earliest; what bears no date comes last, wherever it is listed."""
+    """Sort key: best first, then earliest, undated last."""
     return -(entry.quality or 0), entry.published_at or _LATEST
 
 
 def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]) -> tuple[float, ...]:
-    """Values of :data:`COLUMNS` for one record.
+    """Compute the values of :data:`COLUMNS` for one record.
 
     Parameters
     ----------
     record : Record
         The record.
     coverage : sequence of Coverage
-        Its coverage that was known.
+        Its known coverage.
     title_words : list of str
         Words of its title.
 
@@ -196,7 +203,7 @@ def extract(record: Record, coverage: Sequence[Coverage], title_words: list[str]
 
 
 def same_title_values(coverage: Sequence[Coverage], title_words: list[str]) -> tuple[float, float]:
-    """The last two of :data:`COLUMNS`, which are all that the record's title has to do with."""
+    """Compute the last two of :data:`COLUMNS`, the only ones that depend on the record's title."""
     own_words = frozenset(title_words)
     same = [
         entry for entry in coverage if similarity(own_words, word_set(entry.title)) >= NEAR_IDENTICAL_RATIO

@@ -1,4 +1,4 @@
-"""Feature rows of edited copies of a record: of each family only what an edit changes is computed anew."""
+"""Feature rows of edited copies of a record; only values that an edit changes are recomputed."""
 
 from __future__ import annotations
 
@@ -21,31 +21,30 @@ _Values = tuple[float, ...]
 
 
 class EditedFeatures:
-    """Features of a record, and of copies of it with one edit.
+    """Features of a record, and of copies with one edit.
 
-    Each row is the one that :func:`scoring.features.table.extract` gives for the edited record, but that it
-    lists only the topics which make a difference to the model: so it is as short as the model's own list,
-    however many topics a record has.
+    Each row equals :func:`scoring.features.table.extract` of the edited record, except that it lists only the
+    topics that the model uses, so that its length is bounded by the model.
 
     Parameters
     ----------
     record : Record
         The record.
     as_of : datetime, timedelta or None
-        As :func:`scoring.features.table.extract` takes it.
+        As for :func:`scoring.features.table.extract`.
     model_topics : set of str
-        Topics that make a difference to the model.
+        Topics that the model uses.
     """
 
     def __init__(self, record: Record, as_of: AsOf, model_topics: Set[str]) -> None:
         self.record, self.moment = record, moment_of(record, as_of)
         self.coverage = known_coverage(record, self.moment)
         self._words = words_of(record.title), words_of(record.excerpt)
-        self._title_words = tuple(self._words[_TITLE])  # one object for all rows
+        self._title_words = tuple(self._words[_TITLE])  # shared by all rows
         self._names = topics.names_of(record.topics)
         self._texts = topics.searched_texts(record, *self._words)
         self._flags = [mentioned(self._names[1:], text) for text in self._texts]
-        self._places = _first_places(record.topics, model_topics)
+        self._first_indices = _first_two_indices(record.topics, model_topics)
         self._provider = provider.extract(record)
         self._recency = recency.extract(record, self.coverage, self.moment)
         self._coverage = coverage.extract(record, self.coverage, self._words[_TITLE])
@@ -54,7 +53,7 @@ class EditedFeatures:
         self.row = self._row()
 
     def with_title(self, title: str) -> Row:
-        """Features with another title."""
+        """Return the features with another title."""
         words = words_of(title)
         record = msgspec.structs.replace(self.record, title=title)
         same_title = coverage.same_title_values(self.coverage, words)
@@ -66,7 +65,7 @@ class EditedFeatures:
         )
 
     def with_excerpt(self, excerpt: str) -> Row:
-        """Features with another excerpt."""
+        """Return the features with another excerpt."""
         words = words_of(excerpt)
         record = msgspec.structs.replace(self.record, excerpt=excerpt)
         return self._row(
@@ -75,37 +74,37 @@ class EditedFeatures:
         )
 
     def with_images(self, images: tuple[Image, ...]) -> Row:
-        """Features with other images."""
+        """Return the features with other images."""
         record = msgspec.structs.replace(self.record, images=images)
         return self._row(content_values=content.extract(record, *self._words))
 
     def with_coverage(self, entry: Coverage) -> Row:
-        """Features with one more related record, the last of all."""
-        one_more = msgspec.structs.replace(self.record, related=(entry,))
-        known = (*self.coverage, *known_coverage(one_more, self.moment))
+        """Return the features with one more related record, added last."""
+        extended = msgspec.structs.replace(self.record, related=(entry,))
+        known = (*self.coverage, *known_coverage(extended, self.moment))
         return self._row(
             recency_values=recency.extract(self.record, known, self.moment),
             coverage_values=coverage.extract(self.record, known, self._words[_TITLE]),
         )
 
     def without_topics(self) -> Iterator[tuple[str, Row]]:
-        """Each finer topic, and the features without it; of topics that features cannot tell apart the first.
+        """Yield each finer topic with the features without it; of equivalent topics only the first.
 
-        They cannot where neither makes a difference to the model, and the same texts of the record name both.
+        Topics are equivalent if the model uses neither and the same texts of the record name both.
         """
         seen = set()
-        for place, (topic, *flags) in enumerate(zip(self.record.topics[1:], *self._flags, strict=True), 1):
-            places = self._places.get(topic, [])
-            is_first = places[:1] == [place]
-            kind = (topic if places else None, is_first, place == 1, *flags)
+        for index, (topic, *flags) in enumerate(zip(self.record.topics[1:], *self._flags, strict=True), 1):
+            indices = self._first_indices.get(topic, [])
+            is_first = indices[:1] == [index]
+            kind = (topic if indices else None, is_first, index == 1, *flags)
             if kind in seen:
                 continue
             seen.add(kind)
-            first = self.record.topics[2:3] if place == 1 else self.record.topics[1:2]
+            first = self.record.topics[2:3] if index == 1 else self.record.topics[1:2]
             yield topic, self._with_topics(first, self._listed(topic if is_first else None), -1, flags)
 
     def with_each_topic(self, added: Sequence[str]) -> Iterator[Row]:
-        """Features with each of some topics of the model that the record lacks, after its own."""
+        """Yield the features with each additional topic of the model, appended to the record's own."""
         for topic, *flags in zip(added, *self._named(added), strict=True):
             yield self._with_topics((*self.record.topics[1:2], topic), (*self._listed(), topic), 1, flags)
 
@@ -114,7 +113,7 @@ class EditedFeatures:
         return mentioned(topics.names_of([topic]), self._texts[_TITLE]) == [True]
 
     def named_of(self, some_topics: Sequence[str]) -> list[str]:
-        """Those of some topics that the title or the excerpt names."""
+        """Return the topics that the title or the excerpt names."""
         flags = zip(some_topics, *self._named(some_topics), strict=True)
         return [topic for topic, is_in_title, is_in_excerpt, _ in flags if is_in_title or is_in_excerpt]
 
@@ -123,10 +122,10 @@ class EditedFeatures:
         return [mentioned(names, text) for text in self._texts]
 
     def _topic_values(self, texts: Sequence[str]) -> _Values:
-        """Numbers of the topic family, where some texts may be others than the record's."""
+        """Numbers of the topic family, for the record's texts or edited ones."""
         counts = [
-            sum(self._flags[at] if text is self._texts[at] else mentioned(self._names[1:], text))
-            for at, text in enumerate(texts)
+            sum(self._flags[index] if text is self._texts[index] else mentioned(self._names[1:], text))
+            for index, text in enumerate(texts)
         ]
         return topics.values_of(self._names, texts, counts)
 
@@ -139,7 +138,7 @@ class EditedFeatures:
         content_values: _Values | None = None,
         title_words: tuple[str, ...] | None = None,
     ) -> Row:
-        """The row; what is not given is as in the record."""
+        """Assemble a row; omitted values are those of the record."""
         provider_texts, provider_values = self._provider
         return (
             (*provider_texts, *topics.texts_of(self.record)),
@@ -157,7 +156,7 @@ class EditedFeatures:
     def _with_topics(
         self, first: Sequence[str], listed: tuple[str, ...], step: int, flags: Sequence[bool]
     ) -> Row:
-        """The record's row with one topic more or less, which some of its texts name."""
+        """Row with one topic more or less; `flags` has which texts name it."""
         texts, numbers = list(self.row[0]), list(self.row[1])
         texts[_FIRST_TOPIC] = first[0] if first else ""
         numbers[_COUNT] += step
@@ -165,16 +164,16 @@ class EditedFeatures:
             numbers[index] += step * is_named
         return tuple(texts), tuple(numbers), listed, self.row[3]
 
-    def _listed(self, lost: str | None = None) -> tuple[str, ...]:
-        """The model's topics in the order in which they come first, once the first of one is gone."""
-        left = [(places[topic == lost :][:1], topic) for topic, places in self._places.items()]
-        return tuple(topic for place, topic in sorted(left) if place)
+    def _listed(self, removed: str | None = None) -> tuple[str, ...]:
+        """The model's topics by first position, after removal of the first occurrence of one."""
+        first = [(indices[topic == removed :][:1], topic) for topic, indices in self._first_indices.items()]
+        return tuple(topic for index, topic in sorted(first) if index)
 
 
-def _first_places(listed: Sequence[str], wanted: Set[str]) -> dict[str, list[int]]:
-    """The first two places of each of the topics that are wanted."""
-    places: dict[str, list[int]] = {}
-    for place, topic in enumerate(listed):
-        if topic in wanted and len(found := places.setdefault(topic, [])) < 2:
-            found.append(place)
-    return places
+def _first_two_indices(listed: Sequence[str], wanted: Set[str]) -> dict[str, list[int]]:
+    """The first two indices of each wanted topic."""
+    indices: dict[str, list[int]] = {}
+    for index, topic in enumerate(listed):
+        if topic in wanted and len(topic_indices := indices.setdefault(topic, [])) < 2:
+            topic_indices.append(index)
+    return indices

@@ -1,4 +1,4 @@
-"""What must be learned before a table is a matrix: category levels, topics, and how providers fare."""
+"""Encoder from feature table to matrix: category codes, topic indicators, and target-encoded providers."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ FITTED_COLUMNS: tuple[Column, ...] = (
         "number",
         "points",
         "any",
-        "mean quality of the provider's training records, shrunken to that of all; out of fold in training",
+        "mean quality of the provider's training records, shrunk to the mean; out of fold in training",
         False,
     ),
 )
 TOPIC_PREFIX = "topic: "
-# Age is known of every training record but of a new one only where a moment is given, and what a record is
-# worth by itself does not age: only heat looks at it.
+# Age is always known in training, but for a new record only if `as_of` is given, and the quality of a record
+# does not depend on it: only heat uses age.
 ENCODED_NUMBERS = tuple(name for name in NUMBER_NAMES if name != "age_hours")
 _ENCODED_INDEX = [NUMBER_INDEX[name] for name in ENCODED_NUMBERS]
 
 
 class ProviderStatistics(msgspec.Struct, frozen=True):
-    """How often each provider was seen, and the mean of its labels.
+    """Number of training records and mean label of each provider (target encoding with shrinkage).
 
     Parameters
     ----------
     counts_ : dict of str to int
-        Training records of each domain.
+        Number of training records by domain.
     sums_ : dict of str to float
-        Sum of their labels' distances from the mean of all; points.
+        Sum of deviations of their labels from the overall mean; points.
     mean_ : float
         Mean of all labels; points.
     strength : float
-        Records of the mean of all that are mixed in.
+        Shrinkage, as a number of records at the overall mean.
     """
 
     counts_: dict[str, int]
@@ -71,7 +71,7 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
 
     @classmethod
     def fit(cls, domains: NDArray[np.object_], y: Floats, strength: float = 5.0) -> ProviderStatistics:
-        """Learn from labelled records; `domains` and `y` have shape (n_records,), `y` is points."""
+        """Fit to labelled records; `domains` and `y` have shape (n_records,), `y` is in points."""
         mean = float(y.mean()) if len(y) else 0.0
         counts: Counter[str] = Counter()
         sums: Counter[str] = Counter()
@@ -83,7 +83,7 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
         )
 
     def transform(self, domains: NDArray[np.object_]) -> Floats:
-        """Seen count and shrunken mean of each, shape (n_records, 2), as :data:`FITTED_COLUMNS` has them."""
+        """Return count and shrunken mean per record, shape (n_records, 2), as in :data:`FITTED_COLUMNS`."""
         rows = []
         for domain in domains:
             count = self.counts_.get(domain, 0)
@@ -92,18 +92,18 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
 
 
 class Encoder(msgspec.Struct, frozen=True, dict=True):
-    """Turns a feature table into the float64 matrix that boosters take.
+    """Encodes a feature table as a float64 matrix for boosters.
 
     Parameters
     ----------
     levels_ : dict of str to list of str
-        Levels of each category; a level's place is its code, an unknown level is missing (NaN).
+        Levels of each category; the index of a level is its code, an unknown level is missing (NaN).
     topics_ : list of str
-        Topics with a column of their own.
+        Topics with their own column.
     known_topics_ : list of str
-        Every topic of the training records.
+        All topics of the training records.
     providers_ : ProviderStatistics
-        How providers fare.
+        Statistics of the providers.
     """
 
     levels_: dict[str, list[str]]
@@ -113,7 +113,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
 
     @classmethod
     def fit(cls, table: FeatureTable, y: Floats, *, min_level_count: int = 5) -> Encoder:
-        """Learn levels, topics and provider statistics.
+        """Fit levels, topics and provider statistics.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         y : ndarray of shape (n_records,)
             Their qualities; points.
         min_level_count : int
-            Records that a category or topic needs to have a level or column of its own.
+            Minimum number of records for a level of a category or a column of a topic.
         """
         levels = {}
         for column in TEXT_NAMES:
@@ -148,7 +148,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _codes(self) -> list[dict[str, float]]:
-        """Code of each level, by category; of each topic at the end."""
+        """Code of each level by category, followed by the codes of topics."""
         listed = [*(self.levels_[name] for name in TEXT_NAMES), self.topics_]
         return [{level: float(code) for code, level in enumerate(levels)} for levels in listed]
 
@@ -158,30 +158,31 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
 
     @staticmethod
     def place_of(name: str) -> int:
-        """Place of a category's column in the matrix."""
+        """Return the index of a category's column in the matrix."""
         return len(ENCODED_NUMBERS) + TEXT_NAMES.index(name)
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Those that hold codes of categories."""
+        """Columns with category codes."""
         return TEXT_NAMES
 
     def transform(self, table: FeatureTable) -> Floats:
-        """The matrix of a table, shape (n_records, len(names)), float64.
+        """Encode a table as a float64 matrix of shape (n_records, len(names)).
 
         Raises
         ------
         FeatureError
-            If the table has not the columns that the encoder was fitted on.
+            If the table does not have the columns that the encoder was fitted on.
         """
         if table.numbers.shape[1] != len(NUMBER_NAMES) or table.texts.shape[1] != len(TEXT_NAMES):
             raise FeatureError(
                 f"feature table: got {table.numbers.shape[1]} numbers and {table.texts.shape[1]} texts, "
                 f"expected {len(NUMBER_NAMES)} and {len(TEXT_NAMES)}"
             )
-        *codes_of, topic_codes = self._codes
+        *level_codes, topic_codes = self._codes
         codes = [
-            [code.get(level, nan) for code, level in zip(codes_of, row, strict=True)] for row in table.texts
+            [code.get(level, nan) for code, level in zip(level_codes, row, strict=True)]
+            for row in table.texts
         ]
         flags = np.zeros((len(table), len(self.topics_)))
         for row, topics in enumerate(table.topics):
@@ -198,7 +199,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         )
 
     def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
-        """What of a record the training records did not have, in words."""
+        """Describe the provider and topics of a record that were not in the training records."""
         notes = (
             []
             if not domain or domain in self.providers_.counts_
@@ -210,7 +211,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
 
 
 def topic_columns(encoder: Encoder) -> tuple[Column, ...]:
-    """The columns of single topics that an encoder has."""
+    """Return the topic columns of an encoder."""
     return tuple(
         Column(TOPIC_PREFIX + topic, "topic", "bool", "", "0, 1", f"the record has the topic {topic}", False)
         for topic in encoder.topics_

@@ -1,4 +1,4 @@
-"""From where records are to what a model needs of them, chunk by chunk, on as many processes as there are."""
+"""Parallel extraction of features from record files, in chunks."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ from scoring.records.corpus import STDIN, OnFault, Source, expand, sources_of
 from scoring.records.record import Document
 
 CHUNK_BYTES = 2**21
-"""Size of what is handed out at once, and of what a process holds."""
+"""Size of a chunk, and of the data in memory per process."""
 
 PARALLEL_BYTES = 4 * CHUNK_BYTES
-"""Size from which more processes pay for their start."""
+"""Minimum size of the input for more than one process."""
 
 _AHEAD_BYTES = 2**25
-"""Bound of what is handed out and not yet asked for: with kept features it lasts until a model is loaded."""
+"""Limit of submitted but unread data; with cached features it lasts until a model is loaded."""
 
 _ROW_BYTES = 2**12
-"""What the features of a record take, roughly."""
+"""Approximate size of a record's features."""
 
 GC_THRESHOLD = 100_000
-"""How much a process makes before it looks for cycles: records have none, and looking costs a tenth."""
+"""Threshold of garbage collection: records have no cycles, and collecting costs a tenth of the time."""
 
 
 class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What scoring needs of a record: where it is, its features, and what to say of it.
+    """Input of scoring for one record: path, features and warnings.
 
     Parameters
     ----------
     path : str
         Its file; ``-`` is standard input.
     row : tuple
-        See :func:`scoring.features.table.extract`.
+        Features: see :func:`scoring.features.table.extract`.
     n_unscored : int
-        Related records that are known, but not their quality.
+        Number of known related records without quality.
     warnings : tuple of str
-        What had to be assumed to read it.
+        Assumptions made when it was read.
     """
 
     path: str
@@ -67,7 +67,7 @@ class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 def extracted(document: Document, as_of: AsOf = None) -> Extracted:
-    """Features of a document as of a moment or an age: see :func:`scoring.features.table.extract`."""
+    """Extract the features of a document: see :func:`scoring.features.table.extract`."""
     record = document.record
     moment = moment_of(record, as_of)
     known = known_coverage(record, moment)
@@ -78,23 +78,23 @@ def extracted(document: Document, as_of: AsOf = None) -> Extracted:
 def tables_of(
     documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
 ) -> tuple[FeatureTable, ...]:
-    """Features of documents, looked at several times.
+    """Extract the features of documents at several times.
 
     Parameters
     ----------
     documents : sequence of Document
-        `n_records` of them.
+        `n_records` documents.
     moments : sequence of sequence of datetime or None
-        For each look the moment of each document: aware UTC, None for as it stands.
+        For each table, the time of each document: aware UTC, or None for the document as it is.
 
     Returns
     -------
     tuple of FeatureTable
-        One a look, each with `n_records` rows.
+        One table per sequence of times, each with `n_records` rows.
     """
     return tuple(
-        assemble([extract(document.record, moment) for document, moment in zip(documents, look, strict=True)])
-        for look in moments
+        assemble([extract(document.record, time) for document, time in zip(documents, times, strict=True)])
+        for times in moments
     )
 
 
@@ -108,63 +108,62 @@ def read_features(
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Generator[Extracted, None, None]:
-    """Features of the records that paths name, in their order; a bounded number of them is held.
+    """Extract the features of the records of some paths, in order and with bounded memory.
 
-    Where the files are known to be worth more than one process, these begin at once: whoever asks for the
-    first record later finds it done.
+    If the files are large enough for several processes, these start at once, before the first record is
+    requested.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        As for :func:`scoring.records.corpus.read_documents`.
     as_of : datetime, timedelta or None
-        As :func:`scoring.features.table.extract` takes it.
+        As for :func:`scoring.features.table.extract`.
     n_processes : int
-        How many work where there is enough to do; >= 1. They are forked (started anew where the system
-        cannot) before this process has begun to report.
+        Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux) before
+        progress is reported.
     cache : FeatureCache, optional
-        Where features of the same content are kept.
+        Cache of features by content.
     stdin, on_fault, on_progress
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        As for :func:`scoring.records.corpus.read_documents`.
 
     Returns
     -------
     generator of Extracted
-        While it is gone through, a ScoringError if one of the processes is ended from outside. Where not
-        all are asked for, its processes end once it is closed.
+        It raises ScoringError if a worker process is killed. Close it to end the processes early.
 
     Raises
     ------
     RecordError
-        If a path does not exist or names no record.
+        If a path does not exist or contains no record.
     """
     files = expand(paths, on_fault=on_fault)
-    chunks, work = _chunks(files, stdin), _Work(as_of, cache)
-    # Standard input may come slowly: it is not waited for before somebody asks.
-    if n_processes > 1 and STDIN not in files and _is_much(files):
-        worked = _worked_apart(chunks, work, n_processes, ahead_bytes=_AHEAD_BYTES)
-        next(worked)
+    chunks, task = _chunks(files, stdin), _ExtractionTask(as_of, cache)
+    # Standard input may be slow: it is not read before the first record is requested.
+    if n_processes > 1 and STDIN not in files and _is_large(files):
+        results = _process_in_parallel(chunks, task, n_processes, ahead_bytes=_AHEAD_BYTES)
+        next(results)
     else:
-        worked = _worked(chunks, work, n_processes)
-    return _usable(worked, len(files), on_fault, on_progress)
+        results = _process_chunks(chunks, task, n_processes)
+    return _decoded_records(results, len(files), on_fault, on_progress)
 
 
-def _usable(
-    worked: _Worked,
+def _decoded_records(
+    results: _ChunkResults,
     n_files: int,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None,
 ) -> Generator[Extracted, None, None]:
     n_done = 0
-    with closing(worked):
-        for chunk, results in worked:
-            for complaint in results.complaints:
-                _say_once(complaint)
-            for source, result in zip(chunk.sources, results.of, strict=True):
+    with closing(results):
+        for chunk, chunk_results in results:
+            for warning in chunk_results.complaints:
+                _warn_once(warning)
+            for source, result in zip(chunk.sources, chunk_results.of, strict=True):
                 if isinstance(result, RecordError):
                     on_fault(result)
                 else:
-                    yield _unpacked(result, shown(source.path))
+                    yield _unpack(result, shown(source.path))
             n_done += chunk.n_files
             if on_progress is not None and chunk.n_files:
                 on_progress(n_done, n_files)
@@ -172,28 +171,28 @@ def _usable(
 
 class _Chunk(NamedTuple):
     sources: tuple[Source, ...]
-    n_files: int  # that end in it
+    n_files: int  # files that end in the chunk
     n_bytes: int
 
     @property
     def n_held(self) -> int:
-        """Bytes that it takes until its results are asked for: its lines, and then their features."""
+        """Bytes in memory until the results are read: lines, then features."""
         return sum(len(source.data or b"") + _ROW_BYTES for source in self.sources)
 
 
-_Packed = bytes  # of an Extracted, without its path: shorter ways from process to process, and to the cache
+_Packed = bytes  # an encoded Extracted without its path, for processes and cache
 
 
 class _Results(NamedTuple):
-    of: list[_Packed | RecordError]  # each source of the chunk
-    complaints: tuple[str, ...] = ()  # of the cache
+    of: list[_Packed | RecordError]  # one per source of the chunk
+    complaints: tuple[str, ...] = ()  # from the cache
 
 
-_Worked = Generator[tuple[_Chunk, _Results], None, None]
+_ChunkResults = Generator[tuple[_Chunk, _Results], None, None]
 
 
-class _Work(NamedTuple):
-    """What is done with a chunk, in whichever process."""
+class _ExtractionTask(NamedTuple):
+    """Extraction task of a chunk, for any process."""
 
     as_of: AsOf
     cache: FeatureCache | None
@@ -207,8 +206,8 @@ class _Work(NamedTuple):
         for source, content, key in zip(chunk.sources, contents, keys, strict=True):
             if isinstance(content, RecordError):
                 results.append(content)
-            elif (found := kept.get(key)) is not None and _is_usable(found):
-                results.append(found)
+            elif (packed := kept.get(key)) is not None and _is_decodable(packed):
+                results.append(packed)
             else:
                 results.append(result := self._extract(source, content))
                 if isinstance(result, _Packed):
@@ -225,15 +224,15 @@ class _Work(NamedTuple):
 
     def _extract(self, source: Source, content: bytes) -> _Packed | RecordError:
         try:
-            found = extracted(source.document(content, is_hashed=False), self.as_of)
-            return _ENCODER.encode(msgspec.structs.replace(found, path=""))
+            features = extracted(source.document(content, is_hashed=False), self.as_of)
+            return _ENCODER.encode(msgspec.structs.replace(features, path=""))
         except RecordError as error:
             return error
 
 
 @functools.cache
-def _say_once(complaint: str) -> None:
-    """Log that features are computed that could have been kept: once, however many chunks there are."""
+def _warn_once(complaint: str) -> None:
+    """Log a warning of the cache once, not once per chunk."""
     _LOG.warning(complaint)
 
 
@@ -249,26 +248,26 @@ def _content(source: Source) -> bytes | RecordError:
         return error
 
 
-def _unpacked(packed: _Packed, path: str) -> Extracted:
-    """The features of a record, which is found at a path."""
+def _unpack(packed: _Packed, path: str) -> Extracted:
+    """Decode the features of a record, and add its path."""
     return msgspec.structs.replace(_DECODER.decode(packed), path=path)
 
 
-def _is_usable(kept: _Packed) -> bool:
+def _is_decodable(kept: _Packed) -> bool:
     try:
         _DECODER.decode(kept)
-    except msgspec.DecodeError:  # another program's, or damaged: made again
+    except msgspec.DecodeError:  # foreign or damaged: recomputed
         return False
     return True
 
 
-def _is_much(files: Iterable[str]) -> bool:
-    """Whether the files, as far as their size is known, are worth more than one process."""
+def _is_large(files: Iterable[str]) -> bool:
+    """Whether the files are large enough for several processes, as far as their sizes are known."""
     return any(n_bytes >= PARALLEL_BYTES for n_bytes in accumulate(map(_size, files)))
 
 
 def _size(file: str) -> int:
-    """Bytes of a file; 0 where they are not known."""
+    """Size of a file in bytes; 0 if unknown."""
     try:
         return os.stat(file).st_size
     except OSError:
@@ -276,7 +275,7 @@ def _size(file: str) -> int:
 
 
 def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
-    """Records by bytes, not by their number: half of the files may hold nearly all of the bytes."""
+    """Split records into chunks by bytes, not by number, since sizes differ widely."""
     sources: list[Source] = []
     n_bytes = n_files = 0
     for file in files:
@@ -295,29 +294,31 @@ def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
         yield _Chunk(tuple(sources), n_files, n_bytes)
 
 
-def _worked(chunks: Iterator[_Chunk], work: _Work, n_processes: int) -> _Worked:
-    """Chunks with their results: here while there is little, then on other processes, in the same order."""
-    n_here = 0
+def _process_chunks(chunks: Iterator[_Chunk], task: _ExtractionTask, n_processes: int) -> _ChunkResults:
+    """Yield chunks with their results, in order: from this process at first, then from worker processes."""
+    n_bytes = 0
     for chunk in chunks:
-        yield chunk, work.results(chunk)
-        n_here += chunk.n_bytes
-        if n_processes > 1 and n_here >= PARALLEL_BYTES:
-            yield from _worked_apart(chunks, work, n_processes, ahead_bytes=n_processes * CHUNK_BYTES)
+        yield chunk, task.results(chunk)
+        n_bytes += chunk.n_bytes
+        if n_processes > 1 and n_bytes >= PARALLEL_BYTES:
+            yield from _process_in_parallel(chunks, task, n_processes, ahead_bytes=n_processes * CHUNK_BYTES)
 
 
-def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, ahead_bytes: int) -> _Worked:
-    """Chunks with their results from other processes; the first is empty, and says that these have begun."""
+def _process_in_parallel(
+    chunks: Iterator[_Chunk], task: _ExtractionTask, n_processes: int, *, ahead_bytes: int
+) -> _ChunkResults:
+    """Yield chunks with their results from worker processes; an empty first chunk signals their start."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
     n_bytes = 0
-    if work.cache is not None:
-        work = work._replace(cache=replace(work.cache, is_held=True))
+    if task.cache is not None:
+        task = task._replace(cache=replace(task.cache, is_held=True))
 
     def hand_out() -> None:
         nonlocal n_bytes
         while n_bytes < ahead_bytes or len(waiting) <= n_processes:
             if (chunk := next(chunks, None)) is None:
                 return
-            waiting.append((chunk, pool.submit(work.results, chunk)))
+            waiting.append((chunk, pool.submit(task.results, chunk)))
             n_bytes += chunk.n_held
 
     with _pool(n_processes) as pool:
@@ -330,28 +331,28 @@ def _worked_apart(chunks: Iterator[_Chunk], work: _Work, n_processes: int, *, ah
                 n_bytes -= first.n_held
                 hand_out()
         except BrokenProcessPool:
-            raise ScoringError("a process that reads records was ended from outside (memory?)") from None
+            raise ScoringError("a worker process that reads records was killed (out of memory?)") from None
         finally:
             for _, future in waiting:
                 future.cancel()
 
 
 def _pool(n_processes: int) -> ProcessPoolExecutor:
-    # Forked, a process has all that is imported here; as yet no thread is at work that could hold a lock.
+    # A forked process has all imports; at this point no thread can hold a lock.
     method = "fork" if sys.platform == "linux" else "spawn"
-    return ProcessPoolExecutor(n_processes, get_context(method), initializer=_begin)
+    return ProcessPoolExecutor(n_processes, get_context(method), initializer=_initialize_worker)
 
 
-def _begin() -> None:
-    # An interrupt of the keyboard reaches all processes; it is for the one that hands out the work.
+def _initialize_worker() -> None:
+    # A keyboard interrupt reaches all processes; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.freeze()  # what was forked is not this process's to look through, nor to copy by looking
+    gc.freeze()  # scanning the parent's objects would copy their memory
     gc.set_threshold(GC_THRESHOLD)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A process that is killed ends none of those that it has started: they would wait for work for ever."""
+    """Exit when the parent process ends; without this, workers of a killed parent would wait forever."""
     if (parent := parent_process()) is not None:
         parent.join()
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Which of many names stand in a text: one pass over both, however many names there are."""
+"""Search for many names in a text in linear time (Aho-Corasick)."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 _SMALL = 2_000_000
-"""Names times characters up to which each name is looked for by itself, which is faster."""
+"""Number of names times characters up to which a separate search per name is faster."""
 
 
 def mentioned(names: Sequence[str], text: str) -> list[bool]:
-    """Whether a text has each name: the name's words in a row, the last of them perhaps cut short.
+    """Whether a text contains each name: its words in sequence, of which the last may be a prefix of a word.
 
     Parameters
     ----------
     names : sequence of str
-        Words, each with a blank before it; a name without a word is in no text.
+        Words, each preceded by a blank; a name without words is never contained.
     text : str
         Words in the same form.
 
     Returns
     -------
     list of bool
-        What ``name in text`` gives for each name, in time linear in the length of all of them.
+        ``name in text`` for each name, in time linear in their total length.
 
     Examples
     --------
@@ -32,44 +32,44 @@ def mentioned(names: Sequence[str], text: str) -> list[bool]:
     """
     if len(names) * len(text) <= _SMALL:
         return [len(name) > 1 and name in text for name in names]
-    found = _found(dict.fromkeys(names), text.split())
-    return [name in found for name in names]
+    contained = _find(dict.fromkeys(names), text.split())
+    return [name in contained for name in names]
 
 
-def _found(names: Iterable[str], words: list[str]) -> set[str]:
-    """The names that stand in a text, given its words."""
+def _find(names: Iterable[str], words: list[str]) -> set[str]:
+    """Find the names in a text, given its words."""
     vocabulary = sorted(set(words))
     numbers = {word: number for number, word in enumerate(vocabulary)}
-    found: set[str] = set()
+    names_in_text: set[str] = set()
     automaton = _Automaton()
     for name in names:
         *first, last = name.split() or [""]
-        if not last or not _has_beginning(vocabulary, last):
+        if not last or not _has_prefix(vocabulary, last):
             continue
         if not first:
-            found.add(name)
+            names_in_text.add(name)
         elif all(word in numbers for word in first):
             automaton.add([numbers[word] for word in first], (last, name))
     followers = automaton.followers([numbers[word] for word in words]) if automaton.ends else {}
     for node, next_words in followers.items():
         ordered = sorted(vocabulary[number] for number in next_words)
-        found |= {name for last, name in automaton.ends[node] if _has_beginning(ordered, last)}
-    return found
+        names_in_text |= {name for last, name in automaton.ends[node] if _has_prefix(ordered, last)}
+    return names_in_text
 
 
-def _has_beginning(ordered: Sequence[str], beginning: str) -> bool:
-    """Whether one of the sorted words begins like this."""
-    place = bisect_left(ordered, beginning)
-    return place < len(ordered) and ordered[place].startswith(beginning)
+def _has_prefix(ordered: Sequence[str], prefix: str) -> bool:
+    """Whether one of the sorted words has a prefix."""
+    index = bisect_left(ordered, prefix)
+    return index < len(ordered) and ordered[index].startswith(prefix)
 
 
 class _Automaton:
-    """Finds many sequences of words at once (Aho & Corasick, 1975); what follows each is told.
+    """Finds many sequences of words at once (Aho & Corasick, 1975), with the words that follow them.
 
     Attributes
     ----------
     ends : dict of int to list of (str, str)
-        By the node of a name's words but the last: its last word, and the name.
+        Last word and name, by the node of the name's other words.
     """
 
     def __init__(self) -> None:
@@ -89,13 +89,13 @@ class _Automaton:
         self.ends.setdefault(node, []).append(end)
 
     def followers(self, text: Iterable[int]) -> dict[int, set[int]]:
-        """Words that follow the sequences in a text, by the nodes in :attr:`ends`."""
+        """Return the words that follow the sequences in a text, by nodes of :attr:`ends`."""
         fail, nearest_end = self._links()
         children, followers = self._children, {node: set[int]() for node in self.ends}
         state = 0
         for word in text:
             node = nearest_end[state]
-            # What was noted of a sequence was noted of all that end like it.
+            # A word recorded for a sequence is also recorded for its suffixes.
             while node and word not in followers[node]:
                 followers[node].add(word)
                 node = nearest_end[fail[node]]
@@ -105,15 +105,15 @@ class _Automaton:
         return followers
 
     def _links(self) -> tuple[list[int], list[int]]:
-        """Each node's longest proper suffix, and its longest suffix (or itself) at which a name ends."""
-        below: list[list[tuple[int, int]]] = [[] for _ in range(self._n_nodes)]
+        """Longest proper suffix of each node, and longest suffix (or the node itself) where a name ends."""
+        edges: list[list[tuple[int, int]]] = [[] for _ in range(self._n_nodes)]
         for (node, word), child in self._children.items():
-            below[node].append((word, child))
+            edges[node].append((word, child))
         fail, nearest_end = [0] * self._n_nodes, [0] * self._n_nodes
         waiting = deque([0])
         while waiting:
             node = waiting.popleft()
-            for word, child in below[node]:
+            for word, child in edges[node]:
                 state = fail[node]
                 while state and (state, word) not in self._children:
                     state = fail[state]

@@ -1,4 +1,4 @@
-"""The feature table as Arrow has it, for Parquet files."""
+"""Arrow schema and batches of the feature table, for Parquet files."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ FEATURE_SCHEMA = pa.schema(
 
 
 def feature_tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
-    """Features as tables of :data:`FEATURE_SCHEMA`, some records at a time; null where missing.
+    """Convert features to tables of :data:`FEATURE_SCHEMA` in batches; missing values are null.
 
     Parameters
     ----------
     records : iterable of Extracted
-        As :func:`scoring.features.extraction.read_features` gives them.
+        Features from :func:`scoring.features.extraction.read_features`.
 
     Yields
     ------
     pyarrow.Table
     """
-    waiting = iter(records)
-    while batch := list(islice(waiting, BATCH)):
-        table = assemble([one.row for one in batch])
+    remaining = iter(records)
+    while batch := list(islice(remaining, BATCH)):
+        table = assemble([record.row for record in batch])
         yield pa.table(
             [
-                [one.path for one in batch],
+                [record.path for record in batch],
                 *([text or None for text in table.text(name)] for name in TEXT_NAMES),
                 [list(topics) for topics in table.topics],
                 *(pa.array(table.number(name), from_pandas=True) for name in NUMBER_NAMES),

@@ -1,4 +1,4 @@
-"""Who published: domain, host and part of the site, and whether the site knows the provider."""
+"""Provider features: domain, host, URL section, and whether the site knows the provider."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ _LOCALE = re.compile(r"[a-z]{2}([-_][a-z]{2,4})?", re.IGNORECASE)
 
 TEXT_COLUMNS = (
     Column("provider_domain", "provider", "category", "", "text, missing", "domain of the provider", False),
-    Column(
-        "provider_host", "provider", "category", "", "text, missing", "host of the record's address", False
-    ),
+    Column("provider_host", "provider", "category", "", "text, missing", "host of the record's URL", False),
     Column(
         "provider_section",
         "provider",
         "category",
         "",
         "text, missing",
-        "host and first part of the path (a language part is passed over)",
+        "host and first part of the path (after a language part, if any)",
         False,
     ),
     Column(
@@ -30,41 +28,44 @@ TEXT_COLUMNS = (
         "category",
         "",
         "text",
-        "domain of the provider with the forms of address that came with the record",
+        "domain of the provider with the kinds of URL that the record has",
         False,
     ),
 )
 COLUMNS = (
-    Column("is_provider_known", "provider", "bool", "", "0, 1", "the site holds pictures of the provider"),
+    Column("is_provider_known", "provider", "bool", "", "0, 1", "the site has images of the provider"),
     Column(
         "provider_image_count",
         "provider",
         "count",
         "pictures",
         ">= 0",
-        "pictures of the provider that the site holds",
+        "images of the provider that the site has",
     ),
     Column("has_provider_domain", "provider", "bool", "", "0, 1", "the provider's domain is given"),
-    Column(
-        "is_host_provider", "provider", "bool", "", "0, 1", "the address lies on the provider's own domain"
-    ),
+    Column("is_host_provider", "provider", "bool", "", "0, 1", "the URL is on the provider's own domain"),
     Column(
         "host_names_section",
         "provider",
         "bool",
         "",
         "0, 1",
-        "the host before the provider's domain is the name of the record's section: the section's own site",
+        "published on the section's own subdomain",
     ),
     Column(
-        "host_depth", "provider", "count", "labels", ">= 0", "labels of the host before the provider's domain"
+        "host_depth",
+        "provider",
+        "count",
+        "labels",
+        ">= 0",
+        "number of labels before the provider's domain in the host",
     ),
-    Column("url_depth", "provider", "count", "parts", ">= 0", "parts of the address's path"),
+    Column("url_depth", "provider", "count", "parts", ">= 0", "number of parts of the URL's path"),
 )
 
 
-def _place(url: str) -> tuple[str, list[str]]:
-    """Host and path parts of an address; an address that cannot be read has neither."""
+def _split_url(url: str) -> tuple[str, list[str]]:
+    """Split a URL into host and path parts; both empty if it is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -73,21 +74,21 @@ def _place(url: str) -> tuple[str, list[str]]:
 
 
 def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Texts of :data:`TEXT_COLUMNS` and values of :data:`COLUMNS` for one record.
+    """Compute the texts of :data:`TEXT_COLUMNS` and values of :data:`COLUMNS` for one record.
 
     Parameters
     ----------
     record : Record
-        The record; its labels are not part of it.
+        The record, which has no labels.
 
     Returns
     -------
     texts : tuple of str
-        Empty where unknown.
+        Empty if unknown.
     values : tuple of float
     """
     domain = record.provider.domain.lower()
-    host, parts = _place(record.url)
+    host, parts = _split_url(record.url)
     if parts and _LOCALE.fullmatch(parts[0]):
         parts = parts[1:]
     section = f"{host}/{parts[0]}" if host and len(parts) > 1 else host
@@ -107,11 +108,11 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 
 def _names_section(labels: str, section: str) -> bool:
-    """Whether one of a host's labels is a section's name, run together."""
+    """Whether one of a host's labels is a section's name without spaces and punctuation."""
     return "".join(character for character in section.lower() if character.isalnum()) in labels.split(".")
 
 
 def _form(record: Record) -> str:
-    """Which addresses a record bears besides the plain one."""
+    """Kinds of URL that a record has besides the plain one."""
     forms = [name for name, url in (("original", record.original_url), ("amp", record.amp_web_url)) if url]
     return "+".join(forms) or "plain"

@@ -1,4 +1,4 @@
-"""When: hour, weekday, age, and the record's place in the order of its story."""
+"""Recency features: hour, weekday, age, and position in the story's order of publication."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = (
         "bool",
         "",
         "0, 1",
-        "the date bears seconds (a feed's, not an editor's)",
+        "the time has seconds (from a feed, not an editor)",
     ),
     Column(
         "age_hours",
@@ -61,39 +61,39 @@ _NAN = float("nan")
 
 
 def hours_between(earlier: datetime | None, later: datetime | None) -> float:
-    """Hours from one moment to another; NaN where either is unknown."""
+    """Return the hours between two times; NaN if either is unknown."""
     if earlier is None or later is None:
         return _NAN
     return (later - earlier).total_seconds() / 3600
 
 
 def extract(record: Record, coverage: Sequence[Coverage], as_of: datetime | None) -> tuple[float, ...]:
-    """Values of :data:`COLUMNS` for one record.
+    """Compute the values of :data:`COLUMNS` for one record.
 
     Parameters
     ----------
     record : Record
         The record.
     coverage : sequence of Coverage
-        Its coverage that was known at `as_of`.
+        Its coverage known at `as_of`.
     as_of : datetime or None
-        Moment, aware UTC, from which the age is measured.
+        Time at which the age is measured, aware UTC.
 
     Returns
     -------
     tuple of float
     """
-    moment = record.published_at
-    age_hours = max(hours_between(moment, as_of), 0.0) if moment and as_of else _NAN
+    published_at = record.published_at
+    age_hours = max(hours_between(published_at, as_of), 0.0) if published_at and as_of else _NAN
     dates = [entry.published_at for entry in coverage if entry.published_at is not None]
-    earlier = sum(date < moment for date in dates) if moment else 0
+    earlier = sum(date < published_at for date in dates) if published_at else 0
     return (
-        moment.hour + moment.minute / 60 if moment else _NAN,
-        float(moment.weekday()) if moment else _NAN,
-        float(bool(moment and moment.second)),
+        published_at.hour + published_at.minute / 60 if published_at else _NAN,
+        float(published_at.weekday()) if published_at else _NAN,
+        float(bool(published_at and published_at.second)),
         age_hours,
         earlier / len(dates) if dates else 0.0,
         float(earlier),
-        hours_between(min(dates), moment) if dates else _NAN,
-        hours_between(moment, max(dates)) if dates else _NAN,
+        hours_between(min(dates), published_at) if dates else _NAN,
+        hours_between(published_at, max(dates)) if dates else _NAN,
     )

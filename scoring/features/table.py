@@ -1,4 +1,4 @@
-"""The feature table: one row a record, before anything has been learned from it."""
+"""The feature table: one row per record, before any fitted encoding."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class FeatureTable:
     Parameters
     ----------
     numbers : ndarray of shape (n_records, len(NUMBER_COLUMNS))
-        Bools, counts and numbers; NaN where missing.
+        Bools, counts and numbers; NaN if missing.
     texts : ndarray of object, shape (n_records, len(TEXT_COLUMNS))
-        Categories as text; empty where missing.
+        Categories as text; empty if missing.
     topics : tuple of tuple of str
-        Each record's topics, the section first.
+        Topics of each record, the section first.
     title_words : tuple of tuple of str
-        Each title's words, in order.
+        Words of each title, in order.
     """
 
     numbers: Floats
@@ -57,22 +57,22 @@ class FeatureTable:
         return len(self.numbers)
 
     def number(self, name: str) -> Floats:
-        """One column of numbers, shape (n_records,)."""
+        """Return one column of numbers, shape (n_records,)."""
         column: Floats = self.numbers[:, NUMBER_INDEX[name]]
         return column
 
     def columns(self, names: Sequence[str]) -> Floats:
-        """Columns of numbers, shape (n_records, len(names))."""
-        found: Floats = self.numbers.take(_places(tuple(names)), axis=1)
-        return found
+        """Return columns of numbers, shape (n_records, len(names))."""
+        values: Floats = self.numbers.take(_column_indices(tuple(names)), axis=1)
+        return values
 
     def text(self, name: str) -> NDArray[np.object_]:
-        """One column of texts, shape (n_records,)."""
+        """Return one column of texts, shape (n_records,)."""
         column: NDArray[np.object_] = self.texts[:, TEXT_NAMES.index(name)]
         return column
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> FeatureTable:
-        """The table of some rows, by index or by mask."""
+        """Return the table of some rows, by index or mask."""
         index = np.arange(len(self))[rows]
         return FeatureTable(
             self.numbers[index],
@@ -83,7 +83,7 @@ class FeatureTable:
 
 
 def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
-    """The rows of some tables, at least one, below each other."""
+    """Concatenate the rows of one or more tables."""
     return FeatureTable(
         np.concatenate([table.numbers for table in tables]),
         np.concatenate([table.texts for table in tables]),
@@ -93,32 +93,32 @@ def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
 
 
 @functools.cache
-def _places(names: tuple[str, ...]) -> NDArray[np.intp]:
+def _column_indices(names: tuple[str, ...]) -> NDArray[np.intp]:
     return np.array([NUMBER_INDEX[name] for name in names], dtype=np.intp)
 
 
 def extract(record: Record, as_of: AsOf = None) -> Row:
-    """Features of one record: texts, numbers, topics and title words.
+    """Extract the features of one record: texts, numbers, topics and title words.
 
     Parameters
     ----------
     record : Record
-        The record; its labels are not part of it, so no feature can read them.
+        The record, which has no labels that a feature could leak.
     as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC, or so long after the record's publication) is unseen,
-        and age is measured from it. Without it the record is taken as it stands.
+        Coverage newer than this time (aware UTC, or a delay after the record's publication) is ignored, and
+        age is measured at it. None means the record as it is.
 
     Returns
     -------
     tuple
-        Values of :data:`TEXT_COLUMNS`, of :data:`NUMBER_COLUMNS`, the topics, the title's words.
+        Values of :data:`TEXT_COLUMNS` and :data:`NUMBER_COLUMNS`, topics, and words of the title.
     """
     moment = moment_of(record, as_of)
     return extract_known(record, known_coverage(record, moment), moment)
 
 
 def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime | None) -> Row:
-    """Features of one record with the coverage that was known at a moment: see :func:`extract`."""
+    """Extract the features of one record with the coverage known at a time: see :func:`extract`."""
     title_words, excerpt_words = words_of(record.title), words_of(record.excerpt)
     provider_texts, provider_values = provider.extract(record)
     topic_texts, topic_values = topics.extract(record, title_words, excerpt_words)
@@ -137,7 +137,7 @@ def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime 
 
 
 def assemble(rows: Sequence[Row]) -> FeatureTable:
-    """The table of rows that :func:`extract` gave."""
+    """Assemble a table from rows of :func:`extract`."""
     texts = np.empty((len(rows), len(TEXT_NAMES)), dtype=object)
     for index, row in enumerate(rows):
         texts[index] = row[0]
@@ -150,5 +150,5 @@ def assemble(rows: Sequence[Row]) -> FeatureTable:
 
 
 def build_table(records: Iterable[Record], as_of: AsOf = None) -> FeatureTable:
-    """The feature table of some records: see :func:`extract`."""
+    """Build the feature table of some records: see :func:`extract`."""
     return assemble([extract(record, as_of) for record in records])

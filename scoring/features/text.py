@@ -1,4 +1,4 @@
-"""Words of titles and excerpts, as the topic and coverage families compare them."""
+"""Tokenization and similarity of titles and excerpts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from math import ceil
 _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
 MAX_TERM_WORDS = 3
 NEAR_IDENTICAL_RATIO = 0.8
-_MAX_KEPT_CHARS = 1000  # of a title whose words are kept
+_MAX_CACHED_CHARS = 1000  # longest title whose words are cached
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words of a text, in order; a plural ``s`` is taken off longer words.
+    """Split a text into lower-case words; the plural ``s`` of longer words is removed.
 
     Examples
     --------
@@ -29,17 +29,17 @@ def words_of(text: str) -> list[str]:
 
 
 def word_set(title: str) -> frozenset[str]:
-    """The words of a title; those of a story's coverage come again with each of its records."""
-    return _kept_word_set(title) if len(title) <= _MAX_KEPT_CHARS else frozenset(words_of(title))
+    """Return the words of a title, cached since titles of coverage repeat in each record of a story."""
+    return _cached_word_set(title) if len(title) <= _MAX_CACHED_CHARS else frozenset(words_of(title))
 
 
 @lru_cache(maxsize=2**14)
-def _kept_word_set(title: str) -> frozenset[str]:
+def _cached_word_set(title: str) -> frozenset[str]:
     return frozenset(words_of(title))
 
 
 def terms_of(words: Sequence[str]) -> tuple[str, ...]:
-    """Every run of one to three words, each once, sorted.
+    """Return the distinct n-grams of one to three words, sorted.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def terms_of(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def runs_of(words: Sequence[str]) -> set[str]:
-    """The terms of :func:`terms_of`, in no order."""
+    """Return the terms of :func:`terms_of`, unordered."""
     n_words = len(words)
     return {
         " ".join(words[start : start + length])
@@ -60,9 +60,9 @@ def runs_of(words: Sequence[str]) -> set[str]:
 
 
 def is_named(name: str, text: str) -> bool:
-    """Whether a text names something: its words stand in the text, in a row.
+    """Whether a text contains the words of a name in sequence.
 
-    Case and plural do not count, and the name may be the beginning of a longer word.
+    Case and plural are ignored, and the last word may be a prefix of a longer word.
 
     Examples
     --------
@@ -74,16 +74,16 @@ def is_named(name: str, text: str) -> bool:
 
 
 def similarity(words: Set[str], others: Set[str]) -> float:
-    """Share of the words of two titles that stand in both (Jaccard); 0 to 1."""
+    """Return the Jaccard similarity of the words of two titles; 0 to 1."""
     shared = len(words & others)
     return shared / (len(words) + len(others) - shared) if shared else 0.0
 
 
 def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
-    """Pairs of nearly the same title (:data:`NEAR_IDENTICAL_RATIO`), the smaller place first.
+    """Find pairs of nearly the same title (:data:`NEAR_IDENTICAL_RATIO`), the smaller index first.
 
-    Not all pairs are compared: titles of a similarity of ``t`` share one of the rarest words of both,
-    among as many as ``1 - t`` of their words leave (prefix filter; Chaudhuri et al., 2006).
+    Not all pairs are compared: titles of similarity ``t`` share one of their rarest words, among the share
+    ``1 - t`` of their words (prefix filter; Chaudhuri et al., 2006).
 
     Examples
     --------
@@ -92,11 +92,11 @@ def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     """
     counts = Counter(word for words in titles for word in words)
     seen: defaultdict[str, list[int]] = defaultdict(list)
-    for at, words in enumerate(titles):
+    for index, words in enumerate(titles):
         n_rarest = len(words) - ceil(NEAR_IDENTICAL_RATIO * len(words)) + 1 if words else 0
         rarest = sorted(words, key=lambda word: (counts[word], word))[:n_rarest]
         for other in sorted({earlier for word in rarest for earlier in seen[word]}):
             if similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:
-                yield other, at
+                yield other, index
         for word in rarest:
-            seen[word].append(at)
+            seen[word].append(index)

@@ -1,4 +1,4 @@
-"""What the record is about, and whether its own words say so."""
+"""Topic features: topics of the record, and whether its title, excerpt and URL name them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TEXT_COLUMNS = (
 _NAMED = (
     ("title", "title"),
     ("excerpt", "excerpt"),
-    ("url", "address"),
+    ("url", "URL"),
 )
-_MAX_KEPT_CHARS = 200  # of a topic whose name is kept
+_MAX_CACHED_CHARS = 200  # longest topic whose name is cached
 COLUMNS = (
-    Column("topic_count", "topic", "count", "topics", ">= 0", "topics, the section among them"),
+    Column("topic_count", "topic", "count", "topics", ">= 0", "topics, including the section"),
     *(
-        Column(f"{name}_names_section", "topic", "bool", "", "0, 1", f"the {what} names the record's section")
-        for name, what in _NAMED
+        Column(f"{name}_names_section", "topic", "bool", "", "0, 1", f"the {text} names the record's section")
+        for name, text in _NAMED
     ),
     *(
         Column(
@@ -36,9 +36,9 @@ COLUMNS = (
             "count",
             "topics",
             ">= 0",
-            f"finer topics that the {what} names",
+            f"finer topics that the {text} names",
         )
-        for name, what in _NAMED
+        for name, text in _NAMED
     ),
     Column(
         "title_section_position_ratio",
@@ -46,7 +46,7 @@ COLUMNS = (
         "number",
         "",
         "0 to 1, missing",
-        "where in the title the section is named",
+        "relative position of the section's name in the title",
     ),
 )
 
@@ -54,19 +54,19 @@ COLUMNS = (
 def extract(
     record: Record, title_words: list[str], excerpt_words: list[str]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Texts of :data:`TEXT_COLUMNS` and values of :data:`COLUMNS` for one record.
+    """Compute the texts of :data:`TEXT_COLUMNS` and values of :data:`COLUMNS` for one record.
 
     Parameters
     ----------
     record : Record
         The record.
     title_words, excerpt_words : list of str
-        Its words, as :func:`scoring.features.text.words_of` gives them.
+        Its words, from :func:`scoring.features.text.words_of`.
 
     Returns
     -------
     texts : tuple of str
-        Empty where the record has no such topic.
+        Empty if the record has no such topic.
     values : tuple of float
     """
     texts = searched_texts(record, title_words, excerpt_words)
@@ -76,26 +76,26 @@ def extract(
 
 
 def texts_of(record: Record) -> tuple[str, str]:
-    """Texts of :data:`TEXT_COLUMNS`."""
+    """Return the texts of :data:`TEXT_COLUMNS`."""
     section, first, *_ = (*record.topics[:2], "", "")
     return section, first
 
 
 def values_of(names: Sequence[str], texts: Sequence[str], named_counts: Sequence[int]) -> tuple[float, ...]:
-    """Values of :data:`COLUMNS`, given how many finer topics each text names."""
+    """Return the values of :data:`COLUMNS`, given the number of finer topics that each text names."""
     section = names[0] if names else " "
     has_section = len(section) > 1
-    at = texts[0].find(section) if has_section else -1
+    position = texts[0].find(section) if has_section else -1
     return (
         float(len(names)),
         *(float(has_section and section in text) for text in texts),
         *map(float, named_counts),
-        at / len(texts[0]) if at >= 0 else float("nan"),
+        position / len(texts[0]) if position >= 0 else float("nan"),
     )
 
 
 def searched_texts(record: Record, title_words: list[str], excerpt_words: list[str]) -> tuple[str, str, str]:
-    """Words of title, excerpt and address, each with a blank before it: where topics are looked for."""
+    """Return the words of title, excerpt and URL, each preceded by a blank, to search for topics."""
     try:
         path = urlsplit(record.url).path
     except ValueError:
@@ -105,11 +105,11 @@ def searched_texts(record: Record, title_words: list[str], excerpt_words: list[s
 
 
 def names_of(topics: Iterable[str]) -> list[str]:
-    """Topics as :func:`searched_texts` would name them."""
-    return [_name(topic) if len(topic) <= _MAX_KEPT_CHARS else _name.__wrapped__(topic) for topic in topics]
+    """Return topics in the form of :func:`searched_texts`."""
+    return [_name(topic) if len(topic) <= _MAX_CACHED_CHARS else _name.__wrapped__(topic) for topic in topics]
 
 
 @lru_cache(maxsize=2**12)
 def _name(topic: str) -> str:
-    """A topic as texts would name it; a site has few of them."""
+    """Words of a topic, each preceded by a blank; cached, since a site has few topics."""
     return f" {' '.join(words_of(topic))}"

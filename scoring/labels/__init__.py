@@ -1,1 +1,1 @@
-"""Who gave each label: the journal of what scoring wrote, and the rules of what a write may change."""
+"""Ownership of labels: the journal of labels that scoring wrote, and the rules for writing labels."""

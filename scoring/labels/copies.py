@@ -1,4 +1,4 @@
-"""Files of one record: whether their labels differ, and which of these people gave."""
+"""Find files of the same record, compare their labels, and collect those given by people."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scoring.records.record import Labels, Record
 
 
 class GivenLabels(NamedTuple):
-    """Labels that people gave to a file, as far as the journal does not tell so already."""
+    """Labels of a file that people gave and that the journal does not have yet."""
 
     keys: RecordKeys
     labels: dict[str, int | bool]
 
 
 class _Copy(msgspec.Struct, gc=False):
-    """What is held of the first file of a record."""
+    """The first file of a record, as remembered."""
 
     path: str
     record_sha256: str  # with its coverage
@@ -32,14 +32,14 @@ class _Copy(msgspec.Struct, gc=False):
 
 
 class Copies:
-    """Finds files of the same record among those that are written.
+    """Finds files of the same record during a write.
 
     Parameters
     ----------
     reporter : Reporter
-        Told of two files that have different labels.
+        Notified of two files with different labels.
     max_records : int, optional
-        How many records are held; the oldest are forgotten. Without it all are.
+        Maximum number of records remembered, the oldest dropped first. Default is no limit.
     """
 
     def __init__(self, reporter: Reporter, *, max_records: int | None = None) -> None:
@@ -47,24 +47,24 @@ class Copies:
         self._first: dict[str, _Copy] = {}
 
     def compare(self, path: str, record: Record, labels: Labels, given: GivenLabels) -> list[GivenLabels]:
-        """Compare a file with the first file of its record, if that was another one.
+        """Compare a file with the first file of its record, if that is a different one.
 
         Parameters
         ----------
         path : str
             The file.
         record : Record
-            What it says.
+            Its record.
         labels : Labels
-            What it has after the write.
+            Its labels after the write.
         given : GivenLabels
-            Those of them that people gave.
+            Those given by people.
 
         Returns
         -------
         list of GivenLabels
-            Labels of either file that the journal has to tell as people's, since it cannot tell the two files
-            apart where one of them is moved.
+            Labels of both files to enter in the journal as given by people, since it cannot distinguish the
+            two files if one of them is moved.
         """
         key = given.keys.record
         copy = _Copy(path, content_sha256(record)[:32], labels, given if given.labels else None)
@@ -78,15 +78,15 @@ class Copies:
             self._reporter.note(
                 f"{shown(path)}: the same record as {shown(first.path)}, with different labels: {differing}"
             )
-        apart = [each.given for each in (first, copy) if each.given is not None]
+        to_enter = [entry.given for entry in (first, copy) if entry.given is not None]
         first.given = None
-        return apart
+        return to_enter
 
 
-def _differing(one: _Copy, other: _Copy) -> str:
-    """Labels that differ, as ``quality 60 here, 50 there``; but for those that hang on other coverage."""
-    names = LABELS if one.record_sha256 == other.record_sha256 else ("quality",)
-    pairs = [(name, getattr(one.labels, name), getattr(other.labels, name)) for name in names]
+def _differing(copy: _Copy, other: _Copy) -> str:
+    """Describe differing labels (``quality 60 here, 50 there``), only quality if the coverage differs."""
+    names = LABELS if copy.record_sha256 == other.record_sha256 else ("quality",)
+    pairs = [(name, getattr(copy.labels, name), getattr(other.labels, name)) for name in names]
     return "; ".join(
         f"{name} {mine} here, {theirs} there".lower() for name, mine, theirs in pairs if mine != theirs
     )

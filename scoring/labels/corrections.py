@@ -1,4 +1,4 @@
-"""Corrections of people in the place of labels: which hold for the records that are read."""
+"""Apply the corrections of a ledger to the labels of records."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _MAX_LISTED = 5
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """A ledger that somebody has named, with what holds of it.
+    """A ledger and its corrections in force.
 
     Parameters
     ----------
     ledger : Ledger
-        As it was read.
+        The ledger.
     holding : Holding
         See :meth:`scoring.records.ledger.Ledger.holding`.
     """
@@ -31,29 +31,32 @@ class Corrections:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What a run tells of them: where they were, and which they were."""
+        """Tags of a run: path and digest of the ledger."""
         return {"corrections_path": self.ledger.path, "corrections_sha256": self.ledger.sha256}
 
     def put_to(self, documents: Sequence[Document], reporter: Reporter) -> list[Document]:
-        """The documents with what people have corrected; a correction that matches none of them is told."""
-        after = [with_corrections(document, self.holding) for document in documents]
-        n_changed = sum(one is not other for one, other in zip(documents, after, strict=True))
-        reporter.note(f"{self.ledger.path}: {n_changed} of {len(documents)} records have other labels by it")
+        """Apply the corrections to documents; corrections without a matching record are reported."""
+        corrected = [with_corrections(document, self.holding) for document in documents]
+        n_changed = sum(before is not after for before, after in zip(documents, corrected, strict=True))
+        reporter.note(f"{self.ledger.path}: changed the labels of {n_changed} of {len(documents)} records")
         known = {digest for document in documents for digest in digests_of(document.record)}
-        lost = {each.path for (digest, _), each in self.holding.items() if digest not in known}
-        if lost:
-            listed = ", ".join(sorted(lost)[:_MAX_LISTED]) + (", ..." if len(lost) > _MAX_LISTED else "")
-            reporter.note(f"{self.ledger.path}: {len(lost)} corrected records are not among them: {listed}")
-        return after
+        unmatched = {entry.path for (digest, _), entry in self.holding.items() if digest not in known}
+        if unmatched:
+            listed = ", ".join(sorted(unmatched)[:_MAX_LISTED])
+            ellipsis = ", ..." if len(unmatched) > _MAX_LISTED else ""
+            reporter.note(
+                f"{self.ledger.path}: {len(unmatched)} corrected records were not read: {listed}{ellipsis}"
+            )
+        return corrected
 
 
 def open_corrections(path: Path | None) -> Corrections | None:
-    """Read a ledger, where one is named.
+    """Read a ledger; None without a path.
 
     Raises
     ------
     RecordError
-        If it is not there, or has a line that is no correction.
+        If it does not exist, or has a line that is not a correction.
     """
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""What people decide of labels, entered in the journal so that it is not taken for scoring's own."""
+"""Enter people's decisions on labels in the journal, so that they are not taken for scoring's own."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ Owner = Literal["scoring", "people"]
 def journaled_decision(
     journal: Journal, document: Document, labels: Labels, *, now: datetime
 ) -> Iterator[dict[Owner, dict[str, Any]]]:
-    """Enter labels that somebody decided in the journal, while the block writes them into their file.
+    """Enter a person's labels in the journal, while the block writes them into their file.
 
-    The journal is held meanwhile, so that nobody else writes labels. Where the block fails, nothing is
-    decided.
+    The journal is locked meanwhile, so that no other process writes labels. If the block fails, the entry
+    does not count.
 
     Parameters
     ----------
     journal : Journal
         The journal.
     document : Document
-        The record with the labels that it has until now; its path is that of its file.
+        The record with its current labels and the path of its file.
     labels : Labels
-        What somebody decided; None for a label that stays.
+        The decided labels; None for an unchanged label.
     now : datetime
-        When, aware UTC.
+        Current time, aware UTC.
 
     Yields
     ------
     dict of str to dict
-        What :func:`journaled` takes to enter that the labels are as they were: by whose they were.
+        The labels before, by owner: pass them to :func:`journaled` to undo the decision.
 
     Raises
     ------
@@ -62,14 +62,14 @@ def journaled_decision(
 def journaled(
     journal: Journal, document: Document, labels: Mapping[Owner, Mapping[str, Any]], *, now: datetime
 ) -> Iterator[None]:
-    """Enter labels in the journal by whose they are, while the block writes them into their file.
+    """Enter labels in the journal by owner, while the block writes them into their file.
 
     Parameters
     ----------
     journal, document, now
-        As :func:`journaled_decision` takes them.
+        As for :func:`journaled_decision`.
     labels : mapping
-        Values by owner and name; None for a label that is absent.
+        Values by owner and name; None for an absent label.
 
     Raises
     ------

@@ -1,15 +1,15 @@
-"""The journal: which labels scoring itself has written, so that those of people are left alone.
+"""The journal of labels that scoring wrote, so that labels given by people are left alone.
 
-A label is scoring's own where the last thing that the journal knows of it is that scoring wrote it, and it
-still has the value that was written. Whatever else stands in a file is people's.
+A label is scoring's own if the newest entry for it says that scoring wrote it, and it still has that value.
+All other labels belong to people.
 
-A record is known by its file (its place relative to the journal, with the record's address and date: what it
-says may be edited) and, where the journal does not know the file, by what it says without its coverage (the
-file may be copied, moved or renamed, and coverage may come and go).
+A record is identified by its file (the path relative to the journal, with the record's URL and date, since
+the content may be edited) and, if the journal does not know the file, by its content without coverage (the
+file may be copied, moved or renamed, and coverage changes).
 
-Entries are written before the files are, and a line after the files says that they are done. A batch without
-that line was cut off: an entry of it counts only where all of its labels stand in the file, since a file is
-written whole or not at all; else what was known before holds.
+Entries are written before the files, and a line after the files marks the batch as done. A batch without that
+line was interrupted: its entries count only if all of their labels are in the file, since files are written
+atomically. Otherwise older entries apply.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from scoring.records.record import Document, Record
 from scoring.storage.regular_files import open_regular
 
 _DIGEST_CHARS = 32  # 128 bits: no two records of an archive share them
-_TAIL_BYTES = 256  # before the place up to which a journal was read, to see that it is still the same one
+_TAIL_BYTES = 256  # checked before the last read position, to detect a replaced journal
 
 _NO_MOMENT = datetime.max.replace(tzinfo=UTC)
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 
-_Verdict = Literal["scoring", "people", "changed"]
+_Owner = Literal["scoring", "people", "changed"]
 
 
 class RecordKeys(NamedTuple):
-    """What the journal knows a record by: digests of what it says, and of its file (empty for no file)."""
+    """Keys of a record in the journal: digests of its content and of its file (empty if there is none)."""
 
     record: str
     file: str
 
 
 class _Batch:
-    """Files that were written together."""
+    """A group of files written together."""
 
     __slots__ = ("is_done", "not_written", "order")
 
@@ -60,8 +60,8 @@ class _Batch:
         self.not_written: frozenset[int] = frozenset()
 
 
-class _Known(msgspec.Struct, gc=False):
-    """What is held of an entry: the labels in their order, then the owner; a `file` of 0 is none."""
+class _Entry(msgspec.Struct, gc=False):
+    """An entry in memory: values of the labels in order, then the owner; `file` is 0 if there is none."""
 
     batch: _Batch
     item: int
@@ -69,21 +69,21 @@ class _Known(msgspec.Struct, gc=False):
     values: tuple[Any, ...]
 
 
-_Index = dict[int, _Known | tuple[_Known, ...]]  # mostly there is one entry: a tuple of it would cost as much
+_Index = dict[int, _Entry | tuple[_Entry, ...]]  # usually one entry, kept without a tuple to save memory
 
 
 class Journal:
-    """A journal as it was read last; it is read on where it has grown.
+    """A journal in memory; :meth:`refresh` reads new lines.
 
     Parameters
     ----------
     path : Path
-        The file; one that is not there yet has no entries.
+        The file; a missing file has no entries.
 
     Attributes
     ----------
     last_at : datetime
-        The moment of the latest entry, aware UTC.
+        Time of the latest entry, aware UTC.
 
     Examples
     --------
@@ -100,21 +100,21 @@ class Journal:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known of any record."""
+        """Whether there are no entries."""
         return not self._by_record
 
     def refresh(self) -> list[str]:
-        """Read what has been added since; all of it where the file is another one.
+        """Read the lines added since, or the whole file if it was replaced.
 
         Returns
         -------
         list of str
-            What had to be skipped, a line each.
+            Warnings about skipped lines.
 
         Raises
         ------
         RecordError
-            If it cannot be read, is of a newer format, or has a line that is no entry.
+            If it cannot be read, has a newer format, or has a line that is not an entry.
         """
         try:
             handle, _ = open_regular(self.path)
@@ -136,18 +136,18 @@ class Journal:
         until: datetime | None = None,
         record_sha256: str | None = None,
     ) -> frozenset[str]:
-        """Names of the labels that scoring wrote into a record's file, and that nobody has changed since.
+        """Return the labels of a file that scoring wrote and that nobody has changed since.
 
         Parameters
         ----------
         document : Document
-            The record with the labels that its file has, as they were read.
+            The record with the labels of its file.
         ignoring : str
-            A write whose entries do not count.
+            Id of a write whose entries are ignored.
         until : datetime, optional
-            Entries from then on do not count; aware UTC.
+            Entries from this time on are ignored; aware UTC.
         record_sha256 : str, optional
-            As :meth:`keys_of` takes it.
+            As for :meth:`keys_of`.
 
         Returns
         -------
@@ -161,25 +161,27 @@ class Journal:
         by_file, others = self._candidates(keys, ignoring, until)
         return frozenset(
             name
-            for at, name in enumerate(LABELS)
-            if values[at] is not None and _is_own(at, values, by_file, others)
+            for index, name in enumerate(LABELS)
+            if values[index] is not None and _is_own(index, values, by_file, others)
         )
 
     def given_labels(self, document: Document) -> frozenset[str]:
-        """Names of the labels of which the journal itself tells that people gave them to this very file."""
+        """Return the labels that the journal says people gave to this file."""
         values = msgspec.structs.astuple(document.labels)
         by_file, _ = self._candidates(self.keys_of(document))
-        return frozenset(name for at, name in enumerate(LABELS) if _verdict(at, values, by_file) == "people")
+        return frozenset(
+            name for index, name in enumerate(LABELS) if _owner(index, values, by_file) == "people"
+        )
 
     def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
-        """What a document's record is known by.
+        """Return the keys of a document's record.
 
         Parameters
         ----------
         document : Document
-            The record where it was found.
+            The record with its path.
         record_sha256 : str, optional
-            Digest of what the record says without its coverage, where the document does not have all of it.
+            Digest of the whole record without its coverage, if the document is only a part of it.
         """
         record = document.record
         if record_sha256 is None:
@@ -189,12 +191,12 @@ class Journal:
 
     @contextmanager
     def locked(self) -> Iterator[JournalWriter]:
-        """Hold the journal while labels are written: read on to its end, and written to by nobody else.
+        """Lock the journal against other writers, and read it to its end.
 
         Yields
         ------
         JournalWriter
-            Adds to it.
+            Appends to the journal.
 
         Raises
         ------
@@ -206,14 +208,14 @@ class Journal:
 
     def _candidates(
         self, keys: RecordKeys, ignoring: str = "", until: datetime | None = None
-    ) -> tuple[list[_Known], list[list[_Known]]]:
-        """What is known of the file, the newest first, and of each other file of the record."""
+    ) -> tuple[list[_Entry], list[list[_Entry]]]:
+        """Entries of the file, newest first, and of each other file of the record."""
         file = _key(keys.file)
         by_file = _newest_first(_get(self._by_file, file) if file else (), ignoring, until)
-        others: dict[int, list[_Known]] = {}
-        for each in _get(self._by_record, _key(keys.record)):
-            if each.file != file or not file:
-                others.setdefault(each.file, []).append(each)
+        others: dict[int, list[_Entry]] = {}
+        for entry in _get(self._by_record, _key(keys.record)):
+            if entry.file != file or not file:
+                others.setdefault(entry.file, []).append(entry)
         return by_file, [_newest_first(group, ignoring, until) for group in others.values()]
 
     def _file_digest(self, path: str, record: Record) -> str:
@@ -231,23 +233,25 @@ class Journal:
         self._batches: dict[tuple[str, int], _Batch] = {}
         self._by_record: _Index = {}
         self._by_file: _Index = {}
-        self._values: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # one of each, since many are alike
+        self._values: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # interned, since many are equal
         self._warned: set[str] = set()
         self.last_at = _FIRST_MOMENT
 
     def _read(self, handle: int) -> list[str]:
         try:
-            there = os.fstat(handle)
+            stat = os.fstat(handle)
             tail = os.pread(handle, len(self._tail), self._n_bytes - len(self._tail))
-            if self._state != (there.st_dev, there.st_ino) or tail != self._tail:
+            if self._state != (stat.st_dev, stat.st_ino) or tail != self._tail:
                 self._forget()
-                self._state = (there.st_dev, there.st_ino)
+                self._state = (stat.st_dev, stat.st_ino)
             warnings: list[str] = []
-            for end, read in read_lines(handle, str(self.path), begin=self._n_bytes, line=self._n_lines + 1):
-                self._take(read.lines)
-                warnings += read.warnings
+            for end, read_result in read_lines(
+                handle, str(self.path), begin=self._n_bytes, line=self._n_lines + 1
+            ):
+                self._add_lines(read_result.lines)
+                warnings += read_result.warnings
                 if end > self._n_bytes:
-                    self._n_bytes, self._n_lines = end, self._n_lines + read.n_lines
+                    self._n_bytes, self._n_lines = end, self._n_lines + read_result.n_lines
             n_tail = min(self._n_bytes, _TAIL_BYTES)
             self._tail = os.pread(handle, n_tail, self._n_bytes - n_tail)
         except OSError as error:
@@ -256,7 +260,7 @@ class Journal:
         self._warned.update(new)
         return new
 
-    def _take(self, lines: Iterable[Line]) -> None:
+    def _add_lines(self, lines: Iterable[Line]) -> None:
         for line in lines:
             name = (line.write_id, line.batch)
             batch = self._batches.get(name)
@@ -269,10 +273,10 @@ class Journal:
             self.last_at = max(self.last_at, line.at)
             labels = line.labels
             values = (labels.quality, labels.heat, labels.published, line.owner)
-            known = _Known(batch, line.item, _key(line.file), self._values.setdefault(values, values))
-            _add(self._by_record, _key(line.record), known)
-            if known.file:
-                _add(self._by_file, known.file, known)
+            entry = _Entry(batch, line.item, _key(line.file), self._values.setdefault(values, values))
+            _add(self._by_record, _key(line.record), entry)
+            if entry.file:
+                _add(self._by_file, entry.file, entry)
 
     def _unreadable(self, error: OSError) -> RecordError:
         got = error.strerror or "a disk error"
@@ -280,95 +284,96 @@ class Journal:
 
 
 class JournalWriter:
-    """Adds to a journal that is locked.
+    """Appends to a locked journal.
 
     Parameters
     ----------
     journal : Journal
-        What is known, up to the end of the file.
+        The journal, read to its end.
     handle : int
-        The locked file.
+        Descriptor of the locked file.
     warnings : list of str
-        What had to be skipped when it was read on.
+        Warnings about lines skipped on the last read.
     """
 
     def __init__(self, journal: Journal, handle: int, warnings: list[str]) -> None:
         self.journal, self.warnings, self._handle = journal, warnings, handle
 
     def moment(self, now: datetime) -> datetime:
-        """When something is written now: after all that the journal tells of, whatever the clocks say."""
+        """Return the time of a new entry: now, but always after the last entry."""
         return max(now, self.journal.last_at + timedelta(microseconds=1))
 
     def append(self, lines: Sequence[Line], *, is_synced: bool = True) -> None:
-        """Add lines, all or none; see :func:`scoring.labels.journal_lines.append_lines`."""
+        """Append lines, all or none; see :func:`scoring.labels.journal_lines.append_lines`."""
         append_lines(self._handle, lines, str(self.journal.path), is_synced=is_synced)
 
 
 def open_journal(path: Path) -> tuple[Journal, list[str]]:
-    """Read a journal, and give what had to be skipped beside it: see :meth:`Journal.refresh`."""
+    """Read a journal; return it with the warnings of :meth:`Journal.refresh`."""
     journal = Journal(path)
     return journal, journal.refresh()
 
 
 def new_write_id(now: datetime) -> str:
-    """A name for a write that no other has.
+    """Return a unique id for a write.
 
     Parameters
     ----------
     now : datetime
-        When it begins, aware UTC.
+        Start of the write, aware UTC.
     """
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
 
 
 def _is_own(
-    at: int, values: tuple[Any, ...], by_file: Sequence[_Known], others: Sequence[Sequence[_Known]]
+    index: int, values: tuple[Any, ...], by_file: Sequence[_Entry], others: Sequence[Sequence[_Entry]]
 ) -> bool:
-    """Whether a label is scoring's own: by what is known of its file, else of other files of the record."""
-    if (verdict := _verdict(at, values, by_file)) is not None:
-        return verdict == "scoring"
-    verdicts = {_verdict(at, values, known) for known in others}
-    return "scoring" in verdicts and "people" not in verdicts
+    """Whether a label is scoring's own, by the entries of its file, else of the record's other files."""
+    if (owner := _owner(index, values, by_file)) is not None:
+        return owner == "scoring"
+    owners = {_owner(index, values, entries) for entries in others}
+    return "scoring" in owners and "people" not in owners
 
 
-def _verdict(at: int, values: tuple[Any, ...], newest_first: Sequence[_Known]) -> _Verdict | None:
-    """Who gave a label its value, by the newest entry of a file that tells of it; None where none does."""
-    for known in newest_first:
-        written = known.values[at]
-        if written is UNSET or known.item in known.batch.not_written:
+def _owner(index: int, values: tuple[Any, ...], newest_first: Sequence[_Entry]) -> _Owner | None:
+    """Owner of a label's value by the newest entry for it; None without an entry."""
+    for entry in newest_first:
+        written = entry.values[index]
+        if written is UNSET or entry.item in entry.batch.not_written:
             continue
-        if not known.batch.is_done and not _is_all_there(known.values, values):
+        if not entry.batch.is_done and not _are_all_written(entry.values, values):
             continue
-        owner: _Verdict = known.values[-1]
-        return owner if written == values[at] else "changed"
+        owner: _Owner = entry.values[-1]
+        return owner if written == values[index] else "changed"
     return None
 
 
-def _is_all_there(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
-    return all(one is UNSET or one == other for one, other in zip(written[:-1], values, strict=True))
+def _are_all_written(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
+    pairs = zip(written[:-1], values, strict=True)
+    return all(entered is UNSET or entered == value for entered, value in pairs)
 
 
-def _newest_first(known: Sequence[_Known], ignoring: str, until: datetime | None) -> list[_Known]:
+def _newest_first(entries: Sequence[_Entry], ignoring: str, until: datetime | None) -> list[_Entry]:
     counted = [
-        each
-        for each in known
-        if each.batch.order[1] != ignoring and (until is None or each.batch.order[0] < until)
+        entry
+        for entry in entries
+        if entry.batch.order[1] != ignoring and (until is None or entry.batch.order[0] < until)
     ]
-    return sorted(counted, key=lambda each: each.batch.order, reverse=True)
+    return sorted(counted, key=lambda entry: entry.batch.order, reverse=True)
 
 
-def _get(index: _Index, key: int) -> tuple[_Known, ...]:
-    known = index.get(key, ())
-    return known if isinstance(known, tuple) else (known,)
+def _get(index: _Index, key: int) -> tuple[_Entry, ...]:
+    entries = index.get(key, ())
+    return entries if isinstance(entries, tuple) else (entries,)
 
 
-def _add(index: _Index, key: int, known: _Known) -> None:
-    if index.setdefault(key, known) is known:
+def _add(index: _Index, key: int, new: _Entry) -> None:
+    if index.setdefault(key, new) is new:
         return
     before = _get(index, key)
-    # The same line may stand there twice.
-    if not any(each.batch is known.batch and each.item == known.item for each in before):
-        index[key] = (*before, known)
+    # A merged journal may have the same line twice.
+    if not any(existing.batch is new.batch and existing.item == new.item for existing in before):
+        index[key] = (*before, new)
 
 
 def _key(digest: str) -> int:

@@ -1,8 +1,8 @@
-"""The lines of a journal: what is written, and how a file of them is read and added to.
+"""Line format of the journal, and reading and appending lines.
 
-A journal is a file of JSON lines that is only ever added to. It holds digests and labels, no text and no
-path. It means the same in any order of its lines, however often each stands there: two journals are merged
-by putting their lines together (``merge=union`` in Git).
+A journal is an append-only file of JSON lines with digests and labels, without texts or paths. The order of
+lines and repeated lines do not matter, so that two journals are merged by concatenation (``merge=union`` in
+Git).
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from scoring.storage.home import create_file, prepare_home
 from scoring.storage.regular_files import IrregularFileError, kind_of
 
 FORMAT = 1
-"""Version of the lines; a higher one is refused."""
+"""Format version of a line; a newer one is refused."""
 
 WAIT_SECONDS = 30.0
-"""How long to wait for another process that is writing labels under the same journal."""
+"""Timeout for another process that writes labels with the same journal."""
 
 _BLOCK_BYTES = 2**22
 _PAUSE_SECONDS = 0.01
@@ -40,7 +40,7 @@ _Spelling = Annotated[str, Meta(pattern=r"^[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}
 
 
 class JournalLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Labels of a file after a write: those that the write set or confirmed; None for one that it removed."""
+    """Labels of a file after a write that it set or confirmed; None for a label that it removed."""
 
     quality: Points | UnsetType | None = UNSET
     heat: Heat | UnsetType | None = UNSET
@@ -48,9 +48,9 @@ class JournalLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=
 
 
 class LabelsBefore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """What stood in a file before a write; a label that is left out was absent.
+    """Labels of a file before a write; an omitted label was absent.
 
-    A text is all that followed the label's colon, where that was another than a blank and the value: see
+    A string is the source text after the label's colon, if it was not the usual spelling of the value: see
     :func:`scoring.records.label_spelling.spellings_of`.
     """
 
@@ -68,33 +68,34 @@ class JournalEntry(
     tag_field="kind",
     gc=False,
 ):
-    """Labels that are about to be written into one file.
+    """Labels to be written into one file.
 
     Parameters
     ----------
     format : int
-        Version of the line.
+        Format version of the line.
     at : datetime
-        When, aware UTC; the same for all entries of a batch.
+        Time of the batch, aware UTC.
     write_id : str
-        The write that it belongs to.
+        Id of the write.
     batch, item : int
-        Which files of the write are written together, and which of them this is; from 0.
+        Batch of the write and item of the batch; from 0.
     command : str
         ``score``, ``watch``, ``desk`` or ``restore``.
     owner : str
-        ``scoring`` where a model said so, ``people`` where somebody decided it.
+        ``scoring`` for a model's values, ``people`` for a person's.
     record : str
-        First 32 digits of the digest of what the record says, its coverage left out: see
+        First 32 digits of the digest of the record without its coverage: see
         :func:`scoring.records.ledger.content_sha256`.
     file : str
-        Likewise of where the file is, and of the record's address and date; empty where it has none of them.
+        First 32 digits of the digest of the file's path and the record's URL and date; empty if there are
+        none.
     labels : JournalLabels
-        What stands there after the write.
+        Labels after the write.
     before : LabelsBefore
-        What stood there before, of the same labels.
+        The same labels before the write.
     model : str
-        Name and version of the model; empty where it was none.
+        Name and version of the model; empty if there was none.
     """
 
     format: Literal[1] = 1
@@ -120,20 +121,20 @@ class BatchDone(
     tag_field="kind",
     gc=False,
 ):
-    """The files of a batch are written.
+    """End of a batch: its files are written.
 
-    A batch without this line was cut off by a kill: any of its files may have been written, or not.
+    A batch without this line was interrupted: each of its files may or may not have been written.
 
     Parameters
     ----------
     format : int
-        Version of the line.
+        Format version of the line.
     write_id : str
-        The write.
+        Id of the write.
     batch : int
         The batch.
     not_written : tuple of int
-        Items of the batch that were not written after all.
+        Items of the batch that were not written.
     """
 
     format: Literal[1] = 1
@@ -146,7 +147,7 @@ Line = JournalEntry | BatchDone
 
 
 class ReadLines(NamedTuple):
-    """Lines of a part of a journal, and what had to be skipped."""
+    """Lines of a part of a journal, with warnings about skipped lines."""
 
     lines: list[Line]
     n_lines: int
@@ -158,77 +159,77 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def read_lines(handle: int, path: str, *, begin: int = 0, line: int = 1) -> Iterator[tuple[int, ReadLines]]:
-    """Read a journal block by block, so that no more than a block of it is held.
+    """Read a journal block by block, to limit memory.
 
     Parameters
     ----------
     handle : int
         Descriptor of the open file.
     path : str
-        Its path, for the faults.
+        Its path, for faults.
     begin : int
-        Where to begin; bytes.
+        Start offset; bytes.
     line : int
-        Number of the line that begins there, from 1.
+        Number of the line at that offset, from 1.
 
     Yields
     ------
     tuple of int and ReadLines
-        Where the block ends, in bytes, and its lines. A last line without its end is not part of a block: it
-        comes last, with the place where it begins.
+        End offset of the block, in bytes, and its lines. A last line without line end is yielded separately,
+        with its start offset.
 
     Raises
     ------
     RecordError
-        If a line is of a newer format, or has a field that cannot be.
+        If a line has a newer format or an invalid field.
     """
-    rest = b""
-    while data := os.pread(handle, _BLOCK_BYTES, begin + len(rest)):
-        block, newline, rest = (rest + data).rpartition(b"\n")
+    remainder = b""
+    while data := os.pread(handle, _BLOCK_BYTES, begin + len(remainder)):
+        block, newline, remainder = (remainder + data).rpartition(b"\n")
         if not newline:
             continue
-        read = _decode_block(block, path, line)
+        read_result = _decode_block(block, path, line)
         begin += len(block) + 1
-        line += read.n_lines
-        yield begin, read
-    if rest.strip():
-        yield begin, _decode_block(rest, path, line)
+        line += read_result.n_lines
+        yield begin, read_result
+    if remainder.strip():
+        yield begin, _decode_block(remainder, path, line)
 
 
 def encode_lines(lines: Iterable[Line]) -> bytes:
-    """Lines as they stand in a journal."""
+    """Encode lines for a journal."""
     return b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
 
 
 def append_lines(handle: int, lines: Sequence[Line], path: str, *, is_synced: bool = True) -> None:
-    """Add lines to a journal that is locked, all or none of them.
+    """Append lines to a locked journal, all or none.
 
     Parameters
     ----------
     handle : int
         Descriptor of the file, open for reading and appending.
     lines : sequence of JournalEntry or BatchDone
-        What to add.
+        Lines to append.
     path : str
         The file, for the error.
     is_synced : bool
-        Whether the lines have to be on the disk before this returns.
+        Whether to flush the lines to disk before returning.
 
     Raises
     ------
     RecordError
-        If it cannot be written; it is as it was then.
+        If it cannot be written; the file is then unchanged.
     """
     if not lines:
         return
     data = encode_lines(lines)
     n_bytes = os.fstat(handle).st_size
-    if n_bytes and os.pread(handle, 1, n_bytes - 1) != b"\n":  # a line that was cut off
+    if n_bytes and os.pread(handle, 1, n_bytes - 1) != b"\n":  # end a truncated line
         data = b"\n" + data
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[os.write(handle, remaining) :]
         if is_synced:
             os.fsync(handle)
     except OSError as error:
@@ -238,7 +239,7 @@ def append_lines(handle: int, lines: Sequence[Line], path: str, *, is_synced: bo
 
 @contextmanager
 def locked_file(path: Path) -> Iterator[int]:
-    """A journal, made where it is not there, that no other process writes to meanwhile.
+    """Lock a journal against other writers; it is created if missing.
 
     Yields
     ------
@@ -248,25 +249,25 @@ def locked_file(path: Path) -> Iterator[int]:
     Raises
     ------
     RecordError
-        If it cannot be opened for writing, or another process holds it for too long.
+        If it cannot be opened for writing, or another process holds the lock too long.
     """
-    ends = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while (handle := _try_lock(path)) is None:
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             got = "a journal that another process is using to write labels"
             raise RecordError(Fault(str(path), 0, "", got, "no other writer"))
         time.sleep(_PAUSE_SECONDS)
     try:
         yield handle
     finally:
-        os.close(handle)  # which frees the lock
+        os.close(handle)  # releases the lock
 
 
 def _try_lock(path: Path) -> int | None:
-    """The file, opened and locked; None while another process has it."""
+    """Open and lock the file; None while another process holds the lock."""
     try:
         if not path.parent.is_dir():
-            prepare_home(path.parent)  # the journal is kept there unless it is named
+            prepare_home(path.parent)  # default folder of the journal
         create_file(path)
         if kind := kind_of(path):
             raise IrregularFileError(kind, path)
@@ -275,9 +276,9 @@ def _try_lock(path: Path) -> int | None:
         raise unwritable(str(path), error) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Git replaces a file that it merges: a lock on what has no name any more protects nothing.
-        mine, there = os.fstat(handle), os.stat(path)
-        if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
+        # Git replaces a merged file, and a lock on the replaced file is useless.
+        locked, current = os.fstat(handle), os.stat(path)
+        if (locked.st_dev, locked.st_ino) == (current.st_dev, current.st_ino):
             return handle
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -289,7 +290,7 @@ def _try_lock(path: Path) -> int | None:
 
 
 def unwritable(path: str, error: OSError) -> RecordError:
-    """The error of a journal that the system does not let be written."""
+    """Error for a journal that the system cannot write."""
     got = error.strerror or "a disk error"
     return RecordError(
         Fault(path, 0, "", got, "a journal that can be written (--journal FILE names another)")
@@ -302,22 +303,22 @@ def _decode_block(block: bytes, path: str, line: int) -> ReadLines:
         return ReadLines(_DECODER.decode_lines(block), n_lines, [])
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
-    found: list[Line] = []
+    lines: list[Line] = []
     warnings: list[str] = []
     for number, content in enumerate(block.split(b"\n"), start=line):
         if not content.strip():
             continue
         try:
-            found.append(_DECODER.decode(content))
+            lines.append(_DECODER.decode(content))
         except msgspec.ValidationError as error:
             raise RecordError(_fault(str(error), content, path, number)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
             warnings.append(f"{path}:{number}: skipped: got a line that is not JSON (cut off by a crash?)")
-    return ReadLines(found, n_lines, warnings)
+    return ReadLines(lines, n_lines, warnings)
 
 
 def _fault(message: str, content: bytes, path: str, number: int) -> Fault:
-    """What is wrong with a line, in the words of every fault."""
+    """Convert a validation message of msgspec to a fault."""
     fields = msgspec.json.decode(content)
     if not isinstance(fields, dict):
         return Fault(path, number, "", "a line that is not a JSON object", "a journal entry")
@@ -327,9 +328,13 @@ def _fault(message: str, content: bytes, path: str, number: int) -> Fault:
         return Fault(
             path, number, "format", got, f"{FORMAT} (update scoring, or name another file with --journal)"
         )
-    said, _, where = message.partition(" - at `$.")
-    field = where.rstrip("`")
+    expected_type, _, location = message.partition(" - at `$.")
+    field = location.rstrip("`")
     got = repr(fields.get(field))[:_MAX_GOT_CHARS] if field in fields else "an invalid entry"
     return Fault(
-        path, number, field, got, said.removeprefix("Expected ").partition(", got ")[0].replace("`", "")
+        path,
+        number,
+        field,
+        got,
+        expected_type.removeprefix("Expected ").partition(", got ")[0].replace("`", ""),
     )

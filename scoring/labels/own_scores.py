@@ -1,8 +1,7 @@
-"""Scores that scoring itself has written into files: no labels to learn from, or to compare with.
+"""Exclude labels that scoring itself wrote from training and evaluation.
 
-The journal knows them. A label that somebody has changed since is a person's again, and a correction in the
-ledger is a person's too. Qualities within ``related`` are left as they are: they are the site's data about
-other records, and features.
+The journal identifies them. A label that somebody has changed since, or a correction in the ledger, is a
+person's. Qualities in ``related`` are kept: they are the site's data about other records, and features.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ USED, NOT_USED = "used", "not used"
 
 @dataclass(frozen=True, slots=True)
 class OwnScores:
-    """What scoring has written of the labels that are read, and whether it counts.
+    """Filter for labels that scoring wrote.
 
     Parameters
     ----------
     journal : Journal
-        Knows what scoring has written.
+        Journal of the labels that scoring wrote.
     is_used : bool
         Whether these labels are used like any other.
     names : list of frozenset of str
-        Labels written by scoring of each document that was read, in their order.
+        Labels written by scoring in each document read so far, in order.
     """
 
     journal: Journal
@@ -41,25 +40,25 @@ class OwnScores:
     names: list[frozenset[str]] = field(default_factory=list)
 
     def without(self, document: Document, digests: Digests | None = None) -> Document:
-        """The next document, without labels that scoring has written where these are not used.
+        """Return a document without the labels that scoring wrote, unless these are used.
 
         Parameters
         ----------
         document : Document
-            As it was read.
+            The document as read.
         digests : Digests, optional
-            Those of the whole record, where the document does not have all of it.
+            Digests of the whole record, if the document is only a part of it.
         """
         own = self.journal.own_labels(document, record_sha256=digests.own if digests else None)
         self.names.append(own)
         return with_people_labels(document, frozenset() if self.is_used else own, digests)
 
     def put_to(self, documents: Iterable[Document]) -> list[Document]:
-        """The documents, each as :meth:`without` gives it."""
+        """Apply :meth:`without` to each document."""
         return list(map(self.without, documents))
 
     def note(self, n_records: int, n_labels: int, reporter: Reporter) -> None:
-        """Report how many labels scoring has written, if any, and whether they are used."""
+        """Report how many labels scoring wrote, if any, and whether they are used."""
         if n_labels:
             use = f"{USED} (--include-own-scores)" if self.is_used else NOT_USED
             reporter.note(f"{n_records:,} records; {n_labels:,} labels written by scoring {use}")
@@ -77,7 +76,7 @@ class OwnScores:
 
 
 def is_journal_named(settings: Settings) -> bool:
-    """Whether the journal is another one than that of the home."""
+    """Whether the journal is not the default one of the home."""
     return settings.journal != settings.home / JOURNAL
 
 
@@ -87,11 +86,11 @@ def open_own_scores(settings: Settings, *, is_used: bool, reporter: Reporter) ->
     Parameters
     ----------
     settings : Settings
-        Home, and the journal where it is elsewhere.
+        Settings with the home and the journal.
     is_used : bool
-        Whether labels that scoring has written are used like any other.
+        Whether labels that scoring wrote are used like any other.
     reporter : Reporter
-        Told of a journal that was named and is not there, and of lines that had to be skipped.
+        Notified of a named journal that does not exist, and of skipped lines.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A document with the labels of people alone: those that scoring itself has written are left out."""
+"""Remove labels that scoring wrote, so that only people's labels are left."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from scoring.records.record import Document
 
 
 def with_people_labels(document: Document, own_labels: Set[str], digests: Digests | None = None) -> Document:
-    """A document without the labels that scoring has written.
+    """Return a document without the labels that scoring wrote.
 
     Parameters
     ----------
     document : Document
-        The record as it was read.
+        The record as read.
     own_labels : set of str
-        Names of the labels that scoring has written: see :meth:`scoring.labels.journal.Journal.own_labels`.
+        Names of the labels that scoring wrote: see :meth:`scoring.labels.journal.Journal.own_labels`.
     digests : Digests, optional
-        Those of the whole record, where the document does not have all of it.
+        Digests of the whole record, if the document is only a part of it.
 
     Returns
     -------
     Document
-        The same one where people gave all three labels. Else its digest is of what the record says and of the
-        labels that are left, so that data are the same before and after scoring fills in the others.
+        The same document if people gave all three labels. Otherwise its digest is of the record's content and
+        the remaining labels, so that it does not change when scoring fills in the others.
     """
     labels = msgspec.structs.replace(document.labels, **dict.fromkeys(own_labels))
     if None not in msgspec.structs.astuple(labels):

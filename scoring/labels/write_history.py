@@ -1,4 +1,4 @@
-"""The writes that a journal tells of, and what each of them did to each file."""
+"""History of writes in a journal, and the changes of each write to each file."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class JournaledWrite(msgspec.Struct, kw_only=True):
     Parameters
     ----------
     write_id : str
-        Its name.
+        Id of the write.
     began_at : datetime
-        When, aware UTC.
+        Start time, aware UTC.
     command : str
         ``score`` or ``watch``.
     model : str
-        Name and version of the model; of several the last.
+        Name and version of the model; the last one if there are several.
     file_count : int
-        Files that it wrote; one that it wrote twice counts twice.
+        Number of files written; a file written twice counts twice.
     filled_count, changed_count : int
-        Labels that it filled, and that it put in the place of others.
+        Number of labels filled in, and of labels replaced.
     """
 
     write_id: str
@@ -45,12 +45,12 @@ class JournaledWrite(msgspec.Struct, kw_only=True):
 
 
 class WriteHistory:
-    """What one write did to each of its files.
+    """Changes of one write to each of its files.
 
     Parameters
     ----------
     entries : list of JournalEntry
-        Those of the write that scoring owns, in the order in which they were written.
+        Entries of the write with owner ``scoring``, in write order.
     """
 
     def __init__(self, entries: list[JournalEntry]) -> None:
@@ -64,27 +64,27 @@ class WriteHistory:
 
     @property
     def records(self) -> set[str]:
-        """Digests of the records that it wrote."""
+        """Digests of the records written."""
         return set(self._by_record)
 
     def of(self, keys: RecordKeys) -> list[list[JournalEntry]]:
-        """The entries of a file; where it is not known, those of each file that the record had, in turn."""
+        """Return the entries of a file; if it is unknown, those of each file of the record."""
         if keys.file in self._by_file:
             return [self._by_file[keys.file]]
         return list(self._by_record.get(keys.record, {}).values())
 
 
 def list_writes(path: Path) -> list[JournaledWrite]:
-    """The writes of scores that a journal tells of, the earliest first.
+    """List the writes of scores in a journal, earliest first.
 
     Raises
     ------
     RecordError
-        If it cannot be read, or has a line that is no entry.
+        If it cannot be read, or has a line that is not an entry.
     """
     skipped = _not_written(path, None)
     writes: dict[str, JournaledWrite] = {}
-    counted: set[tuple[str, int, int]] = set()  # the same line may stand there twice
+    counted: set[tuple[str, int, int]] = set()  # a merged journal may have the same line twice
     for line in _lines(path):
         if not isinstance(line, JournalEntry) or not _is_score(line):
             continue
@@ -107,12 +107,12 @@ def list_writes(path: Path) -> list[JournaledWrite]:
 
 
 def read_write(path: Path, write_id: str) -> WriteHistory | None:
-    """What one write did; None where the journal does not tell of it.
+    """Return the history of one write; None if it is not in the journal.
 
     Raises
     ------
     RecordError
-        As :func:`list_writes` does.
+        As for :func:`list_writes`.
     """
     skipped = _not_written(path, write_id)
     entries: dict[tuple[int, int], JournalEntry] = {}
@@ -125,17 +125,17 @@ def read_write(path: Path, write_id: str) -> WriteHistory | None:
 
 
 def written_labels(entries: list[JournalEntry]) -> dict[str, tuple[object, object]]:
-    """By label: how it was spelled before the first of some entries of a file, and its value after the last.
+    """Map each label to its spelling before the first entry of a file and its value after the last.
 
-    A spelling of None is a label that was absent.
+    A spelling of None means that the label was absent.
     """
-    found: dict[str, tuple[object, object]] = {}
+    written: dict[str, tuple[object, object]] = {}
     for entry in entries:
         before = msgspec.to_builtins(entry.before)
         for name, value in msgspec.to_builtins(entry.labels).items():
-            first = found[name][0] if name in found else before.get(name)
-            found[name] = (first, value)
-    return {name: found[name] for name in LABELS if name in found}
+            first = written[name][0] if name in written else before.get(name)
+            written[name] = (first, value)
+    return {name: written[name] for name in LABELS if name in written}
 
 
 def _is_score(entry: JournalEntry) -> bool:
@@ -159,8 +159,8 @@ def _lines(path: Path) -> Iterator[Line]:
     except OSError as error:
         raise _unreadable(path, error) from None
     try:
-        for _, read in read_lines(handle, str(path)):
-            yield from read.lines
+        for _, block in read_lines(handle, str(path)):
+            yield from block.lines
     except OSError as error:
         raise _unreadable(path, error) from None
     finally:

@@ -1,4 +1,4 @@
-"""What is to become of each label of a file that a score is to be written into."""
+"""Plan of a write: the outcome of each label of a file."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from scoring.records.label_spelling import Spelling
 from scoring.records.record import Document, Labels, Record
 
 Outcome = Literal["filled", "renewed", "replaced", "left alone", "unchanged"]
-"""What becomes of a label: it was missing; it was scoring's own; it was people's, and is overwritten, or
-is not; or it is scoring's own and has the score already."""
+"""Outcome of a label: it was missing; it was scoring's own and changes; it was a person's and is overwritten,
+or kept; or it is scoring's own and equals the score already."""
 
 
 class Plan(NamedTuple):
-    """A file that was read, and what is to be done with it.
+    """Planned write of one file.
 
     Parameters
     ----------
     score : Score
-        What is to be written.
+        The score to write.
     path, target : str
-        The file as the user named it, and without links.
+        The file as the user named it, and with links resolved.
     document : Document
-        What was read.
+        The record as read.
     keys : RecordKeys
-        What the journal knows it by.
+        Its keys in the journal.
     old, new : bytes
-        The file as it is, and as it is to be.
+        The file before and after the write.
     diff : str
-        Unified diff of the lines that differ.
+        Unified diff.
     outcomes : dict of str to Outcome
-        By label.
+        Outcome by label.
     before : dict of str to bool, int or str
-        How the labels are spelled now; see :func:`scoring.records.label_spelling.spellings_of`.
+        Spelling of the labels before; see :func:`scoring.records.label_spelling.spellings_of`.
     labels : Labels
-        What stands there afterwards.
+        Labels after the write.
     """
 
     score: Score
@@ -62,29 +62,29 @@ class Plan(NamedTuple):
         return self.old != self.new
 
     def given(self) -> dict[str, int | bool]:
-        """The labels that people gave, and that are left alone."""
+        """Return the labels that people gave and that are left alone."""
         return {name: getattr(self.labels, name) for name in LABELS if self.outcomes[name] == "left alone"}
 
     def own(self) -> dict[str, int | bool]:
-        """The labels that are scoring's own afterwards."""
+        """Return the labels that are scoring's own after the write."""
         return {name: getattr(self.labels, name) for name in LABELS if self.outcomes[name] != "left alone"}
 
 
 def outcomes_of(
     labels: Labels, score: Score, own: frozenset[str], *, is_overwriting: bool
 ) -> dict[str, Outcome]:
-    """What is to become of each label.
+    """Decide the outcome of each label.
 
     Parameters
     ----------
     labels : Labels
-        What the file has.
+        Current labels of the file.
     score : Score
-        What the model says.
+        Predicted labels.
     own : frozenset of str
-        Labels that scoring itself wrote, and that nobody has changed since.
+        Labels that scoring wrote and that nobody has changed since.
     is_overwriting : bool
-        Whether labels that people gave are replaced.
+        Whether to replace labels that people gave.
     """
     outcomes: dict[str, Outcome] = {}
     for name in LABELS:
@@ -101,7 +101,7 @@ def outcomes_of(
 
 
 def wanted_labels(score: Score, outcomes: Mapping[str, Outcome]) -> Labels:
-    """The labels that are to be written; None for those that stay."""
+    """Return the labels to write; None for unchanged ones."""
     values = {
         name: getattr(score, name) for name in LABELS if outcomes[name] not in ("left alone", "unchanged")
     }
@@ -109,7 +109,7 @@ def wanted_labels(score: Score, outcomes: Mapping[str, Outcome]) -> Labels:
 
 
 def unknown_of(record: Record) -> str:
-    """What a record lacks so that a model knows nothing of it that counts; empty where it lacks nothing.
+    """Describe what a record lacks to be scored reliably; empty if nothing.
 
     Examples
     --------
@@ -127,20 +127,20 @@ def unknown_of(record: Record) -> str:
 
 
 def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]] | None) -> str:
-    """The file of a score, whose path may have been spelled out.
+    """Return the file of a score, whose path may be escaped.
 
     Parameters
     ----------
     score : Score
         The score.
     names : callable or None
-        Gives the files by what stands for each in scores: :func:`scoring.records.corpus.shown_names`; None
-        where the scores have the paths as the system gives them.
+        Returns the files by displayed path: :func:`scoring.records.corpus.shown_names`; None if the scores
+        have unescaped paths.
 
     Raises
     ------
     RecordError
-        If there is no such file, or it is no Markdown file.
+        If there is no such file, or it is not a Markdown file.
     """
     path = score.path
     if not path.endswith(".md"):

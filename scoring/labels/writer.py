@@ -1,8 +1,8 @@
-"""Writing scores into the files of their records, and leaving alone the labels that people gave.
+"""Write scores into the files of their records, without changing labels that people gave.
 
-Per label: one that is missing is filled, one that scoring itself wrote and nobody has changed since is
-renewed, any other is left alone unless it is to be overwritten. The files of a batch are read, their new
-labels entered in the journal, and the files replaced then, while nobody else writes under the same journal.
+A missing label is filled in, one that scoring wrote and nobody has changed since is renewed, and any other is
+left alone unless overwriting is requested. The files of a batch are read, their new labels entered in the
+journal, and then the files replaced, while the journal is locked.
 """
 
 from __future__ import annotations
@@ -33,32 +33,32 @@ from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _Names = Callable[[], Mapping[str, Sequence[str]]] | None
-_MAX_WATCHED = 100_000  # records among which a watch, which may go on for ever, looks for copies
+_MAX_WATCHED = 100_000  # records remembered by `watch` to find copies; it may run forever
 
-_BATCH_BYTES = 2**25  # likewise: both the old and the new bytes of a batch are held
+_BATCH_BYTES = 2**25  # limits memory: the old and new bytes of a batch are both held
 
 BATCH_FILES = 128
-"""Files that are written together: the journal goes to the disk once for all of them."""
+"""Files per batch; the journal is flushed to disk once per batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How scores are written.
+    """Options of a write.
 
     Parameters
     ----------
     journal : Path
-        Where what scoring writes is kept: see :mod:`scoring.labels.journal`.
+        Journal of the labels that scoring wrote: see :mod:`scoring.labels.journal`.
     clock : callable
-        Gives the moment, aware UTC: a write may go on for long.
+        Returns the current time, aware UTC, since a write may take long.
     command : str
-        Who writes: ``score`` or ``watch``.
+        Calling command: ``score`` or ``watch``.
     is_overwriting : bool
-        Replace the labels that people gave, too.
+        Also replace labels that people gave.
     allows_unknown : bool
-        Write the scores of records of which the model knows nothing that counts.
+        Also write scores of records without the fields that the model needs.
     is_dry_run : bool
-        Tell what would change, and write nothing.
+        Report changes without writing.
     """
 
     journal: Path
@@ -70,22 +70,22 @@ class WriteOptions:
 
 
 class WrittenFile(NamedTuple):
-    """What writing one score did, or would do.
+    """Result of writing one score.
 
     Parameters
     ----------
     path : str
-        The file, as :func:`scoring.errors.shown` spells it.
+        The file, escaped by :func:`scoring.errors.shown`.
     changed : bool
         Whether any byte differs.
     diff : str
-        Unified diff of the lines that differ.
+        Unified diff.
     outcomes : dict of str to Outcome
-        By label; empty for a record that was refused.
+        Outcome by label; empty if nothing was written.
     fault : RecordError or None
         Why nothing was written.
     is_refused : bool
-        Whether that is because the model knows nothing of the record that counts.
+        Whether the record lacks the fields that the model needs.
     """
 
     path: str
@@ -98,7 +98,7 @@ class WrittenFile(NamedTuple):
 
 @dataclass(slots=True)
 class WriteCounts:
-    """What came of a write, so far: files and labels."""
+    """Running counts of a write: files and labels."""
 
     n_files: int = 0
     n_written: int = 0
@@ -116,7 +116,7 @@ class WriteCounts:
 
 
 class WrittenScore(Score, frozen=True, kw_only=True):
-    """A score that was written into its record's file: `labels` tells what became of each label."""
+    """A score that was written into its record's file; `labels` has the outcome of each label."""
 
     labels: dict[str, Outcome]
 
@@ -127,22 +127,22 @@ class LabelWriter:
     Parameters
     ----------
     options : WriteOptions
-        How.
+        Write options.
     paths : sequence of str
-        What the user named: nothing outside of these folders (or of the folders of these files) is written.
+        Paths given by the user; nothing outside these folders (or the folders of these files) is written.
     on_fault : callable
-        Called with the error of each file that cannot be written, or is refused; the others go on.
+        Called with the error of each file that cannot be written or is refused; the others continue.
     reporter : Reporter
-        Told of files of one record that have different labels, and of lines of the journal that are skipped.
+        Notified of copies of a record with different labels, and of skipped lines of the journal.
 
     Attributes
     ----------
     write_id : str
-        Name of this write, by which its labels can be put back.
+        Id of this write, to restore its labels.
     counts : WriteCounts
-        What came of it so far.
+        Counts so far.
     has_known : bool
-        Whether the journal knew of any record when the write began.
+        Whether the journal had entries when the write began.
 
     Raises
     ------
@@ -159,7 +159,7 @@ class LabelWriter:
             path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"
         ]
         self._journal = Journal(options.journal)
-        self._tell(self._journal.refresh())
+        self._report(self._journal.refresh())
         self._copies = Copies(reporter, max_records=_MAX_WATCHED if options.command == "watch" else None)
         self._n_batches = 0
         self.has_known = not self._journal.is_empty
@@ -176,19 +176,19 @@ class LabelWriter:
         scores : iterable of Score
             Scores of Markdown files; one from standard input or JSON lines is a fault.
         batch_files : int
-            Files of a batch, at most.
+            Maximum number of files per batch.
         is_spelled : bool
-            Whether the scores' paths are spelled as documents have them, else as the system gives them.
+            Whether the paths of the scores are escaped, as in documents.
 
         Yields
         ------
         WrittenFile
-            One for each score, in their order, once its batch is written.
+            One per score, in order, once its batch is written.
 
         Raises
         ------
         RecordError
-            If the journal cannot be read or written; what was not yielded before is not written then.
+            If the journal cannot be read or written; scores not yet yielded are then not written.
         """
         names = functools.cache(lambda: shown_names(self._paths)) if is_spelled else None
         for batch in _batches(scores, batch_files):
@@ -200,58 +200,59 @@ class LabelWriter:
 
     def _write_batch(self, scores: Sequence[Score], names: _Names) -> list[WrittenFile]:
         if self._options.is_dry_run:
-            planned = [self._planned(score, names) for score in scores]
+            planned = [self._plan_or_fault(score, names) for score in scores]
             for plan in planned:
                 if isinstance(plan, Plan):
-                    self._given_apart(plan)
-            return [self._told(plan) for plan in planned]
+                    self._given_by_people(plan)
+            return [self._result_of(plan) for plan in planned]
         with self._journal.locked() as writer:
-            self._tell(writer.warnings)
-            planned = [self._planned(score, names) for score in scores]
-            written = self._replaced(planned, writer)
-            # What somebody has changed meanwhile is looked at once more.
-            again = [at for at, each in enumerate(written) if each is None]
-            second = self._replaced([self._planned(scores[at], names) for at in again], writer)
-            for at, each in zip(again, second, strict=True):
-                written[at] = each or _failed(scores[at].path, "a file that another process keeps changing")
-        return [each for each in written if each is not None]
+            self._report(writer.warnings)
+            planned = [self._plan_or_fault(score, names) for score in scores]
+            written = self._replace_files(planned, writer)
+            # Retry once the files that changed meanwhile.
+            retried = [index for index, result in enumerate(written) if result is None]
+            plans = [self._plan_or_fault(scores[index], names) for index in retried]
+            for index, result in zip(retried, self._replace_files(plans, writer), strict=True):
+                got = "a file that another process keeps changing"
+                written[index] = result or _failed(scores[index].path, got)
+        return [result for result in written if result is not None]
 
-    def _replaced(
+    def _replace_files(
         self, planned: Sequence[Plan | WrittenFile], writer: JournalWriter
     ) -> list[WrittenFile | None]:
-        """Enter plans in the journal, put new files in place; None for a file that was changed meanwhile."""
+        """Enter plans in the journal, then replace the files; None for a file that changed meanwhile."""
         at = writer.moment(self._options.clock())
         plans = [(item, plan) for item, plan in enumerate(planned) if isinstance(plan, Plan)]
         entries = [self._entry(plan, item, at) for item, plan in plans if plan.is_changed]
-        apart = [given for _, plan in plans for given in self._given_apart(plan)]
-        entries += [self._given_entry(given, len(planned) + n, at) for n, given in enumerate(apart)]
+        by_people = [given for _, plan in plans for given in self._given_by_people(plan)]
+        entries += [self._given_entry(given, len(planned) + n, at) for n, given in enumerate(by_people)]
         writer.append(entries)
-        written = [plan if isinstance(plan, WrittenFile) else self._put_in_place(plan) for plan in planned]
+        written = [plan if isinstance(plan, WrittenFile) else self._replace_file(plan) for plan in planned]
         if entries:
-            failed = tuple(item for item, each in enumerate(written) if each is None or each.fault)
+            failed = tuple(item for item, result in enumerate(written) if result is None or result.fault)
             done = BatchDone(write_id=self.write_id, batch=self._n_batches, not_written=failed)
             self._n_batches += 1
             try:
                 writer.append([done], is_synced=False)
-            except RecordError as error:  # an entry counts where its labels are there, then
+            except RecordError as error:  # entries still count, if their labels are in the files
                 self._reporter.note(str(error))
         return written
 
-    def _put_in_place(self, plan: Plan) -> WrittenFile | None:
+    def _replace_file(self, plan: Plan) -> WrittenFile | None:
         try:
             if plan.is_changed and not replace_file(plan.target, plan.old, plan.new, plan.path):
                 return None
         except RecordError as error:
             return WrittenFile(shown(plan.path), fault=error)
-        return self._told(plan)
+        return self._result_of(plan)
 
     @staticmethod
-    def _told(plan: Plan | WrittenFile) -> WrittenFile:
+    def _result_of(plan: Plan | WrittenFile) -> WrittenFile:
         if isinstance(plan, WrittenFile):
             return plan
         return WrittenFile(shown(plan.path), plan.is_changed, plan.diff, plan.outcomes)
 
-    def _planned(self, score: Score, names: _Names) -> Plan | WrittenFile:
+    def _plan_or_fault(self, score: Score, names: _Names) -> Plan | WrittenFile:
         try:
             return self._plan(score, file_of(score, names))
         except RecordError as error:
@@ -268,7 +269,7 @@ class LabelWriter:
                 Fault(path, 0, "", unknown, "a title, and a date, provider or topics (or --allow-unknown)")
             )
             return WrittenFile(shown(path), fault=fault, is_refused=True)
-        # A file that this very write has filled says nothing of a copy that it meets later; a watch goes on.
+        # A file filled by this write is no evidence for a later copy; `watch` is one endless write.
         ignored = self.write_id if self._options.command == "score" else ""
         own = self._journal.own_labels(document, ignoring=ignored)
         outcomes = outcomes_of(document.labels, score, own, is_overwriting=self._options.is_overwriting)
@@ -290,7 +291,7 @@ class LabelWriter:
         )
 
     def _entry(self, plan: Plan, item: int, at: datetime) -> JournalEntry:
-        """What the journal is to hold of a file: what is written, and what scoring had written before."""
+        """Journal entry of a file: labels to write, and their spelling before."""
         own = plan.own()
         before = {name: spelling for name, spelling in plan.before.items() if name in own}
         entry = self._given_entry(GivenLabels(plan.keys, own), item, at)
@@ -299,7 +300,7 @@ class LabelWriter:
         )
 
     def _given_entry(self, given: GivenLabels, item: int, at: datetime) -> JournalEntry:
-        """Labels that people gave to one of two files of a record, not to be taken for the other's."""
+        """Journal entry for labels that people gave to one of two files of a record."""
         return JournalEntry(
             at=at,
             write_id=self.write_id,
@@ -312,25 +313,25 @@ class LabelWriter:
             labels=msgspec.convert(given.labels, JournalLabels),
         )
 
-    def _given_apart(self, plan: Plan) -> list[GivenLabels]:
-        """Look for another file of the record, and tell whose labels people gave."""
+    def _given_by_people(self, plan: Plan) -> list[GivenLabels]:
+        """Compare with other files of the record; return labels to enter as given by people."""
         given = plan.given()
         known = self._journal.given_labels(plan.document) if given else frozenset()
         new = {name: value for name, value in given.items() if name not in known}
         return self._copies.compare(plan.path, plan.document.record, plan.labels, GivenLabels(plan.keys, new))
 
-    def _tell(self, warnings: Iterable[str]) -> None:
+    def _report(self, warnings: Iterable[str]) -> None:
         for warning in warnings:
             self._reporter.note(warning)
 
 
 def _batches(scores: Iterable[Score], n_files: int) -> Iterator[list[Score]]:
-    """Scores whose files are written together: so many, or as many as are so large."""
+    """Split scores into batches, limited by number and size of files."""
     batch: list[Score] = []
     n_bytes = 0
     for score in scores:
         batch.append(score)
-        with suppress(OSError):  # a name that was spelled out, or a file that is gone, which is told later
+        with suppress(OSError):  # an escaped path or a deleted file, which is reported later
             n_bytes += os.stat(score.path).st_size
         if len(batch) >= n_files or n_bytes >= _BATCH_BYTES:
             yield batch

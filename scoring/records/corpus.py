@@ -1,4 +1,4 @@
-"""Many records: finding their files, reading them one after the other, and the digest of them all."""
+"""Find, read and hash the records of files, folders, globs and streams."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from scoring.records.front_matter import MAX_BYTES, has_front_matter, is_utf16
 from scoring.records.record import Document
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
 
-#: Called with the error of each record that cannot be used.
+#: Callback for the error of each unusable record.
 OnFault = Callable[[RecordError], None]
 
 STDIN = "-"
-"""The path that stands for standard input."""
+"""Path that means standard input."""
 
 HEAD_BYTES = 128
-"""How much of a file tells whether it may hold a record."""
+"""Bytes read from the start of a file to see whether it may hold a record."""
 
-_MORE_BYTES = 2**16  # beyond the size that a file is said to have: mostly there are none
+_MORE_BYTES = 2**16  # read in steps if a file has grown beyond its reported size
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
 class Source(NamedTuple):
-    """Where a record is: a whole file, or a line of one.
+    """Location of a record: a file, or one line of it.
 
-    ``line`` is from 1, and 0 for a whole file; ``data`` is what was read from there already; ``error`` is
-    what there is instead of a record.
+    ``line`` starts at 1 and is 0 for a whole file. ``data`` holds the bytes if they were read already;
+    ``error`` replaces the record if it cannot be read.
     """
 
     path: str
@@ -43,19 +43,19 @@ class Source(NamedTuple):
     error: RecordError | None = None
 
     def content(self) -> bytes:
-        """The bytes of the record.
+        """Return the bytes of the record.
 
         Raises
         ------
         RecordError
-            If there are none.
+            If the record cannot be read.
         """
         if self.error is not None:
             raise self.error
         return read_bytes(self.path) if self.data is None else self.data
 
     def document(self, content: bytes, *, is_hashed: bool = True) -> Document:
-        """The record that its bytes hold; the hash of a file's may be left out, which few need.
+        """Decode the record from its bytes; ``is_hashed=False`` skips the hash of a file.
 
         Raises
         ------
@@ -68,20 +68,20 @@ class Source(NamedTuple):
 
 
 def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str]:
-    """Find the files that paths name.
+    """Expand paths to record files.
 
-    A folder is walked for ``*.md``, sorted; its hidden entries are left out, and so are links that lead
-    out of it. A Markdown file of a walked folder that has no front matter at all (a ``README.md``) is no
-    record and is left out; one that is named itself, or by a glob, is not. What is named ``*.md`` in a
-    folder and is no regular file (a FIFO, a socket, a device, a folder) stays among the files: reading it is
-    a fault. A FIFO of another name that is named itself, as ``<(command)`` does, is read like standard input.
+    A folder is walked for ``*.md``, sorted. Hidden entries and links that lead out of the folder are skipped.
+    A Markdown file without front matter (a ``README.md``) is skipped in a folder, but kept if it is named
+    explicitly or by a glob. An entry ``*.md`` of a folder that is not a regular file (a FIFO, a socket, a
+    device, a folder) is kept, and reading it is a fault. A FIFO with another name that is named explicitly,
+    as ``<(command)`` does, is read like standard input.
 
     Parameters
     ----------
     paths : sequence of str
         Folders, files, globs, and ``-`` for standard input, in any mix.
     on_fault : callable, optional
-        Called for each file that a glob matches and that is left out, since it is no regular file.
+        Called for each match of a glob that is skipped because it is not a regular file.
 
     Returns
     -------
@@ -91,24 +91,24 @@ def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str
     Raises
     ------
     RecordError
-        If a path does not exist or names no record, with a fault for each such path.
+        If a path does not exist or contains no record; one fault per path.
     """
-    found: dict[str, str] = {}
+    files_by_identity: dict[str, str] = {}
     folders: dict[str, str] = {}
     faults: list[Fault] = []
     for path in paths:
         try:
             for file, is_link in _expand_one(path, on_fault):
-                found.setdefault(identify(file, folders, is_link=is_link), file)
+                files_by_identity.setdefault(identify(file, folders, is_link=is_link), file)
         except RecordError as error:
             faults += error.faults
     if faults:
         raise RecordError(*faults)
-    return list(found.values())
+    return list(files_by_identity.values())
 
 
 def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
-    """The files that paths name, by what stands for each in documents and scores; mostly one for each.
+    """Map each displayed path, as documents and scores have it, to its files (usually one).
 
     Raises
     ------
@@ -122,19 +122,19 @@ def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
-    """The files of a folder that :func:`expand` finds there, one after the other; none is no fault.
+    """Yield the files that :func:`expand` finds in a folder; an empty folder is not a fault.
 
     Parameters
     ----------
     folder : str
         The folder.
     on_fault : callable, optional
-        Called with the error of each folder below it that cannot be read, and is left out.
+        Called with the error of each unreadable subfolder, which is then skipped.
 
     Raises
     ------
     RecordError
-        If the folder cannot be read, or without `on_fault` one below it.
+        If the folder cannot be read, or a subfolder cannot be read and there is no `on_fault`.
     """
     return (file for file, _ in _records_within(folder, on_fault))
 
@@ -146,19 +146,19 @@ def read_documents(
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Document]:
-    """Read the records that paths name, one at a time.
+    """Read the records of the given paths, one at a time.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`expand` takes them. A file whose name ends in ``.jsonl`` or ``.ndjson`` holds a record
-        a line; any other is one Markdown file. Standard input may be either: its first bytes tell.
+        As for :func:`expand`. A file named ``*.jsonl`` or ``*.ndjson`` has one record per line; any other
+        file is Markdown. The format of standard input is detected from its first bytes.
     stdin : binary file, optional
-        What ``-`` reads; the process's standard input if not given.
+        Stream for ``-``; default is the process's standard input.
     on_fault : callable
-        Called with the error of each record that cannot be used; the others go on.
+        Called with the error of each unusable record, which is then skipped.
     on_progress : callable, optional
-        Called with the files done and the files in all.
+        Called with the number of files done and the total.
 
     Yields
     ------
@@ -168,7 +168,7 @@ def read_documents(
     Raises
     ------
     RecordError
-        Before the first record, if a path does not exist or names no record.
+        Before the first record, if a path does not exist or contains no record.
     """
     files = expand(paths, on_fault=on_fault)
     for n_done, file in enumerate(files, start=1):
@@ -184,7 +184,7 @@ def read_documents(
 
 
 def data_sha256(digests: Iterable[str]) -> str:
-    """Digest of a set of records, whatever their paths and their order.
+    """Hash a set of records, independent of paths and order.
 
     Parameters
     ----------
@@ -200,13 +200,13 @@ def data_sha256(digests: Iterable[str]) -> str:
 
 
 def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
-    """Files, each with whether it is a link."""
+    """Expand one path to pairs of file and whether it is a link."""
     if path == STDIN:
         return [(path, False)]
     if os.path.isdir(path):
         files = list(_records_within(path))
         if not files:
-            raise RecordError(Fault(path, 0, "", "a folder without a record", "*.md files with front matter"))
+            raise RecordError(Fault(path, 0, "", "a folder without records", "*.md files with front matter"))
         return files
     if os.path.exists(path):
         return [(path, os.path.islink(path))]
@@ -231,16 +231,16 @@ def _records_within(folder: str, on_fault: OnFault | None = None) -> Iterator[tu
 
 
 def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
-    """What is named ``*.md``, each with whether it is a link, and a regular file."""
+    """Yield entries named ``*.md`` with whether each is a link and whether it is a regular file."""
 
-    def tell(error: OSError) -> None:
+    def report(error: OSError) -> None:
         if on_fault is None or error.filename == folder:
             raise unreadable(str(error.filename), error)
-        if not isinstance(error, FileNotFoundError):  # what goes meanwhile is not there
+        if not isinstance(error, FileNotFoundError):  # deleted during the walk: not a fault
             on_fault(unreadable(str(error.filename), error))
 
-    home = os.path.realpath(folder)
-    for base, folders, names in os.walk(folder, onerror=tell):
+    root = os.path.realpath(folder)
+    for base, folders, names in os.walk(folder, onerror=report):
         names += [name for name in folders if name.endswith(".md")]
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".md"))
         links, others = _links_and_others(base)
@@ -251,14 +251,14 @@ def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, b
             is_link = name in links
             if not is_link:
                 yield file, False, name not in others
-            elif os.path.commonpath([home, os.path.realpath(file)]) == home:
+            elif os.path.commonpath([root, os.path.realpath(file)]) == root:
                 yield file, True, kind_of(file) is None
 
 
 def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
-    """The names of a folder's links, and of what else is no regular file.
+    """Names of a folder's links, and of its other entries that are not regular files.
 
-    Its listing tells: asking for each file takes longer.
+    One listing is faster than one ``stat`` per file.
     """
     links, others = set(), set()
     try:
@@ -274,7 +274,7 @@ def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
 
 
 def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
-    """One name for a file, however it is reached; ``folders`` holds those that were resolved before."""
+    """Return one name for a file, however it is reached; ``folders`` caches resolved folders."""
     if file == STDIN:
         return file
     if is_link:
@@ -286,7 +286,7 @@ def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
 
 
 def _may_hold_record(file: str) -> bool:
-    """False for a file that is no record; one that cannot be opened was meant to be one."""
+    """Whether a file may hold a record; an unreadable file counts, so that it is reported."""
     try:
         descriptor, _ = open_regular(file)
         try:
@@ -298,10 +298,10 @@ def _may_hold_record(file: str) -> bool:
 
 
 def may_hold_record(head: bytes) -> bool:
-    """False for a file that is no record, by its first :data:`HEAD_BYTES`.
+    """Whether a file may hold a record, by its first :data:`HEAD_BYTES`.
 
-    One that is empty, has blank lines before its ``---``, or is in UTF-16, was meant to be a record: reading
-    it tells what is wrong.
+    A file that is empty, in UTF-16, or has blank lines before its ``---`` counts as a record, so that reading
+    it reports the fault.
     """
     if is_utf16(head):
         return True
@@ -310,7 +310,7 @@ def may_hold_record(head: bytes) -> bool:
 
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
-    """Where each record of a file that :func:`expand` found is, so that each record's fault is its own."""
+    """Yield a source per record of a file, so that each record has its own faults."""
     is_fifo = file != STDIN and not file.endswith(".md") and kind_of(file) == "a FIFO"
     if file == STDIN:
         yield from _stream_sources(stdin or sys.stdin.buffer, file)
@@ -325,12 +325,12 @@ def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
 
 
 def read_bytes(file: str | Path) -> bytes:
-    """Read a file whole, if it is of a size to be read.
+    """Read a whole file, up to the size limit.
 
     Raises
     ------
     RecordError
-        If it cannot be read, or is larger than a record may be.
+        If it cannot be read or is too large.
     """
     try:
         descriptor, size = open_regular(file)
@@ -339,7 +339,7 @@ def read_bytes(file: str | Path) -> bytes:
                 raise too_large(str(file), size)
             parts = [os.read(descriptor, size + 1)]
             n_bytes = len(parts[0])
-            while more := os.read(descriptor, _MORE_BYTES):  # it has grown since
+            while more := os.read(descriptor, _MORE_BYTES):  # the file has grown meanwhile
                 n_bytes += len(more)
                 if n_bytes > MAX_BYTES:
                     raise too_large(str(file), n_bytes)
@@ -352,12 +352,12 @@ def read_bytes(file: str | Path) -> bytes:
 
 
 def too_large(file: str, n_bytes: int) -> RecordError:
-    """The fault of a file that is larger than a record may be."""
+    """Error for a file above the size limit."""
     return RecordError(Fault(file, 0, "", f"{n_bytes:,} bytes", f"at most {MAX_BYTES:,} bytes"))
 
 
 def holds_lines(file: str) -> bool:
-    """Whether a file holds a record a line, by its name."""
+    """Whether a file has one record per line, by its extension."""
     return file.endswith((".jsonl", ".ndjson"))
 
 
@@ -368,7 +368,7 @@ def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
             yield Source(file, data=first + stream.read(MAX_BYTES + 1))
         else:
             yield from _line_sources(stream, file, first)
-    except OSError as error:  # closed, or of a disk that fails
+    except OSError as error:  # a closed stream or a failing disk
         yield Source(file, error=unreadable(file, error))
 
 
@@ -382,21 +382,21 @@ def _line_sources(stream: BinaryIO, file: str, first: bytes = b"") -> Iterator[S
 
 
 def lines_of(stream: BinaryIO, file: str, *, first: bytes = b"") -> Iterator[Source]:
-    """Each line of a stream that is to hold a record, numbered from 1; blank ones are left out.
+    """Yield a source per non-blank line of a stream, numbered from 1.
 
     Parameters
     ----------
     stream : binary file
-        What is read, line by line.
+        The stream.
     file : str
-        Its path, for the faults.
+        Its path, for faults.
     first : bytes
-        What was read of it already: its first line.
+        First line, if it was read already.
 
     Yields
     ------
     Source
-        One that is too long is cut, so that it is a fault.
+        A line above the size limit is truncated, which makes it a fault.
     """
     number = 0
     line = first or stream.readline(MAX_BYTES + 1)
@@ -404,24 +404,24 @@ def lines_of(stream: BinaryIO, file: str, *, first: bytes = b"") -> Iterator[Sou
         number += 1
         if line.removeprefix(codecs.BOM_UTF8).strip():
             yield Source(file, number, line)
-        while len(line) > MAX_BYTES and not line.endswith(b"\n"):  # the rest of a line that is too long
+        while len(line) > MAX_BYTES and not line.endswith(b"\n"):  # skip the rest of a truncated line
             line = stream.readline(MAX_BYTES + 1)
         line = stream.readline(MAX_BYTES + 1)
 
 
 def without_record(file: str) -> RecordError:
-    """The fault of a file that is to hold records and has none."""
-    return RecordError(Fault(file, 0, "", "no record", "a record a line, or one in front matter"))
+    """Error for a file of records without any."""
+    return RecordError(Fault(file, 0, "", "no record", "one record per line, or front matter"))
 
 
 def unreadable(file: str, error: OSError) -> RecordError:
-    """The fault of a file that the system does not let be read."""
+    """Error for a file that the system cannot read."""
     if isinstance(error, IrregularFileError):
         return irregular(file, str(error.strerror))
-    got = error.strerror or "an error of the disk"
+    got = error.strerror or "a disk error"
     return RecordError(Fault(file, 0, "", got, "a file that can be read"))
 
 
 def irregular(file: str, kind: str) -> RecordError:
-    """The fault of something that is no regular file, and of which nothing is read."""
+    """Error for an entry that is not a regular file; it is not read."""
     return RecordError(Fault(file, 0, "", kind, "a regular file"))

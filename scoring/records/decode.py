@@ -1,9 +1,8 @@
-"""From the bytes of one file, or of one line of JSON to a record: fast where that is safe, else careful.
+"""Decode a record from a Markdown file or a line of JSON.
 
-The fast way promises what the careful way would give. It takes a document only where its form leaves no
-two readings, decodes it straight into the types, and leaves every value that needs a second thought (a
-type that does not fit, a date without a zone, a record without a title) to the careful way, which either
-reads it or names everything that is wrong with it.
+There are two paths with the same result. The fast path accepts only unambiguous documents and decodes them
+straight into the types. It leaves the rest (a wrong type, a date without a time zone, a record without a
+title) to the strict path, which reads the record or reports every fault.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from scoring.records.record import Coverage, Document, Heat, Labels, Points, Rec
 
 
 class _Labelled(Record, frozen=True, gc=False):
-    """A record as an archive holds it. It never leaves this file: a record must not carry its labels."""
+    """A record with its labels, as archives store it; private, since a record must not carry its labels."""
 
     quality: Points | None = None
     heat: Heat | None = None
@@ -42,21 +41,21 @@ _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
 def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
-    """Read the record that a Markdown file's front matter holds.
+    """Decode the record in the front matter of a Markdown file.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     path : str
-        Its path, for the faults; ``-`` is standard input.
+        Its path, for faults; ``-`` is standard input.
     is_hashed : bool
-        Whether the digest is asked for.
+        Whether to compute the digest.
 
     Returns
     -------
     Document
-        With the digest of all of ``data``; with an empty one where it is not asked for.
+        Its ``sha256`` is the digest of ``data``, or empty if not computed.
 
     Raises
     ------
@@ -74,19 +73,19 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
         decode_utf8(block, path, line=2)
     as_json = to_json(block)
     fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or _read_carefully(block.decode(), path)
+    record, labels, warnings = fast or _read_strictly(block.decode(), path)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
 
-def _read_carefully(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
-    from scoring.records.yaml_nodes import parse_nodes  # with PyYAML, which few records need
+def _read_strictly(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+    from scoring.records.yaml_nodes import parse_nodes  # imports PyYAML, which few records need
 
     return read_record(parse_nodes(text, path), path)
 
 
 def decode_json(data: bytes, path: str, line: int) -> Document:
-    """Read the record that a line of JSON holds, with the field names of the front matter.
+    """Decode the record in a line of JSON, with the field names of the front matter.
 
     Raises
     ------
@@ -102,26 +101,26 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
         raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     digest = hashlib.sha256(data.strip()).hexdigest()
     visible = _without_opaque(data.removeprefix(codecs.BOM_UTF8))
-    fast = decode_fast(visible) if _is_clear_cut(visible) else None
+    fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
     record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
     return Document(shown(path), line, digest, record, labels, warnings)
 
 
 def _without_opaque(data: bytes) -> bytes:
-    """The same JSON with an empty text for each one of the field that is never read."""
+    """The same JSON with the string values of the opaque field emptied."""
     parts = []
-    kept = 0
-    while match := _OPAQUE_START.search(data, kept):
+    position = 0
+    while match := _OPAQUE_START.search(data, position):
         quote = _end_of_text(data, match.end())
         if quote < 0:
             break
-        parts.append(data[kept : match.end()] + b'"')
-        kept = quote + 1
-    return b"".join([*parts, data[kept:]])
+        parts.append(data[position : match.end()] + b'"')
+        position = quote + 1
+    return b"".join([*parts, data[position:]])
 
 
 def _end_of_text(data: bytes, start: int) -> int:
-    """Index of the quote that ends a text of JSON, after an even number of backslashes; -1 without one."""
+    """Index of the quote that ends a JSON string, after an even number of backslashes; -1 if none does."""
     while (quote := data.find(b'"', start)) >= 0:
         text = data[start:quote]
         if (len(text) - len(text.rstrip(b"\\"))) % 2 == 0:
@@ -131,74 +130,76 @@ def _end_of_text(data: bytes, start: int) -> int:
 
 
 def decode_fast(data: bytes | memoryview) -> tuple[Record, Labels, tuple[str, ...]] | None:
-    """Decode a record's JSON into the types, if that gives what the careful way would give.
+    """Decode a record's JSON straight into the types, if the strict path would give the same result.
 
     Parameters
     ----------
     data : bytes or memoryview
-        JSON in UTF-8 in which no key comes twice.
+        JSON in UTF-8 without repeated keys.
 
     Returns
     -------
     tuple of Record, Labels and tuple of str, or None
-        The record, its labels, and no warning; None where any value needs the careful way.
+        The record, its labels, and no warnings; None if any value needs the strict path.
     """
     try:
-        found = _DECODER.decode(data)
+        labelled = _DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if not (found.title.strip() and found.topics and found.provider.name and all(found.topics)):
+    if not (labelled.title.strip() and labelled.topics and labelled.provider.name and all(labelled.topics)):
         return None
-    if found.published_at is None or not found.type or not found.category:
+    if labelled.published_at is None or not labelled.type or not labelled.category:
         return None
-    for one in found.related:
-        if not one.type or (one.published_at is not None and not _is_clear(one.published_at)):
+    for coverage in labelled.related:
+        if not coverage.type or (
+            coverage.published_at is not None and not _is_clear_time(coverage.published_at)
+        ):
             return None
-    if not _is_clear(found.published_at):
+    if not _is_clear_time(labelled.published_at):
         return None
-    values = {name: getattr(found, name) for name in _INPUTS}
-    values["title"] = html.unescape(found.title)
-    values["excerpt"] = html.unescape(found.excerpt)
-    values["published_at"] = found.published_at.astimezone(UTC)
-    values["related"] = tuple(map(_finish, found.related))
-    return Record(**values), Labels(found.quality, found.heat, found.published), ()
+    values = {name: getattr(labelled, name) for name in _INPUTS}
+    values["title"] = html.unescape(labelled.title)
+    values["excerpt"] = html.unescape(labelled.excerpt)
+    values["published_at"] = labelled.published_at.astimezone(UTC)
+    values["related"] = tuple(map(_normalize, labelled.related))
+    return Record(**values), Labels(labelled.quality, labelled.heat, labelled.published), ()
 
 
-def _is_clear(moment: datetime) -> bool:
-    # The outermost years are left to the careful way, since a zone could carry a moment out of them;
-    # parts of a second too, since parsers round them differently.
-    return moment.tzinfo is not None and FIRST_YEAR < moment.year < LAST_YEAR and not moment.microsecond
+def _is_clear_time(time: datetime) -> bool:
+    # The first and last years are left to the strict path, since a time zone could move a time out of range;
+    # so are fractions of a second, since parsers round them differently.
+    return time.tzinfo is not None and FIRST_YEAR < time.year < LAST_YEAR and not time.microsecond
 
 
-def _finish(one: Coverage) -> Coverage:
-    moment = one.published_at
-    is_utc = moment is None or moment.tzinfo is UTC
-    if is_utc and "&" not in one.title and "&" not in one.excerpt:
-        return one
+def _normalize(coverage: Coverage) -> Coverage:
+    published_at = coverage.published_at
+    is_utc = published_at is None or published_at.tzinfo is UTC
+    if is_utc and "&" not in coverage.title and "&" not in coverage.excerpt:
+        return coverage
     return msgspec.structs.replace(
-        one,
-        title=html.unescape(one.title),
-        excerpt=html.unescape(one.excerpt),
-        published_at=moment.astimezone(UTC) if moment is not None else None,
+        coverage,
+        title=html.unescape(coverage.title),
+        excerpt=html.unescape(coverage.excerpt),
+        published_at=published_at.astimezone(UTC) if published_at is not None else None,
     )
 
 
-def _is_clear_cut(data: bytes) -> bool:
-    """Tell whether this is JSON in UTF-8 that nests few levels and in which no object has a key twice.
+def _is_unambiguous_json(data: bytes) -> bool:
+    """Whether this is JSON in UTF-8 with few levels of nesting and no repeated key.
 
-    Of a key that comes twice the decoder keeps the last, so that something is missing where it is written
-    again: at least the quotes of a key, unless a quote was written as a number before.
+    The decoder keeps the last value of a repeated key, so re-encoding loses something: at least the quotes of
+    the key, unless a quote was written as an escape.
     """
     try:
-        again = _ENCODER.encode(_ANY_DECODER.decode(data))
+        reencoded = _ENCODER.encode(_ANY_DECODER.decode(data))
     except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError, RecursionError):
         return False
-    has_all_keys = again == data or (again.count(b'"') == data.count(b'"') and b"\\u0022" not in data)
+    has_all_keys = reencoded == data or (reencoded.count(b'"') == data.count(b'"') and b"\\u0022" not in data)
     return has_all_keys and _is_shallow(data)
 
 
 def _is_shallow(data: bytes) -> bool:
-    """Tell whether brackets nest no deeper than is read; those in a text count as well, on the safe side."""
+    """Whether brackets nest no deeper than the limit; those in strings count too, to be safe."""
     brackets = data.translate(None, _NO_BRACKETS)
     for _ in range(MAX_DEPTH):
         if not brackets:
@@ -208,13 +209,13 @@ def _is_shallow(data: bytes) -> bool:
 
 
 class _Number(str):
-    """A number as JSON writes it."""
+    """A JSON number, as its source text."""
 
     __slots__ = ()
 
 
 class _Object(list[tuple[str, object]]):
-    """The pairs of a JSON object, all of them."""
+    """All key-value pairs of a JSON object, repeated keys included."""
 
 
 def _parse_json(data: bytes, path: str, line: int) -> Node:

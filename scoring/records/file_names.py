@@ -1,56 +1,56 @@
-"""Names of files as text that every page, store and line can hold, whatever bytes a name is made of."""
+"""File names as reversible, printable text."""
 
 from __future__ import annotations
 
 import re
 
-# What ends a line or moves a terminal, what turns the direction of writing or is not seen, the halves of
-# characters that stand for bytes which are no text, and what begins a spelling.
-_SPELLED = re.compile(
+# Control characters, invisible characters and those that change the writing direction, surrogates that stand
+# for undecodable bytes, and the backslash that begins an escape.
+_ESCAPED = re.compile(
     "[\\\\\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
-_SPELLING = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4}))")
+_ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 
 
 def name_of(path: str) -> str:
-    r"""A file's path as text: each path has another name, and an ordinary one is its own.
+    r"""Escape a path as printable text; different paths have different names.
 
-    Bytes that are no UTF-8 are spelled ``\xe9``; control characters and those that turn the direction of
-    writing ``\u202e``; a backslash is doubled.
+    Bytes that are not UTF-8 become ``\xe9``, control characters and those that change the writing direction
+    ``\u202e``, and a backslash is doubled. Other paths are unchanged.
 
     Parameters
     ----------
     path : str
-        As the system gives it.
+        Path as the system gives it.
 
     Examples
     --------
     >>> print(name_of("caf\udce9.md"), name_of("a\u202edm.md"), name_of("café.md"))
     caf\xe9.md a\u202edm.md café.md
     """
-    return _SPELLED.sub(_spell, path)
+    return _ESCAPED.sub(_escape, path)
 
 
 def path_of(name: str) -> str:
-    """The path that :func:`name_of` gave a name.
+    """Invert :func:`name_of`.
 
     Examples
     --------
     >>> path_of(name_of("a\\n\\\\b\\udce9.md")) == "a\\n\\\\b\\udce9.md"
     True
     """
-    return _SPELLING.sub(_read, name)
+    return _ESCAPE.sub(_unescape, name)
 
 
-def _spell(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    if found[0] == "\\":
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if match[0] == "\\":
         return r"\\"
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
-def _read(found: re.Match[str]) -> str:
-    byte, character = found.groups()
+def _unescape(match: re.Match[str]) -> str:
+    byte, character = match.groups()
     if byte:
         return chr(0xDC00 + int(byte, 16))
     return chr(int(character, 16)) if character else "\\"

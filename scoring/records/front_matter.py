@@ -1,8 +1,8 @@
-"""The front matter of a Markdown file: where it stands, what form it has, and the fast way through it.
+"""Locate the front matter of a Markdown file, and parse it fast if it has the plain form.
 
-There are two ways through the YAML. :func:`to_json` is fast and takes only a form that every YAML parser
-reads alike: block style, one key a line, quoted or clear-cut plain scalars, no key twice. Whatever it
-does not take, :func:`scoring.records.yaml_nodes.parse_nodes` reads with PyYAML and full care.
+The YAML has two parsers. :func:`to_json` is fast and accepts only a form that every YAML parser reads alike:
+block style, one key per line, quoted or unambiguous plain scalars, no repeated key. Anything else is parsed
+by :func:`scoring.records.yaml_nodes.parse_nodes` with PyYAML.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from scoring.errors import Fault, RecordError
 from scoring.records.node import MAX_DEPTH
 
 MAX_BYTES = 50_000_000
-"""Size up to which a file is read, bytes: the largest known record has a hundredth of that."""
+"""Size limit of a file, bytes; the largest known record has a hundredth of that."""
 
 _OPENING = re.compile(rb"---[ \t]*\r?\n")
 _UTF16_OPENINGS = ("\ufeff---".encode("utf-16-le"), "\ufeff---".encode("utf-16-be"))
 _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
 
-# One line of the form that the fast path takes. The group is the line without its value: its "skeleton".
-# A text in quotes may run over its line here; the count of lines tells, since each match then is a line.
-# At each character at most one alternative can match, so that a line which does not match takes linear time.
-# Possessive quantifiers and atomic groups would do as well, but Python 3.11.0 to 3.11.4 matches them wrongly.
-# Groups repeat at most 9,999 times, since each time takes memory: a longer text is left to the careful way.
+# One line of the plain form. The group is the line without its value: its "skeleton".
+# A quoted scalar may run over its line here; then there are fewer matches than lines, which is checked.
+# At each character at most one alternative can match, so that a line without a match takes linear time.
+# Possessive quantifiers and atomic groups would do too, but Python 3.11.0 to 3.11.4 matches them wrongly.
+# Groups repeat at most 9,999 times, since each repeat takes memory; longer scalars go to the strict path.
 _LINE = re.compile(
     rb"""
     ^ (?:
@@ -49,14 +49,14 @@ _LINE = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-# Escapes that every parser reads alike: no control characters, no halves of a surrogate pair. A quote after
-# two backslashes or more may or may not end a text: the line's pattern looks at one of them only.
+# Escapes that every parser reads alike: no control characters, no surrogates. A quote after two or more
+# backslashes may or may not end a scalar: the line's pattern checks only one backslash.
 _CLEAR_ESCAPE = re.compile(
     rb"""\\ (?: ["/nrt] | \\(?!\\?") | u(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4} )""", re.VERBOSE
 )
 _ALLOWED_BYTES = bytes(set(range(256)) - (set(range(32)) - {10}) - {127})
-# What one parser takes for a line break or an error and another for text: C1 controls with NEL, line and
-# paragraph separator, byte order mark, the two non-characters of the plane.
+# Characters that parsers treat differently (as a line break, an error or text): C1 controls with NEL, line
+# and paragraph separator, byte order mark, the two non-characters of the plane.
 _ODD_CHARACTERS = (
     re.compile(rb"\xc2[\x80-\x9f]"),
     re.compile(rb"\xe2\x80[\xa8\xa9]"),
@@ -67,14 +67,14 @@ _SHALLOW_LINE = re.compile(rb"\n {0,2}[^ \n]")
 
 
 class Span(NamedTuple):
-    """Bytes of a file's YAML, from ``start`` up to ``stop``; its first line is line 2 of the file."""
+    """Byte range ``start`` to ``stop`` of a file's YAML, which begins on line 2 of the file."""
 
     start: int
     stop: int
 
 
 def has_front_matter(head: bytes) -> bool:
-    """Tell whether a file that begins with these bytes (at least 100) has front matter at all.
+    """Whether a file that begins with these bytes (at least 100) has front matter.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def has_front_matter(head: bytes) -> bool:
 
 
 def is_utf16(head: bytes) -> bool:
-    """Tell whether a file that begins with these bytes is front matter in UTF-16, which is not read.
+    """Whether a file that begins with these bytes has front matter in UTF-16, which is not supported.
 
     Examples
     --------
@@ -96,12 +96,12 @@ def is_utf16(head: bytes) -> bool:
 
 
 def find_front_matter(data: bytes, path: str) -> Span:
-    """Find the YAML between the two ``---`` lines that a file begins with.
+    """Find the YAML between the two ``---`` lines at the start of a file.
 
     Raises
     ------
     RecordError
-        If the file is too large, or has no front matter, or does not close it.
+        If the file is too large, has no front matter, or does not close it.
 
     Examples
     --------
@@ -116,25 +116,25 @@ def find_front_matter(data: bytes, path: str) -> Span:
     if opening is None:
         got = "a first line that is not '---'" if data.strip() else "an empty file"
         raise RecordError(Fault(path, 1, "", got, "front matter between two lines '---'"))
-    # The search begins on the first line break, so that a front matter of no line is found as well.
+    # Search from the first line break, so that empty front matter is found too.
     closing = _CLOSING.search(data, opening.end() - 1)
     if closing is None:
-        raise RecordError(Fault(path, 1, "", "front matter without an end", "a second line '---'"))
+        raise RecordError(Fault(path, 1, "", "front matter without a closing line", "a second line '---'"))
     return Span(opening.end(), closing.start() + 1)
 
 
 def decode_utf8(data: bytes, path: str, *, line: int) -> str:
-    """Decode strictly; the fault names the line of the first bad byte, ``line`` is that of the first one."""
+    """Decode strictly; a fault has the line of the first bad byte, counted from ``line``."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = line + data.count(b"\n", 0, error.start)
+        error_line = line + data.count(b"\n", 0, error.start)
         got = f"byte 0x{data[error.start]:02x}"
-        raise RecordError(Fault(path, where, "", got, "text in UTF-8")) from None
+        raise RecordError(Fault(path, error_line, "", got, "text in UTF-8")) from None
 
 
 def to_json(block: bytes) -> memoryview | None:
-    """Turn YAML of the plain form into JSON; None where the form is any other.
+    """Convert YAML of the plain form to JSON; None for any other form.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def to_json(block: bytes) -> memoryview | None:
     if not block.endswith(b"\n") or block.isspace() or block.translate(None, _ALLOWED_BYTES):
         return None
     skeleton = _LINE.findall(block)
-    # The last match is the nothing after the last line break.
+    # The last match is empty, after the last line break.
     if len(skeleton) != block.count(b"\n") + 1:
         return None
     if b"\\" in block and b"\\" in _CLEAR_ESCAPE.sub(b"", block):
@@ -164,22 +164,22 @@ def to_json(block: bytes) -> memoryview | None:
         return None
     try:
         return _emit(ryml.parse_in_arena(block), len(block))
-    except Exception:  # whatever it finds wrong: the careful way reads the document, or names the fault
+    except Exception:  # any error: the strict path reads the document or reports the fault
         return None
 
 
 def _emit(tree: ryml.Tree, n_bytes: int) -> memoryview:
-    """JSON of a tree of plain YAML: longer by brackets, quotes and indents, which is little in a record."""
+    """Emit JSON, in a buffer that allows for brackets, quotes and indents."""
     json: memoryview
     try:
         json = ryml.emit_json_in_place(tree, bytearray(2 * n_bytes + 1024))
-    except IndexError:  # very short lines; so much room would take longer to make than to fill
+    except IndexError:  # very short lines: a buffer too large to allocate by default
         json = ryml.emit_json_in_place(tree, bytearray(16 * n_bytes + 1024))
     return json
 
 
 def _condense(skeleton: bytes) -> bytes:
-    """Leave out the list items whose shape the same list has shown before: most records repeat a few."""
+    """Drop list items whose shape occurred before in the same list, so that skeletons repeat in the cache."""
     first, *items = skeleton.split(_ITEM)
     kept = [first]
     seen: set[bytes] = set()
@@ -188,7 +188,7 @@ def _condense(skeleton: bytes) -> bytes:
             continue
         kept.append(item)
         if _SHALLOW_LINE.search(item):
-            seen.clear()  # the list ends within this part
+            seen.clear()  # the list ends inside this item
         else:
             seen.add(item)
     return _ITEM.join(kept)
@@ -196,12 +196,12 @@ def _condense(skeleton: bytes) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _is_sound(skeleton: bytes) -> bool:
-    """Tell whether the lines of a skeleton nest by the book and no mapping has a key twice.
+    """Whether the lines of a skeleton nest correctly and no mapping repeats a key.
 
-    A mapping at column c has level 2c and a list 2c + 1, since a list may stand at the column of its key.
+    A mapping at column c has level 2c and a list 2c + 1, since a list may start at the column of its key.
     """
     levels: list[tuple[int, set[bytes]]] = [(0, set())]
-    opens = False
+    opens_block = False
     for line in skeleton.split(b"\n"):
         if not line:
             continue
@@ -211,7 +211,7 @@ def _is_sound(skeleton: bytes) -> bool:
             levels.pop()
             is_shallower = True
         if levels[-1][0] < level:
-            if is_shallower or not opens or len(levels) >= MAX_DEPTH:
+            if is_shallower or not opens_block or len(levels) >= MAX_DEPTH:
                 return False
             levels.append((level, set()))
         if level % 2 and key:
@@ -220,15 +220,15 @@ def _is_sound(skeleton: bytes) -> bool:
             if not key or key in levels[-1][1]:
                 return False
             levels[-1][1].add(key)
-        opens = not has_value
+        opens_block = not has_value
     return True
 
 
 @lru_cache(maxsize=4096)
 def _parse_skeleton(line: bytes) -> tuple[int, bytes, bool]:
-    """Level, key (empty for a bare item) and whether a value stands on the line."""
-    rest = line.lstrip(b" ")
-    column = len(line) - len(rest)
-    is_item = rest.startswith(b"- ")
-    key = rest[2:] if is_item else rest
+    """Level, key (empty for a bare item) and whether the line has a value."""
+    content = line.lstrip(b" ")
+    column = len(line) - len(content)
+    is_item = content.startswith(b"- ")
+    key = content[2:] if is_item else content
     return 2 * column + is_item, key.rstrip(b": "), line.endswith(b" ")

@@ -1,4 +1,4 @@
-"""Where the labels stand in a front matter, character by character."""
+"""Character positions of the labels in front matter."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scoring.errors import Fault, RecordError
 from scoring.records.record import Labels
 
 LABELS = Labels.__struct_encode_fields__
-"""Names of the labels, in the order in which they are written."""
+"""Names of the labels, in their order in files."""
 
 _PLAIN_LINE = re.compile(rf"^({'|'.join(LABELS)}|type):(?: ([^\r\n]*))?\r?\n", re.MULTILINE)
 _COLON = re.compile(r"[ \t]*:")
 
 
 class Layout(NamedTuple):
-    """What an edit has to know of a front matter.
+    """Positions of labels in front matter.
 
-    ``values`` has (start, stop) of each label's value, both the same where it is empty; ``insert_at`` is
-    where a new line goes, None where none can; ``indent`` is what a new line begins with.
+    ``values`` has (start, stop) of each label's value, equal if it is empty; ``insert_at`` is where a new
+    line goes, None if it cannot have one; ``indent`` is the indent of a new line.
     """
 
     values: dict[str, tuple[int, int]]
@@ -30,7 +30,7 @@ class Layout(NamedTuple):
 
 
 def lay_out_plain(text: str) -> Layout:
-    """Find the labels in the plain form, where a key at the first column is a field of the record."""
+    """Find the labels in the plain form, where each key at column 0 is a field of the record."""
     values: dict[str, tuple[int, int]] = {}
     insert_at = len(text)
     for line in _PLAIN_LINE.finditer(text):
@@ -44,8 +44,8 @@ def lay_out_plain(text: str) -> Layout:
 
 
 def lay_out(root: yaml.Node | None, text: str, path: str) -> Layout:
-    """Find the labels in any other form, by the marks of the parser in what it composed of the text."""
-    if text.startswith("\ufeff"):  # the parser's marks do not count it
+    """Find the labels in any other form, by the marks of the parsed nodes."""
+    if text.startswith("\ufeff"):  # not counted by the parser's marks
         raise RecordError(Fault(path, 2, "", "a byte order mark after the '---'", "one before it, or none"))
     if not isinstance(root, yaml.MappingNode):
         raise RecordError(Fault(path, 2, "", "no fields", "the fields of a record"))
@@ -58,7 +58,7 @@ def lay_out(root: yaml.Node | None, text: str, path: str) -> Layout:
             insert_at = _end_of_line(text, _span(value)[1]) if _span(value)[0] >= _span(key)[1] else insert_at
             continue
         if key.value in values:
-            raise _refuse(key, path, "the field again", "it once")
+            raise _refuse(key, path, "a repeated field", "one value")
         values[key.value] = _find_value(text, key, value, path)
     indent = " " * root.value[0][0].start_mark.column if root.value else ""
     return Layout(values, None if root.flow_style else insert_at, indent)
@@ -68,16 +68,16 @@ def _find_value(text: str, key: yaml.ScalarNode, value: yaml.Node, path: str) ->
     key_stop = _span(key)[1]
     start, stop = _span(value)
     colon = _COLON.match(text, key_stop)
-    # An alias gives the node that it points at, which stands before the key.
+    # An alias yields the node that it points at, which comes before the key.
     if start < key_stop or colon is None or not isinstance(value, yaml.ScalarNode):
-        raise _refuse(key, path, "a value that cannot be edited in place", "a number or a truth")
+        raise _refuse(key, path, "a value that cannot be edited in place", "a plain number, true or false")
     if text[start : start + 1] in ("&", "!"):
-        raise _refuse(key, path, "an anchor or a tag", "a number or a truth")
+        raise _refuse(key, path, "an anchor or a tag", "a plain number, true or false")
     if start == stop or (not value.value and not value.style):
         return colon.end(), colon.end()
     if value.style in ("|", ">"):
         if "#" in text[start : _end_of_line(text, start)]:
-            raise _refuse(key, path, "a block of text with a comment", "a number or a truth")
+            raise _refuse(key, path, "a block scalar with a comment", "a plain number, true or false")
         stop = start + len(text[start:stop].rstrip())
     return start, stop
 
@@ -93,9 +93,9 @@ def _span(node: yaml.Node) -> tuple[int, int]:
     return node.start_mark.index, node.end_mark.index
 
 
-def _end_of_line(text: str, at: int) -> int:
-    """Index after the line break at or after ``at``; ``at`` itself where a line begins there."""
-    if at and text[at - 1] == "\n":
-        return at
-    found = text.find("\n", at)
-    return len(text) if found < 0 else found + 1
+def _end_of_line(text: str, index: int) -> int:
+    """Index after the line break at or after ``index``; ``index`` itself if it begins a line."""
+    if index and text[index - 1] == "\n":
+        return index
+    newline = text.find("\n", index)
+    return len(text) if newline < 0 else newline + 1

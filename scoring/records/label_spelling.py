@@ -1,4 +1,4 @@
-"""How labels are spelled in a front matter, and putting back what stood there before they were written."""
+"""Source text of labels in front matter, and restoring it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff
 from scoring.records.yaml_nodes import compose
 
 Spelling = bool | int | str
-"""What stands in a file for a label: its value, or as text all that follows its colon."""
+"""A label in a file: its value, or the source text after its colon if it is not spelled the usual way."""
 
-# What an odd spelling of a number or a truth may look like; the value alone is kept of anything else.
+# Pattern of an unusual spelling of a number or boolean; of anything else only the value is kept.
 _ODD_SPELLING = re.compile(r"[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}")
 
-_MAX_GAP = 32  # characters before a value among which its colon is looked for
+_MAX_GAP = 32  # characters searched for the colon before a value
 
 
-class _Place(NamedTuple):
-    """Where a label stands: from its colon's end, from its value's begin, up to its value's end."""
+class _Position(NamedTuple):
+    """Position of a label: end of its colon, start and end of its value."""
 
     colon_end: int | None
     start: int
@@ -32,21 +32,21 @@ class _Place(NamedTuple):
 
 
 def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
-    """What stands in a file for each of its labels; a label that is absent is left out.
+    """Return the spelling of each label in a file; absent labels are omitted.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     labels : Labels
-        What it was read as.
+        Values of the labels as read.
     path : str
-        Its path, for the faults.
+        Its path, for faults.
 
     Raises
     ------
     RecordError
-        If a label stands in a form that cannot be edited.
+        If a label has a form that cannot be edited.
 
     Examples
     --------
@@ -58,30 +58,30 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
 
 
 def spellings_in(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]:
-    """As :func:`spellings_of`, of a front matter of which it is known where the labels stand."""
+    """As :func:`spellings_of`, for front matter whose layout is known."""
     spellings: dict[str, Spelling] = {}
-    for name, place in _places(text, layout).items():
+    for name, position in _positions(text, layout).items():
         value = getattr(labels, name)
-        odd = text[place.colon_end : place.stop] if place.colon_end is not None else None
-        is_plain = value is not None and odd == f" {_spell(value)}"
-        if odd is not None and not is_plain and _ODD_SPELLING.fullmatch(odd):
-            spellings[name] = odd
+        source = text[position.colon_end : position.stop] if position.colon_end is not None else None
+        is_plain = value is not None and source == f" {_spell(value)}"
+        if source is not None and not is_plain and _ODD_SPELLING.fullmatch(source):
+            spellings[name] = source
         else:
             spellings[name] = "" if value is None else value
     return spellings
 
 
 def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: str) -> Edited:
-    """Give labels the spelling that they had before; None takes the label's line away.
+    """Restore the earlier spelling of labels; None removes the label's line.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     before : mapping of str to bool, int, str or None
-        By the label's name, as :func:`spellings_of` gives it.
+        Spelling by label name, as from :func:`spellings_of`.
     path : str
-        Its path, for the faults.
+        Its path, for faults.
 
     Returns
     -------
@@ -90,44 +90,44 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
     Raises
     ------
     RecordError
-        If a label stands in a form that cannot be edited, is gone, or shares its line with something else; or
-        if the file would not be the same record afterwards.
+        If a label has a form that cannot be edited, is missing, or shares its line with something else; or if
+        the edit would change the record.
     """
-    begin, text = _front_matter(data, path)
+    start, text = _front_matter(data, path)
     layout = _layout_of(text, path)
-    places = _places(text, layout)
-    edits = sorted(_edit(name, before[name], places.get(name), text, path) for name in before)
+    positions = _positions(text, layout)
+    edits = sorted(_edit(name, before[name], positions.get(name), text, path) for name in before)
     new_text = apply_edits(text, edits)
     size = len(text.encode())
-    new = data[:begin] + new_text.encode() + data[begin + size :]
+    new = data[:start] + new_text.encode() + data[start + size :]
     try:
         is_same = decode_file(new, path).record == decode_file(data, path).record
     except RecordError:
         is_same = False
     if not is_same:
-        raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
+        raise RecordError(Fault(path, 0, "", "YAML that this edit would break", "simpler front matter"))
     changed = [edit for edit in edits if edit.value != text[edit.start : edit.stop]]
     return Edited(new, unified_diff(text, changed, path), text, layout)
 
 
-def _edit(name: str, spelling: Spelling | None, place: _Place | None, text: str, path: str) -> Edit:
-    if place is None:
-        raise RecordError(Fault(path, 0, name, "a label that is gone", "it as it was written"))
-    if isinstance(spelling, str) and place.colon_end is not None:
-        return Edit(place.colon_end, place.stop, spelling)
+def _edit(name: str, spelling: Spelling | None, position: _Position | None, text: str, path: str) -> Edit:
+    if position is None:
+        raise RecordError(Fault(path, 0, name, "no such label", "the label as it was written"))
+    if isinstance(spelling, str) and position.colon_end is not None:
+        return Edit(position.colon_end, position.stop, spelling)
     if spelling is not None and not isinstance(spelling, str):
-        return Edit(place.start, place.stop, _spell(spelling))
-    start = text.rfind("\n", 0, place.start) + 1
-    stop = text.find("\n", place.stop) + 1 or len(text)
+        return Edit(position.start, position.stop, _spell(spelling))
+    start = text.rfind("\n", 0, position.start) + 1
+    stop = text.find("\n", position.stop) + 1 or len(text)
     if not re.fullmatch(
-        rf"[ \t]*{name}: ?{re.escape(text[place.start : place.stop])}\r?\n", text[start:stop]
+        rf"[ \t]*{name}: ?{re.escape(text[position.start : position.stop])}\r?\n", text[start:stop]
     ):
-        raise RecordError(Fault(path, 0, name, "a label that shares its line", "it alone on its line"))
+        raise RecordError(Fault(path, 0, name, "a label that shares its line", "the label on its own line"))
     return Edit(start, stop, "")
 
 
 def _front_matter(data: bytes, path: str) -> tuple[int, str]:
-    """Where a front matter begins in its file, in bytes, and its text."""
+    """Byte offset of the front matter in its file, and its text."""
     span = find_front_matter(data, path)
     return span.start, decode_utf8(data[span.start : span.stop], path, line=2)
 
@@ -138,16 +138,16 @@ def _layout_of(text: str, path: str) -> Layout:
     return lay_out(compose(text, path), text, path)
 
 
-def _places(text: str, layout: Layout) -> dict[str, _Place]:
-    places = {}
+def _positions(text: str, layout: Layout) -> dict[str, _Position]:
+    positions = {}
     for name in LABELS:
         if name in layout.values:
             start, stop = layout.values[name]
             head = text[max(0, start - _MAX_GAP) : start]
             gap = len(head) - len(head.rstrip(" \t\r\n"))
             is_after_colon = text[start - gap - 1 : start - gap] == ":"
-            places[name] = _Place(start - gap if is_after_colon else None, start, stop)
-    return places
+            positions[name] = _Position(start - gap if is_after_colon else None, start, stop)
+    return positions
 
 
 def _spell(value: bool | int) -> str:

@@ -1,9 +1,9 @@
-"""The ledger of corrections: what people made of a model's values, a line of JSON each, only ever added to.
+"""The ledger of corrections: an append-only file of JSON lines, one per correction of a predicted label.
 
-A correction is of a record, not of a file: it names the digest of what the record says, its labels left
-out, so that it holds where the file moves, and whatever labels are written into it. That of a quality holds
-whatever coverage comes and goes; those of heat and published hold for the coverage that they were made under.
-A correction bears no text.
+A correction belongs to a record, not to a file: it has the digest of the record without its labels, so that
+it still applies if the file moves or its labels change. A correction of quality applies whatever the
+coverage; those of heat and published apply only to the coverage that they were made for. A correction
+contains no text of the record.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from scoring.storage.home import LOCK_MODE, create_file, newer_format, prepare_h
 from scoring.storage.regular_files import read_regular
 
 Holding = Mapping[tuple[str, str], "Correction"]
-"""Corrections that hold, by the digest of what each holds for and by the label."""
+"""Corrections in force, by digest and label."""
 
 FORMAT = 1
-"""Format version of a line, which is its field ``format``; a line without one is of this version."""
+"""Format version of a line (field ``format``), and the default if the field is missing."""
 
 _MAX_GOT_CHARS = 60
 _LONE_FIELD = re.compile("Object (missing required|contains unknown) field `(.+?)`")
-# Where msgspec's own words would not help.
+# Replaces msgspec's own messages.
 _EXPECTED = {
     "format": "an integer, the format version",
     "at": "a date with a zone, such as 2021-03-04T05:06:07Z",
     "field": f"one of {', '.join(LABELS)}",
-    "record_sha256": "64 digits, 0 to f",
-    "own_sha256": "64 digits, 0 to f",
+    "record_sha256": "64 hexadecimal digits",
+    "own_sha256": "64 hexadecimal digits",
 }
 _TIMEOUT_SECONDS = 30.0
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One value that a person put in the place of a model's, or took back.
+    """A person's correction of one predicted label, or its withdrawal.
 
     Parameters
     ----------
     at : datetime
-        When, aware UTC.
+        Time of the correction, aware UTC.
     by : str
-        Who; empty where that was not given.
+        Author; empty if not given.
     path : str
-        The record's file, relative to the folder that it was corrected in.
+        The record's file, relative to the folder in which it was corrected.
     record_sha256, own_sha256 : str
-        Digests of the record and of what it is without its coverage: see :func:`content_sha256`.
+        Digests of the record with and without its coverage: see :func:`content_sha256`.
     field : str
         ``quality``, ``heat`` or ``published``.
     predicted, value : int or bool
-        What the model said, and what is right; a `value` of None takes earlier corrections back.
+        Predicted and correct value; a `value` of None withdraws earlier corrections.
     model : str
         Name and version of the model.
     """
@@ -78,12 +78,12 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def holds_for(self) -> str:
-        """Digest of what it holds for."""
+        """Digest of the record that the correction applies to."""
         return self.own_sha256 if self.field == "quality" else self.record_sha256
 
 
 class _Format(msgspec.Struct, frozen=True):
-    """What a line of every format tells."""
+    """Format version of a line, whatever its format."""
 
     format: Annotated[int, msgspec.Meta(ge=0)] = FORMAT
 
@@ -95,24 +95,24 @@ class _Line(Correction, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Digests(NamedTuple):
-    """What corrections of a record are known by: see :func:`content_sha256`."""
+    """Digests that identify a record in the ledger: see :func:`content_sha256`."""
 
     record: str
     own: str
 
     def of(self, field: str) -> str:
-        """The one that a correction of that label holds for."""
+        """Return the digest that identifies corrections of a label."""
         return self.own if field == "quality" else self.record
 
     def pick(self, holding: Holding) -> dict[str, Correction]:
-        """The corrections that hold for the record, by their label."""
-        found = {field: holding.get((self.of(field), field)) for field in LABELS}
-        return {field: each for field, each in found.items() if each is not None}
+        """Return the corrections of the record, by label."""
+        corrections = {field: holding.get((self.of(field), field)) for field in LABELS}
+        return {field: correction for field, correction in corrections.items() if correction is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A ledger as it was read.
+    """Contents of a ledger.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ class Ledger:
     sha256 : str
         Hex digest of its bytes.
     corrections : tuple of Correction
-        The earliest first; those of one moment in the order of their lines.
+        Earliest first; those of the same time in the order of their lines.
     torn : tuple of Fault
-        Lines that are no JSON, as a crash or a full disk leaves them: they are skipped, and are to be told.
+        Lines that are not JSON, as a crash or a full disk leaves them: skipped, and to be reported.
     """
 
     path: str
@@ -132,19 +132,19 @@ class Ledger:
     torn: tuple[Fault, ...] = ()
 
     def holding(self) -> Holding:
-        """The last correction of each label of each record, but for those that were taken back."""
-        latest = {(each.holds_for, each.field): each for each in self.corrections}
-        return {key: each for key, each in latest.items() if each.value is not None}
+        """Return the last correction of each label of each record, without withdrawn ones."""
+        latest = {(correction.holds_for, correction.field): correction for correction in self.corrections}
+        return {key: correction for key, correction in latest.items() if correction.value is not None}
 
 
 def digests_of(record: Record) -> Digests:
-    """What corrections of a record are known by."""
+    """Return the digests that identify a record in the ledger."""
     own = msgspec.structs.replace(record, related=()) if record.related else record
     return Digests(content_sha256(record), content_sha256(own))
 
 
 def content_sha256(record: Record) -> str:
-    """Digest of what a record says, whatever its file, its labels and how it is written.
+    """Hash the content of a record, independent of its file, labels and formatting.
 
     Examples
     --------
@@ -155,21 +155,21 @@ def content_sha256(record: Record) -> str:
 
 
 def read_ledger(path: Path) -> Ledger:
-    """Read a ledger; a file that is not there yet has no corrections, and a torn line is skipped.
+    """Read a ledger; a missing file has no corrections, and truncated lines are skipped.
 
     Raises
     ------
     RecordError
-        With the fault of each line that is JSON and no correction.
+        With a fault for each line that is JSON but not a correction.
     HomeError
-        If a line is of a newer format.
+        If a line has a newer format.
     """
     try:
         content = read_regular(path)
     except FileNotFoundError:
         content = b""
     except OSError as error:
-        got = error.strerror or "an error of the disk"
+        got = error.strerror or "a disk error"
         raise RecordError(Fault(str(path), 0, "", got, "a file that can be read")) from None
     corrections: list[Correction] = []
     faults: list[Fault] = []
@@ -185,39 +185,40 @@ def read_ledger(path: Path) -> Ledger:
             faults += error.faults
     if faults:
         raise RecordError(*faults)
-    corrections.sort(key=lambda each: each.at)
+    corrections.sort(key=lambda correction: correction.at)
     return Ledger(str(path), hashlib.sha256(content).hexdigest(), tuple(corrections), tuple(torn))
 
 
 def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
-    """Add lines to a ledger, all or none of them; several processes may do so at once.
+    """Append corrections to a ledger, all or none; safe for concurrent processes.
 
     Parameters
     ----------
     path : Path
-        Made where it is not there; so is its folder, as a home.
+        The file; created if missing, with its folder as a home.
     corrections : sequence of Correction
 
     Raises
     ------
     OSError
-        If it cannot be written; it is as it was then.
+        If it cannot be written; the file is then unchanged.
     """
     lines = b"".join(
-        msgspec.json.encode({"format": FORMAT} | msgspec.structs.asdict(each)) + b"\n" for each in corrections
+        msgspec.json.encode({"format": FORMAT} | msgspec.structs.asdict(correction)) + b"\n"
+        for correction in corrections
     )
     if not lines:
         return
     lock = FileLock(f"{path}.lock", timeout=_TIMEOUT_SECONDS, mode=LOCK_MODE)
     with naming(path):
         if not path.parent.is_dir():
-            prepare_home(path.parent)  # the desk keeps its ledger there
+            prepare_home(path.parent)
         create_file(path)
     with naming(path), lock, path.open("a+b", buffering=0) as file:
         n_bytes = file.seek(0, os.SEEK_END)
         if n_bytes:
             file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":  # what a crash has cut off stays a line of its own
+            if file.read(1) != b"\n":  # keep a truncated line separate
                 lines = b"\n" + lines
         try:
             if (n_written := file.write(lines)) != len(lines):
@@ -229,24 +230,24 @@ def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:
 
 
 def with_corrections(document: Document, holding: Holding) -> Document:
-    """A document with the corrections that hold for its record in the place of its labels.
+    """Replace the labels of a document by the corrections of its record.
 
     Parameters
     ----------
     document : Document
-        The record as it was read.
+        The record as read.
     holding : mapping
         See :meth:`Ledger.holding`.
 
     Returns
     -------
     Document
-        The same one where no label changes. Else its digest is of the new labels too: a training on
-        corrected records is one on other data.
+        The same document if no label changes. Otherwise its digest includes the new labels, since corrected
+        records are different training data.
     """
-    fields = digests_of(document.record).pick(holding)
+    corrections = digests_of(document.record).pick(holding)
     labels: Labels = msgspec.structs.replace(
-        document.labels, **{field: each.value for field, each in fields.items()}
+        document.labels, **{field: correction.value for field, correction in corrections.items()}
     )
     if labels == document.labels:
         return document
@@ -255,45 +256,45 @@ def with_corrections(document: Document, holding: Holding) -> Document:
 
 
 class _TornLineError(RecordError):
-    """A line that is no JSON."""
+    """A line that is not JSON."""
 
 
 def _read_line(line: bytes, path: str, number: int) -> Correction:
     try:
         if (version := msgspec.json.decode(line, type=_Format).format) > FORMAT:
             raise HomeError(newer_format(f"{path}:{number}", version, FORMAT))
-        found = msgspec.json.decode(line, type=_Line)
-        for what, value in (("predicted", found.predicted), ("value", found.value)):
-            _check_label(what, found.field, value)
+        entry = msgspec.json.decode(line, type=_Line)
+        for name, value in (("predicted", entry.predicted), ("value", entry.value)):
+            _check_label(name, entry.field, value)
     except msgspec.ValidationError as error:
         raise RecordError(_fault(shown(str(error)), msgspec.json.decode(line), path, number)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        got = "a line that is no JSON (cut off?)"
+        got = "a line that is not JSON (cut off?)"
         raise _TornLineError(Fault(path, number, "", got, "a correction; the line is skipped")) from None
-    fields = msgspec.structs.asdict(found) | {"at": found.at.astimezone(UTC)}
+    fields = msgspec.structs.asdict(entry) | {"at": entry.at.astimezone(UTC)}
     del fields["format"]
     return Correction(**fields)
 
 
-def _check_label(what: str, field: str, value: bool | int | None) -> None:
+def _check_label(name: str, field: str, value: bool | int | None) -> None:
     try:
         msgspec.convert({field: value}, Labels)
     except msgspec.ValidationError as error:
-        raise msgspec.ValidationError(str(error).replace(f"$.{field}", f"$.{what}")) from None
+        raise msgspec.ValidationError(str(error).replace(f"$.{field}", f"$.{name}")) from None
 
 
 def _fault(message: str, content: object, path: str, number: int) -> Fault:
-    """What msgspec says of a line, as every fault is told."""
+    """Convert a validation message of msgspec to a fault."""
     if not isinstance(content, dict):
         return Fault(path, number, "", "a line that is not a JSON object", "a correction")
-    if lone := _LONE_FIELD.match(message):
-        is_missing = lone[1].startswith("missing")
-        got = "nothing" if is_missing else _shortened(content[lone[2]])
-        return Fault(path, number, lone[2], got, "a value" if is_missing else "no such field")
-    message, _, where = message.partition(" - at `$.")
-    field = where.rstrip("`")
-    said = message.removeprefix("Expected ").partition(", got ")[0].replace("`", "")
-    expected = _EXPECTED.get(field, said)
+    if field_error := _LONE_FIELD.match(message):
+        is_missing = field_error[1].startswith("missing")
+        got = "nothing" if is_missing else _shortened(content[field_error[2]])
+        return Fault(path, number, field_error[2], got, "a value" if is_missing else "no such field")
+    message, _, location = message.partition(" - at `$.")
+    field = location.rstrip("`")
+    expected_type = message.removeprefix("Expected ").partition(", got ")[0].replace("`", "")
+    expected = _EXPECTED.get(field, expected_type)
     return Fault(path, number, field, _shortened(content.get(field)), expected)
 
 

@@ -1,4 +1,4 @@
-"""How large a record may be where many people's records are worked on at once."""
+"""Size limits of a record, for services that score the records of many users."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from scoring.records.record import Document
 
 
 class RecordLimitError(RecordError):
-    """A record is larger than is taken on.
+    """A record exceeds a size limit.
 
     Parameters
     ----------
     limit : str
-        Name of the limit that it passes.
+        Name of the limit.
     fault : Fault
-        By how much.
+        Actual and allowed size.
     """
 
     def __init__(self, limit: str, fault: Fault) -> None:
@@ -28,16 +28,16 @@ class RecordLimitError(RecordError):
 
 
 class RecordLimits(NamedTuple):
-    """What one record may hold; None is without a limit.
+    """Limits of one record; None means no limit.
 
     Parameters
     ----------
     record_bytes : int or None
-        Size of its file, or of its line.
+        Bytes of its file or line.
     coverage : int or None
-        Related records.
+        Number of related records.
     topics : int or None
-        Topics.
+        Number of topics.
     """
 
     record_bytes: int | None = None
@@ -45,33 +45,33 @@ class RecordLimits(NamedTuple):
     topics: int | None = None
 
     def check_bytes(self, n_bytes: int, path: str, line: int = 0) -> None:
-        """Refuse what is too large to be read.
+        """Check the size of a record before it is read.
 
         Raises
         ------
         RecordLimitError
-            If it is.
+            If it is too large.
         """
         if self.record_bytes is not None and n_bytes > self.record_bytes:
             fault = Fault(path, line, "", f"{n_bytes:,} bytes", f"at most {self.record_bytes:,} bytes")
             raise RecordLimitError("record_bytes", fault)
 
     def check(self, document: Document, line: int = 0) -> Document:
-        """The same document, which stands on a line of its file (0: is all of it).
+        """Check the entries of a document and return it; `line` is its line in the file, 0 for all of it.
 
         Raises
         ------
         RecordLimitError
-            If it holds more than it may.
+            If it has too many entries.
         """
         record = document.record
-        for limit, field, n_entries, most in (
+        for limit, field, n_entries, limit_count in (
             ("coverage", "related", len(record.related), self.coverage),
             ("topics", "topics", len(record.topics), self.topics),
         ):
-            if most is not None and n_entries > most:
+            if limit_count is not None and n_entries > limit_count:
                 fault = Fault(
-                    document.path, document.line, field, f"{n_entries:,} entries", f"at most {most:,}"
+                    document.path, document.line, field, f"{n_entries:,} entries", f"at most {limit_count:,}"
                 )
                 raise RecordLimitError(limit, fault)
         return document

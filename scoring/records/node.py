@@ -1,18 +1,18 @@
-"""What a careful reader of YAML or JSON hands on: untyped values that know their line."""
+"""Untyped YAML or JSON values with their line numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_DEPTH = 32
-"""Levels of nesting that are read; a record needs five."""
+"""Maximum depth of nesting; a record needs five levels."""
 
 MAX_VALUES = 60_000
-"""Values that are read with full care, keys and what aliases repeat included: so many take half a second.
-1,000 related records with all their fields are 50,000; the plain form is read fast, and has no such bound."""
+"""Maximum number of values on the strict path, with keys and expanded aliases; so many take half a second.
+1,000 related records with all fields have 50,000 values. The fast path has no such limit."""
 
 OPAQUE = "secured"
-"""The field that is never read, whatever it holds."""
+"""Name of the field that is never read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,13 +22,13 @@ class Node:
     Parameters
     ----------
     line : int
-        Line of the file on which it begins, from 1.
+        Line in the file where it begins, from 1.
     value : str or list of Node or dict of str to Node or None
-        Text of a scalar as it is written, items, fields, or nothing.
+        Source text of a scalar, items, fields, or nothing.
     is_plain : bool
-        Whether a scalar stands without quotes, so that ``67`` and ``true`` mean a number and a truth.
+        Whether a scalar is unquoted, so that ``67`` is a number and ``true`` a boolean.
     repeated : tuple of (str, int)
-        Keys that a mapping holds once more, each with its line.
+        Repeated keys of a mapping, each with its line.
     """
 
     line: int
@@ -38,11 +38,11 @@ class Node:
 
     @property
     def is_null(self) -> bool:
-        """Whether nothing stands here: no value, or one of YAML's words for it."""
+        """Whether the value is missing or a YAML null."""
         return self.value is None or (self.is_plain and self.value in ("", "~", "null", "Null", "NULL"))
 
     def describe(self) -> str:
-        """Say what stands here, in at most some 40 characters.
+        """Describe the value for a fault, in about 40 characters.
 
         Examples
         --------

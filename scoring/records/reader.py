@@ -1,4 +1,4 @@
-"""The careful way from untyped nodes to a record: every field typed by hand, every fault gathered."""
+"""Strict conversion of untyped nodes to a record, which collects every fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.records.node import MAX_VALUES, Node
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-"""Years in which a record may have been published: any other is a slip of the pen."""
+"""Valid years of publication; any other is taken for a typing error."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -22,30 +22,30 @@ _MOMENT = re.compile(
     r"(?: \ ? (?: [Zz] | [+-]\d{2}(?::?\d{2})? ) )?",  # zone
     re.VERBOSE | re.ASCII,
 )
-_TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 T = TypeVar("T")
 
 
 def read_record(root: Node, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
-    """Type the fields of a record.
+    """Convert a node to a record and its labels.
 
     Parameters
     ----------
     root : Node
-        The record's mapping.
+        Mapping of the record's fields.
     path : str
-        File, for the faults.
+        File, for faults.
 
     Returns
     -------
     tuple of Record, Labels and tuple of str
-        The record, its labels, and what had to be assumed.
+        The record, its labels, and warnings about assumptions.
 
     Raises
     ------
     RecordError
-        With every fault, in the order of the lines.
+        With every fault, in line order.
     """
     if not isinstance(root.value, dict) or not root.value:
         got = root.describe() if root.value else "nothing"
@@ -58,7 +58,7 @@ def read_record(root: Node, path: str) -> tuple[Record, Labels, tuple[str, ...]]
 
 
 class _Reader:
-    """Reads one record, going on after each fault so that one look finds them all."""
+    """Reads one record and continues after each fault, so that all faults are reported at once."""
 
     def __init__(self, path: str) -> None:
         self.faults: list[Fault] = []
@@ -102,13 +102,15 @@ class _Reader:
         return record, labels
 
     def _open(self, node: Node, where: str, *, used: frozenset[str]) -> dict[str, Node]:
-        """Fields of a mapping; a used one that comes twice is a fault, since either could be meant."""
+        """Return the fields of a mapping; a used field that is repeated is a fault, since it is ambiguous."""
         if not isinstance(node.value, dict):
             self._fail(node, where, node.describe(), "a mapping")
             return {}
         for name, line in node.repeated:
             if name in used:
-                self.faults.append(Fault(self._path, line, _join(where, name), "the field again", "it once"))
+                self.faults.append(
+                    Fault(self._path, line, _join(where, name), "a repeated field", "one value")
+                )
         self._count(node, len(node.value))
         return node.value
 
@@ -116,7 +118,9 @@ class _Reader:
         self._n_values += n_values
         if self._n_values > MAX_VALUES:
             expected = f"at most {MAX_VALUES:,} values"
-            raise RecordError(Fault(self._path, node.line, "", "aliases that unfold without end", expected))
+            raise RecordError(
+                Fault(self._path, node.line, "", "too many values after alias expansion", expected)
+            )
 
     def _fail(self, node: Node, where: str, got: str, expected: str) -> None:
         self.faults.append(Fault(self._path, node.line, where, got, expected))
@@ -131,7 +135,7 @@ class _Reader:
         return self._check_text(node, node.value, _join(where, name))
 
     def _check_text(self, node: Node, text: str, where: str) -> str:
-        # JSON can spell half of a surrogate pair; such a text could not be printed or saved.
+        # JSON can contain unpaired surrogates; such text cannot be printed or saved.
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             self._fail(node, where, "half of a character", "text in Unicode")
         return text
@@ -159,8 +163,8 @@ class _Reader:
         node = fields.get(name)
         if node is None or node.is_null:
             return None
-        if isinstance(node.value, str) and node.is_plain and node.value in _TRUTHS:
-            return _TRUTHS[node.value]
+        if isinstance(node.value, str) and node.is_plain and node.value in _BOOLEANS:
+            return _BOOLEANS[node.value]
         self._fail(node, _join(where, name), node.describe(), "true or false")
         return None
 
@@ -189,7 +193,7 @@ class _Reader:
             self._fail(node, where, node.describe(), "a list")
             return ()
         self._count(node, len(node.value))
-        return tuple(read(item, f"{where}[{place}]") for place, item in enumerate(node.value))
+        return tuple(read(item, f"{where}[{index}]") for index, item in enumerate(node.value))
 
     def _topics(self, fields: dict[str, Node]) -> tuple[str, ...]:
         node = fields.get("topics")
@@ -257,16 +261,16 @@ def _join(where: str, name: str) -> str:
 
 
 def _parse_moment(text: str) -> tuple[datetime | None, str]:
-    """A moment in UTC with what had to be assumed; None where the text is no date."""
+    """Parse a time as UTC, with the assumption made; None if the text is not a date."""
     try:
         if _DAY.fullmatch(text):
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=UTC), "has no time: taken as midnight UTC"
         if not _MOMENT.fullmatch(text):
             return None, ""
-        moment = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC), "has no zone: taken as UTC"
-        return moment.astimezone(UTC), ""
+        time = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
+        if time.tzinfo is None:
+            return time.replace(tzinfo=UTC), "has no zone: taken as UTC"
+        return time.astimezone(UTC), ""
     except (ValueError, OverflowError):
         return None, ""

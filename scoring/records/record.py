@@ -1,7 +1,7 @@
-"""The record: what a site knows of one piece of news before anybody has judged it.
+"""Types of a news record and its labels.
 
-A :class:`Record` holds inputs only. What the site's editors made of it stands apart in
-:class:`Labels`, so that nothing that takes a record can see its labels.
+A :class:`Record` has inputs only. Its labels are a separate :class:`Labels`, so that code which takes a
+record cannot see its labels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 
 MAX_INTEGER = 999_999_999
-"""Largest integer that a record may hold: what is larger is a mistake, and a float would round it."""
+"""Largest integer in a record; a larger one is taken for a mistake, and a float would round it."""
 
 Points = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 Heat = Annotated[int, msgspec.Meta(ge=-1, le=MAX_INTEGER)]
@@ -20,7 +20,7 @@ Pixels = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 
 
 def archive_name(field: str) -> str:
-    """Name that a field bears in an archive's front matter and JSON.
+    """Return the name of a field in front matter and JSON.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def archive_name(field: str) -> str:
 
 
 class Image(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """One picture: address, size in px (None where unknown), and whether the site holds a copy."""
+    """An image: URL, size in px (None if unknown), and whether the site has a copy."""
 
     url: str = ""
     width: Pixels | None = None
@@ -43,7 +43,7 @@ class Image(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Provider(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """Who published: name, domain, and the site's own pictures of it (only for those it knows)."""
+    """A news provider: name, domain, and the site's images of it (known providers only)."""
 
     name: str = ""
     domain: str = ""
@@ -51,10 +51,10 @@ class Provider(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """One related record, as the record that it belongs to lists it.
+    """A related record, as listed in a record.
 
-    ``quality`` is the *other* record's, None where the site has not scored it yet;
-    ``published_at`` is aware UTC.
+    ``quality`` is that of the related record, None if the site has not scored it yet; ``published_at`` is
+    aware UTC.
     """
 
     title: str = ""
@@ -71,10 +71,10 @@ class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """One news record without its labels.
+    """A news record without its labels.
 
-    ``published_at`` is aware UTC, None where the record bears no date; ``topics`` has the site's
-    section first. Texts are as a reader sees them: HTML entities are resolved.
+    ``published_at`` is aware UTC, None if the record has no date; ``topics`` has the site's section first.
+    HTML entities in texts are resolved.
     """
 
     title: str = ""
@@ -94,14 +94,14 @@ class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
     @property
     def url(self) -> str:
-        """The record's address: where it was first published, else where the site links to."""
+        """URL of the record: of its first publication, else the one that the site links to."""
         return self.original_url or self.web_url
 
 
 class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """What the site's editors and machinery gave a record; None where they have not yet.
+    """Labels of a record; None for a missing label.
 
-    ``heat`` is -1 where another record leads the story.
+    ``heat`` is -1 if another record leads the story.
     """
 
     quality: Points | None = None
@@ -110,11 +110,11 @@ class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Document(msgspec.Struct, frozen=True, gc=False):
-    """A record where it was found: its file (``-`` is standard input), the line it begins on, and notes.
+    """A record with its labels and source: file (``-`` is standard input), line, and warnings.
 
-    ``path`` is spelled as :func:`scoring.errors.shown` does it, since a name may hold what no text can bear.
-    ``sha256`` is the hex digest of the bytes that it was read from (of the file, or of the line);
-    ``warnings`` tells what had to be assumed to read it (a date without a zone, for example).
+    ``path`` is escaped by :func:`scoring.errors.shown`, since a file name may not be valid text. ``sha256``
+    is the hex digest of the file or line. ``warnings`` has the assumptions made when it was read (a date
+    without a time zone, for example).
     """
 
     path: str

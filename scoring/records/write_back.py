@@ -1,4 +1,4 @@
-"""Labels written into a file's front matter: the bytes of three values change, and no other byte."""
+"""Write labels into a file's front matter; no other byte changes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _OPAQUE_VALUE = re.compile(
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What writing the labels of one file did, or would do.
+    """Result of writing labels to one file.
 
     Parameters
     ----------
     path : str
-        The file, as :func:`scoring.errors.shown` spells it.
+        The file, escaped by :func:`scoring.errors.shown`.
     changed : bool
         Whether any byte differs.
     diff : str
-        Unified diff of the lines that differ, empty where none does.
+        Unified diff; empty if nothing differs.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Edit(NamedTuple):
-    """Characters of a text, from ``start`` up to ``stop``, with what is to stand there."""
+    """Replacement of the characters from ``start`` to ``stop`` of a text."""
 
     start: int
     stop: int
@@ -50,9 +50,9 @@ class Edit(NamedTuple):
 
 
 class Edited(NamedTuple):
-    """The new bytes of a file, and what changes: a unified diff, empty where nothing does.
+    """New bytes of a file and a unified diff, empty if nothing changes.
 
-    ``text`` and ``layout`` are the front matter that was edited, and where its labels stand.
+    ``text`` and ``layout`` are the front matter before the edit and the positions of its labels.
     """
 
     data: bytes
@@ -64,30 +64,30 @@ class Edited(NamedTuple):
 def replace_labels(
     data: bytes, labels: Labels | Mapping[str, int | bool | None], *, path: str = "-"
 ) -> bytes:
-    """Give a file's bytes with new values of its labels.
+    """Replace the labels in a file's bytes.
 
-    Comments, order, quotes, line ends, byte order mark and body stay as they are. A label that the file
-    lacks is put after ``type``, or at the end of the front matter where that is missing.
+    Comments, order, quotes, line ends, byte order mark and body stay as they are. A missing label is inserted
+    after ``type``, or at the end of the front matter if there is no ``type``.
 
     Parameters
     ----------
     data : bytes
         The whole file.
     labels : Labels or mapping of str to int or bool
-        New values; None leaves a label as it is.
+        New values; None leaves a label unchanged.
     path : str
-        Its path, for the faults.
+        Its path, for faults.
 
     Returns
     -------
     bytes
-        The new file; equal to ``data`` where it holds these values already.
+        The new file; equal to ``data`` if it has these values already.
 
     Raises
     ------
     RecordError
-        If the front matter cannot be read, or a label stands in a form that cannot be edited safely
-        (behind an anchor, an alias or a tag, twice, or missing from a front matter in braces).
+        If the front matter cannot be read, or a label cannot be edited safely (it has an anchor, alias or
+        tag, is repeated, or is missing from front matter in braces).
 
     Examples
     --------
@@ -98,28 +98,28 @@ def replace_labels(
 
 
 def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str) -> Edited:
-    """As :func:`replace_labels`, with the diff."""
-    wanted = _spell(labels)
+    """Like :func:`replace_labels`, with the diff and layout."""
+    new_values = _spell(labels)
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=2)
     before = _fields(block)
     if before is not None:
         layout = lay_out_plain(text)
-        edits = _edits(text, layout, wanted, path)
+        edits = _edits(text, layout, new_values, path)
         edited = apply_edits(text, edits)
         after = _fields(edited.encode())
-        expected = before | {name: value.encode() for name, value in wanted.items()}
-        is_right = after == expected
+        expected = before | {name: value.encode() for name, value in new_values.items()}
+        is_as_expected = after == expected
     else:
         root = compose(text, path)
         nodes = build_nodes(root, path)
         layout = lay_out(root, text, path)
-        edits = _edits(text, layout, wanted, path)
+        edits = _edits(text, layout, new_values, path)
         edited = apply_edits(text, edits)
-        is_right = _is_same_but(nodes, edited, wanted)
-    if not is_right:
-        raise RecordError(Fault(path, 0, "", "a form that this edit would break", "a plainer front matter"))
+        is_as_expected = _is_same_but(nodes, edited, new_values)
+    if not is_as_expected:
+        raise RecordError(Fault(path, 0, "", "YAML that this edit would break", "simpler front matter"))
     new = data[: span.start] + edited.encode() + data[span.stop :]
     return Edited(new, unified_diff(text, edits, path), text, layout)
 
@@ -131,36 +131,36 @@ def write_labels(
     roots: Sequence[str],
     dry_run: bool = False,
 ) -> Change:
-    """Write labels into a file, whole or not at all.
+    """Write labels into a file atomically.
 
-    See :func:`scoring.storage.atomic_file.replace_file`. A file that has these labels already is not touched.
+    See :func:`scoring.storage.atomic_file.replace_file`. A file that has these labels already is not written.
 
     Parameters
     ----------
     path : str
         The Markdown file.
     labels : Labels or mapping of str to int or bool
-        As :func:`replace_labels` takes them.
+        As for :func:`replace_labels`.
     roots : sequence of str
-        Folders (or files) within which may be written; a link that leads out of them is refused.
+        Folders (or files) that may be written; a link that leads out of them is refused.
     dry_run : bool
-        Tell what would change, and write nothing.
+        Report the change without writing.
 
     Returns
     -------
     Change
-        With the diff of the lines that differ.
+        With the diff.
 
     Raises
     ------
     RecordError
-        If the file cannot be read, edited or written, is read-only, lies outside of ``roots``, or is
-        changed by somebody else meanwhile, twice.
+        If the file cannot be read, edited or written, is read-only, is outside ``roots``, or changes twice
+        during the write.
     """
     target = file_within(path, roots)
     if not dry_run:
         remove_left_over(target)
-    for _ in range(2):  # a file that somebody changes under our hands is read once more
+    for _ in range(2):  # retry once if the file changes meanwhile
         data = read_bytes(target)
         new, diff, _, _ = edit_labels(data, labels, path)
         change = Change(shown(path), new != data, diff)
@@ -170,38 +170,38 @@ def write_labels(
 
 
 def put_back(path: str, *, before: bytes, after: bytes, roots: Sequence[str]) -> None:
-    """Give a file the bytes that it had before it was written, if nobody has changed it since.
+    """Restore the earlier bytes of a file, if it has not changed since it was written.
 
     Parameters
     ----------
     path : str
         The file.
     before, after : bytes
-        What it shall hold, and what it has to hold now.
+        Bytes to restore, and bytes that the file must have now.
     roots : sequence of str
-        As :func:`write_labels` takes them.
+        As for :func:`write_labels`.
 
     Raises
     ------
     RecordError
-        If it holds anything else, cannot be read or written, or lies outside of ``roots``.
+        If it has other bytes, cannot be read or written, or is outside ``roots``.
     """
     target = file_within(path, roots)
     if read_bytes(target) != after or not replace_file(target, after, before, path):
-        raise RecordError(Fault(path, 0, "", "a file that was changed since", "it as it was written"))
+        raise RecordError(Fault(path, 0, "", "a file that was changed since", "the file as it was written"))
 
 
 def file_within(path: str, roots: Sequence[str]) -> str:
-    """The path of a file without links, which is to lie within the roots.
+    """Resolve the links of a path, and check that it is inside the roots.
 
     Raises
     ------
     RecordError
-        If it lies elsewhere.
+        If it is outside.
     """
     target = os.path.realpath(path)
     if not any(_is_within(target, os.path.realpath(root)) for root in roots):
-        raise RecordError(Fault(path, 0, "", "a file outside of the given folders", "one within them"))
+        raise RecordError(Fault(path, 0, "", "a file outside the given folders", "a file inside them"))
     return target
 
 
@@ -210,19 +210,19 @@ def _is_within(target: str, root: str) -> bool:
 
 
 def _spell(labels: Labels | Mapping[str, int | bool | None]) -> dict[str, str]:
-    """Labels as YAML writes them, in their order."""
-    given = msgspec.structs.asdict(labels) if isinstance(labels, Labels) else dict(labels)
-    if unknown := given.keys() - set(LABELS):
+    """Format labels as YAML, in their order."""
+    values = msgspec.structs.asdict(labels) if isinstance(labels, Labels) else dict(labels)
+    if unknown := values.keys() - set(LABELS):
         raise ValueError(f"not a label: {sorted(unknown)}")
     try:
-        msgspec.convert(given, Labels)
+        msgspec.convert(values, Labels)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
-    return {name: str(given[name]).lower() for name in LABELS if given.get(name) is not None}
+    return {name: str(values[name]).lower() for name in LABELS if values.get(name) is not None}
 
 
 def _fields(block: bytes) -> dict[str, bytes] | None:
-    """Fields of a front matter of the plain form as bytes of JSON; None for any other form."""
+    """Fields of plain front matter as JSON bytes; None for any other form."""
     as_json = to_json(block)
     if as_json is None:
         return None
@@ -230,11 +230,11 @@ def _fields(block: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list[Edit]:
-    """What is to be done to a front matter, from its beginning to its end."""
+def _edits(text: str, layout: Layout, new_values: dict[str, str], path: str) -> list[Edit]:
+    """Edits of front matter, in order of position."""
     edits: list[Edit] = []
     missing: list[str] = []
-    for name, value in wanted.items():
+    for name, value in new_values.items():
         if name not in layout.values:
             missing.append(name)
             continue
@@ -242,81 +242,83 @@ def _edits(text: str, layout: Layout, wanted: dict[str, str], path: str) -> list
         edits.append(Edit(start, stop, value if stop > start else f" {value}"))
     if missing:
         if layout.insert_at is None:
-            got = "a front matter in braces without it"
+            got = "front matter in braces without this field"
             raise RecordError(Fault(path, 2, ", ".join(missing), got, "the field"))
-        at = layout.insert_at
-        newline = "\r\n" if text[:at].endswith("\r\n") else "\n"
-        lines = (f"{layout.indent}{name}: {wanted[name]}{newline}" for name in missing)
-        edits.append(Edit(at, at, "".join(lines)))
+        position = layout.insert_at
+        newline = "\r\n" if text[:position].endswith("\r\n") else "\n"
+        lines = (f"{layout.indent}{name}: {new_values[name]}{newline}" for name in missing)
+        edits.append(Edit(position, position, "".join(lines)))
     return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """A text with edits that are in order and do not overlap."""
+    """Apply edits, which are in order and do not overlap."""
     parts: list[str] = []
-    at = 0
+    position = 0
     for start, stop, value in edits:
-        parts += (text[at:start], value)
-        at = stop
-    return "".join([*parts, text[at:]])
+        parts += (text[position:start], value)
+        position = stop
+    return "".join([*parts, text[position:]])
 
 
-def _is_same_but(before: Node, edited: str, wanted: dict[str, str]) -> bool:
-    """Tell whether two documents differ in nothing but the labels, which have the wanted values."""
+def _is_same_but(before: Node, edited: str, new_values: dict[str, str]) -> bool:
+    """Whether two documents differ only in the labels, which have the wanted values."""
     try:
         after = parse_nodes(edited, "")
     except RecordError:
         return False
     if not isinstance(before.value, dict) or not isinstance(after.value, dict):
         return False
-    for name, value in wanted.items():
-        found = after.value.get(name)
-        if found is None or found.value != value or not found.is_plain:
+    for name, value in new_values.items():
+        node = after.value.get(name)
+        if node is None or node.value != value or not node.is_plain:
             return False
-    old = {name: node for name, node in before.value.items() if name not in wanted}
-    new = {name: node for name, node in after.value.items() if name not in wanted}
+    old = {name: node for name, node in before.value.items() if name not in new_values}
+    new = {name: node for name, node in after.value.items() if name not in new_values}
     pairs = [(Node(0, old, repeated=before.repeated), Node(0, new, repeated=after.repeated))]
     seen: set[tuple[int, int]] = set()
     while pairs:
-        one, other = pairs.pop()
-        if (id(one), id(other)) in seen:  # aliases share their node
+        old_node, new_node = pairs.pop()
+        if (id(old_node), id(new_node)) in seen:  # aliases share their node
             continue
-        seen.add((id(one), id(other)))
-        if isinstance(one.value, dict) and isinstance(other.value, dict):
-            if list(one.value) != list(other.value):
+        seen.add((id(old_node), id(new_node)))
+        if isinstance(old_node.value, dict) and isinstance(new_node.value, dict):
+            if list(old_node.value) != list(new_node.value):
                 return False
-            pairs += zip(one.value.values(), other.value.values(), strict=True)
-        elif isinstance(one.value, list) and isinstance(other.value, list):
-            if len(one.value) != len(other.value):
+            pairs += zip(old_node.value.values(), new_node.value.values(), strict=True)
+        elif isinstance(old_node.value, list) and isinstance(new_node.value, list):
+            if len(old_node.value) != len(new_node.value):
                 return False
-            pairs += zip(one.value, other.value, strict=True)
-        elif one.value != other.value or one.is_plain != other.is_plain:
+            pairs += zip(old_node.value, new_node.value, strict=True)
+        elif old_node.value != new_node.value or old_node.is_plain != new_node.is_plain:
             return False
     return True
 
 
 def unified_diff(text: str, edits: list[Edit], path: str) -> str:
-    """Unified diff of the lines that differ, without the opaque field should it stand on one of them."""
+    """Unified diff of the lines that differ, with the opaque field redacted."""
     if not edits:
         return ""
     lines = [f"--- {shown(path)}", f"+++ {shown(path)}"]
-    n_more = 0  # lines of the new file before this hunk, beyond those of the old one
-    for start, stop, within in _hunks(text, edits):
-        moved = [Edit(edit.start - start, edit.stop - start, edit.value) for edit in within]
-        old, new = (part.splitlines() for part in (text[start:stop], apply_edits(text[start:stop], moved)))
-        at = 2 + text.count("\n", 0, start)  # the front matter begins on the second line
-        lines += [f"@@ -{_range(at, old)} +{_range(at + n_more, new)} @@"]
+    line_offset = 0  # line number in the new file minus that in the old one
+    for start, stop, hunk_edits in _hunks(text, edits):
+        shifted = [Edit(edit.start - start, edit.stop - start, edit.value) for edit in hunk_edits]
+        old, new = (part.splitlines() for part in (text[start:stop], apply_edits(text[start:stop], shifted)))
+        line_number = 2 + text.count("\n", 0, start)  # the front matter begins on the second line
+        lines += [f"@@ -{_range(line_number, old)} +{_range(line_number + line_offset, new)} @@"]
         lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
-        n_more += len(new) - len(old)
+        line_offset += len(new) - len(old)
     return _OPAQUE_VALUE.sub(r"\1…", "\n".join(lines) + "\n")
 
 
 def _hunks(text: str, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
-    """Whole lines, from a character up to another, with the edits on them."""
+    """Group edits into ranges of whole lines: start, stop and the edits within."""
     hunks: list[tuple[int, int, list[Edit]]] = []
     for edit in edits:
         start, stop = text.rfind("\n", 0, edit.start) + 1, edit.stop
-        if not (edit.value or text[edit.start : edit.stop]).endswith("\n"):  # else it is of whole lines
+        if not (edit.value or text[edit.start : edit.stop]).endswith(
+            "\n"
+        ):  # otherwise the edit covers whole lines
             stop = text.find("\n", stop) + 1 or len(text)
         if hunks and start <= hunks[-1][1]:
             first, last, within = hunks.pop()
@@ -326,7 +328,7 @@ def _hunks(text: str, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]
     return hunks
 
 
-def _range(at: int, lines: list[str]) -> str:
+def _range(line_number: int, lines: list[str]) -> str:
     if len(lines) == 1:
-        return str(at)
-    return f"{at if lines else at - 1},{len(lines)}"
+        return str(line_number)
+    return f"{line_number if lines else line_number - 1},{len(lines)}"

@@ -1,4 +1,4 @@
-"""The careful way through YAML: every value with its line, aliases and merge keys resolved, bombs refused."""
+"""Strict YAML parser: values with line numbers, resolved aliases and merge keys, limits on size and depth."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, Node
 
 
 def parse_nodes(text: str, path: str, *, line: int = 2) -> Node:
-    """Read YAML with full care.
+    """Parse YAML to nodes.
 
     Parameters
     ----------
     text : str
         The YAML between the ``---`` lines.
     path : str
-        File, for the faults.
+        File, for faults.
     line : int
-        Line of the file on which the text begins, from 1.
+        Line in the file where the text begins, from 1.
 
     Returns
     -------
     Node
-        The root; aliases share one node, so no text can make the tree larger than itself.
+        The root; aliases share one node, so that the tree is no larger than the text.
 
     Raises
     ------
     RecordError
-        If it is not YAML, holds more than one document, nests too deeply, or has too many values.
+        If it is not YAML, has more than one document, nests too deeply, or has too many values.
     """
     return build_nodes(compose(text, path, line=line), path, line=line)
 
 
 def compose(text: str, path: str, *, line: int = 2) -> yaml.Node | None:
-    """PyYAML's own nodes, which know their characters; see :func:`parse_nodes`."""
+    """Parse to PyYAML nodes, which have character positions; see :func:`parse_nodes`."""
     try:
         _check_size(text, path, line)
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -44,7 +44,7 @@ def compose(text: str, path: str, *, line: int = 2) -> yaml.Node | None:
 
 
 def build_nodes(root: yaml.Node | None, path: str, *, line: int = 2) -> Node:
-    """The tree of what :func:`compose` gave; see :func:`parse_nodes`."""
+    """Build nodes from the result of :func:`compose`; see :func:`parse_nodes`."""
     return Node(line, None) if root is None else _Builder(path, line).build(root)
 
 
@@ -65,13 +65,13 @@ def _check_size(text: str, path: str, line: int) -> None:
 
 
 def _describe(error: yaml.YAMLError, path: str, line: int) -> Fault:
-    # The problem's words are the parser's own, never the text's.
+    # The message comes from the parser; it never quotes the text.
     mark: yaml.error.Mark | None = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "a character that YAML does not allow"
-    where = line + mark.line if mark is not None else 0
-    if "nesting depth" in problem:  # libyaml has a bound of its own, and looks further ahead than its events
-        return _too_deep(path, where)
-    return Fault(path, where, "", f"YAML that does not parse ({problem})", "YAML")
+    error_line = line + mark.line if mark is not None else 0
+    if "nesting depth" in problem:  # libyaml has its own limit and reads ahead of its events
+        return _too_deep(path, error_line)
+    return Fault(path, error_line, "", f"YAML that does not parse ({problem})", "YAML")
 
 
 def _too_deep(path: str, line: int) -> Fault:
@@ -84,7 +84,7 @@ def _line_of(source: yaml.Node | yaml.Event, first: int) -> int:
 
 
 class _Builder:
-    """Turns PyYAML's nodes into ours, each once however many aliases point at it."""
+    """Converts PyYAML nodes, each once however many aliases point to it."""
 
     def __init__(self, path: str, line: int) -> None:
         self._path = path
@@ -96,7 +96,7 @@ class _Builder:
         if source in self._done:
             node = self._done[source]
             if node is None:
-                raise self._fault(source, "an alias within its own anchor", "a value")
+                raise self._fault(source, "an alias inside its own anchor", "a value")
             return node
         self._done[source] = None
         node = self._done[source] = self._build(source)
@@ -105,7 +105,7 @@ class _Builder:
     def _build(self, source: yaml.Node) -> Node:
         line = _line_of(source, self._line)
         if not source.tag.startswith("tag:yaml.org,2002:"):
-            raise self._fault(source, "a tag of its own", "a plain value")
+            raise self._fault(source, "a custom tag", "a plain value")
         if isinstance(source, yaml.ScalarNode):
             return Node(line, source.value, is_plain=not source.style)
         if isinstance(source, yaml.SequenceNode):
@@ -124,7 +124,7 @@ class _Builder:
                 repeated.append((key.value, _line_of(key, self._line)))
             else:
                 fields[key.value] = self.build(value)
-        for node in merged:  # what stands in the mapping itself comes before what is merged
+        for node in merged:  # explicit keys override merged ones
             fields = {**(node.value if isinstance(node.value, dict) else {}), **fields}
         return Node(line, fields, repeated=tuple(repeated))
 
@@ -135,7 +135,9 @@ class _Builder:
             raise self._fault(source, "a merge key without a mapping", "a mapping")
         self._n_merged += sum(len(item.value or ()) for item in nodes)
         if self._n_merged > MAX_VALUES:
-            raise self._fault(source, "aliases that unfold without end", f"at most {MAX_VALUES:,} values")
+            raise self._fault(
+                source, "too many values after alias expansion", f"at most {MAX_VALUES:,} values"
+            )
         return nodes
 
     def _fault(self, source: yaml.Node, got: str, expected: str) -> RecordError:

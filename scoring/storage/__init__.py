@@ -1,1 +1,1 @@
-"""Files and folders that change in one step, locks between processes, and the home."""
+"""Atomic replacement of files and folders, locks between processes, and the home folder."""

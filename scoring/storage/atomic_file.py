@@ -1,8 +1,8 @@
-"""A file's new bytes in the place of its old ones: whole or not at all, and by one process at a time.
+"""Atomic replacement of a file by one process at a time.
 
-The new file is written beside the old one, under a name of its own that is locked while a process works on
-it, and takes the old one's place in one step. The system frees the lock whatever ends the process, so a
-file of that name that nobody has locked was left by one that was killed: the next one takes it over.
+The new content is written to a locked temporary file in the same folder, which is then renamed to the target.
+The system releases the lock when the process ends, so an unlocked temporary file was left by a killed process
+and is reused by the next one.
 """
 
 from __future__ import annotations
@@ -20,60 +20,60 @@ from scoring.errors import Fault, RecordError
 from scoring.storage.regular_files import read_regular
 
 WAIT_SECONDS = 10.0
-"""How long to wait for another process that writes the same file; it needs some milliseconds."""
+"""Timeout for another process that writes the same file, which takes milliseconds."""
 
 _PAUSE_SECONDS = 0.005
 
 
 def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
-    """Put new bytes in the place of a file.
+    """Replace the content of a file atomically.
 
-    Mode, group and extended attributes are kept, and the owner where that is allowed. Another name of the
-    same file (a hard link) keeps the old bytes, as a copy that was made by linking is meant to.
+    Mode, group and extended attributes are kept, and the owner if permitted. Other hard links keep the old
+    content, so that a copy made by linking is not changed.
 
     Parameters
     ----------
     target : str
         The file itself, not a link to it.
     old, new : bytes
-        What it holds, and what it is to hold.
+        Expected current content, and new content.
     path : str
-        Its name, for the fault.
+        Its name, for faults.
 
     Returns
     -------
     bool
-        False if its bytes are no longer the old ones; nothing is written then.
+        False if the current content is not `old`; then nothing is written.
 
     Raises
     ------
     RecordError
-        If it cannot be written; it is as it was then, and nothing lies beside it.
+        If it cannot be written; the file is then unchanged and no temporary file is left.
     """
     try:
-        # A rename asks for the folder's permission only: who made the file read-only meant the file.
+        # A rename checks only the folder's permissions, so check that the file itself is writable.
         if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise RecordError(Fault(path, 0, "", "a read-only file", "a file that can be written"))
-        with _held(target, path) as (handle, temporary):
+        with _locked_temporary(target, path) as (handle, temporary):
             _write(handle, new)
-            _make_alike(handle, target)
+            _copy_metadata(handle, target)
             os.fsync(handle)
             if hashlib.sha256(read_regular(target)).digest() != hashlib.sha256(old).digest():
                 return False
             os.replace(temporary, target)
             _sync_folder(os.path.dirname(target))
     except OSError as error:
-        got = error.strerror or "an error of the disk"
+        got = error.strerror or "a disk error"
         raise RecordError(Fault(path, 0, "", got, "a file that can be written")) from None
     return True
 
 
 def remove_left_over(target: str) -> None:
-    """Remove what a process that was killed left beside a file; one that is still at work is left alone."""
+    """Remove the temporary file of a killed process; one in use is left alone."""
     temporary = _temporary(target)
     if not os.path.lexists(temporary):
         return
-    with suppress(OSError):  # it is in nobody's way
+    with suppress(OSError):  # a leftover does no harm
         handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,19 +84,19 @@ def remove_left_over(target: str) -> None:
 
 
 def _temporary(target: str) -> str:
-    """Where the new file is written: one name for each target, hidden, short however long the target's is."""
+    """Path of the temporary file: hidden, unique for the target, and short whatever the target's name."""
     folder, name = os.path.split(target)
     return os.path.join(folder, f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.scoring.tmp")
 
 
 @contextmanager
-def _held(target: str, path: str) -> Iterator[tuple[int, str]]:
-    """A target's temporary file, empty and this process's alone; gone at the end, unless it was moved."""
+def _locked_temporary(target: str, path: str) -> Iterator[tuple[int, str]]:
+    """Open and lock the empty temporary file of a target; it is removed at the end unless renamed."""
     temporary = _temporary(target)
-    ends = time.monotonic() + WAIT_SECONDS
-    while (handle := _locked(temporary)) is None:
-        if time.monotonic() > ends:
-            raise RecordError(Fault(path, 0, "", "a file that another process is writing", "one at rest"))
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (handle := _try_lock(temporary)) is None:
+        if time.monotonic() > deadline:
+            raise RecordError(Fault(path, 0, "", "a file that another process is writing", "no other writer"))
         time.sleep(_PAUSE_SECONDS)
     try:
         os.ftruncate(handle, 0)
@@ -109,13 +109,13 @@ def _held(target: str, path: str) -> Iterator[tuple[int, str]]:
             os.close(handle)
 
 
-def _locked(temporary: str) -> int | None:
-    """The temporary file, opened and locked; None while another process has it."""
+def _try_lock(temporary: str) -> int | None:
+    """Open and lock the temporary file; None while another process holds the lock."""
     handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Between the opening and the lock the other process may have moved the file to its target: to write
-        # to it now would be to write to a record.
+        # Between open and lock the other process may have renamed the file to its target; writing to it now
+        # would overwrite a record.
         if _is_at(handle, temporary):
             return handle
     except BlockingIOError:
@@ -128,37 +128,37 @@ def _locked(temporary: str) -> int | None:
 
 
 def _is_at(handle: int, temporary: str) -> bool:
-    """Whether an open file is the one that has the name, and has no other."""
+    """Whether an open file is the one at this path, with no other hard link."""
     try:
-        there = os.lstat(temporary)
+        at_path = os.lstat(temporary)
     except FileNotFoundError:
         return False
-    mine = os.fstat(handle)
-    if not stat.S_ISREG(mine.st_mode) or mine.st_nlink > 1:
-        raise OSError(errno.EEXIST, "something else in the place of the temporary file")
-    return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
+    opened = os.fstat(handle)
+    if not stat.S_ISREG(opened.st_mode) or opened.st_nlink > 1:
+        raise OSError(errno.EEXIST, "something else at the path of the temporary file")
+    return (opened.st_dev, opened.st_ino) == (at_path.st_dev, at_path.st_ino)
 
 
 def _write(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
+    remaining = memoryview(data)
+    while remaining:
+        remaining = remaining[os.write(handle, remaining) :]
 
 
-def _make_alike(handle: int, target: str) -> None:
-    """Give a new file what the old one has beside its bytes."""
+def _copy_metadata(handle: int, target: str) -> None:
+    """Copy owner, mode and extended attributes from the old file to the new one."""
     old, new = os.stat(target), os.fstat(handle)
     if new.st_gid != old.st_gid:
         os.fchown(handle, -1, old.st_gid)
     if new.st_uid != old.st_uid:
-        with suppress(PermissionError):  # only root may give a file away; the bytes are worth more
+        with suppress(PermissionError):  # only root may change the owner; writing matters more
             os.fchown(handle, old.st_uid, -1)
     os.fchmod(handle, stat.S_IMODE(old.st_mode))
     _copy_attributes(handle, target)
 
 
 def _copy_attributes(handle: int, target: str) -> None:
-    """Extended attributes, access lists among them; those that only the system may set are its own to set."""
+    """Copy extended attributes, including ACLs; those that only the system may set are skipped."""
     if not hasattr(os, "listxattr"):
         return
     try:
@@ -174,7 +174,7 @@ def _sync_folder(folder: str) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system whose folders need none
+        if error.errno != errno.EINVAL:  # file systems that cannot sync folders
             raise
     finally:
         os.close(handle)

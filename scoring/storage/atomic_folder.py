@@ -1,4 +1,4 @@
-"""A folder that takes another's place in one step, so that whoever looks finds a whole one."""
+"""Atomic replacement of a folder: a reader sees the old folder or the new one, never a mixture."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def replace_folder(
     ours: Collection[str],
     admit: Callable[[], None] | None = None,
 ) -> None:
-    """Put a folder with these files in the place of one that may be there.
+    """Create a folder with these files, or replace an existing one.
 
-    The files are on the disk before the folder has its name. Where the system can exchange two folders, there
-    is no moment without one; elsewhere the old one is put back by the next call, should this one be killed.
+    The files are flushed to disk before the folder gets its name. If the system can exchange two folders, the
+    folder always exists; otherwise a killed call is undone by the next one.
 
     Parameters
     ----------
     folder : Path
-        Where.
+        Target folder.
     contents : mapping of str to bytes
-        Every file by its name.
+        Content by file name.
     ours : collection of str
-        Names of the old folder that are replaced; what else is there is taken along.
+        Names in the old folder that are replaced; other entries are kept.
     admit : callable, optional
-        Called before anything is written, once no other process can write there.
+        Called before anything is written, while the folder is locked.
 
     Raises
     ------
     OSError
-        If it cannot be written; the old one is where it was then.
+        If it cannot be written; the old folder is then unchanged.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.parent), _scratch(folder) as scratch:
@@ -68,10 +68,10 @@ def replace_folder(
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One writer in a folder at a time; the system frees the lock whatever ends the process."""
+    """Lock a folder for one writer; the system releases the lock when the process ends."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # a file system without locks: two at once may fail, none is half written
+        with suppress(OSError):  # without locks, concurrent writers may fail but never leave a partial folder
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -80,7 +80,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder to work in, on the same disk; what a killed process left there is cleared away first."""
+    """Create a work folder on the same disk, after cleaning up after a killed process."""
     scratch = folder.with_name(f".{folder.name}.scoring")
     if (scratch / "old").exists() and not folder.exists():
         (scratch / "old").rename(folder)
@@ -93,7 +93,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(fresh: Path, folder: Path, old: Path) -> None:
-    """Let two folders change places, in one step where that can be done."""
+    """Exchange two folders, atomically if the system can."""
     if sys.platform == "linux":
         function = getattr(ctypes.CDLL(None), "renameat2", None)
         names = (os.fsencode(fresh), os.fsencode(folder))

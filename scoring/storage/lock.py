@@ -1,4 +1,4 @@
-"""One at a time: a lock in the home that tells who holds it."""
+"""A lock between processes in the home, with information about its holder."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from scoring.storage.home import LOCK_MODE, create_file
 
 @contextmanager
 def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.0) -> Iterator[None]:
-    """Hold a lock for as long as the block lasts; the system frees it whatever ends the process.
+    """Hold a lock during the block; the system releases it when the process ends.
 
     Parameters
     ----------
     folder : Path
-        Where the lock lies; made where it is not there.
+        Folder of the lock; created if missing.
     task : str
-        What is done, as the name of the lock.
+        Name of the task and the lock.
     now : datetime
-        When it begins, aware UTC: what others are told.
+        Current time, aware UTC, shown to other processes.
     wait_minutes : float
-        How long to wait for another process; minutes, >= 0.
+        Timeout for another process; minutes, >= 0.
 
     Raises
     ------
     ScoringError
-        If another process holds the lock; the message tells who.
+        If another process holds the lock; the message names it.
     """
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    # Taking the lock empties its own file, so who holds it stands beside it.
+    # Locking truncates the lock file, so the holder is stored in a separate file.
     holder = folder / f"{task}.holder"
     try:
         with FileLock(folder / f"{task}.lock", timeout=wait_minutes * 60, mode=LOCK_MODE):
@@ -50,12 +50,14 @@ def only_one(folder: Path, task: str, *, now: datetime, wait_minutes: float = 0.
             finally:
                 holder.unlink(missing_ok=True)
     except Timeout:
-        raise ScoringError(f"{folder / task}.lock: held by {_told(holder)}: only one may {task}") from None
+        raise ScoringError(
+            f"{folder / task}.lock: held by {_describe(holder)}: only one process may {task}"
+        ) from None
 
 
-def _told(holder: Path) -> str:
+def _describe(holder: Path) -> str:
     try:
-        who = json.loads(holder.read_text())
-        return f"process {who['pid']} since {who['since']}"
-    except (OSError, ValueError):  # it has just begun, or just ended
+        process = json.loads(holder.read_text())
+        return f"process {process['pid']} since {process['since']}"
+    except (OSError, ValueError):  # the holder has just started or ended
         return "another process"

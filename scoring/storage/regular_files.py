@@ -1,4 +1,4 @@
-"""Opening files whose names others chose: regular files only, without waiting for anything else."""
+"""Open regular files only, without blocking on FIFOs, sockets or devices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-# Opening a FIFO waits for its other end, unless it is told not to wait. Regular files know no difference.
+# O_NONBLOCK keeps a FIFO from blocking on open; it has no effect on regular files.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -19,14 +19,14 @@ _KINDS = (
 
 
 class IrregularFileError(OSError):
-    """Something that is not a regular file; ``strerror`` is what it is."""
+    """The file is not a regular file; ``strerror`` is its kind."""
 
     def __init__(self, kind: str, file: str | Path) -> None:
         super().__init__(errno.EINVAL, kind, os.fspath(file))
 
 
 def kind_of(file: str | Path) -> str | None:
-    """What a name stands for, links followed: None for a regular file, or where nothing is there."""
+    """Return the kind of a file, following links; None for a regular or missing file."""
     try:
         return _kind(os.stat(file).st_mode)
     except OSError:
@@ -34,12 +34,12 @@ def kind_of(file: str | Path) -> str | None:
 
 
 def open_regular(file: str | Path) -> tuple[int, int]:
-    """Descriptor and size in bytes of a regular file.
+    """Open a regular file; return its descriptor and size in bytes.
 
     Raises
     ------
     IrregularFileError
-        If it is anything else: nothing is read from it.
+        If it is not a regular file; nothing is read from it.
     OSError
         If it cannot be opened.
     """
@@ -60,12 +60,12 @@ def open_regular(file: str | Path) -> tuple[int, int]:
 
 
 def read_regular(file: str | Path) -> bytes:
-    """The content of a regular file.
+    """Read a regular file.
 
     Raises
     ------
     OSError
-        As :func:`open_regular` does, or if it cannot be read.
+        As for :func:`open_regular`, or if it cannot be read.
     """
     descriptor, _ = open_regular(file)
     with open(descriptor, "rb") as handle:

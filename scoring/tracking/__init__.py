@@ -1,7 +1,7 @@
 """The MLflow store: runs, models and the registry; the only package that imports mlflow.
 
-MLflow is imported when a store is first used (it costs two seconds and reads its settings from the
-environment at that moment), so importing this package costs nothing and changes nothing.
+MLflow is imported when a store is first used, since it takes two seconds and reads its settings from the
+environment. Importing this package is fast and has no side effect.
 """
 
 from scoring.tracking.addresses import former_home

@@ -1,7 +1,7 @@
-"""Where the artifacts of a store are today: a SQLite store keeps absolute paths, and its home may have moved.
+"""Resolve artifact paths of a store whose home may have moved, since a SQLite store has absolute paths.
 
-A path that ends as scoring's artifacts do (``.../artifacts/RUN/artifacts``) is looked for in today's home
-first, then where the store says. Nothing here changes the store but :func:`relocate_experiment`.
+A path with the layout of scoring's artifacts (``.../artifacts/RUN/artifacts``) is searched first in the
+current home, then at the stored path. Only :func:`relocate_experiment` changes the store.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from scoring.tracking.store import Store
 
 ARTIFACTS = "artifacts"
-"""Name of the folder in the home that holds the artifacts of a SQLite store."""
+"""Name of the artifact folder of a SQLite store in the home."""
 
-# The folder of a run or of a logged model, within the folder of all artifacts.
+# The folder of a run or logged model in the artifact folder.
 _OWNER = re.compile(
     rf"(?P<home>.*)/{ARTIFACTS}/(?P<owner>(?:models/m-)?[0-9a-f]{{32}})(?P<rest>/{ARTIFACTS}(?:/.*)?)",
     re.DOTALL,
@@ -32,7 +32,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def local_path(address: str) -> Path | None:
-    """The path that an address names; None for one on a server.
+    """Return the local path of an address; None if it is on a server.
 
     Examples
     --------
@@ -45,53 +45,53 @@ def local_path(address: str) -> Path | None:
 
 
 def todays_path(store: Store, path: Path) -> Path:
-    """Where the artifacts are today, or will be written, that the store has under a path.
+    """Return the current location of artifacts, for reading or writing, given the stored path.
 
     Parameters
     ----------
     store : Store
-        The store, with today's home.
+        The store, with the current home.
     path : Path
-        The path that the store has.
+        The stored path.
 
     Returns
     -------
     Path
-        In today's home where it has the run or the model, or nobody else does; else the path that was given.
+        In the current home if that has the run or model, or no other home does; otherwise `path`.
     """
     match = _OWNER.fullmatch(str(path))
     if match is None:
         return path
     owner = store.home / ARTIFACTS / match["owner"]
-    ours = Path(f"{owner}{match['rest']}")
+    current = Path(f"{owner}{match['rest']}")
     if owner.exists():
-        return ours
-    theirs = Path(match["home"], ARTIFACTS)
-    return ours if not path.exists() and is_former(store, theirs) else path
+        return current
+    recorded = Path(match["home"], ARTIFACTS)
+    return current if not path.exists() and is_former(store, recorded) else path
 
 
 def is_former(store: Store, artifacts: Path) -> bool:
-    """Whether a folder of artifacts is that of a home which this one was, or is a copy of.
+    """Whether an artifact folder belongs to a former location of this home, or to its original.
 
     Parameters
     ----------
     store : Store
-        The store, with today's home.
+        The store, with the current home.
     artifacts : Path
-        The folder, as the store has it.
+        The folder as stored.
 
     Returns
     -------
     bool
     """
-    today = store.home / ARTIFACTS
-    if artifacts.name != ARTIFACTS or artifacts == today:
+    current = store.home / ARTIFACTS
+    if artifacts.name != ARTIFACTS or artifacts == current:
         return False
     if not artifacts.exists():
         return True
-    if today.exists() and artifacts.samefile(today):
+    if current.exists() and artifacts.samefile(current):
         return False
-    # It is there: another home's, which shares the store, or that which this one is a copy of.
+    # The folder exists: it belongs to another home with the same store, or to the original of this copy.
     database = store.database
     return (
         database is not None
@@ -101,27 +101,27 @@ def is_former(store: Store, artifacts: Path) -> bool:
 
 
 def relocate_experiment(store: Store, experiment: Experiment) -> None:
-    """Have an experiment keep its new runs and models in today's home, if it kept them in a former one."""
+    """Set the artifact location of an experiment to the current home, if it was in a former one."""
     path = local_path(experiment.artifact_location)
     if store.database is None or path is None or not is_former(store, path):
         return
-    today = store.home / ARTIFACTS
+    current = store.home / ARTIFACTS
     with closing(sqlite3.connect(store.database, timeout=store.timeout_seconds)) as db, db:
         db.execute(
             "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ? AND artifact_location = ?",
-            (today.as_uri(), int(experiment.experiment_id), experiment.artifact_location),
+            (current.as_uri(), int(experiment.experiment_id), experiment.artifact_location),
         )
     _LOG.warning(
         "%s: experiment %r kept its files in %s, before this home was moved or copied; new ones go to %s",
         store,
         experiment.name,
         path,
-        today,
+        current,
     )
 
 
 def former_home(store: Store, artifact_uri: str) -> Path | None:
-    """The other place of this home that the address of a run's artifacts names; None for today's home."""
+    """Return the former home in the artifact URI of a run; None for the current home."""
     path = local_path(artifact_uri)
     match = None if path is None else _OWNER.fullmatch(str(path))
     if match is None or not is_former(store, Path(match["home"], ARTIFACTS)):

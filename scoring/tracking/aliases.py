@@ -1,7 +1,7 @@
-"""Who is in charge: the aliases ``champion`` and ``previous``, moved so that a break leaves one that scores.
+"""The registry aliases ``champion`` and ``previous``, moved so that an interruption leaves a valid champion.
 
-The champion's alias moves last where a model takes charge and first where the one before takes it back, so
-at every moment it points to a version that was in charge or was to be.
+The alias ``champion`` is moved last on promotion and first on rollback, so that it always points to the old
+or the new champion.
 """
 
 from __future__ import annotations
@@ -23,105 +23,103 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 
 def register_run(store: Store, name: str, run_id: str, *, description: str, tags: Mapping[str, str]) -> str:
-    """Make the model of a run a version of a registered model, if it is none yet.
+    """Register the model of a run as a version, unless it is one already.
 
     Parameters
     ----------
     store : Store
-        It has the run.
+        The store with the run.
     name : str
-        Registered model; made where it is not there.
+        Registered model; created if missing.
     run_id : str
         The run.
     description : str
-        What the version's page says; may be empty.
+        Description of the version; may be empty.
     tags : mapping of str to str
-        The version's tags.
+        Tags of the version.
 
     Returns
     -------
     str
-        Its address, ``models:/NAME/3``.
+        Address of the version, ``models:/NAME/3``.
 
     Raises
     ------
     TrackingError
-        If the run has no model that is whole, or the store cannot be written.
+        If the run has no complete model, or the store cannot be written.
     """
     action = f"register run {run_id}"
     with alone(store, action), opened(store, action, writes=True) as client:
         model = ready_model(client, client.get_run(run_id).info.experiment_id, run_id)
         if model is None:
-            raise TrackingError(
-                f"{store}: run {run_id}: got a run without a model, expected one with a model"
-            )
+            raise TrackingError(f"{store}: run {run_id} has no model: name a run of scoring train")
         with default_store(store.tracking_uri):
             register_version(client, name, model, run_id, description=description, tags=tags)
         return f"models:/{name}/{registered_version(client, name, run_id)}"
 
 
 def set_champion(store: Store, address: str, *, instead_of: str | None, tags: Mapping[str, str]) -> None:
-    """Make a version the champion, and keep the one before as ``previous``.
+    """Set the champion, and keep the former one as ``previous``.
 
     Parameters
     ----------
     store : Store
-        Where the version is.
+        The store with the version.
     address : str
         The version, ``models:/NAME/3``.
     instead_of : str or None
-        The champion that it was judged against; None where there was none.
+        The champion that it was compared with; None if there was none.
     tags : mapping of str to str
-        What the version's page is to say of the promotion.
+        Tags of the version about the promotion.
 
     Raises
     ------
     TrackingError
-        If another champion has come meanwhile, or the store cannot be written.
+        If the champion has changed meanwhile, or the store cannot be written.
     """
     with _changing(store, address, "promote") as (client, name, number):
-        found = aliased(client, name, CHAMPION)
-        if found != instead_of:
+        current = aliased(client, name, CHAMPION)
+        if current != instead_of:
             raise TrackingError(
-                f"{store}: champion of {name}: got {found or 'none'}, which has come meanwhile, "
-                f"expected {instead_of or 'none'}: judge again"
+                f"{store}: champion of {name}: got {current or 'none'}, which was set meanwhile, "
+                f"expected {instead_of or 'none'}: compare again"
             )
         _tag(client, address, tags)
-        if found is not None:
-            client.set_registered_model_alias(name, PREVIOUS, _parted(found)[1])
+        if current is not None:
+            client.set_registered_model_alias(name, PREVIOUS, _split(current)[1])
         client.set_registered_model_alias(name, CHAMPION, number)
 
 
 def restore_previous(
     store: Store, *, champion: str, previous: str, tags: Mapping[str, str], previous_tags: Mapping[str, str]
 ) -> None:
-    """Let the champion and the one before it change places.
+    """Exchange the champion and the previous champion.
 
     Parameters
     ----------
     store : Store
-        Where both are.
+        The store with both versions.
     champion, previous : str
-        Who bears these aliases now, as ``models:/NAME/3``.
+        The versions that have these aliases now, as ``models:/NAME/3``.
     tags, previous_tags : mapping of str to str
-        What the pages of the two are to say of it, in this order.
+        Tags of the two versions about the rollback, in this order.
 
     Raises
     ------
     TrackingError
-        If others bear the aliases meanwhile, or the store cannot be written.
+        If the aliases have changed meanwhile, or the store cannot be written.
     """
     with _changing(store, previous, "roll back") as (client, name, number):
-        found = aliased(client, name, CHAMPION), aliased(client, name, PREVIOUS)
-        if found != (champion, previous):
+        current = aliased(client, name, CHAMPION), aliased(client, name, PREVIOUS)
+        if current != (champion, previous):
             raise TrackingError(
-                f"{store}: champion and previous of {name}: got {found[0]} and {found[1]}, "
+                f"{store}: champion and previous of {name}: got {current[0]} and {current[1]}, "
                 f"expected {champion} and {previous}"
             )
         _tag(client, champion, tags)
         _tag(client, previous, previous_tags)
         client.set_registered_model_alias(name, CHAMPION, number)
-        client.set_registered_model_alias(name, PREVIOUS, _parted(champion)[1])
+        client.set_registered_model_alias(name, PREVIOUS, _split(champion)[1])
 
 
 def tag_run(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
@@ -139,20 +137,20 @@ def tag_run(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
 
 @contextmanager
 def _changing(store: Store, address: str, action: str) -> Iterator[tuple[MlflowClient, str, str]]:
-    """The store for one that changes aliases, with the parts of a version's address; no other does then."""
+    """Open the store and lock the registry to change aliases; yields client, name and number of a version."""
     with (
         alone(store, f"{action} {address}"),
         opened(store, f"{action} {address}", writes=True) as client,
     ):
-        yield client, *_parted(address)
+        yield client, *_split(address)
 
 
 @contextmanager
 def alone(store: Store, action: str) -> Iterator[None]:
-    """Keep other processes from changing the registry meanwhile."""
+    """Lock the registry against changes by other processes."""
     from filelock import FileLock, Timeout
 
-    # Beside the database, so that several homes with one store keep out of each other's way.
+    # Next to the database, so that several homes with one store share the lock.
     path = f"{store.database}.registry.lock" if store.database else store.home / "registry.lock"
     try:
         prepare_home(store.home)
@@ -163,11 +161,11 @@ def alone(store: Store, action: str) -> Iterator[None]:
 
 
 def _tag(client: MlflowClient, address: str, tags: Mapping[str, str]) -> None:
-    name, number = _parted(address)
+    name, number = _split(address)
     for key, value in tags.items():
         client.set_model_version_tag(name, number, key, value)
 
 
-def _parted(address: str) -> tuple[str, str]:
+def _split(address: str) -> tuple[str, str]:
     name, _, number = address.removeprefix("models:/").rpartition("/")
     return name, number

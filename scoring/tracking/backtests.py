@@ -1,4 +1,4 @@
-"""Logging a backtest: one run for all folds together, and a run within it for each."""
+"""Log a backtest: one run for all folds together, with a nested run per fold."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from scoring.tracking.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-    from scoring.evaluation.backtest import FoldResult  # what it needs to fit is not needed to log
+    from scoring.evaluation.backtest import FoldResult  # not imported at run time: it imports training
 
 _MONTH = re.compile(r"\d{4}-\d{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class BacktestRun(EvaluationRun):
-    """A backtest to be logged; its ``evaluation`` is that of all folds together.
+    """A backtest to log; its ``evaluation`` is of all folds together.
 
     Parameters
     ----------
     by : str
-        What parts the folds: ``month`` or ``section``.
+        Criterion of the folds: ``month`` or ``section``.
     folds : sequence of FoldResult
-        What each found, in order.
+        Results of the folds, in order.
     """
 
     by: str
@@ -44,17 +44,17 @@ class BacktestRun(EvaluationRun):
 
 
 def log_backtest(store: Store, run: BacktestRun) -> str:
-    """Log a backtest as a run with a nested run for each fold, and return the id of the outer one.
+    """Log a backtest as a run with a nested run per fold, and return the id of the outer run.
 
-    The outer run has the figures of all folds together, and those of each fold as the steps of
-    ``BY/FIGURE`` (``month/quality_mae``), which MLflow draws as a line over the months.
+    The outer run has the metrics of all folds together, and those of each fold as steps of ``BY/METRIC``
+    (``month/quality_mae``), which MLflow plots over the months.
 
     Parameters
     ----------
     store : Store
         A SQLite store is created on first use.
     run : BacktestRun
-        What to log.
+        The backtest.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def log_backtest(store: Store, run: BacktestRun) -> str:
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; the message tells where the run is kept.
+        If the store cannot be reached or written; the message says where the run is kept.
     """
 
     def write(folder: Path) -> None:
@@ -77,13 +77,15 @@ def log_backtest(store: Store, run: BacktestRun) -> str:
 
 def _part(run: BacktestRun, fold: FoldResult) -> PartRun:
     tags = {"type": "backtest fold", "by": run.by, "fold": fold.name, "data_sha256": run.data_sha256}
-    return PartRun(name=fold.name, tags=tags, metrics=_metrics(fold), at=_moment(fold.name, run.started_at))
+    return PartRun(
+        name=fold.name, tags=tags, metrics=_metrics(fold), at=_fold_time(fold.name, run.started_at)
+    )
 
 
 def write_backtest(
     evaluation: Evaluation, folds: Sequence[FoldResult], plots: Mapping[str, Plot], folder: Path
 ) -> None:
-    """Write what a backtest found: ``folds.csv`` beside what :func:`write_evaluation` writes.
+    """Write the results of a backtest: ``folds.csv`` and the files of :func:`write_evaluation`.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def write_backtest(
 
 
 def write_folds(folds: Sequence[FoldResult], path: Path) -> None:
-    """Write a row for each fold: its figures, the ends of their intervals, the baselines' figures."""
+    """Write one row per fold: metrics, their confidence limits, and the baselines' metrics."""
     rows = [{"fold": fold.name, **_metrics(fold)} for fold in folds]
     names = dict.fromkeys(name for row in rows for name in row)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -108,13 +110,13 @@ def write_folds(folds: Sequence[FoldResult], path: Path) -> None:
 
 
 def _metrics(fold: FoldResult) -> dict[str, float]:
-    """Every number of a fold, named as in the runs of trainings."""
+    """All metrics of a fold, named as in training runs."""
     counts = {"n_training": float(fold.n_training), "n_records": float(fold.n_records)}
     return counts | figure_metrics(fold.figures, baseline=fold.baselines)
 
 
-def _moment(name: str, otherwise: datetime) -> datetime:
-    """Where a fold stands in time, for MLflow's axis: a month at its beginning."""
+def _fold_time(name: str, default: datetime) -> datetime:
+    """Time of a fold on MLflow's axis: the first of its month, otherwise the default."""
     if not _MONTH.fullmatch(name):
-        return otherwise
+        return default
     return datetime.fromisoformat(f"{name}-01T00:00:00+00:00")

@@ -1,8 +1,7 @@
-"""MLflow state of the calling program: active run and model, addresses, environment; all left as they were.
+"""Isolate MLflow's global state (active run and model, URIs, environment) from the calling program.
 
-A program that uses this package may log with MLflow itself. Its own runs are logged through a client of
-their own store; what MLflow keeps for the whole process or thread is only read here, or changed for one
-call and put back.
+A program that uses this package may use MLflow itself. This package logs its runs through a client of its own
+store. MLflow state of the process or thread is only read here, or changed for one call and restored.
 """
 
 from __future__ import annotations
@@ -22,25 +21,25 @@ PARENT_TAG = "mlflow.parentRunId"
 _DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # A server that is down is reported within seconds: MLflow's own 7 retries take minutes.
+    # Report an unreachable server within seconds; MLflow's default of 7 retries takes minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-# A run is ended when everything is in it, and what it logs belongs to no model of the caller's.
 _POOL = "MLFLOW_SQLALCHEMYSTORE_"
+# A run ends only when everything is logged, and its metrics do not belong to a model of the caller.
 _REQUIRED = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_ACTIVE_MODEL_ID": None}
 
 
 def parent_tag() -> dict[str, str]:
-    """Tag that nests a run under the run that the caller has active; empty where there is none."""
+    """Tag that nests a run under the caller's active run; empty if there is none."""
     mlflow = sys.modules.get("mlflow")
     active = mlflow.active_run() if mlflow is not None else None
     return {PARENT_TAG: str(active.info.run_id)} if active is not None else {}
 
 
 def without_foreign_parent(client: MlflowClient, tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags of a run, without a parent that is not in the client's store."""
+    """Remove the parent tag of a run if the parent is not in the client's store."""
     parent = tags.get(PARENT_TAG)
     if parent is None:
         return dict(tags)
@@ -56,27 +55,27 @@ def without_foreign_parent(client: MlflowClient, tags: Mapping[str, str]) -> dic
 
 
 def log_metrics(client: MlflowClient, run_id: str, metrics: Sequence[Metric]) -> None:
-    """Log metrics, none of them to the model that the caller has set active."""
+    """Log metrics without linking them to the caller's active model."""
     without_active_model(lambda: client.log_batch(run_id, metrics=metrics))
 
 
 def without_active_model(log: Callable[[], object]) -> None:
-    """Log something: MLflow adds the active model of the thread to every metric that names none."""
+    """Call `log` without an active model, which MLflow would add to every metric without a model."""
     import mlflow
 
     if mlflow.get_active_model_id() is None:
         log()
         return
-    with ThreadPoolExecutor(1, "mlflow") as thread:  # a new one has none
+    with ThreadPoolExecutor(1, "mlflow") as thread:  # a new thread has no active model
         thread.submit(log).result()
 
 
 @contextmanager
 def own_environment() -> Iterator[None]:
-    """The variables that MLflow reads at each call, as this package needs them."""
+    """Set the environment variables that MLflow reads at each call."""
     values = {name: os.environ.get(name, value) for name, value in _DEFAULTS.items()} | _REQUIRED
     if not any(name.startswith(_POOL) for name in os.environ):
-        # A connection that is kept reads on in a file that was moved or replaced.
+        # A pooled connection would keep reading a file that was moved or replaced.
         values[f"{_POOL}POOLCLASS"] = "NullPool"
     with _variables(values):
         yield
@@ -84,10 +83,9 @@ def own_environment() -> Iterator[None]:
 
 @contextmanager
 def default_store(uri: str) -> Iterator[None]:
-    """The store as the one that MLflow asks where it takes no client, for one call.
+    """Set MLflow's default tracking URI during the block.
 
-    A registry in a database looks up the logged model of a new version there, whatever client it is asked
-    through.
+    A registry in a database looks up the logged model of a new version there, whatever client is used.
     """
     import mlflow
 
@@ -96,7 +94,7 @@ def default_store(uri: str) -> Iterator[None]:
         yield
         return
     with _variables({"MLFLOW_TRACKING_URI": uri}):
-        # The variable is enough where the caller has set no address itself.
+        # The variable is enough unless the caller has set a URI.
         is_set = mlflow.get_tracking_uri() != uri
         if is_set:
             mlflow.set_tracking_uri(uri)

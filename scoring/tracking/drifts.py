@@ -1,4 +1,4 @@
-"""Logging drift: how far new records are from a model's training records, as a run of its own."""
+"""Log a drift report: distances of new records from a model's training records, as a run."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from scoring.tracking.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-    from scoring.drift.detect import Drift  # what it needs to measure is not needed to log
+    from scoring.drift.detect import Drift  # not imported at run time: it imports scipy
 
 
 @dataclass(frozen=True, kw_only=True)
 class DriftRun:
-    """Drift to be logged.
+    """A drift report to log.
 
     Parameters
     ----------
     experiment, run_name : str
-        Where the run stands, and what it is called.
+        Names of the experiment and the run.
     drift : Drift
-        What was found.
+        The drift report.
     config : mapping
-        Configuration of the model; its leaves become the run's parameters.
+        Configuration of the model; its leaves become parameters of the run.
     data_path, data_sha256 : str
-        Where the new records came from, and the hex digest of their content.
+        Path of the new records, and hex digest of their content.
     plots : mapping of str to matplotlib Figure
         Plots by file name without suffix.
     started_at : datetime
-        When the work began, aware UTC.
+        Start time, aware UTC.
     tags : mapping of str to str
-        Further tags.
+        Additional tags.
     """
 
     experiment: str
@@ -57,15 +57,15 @@ class DriftRun:
 
 
 def log_drift(store: Store, run: DriftRun) -> str:
-    """Log drift as a run, and return the run's id.
+    """Log a drift report as a run, and return the run's id.
 
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; the message tells where the run is kept.
+        If the store cannot be reached or written; the message says where the run is kept.
     """
-    found = run.drift
-    counts = {"new": found.n_records, "labelled": found.n_labelled}
+    drift = run.drift
+    counts = {"new": drift.n_records, "labelled": drift.n_labelled}
     prepared = PreparedRun(
         id=uuid4().hex,
         kind="drift",
@@ -74,18 +74,18 @@ def log_drift(store: Store, run: DriftRun) -> str:
         name=run.run_name,
         started_at=run.started_at,
         params={name: str(value) for name, value in flat(run.config).items()},
-        metrics=drift_metrics(found),
+        metrics=drift_metrics(drift),
         tags={
-            "model": found.model,
+            "model": drift.model,
             "data_sha256": run.data_sha256,
-            "verdict": "refused" if found.reasons else "accepted",
+            "verdict": "refused" if drift.reasons else "accepted",
             **run.tags,
         },
         environment=environment_tags("drift") | git_tags(Path.cwd()),
         data=DataInput(source=run.data_path, sha256=run.data_sha256, context="drift", counts=counts),
-        description="; ".join(found.reasons),
+        description="; ".join(drift.reasons),
     )
-    return log_run(store, prepared, lambda folder: write_drift(found, run.plots, folder / ARTIFACTS)).run_id
+    return log_run(store, prepared, lambda folder: write_drift(drift, run.plots, folder / ARTIFACTS)).run_id
 
 
 def write_drift(drift: Drift, plots: Mapping[str, Plot], folder: Path) -> None:
@@ -94,11 +94,11 @@ def write_drift(drift: Drift, plots: Mapping[str, Plot], folder: Path) -> None:
     Parameters
     ----------
     drift : Drift
-        What was found.
+        The drift report.
     plots : mapping of str to matplotlib Figure
         Plots by file name without suffix.
     folder : Path
-        Made where it is not there.
+        Output folder; created if missing.
     """
     (folder / "plots").mkdir(parents=True, exist_ok=True)
     for name, plot in plots.items():
@@ -107,13 +107,14 @@ def write_drift(drift: Drift, plots: Mapping[str, Plot], folder: Path) -> None:
 
 
 def drift_metrics(drift: Drift) -> dict[str, float]:
-    """Every number of it under a name that MLflow takes, with its limit as ``NAME_limit``."""
+    """Return all metrics of a drift report by MLflow name, with limits as ``NAME_limit``."""
     metrics = {"n_new": float(drift.n_records), "n_labelled": float(drift.n_labelled)}
     for family in drift.families:
         metrics |= {f"distance.{family.family}": family.distance}
         metrics |= {f"distance.{family.family}_limit": family.limit}
-    for one in drift.unseen:
-        metrics |= {f"unseen.{one.what}_ratio": one.ratio, f"unseen.{one.what}_ratio_limit": one.limit_ratio}
+    for unseen in drift.unseen:
+        metrics |= {f"unseen.{unseen.what}_ratio": unseen.ratio}
+        metrics |= {f"unseen.{unseen.what}_ratio_limit": unseen.limit_ratio}
     for shift in drift.shifts:
         metrics |= {f"mean.{shift.name}": shift.new, f"mean.{shift.name}_before": shift.before}
         metrics |= {f"mean.{shift.name}_limit": shift.limit}

@@ -1,4 +1,4 @@
-"""What went wrong in a store, in one plain line."""
+"""One-line messages for errors of a store."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from scoring.settings import mask_credentials
 
 _MAX_CHARS = 300
 _NO_MLFLOW = "is this the address of an MLflow server?"
-# What libraries say, and what it means; the first that is found counts.
+# Messages of libraries and their meaning; the first match applies.
 _MEANINGS = (
     (r"too many (\d+) error responses", r"the server answered \1 each time"),
     (r"endpoint \S+ failed with error code (401|403)\b", r"the server answered \1: user, password or token?"),
     (r"endpoint \S+ failed with error code (\d+)", rf"the server answered \1: {_NO_MLFLOW}"),
     (r"response body was not in a valid JSON format", f"the server answered with a page: {_NO_MLFLOW}"),
 )
-# What MLflow reaches databases, servers and object stores through, by the modules of their errors.
+# Libraries through which MLflow accesses databases, servers and object stores, by module of their errors.
 _LIBRARIES = {"alembic", "mlflow", "pyarrow", "sqlalchemy", "sqlite3"}
 _LIBRARIES |= {"azure", "boto3", "botocore", "google", "paramiko", "requests", "s3transfer", "urllib3"}
 _LIBRARIES |= {"MySQLdb", "mysql", "psycopg", "psycopg2", "pymssql", "pymysql", "pyodbc"}
-# Modules that reach databases and object stores, by the package that brings each where another name does.
+# Packages of modules for databases and object stores, if the package has another name.
 _PACKAGES = {
     "psycopg2": "psycopg2-binary",
     "psycopg": "'psycopg[binary]'",
@@ -36,7 +36,7 @@ _SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+)")
 
 
 def cause_of(error: BaseException) -> str:
-    """The first line of the system's own error, which libraries wrap in theirs, without credentials.
+    """Return the first line of the underlying system error, without credentials.
 
     Examples
     --------
@@ -44,24 +44,24 @@ def cause_of(error: BaseException) -> str:
     '[Errno 28] No space left on device'
     """
     deepest = error
-    for link in _chain(error):
-        if isinstance(link, ModuleNotFoundError) and link.name:
-            return _missing(link.name)
-        if isinstance(link, (OSError, sqlite3.Error)):
-            deepest = link
+    for cause in _chain(error):
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            return _missing(cause.name)
+        if isinstance(cause, (OSError, sqlite3.Error)):
+            deepest = cause
     if getattr(deepest, "sqlite_errorname", "") == "SQLITE_READONLY_DIRECTORY":
-        return "its folder cannot be written, where SQLite needs a journal"
+        return "its folder is not writable, but SQLite needs a journal there"
     text = mask_credentials(str(deepest).strip() or type(deepest).__name__)
     if schema := _SCHEMA.search(text):
         return _schema(schema[1])
     for pattern, meaning in _MEANINGS:
-        if found := re.search(pattern, text):
-            return found.expand(meaning)
+        if match := re.search(pattern, text):
+            return match.expand(meaning)
     return text.splitlines()[0][:_MAX_CHARS]
 
 
 def is_of_store(error: Exception) -> bool:
-    """Whether an error comes from the store, or from a library that reaches it; any other is a defect."""
+    """Whether an error comes from the store or a library that accesses it; any other is a bug."""
     if isinstance(error, ImportError):
         return not (error.name or "").startswith("scoring")
     return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _LIBRARIES
@@ -74,13 +74,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _missing(module: str) -> str:
-    """What to do about a module that the store needs and that is not installed."""
+    """Message for a missing module that the store needs."""
     name = module.partition(".")[0]
     return f"it needs {module}, which is not installed: pip install {_PACKAGES.get(name, name)}"
 
 
 def _schema(revision: str) -> str:
-    """What to do about tables that this MLflow does not know as its own: they are older, or newer."""
+    """Message for tables of an older or newer version of MLflow."""
     import mlflow
 
     known = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"

@@ -1,8 +1,8 @@
-"""MLflow's folder of artifacts, looked for in today's home.
+"""MLflow artifact repository that resolves local paths in the current home.
 
-MLflow asks its registry of repositories for whoever reads and writes the artifacts at an address. The one
-for this machine's folders is replaced by one that does as MLflow's does, until a store of scoring is open.
-Imports MLflow: only :mod:`scoring.tracking.store` and the server of MLflow's pages import it.
+MLflow's repository for local folders is replaced by this one in its registry. It behaves like MLflow's,
+except while a store of scoring is open. Imports MLflow: imported only by :mod:`scoring.tracking.store` and by
+MLflow's server.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _OPEN: ContextVar[Store | None] = ContextVar("open_store", default=None)
 
 
 class HomeArtifactRepository(LocalArtifactRepository):
-    """Artifacts of a run or of a model, in a folder; in today's home where that has them."""
+    """Artifacts of a run or model in a local folder, in the current home if they are there."""
 
     served: Store | None = None
-    """The store of a process that serves one store to its end."""
+    """The store of a process that serves a single store."""
 
     def __init__(self, artifact_uri: str, **options: Any) -> None:
         super().__init__(artifact_uri, **options)
@@ -36,14 +36,14 @@ class HomeArtifactRepository(LocalArtifactRepository):
 
     @property
     def artifact_dir(self) -> str:
-        """The folder today. MLflow keeps repositories, and reads in threads, which know no open store."""
+        """Current folder; the store is remembered, since MLflow caches repositories and reads in threads."""
         self._store = _OPEN.get() or self._store
         today = todays_path(self._store, self._recorded) if self._store else self._recorded
         self._artifact_dir = folder = str(today)
         return folder
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
-        """Delete what is there today."""
+        """Delete artifacts in the current folder."""
         _ = self.artifact_dir
         super().delete_artifacts(artifact_path)  # type: ignore[no-untyped-call]  # MLflow's own
 
@@ -59,7 +59,7 @@ class HomeArtifactRepository(LocalArtifactRepository):
 
     def _get_or_create_artifact_dir(self, artifact_path: str | None = None) -> str:
         home = self._home_of(folder := Path(self.artifact_dir, artifact_path or ""))
-        if home is not None and ".." not in folder.parts:  # which MLflow refuses
+        if home is not None and ".." not in folder.parts:  # MLflow refuses ".."
             prepare_folder(home, *folder.relative_to(home).parts)
         return str(super()._get_or_create_artifact_dir(artifact_path))
 
@@ -68,13 +68,13 @@ class HomeArtifactRepository(LocalArtifactRepository):
             narrow(path)
 
     def _home_of(self, path: Path) -> Path | None:
-        """The home, where the path lies in it."""
+        """The home, if it contains the path."""
         home = self._store.home if self._store is not None else None
         return home if home is not None and path.is_relative_to(home) else None
 
 
 def register() -> None:
-    """Have MLflow use :class:`HomeArtifactRepository` in the place of its own for this machine's folders."""
+    """Register :class:`HomeArtifactRepository` with MLflow for local folders."""
     registry = artifact_repository_registry._artifact_repository_registry
     for scheme in ("", "file"):
         if registry.get_registered_artifact_repositories().get(scheme) is LocalArtifactRepository:
@@ -83,7 +83,7 @@ def register() -> None:
 
 @contextmanager
 def resolving(store: Store) -> Iterator[None]:
-    """Have MLflow find the artifacts of a store in its home of today, in this thread."""
+    """Resolve the artifacts of a store in its current home, in this thread."""
     register()
     token = _OPEN.set(store)
     try:

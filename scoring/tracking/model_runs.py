@@ -1,4 +1,4 @@
-"""A model's folder brought into the store: found where a run has logged it, logged where none has."""
+"""Find the run of a model folder, or log the folder as a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _KIND = "model"
 
 
 def find_model_run(store: Store, model: str) -> str | None:
-    """Id of the newest run that has logged a model of this name and version; None where none has.
+    """Return the id of the newest run that logged a model of this name and version; None if none did.
 
     Raises
     ------
@@ -53,23 +53,23 @@ def log_model_folder(
     Parameters
     ----------
     store : Store
-        Where it goes.
+        The store.
     folder : Path
-        The model; it stays where it is.
+        Folder of the model; it is copied.
     experiment : str
-        Where the run stands.
+        Name of the experiment.
     model : str
         Name and version of the model.
     config : mapping
-        The configuration of its training.
+        Configuration of its training.
     figures, baselines : mapping
-        What its training found on the block that it held back.
+        Metrics of its training on the test block.
     data_sha256 : str
         Hex digest of its training records.
     n_records : int
-        How many they were.
+        Number of training records.
     started_at : datetime
-        The moment, aware UTC.
+        Start time, aware UTC.
 
     Returns
     -------

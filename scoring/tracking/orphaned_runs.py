@@ -1,4 +1,4 @@
-"""Which process writes a run, and what becomes of the runs of processes that are no more."""
+"""Tag runs with their process, and end runs whose process has died."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ _HOST, _PID, _STARTED = "process.host", "process.pid", "process.started"
 
 
 def process_tags() -> dict[str, str]:
-    """This process, for those who later ask whether it still runs: machine, id, and moment of its start."""
+    """Tags of this process (host, id and start time), to check later whether it still runs."""
     pid = os.getpid()
     return {_HOST: _host(), _PID: str(pid), _STARTED: _started(pid)}
 
 
 def end_abandoned(client: MlflowClient, experiment: str) -> None:
-    """Mark as killed the experiment's runs that a process of this machine left running when it died.
+    """Mark as killed the running runs of an experiment whose process on this machine has died.
 
     Parameters
     ----------
     client : MlflowClient
-        Of the store.
+        Client of the store.
     experiment : str
         Id of the experiment.
     """
-    sought = f"attributes.status = 'RUNNING' and tags.`{_HOST}` = '{_host()}'"
-    for run in client.search_runs([experiment], sought):
+    filter_string = f"attributes.status = 'RUNNING' and tags.`{_HOST}` = '{_host()}'"
+    for run in client.search_runs([experiment], filter_string):
         pid, started = run.data.tags.get(_PID, ""), run.data.tags.get(_STARTED, "")
         if pid.isdigit() and not is_alive(int(pid), started):
             client.set_terminated(run.info.run_id, "KILLED")
 
 
 def is_alive(pid: int, started: str) -> bool:
-    """Whether the process runs that had this id and began at this moment; in doubt it does.
+    """Whether a process with this id and start time runs; True if unknown.
 
     Parameters
     ----------
     pid : int
         Id of the process, on this machine.
     started : str
-        As its tag has it; empty where the system does not tell.
+        Start time from the run's tag; empty if unknown.
 
     Returns
     -------
@@ -56,15 +56,15 @@ def is_alive(pid: int, started: str) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # another user's
-    now = _started(pid)
-    return not (now and started) or now == started
+        pass  # a process of another user
+    current_start = _started(pid)
+    return not (current_start and started) or current_start == started
 
 
 def _started(pid: int) -> str:
-    """Clock ticks from the start of the machine to that of the process; empty where it is not told."""
+    """Start time of a process in clock ticks since boot; empty if unknown."""
     try:
-        # The name of the program, which may hold anything, ends at the last parenthesis.
+        # The program name may contain anything; it ends at the last parenthesis.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
@@ -72,7 +72,7 @@ def _started(pid: int) -> str:
 
 
 def _host() -> str:
-    """The machine; containers are machines of their own, since each counts its processes for itself."""
+    """Id of the machine; each container counts as one, since it has its own process ids."""
     space = Path("/proc/self/ns/pid")
     parts = [socket.gethostname(), os.readlink(space) if space.is_symlink() else ""]
     machine = Path("/etc/machine-id")

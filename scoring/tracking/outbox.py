@@ -1,7 +1,7 @@
-"""Runs on their way to the store: each is a folder under ``pending`` in the home until it is there, whole.
+"""Outbox of runs: each is a folder under ``pending`` in the home until it is completely in the store.
 
-A folder that another process may take up is written under a hidden name and then moved, and is moved away
-before it is deleted: one that has its name is whole. Who works on it holds its lock.
+A folder is written under a hidden name and then renamed, and renamed back before it is deleted, so that a
+folder with its final name is complete. The process that works on it holds its lock.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from scoring.tracking.staged_run import ARTIFACTS, PreparedRun, read_prepared, w
 from scoring.tracking.store import Store, opened
 from scoring.tracking.upload import LoggedRun, upload
 
-_WAIT_SECONDS = 120.0  # for another process that uploads the same run
+_WAIT_SECONDS = 120.0  # timeout for another process that uploads the same run
 
 
 @dataclass(frozen=True, slots=True)
 class SyncedRun:
-    """What became of a pending run.
+    """Result of uploading a pending run.
 
     Parameters
     ----------
     folder : str
-        Where it was kept.
+        Folder of the pending run.
     run_id, model_uri, version
-        As in :class:`LoggedRun`; None where it was not uploaded.
+        As in :class:`LoggedRun`; None if it was not uploaded.
     error : str or None
-        Why it was not, and stays.
+        Why it was not uploaded.
     """
 
     folder: str
@@ -49,16 +49,16 @@ class SyncedRun:
 
 
 def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> LoggedRun:
-    """Write a run to the pending ones, upload it, take it away; one that cannot be uploaded stays.
+    """Write a run to the outbox, upload it, and remove it; a run that cannot be uploaded stays there.
 
     Parameters
     ----------
     store : Store
-        Where it goes.
+        The store.
     run : PreparedRun
-        What it is.
+        The run.
     write : callable
-        Writes the run's files into a folder: its artifacts into the folder ``artifacts`` there.
+        Writes the run's files into a folder, with its artifacts in the subfolder ``artifacts``.
 
     Returns
     -------
@@ -67,16 +67,16 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
     Raises
     ------
     TrackingError
-        If the run cannot be written, or not be uploaded; the message tells where it is kept.
+        If the run cannot be written or uploaded; the message says where it is kept.
     """
-    # Also where it is uploaded later, by another process.
+    # Also if it is uploaded later by another process.
     run = msgspec.structs.replace(run, environment=run.environment | parent_tag())
     slug = re.sub(r"[^0-9A-Za-z]+", "-", run.name).strip("-")[:60]
-    folder = _home(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
+    folder = _pending_folder(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
     try:
         prepare_folder(store.home, folder.parent.name)
-        _remove_halves(folder.parent)
-        with _held(folder):
+        _remove_partial(folder.parent)
+        with _locked(folder):
             _write(folder, msgspec.structs.replace(run, home=str(store.home)), write)
             try:
                 logged = upload(store, folder)
@@ -90,27 +90,27 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
 
 
 def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
-    """Upload the pending runs, the oldest first; each is taken away when it is in the store, whole.
+    """Upload the pending runs, oldest first; each is removed once it is completely in the store.
 
     Parameters
     ----------
     store : Store
-        Where they go; their folder is in its home.
+        The store, whose home has the pending runs.
     is_any : bool
-        Whether to take also those that were to go to another store.
+        Whether to include runs meant for another store.
 
     Returns
     -------
     list of SyncedRun
-        In the order of uploading; without those that another process uploaded meanwhile.
+        In upload order, without runs that another process uploaded meanwhile.
 
     Raises
     ------
     TrackingError
-        If there are some and the store cannot be reached or written.
+        If there are pending runs and the store cannot be reached or written.
     """
-    _remove_halves(_home(store))
-    folders = sorted(path for path in _home(store).glob("[!.]*") if path.is_dir())
+    _remove_partial(_pending_folder(store))
+    folders = sorted(path for path in _pending_folder(store).glob("[!.]*") if path.is_dir())
     if not folders:
         return []
     with opened(store, "upload the pending runs", writes=True) as client:
@@ -118,8 +118,8 @@ def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
     synced = []
     for folder in folders:
         try:
-            with _held(folder):
-                if folder.exists():  # else another process was first
+            with _locked(folder):
+                if folder.exists():  # otherwise another process was first
                     logged = _sync_run(store, folder, is_any)
                     synced.append(SyncedRun(str(folder), *logged))
         except TrackingError as error:
@@ -128,7 +128,7 @@ def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
 
 
 def check_pending(home: Path) -> list[str]:
-    """Why pending runs of a home cannot be read, a line each; those that wait for their store are fine."""
+    """Return the errors of unreadable pending runs of a home, one line each."""
     problems = []
     for folder in sorted(path for path in (home / "pending").glob("[!.]*") if path.is_dir()):
         try:
@@ -150,23 +150,23 @@ def _sync_run(store: Store, folder: Path, is_any: bool) -> LoggedRun:
 
 
 def _is_of_this_home(run: PreparedRun, store: Store) -> bool:
-    """Whether the store that a run was meant for is this one, which has moved with its home."""
-    then, now = sqlite_file(run.store), store.database
-    if then is None or now is None or not now.is_relative_to(store.home):
+    """Whether a run was meant for this store before it moved with its home."""
+    recorded, current = sqlite_file(run.store), store.database
+    if recorded is None or current is None or not current.is_relative_to(store.home):
         return False
-    within = now.relative_to(store.home)
+    relative = current.relative_to(store.home)
     if run.home:
-        return then == Path(run.home) / within
-    # Of a version that did not tell the home: taken for moved where its store is no longer there.
-    return then.name == str(within) and not then.exists()
+        return recorded == Path(run.home) / relative
+    # Written by a version that did not record the home: assume a move if its store no longer exists.
+    return recorded.name == str(relative) and not recorded.exists()
 
 
-def _home(store: Store) -> Path:
+def _pending_folder(store: Store) -> Path:
     return store.home / "pending"
 
 
-def _half(folder: Path) -> Path:
-    """Where a run is while it is written or deleted."""
+def _partial(folder: Path) -> Path:
+    """Path of a run while it is written or deleted."""
     return folder.with_name(f".{folder.name}.half")
 
 
@@ -175,8 +175,8 @@ def _lock(folder: Path) -> Path:
 
 
 @contextmanager
-def _held(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None]:
-    """Keep other processes from the folder; what the process left halfway goes with it."""
+def _locked(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None]:
+    """Lock the folder; an incomplete copy is removed at the end."""
     from filelock import FileLock, Timeout
 
     try:
@@ -184,7 +184,7 @@ def _held(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None
             try:
                 yield
             finally:
-                shutil.rmtree(_half(folder), ignore_errors=True)
+                shutil.rmtree(_partial(folder), ignore_errors=True)
                 if not folder.exists():
                     _lock(folder).unlink(missing_ok=True)
     except Timeout:
@@ -192,31 +192,31 @@ def _held(folder: Path, timeout_seconds: float = _WAIT_SECONDS) -> Iterator[None
 
 
 def _write(folder: Path, run: PreparedRun, write: Callable[[Path], None]) -> None:
-    half = _half(folder)
-    (half / ARTIFACTS).mkdir(parents=True)
-    narrow(half)
-    write(half)
-    write_prepared(run, half)
-    narrow(half)
-    for path in half.rglob("*"):
+    partial = _partial(folder)
+    (partial / ARTIFACTS).mkdir(parents=True)
+    narrow(partial)
+    write(partial)
+    write_prepared(run, partial)
+    narrow(partial)
+    for path in partial.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    half.rename(folder)
+    partial.rename(folder)
 
 
 def _discard(folder: Path) -> None:
-    half = _half(folder)
-    folder.rename(half)
-    shutil.rmtree(half)
+    partial = _partial(folder)
+    folder.rename(partial)
+    shutil.rmtree(partial)
 
 
-def _remove_halves(home: Path) -> None:
-    """Remove what processes left halfway that are no more."""
-    for half in home.glob(".*.half"):
-        folder = half.with_name(half.name.removeprefix(".").removesuffix(".half"))
+def _remove_partial(home: Path) -> None:
+    """Remove incomplete runs of processes that have ended."""
+    for partial in home.glob(".*.half"):
+        folder = partial.with_name(partial.name.removeprefix(".").removesuffix(".half"))
         try:
-            with _held(folder, timeout_seconds=0):
+            with _locked(folder, timeout_seconds=0):
                 pass
         except TrackingError:
-            pass  # another process is at it
+            pass  # in use by another process

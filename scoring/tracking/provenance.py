@@ -1,4 +1,4 @@
-"""What computed a run: versions, machine, and the state of the working folder."""
+"""Provenance of a run: versions, machine, and Git state of the working folder."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import scoring
 
-# What a served model imports beside this package, which travels with it as code.
+# Requirements of a served model, beside this package, which is stored with it as code.
 REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "numpy", "pandas", "pyyaml", "rapidyaml")
 
-CPUINFO = Path("/proc/cpuinfo")  # on Linux alone
+CPUINFO = Path("/proc/cpuinfo")  # Linux only
 
 
 def environment_tags(command: str) -> dict[str, str]:
-    """Who computes by which command, and what computes."""
+    """Tags for user, command, versions and machine."""
     tags = {"mlflow.source.name": f"scoring {command}", "mlflow.source.type": "LOCAL"}
     with contextlib.suppress(KeyError, OSError):  # in some containers the user has no name
         tags["mlflow.user"] = getpass.getuser()
@@ -28,7 +28,7 @@ def environment_tags(command: str) -> dict[str, str]:
 
 
 def version_tags() -> dict[str, str]:
-    """Versions of Python, of this package, and of the libraries that compute or store."""
+    """Tags for the versions of Python, this package and its main libraries."""
     tags = {f"version.{name}": metadata.version(name) for name in (*REQUIREMENTS, "scipy")}
     try:
         tags["version.scoring"] = scoring.__version__
@@ -38,23 +38,23 @@ def version_tags() -> dict[str, str]:
 
 
 def machine_tags() -> dict[str, str]:
-    """System, architecture and processor: sums of floats may end otherwise on another one."""
+    """Tags for system, architecture and processor, which may affect floating-point sums."""
     cpu = platform.processor()
     with contextlib.suppress(OSError):
-        found = re.search(r"^model name\s*: (.*)$", CPUINFO.read_text("utf-8"), re.MULTILINE)
-        cpu = found[1] if found else cpu
+        match = re.search(r"^model name\s*: (.*)$", CPUINFO.read_text("utf-8"), re.MULTILINE)
+        cpu = match[1] if match else cpu
     return {"platform": platform.platform(), "architecture": platform.machine(), "cpu": cpu or "unknown"}
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Commit of the folder and whether tracked files differ from it; empty outside of a checkout."""
+    """Tags for the Git commit of the folder and uncommitted changes; empty outside a checkout."""
     git = shutil.which("git")
     if git is None:
         return {}
 
     def run(*arguments: str) -> str | None:
         command = [git, "-C", str(folder), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 -- no shell, words of our own
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 -- no shell, constant arguments
         return done.stdout.strip() if done.returncode == 0 else None
 
     try:

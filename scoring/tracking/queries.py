@@ -1,4 +1,4 @@
-"""Reading the store back as plain values: runs, who leads, what a run logged."""
+"""Queries of the store: runs, registered versions and logged data as plain values."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-_INNER_KINDS = ("", "backtest fold", "trial")  # "" is of runs that others have logged
+_INNER_KINDS = ("", "backtest fold", "trial")  # "" for runs that scoring did not log
 _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/@]+))")
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version of a registered model, with the aliases that it bears, and the tags that its run has not."""
+    """A version of a registered model, with its aliases, and the tags that its run does not have."""
 
     name: str
     number: int
@@ -32,30 +32,30 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run, in short.
+    """Summary of a run.
 
     Parameters
     ----------
     run_id, name, experiment : str
-        Its id, what it is called, and where it stands.
+        Id and name of the run, and name of its experiment.
     kind : str
-        ``train``, ``evaluate``, ``backtest``, ``tune``; empty for a run that scoring has not logged.
+        ``train``, ``evaluate``, ``backtest``, ``tune``; empty for a run that scoring did not log.
     status : str
-        MLflow's: ``FINISHED``, ``FAILED``, ``RUNNING``, ``KILLED``.
+        MLflow status: ``FINISHED``, ``FAILED``, ``RUNNING``, ``KILLED``.
     started_at : datetime
-        Aware UTC.
+        Start time, aware UTC.
     model : str
-        Name and version of the model that it made or judged; empty where there is none.
+        Name and version of the trained or evaluated model; empty if there is none.
     versions : tuple of Version
         Registered versions of its model.
     metrics : dict of str to float
-        Every number under its plain name (``quality_mae``).
+        Metrics by name (``quality_mae``).
     data_sha256 : str
         Hex digest of the records' content.
     git_commit : str
-        Commit of the folder where it ran; empty outside of a checkout.
+        Commit of the working folder; empty outside a checkout.
     is_dirty : bool or None
-        Whether tracked files differed from the commit; None where that is not known.
+        Whether tracked files differed from the commit; None if unknown.
     """
 
     run_id: str
@@ -73,9 +73,9 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One run as a whole: in short, with its parameters and tags, where its records were, its files.
+    """All data of a run: summary, parameters, tags, path of its records, and files.
 
-    ``artifact_uri`` is where the store has its files, which may have moved since.
+    ``artifact_uri`` is the stored location of its files, which may have moved since.
     """
 
     summary: RunSummary
@@ -87,14 +87,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
-    """Runs of the store, the newest first; runs within a run (folds, trials) are left out.
+    """List the runs of the store, newest first, without nested runs (folds, trials).
 
     Parameters
     ----------
     store : Store
-        Nothing is created: a SQLite store that does not exist has no runs.
+        The store; a missing SQLite store has no runs and is not created.
     experiment : str, optional
-        Name of the experiment; all of them if not given.
+        Name of the experiment; default is all experiments.
 
     Returns
     -------
@@ -110,8 +110,8 @@ def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
     with opened(store, "read its runs", writes=False) as client:
         names = _experiments(client)
         if experiment is not None and experiment not in names.values():
-            there = ", ".join(sorted(names.values()))
-            raise TrackingError(f"{store}: experiment: got {experiment!r}, expected one of {there}")
+            known = ", ".join(sorted(names.values()))
+            raise TrackingError(f"{store}: experiment: got {experiment!r}, expected one of {known}")
         versions = _versions(client)
         chosen = [id_ for id_, name in names.items() if experiment in (None, name)]
         runs = [run for run in _search(client, chosen) if not _is_inner(run)]
@@ -119,29 +119,29 @@ def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
 
 
 def find_run(store: Store, beginning: str) -> str | None:
-    """Id of the run whose id begins so; None where no run's does.
+    """Find a run by the beginning of its id; None if no run matches.
 
     Raises
     ------
     TrackingError
-        If several do, or the store cannot be read.
+        If several runs match, or the store cannot be read.
     """
     if store.database is not None and not store.database.exists():
         return None
     with opened(store, f"find run {beginning}", writes=False) as client:
-        found = [
+        run_ids = [
             str(run.info.run_id)
             for run in _search(client, list(_experiments(client)), f"attributes.run_id LIKE '{beginning}%'")
         ]
-    if len(found) > 1:
+    if len(run_ids) > 1:
         raise TrackingError(
-            f"{store}: run: got {beginning!r}, with which {len(found)} runs begin, expected more digits"
+            f"{store}: {len(run_ids)} runs start with {beginning!r}: give more digits of the id"
         )
-    return found[0] if found else None
+    return run_ids[0] if run_ids else None
 
 
 def run_of_version(store: Store, spec: str) -> str:
-    """Id of the run that made a registered version (``models:/NAME/VERSION``, ``models:/NAME@ALIAS``).
+    """Return the run id of a registered version (``models:/NAME/VERSION``, ``models:/NAME@ALIAS``).
 
     Raises
     ------
@@ -157,12 +157,12 @@ def run_of_version(store: Store, spec: str) -> str:
         else:
             version = client.get_model_version(match["name"], match["number"])
     if not version.run_id:
-        raise TrackingError(f"{store}: {spec}: got a version that no run made, expected one of a run")
+        raise TrackingError(f"{store}: {spec} has no run: name a version that a run registered")
     return str(version.run_id)
 
 
 def read_run(store: Store, run_id: str) -> RunRecord:
-    """One run as a whole.
+    """Read all data of a run.
 
     Raises
     ------
@@ -188,37 +188,37 @@ def _search(client: MlflowClient, experiments: list[str], filter_string: str = "
 
 
 def _is_inner(run: Run) -> bool:
-    """Whether a run is a part of another; a training within a run that the caller had active is none."""
+    """Whether a run is a part of another, unlike a training nested under the caller's active run."""
     return PARENT_TAG in run.data.tags and run.data.tags.get("type", "") in _INNER_KINDS
 
 
 def _experiments(client: MlflowClient) -> dict[str, str]:
-    """Names of the experiments that are not deleted, by id."""
-    found = _pages(lambda token: client.search_experiments(page_token=token))
-    return {str(each.experiment_id): str(each.name) for each in found}
+    """Names of the active experiments, by id."""
+    experiments = _pages(lambda token: client.search_experiments(page_token=token))
+    return {str(experiment.experiment_id): str(experiment.name) for experiment in experiments}
 
 
 def _versions(client: MlflowClient) -> dict[str, tuple[Version, ...]]:
-    """Registered versions by the run that made them."""
+    """Registered versions by run id."""
     models = _pages(lambda token: client.search_registered_models(page_token=token))
     aliases: dict[tuple[str, int], list[str]] = {}
     for model in models:
         for alias, number in model.aliases.items():
             aliases.setdefault((model.name, int(number)), []).append(alias)
     versions: dict[str, tuple[Version, ...]] = {}
-    for one in _pages(lambda token: client.search_model_versions(page_token=token)):
-        number = int(one.version)
-        borne = tuple(sorted(aliases.get((one.name, number), [])))
-        version = Version(str(one.name), number, borne, dict(one.tags))
-        versions[one.run_id] = (*versions.get(one.run_id, ()), version)
+    for entry in _pages(lambda token: client.search_model_versions(page_token=token)):
+        number = int(entry.version)
+        own_aliases = tuple(sorted(aliases.get((entry.name, number), [])))
+        version = Version(str(entry.name), number, own_aliases, dict(entry.tags))
+        versions[entry.run_id] = (*versions.get(entry.run_id, ()), version)
     return versions
 
 
-def _pages(ask: Callable[[str | None], Any]) -> Iterator[Any]:
-    """Everything that a search finds, page after page."""
+def _pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Yield all results of a paginated search."""
     token = None
     while True:
-        page = ask(token)
+        page = search(token)
         yield from page
         if not (token := page.token):
             return
@@ -249,6 +249,6 @@ def _with_own_tags(version: Version, tags: Mapping[str, str]) -> Version:
 
 
 def _data_path(run: Run) -> str:
-    for each in run.inputs.dataset_inputs if run.inputs else ():
-        return str(json.loads(each.dataset.source).get("uri", ""))
+    for data_input in run.inputs.dataset_inputs if run.inputs else ():
+        return str(json.loads(data_input.dataset.source).get("uri", ""))
     return ""

@@ -1,4 +1,4 @@
-"""Models in the store: the registry's versions, and a logged model as a local folder."""
+"""Registered versions of models, and logged models as local folders."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _SPEC = re.compile(
     r"runs:/(?P<run>[^/@]+)(/model)?|models:/(?P<name>[^/@]+)(/(?P<version>\d+)|@(?P<alias>[^/@]+))"
 )
 
-# What the page of a registered model says; each version's says what is its own.
+# Description of a registered model; each version has its own.
 _DESCRIPTION = (
-    "Tells what records of a news curation site are worth: quality, heat, lead, published. "
-    "Each version is a training run. The version with the alias champion scores where none is named."
+    "Scores records of a news curation site: quality, heat, lead, published. "
+    "Each version is a training run. The version with the alias champion is the default."
 )
 
 
 def champion(store: Store, name: str, alias: str = "champion") -> str | None:
-    """Address of the version that bears an alias (``models:/NAME/3``); None where none does.
+    """Return the address of the version with an alias (``models:/NAME/3``); None if there is none.
 
-    Creates nothing: a SQLite store that does not exist has no champion.
+    A missing SQLite store has no champion and is not created.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def champion(store: Store, name: str, alias: str = "champion") -> str | None:
 
 
 def aliased(client: MlflowClient, name: str, alias: str) -> str | None:
-    """The same of a store that is open."""
+    """As :func:`champion`, for an open store."""
     try:
         version = client.get_model_version_by_alias(name, alias).version
     except load_mlflow().exceptions.MlflowException as error:
@@ -58,19 +58,19 @@ def aliased(client: MlflowClient, name: str, alias: str) -> str | None:
 
 
 def resolve_model(store: Store, spec: str) -> Path:
-    """Local folder of a logged model (the one with its manifest).
+    """Return the local folder of a logged model (the one with its manifest).
 
     Parameters
     ----------
     store : Store
-        A model on a server is downloaded once, to ``models`` in the store's home.
+        The store; a model on a server is downloaded once, to ``models`` in its home.
     spec : str
         ``runs:/ID``, ``runs:/ID/model``, ``models:/NAME/VERSION`` or ``models:/NAME@ALIAS``.
 
     Returns
     -------
     Path
-        The folder; not to be written to.
+        The folder; must not be changed.
 
     Raises
     ------
@@ -93,12 +93,12 @@ def resolve_model(store: Store, spec: str) -> Path:
 
 
 def ready_model(client: MlflowClient, experiment: str, run_id: str) -> LoggedModel | None:
-    """The model that the run logged; None where it has none, or none that is whole.
+    """Return the model that a run logged; None if it has no complete model.
 
     Parameters
     ----------
     client : MlflowClient
-        Of the store.
+        Client of the store.
     experiment, run_id : str
         Ids of the run and of its experiment.
 
@@ -110,7 +110,7 @@ def ready_model(client: MlflowClient, experiment: str, run_id: str) -> LoggedMod
 
 
 def delete_unready_models(client: MlflowClient, experiment: str, run_id: str) -> None:
-    """Delete what is left of models whose logging broke off."""
+    """Delete incomplete models of interrupted uploads."""
     for model in _models(client, experiment, run_id):
         if model.status != "READY":
             client.delete_logged_model(model.model_id)
@@ -121,9 +121,9 @@ def _models(client: MlflowClient, experiment: str, run_id: str) -> list[LoggedMo
 
 
 def registered_version(client: MlflowClient, name: str, run_id: str) -> int | None:
-    """Number of the registered model's version that came from the run; None where there is none."""
-    found = client.search_model_versions(f"run_id = '{run_id}'")
-    return next((int(version.version) for version in found if version.name == name), None)
+    """Return the version number that a run has in a registered model; None if there is none."""
+    versions = client.search_model_versions(f"run_id = '{run_id}'")
+    return next((int(version.version) for version in versions if version.name == name), None)
 
 
 def register_version(
@@ -135,24 +135,24 @@ def register_version(
     description: str,
     tags: Mapping[str, str],
 ) -> None:
-    """Make the logged model the next version of a registered model; aliases stay where they are.
+    """Register a logged model as the next version; aliases do not change.
 
-    A version that is there from an earlier attempt stays as it is.
+    An existing version of an earlier attempt is kept.
 
     Parameters
     ----------
     client : MlflowClient
-        Of the store.
+        Client of the store.
     name : str
-        Registered model; made where it is not there, with a description of what its versions are.
+        Registered model; created with a description if missing.
     model : LoggedModel
-        What :func:`ready_model` found.
+        Model from :func:`ready_model`.
     run_id : str
         The run that logged it.
     description : str
-        What the version's page says; may be empty.
+        Description of the version; may be empty.
     tags : mapping of str to str
-        The version's tags.
+        Tags of the version.
     """
     if registered_version(client, name, run_id) is not None:
         return
@@ -172,14 +172,14 @@ def register_version(
 
 
 def _is_absent(error: MlflowException) -> bool:
-    # Some stores say that a missing alias is an invalid parameter.
+    # Some stores report a missing alias as an invalid parameter.
     return error.error_code == "RESOURCE_DOES_NOT_EXIST" or "not found" in str(error)
 
 
 def _location(
     client: MlflowClient, run: str | None, name: str | None, version: str | None, alias: str | None
 ) -> str | None:
-    """Where the files of a run's or a version's model are; None where the run logged none."""
+    """Location of the model files of a run or version; None if the run logged no model."""
     if run is not None:
         model = ready_model(client, client.get_run(run).info.experiment_id, run)
         return str(model.artifact_location) if model else None
@@ -189,10 +189,10 @@ def _location(
 
 
 def _local_copy(store: Store, location: str) -> Path:
-    """The logged model's folder: in place where it is on this machine, else downloaded once."""
+    """Return the folder of a logged model, in place if it is on this machine, otherwise downloaded once."""
     if (path := local_path(location)) is not None:
         return todays_path(store, path)
-    # A logged model never changes, so its address tells which it is.
+    # A logged model never changes, so its location identifies it.
     cached = store.home / "models" / sha256(location.encode()).hexdigest()[:16]
     if not cached.exists():
         prepare_folder(store.home, cached.parent.name)
@@ -205,6 +205,6 @@ def _local_copy(store: Store, location: str) -> Path:
             try:
                 root.parent.replace(cached)
             except OSError:
-                if not cached.exists():  # else another process was first, with the same files
+                if not cached.exists():  # otherwise another process was first, with the same files
                     raise
     return cached

@@ -1,4 +1,4 @@
-"""The files of a run: what it has logged, read back, and pages that are added later."""
+"""Read the artifacts of a run, and add pages to it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _EVALUATION, _PREDICTIONS = "evaluation.json", "predictions.parquet"
 
 
 def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
-    """What a run found: figures, slices, and the predictions for each record.
+    """Read the evaluation of a run: metrics, slices, and predictions per record.
 
     Raises
     ------
     TrackingError
-        If the run has logged none, or the store cannot be read.
+        If the run has no evaluation, or the store cannot be read.
     """
     with _files(store, run, _EVALUATION, _PREDICTIONS) as (evaluation, predictions):
         import pandas as pd
@@ -34,22 +34,22 @@ def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
         frame = pd.read_parquet(predictions)
         try:
             content = msgspec.json.decode(evaluation.read_bytes())
-            found = msgspec.convert(content | {"predictions": {}}, Evaluation, strict=False)
+            result = msgspec.convert(content | {"predictions": {}}, Evaluation, strict=False)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise TrackingError(
                 f"{store}: run {run.summary.run_id}: {_EVALUATION}: {shown(str(error))}"
             ) from error
     columns = {str(name): frame[name].to_numpy() for name in frame}
-    return msgspec.structs.replace(found, predictions=columns)
+    return msgspec.structs.replace(result, predictions=columns)
 
 
 def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
-    """The configuration of a run, with all that its file left out.
+    """Read the complete configuration of a run, with defaults.
 
     Raises
     ------
     TrackingError
-        If the run has logged none, or the store cannot be read.
+        If the run has no configuration, or the store cannot be read.
     """
     with _files(store, run, _CONFIG) as (path,):
         try:
@@ -61,7 +61,7 @@ def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
 
 
 def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
-    """Columns of each booster of the model that a run logged; empty where it logged none.
+    """Read the columns of each booster of a run's model; empty if it logged no model.
 
     Raises
     ------
@@ -81,12 +81,12 @@ def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
 
 
 def add_page(store: Store, run_id: str, path: str, page: str) -> str:
-    """Put a page among the artifacts of a run, in the place of an earlier one of that path.
+    """Add a page to the artifacts of a run, or replace an earlier one at that path.
 
     Returns
     -------
     str
-        Its address, ``runs:/ID/PATH``.
+        Address of the page, ``runs:/ID/PATH``.
 
     Raises
     ------
@@ -100,12 +100,12 @@ def add_page(store: Store, run_id: str, path: str, page: str) -> str:
 
 @contextmanager
 def _files(store: Store, run: RunRecord, *names: str) -> Iterator[tuple[Path, ...]]:
-    """Some of a run's files, on this machine for as long as the block lasts."""
+    """Download some files of a run for the duration of the block."""
     run_id = run.summary.run_id
     for name in names:
         if name not in run.files:
             got = f"a run of kind {run.summary.kind!r} without {name}"
-            raise TrackingError(f"{store}: run {run_id}: got {got}, expected one that has judged records")
+            raise TrackingError(f"{store}: run {run_id}: got {got}, expected a run with an evaluation")
     with opened(store, f"read run {run_id}", writes=False), tempfile.TemporaryDirectory() as folder:
         yield tuple(
             Path(

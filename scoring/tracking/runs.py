@@ -1,4 +1,4 @@
-"""Logging a training or an evaluation: what it found, as the folder of files that is then uploaded."""
+"""Log a training or an evaluation: write its results to a folder, which is then uploaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Importance(NamedTuple):
-    """What one feature does for one booster: summed gain, and number of splits."""
+    """Importance of one feature in one booster: total gain and number of splits."""
 
     feature: str
     booster: str
@@ -37,30 +37,30 @@ class Importance(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationRun:
-    """An evaluation to be logged.
+    """An evaluation to log.
 
     Parameters
     ----------
     experiment, run_name : str
-        Where the run stands, and what it is called.
+        Names of the experiment and the run.
     model : str
         Name and version of the model that was evaluated.
     config : mapping
-        The resolved configuration; its leaves become the run's parameters.
+        Resolved configuration; its leaves become parameters of the run.
     data_path, data_sha256 : str
-        Where the records came from, and the hex digest of their content.
+        Path of the records, and hex digest of their content.
     counts : mapping of str to int
-        Records by what was done with them (``train``, ``calibration``, ``test``).
+        Number of records by use (``train``, ``calibration``, ``test``).
     evaluation : Evaluation
-        Figures, baselines, slices and predictions.
+        Metrics, baselines, slices and predictions.
     plots : mapping of str to matplotlib Figure
         Plots by file name without suffix.
     started_at : datetime
-        When the work began, aware UTC.
+        Start time, aware UTC.
     tags : mapping of str to str
-        Further tags.
+        Additional tags.
     report : str
-        A page of HTML about it, for people; empty where there is none.
+        HTML report; may be empty.
     """
 
     experiment: str
@@ -79,18 +79,18 @@ class EvaluationRun:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun(EvaluationRun):
-    """A training with its evaluation, to be logged.
+    """A training with its evaluation, to log.
 
     Parameters
     ----------
     model_folder : Path
         The saved model (the folder with its manifest).
     importances : sequence of Importance
-        One for each feature of each booster.
+        One per feature of each booster.
     register : str or None
-        Registered model that gets a new version; aliases stay where they are.
+        Registered model that gets a new version; aliases do not change.
     description : str
-        What the registered version's page says.
+        Description of the registered version.
     """
 
     model_folder: Path
@@ -107,17 +107,17 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
     store : Store
         A SQLite store is created on first use, also by several processes at once.
     run : TrainingRun
-        What to log.
+        The training.
 
     Returns
     -------
     LoggedRun
-        The run, the model's URI, and the registered version.
+        Run id, model URI, and registered version.
 
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; the message tells where the run is kept, with its model.
+        If the store cannot be reached or written; the message says where the run and model are kept.
     """
 
     def write(folder: Path) -> None:
@@ -132,19 +132,19 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
 
 
 def log_evaluation(store: Store, run: EvaluationRun) -> str:
-    """Log an evaluation as a run of its own, and return the run's id.
+    """Log an evaluation as a run, and return the run's id.
 
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; the message tells where the run is kept.
+        If the store cannot be reached or written; the message says where the run is kept.
     """
     prepared = prepare(store, run, kind="evaluate")
     return log_run(store, prepared, lambda folder: write_results(run, folder / ARTIFACTS)).run_id
 
 
 def prepare(store: Store, run: EvaluationRun, *, kind: str) -> PreparedRun:
-    """What a store is to have of a run besides its files."""
+    """Return the data of a run except its files."""
     context = "training" if kind == "train" else "evaluation"
     return PreparedRun(
         id=uuid4().hex,
@@ -164,7 +164,7 @@ def prepare(store: Store, run: EvaluationRun, *, kind: str) -> PreparedRun:
 
 
 def write_results(run: EvaluationRun, folder: Path) -> None:
-    """Write the files that every run has: its configuration and what its evaluation found."""
+    """Write the files that every run has: configuration and evaluation."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(run.config, indent=2, default=str), encoding="utf-8")
     write_evaluation(run.evaluation, run.plots, folder, report=run.report)
@@ -173,20 +173,20 @@ def write_results(run: EvaluationRun, folder: Path) -> None:
 def write_evaluation(
     evaluation: Evaluation, plots: Mapping[str, Plot], folder: Path, *, report: str = ""
 ) -> None:
-    """Write what an evaluation found.
+    """Write the results of an evaluation.
 
-    ``evaluation.json``, ``predictions.parquet``, ``plots/NAME.png`` and, where there is one, ``report.html``.
+    Files: ``evaluation.json``, ``predictions.parquet``, ``plots/NAME.png`` and optionally ``report.html``.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Figures, baselines, slices and predictions.
+        Metrics, baselines, slices and predictions.
     plots : mapping of str to matplotlib Figure
         Plots by file name without suffix.
     folder : Path
-        Made where it is not there.
+        Output folder; created if missing.
     report : str
-        A page of HTML for people.
+        HTML report; may be empty.
     """
     import pandas as pd
 
@@ -204,13 +204,13 @@ def write_evaluation(
 
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:
-    """Every number of the run under a name that MLflow takes."""
+    """All metrics of the run by MLflow name."""
     counts = {f"n_{name}": float(count) for name, count in run.counts.items()}
     return counts | evaluation_metrics(run.evaluation)
 
 
 def evaluation_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Every number of an evaluation under the name that its run has it by."""
+    """Return all metrics of an evaluation by the names in its run."""
     figures = figure_metrics(
         evaluation.figures,
         baseline=evaluation.baselines,
@@ -223,7 +223,7 @@ def evaluation_metrics(evaluation: Evaluation) -> dict[str, float]:
 def figure_metrics(
     figures: Mapping[str, Figure], **others: Mapping[str, Mapping[str, float]]
 ) -> dict[str, float]:
-    """Figures with the ends of their intervals, others as ``KIND.<name>.<figure>``, named as MLflow takes it.
+    """Return metrics with confidence limits, and other metrics as ``KIND.<name>.<metric>``, by MLflow name.
 
     Examples
     --------
@@ -232,8 +232,8 @@ def figure_metrics(
     """
     metrics = {}
     for name, figure in figures.items():
-        ends = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
-        metrics.update({key: float(value) for key, value in ends.items() if value is not None})
+        limits = {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+        metrics.update({key: float(value) for key, value in limits.items() if value is not None})
     for kind, parts in others.items():
         for part, values in parts.items():
             slug = re.sub(r"[^0-9a-z]+", "_", part.lower()).strip("_")
@@ -242,7 +242,7 @@ def figure_metrics(
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Leaves of a nested mapping by their dotted path."""
+    """Flatten a nested mapping to dotted keys."""
     leaves: dict[str, Any] = {}
     for key, value in config.items():
         leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

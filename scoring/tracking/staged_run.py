@@ -1,10 +1,10 @@
-"""A run as a folder: all that a store is to have of it, written before any store is asked.
+"""Staged run: a folder with all data of a run, written before it is uploaded.
 
 ::
 
-    run.json        what stands below, as PreparedRun
+    run.json        data of the run, as PreparedRun
     artifacts/      files that become the run's artifacts
-    model/          the saved model, where the run has one
+    model/          the saved model, if the run has one
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
 MODEL = "model"
 FORMAT = 1
-"""Format version of ``run.json``; a file without one is of this version."""
+"""Format version of ``run.json``, and the default if the field is missing."""
 
 
 class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The records of a run: where they are, the hex digest of their content, what they were used for."""
+    """The records of a run: path, hex digest of their content, and use."""
 
     source: str
     sha256: str
@@ -35,7 +35,7 @@ class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run within the run, and where it stands on the axis of time (aware UTC)."""
+    """A nested run, and its position on the time axis (aware UTC)."""
 
     name: str
     tags: dict[str, str]
@@ -44,7 +44,7 @@ class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class _Format(msgspec.Struct, frozen=True):
-    """What every version of the file tells."""
+    """Format version of the file, whatever its format."""
 
     format: int = FORMAT
 
@@ -55,37 +55,37 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Parameters
     ----------
     id : str
-        What tells the run from every other, in whichever store it is; hex digits.
+        Unique id of the run in every store; hex digits.
     kind : str
         ``train``, ``evaluate`` or ``backtest``.
     store : str
-        Where it was to go, without credentials.
+        Address of the intended store, without credentials.
     experiment, name : str
-        Where the run stands, and what it is called.
+        Names of the experiment and the run.
     started_at : datetime
-        When the work began, aware UTC.
+        Start time, aware UTC.
     params : dict of str to str
-        The configuration.
+        Configuration.
     metrics : dict of str to float
-        Figures.
+        Metrics.
     tags : dict of str to str
-        What the run is of; the registered version has the same.
+        Tags of the run and of the registered version.
     environment : dict of str to str
-        Tags of the run alone: who and what computed it.
+        Tags of the run only, about its provenance.
     data : DataInput
         The records.
     model_folder : str or None
-        Name of the folder with the model, in the run's own; None where it has none.
+        Name of the subfolder with the model; None without a model.
     register : str or None
         Registered model that gets a version.
     description : str
-        What the pages of the run and of the version say.
+        Description of the run and of the version.
     series : str
-        What the parts are in turn; ``SERIES/FIGURE`` is a line over them.
+        Name of the series of nested runs; ``SERIES/METRIC`` is a metric over them.
     parts : tuple of PartRun
-        Runs within the run, in order.
+        Nested runs, in order.
     home : str
-        The home in which the run was written; empty where that is not known.
+        The home in which the run was written; empty if unknown.
     format : int
         Format version of the file.
     """
@@ -121,16 +121,16 @@ def read_prepared(folder: Path) -> PreparedRun:
     Raises
     ------
     TrackingError
-        If ``run.json`` cannot be read, or is of another version of this package.
+        If ``run.json`` cannot be read, or has an unknown format.
     """
     path = folder / RUN_FILE
     try:
         content = read_regular(path)
-        if (found := msgspec.json.decode(content, type=_Format).format) > FORMAT:
-            raise TrackingError(newer_format(path, found, FORMAT))
+        if (version := msgspec.json.decode(content, type=_Format).format) > FORMAT:
+            raise TrackingError(newer_format(path, version, FORMAT))
         return msgspec.json.decode(content, type=PreparedRun)
     except OSError as error:
         raise TrackingError(f"{path}: cannot read the run: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         got = f"a damaged run ({shown(str(error))})"
-        raise TrackingError(f"{path}: got {got}, expected one as it was written") from error
+        raise TrackingError(f"{path}: got {got}, expected the file as it was written") from error

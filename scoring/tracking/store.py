@@ -1,4 +1,4 @@
-"""Opening an MLflow store: created once, checked before use, its failures told in one line."""
+"""Open an MLflow store: create it, check it before use, and report errors in one line."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _LOG = logging.getLogger(__name__)
-_HALF = ".mlflow-"  # begins the names of folders in which a store is made
+_PARTIAL_PREFIX = ".mlflow-"  # name prefix of folders in which a store is created
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Where runs and models are kept.
+    """Location of an MLflow store and its home.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class Store:
     home : Path
         Folder of this site's own files; a SQLite store keeps its artifacts in ``artifacts`` under it.
     is_verbose : bool
-        Whether MLflow's own messages are shown.
+        Whether to show MLflow's own messages.
     timeout_seconds : float
-        How long to wait for another process that holds a SQLite store; seconds.
+        Timeout for another process that locks a SQLite store; seconds.
     """
 
-    tracking_uri: str = field(repr=False)  # a database's address may bear a password
+    tracking_uri: str = field(repr=False)  # the address of a database may contain a password
     home: Path
     is_verbose: bool = False
     timeout_seconds: float = 10.0
@@ -58,7 +58,7 @@ class Store:
 
     @property
     def lost(self) -> str | None:
-        """That the SQLite file is not there while the home has files of its runs; None of any other store."""
+        """Message if the SQLite file is missing although the home has artifacts; otherwise None."""
         artifacts = self.home / ARTIFACTS
         if self.database is None or self.database.exists() or not any(artifacts.glob("*")):
             return None
@@ -69,10 +69,10 @@ class Store:
 
 
 def load_mlflow() -> Any:
-    """MLflow, imported on first use, with its telemetry off."""
+    """Import MLflow on first use, with telemetry disabled."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with warnings.catch_warnings():
-        # Of its own type hints, and of what it imports: nothing that a user could change.
+        # Warnings of MLflow and its imports, which a user cannot fix.
         warnings.simplefilter("ignore")
         import mlflow.pyfunc
 
@@ -81,7 +81,7 @@ def load_mlflow() -> Any:
 
 @contextmanager
 def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]:
-    """A client of the store, with every failure of the store turned into one line."""
+    """Open a client of the store; errors of the store become a TrackingError of one line."""
     if store.database is not None and not writes and not store.database.exists():
         if store.lost:
             raise TrackingError(store.lost)
@@ -106,28 +106,28 @@ def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]
 
 
 def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
-    """Id of an experiment, which is made where it is not there; a deleted one is a TrackingError."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    """Return the id of an experiment, created if missing; a deleted one is a TrackingError."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         location = (store.home / ARTIFACTS).absolute().as_uri() if store.database else None
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except load_mlflow().exceptions.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)  # another process was first
-    if found is not None and not found.experiment_id:
+            experiment = client.get_experiment_by_name(name)  # another process was first
+    if experiment is not None and not experiment.experiment_id:
         raise TrackingError(f"{store}: got an empty answer, expected that of an MLflow server")
-    if found is None or found.lifecycle_stage == "deleted":
+    if experiment is None or experiment.lifecycle_stage == "deleted":
         raise TrackingError(f"{store}: experiment {name!r} is deleted: restore it or use another name")
-    relocate_experiment(store, found)
-    return str(found.experiment_id)
+    relocate_experiment(store, experiment)
+    return str(experiment.experiment_id)
 
 
 def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
-    """Create the file where it is to be written and does not exist; fail fast where it cannot be used.
+    """Create the file if it is missing and needed for writing; fail early if it cannot be used.
 
-    MLflow creates its tables at first use, and crashes where two processes do so at once.
+    MLflow creates its tables on first use, and crashes if two processes do so at once.
     """
     if writes:
         prepare_home(store.home)
@@ -135,37 +135,37 @@ def _check_sqlite(store: Store, path: Path, *, writes: bool) -> None:
         from filelock import FileLock
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Making the tables takes seconds, so the lock is waited for longer than a running write.
+        # Creating the tables takes seconds, so the timeout is longer than for a write.
         with FileLock(f"{path}.lock", timeout=60 + store.timeout_seconds, mode=LOCK_MODE):
             if not path.exists():
                 if store.lost:
-                    _LOG.warning("%s; a new one is made", store.lost)
+                    _LOG.warning("%s; creating a new one", store.lost)
                 _create_sqlite(path)
                 if path.is_relative_to(store.home):
                     narrow(path)
-    # Never "ro": the first to look after a writer was killed has to take back what that one left half done.
-    # A file that may only be read is opened all the same.
+    # Never "ro": the first reader after a killed writer has to roll back its transaction. A read-only file
+    # can be opened with "rw" too.
     uri = f"{path.as_uri()}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=store.timeout_seconds)) as db:
         if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             raise OSError("the file is a database, but has no MLflow store in it")
         if writes:
-            # A write that is taken back: it shows whether SQLite can make its journal in the folder.
+            # A rolled-back write checks whether SQLite can create its journal in the folder.
             db.execute("BEGIN IMMEDIATE")
             db.execute("PRAGMA user_version = 0")
             db.rollback()
 
 
 def _create_sqlite(path: Path) -> None:
-    # Built under another name and moved: the file exists only when it is whole. Who is here has the lock, so
-    # what lies there is of somebody who was killed.
-    for left in path.parent.glob(f"{_HALF}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_HALF) as folder:
+    # Created under another name and renamed, so that the file is always complete. The caller has the lock, so
+    # existing partial folders were left by killed processes.
+    for partial in path.parent.glob(f"{_PARTIAL_PREFIX}*"):
+        shutil.rmtree(partial, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_PARTIAL_PREFIX) as folder:
         new = Path(folder, path.name)
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{new}"]
         env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- no shell, words of our own
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- no shell, constant arguments
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
             raise OSError(f"MLflow did not create its tables: {last[0]}")
@@ -174,15 +174,15 @@ def _create_sqlite(path: Path) -> None:
 
 @contextmanager
 def _quiet(store: Store) -> Iterator[None]:
-    """Keep MLflow's messages and its libraries' warnings from the user, unless they are wanted."""
+    """Suppress MLflow's messages and warnings, unless the store is verbose."""
     if store.is_verbose:
         yield
         return
-    load_mlflow()  # its import sets the levels of its loggers anew
+    load_mlflow()  # its import resets the levels of its loggers
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
-        # MLflow calls what SQLAlchemy and pandas deprecate: nothing that a user could change.
+        # MLflow uses deprecated parts of SQLAlchemy and pandas, which a user cannot fix.
         warnings.filterwarnings("ignore", module=r"mlflow(\.|$)")
         try:
             for logger in loggers:

@@ -1,6 +1,6 @@
-"""The artifacts that a SQLite store names: where each is today, and the addresses put right.
+"""Locate the artifacts of a SQLite store, and repair their addresses.
 
-MLflow has no way to change the address of a run or of a model, so its tables are read and written here.
+MLflow cannot change the address of a run or model, so its tables are read and written directly.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from scoring.tracking.store import Store
 
 State = Literal["here", "moved", "elsewhere", "missing", "remote"]
 
-# What stands in each row: name, address, aliases, and whether it is there and has files of its own. Runs
-# within a run have none. 2 is MLflow's number for a logged model that is whole.
+# Columns: name, address, aliases, and whether the entry is active and has its own files, which nested runs do
+# not. Status 2 is a complete logged model.
 _SELECT = {
     "experiment": "SELECT name, artifact_location, '', lifecycle_stage = 'active' FROM experiments",
     "run": """
@@ -56,24 +56,24 @@ _ADDRESSES = (
 
 
 class StoredArtifacts(msgspec.Struct, frozen=True):
-    """The artifacts of one thing that a store has.
+    """Location of the artifacts of one entry of a store.
 
     Parameters
     ----------
     kind : str
-        ``experiment`` (the place of what comes), ``run``, ``model`` (one that a run logged) or ``version``
-        (of a registered model).
+        ``experiment`` (location of new artifacts), ``run``, ``model`` (logged by a run) or ``version`` (of a
+        registered model).
     name : str
         Name of the experiment, id of the run or model, or ``models:/NAME/3``.
     aliases : tuple of str
-        Of a version.
+        Aliases of a version.
     address : str
-        Where the store says that they are.
+        Location according to the store.
     path : str
-        Where they are today; the address where they are on a server.
+        Current location; the address if it is on a server.
     state : str
-        ``here``: in the home, as the store says; ``moved``: in the home, while the store names a former
-        place; ``elsewhere``: outside of the home; ``missing``; ``remote``: on a server.
+        ``here``: in the home, as stored; ``moved``: in the home, but the store has a former location;
+        ``elsewhere``: outside the home; ``missing``; ``remote``: on a server.
     """
 
     kind: str
@@ -85,7 +85,7 @@ class StoredArtifacts(msgspec.Struct, frozen=True):
 
 
 class _Change(NamedTuple):
-    """An address that is not right any more."""
+    """A correction of an outdated address."""
 
     table: str
     column: str
@@ -94,7 +94,7 @@ class _Change(NamedTuple):
 
 
 def stored_artifacts(store: Store) -> list[StoredArtifacts]:
-    """Where all is that a SQLite store has; without what has no files of its own, and what was deleted.
+    """Locate the artifacts of all active entries of a SQLite store that have their own files.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def stored_artifacts(store: Store) -> list[StoredArtifacts]:
     try:
         with closing(_connect(store)) as db:
             return [
-                _located(store, kind, *row[:3])
+                _locate(store, kind, *row[:3])
                 for kind, query in _SELECT.items()
                 for row in db.execute(query).fetchall()
                 if row[3]
@@ -114,7 +114,7 @@ def stored_artifacts(store: Store) -> list[StoredArtifacts]:
 
 
 def damages(store: Store) -> list[str]:
-    """What SQLite finds wrong with the file of a store; nothing in one that is whole.
+    """Check the integrity of a SQLite store; return SQLite's messages, empty if it is intact.
 
     Raises
     ------
@@ -129,19 +129,19 @@ def damages(store: Store) -> list[str]:
 
 
 def repair_addresses(store: Store, backup: Path) -> int:
-    """Have a SQLite store name today's home where artifacts have moved with it, all addresses or none.
+    """Update the addresses of artifacts that moved with the home of a SQLite store, all or none.
 
     Parameters
     ----------
     store : Store
         The store.
     backup : Path
-        Where the database is copied to before; not written where all addresses are right.
+        Path for a copy of the database; not written if no address changes.
 
     Returns
     -------
     int
-        Number of addresses that were changed.
+        Number of changed addresses.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def repair_addresses(store: Store, backup: Path) -> int:
 
 
 def _create_backup(store: Store, backup: Path) -> None:
-    """The empty file, which nobody may read who may not read the database."""
+    """Create the empty backup file with at most the permissions of the database."""
     create_file(backup)
     if store.database is not None:
         backup.chmod(stat.S_IMODE(backup.stat().st_mode & store.database.stat().st_mode))
@@ -184,27 +184,27 @@ def _connect(store: Store) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=store.timeout_seconds)
 
 
-def _located(store: Store, kind: str, name: str, address: str, aliases: str) -> StoredArtifacts:
+def _locate(store: Store, kind: str, name: str, address: str, aliases: str) -> StoredArtifacts:
     path = local_path(address)
     if path is None:
-        return StoredArtifacts(kind, name, _parted(aliases), address, address, "remote")
-    today = _todays_location(store, path) if kind == "experiment" else todays_path(store, path)
+        return StoredArtifacts(kind, name, _split_aliases(aliases), address, address, "remote")
+    current = _current_location(store, path) if kind == "experiment" else todays_path(store, path)
     state: State = "elsewhere"
-    if kind != "experiment" and not _is_there(kind, today):
+    if kind != "experiment" and not _is_there(kind, current):
         state = "missing"
-    elif not _is_same(today, path):
+    elif not _is_same(current, path):
         state = "moved"
-    elif today.is_relative_to(store.home):
+    elif current.is_relative_to(store.home):
         state = "here"
-    return StoredArtifacts(kind, name, _parted(aliases), address, str(today), state)
+    return StoredArtifacts(kind, name, _split_aliases(aliases), address, str(current), state)
 
 
-def _is_same(today: Path, path: Path) -> bool:
-    """Whether two paths are one, or lead to one by a link."""
-    return today == path or (today.exists() and path.exists() and today.samefile(path))
+def _is_same(current: Path, path: Path) -> bool:
+    """Whether two paths are equal, or the same through a link."""
+    return current == path or (current.exists() and path.exists() and current.samefile(path))
 
 
-def _parted(aliases: str) -> tuple[str, ...]:
+def _split_aliases(aliases: str) -> tuple[str, ...]:
     return tuple(sorted(filter(None, aliases.split(","))))
 
 
@@ -212,34 +212,36 @@ def _is_there(kind: str, path: Path) -> bool:
     return path.is_dir() if kind == "run" else (path / "MLmodel").is_file()
 
 
-def _todays_location(store: Store, path: Path) -> Path:
-    """Where an experiment keeps what comes."""
+def _current_location(store: Store, path: Path) -> Path:
+    """Current location for new artifacts of an experiment."""
     return store.home / path.name if is_former(store, path) else path
 
 
 def _changes(store: Store, db: sqlite3.Connection) -> Iterator[_Change]:
-    """Addresses that name a former home, if today's has anything that was there."""
-    found: list[tuple[_Change, Path, Path]] = []
+    """Addresses in a former home, if the current home has any of its artifacts."""
+    candidates: list[tuple[_Change, Path, Path]] = []
     for table, column in _ADDRESSES:
         for row, address in db.execute(f"SELECT rowid, {column} FROM {table}").fetchall():  # noqa: S608 -- of above
             path = local_path(address or "models:/")
             if path is None:
                 continue
-            today = (_todays_location if table == "experiments" else todays_path)(store, path)
-            if not _is_same(today, path):
-                new = today.as_uri() if address.startswith("file:") else str(today)
-                found.append((_Change(table, column, row, new), path, today))
-    # A disk that is away for a while has not moved: nothing of it is in the home.
+            current = (_current_location if table == "experiments" else todays_path)(store, path)
+            if not _is_same(current, path):
+                new = current.as_uri() if address.startswith("file:") else str(current)
+                candidates.append((_Change(table, column, row, new), path, current))
+    # A disk that is temporarily unmounted has not moved: none of its artifacts are in the home.
     homes = {
-        _home_of(path) for change, path, today in found if change.table != "experiments" and today.exists()
+        _home_of(path)
+        for change, path, current in candidates
+        if change.table != "experiments" and current.exists()
     }
-    for change, path, _ in found:
+    for change, path, _ in candidates:
         if _home_of(path) in homes:
             yield change
 
 
 def _home_of(path: Path) -> str:
-    """The home whose artifacts a path names: what precedes the folder of all artifacts."""
+    """Home of an artifact path: the part before the artifact folder."""
     return re.sub(r"/artifacts(/(models/m-)?[0-9a-f]{32}/artifacts(/.*)?)?$", "", str(path), flags=re.DOTALL)
 
 

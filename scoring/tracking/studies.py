@@ -1,7 +1,7 @@
-"""Logging a search: one run for the study, and a run within it for each of its trials.
+"""Log a hyperparameter search: one run for the study, with a nested run per trial.
 
-A study may be taken up again by a later process, so a log is brought up to date instead of being
-written once: what is there already stays, what lacks is added. No run is active in between.
+A study may be continued by a later process, so its log is updated: existing runs are kept and missing ones
+added. No run is active in between.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ _MAX_RUNS = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRun:
-    """A study to be logged.
+    """A study to log.
 
     Parameters
     ----------
     experiment, study : str
-        Where the run stands, and what the study is called.
+        Names of the experiment and the study.
     began_at : str
-        When the study was begun, ISO 8601: what tells it from an earlier one of the same name.
+        Start of the study, ISO 8601, which distinguishes studies of the same name.
     config : mapping
-        The configuration that the search began from.
+        Base configuration of the search.
     data_path, data_sha256 : str
-        Where the records came from, and the hex digest of those that were used.
+        Path of the records, and hex digest of those used.
     counts : mapping of str to int
-        Records by what was done with them.
+        Number of records by use.
     trials : sequence of Trial
-        All that are done, those of earlier processes too; at least one.
+        All finished trials, including those of earlier processes; at least one.
     best : mapping
-        The best configuration so far.
+        Best configuration so far.
     tags : mapping of str to str
-        Further tags of the study's run, set when it is made.
+        Additional tags of the study's run, set on creation.
     """
 
     experiment: str
@@ -70,14 +70,14 @@ class StudyRun:
 
 
 def log_study(store: Store, run: StudyRun) -> str:
-    """Bring the runs of a study up to date, and return the id of the outer one.
+    """Update the runs of a study, and return the id of the outer run.
 
     Parameters
     ----------
     store : Store
         A SQLite store is created on first use.
     run : StudyRun
-        What is to be there.
+        The study.
 
     Returns
     -------
@@ -110,11 +110,11 @@ def log_study(store: Store, run: StudyRun) -> str:
 
 
 def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
-    """The study's run, which is made where it is not there."""
-    sought = f"tags.type = 'tune' and tags.study = '{run.study}' and tags.began_at = '{run.began_at}'"
-    found = client.search_runs([experiment], sought, max_results=1)
-    if found:
-        return str(found[0].info.run_id)
+    """Return the id of the study's run, created if missing."""
+    filter_string = f"tags.type = 'tune' and tags.study = '{run.study}' and tags.began_at = '{run.began_at}'"
+    existing = client.search_runs([experiment], filter_string, max_results=1)
+    if existing:
+        return str(existing[0].info.run_id)
     tags = {
         "type": "tune",
         "study": run.study,
@@ -131,8 +131,8 @@ def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
     entities = load_mlflow().entities
     params = [entities.Param(name, str(value)) for name, value in flat(run.config).items()]
     client.log_batch(created.info.run_id, params=params)
-    moment = created.info.start_time
-    counts = [entities.Metric(f"n_{name}", count, moment, 0) for name, count in run.counts.items()]
+    start_time = created.info.start_time
+    counts = [entities.Metric(f"n_{name}", count, start_time, 0) for name, count in run.counts.items()]
     log_metrics(client, created.info.run_id, counts)
     return str(created.info.run_id)
 
@@ -143,7 +143,7 @@ def _logged(client: MlflowClient, experiment: str, parent: str) -> set[str]:
 
 
 def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial, run: StudyRun) -> None:
-    """A run for one trial, and a step of the study's lines."""
+    """Log a nested run for one trial, and a step of the study's metrics."""
     entities = load_mlflow().entities
     tags = {
         PARENT_TAG: parent,
@@ -155,15 +155,17 @@ def _log_trial(client: MlflowClient, experiment: str, parent: str, trial: Trial,
         **process_tags(),
     }
     created = client.create_run(experiment, tags=tags, run_name=f"{run.study} {trial.number}")
-    moment = created.info.start_time
+    start_time = created.info.start_time
     values = {"rubric_mae": trial.rubric_mae, "quality_mae": trial.quality_mae, "n_trees": trial.n_trees}
     metrics = {name: float(value) for name, value in values.items() if value is not None}
     params = [entities.Param(name, str(value)) for name, value in trial.values.items()]
     client.log_batch(created.info.run_id, params=params)
-    figures = [entities.Metric(name, value, moment, 0) for name, value in metrics.items()]
+    figures = [entities.Metric(name, value, start_time, 0) for name, value in metrics.items()]
     log_metrics(client, created.info.run_id, figures)
     client.set_terminated(created.info.run_id)
-    lines = [entities.Metric(f"trial/{name}", value, moment, trial.number) for name, value in metrics.items()]
+    lines = [
+        entities.Metric(f"trial/{name}", value, start_time, trial.number) for name, value in metrics.items()
+    ]
     log_metrics(client, parent, lines)
 
 

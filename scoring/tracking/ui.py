@@ -1,4 +1,4 @@
-"""MLflow's own pages on a store."""
+"""Serve MLflow's UI for a store."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from scoring.errors import TrackingError
 from scoring.tracking.store import Store, opened
 
 HOME_VARIABLE = "SCORING_UI_HOME"
-"""Environment variable that tells MLflow's server the home."""
+"""Environment variable with the home, for MLflow's server."""
 
 _END_SECONDS = 1.0
-"""How long MLflow's processes may take to end by themselves."""
+"""Time for MLflow's processes to exit before they are killed."""
 
 _LOOK_SECONDS = 0.2
 
@@ -32,24 +32,24 @@ def serve_ui(
     port: int = 5000,
     on_up: Callable[[str], None] = lambda address: None,
 ) -> None:
-    """Serve MLflow's pages on the store until SIGINT, SIGTERM or SIGHUP, which end all its processes.
+    """Serve MLflow's UI for a store until SIGINT, SIGTERM or SIGHUP, which end all its processes.
 
     Parameters
     ----------
     store : Store
-        Whose pages.
+        The store.
     host, port : str, int
-        Where to listen.
+        Address to listen on.
     on_up : callable
-        Called with the address, once it answers.
+        Called with the URL once the server answers.
 
     Raises
     ------
     TrackingError
-        If the store is itself a server, cannot be opened, the port is taken, or MLflow's server ends.
+        If the store is itself a server, cannot be opened, the port is in use, or MLflow's server ends.
     """
     if store.tracking_uri.startswith(("http://", "https://")):
-        raise TrackingError(f"{store}: has its own pages, open them in a browser")
+        raise TrackingError(f"{store}: is an MLflow server: open it in a browser")
     _check_free(host, port)
     stop = _Stop()
     with stop.taking_signals():
@@ -58,14 +58,14 @@ def serve_ui(
                 pass
         except KeyboardInterrupt:
             return
-        stop.is_soft = True  # from now on there is something to be ended first
+        stop.is_soft = True  # from here on, the server has to be ended first
         if stop.event.is_set():
             return
-        # MLflow's own app, which knows where a moved home has its files: see scoring.tracking.ui_app.
+        # MLflow's app with artifact paths resolved in a moved home: see scoring.tracking.ui_app.
         command = [sys.executable, "-m", "mlflow", "ui", "--app-name", "scoring", "--workers", "1"]
         command += ["--host", host, "--port", str(port)]
-        # A session of its own: its processes are ended together, and by nobody else.
-        with subprocess.Popen(command, env=_environment(store), start_new_session=True) as server:  # noqa: S603 -- no shell, words of our own
+        # A separate session, so that all its processes are ended together.
+        with subprocess.Popen(command, env=_environment(store), start_new_session=True) as server:  # noqa: S603 -- no shell, constant arguments
             try:
                 is_up = False
                 while server.poll() is None and not stop.event.wait(_LOOK_SECONDS):
@@ -78,7 +78,7 @@ def serve_ui(
 
 
 class _Stop:
-    """What a signal does: before there is anything to be ended, an interrupt; then, an event."""
+    """Signal handling: KeyboardInterrupt before the server starts, an event afterwards."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -87,7 +87,7 @@ class _Stop:
 
     @contextmanager
     def taking_signals(self) -> Iterator[None]:
-        """Take the signals that end a command; only the main thread may."""
+        """Install handlers for signals that end a command; only in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -109,7 +109,7 @@ class _Stop:
 
 def _check_free(host: str, port: int) -> None:
     with socket.socket() as probe:
-        # As servers do: a port in TIME_WAIT after an earlier server is free.
+        # As servers do: a port in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -120,12 +120,12 @@ def _check_free(host: str, port: int) -> None:
 
 
 def _environment(store: Store) -> dict[str, str]:
-    # The address goes by the environment, since arguments are visible to every user of the machine;
-    # PATH has this interpreter's folder, where MLflow looks for its web server.
+    # The address is passed in the environment, since arguments are visible to every user of the machine.
+    # PATH includes this interpreter's folder, where MLflow finds its web server.
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return os.environ | {
         "MLFLOW_BACKEND_STORE_URI": store.tracking_uri,
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its queue for evaluating language models
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # job queue for evaluating language models
         "PATH": folders,
         HOME_VARIABLE: str(store.home),
     }
@@ -143,7 +143,7 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _end_all(server: subprocess.Popen[bytes], stop: _Stop) -> int | None:
-    """End the server with whatever it has started, and give its exit code."""
+    """End the server with its child processes, and return its exit code."""
     code = server.poll()
     if os.name == "nt":
         server.terminate()
@@ -159,7 +159,7 @@ def _end_all(server: subprocess.Popen[bytes], stop: _Stop) -> int | None:
 
 
 def _is_alive(server: subprocess.Popen[bytes]) -> bool:
-    """Whether any process of the server's session is left."""
+    """Whether any process of the server's session is running."""
     server.poll()
     try:
         os.killpg(server.pid, 0)

@@ -1,6 +1,6 @@
-"""MLflow's own pages on a store whose home may have moved: the app that `scoring ui` has MLflow serve.
+"""MLflow's app for a store whose home may have moved, served by `scoring ui`.
 
-Only MLflow's server imports it, by the entry point ``mlflow.app`` of this package.
+Imported only by MLflow's server, through the entry point ``mlflow.app`` of this package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def create_app() -> FastAPI:
-    """MLflow's app, which finds the artifacts of the store in its home of today."""
+    """Return MLflow's app, with artifacts resolved in the current home of the store."""
     from mlflow.server import fastapi_app
 
     register()

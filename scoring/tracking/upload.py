@@ -1,6 +1,6 @@
-"""Uploading a prepared run as one MLflow run, which is ended whatever happens.
+"""Upload a prepared run as one MLflow run, which is always ended.
 
-Every step finds out what an earlier upload that broke off has left, so a second one completes the run.
+Each step checks for results of an interrupted upload, so that a second upload completes the run.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_DIGEST_CHARS = 36  # MLflow keeps no more of a data set's digest; tags hold the whole hash
+_DIGEST_CHARS = 36  # MLflow's limit for the digest of a data set; tags have the whole hash
 _MAX_RUNS = 10_000
 _UPLOAD, _NOTE = "upload_id", "mlflow.note.content"
 
 
 class LoggedRun(NamedTuple):
-    """What a run left in the store; None where it had no model, or registered none."""
+    """Ids of a logged run; None without a model or a registered version."""
 
     run_id: str
     model_uri: str | None
@@ -48,14 +48,14 @@ class LoggedRun(NamedTuple):
 
 
 def upload(store: Store, folder: Path) -> LoggedRun:
-    """Bring a prepared run into the store, whole; what of it is there already stays.
+    """Upload a prepared run completely; existing parts of it are kept.
 
     Parameters
     ----------
     store : Store
         A SQLite store is created on first use, also by several processes at once.
     folder : Path
-        The prepared run; not changed.
+        Folder of the prepared run; not changed.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     Raises
     ------
     TrackingError
-        If the store cannot be reached or written; a run that was begun is ended as failed.
+        If the store cannot be reached or written; a started run is ended as failed.
     """
     run = read_prepared(folder)
     with opened(store, f"log run {run.name!r}", writes=True) as client, _sigterm_exits():
@@ -72,7 +72,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
         end_abandoned(client, experiment)
         run_id, is_whole = _begin(client, experiment, run)
         if not is_whole:
-            # The moment at which the work was done, however long it then waited for its store.
+            # The end of the work, which may be long before the upload.
             done_at = int((folder / RUN_FILE).stat().st_mtime * 1000)
             with _running(client, run_id, done_at):
                 _log_contents(client, experiment, run_id, run, folder, done_at)
@@ -82,10 +82,10 @@ def upload(store: Store, folder: Path) -> LoggedRun:
 
 
 def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str, bool]:
-    """Id of the run, which is made where it is not there, and whether it is whole already."""
-    found = client.search_runs([experiment], f"tags.{_UPLOAD} = '{run.id}'", max_results=1)
-    if found:
-        info = found[0].info
+    """Return the id of the run, created if missing, and whether it is complete."""
+    existing = client.search_runs([experiment], f"tags.{_UPLOAD} = '{run.id}'", max_results=1)
+    if existing:
+        info = existing[0].info
         for name, value in process_tags().items():
             client.set_tag(info.run_id, name, value)
         return str(info.run_id), info.status == "FINISHED"
@@ -102,10 +102,10 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str
 def _log_contents(
     client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, folder: Path, done_at: int
 ) -> None:
-    """Log all that the run has."""
+    """Log all data of the run."""
     mlflow = load_mlflow()
     entities = mlflow.entities
-    # The records stay where they are: MLflow learns of the place and of the content's hash.
+    # The records are not copied: MLflow gets their path and hash.
     data = mlflow.data.meta_dataset.MetaDataset(
         mlflow.data.sources.LocalArtifactDatasetSource(run.data.source),
         name=Path(run.data.source).name,
@@ -117,14 +117,14 @@ def _log_contents(
     inputs = [entities.InputTag(name, value) for name, value in tags.items()]
     client.log_inputs(run_id, [entities.DatasetInput(dataset, inputs)])
     client.log_batch(run_id, params=[entities.Param(name, value) for name, value in run.params.items()])
-    # After the parameters, which MLflow copies to the model's page; before the metrics, which are of it.
+    # After the parameters, which MLflow copies to the model; before the metrics, which refer to it.
     model = ready_model(client, experiment, run_id)
     if model is None and run.model_folder is not None:
         delete_unready_models(client, experiment, run_id)
         model = log_model(client, run_id, folder / run.model_folder)
     model_id = model.model_id if model else None
-    # The same moment each time: MLflow drops what the run has already. It does not for the model's figures.
-    known = {one.key for one in (model.metrics or [])} if model else set()
+    # With the same timestamp, MLflow drops duplicate metrics of the run, but not of the model.
+    known = {metric.key for metric in (model.metrics or [])} if model else set()
     of_data = {"model_id": model_id, "dataset_name": data.name, "dataset_digest": data.digest}
     metrics = [
         entities.Metric(name, value, done_at, 0, **of_data, run_id=run_id)
@@ -134,41 +134,43 @@ def _log_contents(
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
     _log_parts(client, experiment, run_id, run, done_at)
-    # Last, so that a version stands only for a run that is whole.
+    # Last, so that a version always has a complete run.
     if run.register is not None and model is not None:
         with default_store(client.tracking_uri):
             register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
 
 
 def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, done_at: int) -> None:
-    """Log the runs within the run, and the lines over them."""
+    """Log the nested runs, and the metrics over them."""
     if not run.parts:
         return
     make = load_mlflow().entities.Metric
     inner = client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{run_id}'", max_results=_MAX_RUNS)
-    ids = {one.info.run_name: one.info.run_id for one in inner}
+    ids = {run_part.info.run_name: run_part.info.run_id for run_part in inner}
     lines = []
     for step, part in enumerate(run.parts):
         part_id = ids.get(part.name)
         if part_id is None:
             tags = {PARENT_TAG: run_id} | process_tags() | part.tags
-            made = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
-            part_id = made.info.run_id
+            created = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
+            part_id = created.info.run_id
         metrics = [make(name, value, done_at, 0) for name, value in part.metrics.items()]
         log_metrics(client, part_id, metrics)
         client.set_terminated(part_id, end_time=done_at)
-        at = _milliseconds(part.at)
-        lines += [make(f"{run.series}/{name}", value, at, step) for name, value in part.metrics.items()]
+        timestamp = _milliseconds(part.at)
+        lines += [
+            make(f"{run.series}/{name}", value, timestamp, step) for name, value in part.metrics.items()
+        ]
     log_metrics(client, run_id, lines)
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
 
 
 @contextmanager
 def _running(client: MlflowClient, run_id: str, done_at: int) -> Iterator[None]:
-    """A run that is ended whatever happens; MLflow's active run is the caller's, and stays."""
+    """Set a run to running, and always end it; the caller's active run is not changed."""
     status, ended_at = "KILLED", None
     try:
         client.update_run(run_id, "RUNNING")
@@ -183,14 +185,14 @@ def _running(client: MlflowClient, run_id: str, done_at: int) -> Iterator[None]:
 
 @contextmanager
 def _sigterm_exits() -> Iterator[None]:
-    """Turn a request to terminate into SystemExit, so that the run is ended on the way out."""
+    """Turn SIGTERM into SystemExit, so that the run is ended on exit."""
 
     def exit_(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield  # another thread cannot, and a host that handles the signal knows better
+        yield  # only the main thread can, and an existing handler is respected
         return
     signal.signal(signal.SIGTERM, exit_)
     try:

@@ -317,7 +317,7 @@ def test_time_may_count_from_publication(text: str, hours: float) -> None:
 
 @pytest.mark.parametrize("text", ["15/7/2021", "", "published+", "published-6h", "6h", "+h"])
 def test_bad_time_is_refused(text: str) -> None:
-    with pytest.raises(typer.BadParameter, match=f"got '{re.escape(text)}', expected a moment"):
+    with pytest.raises(typer.BadParameter, match=f"got '{re.escape(text)}', expected a time such as"):
         options.parse_as_of(text)
 
 
@@ -362,7 +362,7 @@ def test_ui_says_why_it_cannot_be_served(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("SCORING_TRACKING_URI", "https://me:hidden@mlflow.example.com")
     done = run("ui", "--quiet")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "error: https://***@mlflow.example.com: has its own pages, open them in a browser\n"
+    assert done.stderr == "error: https://***@mlflow.example.com: is an MLflow server: open it in a browser\n"
 
 
 def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_one_that_is_damaged_or_cannot_be_written_changes_no_score(
     file.write_bytes(data[:4096] + bytes(len(data) - 4096))
     damaged = run(*arguments)
     assert (damaged.exit_code, damaged.stdout) == (0, first.stdout)
-    assert "features.db: damaged (database disk image is malformed), made anew" in caplog.text
+    assert "features.db: damaged (database disk image is malformed), recreated" in caplog.text
     assert run(*arguments).stdout == first.stdout
     assert n_kept() == 12
     (tmp_path / "taken").write_text("")

@@ -108,7 +108,7 @@ def test_what_is_missing_or_damaged_is_named(home: Path, kept_runs: KeptRuns) ->
     path = home / "artifacts" / kept_runs.judged / "artifacts"
     assert run_.endswith(f"run {kept_runs.judged}: {path} is missing: restore it from a backup")
     assert f"version models:/scoring/1 @champion: {manifest}: got other bytes than its hash names" in version
-    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is no JSON")
+    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is not JSON")
 
 
 def test_a_store_that_has_lost_its_champion_is_named(home: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_told(home: Pat
     assert code == 1
     store, line = found["problems"]
     assert store.startswith(f"sqlite:///{home}/mlflow.db: cannot ")
-    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is no JSON")
+    assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is not JSON")
     assert "artifacts" in {entry["name"] for entry in found["entries"]}
 
 
@@ -189,7 +189,7 @@ def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> 
     os.mkfifo(home / FORMAT_FILE)
     done = run("home", "check")
     assert done.exit_code == 2
-    assert f"{home / FORMAT_FILE}: cannot be read (no regular file): restore it" in done.stderr
+    assert f"{home / FORMAT_FILE}: cannot be read (not a regular file): restore it" in done.stderr
 
 
 def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:

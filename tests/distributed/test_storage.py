@@ -50,7 +50,7 @@ def test_paths_without_records_are_told_together(tmp_path: Path) -> None:
     assert [fault.got for fault in raised.value.faults] == [
         "no such file or folder",
         "standard input",
-        "a folder without a record",
+        "a folder without records",
     ]
 
 

@@ -145,9 +145,7 @@ def test_a_killed_worker_begins_the_training_anew(cluster: Cluster) -> None:
     notes = Notes()
     assert kill_while_training(cluster, notes).num_trees == 1000
     (note,) = notes.heard
-    assert re.fullmatch(
-        r"training lost tcp://127\.0\.0\.1:\d+, and begins anew with the workers that are left", note
-    )
+    assert re.fullmatch(r"training lost tcp://127\.0\.0\.1:\d+: restarting with the remaining workers", note)
 
 
 def test_workers_without_a_nanny_are_asked_for_one(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_record_without_a_date_is_taken_as_it_stands() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "published+x", "published-1h", "2021-13-01", "+1e9h"])
 def test_other_texts_are_refused_in_words(text: str) -> None:
-    with pytest.raises(FeatureError, match=r"^as-of: got '.*', expected a moment, as "):
+    with pytest.raises(FeatureError, match=r"^as-of: got '.*', expected a time such as "):
         parse_as_of(text)
 
 

@@ -101,8 +101,8 @@ def test_it_can_be_kept_open(cache: FeatureCache) -> None:
 
 
 def let_go(cache: FeatureCache) -> None:
-    module._hold(cache.file).close()
-    module._hold.cache_clear()
+    module._held_connection(cache.file).close()
+    module._held_connection.cache_clear()
 
 
 @pytest.mark.parametrize("is_held", [False, True])
@@ -114,7 +114,7 @@ def test_a_damaged_file_is_made_anew(
     cache.file.write_bytes(b"not a database, but long enough to look at" * 100)
     with caplog.at_level(logging.WARNING, "scoring.features.cache"):
         assert cache.get(KEYS) == {}
-    assert "damaged (file is not a database), made anew" in caplog.text
+    assert "damaged (file is not a database), recreated" in caplog.text
     cache.put({KEYS[0]: b"a"})
     assert cache.get(KEYS) == {KEYS[0]: b"a"}
     if is_held:

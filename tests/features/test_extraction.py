@@ -143,7 +143,7 @@ def test_a_process_that_is_killed_is_told(archive: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(extraction, "extracted", die)
     found: list[Any] = []
-    with pytest.raises(ScoringError, match="a process that reads records was ended from outside"):
+    with pytest.raises(ScoringError, match="a worker process that reads records was killed"):
         found.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
 
 

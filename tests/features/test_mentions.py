@@ -21,7 +21,7 @@ TEXT = st.lists(WORD, max_size=30).map(lambda words: " " + " ".join(words))
 @given(st.lists(NAME, max_size=12), TEXT)
 def test_one_pass_finds_what_a_search_for_each_finds(names: list[str], text: str) -> None:
     expected = [len(name) > 1 and name in text for name in names]
-    found = mentions._found(dict.fromkeys(names), text.split())
+    found = mentions._find(dict.fromkeys(names), text.split())
     assert [name in found for name in names] == expected
     assert mentioned(names, text) == expected
 
@@ -62,5 +62,5 @@ def test_four_times_as_much_takes_four_times_the_work(make: Callable[[int], tupl
     calls = []
     for n in (5000, 20_000):
         names, text = make(n)
-        calls.append(n_calls(partial(mentions._found, names, text.split())))
+        calls.append(n_calls(partial(mentions._find, names, text.split())))
     assert calls[1] < 5 * calls[0]

@@ -327,7 +327,7 @@ def test_nothing_outside_of_the_inbox_is_written(
         decisions.write(msgspec.structs.replace(decided(row), path="../foreign.md"), by="", now=NOW)
     (folder / row.path).unlink()
     os.symlink(foreign, folder / row.path)
-    with pytest.raises(RecordError, match="a file outside of the given folders"):
+    with pytest.raises(RecordError, match="a file outside the given folders"):
         decisions.write(decided(row), by="", now=NOW)
     assert foreign.read_bytes() == before
 

@@ -259,7 +259,7 @@ def test_a_ledger_that_cannot_be_used_is_told_until_it_can(desk: Page, inbox: Pa
     ledger.parent.mkdir(exist_ok=True)
     ledger.write_text("{\n", "utf-8")
     (inbox / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")
-    expect(desk.locator("#banner")).to_contain_text("corrections.jsonl:1: got a line that is no JSON")
+    expect(desk.locator("#banner")).to_contain_text("corrections.jsonl:1: got a line that is not JSON")
     ledger.unlink()
     (inbox / "new.md").unlink()
     expect(desk.locator("#banner")).to_be_hidden()

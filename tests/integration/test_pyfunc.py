@@ -235,7 +235,7 @@ def test_served_over_http_it_gives_the_librarys_scores(
             assert "-:1: publishedDateTime: got the text 'soon'" in answer["message"]
             status, answer = post(url, {"dataframe_records": RECORDS, "params": {"as_of": "noon"}})
             assert status == 400
-            assert "as_of: got 'noon', expected a moment, as " in answer["message"]
+            assert "as_of: got 'noon', expected a time such as " in answer["message"]
         finally:
             server.terminate()
 

@@ -91,7 +91,7 @@ def test_corrected_labels_stand_in_the_place_of_the_files(
     expected[one.path] = msgspec.structs.replace(one.labels, quality=7, published=not one.labels.published)
     assert labels == expected
     assert corpus.data_sha256 != plain.data_sha256
-    assert listener.notes == [f"{ledger}: 1 of 120 records have other labels by it"]
+    assert listener.notes == [f"{ledger}: changed the labels of 1 of 120 records"]
 
 
 def test_data_are_the_same_where_no_label_changes(
@@ -118,8 +118,8 @@ def test_a_correction_follows_its_record_and_one_without_a_record_is_told(
     shutil.copy(other.path, moved)
     assert [one.labels for one in read(moved.parent, ledger, listener).documents] == [other.labels]
     assert listener.notes == [
-        f"{ledger}: 0 of 1 records have other labels by it",
-        f"{ledger}: 1 corrected records are not among them: {Path(documents[0].path).name}",
+        f"{ledger}: changed the labels of 0 of 1 records",
+        f"{ledger}: 1 corrected records were not read: {Path(documents[0].path).name}",
     ]
 
 
@@ -146,7 +146,7 @@ def test_a_torn_line_is_told_and_training_and_audit_go_on(
     with ledger.open("ab") as file:
         file.write(b'{"at": "2026-03-01T12:0')  # where the power went
     correct(documents[1], "quality", 6)
-    told = f"{ledger}:2: got a line that is no JSON (cut off?), expected a correction; the line is skipped"
+    told = f"{ledger}:2: got a line that is not JSON (cut off?), expected a correction; the line is skipped"
     options: dict[str, Any] = {"config": CONFIG, "corrections": ledger, "settings": settings}
     faults: list[str] = []
 
@@ -204,7 +204,7 @@ def test_retrain_takes_the_ledger_of_the_champion(
     assert first.is_promoted, first.verdict.reasons
     listener = Listener()
     retrain([str(news)], reporter=listener, **options)
-    assert listener.notes[0] == f"{ledger}: 1 of 120 records have other labels by it"
+    assert listener.notes[0] == f"{ledger}: changed the labels of 1 of 120 records"
 
 
 def test_an_audit_tells_what_was_corrected_and_what_is_disputed(

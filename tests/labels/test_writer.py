@@ -331,7 +331,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from scoring.workflows import label_writing
+from scoring.labels import writer as label_writing
 from tests.labels.test_writer import FIRST, SECOND, score_of
 folder, journal, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 real = label_writing.replace_file
@@ -464,7 +464,7 @@ def test_link_that_leads_out_is_not_followed(inbox: Path, tmp_path: Path, write:
     assert len(write(str(inbox))[0]) == 10
     found, _, faults = write(f"{inbox}/l*.md")
     assert (len(found), len(faults)) == (1, 1)
-    assert "outside of the given folders" in str(faults[0])
+    assert "outside the given folders" in str(faults[0])
     assert outside.read_bytes() == before
 
 

@@ -88,7 +88,7 @@ def test_every_path_that_names_nothing_is_told_before_anything_is_read(tmp_path:
         read("lost.md", "void", "*.nothing")
     assert [str(fault) for fault in caught.value.faults] == [
         "lost.md: got no such file or folder, expected a file, a folder, a glob or -",
-        "void: got a folder without a record, expected *.md files with front matter",
+        "void: got a folder without records, expected *.md files with front matter",
         "*.nothing: got a glob that matches no file, expected at least one file",
     ]
 
@@ -181,7 +181,7 @@ def test_json_lines_are_a_record_a_line(tmp_path: Path) -> None:
     assert faults == ["a.jsonl:3: quality: got the text 'x', expected an integer"]
     (tmp_path / "void.jsonl").write_bytes(b"\n\n")
     assert read("void.jsonl")[1] == [
-        "void.jsonl: got no record, expected a record a line, or one in front matter"
+        "void.jsonl: got no record, expected one record per line, or front matter"
     ]
 
 
@@ -201,7 +201,7 @@ def test_standard_input_is_json_lines_or_one_front_matter() -> None:
     documents, faults = read("-", stdin=b"\xef\xbb\xbf" + front_matter("Rain") + b"Body.\n")
     assert [(one.path, one.line, one.record.title) for one in documents] == [("-", 1, "Rain")]
     assert faults == []
-    assert read("-")[1] == ["-: got no record, expected a record a line, or one in front matter"]
+    assert read("-")[1] == ["-: got no record, expected one record per line, or front matter"]
     assert read("-", "-", stdin=b'{"title": "Rain"}')[1] == []
 
 

@@ -303,9 +303,11 @@ images:
 
 
 def test_a_field_that_comes_twice_is_a_fault_where_it_is_used() -> None:
-    assert faults(make(title="Rain\ntitle: Sun")) == ["a.md:3: title: got the field again, expected it once"]
+    assert faults(make(title="Rain\ntitle: Sun")) == [
+        "a.md:3: title: got a repeated field, expected one value"
+    ]
     twice = FULL.replace("    quality: 84\n", "    quality: 84\n    quality: 85\n").encode()
-    assert faults(twice) == ["a.md:41: related[0].quality: got the field again, expected it once"]
+    assert faults(twice) == ["a.md:41: related[0].quality: got a repeated field, expected one value"]
     assert read(removed="true\nremoved: false").record.title == "Rain"
 
 
@@ -338,13 +340,13 @@ def test_hundreds_of_related_records_are_read() -> None:
 def test_yaml_bombs_and_deep_nests_are_refused() -> None:
     images = "&i [" + ",".join(["{url: a}"] * 1500) + "]"
     related = "[" + ",".join(["{images: *i}"] * 1500) + "]"
-    assert "aliases that unfold without end" in faults(make(images=images, related=related))[0]
+    assert "too many values after alias expansion" in faults(make(images=images, related=related))[0]
     laughs = "\n".join(["a0: &a0 [x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)])
     assert read(type=f"article\n{laughs}").record.title == "Rain"
     for deep in ("[" * 5000 + "]" * 5000, "[" * 40 + "]" * 40, "\n " + "- " * 40 + "x"):
         (fault,) = faults(make(other=deep))
         assert fault.endswith(": got deeper nesting, expected at most 32 levels")
-    assert "alias within its own anchor" in faults(make(other="&a [*a]"))[0]
+    assert "alias inside its own anchor" in faults(make(other="&a [*a]"))[0]
 
 
 @pytest.mark.parametrize(
@@ -352,7 +354,10 @@ def test_yaml_bombs_and_deep_nests_are_refused() -> None:
     [
         (b"", "a.md:1: got an empty file, expected front matter between two lines '---'"),
         (b"# Rain\n", "a.md:1: got a first line that is not '---', expected front matter"),
-        (b"---\ntitle: Rain\n", "a.md:1: got front matter without an end, expected a second line '---'"),
+        (
+            b"---\ntitle: Rain\n",
+            "a.md:1: got front matter without a closing line, expected a second line '---'",
+        ),
         (b"---\n---\n", "a.md:2: got nothing, expected the fields of a record"),
         (b"---\n# only a comment\n---\n", "a.md:2: got nothing, expected the fields of a record"),
         (b"---\n- Rain\n---\n", "a.md:2: got a list, expected the fields of a record"),
@@ -362,7 +367,7 @@ def test_yaml_bombs_and_deep_nests_are_refused() -> None:
         (b"---\ntitle: Rain\n\tx: 1\n---\n", "a.md:3: got YAML that does not parse"),
         (b"---\ntitle: [Rain\n---\n", "a.md:3: got YAML that does not parse"),
         (b"---\ntitle: Rain\n--- x\ntitle: Sun\n---\n", "YAML that does not parse"),
-        (b"---\ntitle: !mine Rain\n---\n", "a.md:2: got a tag of its own, expected a plain value"),
+        (b"---\ntitle: !mine Rain\n---\n", "a.md:2: got a custom tag, expected a plain value"),
         (b"---\n? [a]\n: b\n---\n", "a.md:2: got a key that is not text, expected text"),
         (b"---\ntitle: Rain\n<<: 5\n---\n", "a.md:3: got a merge key without a mapping, expected a mapping"),
     ],
@@ -417,7 +422,7 @@ def test_json_is_typed_as_front_matter_is() -> None:
         (b"5", "a.jsonl:3: got '5', expected the fields of a record"),
         (b"null", "a.jsonl:3: got nothing, expected the fields of a record"),
         (b'{"title": "caf\xe9"}', "a.jsonl:3: got byte 0xe9, expected text in UTF-8"),
-        (b'{"title": "Rain", "title": "Sun"}', "a.jsonl:3: title: got the field again, expected it once"),
+        (b'{"title": "Rain", "title": "Sun"}', "a.jsonl:3: title: got a repeated field, expected one value"),
         (b'{"title": "Rain", "quality": NaN}', "a.jsonl:3: quality: got 'NaN', expected an integer"),
         (b'{"title": "Rain", "quality": 1e999}', "a.jsonl:3: quality: got '1e999', expected an integer"),
         (b'{"title": "Rain", "quality": 67.0}', "a.jsonl:3: quality: got '67.0', expected an integer"),
@@ -444,7 +449,7 @@ def test_json_is_clear_cut_in_any_style_unless_a_key_comes_twice(
     value = {"a": 'b":é\\', "b": [1.5, None, {"c": "", 'd"': {"a": 1}}], "c": "d"}
     text = json.dumps(value, separators=separators, ensure_ascii=is_ascii)
     comma, colon = separators
-    assert decode._is_clear_cut(text.encode())
+    assert decode._is_unambiguous_json(text.encode())
     for twice in (
         text.replace('"a"', f'"a"{colon}"x"{comma}"a"'),  # the outermost and the innermost
         text.replace('"a"', f'"a"{colon}2{comma}"\\u0061"', 1),
@@ -452,7 +457,7 @@ def test_json_is_clear_cut_in_any_style_unless_a_key_comes_twice(
         text.replace('"a"', f'"a"{colon}[]{comma}"\\u0022:\\u0022"{colon}1{comma}"a"', 1),
     ):
         assert json.loads(twice)
-        assert not decode._is_clear_cut(twice.encode())
+        assert not decode._is_unambiguous_json(twice.encode())
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])

@@ -60,11 +60,11 @@ def test_a_line_that_goes_away_is_one_line_of_the_diff() -> None:
 @pytest.mark.parametrize(
     ("data", "before", "message"),
     [
-        (b"---\ntitle: Rain\n---\n", {"quality": 5}, "quality: got a label that is gone"),
+        (b"---\ntitle: Rain\n---\n", {"quality": 5}, "quality: got no such label"),
         (b"---\ntitle: Rain\nquality: 5  # ok\n---\n", {"quality": None}, "got a label that shares its line"),
         (b"---\n{title: Rain, quality: 5}\n---\n", {"quality": None}, "got a label that shares its line"),
-        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " 5\ntitle: Sun"}, "got a form that this edit"),
-        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " high"}, "got a form that this edit"),
+        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " 5\ntitle: Sun"}, "got YAML that this edit"),
+        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " high"}, "got YAML that this edit"),
     ],
 )
 def test_what_cannot_be_put_back_is_refused(data: bytes, before: dict[str, Any], message: str) -> None:

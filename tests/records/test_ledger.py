@@ -172,8 +172,8 @@ FAULTS = [
         {"at": "2026-03-01T12:00:00"},
         "at: got '2026-03-01T12:00:00', expected a date with a zone, such as 2021-03-04T05:06:07Z",
     ),
-    ({"own_sha256": "ab"}, "own_sha256: got 'ab', expected 64 digits, 0 to f"),
-    ({"record_sha256": "ab"}, "record_sha256: got 'ab', expected 64 digits, 0 to f"),
+    ({"own_sha256": "ab"}, "own_sha256: got 'ab', expected 64 hexadecimal digits"),
+    ({"record_sha256": "ab"}, "record_sha256: got 'ab', expected 64 hexadecimal digits"),
     ({"title": "Rain"}, "title: got 'Rain', expected no such field"),
 ]
 
@@ -226,7 +226,7 @@ def test_a_torn_line_is_told_and_skipped(torn: bytes, place: int, tmp_path: Path
     assert found.corrections == (first, second)
     (fault,) = found.torn
     assert str(fault) == (
-        f"{ledger}:{place + 1}: got a line that is no JSON (cut off?), "
+        f"{ledger}:{place + 1}: got a line that is not JSON (cut off?), "
         "expected a correction; the line is skipped"
     )
 

@@ -87,10 +87,10 @@ def test_a_label_that_is_none_is_left() -> None:
         ("x: &a 5\nquality: *a\n", "a.md:3: quality: got a value that cannot be edited in place"),
         ("quality: [5]\n", "a.md:2: quality: got a value that cannot be edited in place"),
         ("? quality\n: 5\n", "a.md:2: quality: got a value that cannot be edited in place"),
-        ("quality: | # so far\n  5\n", "a.md:2: quality: got a block of text with a comment"),
-        ("quality: 5\nquality: 6\n", "a.md:3: quality: got the field again, expected it once"),
-        ("{title: Rain}\n", "a.md:2: quality: got a front matter in braces without it"),
-        ("title: Rain\n...\n", "a form that this edit would break"),
+        ("quality: | # so far\n  5\n", "a.md:2: quality: got a block scalar with a comment"),
+        ("quality: 5\nquality: 6\n", "a.md:3: quality: got a repeated field, expected one value"),
+        ("{title: Rain}\n", "a.md:2: quality: got front matter in braces without this field"),
+        ("title: Rain\n...\n", "YAML that this edit would break"),
         ("- quality: 5\n", "a.md:2: got no fields"),
         ("", "a.md:2: got no fields"),
         ("\n", "a.md:2: got no fields"),
@@ -154,7 +154,7 @@ def test_nothing_outside_of_the_given_folders_is_written(file: Path, tmp_path: P
     (tmp_path / "other/link.md").symlink_to("../inbox/a.md")
     before = file.read_bytes()
     for path in ("other/link.md", "other/../inbox/a.md"):
-        with pytest.raises(RecordError, match="outside of the given folders"):
+        with pytest.raises(RecordError, match="outside the given folders"):
             write_labels(path, NEW, roots=["other"])
     assert file.read_bytes() == before
     assert write_labels("other/link.md", NEW, roots=["other", "inbox"]).changed

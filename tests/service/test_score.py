@@ -195,8 +195,8 @@ def test_reasons(client: TestClient, saved: SavedModel, lines: list[bytes]) -> N
 @pytest.mark.parametrize(
     ("query", "detail"),
     [
-        ("as_of=noon", "as_of: got 'noon', expected a moment"),
-        ("as_of=", "as_of: got '', expected a moment"),
+        ("as_of=noon", "as_of: got 'noon', expected a time such as"),
+        ("as_of=", "as_of: got '', expected a time such as"),
         ("explain=perhaps", "explain: got 'perhaps', expected true or false"),
         ("asof=published", "got 'asof', expected as_of or explain"),
         ("explain=true&explain=false", "explain: given more than once"),

@@ -36,9 +36,8 @@ def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Pat
     with subprocess.Popen(hold(tmp_path, seconds=60), stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        told = (
-            rf"train.lock: held by process {other.pid} since 2019-05-01T00:00:00\+00:00: only one may train"
-        )
+        holder = rf"process {other.pid} since 2019-05-01T00:00:00\+00:00"
+        told = f"train.lock: held by {holder}: only one process may train"
         with pytest.raises(ScoringError, match=told), only_one(tmp_path, "train", now=NOW):
             pytest.fail("two hold the lock")
         other.send_signal(signal.SIGKILL)

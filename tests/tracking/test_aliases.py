@@ -74,10 +74,10 @@ def test_the_champion_before_is_kept(versions: Store) -> None:
 
 def test_who_was_judged_against_another_champion_is_not_put_in_charge(versions: Store) -> None:
     set_champion(versions, FIRST, instead_of=None, tags={})
-    message = f"champion of scoring: got {FIRST}, which has come meanwhile, expected none: judge again"
+    message = f"champion of scoring: got {FIRST}, which was set meanwhile, expected none: compare again"
     with pytest.raises(TrackingError, match=message):
         set_champion(versions, SECOND, instead_of=None, tags={"promoted_by": "gate"})
-    with pytest.raises(TrackingError, match=f"got {FIRST}, which has come meanwhile, expected {THIRD}"):
+    with pytest.raises(TrackingError, match=f"got {FIRST}, which was set meanwhile, expected {THIRD}"):
         set_champion(versions, SECOND, instead_of=THIRD, tags={"promoted_by": "gate"})
     assert in_charge(versions) == (FIRST, None)
     assert tags_of(versions, 2) == {}
@@ -147,7 +147,7 @@ def test_of_two_that_promote_at_once_one_comes_too_late(versions: Store) -> None
         said = pool.starmap(_promote, [(patient, SECOND), (patient, THIRD)])
     late = [text for text in said if text]
     assert len(late) == 1
-    assert "which has come meanwhile" in late[0]
+    assert "which was set meanwhile" in late[0]
     winner = (SECOND, THIRD)[said.index("")]
     assert in_charge(versions) == (winner, FIRST)
 
@@ -167,7 +167,7 @@ def test_a_run_is_registered_once(store: Store, make_run: Make) -> None:
 def test_a_run_without_a_model_is_not_registered(store: Store) -> None:
     with opened(store, "log", writes=True) as client:
         run_id = client.create_run("0").info.run_id
-    message = f"run {run_id}: got a run without a model, expected one with a model"
+    message = f"run {run_id} has no model"
     with pytest.raises(TrackingError, match=message):
         register_run(store, "scoring", run_id, description="", tags={})
 

@@ -97,7 +97,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(store: Store, make_run: Make)
     absent = "0" if run_id[0] != "0" else "1"
     assert find_run(store, absent * 6) is None
     log_evaluation(store, make_run())
-    with pytest.raises(TrackingError, match="run: got '', with which 2 runs begin, expected more digits"):
+    with pytest.raises(TrackingError, match="2 runs start with '': give more digits of the id"):
         find_run(store, "")
 
 

@@ -231,7 +231,9 @@ def test_a_folder_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
     with opened(ordinary, "read", writes=False) as client:
         assert [one.name for one in client.search_experiments()] == ["Default"]
     with (
-        pytest.raises(TrackingError, match=r": its folder cannot be written, where SQLite needs a journal$"),
+        pytest.raises(
+            TrackingError, match=r": its folder is not writable, but SQLite needs a journal there$"
+        ),
         opened(ordinary, "log", writes=True),
     ):
         pass
@@ -279,5 +281,5 @@ def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_told(
     caplog.clear()
     with opened(store, "write", writes=True):
         pass
-    assert caplog.messages == [f"{lost}; a new one is made"]
+    assert caplog.messages == [f"{lost}; creating a new one"]
     assert store.lost is None

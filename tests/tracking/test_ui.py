@@ -158,5 +158,5 @@ def test_a_server_that_does_not_start_is_told(
 
 
 def test_a_server_needs_no_second_one(tmp_path: Path) -> None:
-    with pytest.raises(TrackingError, match=r"^http://mlflow\.example\.org: has its own pages"):
+    with pytest.raises(TrackingError, match=r"^http://mlflow\.example\.org: is an MLflow server"):
         serve_ui(Store("http://mlflow.example.org", tmp_path))

@@ -76,7 +76,7 @@ def test_the_run_says_who_made_it_and_what_it_is(store: Store, make_run: Make) -
 def test_the_registered_model_says_what_it_is(store: Store, make_run: Make) -> None:
     logged = log_training(store, make_run(register="scoring"))
     with opened(store, "promote", writes=True) as client:
-        assert client.get_registered_model("scoring").description.startswith("Tells what records of")
+        assert client.get_registered_model("scoring").description.startswith("Scores records of")
         version = client.get_model_version("scoring", "1")
         client.set_registered_model_alias("scoring", "champion", "1")
         client.update_registered_model("scoring", "Ours.")

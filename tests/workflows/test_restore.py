@@ -134,7 +134,7 @@ def test_a_file_that_cannot_be_put_back_is_told_and_stays_scorings_own(
     shared.write_bytes(shared.read_bytes().replace(b"heat: 70", b"heat: 70  # sure"))
     restorer, _ = restore(place, write_id)
     assert place.faults == [
-        f"{shared}: heat: got a label that shares its line, expected it alone on its line"
+        f"{shared}: heat: got a label that shares its line, expected the label on its own line"
     ]
     assert (restorer.counts.n_faults, labels_of(fine)) == (1, dict.fromkeys(FIRST))
 

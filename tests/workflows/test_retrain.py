@@ -149,7 +149,7 @@ def test_a_champion_that_came_meanwhile_stays(
         return compare_paired(*arguments, **options)
 
     monkeypatch.setattr(workflow, "compare_paired", promote_meanwhile)
-    with pytest.raises(TrackingError, match=f"got {SECOND}, which has come meanwhile, expected {FIRST}"):
+    with pytest.raises(TrackingError, match=f"got {SECOND}, which was set meanwhile, expected {FIRST}"):
         run([str(archive), later], registry.settings, gate=EQUAL)
     assert in_charge(registry.settings) == (SECOND, FIRST)
 

@@ -331,7 +331,7 @@ def test_a_folder_is_watched_by_one_and_has_to_be_there(
     watcher.wait(lambda: len(watcher.scores) == 3)
     stop = threading.Event()
     for place, error, told in (
-        (str(folder), ScoringError, "only one may"),
+        (str(folder), ScoringError, "only one process may"),
         ("none", RecordError, "none: got no such folder, expected a folder to watch"),
     ):
         with pytest.raises(error, match=told):

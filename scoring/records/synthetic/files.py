@@ -1,4 +1,4 @@
-"""How a synthetic record is written: the keys, their order, quoting and blank lines of a site's own files."""
+"""Render synthetic records as files, with the key order, quoting and blank lines of a site's own files."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _NOT_PLAIN = re.compile(r"(?i:true|false|null|yes|no|on|off|y|n)|.*[^\w .&+/-].*
 
 
 def record_fields(record: Record, labels: Labels, *, secured: str) -> dict[str, Any]:
-    """The front matter of a record as plain values, keys in the order of a file.
+    """Return the front matter of a record as plain values, keys in file order.
 
     Parameters
     ----------
     record : Record
         The record.
     labels : Labels
-        Its labels; those that are None are left out.
+        Its labels; None is omitted.
     secured : str
         The opaque payload.
 
     Returns
     -------
     dict of str to object
-        Texts with HTML entities, dates as text in the zone of the provider.
+        Texts with HTML entities, dates as text in the provider's time zone.
     """
     fields: dict[str, Any] = {
         "category": record.category,
@@ -57,7 +57,7 @@ def record_fields(record: Record, labels: Labels, *, secured: str) -> dict[str, 
 
 
 def coverage_fields(other: Coverage) -> dict[str, Any]:
-    """One entry of ``related`` as plain values, keys in the order of a file."""
+    """Return one entry of ``related`` as plain values, keys in file order."""
     fields: dict[str, Any] = {
         **_texts(other),
         **_addresses(other),
@@ -70,14 +70,14 @@ def coverage_fields(other: Coverage) -> dict[str, Any]:
 
 
 def render(fields: dict[str, Any], *, related: str) -> str:
-    """The text of a file: YAML front matter without a body.
+    """Render a file: YAML front matter without a body.
 
     Parameters
     ----------
     fields : dict of str to object
-        As of :func:`record_fields`; its own ``related`` is not looked at.
+        As from :func:`record_fields`; its own ``related`` is ignored.
     related : str
-        The entries of ``related`` as of :func:`render_coverage`, one behind the other; may be empty.
+        Concatenated entries of ``related`` from :func:`render_coverage`; may be empty.
 
     Returns
     -------
@@ -97,12 +97,12 @@ def render(fields: dict[str, Any], *, related: str) -> str:
 
 
 def render_coverage(other: Coverage) -> str:
-    """One entry of ``related`` as YAML, indented as it stands in a file."""
+    """Render one entry of ``related`` as YAML, indented as in a file."""
     return _item(coverage_fields(other), "  ")
 
 
 def opaque_payload(rng: Random) -> str:
-    """Noise in base64 that stands where a site keeps an encrypted payload."""
+    """Return random base64 in place of a site's encrypted payload."""
     body = b64encode(rng.randbytes(16 * rng.randint(16, 26))).decode()
     return f"{body};{b64encode(rng.randbytes(16)).decode()}"
 
@@ -157,7 +157,7 @@ def _date_text(moment: datetime, domain: str) -> str:
 
 
 def _entry(key: str, value: Any, indent: str) -> str:
-    """One key and its value as lines of YAML."""
+    """Render one key and its value as YAML lines."""
     kind = type(value)
     if kind is str:
         is_bare = key == "publishedDateTime"
@@ -171,7 +171,7 @@ def _entry(key: str, value: Any, indent: str) -> str:
 
 
 def _item(value: Any, indent: str) -> str:
-    """One item of a list as lines of YAML: its first key stands behind the dash."""
+    """Render one list item as YAML lines; its first key follows the dash."""
     if not isinstance(value, dict):
         return f"{indent}- {_plain(value)}\n"
     inner = indent + "  "
@@ -181,5 +181,5 @@ def _item(value: Any, indent: str) -> str:
 
 @lru_cache(maxsize=8192)
 def _plain(text: str) -> str:
-    """A text without quotes where YAML would read it back as that text, else with."""
+    """Quote a text unless YAML reads it back unquoted as the same text."""
     return _quote(text) if _NOT_PLAIN.fullmatch(text) else text

@@ -1,7 +1,7 @@
-"""Synthetic corpora of the shape of real ones, of any size: as records, as files, as JSON lines.
+"""Generate synthetic corpora of any size as records, files or JSON lines.
 
-Everything is drawn from the seed, story by story, so that a million records need no more memory than a
-thousand. The same arguments give the same bytes.
+Stories are drawn one by one from the seed, so that memory does not grow with the number of records. The same
+arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
 from scoring.records.synthetic.stories import BEGINS_AT, Site, Story
 from scoring.records.synthetic.vocabulary import SECTION
 
-_FOLDER_COUNT = 5000  # more records than that go to one folder a month
+_FOLDER_COUNT = 5000  # above this, records are split into monthly folders
 _PROGRESS_COUNT = 1000  # records between two calls of on_progress
 
 
@@ -36,27 +36,27 @@ def sample_documents(
     days: int | None = None,
     section: str = SECTION,
 ) -> Iterator[tuple[Record, Labels]]:
-    """Synthetic records with their labels, in the order of their dates.
+    """Generate synthetic records with their labels, by date.
 
     Parameters
     ----------
     n_records : int
-        Records; >= 1.
+        Number of records, at least 1.
     seed : int
-        Seed of everything that is drawn.
+        Random seed.
     policy : Policy
-        How the records are judged; it changes no record but the quality that coverage carries.
+        Labelling policy; it changes no record except the quality of its coverage.
     begins_at : datetime
         Time of the first records, aware.
     days : int or None
-        Days that they span; None: a year, or more where that would be above 500 records a day.
+        Time span in days; None means a year, or more to stay below 500 records per day.
     section : str
         The site's section, first topic of each record.
 
     Yields
     ------
     tuple of Record and Labels
-        The labels stand as of the end of the corpus, ``begins_at`` plus its days.
+        Labels are as of the end of the corpus, ``begins_at`` plus ``days``.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def sample_documents(
 
 
 def _in_order(site: Site) -> Iterator[tuple[Record, Labels]]:
-    """Records of all stories by date: no story begins before the one ahead of it."""
+    """Merge the records of all stories by date; stories are in order of their first record."""
     waiting: list[tuple[float, int, Record, Labels]] = []
     serial = count()
     for story in site.stories():
@@ -88,7 +88,7 @@ def _in_order(site: Site) -> Iterator[tuple[Record, Labels]]:
 
 
 def _timestamp(record: Record) -> float:
-    """Seconds since 1970; a record without a date comes first."""
+    """Seconds since 1970; 0 without a date."""
     return record.published_at.timestamp() if record.published_at else 0.0
 
 
@@ -104,23 +104,23 @@ def write_sample(
     section: str = SECTION,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write a synthetic corpus: one Markdown file a record, with YAML front matter.
+    """Write a synthetic corpus: one Markdown file per record, with YAML front matter.
 
     Parameters
     ----------
     folder : Path
-        Where to; new or empty. More than 5,000 records get one subfolder a month.
+        Output folder, new or empty. More than 5,000 records are split into monthly subfolders.
     n_records, seed, policy, begins_at, days, section
         As for :func:`sample_documents`.
     is_labelled : bool
-        Whether the files bear ``quality``, ``heat`` and ``published``; coverage keeps its quality.
+        Whether the files have ``quality``, ``heat`` and ``published``; coverage keeps its quality.
     on_progress : callable or None
-        Called with the records written and the records to write, now and then and at the end.
+        Called regularly and at the end with the number of records written and the total.
 
     Returns
     -------
     int
-        Files written.
+        Number of files written.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def write_sample(
     folder.mkdir(parents=True, exist_ok=True)
     secrets = Random(f"scoring secured {seed}")  # noqa: S311 -- nothing to keep secret
     months: set[str] = set()
-    n_written = n_told = 0
+    n_written = n_reported = 0
     for story in site.stories():
         for name, text in _files(story, is_labelled, secrets):
             month = name[:7] if n_records > _FOLDER_COUNT else "."
@@ -146,34 +146,34 @@ def write_sample(
             with naming(path), open(path, "xb") as file:
                 file.write(text.encode())
         n_written += len(story)
-        if on_progress and (n_written - n_told >= _PROGRESS_COUNT or n_written == n_records):
+        if on_progress and (n_written - n_reported >= _PROGRESS_COUNT or n_written == n_records):
             on_progress(n_written, n_records)
-            n_told = n_written
+            n_reported = n_written
     return n_written
 
 
 def _files(story: Story, is_labelled: bool, secrets: Random) -> Iterator[tuple[str, str]]:
-    """Name and text of the file of each record of a story."""
-    # Each record of a story is listed by many others, in the same words.
+    """Yield file name and text of each record of a story."""
+    # Many records of a story list the same coverage, so render it once.
     listed = {other.web_url: other for record, _ in story for other in record.related}
     entries = {url: render_coverage(other) for url, other in listed.items()}
     for record, labels in story:
         date = record.published_at.date().isoformat() if record.published_at else ""
         name = f"{date}-{record.web_url.rstrip('/').rpartition('/')[2]}.md"
-        alone = msgspec.structs.replace(record, related=())
-        fields = record_fields(alone, labels if is_labelled else Labels(), secured=opaque_payload(secrets))
+        bare = msgspec.structs.replace(record, related=())
+        fields = record_fields(bare, labels if is_labelled else Labels(), secured=opaque_payload(secrets))
         yield name, render(fields, related="".join([entries[other.web_url] for other in record.related]))
 
 
 def sample_json_lines(*, is_labelled: bool = True, seed: int = 0, **options: Any) -> Iterator[bytes]:
-    """The records as JSON lines, each with its line feed, in the order of their dates.
+    """Generate records as JSON lines, each with its line feed, by date.
 
     Parameters
     ----------
     is_labelled : bool
-        Whether the lines bear ``quality``, ``heat`` and ``published``.
+        Whether the lines have ``quality``, ``heat`` and ``published``.
     seed : int
-        Seed of everything that is drawn.
+        Random seed.
     **options
         As for :func:`sample_documents`.
 

@@ -1,7 +1,7 @@
-"""How the editors of an invented site judge: the rubric that labels a synthetic corpus.
+"""Editorial policy of a synthetic site: the rubric that labels its records.
 
-Every constant is a field of :class:`Policy`, so another site is another value of it. Nothing in the
-package that learns reads this module: what it knows of a site it has from labelled records.
+Every constant is a field of :class:`Policy`, so that another site is another policy. Training never reads
+this module: it learns only from labelled records.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from scoring.records.record import Labels, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """An editorial policy: rubric of the quality, rule of the lead, heat and publication.
+    """An editorial policy: quality rubric, lead rule, heat and publication.
 
-    Quality is a sum of points, not below 0, then ``scale`` times that sum plus ``shift``, rounded half up
-    and again not below 0. A record leads where no related one has a higher quality and none of the
-    same quality was published earlier. The heat of a lead is its quality, plus ``heat_bonus`` for each
-    related record if its own quality is at least ``bonus_from_quality``, plus its engagement.
+    The points of the rubric are summed and clipped at 0. Quality is ``scale`` times that sum plus ``shift``,
+    rounded half up and clipped at 0. A record leads its story if no related record has a higher quality and
+    none of the same quality was published earlier. The heat of a lead is its quality, plus ``heat_bonus`` for
+    each related record if its own quality is at least ``bonus_from_quality``, plus its engagement.
 
     Parameters
     ----------
     provider_points : tuple of int
-        Latent worth of providers, points, of any sign; a provider has one of them, picked by its domain.
+        Points of providers, of any sign; the domain of a provider selects one of them.
     known_provider_points : int
-        For a provider of which the site holds a picture; points.
+        For a provider of which the site has an image; points.
     section_in_title_points : int
         For a title that names the site's section; points.
     topic_points : int
@@ -43,21 +43,21 @@ class Policy:
     title_limit_chars, title_overrun_chars_per_point : int
         A title loses one point for each full ``title_overrun_chars_per_point`` characters beyond the limit.
     noise_ratio : float
-        Share of the records that are judged off the rubric; 0 to 1.
+        Share of records with noise added to their points; 0 to 1.
     noise_points : int
-        By how much at most these are off, either way and evenly; points before ``scale``.
+        Maximum of the noise, uniform in both directions; points before ``scale``.
     scale, shift : float
         Quality = ``scale`` * points + ``shift``.
     heat_bonus : int
-        Heat that each related record adds to a good lead.
+        Heat added to a lead per related record.
     bonus_from_quality : int
-        Quality of the lead from which related records add to its heat.
+        Minimum quality of a lead for that bonus.
     engagement_max_count : int
-        Most that readers add to the heat of a lead that has just come out; 0 switches engagement off.
+        Maximum heat from readers' engagement for a new lead; 0 disables engagement.
     engagement_half_life_hours : float
-        Age at which half of that is left; hours, > 0.
+        Half-life of engagement; hours, > 0.
     published_from_heat : int
-        Heat from which the site shows a record.
+        Minimum heat to publish a record.
 
     Raises
     ------
@@ -66,8 +66,8 @@ class Policy:
 
     Examples
     --------
-    A site that halves and shifts the quality, adds 7 for each related record from quality 30 on, and
-    shows what has a heat of 45:
+    A site that halves and shifts the quality, adds 7 per related record from quality 30 on, and publishes
+    from a heat of 45:
 
     >>> other = Policy(scale=0.5, shift=4, heat_bonus=7, bonus_from_quality=30, published_from_heat=45)
     >>> other.heat(31, n_related=2), other.heat(29, n_related=2)
@@ -96,7 +96,7 @@ class Policy:
     published_from_heat: int = 70
 
     def __post_init__(self) -> None:
-        for is_right, name, expected in (
+        for is_valid, name, expected in (
             (len(self.provider_points) > 0, "provider_points", "at least one number"),
             (self.title_overrun_chars_per_point > 0, "title_overrun_chars_per_point", "more than 0"),
             (0 <= self.noise_ratio <= 1, "noise_ratio", "0 to 1"),
@@ -106,17 +106,17 @@ class Policy:
             (self.engagement_max_count >= 0, "engagement_max_count", "0 or more"),
             (self.engagement_half_life_hours > 0, "engagement_half_life_hours", "more than 0"),
         ):
-            if not is_right:
+            if not is_valid:
                 raise SettingsError(f"policy: {name}: got {getattr(self, name)!r}, expected {expected}")
 
     def without_noise(self) -> Policy:
-        """The same policy, judged by the rubric alone: no noise and no engagement."""
+        """Return the same policy without noise and engagement."""
         return replace(self, noise_ratio=0.0, engagement_max_count=0)
 
     def points(self, record: Record) -> int:
-        """Sum of the rubric's points of a record, before noise, ``scale`` and ``shift``; may be negative.
+        """Sum the rubric's points of a record, before noise, ``scale`` and ``shift``; may be negative.
 
-        Its related records play no part, and its provider's worth follows from the domain alone.
+        Related records are not used, and the provider's points depend only on its domain.
         """
         points = self.provider_points[zlib.crc32(record.provider.domain.encode()) % len(self.provider_points)]
         points += self.known_provider_points * bool(record.provider.images)
@@ -132,39 +132,39 @@ class Policy:
         return points - overrun_chars // self.title_overrun_chars_per_point
 
     def noise(self, draw: float) -> int:
-        """Points by which a record is judged off the rubric, for an even draw from [0, 1)."""
+        """Return the noise in points for a uniform draw from [0, 1)."""
         if draw >= self.noise_ratio or not self.noise_points:
             return 0
         step = int(draw / self.noise_ratio * 2 * self.noise_points) - self.noise_points
         return step if step < 0 else step + 1
 
     def quality(self, record: Record, *, noise: int = 0) -> int:
-        """Quality of a record, >= 0; ``noise`` is added to its points."""
+        """Return the quality of a record, >= 0; ``noise`` is added to its points."""
         points = max(0, self.points(record) + noise)
         return max(0, math.floor(self.scale * points + self.shift + 0.5))
 
     def is_lead(self, record: Record, quality: int) -> bool:
-        """Whether a record of that quality leads its story: its related records are in ``record.related``."""
+        """Whether a record of that quality leads its story, compared with its related records."""
         for other in record.related:
-            worth = -1 if other.quality is None else other.quality
-            if worth > quality:
+            other_quality = -1 if other.quality is None else other.quality
+            if other_quality > quality:
                 return False
             is_dated = other.published_at is not None and record.published_at is not None
-            if worth == quality and is_dated and other.published_at < record.published_at:  # type: ignore[operator]
+            if other_quality == quality and is_dated and other.published_at < record.published_at:  # type: ignore[operator]
                 return False
         return True
 
     def engagement(self, draw: float, age_hours: float) -> int:
-        """What readers add to the heat, for an even draw from [0, 1) and an age in hours."""
-        left_ratio = 0.5 ** (max(0.0, age_hours) / self.engagement_half_life_hours)
-        return int(draw * (self.engagement_max_count + 1) * left_ratio)
+        """Return the heat from engagement, for a uniform draw from [0, 1) and an age in hours."""
+        decay_ratio = 0.5 ** (max(0.0, age_hours) / self.engagement_half_life_hours)
+        return int(draw * (self.engagement_max_count + 1) * decay_ratio)
 
     def heat(self, quality: int, *, n_related: int, engagement: int = 0) -> int:
-        """Heat of a lead."""
+        """Return the heat of a lead."""
         return quality + self.heat_bonus * n_related * (quality >= self.bonus_from_quality) + engagement
 
     def labels(self, record: Record, quality: int, *, as_of: datetime, draw: float = 0.0) -> Labels:
-        """All labels of a record that has its related records, as they stand at ``as_of``.
+        """Return the labels of a record, with its related records, as of ``as_of``.
 
         Parameters
         ----------
@@ -173,14 +173,14 @@ class Policy:
         quality : int
             Its quality.
         as_of : datetime
-            Moment of the labels, aware.
+            Time of the labels, aware.
         draw : float
-            How much readers care; an even draw from [0, 1).
+            Uniform draw from [0, 1) for engagement.
 
         Returns
         -------
         Labels
-            Quality, heat (-1 where another record leads) and whether the site shows it.
+            Quality, heat (-1 if another record leads) and whether it is published.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class Policy:
             If the record has no date.
         """
         if record.published_at is None:
-            raise SettingsError("policy: publishedDateTime: got none, expected a date to tell the age from")
+            raise SettingsError("policy: publishedDateTime: got none, expected a date to compute the age")
         heat = -1
         if self.is_lead(record, quality):
             age_hours = (as_of - record.published_at).total_seconds() / 3600

@@ -1,4 +1,4 @@
-"""Stories of an invented site, one at a time: who covers what, when, with which words and labels."""
+"""Generate stories of a synthetic site: providers, times, texts, coverage and labels."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Story = list[tuple[Record, Labels]]
 
 BEGINS_AT = datetime(2018, 1, 1, tzinfo=UTC)
 
-_MAX_STORY_COUNT = 120  # records of one story
-_COVERAGE_SECONDS = 120 * 3600  # records of a story that are further apart do not list one another
-_N_PHASES = 40  # steps in which late providers and topics come up
-_ORIGINAL_URL_FROM = 0.35  # part of the time after which the site keeps the original address
+_MAX_STORY_COUNT = 120  # maximum records of a story
+_COVERAGE_SECONDS = 120 * 3600  # maximum time between records of a story that list each other
+_N_PHASES = 40  # time steps at which new providers and topics appear
+_ORIGINAL_URL_FROM = 0.35  # share of the time span after which records have an original URL
 _IMAGE_WIDTHS = (1200, 1024, 600, 1280, 800, 700, 300, 400, 1600, 1920)
 _IMAGE_WEIGHTS = (516, 202, 120, 105, 86, 84, 68, 65, 50, 35)
 
 
 @dataclass(frozen=True, slots=True)
 class _Outlet:
-    """A provider and its habits."""
+    """A provider and its publishing habits."""
 
     provider: Provider
     has_amp: bool
@@ -40,20 +40,20 @@ class _Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a synthetic corpus is drawn from.
+    """Parameters of a synthetic corpus.
 
     Parameters
     ----------
     n_records : int
-        Records of the corpus; >= 1.
+        Number of records, at least 1.
     seed : int
-        Seed of everything that is drawn.
+        Random seed.
     policy : Policy
-        How the records are judged; it changes no record, only quality and labels.
+        Labelling policy; it changes no record, only quality and labels.
     begins_at : datetime
         Time of the first records, aware.
     days : int or None
-        Days that the corpus spans; None: a year, or more where that would be above 500 records a day.
+        Time span in days; None means a year, or more to stay below 500 records per day.
     section : str
         The site's section, first topic of each record.
 
@@ -71,48 +71,48 @@ class Site:
     section: str = words.SECTION
 
     def __post_init__(self) -> None:
-        for is_right, name, expected in (
+        for is_valid, name, expected in (
             (self.n_records >= 1, "n_records", "1 or more"),
             (self.begins_at.tzinfo is not None, "begins_at", "a time with a zone"),
             (self.days is None or self.days >= 1, "days", "1 or more"),
             (bool(self.section.strip()), "section", "a name"),
         ):
-            if not is_right:
+            if not is_valid:
                 raise SettingsError(f"sample: {name}: got {getattr(self, name)!r}, expected {expected}")
 
     @property
     def span(self) -> timedelta:
-        """How long the corpus runs."""
+        """Time span of the corpus."""
         return timedelta(days=self.days or max(365, math.ceil(self.n_records / 500)))
 
     @property
     def as_of(self) -> datetime:
-        """The end of the corpus, at which its labels stand; aware UTC."""
+        """End of the corpus and time of its labels; aware UTC."""
         return self.begins_at.astimezone(UTC) + self.span
 
     def stories(self) -> Iterator[Story]:
-        """All stories by the time of their first record, each with its records by time.
+        """Yield stories in order of their first record, each with its records by time.
 
-        Only one story is held. Records of later stories may precede those of earlier ones, but never
-        the first record of their own story.
+        Only one story is in memory at a time. Records of a later story may precede those of an earlier one,
+        but never its first record.
         """
         return _Newsroom(self).stories()
 
 
 def utc_offset_hours(domain: str) -> int:
-    """Offset from UTC in which a provider dates its records; hours, 0 for most."""
+    """Return a provider's offset from UTC in hours; 0 for most."""
     return {0: -8, 1: 2}.get(zlib.crc32(domain.encode()) // 8 % 12, 0)
 
 
 def _story_count(rng: Random, limit: int) -> int:
-    """Records of one story: alone more often than not, else with a long tail."""
+    """Draw the number of records of a story: mostly one, with a long tail."""
     if rng.random() < 0.55:
         return 1
     return min(limit, 1 + int(rng.paretovariate(1.25)))
 
 
 class _Newsroom:
-    """The draws of one site, in order."""
+    """Draws the stories of one site, in order."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -121,7 +121,7 @@ class _Newsroom:
         self.begins_at = site.begins_at.astimezone(UTC).replace(microsecond=0)
         self.companies = words.shuffled_names(self.rng, 240)
         self.outlets = self._outlets()
-        # Zipf with a flat top: a few large outlets and a long tail. The maker stands above all.
+        # Zipf with a flat top: a few large outlets and a long tail. The maker ranks first.
         tail = [(rank + 8.0) ** -1.15 for rank in range(1, len(self.outlets))]
         self.outlet_weights = self._phases([0.5 * sum(tail), *tail], late_ratio=0.55)
         finer = [1 / (rank + 4.0) for rank in range(len(words.TOPICS))]
@@ -143,13 +143,15 @@ class _Newsroom:
         return outlets
 
     def _phases(self, weights: list[float], late_ratio: float) -> list[list[float]]:
-        """Cumulative weights in each phase; what comes late (never the first) weighs 0 until then."""
+        """Cumulative weights in each phase; a late item (never the first) has weight 0 before it appears."""
         firsts = [self.rng.random() if self.rng.random() < late_ratio else 0.0 for _ in weights]
         firsts[0] = 0.0
         phases = []
         for phase in range(_N_PHASES):
-            is_there = [first * _N_PHASES <= phase for first in firsts]
-            phases.append(list(accumulate(w * here for w, here in zip(weights, is_there, strict=True))))
+            is_present = [first * _N_PHASES <= phase for first in firsts]
+            phases.append(
+                list(accumulate(w * present for w, present in zip(weights, is_present, strict=True)))
+            )
         return phases
 
     def stories(self) -> Iterator[Story]:
@@ -161,23 +163,23 @@ class _Newsroom:
             n_done += count
 
     def _story(self, count: int, serial: int) -> Story:
-        """``count`` records of one story, the first of them number ``serial`` of the corpus."""
+        """Generate ``count`` records of one story; the first has number ``serial`` in the corpus."""
         rng, policy, as_of = self.rng, self.site.policy, self.site.as_of
         seconds = self._seconds(count, serial)
         drafts = self._drafts(seconds, serial)
-        judged = [(record, policy.quality(record, noise=policy.noise(rng.random()))) for record in drafts]
-        listed = [_coverage(record, quality) for record, quality in judged]
+        scored = [(record, policy.quality(record, noise=policy.noise(rng.random()))) for record in drafts]
+        listed = [_coverage(record, quality) for record, quality in scored]
         order = sorted(zip(seconds, listed, strict=True), key=lambda item: (-(item[1].quality or 0), item[0]))
         story = []
-        for second, (record, quality) in zip(seconds, judged, strict=True):
-            # No two records of a story share a second: at a distance of 0 a record meets itself.
-            related = tuple([other for at, other in order if 0 < abs(at - second) <= _COVERAGE_SECONDS])
+        for second, (record, quality) in zip(seconds, scored, strict=True):
+            # Records of a story have different seconds, so a distance of 0 is the record itself.
+            related = tuple([other for t, other in order if 0 < abs(t - second) <= _COVERAGE_SECONDS])
             full = msgspec.structs.replace(record, related=related)
             story.append((full, policy.labels(full, quality, as_of=as_of, draw=rng.random())))
         return story
 
     def _drafts(self, seconds: list[int], serial: int) -> list[Record]:
-        """Records of a story that do not yet know one another, by time; some share a press release."""
+        """Draw the records of a story without coverage, by time; some share a press release."""
         rng, section = self.rng, self.site.section
         facts = words.story_facts(rng, self.companies)
         phase = serial * _N_PHASES // self.site.n_records
@@ -202,20 +204,20 @@ class _Newsroom:
         return drafts
 
     def _seconds(self, count: int, serial: int) -> list[int]:
-        """Seconds from the start of the corpus to each record of a story, ascending, all different."""
+        """Draw the times of a story's records: seconds since the corpus begins, ascending and distinct."""
         begins = self.span_seconds * serial // self.site.n_records
         mean_seconds = 3600 * min(60.0, 10.0 + count)
         seconds = {begins}
         while len(seconds) < count:
             second = begins + int(self.rng.expovariate(1 / mean_seconds))
             if second > self.span_seconds:
-                # Stories of the last days are cut short by the end of the corpus.
+                # Keep stories of the last days inside the corpus.
                 second = begins + int((self.span_seconds - begins + count) * self.rng.random())
             seconds.add(second)
         return sorted(seconds)
 
     def _finer_count(self) -> int:
-        """Topics of a record after the section."""
+        """Draw the number of topics after the section."""
         draw = self.rng.random()
         return 0 if draw < 0.7 else 1 if draw < 0.93 else 2 if draw < 0.98 else 3 if draw < 0.995 else 5
 
@@ -251,7 +253,7 @@ class _Newsroom:
 
 
 def _coverage(record: Record, quality: int) -> Coverage:
-    """How the other records of the story list this one."""
+    """Return the record as the other records of its story list it."""
     return Coverage(
         title=record.title,
         excerpt=record.excerpt,

@@ -1,6 +1,6 @@
-"""Words for synthetic records: an invented trade (gardens under glass), companies, sites and places.
+"""Vocabulary of synthetic records: an invented greenhouse trade with companies, outlets and places.
 
-Names are put together from syllables, domains end in ``.example``: nobody real is meant.
+Names are built from syllables and domains end in ``.example``, so that none is real.
 """
 
 from __future__ import annotations
@@ -88,24 +88,24 @@ _SENTENCES = (
 
 
 def shuffled_names(rng: Random, count: int, kinds: tuple[str, ...] = ("",)) -> list[str]:
-    """``count`` different invented names, each with one of the kinds behind it."""
+    """Draw ``count`` distinct invented names, each with one of the kinds as a suffix."""
     n_stems = len(_ONSETS) * len(_MIDDLES) * len(_ENDS)
     names = []
     for number in rng.sample(range(n_stems * len(kinds)), count):
         stem, kind = divmod(number, len(kinds))
-        rest, end = divmod(stem, len(_ENDS))
-        onset, middle = divmod(rest, len(_MIDDLES))
+        prefix, end = divmod(stem, len(_ENDS))
+        onset, middle = divmod(prefix, len(_MIDDLES))
         names.append(f"{_ONSETS[onset]}{_MIDDLES[middle]}{_ENDS[end]} {kinds[kind]}".strip())
     return names
 
 
 def outlet_names(rng: Random, count: int) -> list[str]:
-    """``count`` different names of invented news outlets, up to 66,240."""
+    """Draw ``count`` distinct names of invented news outlets, at most 66,240."""
     return shuffled_names(rng, count, _OUTLETS)
 
 
 def story_facts(rng: Random, companies: list[str]) -> dict[str, str]:
-    """What a story is about: a value for each gap of the templates but section and topic."""
+    """Draw the facts of a story: a value for each template field except section and topic."""
     company, partner = rng.sample(companies, 2)
     return {gap: rng.choice(words) for gap, words in _FACTS.items()} | {
         "company": company,
@@ -114,12 +114,12 @@ def story_facts(rng: Random, companies: list[str]) -> dict[str, str]:
 
 
 def angle(rng: Random, facts: dict[str, str]) -> dict[str, str]:
-    """The facts as another writer tells them: the same subject, other details."""
+    """Vary the details of the facts, as another writer would."""
     return facts | {gap: rng.choice(_FACTS[gap]) for gap in ("verb", "aim", "number", "season")}
 
 
 def compose_title(rng: Random, facts: dict[str, str], *, section: str, topic: str) -> str:
-    """A title from the facts that names section and topic unless they are empty."""
+    """Compose a title from the facts; it names section and topic unless they are empty."""
     template = rng.choice(_TITLES[bool(section), bool(topic)])
     if rng.random() < 0.45:
         template += rng.choice(_TITLE_TAILS)
@@ -128,14 +128,14 @@ def compose_title(rng: Random, facts: dict[str, str], *, section: str, topic: st
 
 
 def compose_excerpt(rng: Random, facts: dict[str, str]) -> str:
-    """One to three sentences from the facts; 1 record in 25 has none."""
+    """Compose up to three sentences from the facts; 1 record in 25 has none."""
     draw = rng.random()
     n_sentences = 0 if draw < 0.04 else 1 if draw < 0.2 else 2 if draw < 0.6 else 3
     return " ".join(rng.sample(_SENTENCES, n_sentences)).format_map(facts)
 
 
 def vary_title(rng: Random, title: str, outlet: str) -> str:
-    """The title of a press release as another outlet prints it: the same, or nearly."""
+    """Vary the title of a press release as another outlet would print it."""
     draw = rng.random()
     if draw < 0.4:
         return title
@@ -143,11 +143,11 @@ def vary_title(rng: Random, title: str, outlet: str) -> str:
         return f"{title} | {outlet}"
     if draw < 0.8:
         return title.replace(" & ", " and ").replace("\u2019", "'")
-    return re.sub(r"(?<= )[a-z]", lambda found: found.group().upper(), title)
+    return re.sub(r"(?<= )[a-z]", lambda match: match.group().upper(), title)
 
 
 def slug(text: str) -> str:
-    """A text as part of a URL or of a file name, 60 characters at most.
+    """Convert a text to a part of a URL or file name, at most 60 characters.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Rows of a data frame to records, and scores to rows: how the served model takes and gives them."""
+"""Convert data frames to records and scores to data frames, for the served model."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from scoring.tracking.pyfunc.log import NESTED_FIELDS
 
 
 def read_rows(frame: pd.DataFrame) -> list[Document]:
-    """Records of a data frame whose columns are the front matter's names.
+    """Read records from a data frame with the front matter's names as columns.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_records, n_fields)
-        A missing value is a field that the record does not have; nested fields are objects or JSON text;
-        ``path`` is optional.
+        A missing value is an absent field; nested fields are objects or JSON text; ``path`` is optional.
 
     Returns
     -------
     list of Document
-        In the order of the rows.
+        One per row, in order.
 
     Raises
     ------
     RecordError
-        With every fault of every row; a row without a path is ``-`` and its number, from 1.
+        With every fault of every row; a row without a path is named ``-`` with its number, from 1.
 
     Examples
     --------
@@ -62,12 +61,12 @@ def read_rows(frame: pd.DataFrame) -> list[Document]:
 
 
 def read_as_of(text: str | None) -> datetime | timedelta | None:
-    """A request's ``as_of``; None where it names none.
+    """Parse a request's ``as_of``; None if it is empty.
 
     Raises
     ------
     RecordError
-        If the text is none that :func:`scoring.features.as_of.parse_as_of` reads.
+        If :func:`scoring.features.as_of.parse_as_of` cannot parse the text.
 
     Examples
     --------
@@ -83,7 +82,7 @@ def read_as_of(text: str | None) -> datetime | timedelta | None:
 
 
 def write_scores(scores: Iterable[Score]) -> pd.DataFrame:
-    """Scores as a data frame: a row for each, a column for each of their fields.
+    """Convert scores to a data frame with one row per score and one column per field.
 
     Examples
     --------
@@ -99,7 +98,7 @@ def _is_missing(value: object) -> bool:
 
 
 def _parse_nested(value: Any, name: str, path: str, line: int) -> Any:
-    # Text that does not begin like an object or a list is a plain value, for the record's reader to judge.
+    # Text that does not begin like an object or list is a plain value, which the record's reader checks.
     if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
         return value
     try:
@@ -110,5 +109,5 @@ def _parse_nested(value: Any, name: str, path: str, line: int) -> Any:
 
 def _to_plain(value: object) -> object:
     if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()  # nested values of a frame that was read from Parquet
+        return value.tolist()  # nested values of a frame read from Parquet
     raise RecordError(Fault("-", 0, "", f"a {type(value).__name__}", "text, numbers, lists and objects"))

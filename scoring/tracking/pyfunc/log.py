@@ -1,4 +1,4 @@
-"""The model as MLflow keeps and serves it: a pyfunc from code that calls this package's own scorer."""
+"""Log a model as an MLflow pyfunc that calls this package's scorer."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ EXAMPLE: dict[str, Any] = {
 
 
 def log_model(client: MlflowClient, run_id: str, model_folder: Path) -> LoggedModel:
-    """Log the saved model as one of the run's, as a pyfunc that holds this package's code too.
+    """Log a saved model in a run, as a pyfunc that includes this package's code.
 
-    Through the client alone: ``mlflow.pyfunc.log_model`` takes the store, and the run, from the caller.
+    Uses only the client: ``mlflow.pyfunc.log_model`` would use the caller's store and active run.
     """
     entities = load_mlflow().entities
     run = client.get_run(run_id)
@@ -80,23 +80,23 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
             ),
             python_model=str(SERVED_MODEL),
             artifacts={"model": str(model_folder)},
-            # The package itself, not its name: an index may have another package of that name.
+            # The code itself, not a requirement: an index may have another package of that name.
             code_paths=[str(PACKAGE)],
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
             signature=signature(),
             input_example=pd.DataFrame([EXAMPLE]),
         )
     finally:
-        # MLflow may look at what the model imports, and leaves a copy of this package first in the path.
+        # MLflow may inspect the model's imports, which leaves a copy of this package first in the path.
         sys.path[:] = path
     for compiled in folder.rglob("__pycache__"):
         shutil.rmtree(compiled, ignore_errors=True)
 
 
 def signature() -> ModelSignature:
-    """Fields that the MLflow model takes and gives: only ``title`` is required.
+    """Return the signature of the MLflow model, in which only ``title`` is required.
 
-    Nested fields are of any type, so that they may come as objects or as JSON text.
+    Nested fields have any type, so that they may be objects or JSON text.
     """
     models, types = load_mlflow().models, load_mlflow().types
     inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]

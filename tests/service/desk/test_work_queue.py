@@ -267,7 +267,7 @@ def test_a_torn_line_of_the_ledger_is_told_and_the_desk_goes_on(
     asked = decision(row, quality=row["score"]["quality"] + 3)
     (answer,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
     assert answer["fault"] == ""
-    until(lambda: "corrections.jsonl:1: got a line that is no JSON (cut off?)" in fault_of(desk))
+    until(lambda: "corrections.jsonl:1: got a line that is not JSON (cut off?)" in fault_of(desk))
     until(
         lambda: (
             rows(desk)[0].get("corrected") == ["quality"] or rows(desk)[-1].get("corrected") == ["quality"]

@@ -77,7 +77,7 @@ def test_as_of_is_a_moment_or_counts_from_publication() -> None:
     assert read_as_of(None) is None
     assert read_as_of("2021-03-04T05:06:07Z") == datetime(2021, 3, 4, 5, 6, 7, tzinfo=UTC)
     assert read_as_of("published+6h") == timedelta(hours=6)
-    with pytest.raises(RecordError, match=r"^-: as_of: got 'yesterday', expected a moment, as "):
+    with pytest.raises(RecordError, match=r"^-: as_of: got 'yesterday', expected a time such as "):
         read_as_of("yesterday")
 
 
