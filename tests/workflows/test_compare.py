@@ -108,7 +108,7 @@ def test_models_score_records_that_are_named(
     until = shipped.manifest.training.ends_at
     assert notes.notes == [
         f"{shipped.name}: 60 of 60 records are not newer than its training records (to {until:%Y-%m-%d}); "
-        "on those the metrics are in-sample"
+        "on these the metrics are in-sample"
     ]
     data = {each.name: (each.first, each.second) for each in found.data}
     assert data["n_all"] == ("400", str(shipped.manifest.training.n_records))
@@ -175,7 +175,7 @@ def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutco
         (
             ["TRAINED", "MODEL"],
             ModelError,
-            "small: got a model's folder, which has no predictions of its own",
+            "small: got a model folder, which has no logged predictions",
         ),
         (["TRAINED", "000000"], TrackingError, "no run or file '000000': .scoring runs. lists the runs"),
         (
