@@ -69,7 +69,7 @@ def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
     }
     assert gain.low is not None
     assert gain.low > 10
-    with pytest.raises(ModelError, match=r"got the champion itself \(models:/scoring/2\), expected another"):
+    with pytest.raises(ModelError, match=r"already the champion \(models:/scoring/2\)"):
         run("models:/scoring@champion", settings)
 
 
