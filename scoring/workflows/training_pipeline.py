@@ -197,7 +197,7 @@ def _evaluate_holdout(
 ) -> _HoldoutResult:
     """Fit on the records before the test block, and evaluate on that block."""
     if not is_test.any():
-        raise ModelError("split: the test block has no records: move test_from or raise test_ratio")
+        raise ModelError("split: got no record in the test block, expected some: raise test_ratio")
     cutoffs = cutoffs_before(corpus, is_test, config.split.gap_hours)
     training = corpus.training_split(is_test, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "records before the test block")

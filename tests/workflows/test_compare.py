@@ -177,7 +177,11 @@ def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutco
             ModelError,
             "small: got a model folder, which has no logged predictions",
         ),
-        (["TRAINED", "000000"], TrackingError, "no run or file '000000': .scoring runs. lists the runs"),
+        (
+            ["TRAINED", "000000"],
+            TrackingError,
+            "no run or file '000000' in .*: .scoring runs. lists the runs",
+        ),
         (
             ["runs:/" + "0" * 32, "TRAINED"],
             TrackingError,

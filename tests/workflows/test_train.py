@@ -214,7 +214,7 @@ def test_no_labelled_record(tmp_path: Path, settings: Settings) -> None:
 
 def test_no_test_block(news: Path, settings: Settings) -> None:
     config = msgspec.structs.replace(QUICK, split=SplitConfig(test_ratio=0.0))
-    with pytest.raises(ModelError, match="the test block has no records"):
+    with pytest.raises(ModelError, match="got no record in the test block"):
         train([str(news)], config=config, settings=settings, now=NOW, is_tracked=False, on_fault=stop)
 
 
