@@ -232,14 +232,14 @@ def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> li
         clients = started_clients(n_clients, port, is_over.is_set, tally)
         pause = seconds / (2 * n_moves + 1)
         for move in range(n_moves):
-            for here, away in places:
-                here.rename(away)
+            for original, away in places:
+                original.rename(away)
             time.sleep(pause)
             if move % 2:
                 process.send_signal(signal.SIGHUP)
             failed += _check_answers(line, name, settings, is_away=True, port=port)
-            for here, away in places:
-                away.rename(here)
+            for original, away in places:
+                away.rename(original)
             time.sleep(pause)
             failed += _check_answers(line, name, settings, is_away=False, port=port)
         is_over.set()

@@ -172,9 +172,7 @@ def logged(
         run = reference.run
         assert run is not None  # noqa: S101 -- refused above
         if evaluation.n_records > n_common:
-            notes.append(
-                f"{side.name}: {n_common} of its {evaluation.n_records} held-back records are shared"
-            )
+            notes.append(f"{side.name}: {n_common} of its {evaluation.n_records} test records are shared")
         data = _data_of_run(run) | {
             "judged_from": _day(evaluation.begins_at),
             "judged_to": _day(evaluation.ends_at),

@@ -233,9 +233,10 @@ class Inbox:
         entries: dict[str, tuple[int, Row]] = {}
         for row in (*rows, *faulty):
             corrected = _with_corrections(row, active_corrections)
-            previous = self._published.rows.get(row.path)
-            is_same = previous is not None and previous[1] == corrected
-            entries[row.path] = previous if previous is not None and is_same else (version, corrected)
+            entry = self._published.rows.get(row.path)
+            if entry is None or entry[1] != corrected:
+                entry = (version, corrected)
+            entries[row.path] = entry
         gone = {path: removed_in for path, removed_in in self._published.gone.items() if path not in entries}
         gone |= dict.fromkeys(self._published.rows.keys() - entries.keys(), version)
         latest_gone = list(gone.items())[-_MAX_GONE:]

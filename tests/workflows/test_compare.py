@@ -83,8 +83,8 @@ def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
     notes = Notes()
     first, second = run([kept_runs.trained, kept_runs.judged, kept_runs.fewer], kept_runs, notes)
     assert notes.notes == [
-        f"small {kept_runs.trained[:8]}: 40 of its 60 held-back records are shared",
-        f"other {kept_runs.judged[:8]}: 40 of its 60 held-back records are shared",
+        f"small {kept_runs.trained[:8]}: 40 of its 60 test records are shared",
+        f"other {kept_runs.judged[:8]}: 40 of its 60 test records are shared",
     ]
     assert first.notes == second.notes == tuple(notes.notes)
     assert first.n_records == second.n_records == 40
