@@ -1,12 +1,11 @@
-"""A soak: clients send good and bad bodies while the model is swapped, then while its store comes and goes.
+"""Soak test of the service: valid and invalid requests during model swaps and outages of the store.
 
 python experiments/soak.py [--seconds 120] [--swaps 10] [--moves 10] [--clients 8]
 
-Every request has to be answered, with the status that its body deserves or 503 with Retry-After; many
-records have to be answered by one model; the memory has to stay where it was once the service was warm.
-Then the service follows a champion whose store is moved away and back: every answer has to be by that model,
-and so has what `scoring score` says meanwhile.
-Everything runs on this machine and ends by itself. Exit code 1 where anything of it does not hold.
+Every request must get the status expected for its body, or 503 with Retry-After; a batch must be scored by
+one model; memory must not grow after the warm-up. Then the store of the champion is moved away and back
+repeatedly: all answers of the service, and of `scoring score`, must be by that champion.
+All processes run on this machine and end by themselves. The exit code is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -39,13 +38,13 @@ from scoring.settings import Settings, default_model_folder, load_settings
 from scoring.workflows.promote import promote
 
 MAX_GROWTH = 48_000_000
-"""Bytes by which the memory may grow from the warm service to the end: two models and what they score."""
+"""Maximum growth of memory after the warm-up, in bytes: two models and their working memory."""
 
 JSON, LINES, MARKDOWN = "application/json", "application/x-ndjson", "text/markdown"
 
 
 class Body(NamedTuple):
-    """What is sent, and the status that it deserves."""
+    """A request body and its expected status."""
 
     kind: str
     content: bytes
@@ -55,7 +54,7 @@ class Body(NamedTuple):
 
 @dataclass
 class Tally:
-    """What came back, of all clients."""
+    """Responses to all clients."""
 
     answered: Counter[int] = field(default_factory=Counter)
     n_sent: int = 0
@@ -65,7 +64,7 @@ class Tally:
 
 
 def bodies() -> list[Body]:
-    """Good and bad bodies, small and large."""
+    """Valid and invalid bodies, small and large."""
     lines = [msgspec.json.encode(record) for record, _ in sample_documents(n_records=200, seed=3)]
     bomb = b"".join(
         b"%c: &%c [%s]\n" % (98 + k, 98 + k, b", ".join([b"*%c" % (97 + k)] * 9)) for k in range(8)
@@ -91,7 +90,7 @@ def bodies() -> list[Body]:
 
 
 def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> None:
-    """Send bodies in an order of its own until it is over."""
+    """Send bodies in random order until the end."""
     choose = random.Random(seed)  # noqa: S311 -- an order, no secret
     chosen = bodies()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -112,9 +111,9 @@ def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> N
         models: set[str] = set()
         if answer.status == 200 and not body.query:
             items = content.splitlines() if body.kind == LINES else [content]
-            found = [json.loads(item) for item in items]
-            records = found[0] if isinstance(found[0], list) else found
-            models = {one["model"] for one in records if "model" in one}
+            decoded = [json.loads(item) for item in items]
+            scores = decoded[0] if isinstance(decoded[0], list) else decoded
+            models = {score["model"] for score in scores if "model" in score}
             if len(models) > 1:
                 broken = f"one answer of {len(models)} models"
         with tally.lock:
@@ -128,7 +127,7 @@ def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> N
 def started_clients(
     n_clients: int, port: int, is_over: Callable[[], bool], tally: Tally
 ) -> list[threading.Thread]:
-    """Clients that send until it is over."""
+    """Start clients that send until the end."""
     clients = [
         threading.Thread(target=client, args=(port, is_over, seed, tally)) for seed in range(n_clients)
     ]
@@ -139,7 +138,7 @@ def started_clients(
 
 @contextmanager
 def service(model: Path | None, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The service on a model, or on the champion, and its port."""
+    """Run the service with a model or the champion; yield its process and port."""
     log = folder / "service.log"
     command = [sys.executable, "-m", "scoring", "serve", "--port", "0"]
     command += ["--model", str(model)] if model else []
@@ -158,20 +157,20 @@ def service(model: Path | None, folder: Path) -> Iterator[tuple[subprocess.Popen
 
 
 def shifted(saved: SavedModel, points: float) -> SavedModel:
-    """A model that says so many points more."""
+    """Copy of a model whose quality is shifted by some points."""
     quality = saved.models.quality
     rubric = msgspec.structs.replace(quality.rubric, intercept_=quality.rubric.intercept_ + points)
     return replace(saved, models=replace(saved.models, quality=replace(quality, rubric=rubric)))
 
 
 def memory(pid: int) -> int:
-    """Bytes of memory that a process holds."""
+    """Resident memory of a process; bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def soak(seconds: float, n_swaps: int, n_clients: int, folder: Path) -> list[str]:
-    """Run it, print what came, and give what does not hold."""
+    """Send requests while the model is swapped; print a summary, return the failures."""
     saved = load_model(default_model_folder())
     model = folder / "model"
     names = [save_model(model, saved.models, saved.manifest.training).name]
@@ -189,16 +188,16 @@ def soak(seconds: float, n_swaps: int, n_clients: int, folder: Path) -> list[str
         for thread in clients:
             thread.join()
         held.append(memory(process.pid))
-    return _swaps_that_failed(tally, held, names, n_swaps)
+    return _swap_failures(tally, held, names, n_swaps)
 
 
-def _swaps_that_failed(tally: Tally, held: list[int], names: list[str], n_swaps: int) -> list[str]:
-    """Print what came, and give what does not hold."""
+def _swap_failures(tally: Tally, held: list[int], names: list[str], n_swaps: int) -> list[str]:
+    """Print a summary of the swaps, and return the failures."""
     n_warm = max(len(held) // 3, 1)
     growth = held[-1] - median(held[n_warm - 1 : n_warm + 1])
     print(f"{tally.n_sent:,} requests: {dict(sorted(tally.answered.items()))}")
-    told = f"{held[-1] / 1e6:.0f} MB, {growth / 1e6:+.1f} MB"
-    print(f"{len(tally.models)} models answered, {n_swaps} swaps; {told}")
+    memory_text = f"{held[-1] / 1e6:.0f} MB, {growth / 1e6:+.1f} MB"
+    print(f"{len(tally.models)} models answered, {n_swaps} swaps; {memory_text}")
     failed = broken(tally)
     if not tally.models <= set(names) or len(tally.models) < n_swaps:
         failed.append(f"{len(tally.models)} models answered, expected {n_swaps + 1}")
@@ -208,17 +207,19 @@ def _swaps_that_failed(tally: Tally, held: list[int], names: list[str], n_swaps:
 
 
 def broken(tally: Tally) -> list[str]:
-    """What does not hold of any answer, and how many were not given."""
-    failed = [f"{what} ({n} times)" for what, n in Counter(tally.broken).items()]
+    """Failures of single answers, and the number of missing answers."""
+    failed = [f"{failure} ({n} times)" for failure, n in Counter(tally.broken).items()]
     if tally.answered.total() != tally.n_sent:
         failed.append(f"{tally.n_sent - tally.answered.total()} requests without an answer")
     return failed
 
 
 def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> list[str]:
-    """Move the store of the champion away and back under a service, and give what does not hold."""
+    """Move the champion's store away and back while the service runs; return the failures."""
     saved = load_model(default_model_folder())
-    champion = shifted(saved, 7.0)  # another than the shipped one, which would show
+    champion = shifted(
+        saved, 7.0
+    )  # differs from the shipped model, so that a fallback to that one is noticed
     name = save_model(folder / "champion", champion.models, champion.manifest.training).name
     settings = load_settings(home=folder / "home")
     places = [(settings.home / part, folder / part) for part in ("mlflow.db", "artifacts")]
@@ -231,16 +232,16 @@ def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> li
         clients = started_clients(n_clients, port, is_over.is_set, tally)
         pause = seconds / (2 * n_moves + 1)
         for move in range(n_moves):
-            for here, away in places:
-                here.rename(away)
+            for original, away in places:
+                original.rename(away)
             time.sleep(pause)
             if move % 2:
                 process.send_signal(signal.SIGHUP)
-            failed += _answers(line, name, settings, is_away=True, port=port)
-            for here, away in places:
-                away.rename(here)
+            failed += _check_answers(line, name, settings, is_away=True, port=port)
+            for original, away in places:
+                away.rename(original)
             time.sleep(pause)
-            failed += _answers(line, name, settings, is_away=False, port=port)
+            failed += _check_answers(line, name, settings, is_away=False, port=port)
         is_over.set()
         for thread in clients:
             thread.join()
@@ -252,8 +253,8 @@ def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> li
     return failed
 
 
-def _answers(line: bytes, name: str, settings: Settings, *, is_away: bool, port: int) -> list[str]:
-    """What the command and the service say of the model, where it is not what it has to be."""
+def _check_answers(line: bytes, name: str, settings: Settings, *, is_away: bool, port: int) -> list[str]:
+    """Check which model the command and the service use; return the failures."""
     where = "away" if is_away else "back"
     environment = {**os.environ, "SCORING_HOME": str(settings.home)}
     command = [sys.executable, "-m", "scoring", "score", "-"]
@@ -264,14 +265,14 @@ def _answers(line: bytes, name: str, settings: Settings, *, is_away: bool, port:
     if (done.stderr.count(b"\n"), b"last known champion" in done.stderr) != (int(is_away), is_away):
         failed.append(f"score, the store {where}: {done.stderr.decode()!r}")
     end = time.monotonic() + 180
-    while (found := _page(port))["is_followed"] is is_away and time.monotonic() < end:
+    while (page := _model_page(port))["is_followed"] is is_away and time.monotonic() < end:
         time.sleep(0.1)
-    if (found["is_followed"], found["name"]) != (not is_away, name):
-        failed.append(f"/v1/model, the store {where}: {found}")
+    if (page["is_followed"], page["name"]) != (not is_away, name):
+        failed.append(f"/v1/model, the store {where}: {page}")
     return failed
 
 
-def _page(port: int) -> dict[str, Any]:
+def _model_page(port: int) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", "/readyz")
@@ -280,10 +281,10 @@ def _page(port: int) -> dict[str, Any]:
         if answer.status != 200:
             raise SystemExit(f"/readyz: {answer.status}")
         connection.request("GET", "/v1/model")
-        found: dict[str, Any] = json.loads(connection.getresponse().read())
+        page: dict[str, Any] = json.loads(connection.getresponse().read())
     finally:
         connection.close()
-    return found
+    return page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -301,8 +302,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = soak(options.seconds, options.swaps, options.clients, Path(folder))
     with tempfile.TemporaryDirectory(prefix="scoring-soak-") as folder:
         failed += move_store(options.seconds, options.moves, options.clients, Path(folder))
-    for what in failed:
-        print(f"broken: {what}", file=sys.stderr)
+    for failure in failed:
+        print(f"broken: {failure}", file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -1,9 +1,9 @@
-"""Scoring against what others would set up: same records, same columns, same cut.
+"""Accuracy of scoring and of common libraries, on the same records, columns and split.
 
     python experiments/benchmarks/accuracy.py ARCHIVE...
     python experiments/benchmarks/accuracy.py --smoke
 
-The libraries come with the extra ``benchmarks``; one that is not installed is left out and named.
+The libraries come with the extra ``benchmarks``; a missing one is skipped with a message.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from scoring.model.scorer import Scorer
 from scoring.training.config import TrainConfig
 from scoring.training.fit import fit_models
 
-# Of our own training time, for a search that takes as long as it may; but no less than a minute.
+# Time budget of a search, as a ratio of our own training time; at least a minute.
 BUDGET_RATIO, MIN_BUDGET_SECONDS = 2.0, 60.0
 N_DRAWS = 5000
 FIGURES = {
@@ -57,25 +57,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name}: left out, {module} is not installed\n")
             continue
         outcomes[name] = compete(competitor, blocks, config, threads=options.threads, budget_seconds=budget)
-        off = _errors(blocks, outcomes[name]).mean()
-        print(f"{name}: {outcomes[name].seconds:.0f} seconds, MAE {off:.2f}", file=sys.stderr, flush=True)
+        mae = _errors(blocks, outcomes[name]).mean()
+        print(f"{name}: {outcomes[name].seconds:.0f} seconds, MAE {mae:.2f}", file=sys.stderr, flush=True)
     print(tables(blocks, outcomes))
     return 0
 
 
 def _ours(blocks: Blocks, config: TrainConfig, threads: int) -> Outcome:
-    """Scoring, fitted and asked as `scoring train` does it for its figures."""
+    """Fit and predict with scoring, as `scoring train` does for its metrics."""
     begins = time.perf_counter(), time.process_time()
     models = fit_models(blocks.earlier, config, num_threads=threads)
     seconds, cpu_seconds = time.perf_counter() - begins[0], time.process_time() - begins[1]
-    said = Scorer("scoring", models).predict(blocks.later.table, threads)
+    predictions = Scorer("scoring", models).predict(blocks.later.table, threads)
     return Outcome(
-        said.quality, said.heat, said.heat_expected, said.is_lead, said.published, seconds, cpu_seconds
+        predictions.quality,
+        predictions.heat,
+        predictions.heat_expected,
+        predictions.is_lead,
+        predictions.published,
+        seconds,
+        cpu_seconds,
     )
 
 
 def tables(blocks: Blocks, outcomes: dict[str, Outcome]) -> str:
-    """One table for all records after the cut, and one for each section."""
+    """One table of all test records, and one per section."""
     sections = np.asarray(blocks.later.sections, dtype=object)
     names = sorted(set(blocks.later.sections))
     masks = {"all": np.ones(len(sections), dtype=bool)}
@@ -129,16 +135,16 @@ def _errors(blocks: Blocks, outcome: Outcome) -> Floats:
 
 
 def difference(extra: Floats, moments: np.ndarray, *, seed: int = 0) -> str:
-    """Mean of paired differences with its 95 % interval of a bootstrap over days.
+    """Mean of paired differences with the 95 % interval of a bootstrap over days.
 
     Parameters
     ----------
     extra : ndarray of shape (n_records,)
-        Absolute error of one set-up less that of the other, for each record; points.
+        Difference of the absolute errors of two set-ups, per record; points.
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication; records of one day are drawn together.
     seed : int
-        Seed of the draws.
+        Seed of the bootstrap.
 
     Examples
     --------

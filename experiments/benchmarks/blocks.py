@@ -1,6 +1,6 @@
-"""What the benchmarks share: the records on both sides of the cut, and a line on the machine.
+"""Shared by the benchmarks: training and test records, and a description of the machine.
 
-The split is that of an experiment (``experiments/default.yaml``), cut as ``scoring train`` cuts it.
+The split is that of an experiment (``experiments/default.yaml``), applied as by ``scoring train``.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ LIBRARIES = ("news-scoring", "lightgbm", "scikit-learn", "catboost", "xgboost", 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """`n_records` labelled records, and what may be learned from.
+    """`n_records` labelled records, split into training and test records.
 
     Parameters
     ----------
     corpus : LabelledDataset
-        All of them, in the order of their dates.
+        All records, by date.
     is_test : ndarray of bool, shape (n_records,)
-        The test block.
+        Test records.
     is_earlier : ndarray of bool, shape (n_records,)
-        What may be learned from: it precedes the test block by the gap, and none of it is a copy of a
-        record in there.
+        Training records: they precede the test block by the gap, without near-duplicates of test records.
     earlier : TrainingSet
-        These, as they were known then: no later coverage, no later label.
+        Training records as of the cutoff: without later coverage or labels.
     later : TrainingSet
-        The test block.
+        Test records.
     """
 
     corpus: LabelledDataset
@@ -57,21 +56,25 @@ class Blocks:
     later: TrainingSet
 
     def documents(self, mask: NDArray[np.bool_]) -> list[Document]:
-        """The documents that a mask names."""
-        return [one for one, is_chosen in zip(self.corpus.documents, mask, strict=True) if is_chosen]
+        """Documents selected by a mask."""
+        return [
+            document for document, is_selected in zip(self.corpus.documents, mask, strict=True) if is_selected
+        ]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments that every benchmark on records takes."""
+    """Add the arguments shared by the benchmarks on records."""
     parser.add_argument("archives", nargs="*", metavar="ARCHIVE", help="folders of labelled records")
     parser.add_argument("--config", type=Path, default=CONFIG, help="experiment whose split is used")
-    parser.add_argument("--smoke", action="store_true", help="made-up records instead of archives: a dry run")
-    parser.add_argument("--sample-records", type=int, default=600, help="made-up records of a dry run")
+    parser.add_argument(
+        "--smoke", action="store_true", help="synthetic records instead of archives: a dry run"
+    )
+    parser.add_argument("--sample-records", type=int, default=600, help="synthetic records of a dry run")
     parser.add_argument("--threads", type=int, default=2, help="threads of each model")
 
 
 def load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[Blocks, TrainConfig]:
-    """Read the archives, or made-up records in a dry run, and cut them."""
+    """Read the archives, or synthetic records in a dry run, and split them."""
     missing = [path for path in options.archives if not Path(path).exists()]
     if missing or not options.archives:
         if not options.smoke:
@@ -84,7 +87,7 @@ def load(options: argparse.Namespace, parser: argparse.ArgumentParser) -> tuple[
 
 
 def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
-    """Read labelled records and cut them as a training with this configuration does."""
+    """Read labelled records and split them as a training with this configuration does."""
     faults: list[RecordError] = []
     corpus = read_dataset(paths, stdin=None, on_fault=faults.append, reporter=SILENT)
     if faults:
@@ -97,7 +100,7 @@ def cut(paths: Sequence[str], config: TrainConfig) -> Blocks:
 
 
 def describe(blocks: Blocks, threads: int) -> str:
-    """Machine, versions, records and their hash, as one Markdown paragraph."""
+    """Describe machine, versions, records and their digest in one Markdown paragraph."""
     versions = []
     for library in LIBRARIES:
         try:
@@ -120,7 +123,7 @@ def _processor() -> str:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table.
+    """Format a Markdown table.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""What others would set up: well-known libraries, tuned plainly, categories handled their own way.
+"""Competitors: common libraries with simple tuning and their native handling of categories.
 
-Each library is imported where it is used, so that those that are not installed can be left out.
+Each library is imported where it is used, so that a missing one can be skipped.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ MAX_TREES = 1000
 PATIENCE = 50
 CATEGORIES = list(TEXT_NAMES)
 
-# Trains with one setting: on all of a task, or on its earlier part with the later one to stop by.
-# Gives the model and its number of trees.
+# Trains with one setting: on all records of a task, or on its earlier part with early stopping on the later.
+# Returns the model and its number of trees.
 Train = Callable[[Task, Any, int, bool], tuple[Fitted, int]]
 
 
 def _tuned(task: Task, settings: Sequence[Any], train: Train) -> tuple[Floats, Fitted]:
-    """Try each setting with early stopping, then fit the best on all with as many trees."""
+    """Try each setting with early stopping, then refit the best on all records with as many trees."""
     later, later_y = task.later
     best: tuple[float, Any, int, Floats] | None = None
     for setting in settings:
         model, n_trees = train(task, setting, MAX_TREES, True)
-        tried = model(later)
-        loss = task.loss(tried, later_y)
+        predictions = model(later)
+        loss = task.loss(predictions, later_y)
         if best is None or loss < best[0]:
-            best = loss, setting, n_trees, tried
+            best = loss, setting, n_trees, predictions
     if best is None:
         raise ValueError("settings: got none, expected some")
-    _, setting, n_trees, tried = best
-    return tried, train(task, setting, n_trees, False)[0]
+    _, setting, n_trees, predictions = best
+    return predictions, train(task, setting, n_trees, False)[0]
 
 
 def lightgbm(task: Task, *, has_words: bool = False) -> tuple[Floats, Fitted]:
@@ -73,12 +73,12 @@ def lightgbm(task: Task, *, has_words: bool = False) -> tuple[Floats, Fitted]:
             "verbosity": -1,
         }
         later, later_y = task.later
-        known = lgb.Dataset(matrix(data), y, params=params, free_raw_data=False)
+        dataset = lgb.Dataset(matrix(data), y, params=params, free_raw_data=False)
         booster = lgb.train(
             params,
-            known,
+            dataset,
             n_trees,
-            valid_sets=[known.create_valid(matrix(later), later_y)] if is_trial else None,
+            valid_sets=[dataset.create_valid(matrix(later), later_y)] if is_trial else None,
             callbacks=[lgb.early_stopping(PATIENCE, verbose=False)] if is_trial else None,
         )
         return lambda data: np.asarray(booster.predict(matrix(data))), booster.best_iteration or n_trees
@@ -124,7 +124,7 @@ def xgboost(task: Task) -> tuple[Floats, Fitted]:
 
 
 def catboost(task: Task, *, has_text: bool = False) -> tuple[Floats, Fitted]:
-    """CatBoost, ordered statistics of categories; with text, its own features of the title."""
+    """CatBoost with ordered target statistics; with text, also its text features of the title."""
     from catboost import CatBoostClassifier, CatBoostRegressor, Pool
 
     objectives = ["Logloss"] if task.is_binary else ["RMSE", "MAE"]
@@ -160,13 +160,13 @@ def catboost(task: Task, *, has_text: bool = False) -> tuple[Floats, Fitted]:
 
         return predict, model.tree_count_
 
-    # Its features of text make each fit many times as long: one depth has to do there.
+    # Text features make each fit much slower: use only one depth.
     depths = (6,) if has_text else (4, 6)
     return _tuned(task, [(objective, depth) for objective in objectives for depth in depths], train)
 
 
 def flaml(task: Task) -> tuple[Floats, Fitted]:
-    """FLAML searches libraries and settings for as long as it may, then fits what it found on all."""
+    """FLAML: search learners and settings within the budget, then refit the best on all records."""
     from flaml.automl import AutoML
 
     data, y = task.earlier
@@ -185,8 +185,8 @@ def flaml(task: Task) -> tuple[Floats, Fitted]:
     }
 
     def predict(model: Any, data: Data) -> Floats:
-        said = model.predict_proba(data.frame)[:, 1] if task.is_binary else model.predict(data.frame)
-        return np.asarray(said, dtype=np.float64)
+        predictions = model.predict_proba(data.frame)[:, 1] if task.is_binary else model.predict(data.frame)
+        return np.asarray(predictions, dtype=np.float64)
 
     search = AutoML()
     search.fit(**common, time_budget=task.budget_seconds, retrain_full=False)
@@ -203,7 +203,7 @@ def flaml(task: Task) -> tuple[Floats, Fitted]:
 
 
 def ridge(task: Task) -> tuple[Floats, Fitted]:
-    """Ridge regression on TF-IDF of title and excerpt, categories one-hot, numbers scaled."""
+    """Ridge regression on TF-IDF of title and excerpt, one-hot categories and scaled numbers."""
     from sklearn.compose import make_column_transformer
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.impute import SimpleImputer
@@ -241,7 +241,7 @@ def ridge(task: Task) -> tuple[Floats, Fitted]:
 
 
 def ebm(task: Task) -> tuple[Floats, Fitted]:
-    """Explainable boosting machine: additive shape functions, no pairs; 2 bags of its own in the end."""
+    """Explainable boosting machine: additive shape functions, no interactions; 2 bags in the final fit."""
     from interpret.glassbox import ExplainableBoostingClassifier, ExplainableBoostingRegressor
 
     kinds = ["nominal" if name in CATEGORIES else "continuous" for name in task.data.frame]
@@ -275,7 +275,7 @@ def ebm(task: Task) -> tuple[Floats, Fitted]:
     return train(True)(task.later[0]), train(False)
 
 
-#: By the name in the table: the module that must be installed, and the competitor.
+#: By name in the table: required module, and competitor.
 COMPETITORS: dict[str, tuple[str, Competitor]] = {
     "ridge on TF-IDF and columns": ("sklearn", ridge),
     "LightGBM": ("lightgbm", lightgbm),

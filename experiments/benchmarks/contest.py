@@ -1,8 +1,8 @@
-"""The terms on which competitors meet: the same columns, the same cut, thresholds chosen before it.
+"""Common protocol for all competitors: same columns, same split, thresholds from validation records.
 
-Each takes three targets as numbers: quality, heat (-1 where another record leads) and published. The
-last 15 % of what precedes the test block choose settings, end training early and give the thresholds
-of lead and published; then each is fitted anew on everything before the cut with what was chosen.
+Each competitor predicts three numeric targets: quality, heat (-1 if another record leads) and published. The
+last 15 % of the training records are used to choose settings, for early stopping, and for the thresholds of
+lead and published; then each model is refitted on all training records with the chosen settings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scoring.training.thresholds import best_threshold
 
 TARGETS = ("quality", "heat", "published")
 MIN_TOPIC_COUNT = 5
-# The age is known before the cut and unknown after it: no competitor shall be led astray by that.
+# The age is known for training records and unknown for test records: it would mislead the competitors.
 NUMBERS = tuple(name for name in NUMBER_NAMES if name != "age_hours")
 
 
@@ -38,7 +38,7 @@ class Data:
     Parameters
     ----------
     frame : DataFrame of shape (n_records, n_columns)
-        Numbers (NaN is missing), topics as flags, texts of few values as categories.
+        Numbers (NaN is missing), topics as indicators, texts with few values as categories.
     texts : DataFrame of shape (n_records, 2)
         Title and excerpt.
     """
@@ -47,12 +47,12 @@ class Data:
     texts: pd.DataFrame
 
     def take(self, rows: NDArray[np.bool_]) -> Data:
-        """The records that a mask names."""
+        """Records selected by a mask."""
         return Data(self.frame[rows].reset_index(drop=True), self.texts[rows].reset_index(drop=True))
 
 
 class Columns:
-    """Levels and topics of the training records; what they do not have is missing in later records."""
+    """Categories and topics of the training records; others are missing values in test records."""
 
     def __init__(self, table: FeatureTable) -> None:
         self.levels = {name: sorted(set(table.text(name)) - {""}) for name in TEXT_NAMES}
@@ -60,10 +60,10 @@ class Columns:
         self.topics = sorted(topic for topic, count in counts.items() if count >= MIN_TOPIC_COUNT)
 
     def data(self, table: FeatureTable, documents: list[Document]) -> Data:
-        """The frames of a table and of the documents that it was made of."""
+        """Data frames of a table and its documents."""
         columns: dict[str, Any] = {name: table.number(name) for name in NUMBERS}
-        for at, topic in enumerate(self.topics):
-            columns[f"topic_{at}"] = np.array([float(topic in topics) for topics in table.topics])
+        for number, topic in enumerate(self.topics):
+            columns[f"topic_{number}"] = np.array([float(topic in topics) for topics in table.topics])
         for name, levels in self.levels.items():
             index = {level: code for code, level in enumerate(levels)}
             codes = np.array([index.get(level, -1) for level in table.text(name)], dtype=np.intp)
@@ -77,7 +77,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One target before the cut.
+    """Training data for one target.
 
     Parameters
     ----------
@@ -86,13 +86,13 @@ class Task:
     data : Data
         `n_records` records.
     y : ndarray of shape (n_records,)
-        Their labels; points, or 0 and 1.
+        Labels; points, or 0 and 1.
     is_validation : ndarray of bool, shape (n_records,)
-        The latest of them, to choose by.
+        Validation records: the latest.
     threads, seed : int
-        Threads, and the seed of all that is drawn.
+        Number of threads, and random seed.
     budget_seconds : float
-        Time of a search that takes as long as it may.
+        Time budget of a search; seconds.
     """
 
     target: str
@@ -105,38 +105,37 @@ class Task:
 
     @property
     def is_binary(self) -> bool:
-        """Whether the label is yes or no."""
+        """Whether the target is binary."""
         return self.target == "published"
 
     @property
     def earlier(self) -> tuple[Data, Floats]:
-        """What to fit on while choosing."""
+        """Data to fit on while choosing settings."""
         return self.data.take(~self.is_validation), self.y[~self.is_validation]
 
     @property
     def later(self) -> tuple[Data, Floats]:
-        """What to choose by."""
+        """Validation data."""
         return self.data.take(self.is_validation), self.y[self.is_validation]
 
     def loss(self, predicted: Floats, y: Floats) -> float:
-        """What settings are chosen by: absolute error; of a probability, squared error."""
+        """Validation loss: mean absolute error, or Brier score for a binary target."""
         error = np.abs(predicted - y)
         return float(np.mean(error**2 if self.is_binary else error))
 
 
 Fitted = Callable[[Data], Floats]
-"""Predicts points, or a number that rises with the probability; shape (n_records,)."""
+"""Predicts points, or a score that increases with the probability; shape (n_records,)."""
 
 Competitor = Callable[[Task], tuple[Floats, Fitted]]
-"""Fits a task: predictions of the later part by a model that has not seen it, and the model of all."""
+"""Fits a task: returns predictions for the validation records, and a model fitted on all records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is said of the test block, each an ndarray of shape (n_records,), and the fit's seconds.
+    """Predictions for the test block, each an ndarray of shape (n_records,), and fit times in seconds.
 
-    ``cpu_seconds`` are those of this process, all its threads together: others on the machine do not
-    lengthen them.
+    ``cpu_seconds`` is the CPU time of this process, all threads together: other processes do not affect it.
     """
 
     quality: Floats
@@ -151,7 +150,7 @@ class Outcome:
 def compete(
     competitor: Competitor, blocks: Blocks, config: TrainConfig, *, threads: int, budget_seconds: float
 ) -> Outcome:
-    """Fit each target, and predict the test block in whole points, as the labels are."""
+    """Fit each target, and predict the test block in whole points, like the labels."""
     columns = Columns(blocks.earlier.table)
     data = columns.data(blocks.earlier.table, blocks.documents(blocks.is_earlier))
     is_validation = latest_mask(
@@ -162,21 +161,31 @@ def compete(
     cuts: dict[str, float] = {}
     for target in TARGETS:
         y: Floats = getattr(blocks.earlier.labels, target)
-        known = np.isfinite(y)
+        is_labelled = np.isfinite(y)
         share = budget_seconds / len(TARGETS)
-        task = Task(target, data.take(known), y[known], is_validation[known], threads, config.seed, share)
-        tried, models[target] = competitor(task)
-        cuts[target] = best_threshold(tried, task.later[1] > (0.5 if task.is_binary else NOT_LEADING))
+        task = Task(
+            target,
+            data.take(is_labelled),
+            y[is_labelled],
+            is_validation[is_labelled],
+            threads,
+            config.seed,
+            share,
+        )
+        validation_predictions, models[target] = competitor(task)
+        cuts[target] = best_threshold(
+            validation_predictions, task.later[1] > (0.5 if task.is_binary else NOT_LEADING)
+        )
     seconds, cpu_seconds = time.perf_counter() - begins[0], time.process_time() - begins[1]
     later = columns.data(blocks.later.table, blocks.documents(blocks.is_test))
-    said = {target: model(later) for target, model in models.items()}
-    is_lead = said["heat"] >= cuts["heat"]
+    predictions = {target: model(later) for target, model in models.items()}
+    is_lead = predictions["heat"] >= cuts["heat"]
     return Outcome(
-        np.round(said["quality"]),
-        np.where(is_lead, np.round(said["heat"]), NOT_LEADING),
-        said["heat"],
+        np.round(predictions["quality"]),
+        np.where(is_lead, np.round(predictions["heat"]), NOT_LEADING),
+        predictions["heat"],
         is_lead,
-        said["published"] >= cuts["published"],
+        predictions["published"] >= cuts["published"],
         seconds,
         cpu_seconds,
     )

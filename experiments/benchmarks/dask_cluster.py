@@ -1,10 +1,10 @@
-"""Scoring on a Dask cluster of two workers against one process of two threads; and what a billion would take.
+"""Scoring on a Dask cluster of two workers, compared with one process of two threads.
 
     python experiments/benchmarks/dask_cluster.py ARCHIVE...
     python experiments/benchmarks/dask_cluster.py --smoke
 
-The scheduler and the workers, of one thread each, are started before the clock is; the client is a whole
-process. Needs the extra ``dask``.
+The scheduler and the workers (one thread each) are started before timing; the time of the client process is
+included. Needs the extra ``dask``.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ class Running:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)  # noqa: S603 -- our own
 
     def peak_mb(self) -> float:
-        """The most memory that one of the workers has had; MB."""
+        """Largest peak memory of a worker; MB."""
         return max(_peak_mb(worker.pid) for worker in self.workers)
 
     def end(self) -> None:
-        """End all of them."""
+        """Terminate all processes."""
         for process in reversed(self.processes):
             process.terminate()
             process.wait()
@@ -91,44 +91,44 @@ def _peak_mb(process: int) -> float:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Running]:
-    """A cluster that is ready."""
+    """Start a cluster; yield it when its workers are ready."""
     folder.mkdir()
     cluster = Running(folder)
     try:
-        with opened(cluster.address, n_processes=1) as found:
-            found.client.wait_for_workers(2, timeout=START_SECONDS)
+        with opened(cluster.address, n_processes=1) as connection:
+            connection.client.wait_for_workers(2, timeout=START_SECONDS)
         yield cluster
     finally:
         cluster.end()
 
 
-def fresh(output: Path, *command: str) -> None:
-    """Run a program whose output is not there yet."""
+def run_from_scratch(output: Path, *command: str) -> None:
+    """Remove the output of an earlier run, then run a program."""
     shutil.rmtree(output, ignore_errors=True)
     run_program(*command)
 
 
 def compare(paths: Sequence[str], cluster: Running, output: Path, options: argparse.Namespace) -> Seconds:
-    """Seconds of both ways to score the same records."""
+    """Measure both ways to score the same records; seconds."""
     common = ("score", *paths, "--quiet", "--output")
     parted = ("--dask", cluster.address, "--partition-mb", str(options.partition_mb))
     runs = {
         ALONE: partial(run_program, *scoring(*common, f"{output}.jsonl", "--no-cache")),
-        CLUSTER: partial(fresh, output, *scoring(*common, str(output), *parted)),
+        CLUSTER: partial(run_from_scratch, output, *scoring(*common, str(output), *parted)),
     }
     return take_turns(runs, options.runs)
 
 
 def write_lines(file: Path, n_records: int) -> None:
-    """JSON lines, no two alike."""
-    some = list(sample_json_lines(n_records=min(N_LINES, n_records), seed=1, is_labelled=False))
+    """Write synthetic JSON lines, all different."""
+    samples = list(sample_json_lines(n_records=min(N_LINES, n_records), seed=1, is_labelled=False))
     with file.open("wb") as lines:
-        for number, line in enumerate(islice(cycle(some), n_records)):
+        for number, line in enumerate(islice(cycle(samples), n_records)):
             lines.write(b'{"number":"%d",' % number + line[1:])
 
 
 def figures_of(output: Path, seconds: float, n_bytes: int, cluster: Running) -> list[str]:
-    """What a run says of larger ones, as a row."""
+    """Metrics of a run, per record, worker and partition, as a table row."""
     manifest = json.loads((output / "_manifest.json").read_bytes())
     n_records, parts = manifest["n_records"], manifest["partitions"]
     beside = sum(file.stat().st_size for file in output.rglob("*.json"))
@@ -140,7 +140,7 @@ def figures_of(output: Path, seconds: float, n_bytes: int, cluster: Running) -> 
         f"{n_bytes / seconds / 2 / 1e6:.1f}",
         f"{seconds * 2 / n_records * 1e6 / 3600:.2f}",
         f"{cluster.peak_mb():.0f}",
-        f"{sum(one['n_bytes'] for one in parts) / n_records:.0f}",
+        f"{sum(part['n_bytes'] for part in parts) / n_records:.0f}",
         f"{beside / len(parts):.0f}",
     ]
 
@@ -152,31 +152,31 @@ HEADER = (
 
 
 def nothing(number: int) -> int:
-    """Work that takes no time."""
+    """A task that does nothing."""
     return number
 
 
-def of_the_client(cluster: Running, n_tasks: int) -> list[str]:
-    """What a partition costs scheduler and client, whatever is in it; and how much of a plan is held."""
-    with opened(cluster.address, n_processes=1) as found:
+def client_costs(cluster: Running, n_tasks: int) -> list[str]:
+    """Cost of an empty task for scheduler and client, and memory of the plan per partition."""
+    with opened(cluster.address, n_processes=1) as connection:
         begins = time.perf_counter()
-        n_done = sum(1 for _ in found.each(nothing, range(n_tasks), name="nothing"))
+        n_done = sum(1 for _ in connection.each(nothing, range(n_tasks), name="nothing"))
         seconds = time.perf_counter() - begins
     address = "s3://bucket/news/2024-01-01.jsonl"
     tracemalloc.start()
-    held = plan([Found(address, address, n_tasks * 10**6, "")], 10**6)
+    partitions = plan([Found(address, address, n_tasks * 10**6, "")], 10**6)
     n_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return [
         f"- a task that does nothing: {seconds / n_done * 1000:.2f} ms ({n_done:,} of them)",
-        f"- a partition in the plan: {n_bytes / len(held):,.0f} bytes ({len(held):,} of them)",
+        f"- a partition in the plan: {n_bytes / len(partitions):,.0f} bytes ({len(partitions):,} of them)",
     ]
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__, runs=3)
-    parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="made-up JSON lines")
+    parser.add_argument("--lines", type=int, default=100_000, metavar="N", help="synthetic JSON lines")
     parser.add_argument("--partition-mb", type=int, default=16, metavar="MB", help="size of a partition")
     parser.add_argument("--tasks", type=int, default=5_000, metavar="N", help="tasks that do nothing")
     options = parser.parse_args()
@@ -200,7 +200,7 @@ def main() -> None:
                     Figure(f"{name}: Dask against one process", ratio(seconds, CLUSTER, ALONE), 1.3)
                 )
                 parts.append(f"{name}: {size}\n\n{table(seconds, ALONE)}")
-            told = of_the_client(cluster, options.tasks)
+            costs = client_costs(cluster, options.tasks)
     publish(
         "Dask",
         [
@@ -208,7 +208,7 @@ def main() -> None:
             f"{machine(('dask', 'distributed'))}.",
             *parts,
             markdown(HEADER, rows),
-            "\n".join(told),
+            "\n".join(costs),
             "\n".join(f"- {figure}" for figure in figures),
         ],
         options,
@@ -216,9 +216,9 @@ def main() -> None:
 
 
 def _bytes_of(output: Path) -> int:
-    """Size of what a data set was made of."""
+    """Total size of the inputs of a data set; bytes."""
     manifest = json.loads((output / "_manifest.json").read_bytes())
-    return sum(one["n_bytes"] for one in manifest["inputs"])
+    return sum(source["n_bytes"] for source in manifest["inputs"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Features of an archive: one process, several, and from the cache.
+"""Feature extraction of an archive: one process, several processes, and from the cache.
 
 python experiments/benchmarks/features.py ARCHIVE...
 python experiments/benchmarks/features.py --smoke
@@ -42,7 +42,9 @@ def main() -> None:
 
         seconds = take_turns(
             {
-                "of records in memory": lambda: assemble([extract(one.record) for one in documents]),
+                "of records in memory": lambda: assemble(
+                    [extract(document.record) for document in documents]
+                ),
                 "from files": partial(read, 1),
                 f"from files, {n} processes": partial(read, n),
                 f"from files, {n} processes, kept": keep,

@@ -1,10 +1,10 @@
-"""What a record costs as records grow in number: made-up JSON lines on standard input, time and peak memory.
+"""Time and peak memory by number of records: synthetic JSON lines on standard input.
 
     python experiments/benchmarks/growth.py
     python experiments/benchmarks/growth.py --smoke
 
-The lines come round again after some thousand, each with a number of its own, so that no two have the same
-bytes and the cache of features, which is on, finds none of them.
+The lines repeat after some thousand, each with a unique number, so that all differ in their bytes and the
+feature cache, which is on, never has a hit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HEADER = ("records", "seconds", "first score after, s", "a record, ms", "records
 
 
 class Run(NamedTuple):
-    """One run: records, seconds, those until the first score was there, peak memory of all processes."""
+    """One run: records, total seconds, seconds until the first score, peak memory of all processes."""
 
     n_records: int
     seconds: float
@@ -38,40 +38,40 @@ class Run(NamedTuple):
 
 
 def feed(stdin: IO[bytes], lines: Sequence[bytes], n_records: int) -> None:
-    """Write so many records, no two alike."""
+    """Write records to standard input, all different."""
     with stdin:
         for number, line in enumerate(islice(cycle(lines), n_records)):
             stdin.write(b'{"number":"%d",' % number + line[1:])
 
 
 def memory_of(process: int) -> float:
-    """Memory of a process and of those below it, what they share counted once; MB."""
+    """Proportional memory (PSS) of a process and its children; MB."""
     try:
-        below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         fields = Path(f"/proc/{process}/smaps_rollup").read_text().split()
     except OSError:  # it has just ended
         return 0.0
     own = int(fields[fields.index("Pss:") + 1]) / 1024
-    return own + sum(memory_of(int(one)) for one in below)
+    return own + sum(memory_of(int(child)) for child in children)
 
 
-def watch(process: subprocess.Popen[bytes], seen: list[float]) -> None:
-    """Note the memory until the process ends."""
+def watch(process: subprocess.Popen[bytes], samples: list[float]) -> None:
+    """Sample the memory until the process ends."""
     while process.poll() is None:
-        seen.append(memory_of(process.pid))
+        samples.append(memory_of(process.pid))
         time.sleep(POLL_SECONDS)
 
 
 def run(lines: Sequence[bytes], n_records: int) -> Run:
-    """Score so many records in a process of its own."""
-    seen = [0.0]
+    """Score records in a separate process."""
+    samples = [0.0]
     begins = time.perf_counter()
     with subprocess.Popen(  # noqa: S603 -- our own
         scoring("score", "-", "--format", "jsonl", "--quiet"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         threads = [
             Thread(target=feed, args=(process.stdin, lines, n_records)),
-            Thread(target=watch, args=(process, seen)),
+            Thread(target=watch, args=(process, samples)),
         ]
         for thread in threads:
             thread.start()
@@ -81,9 +81,9 @@ def run(lines: Sequence[bytes], n_records: int) -> Run:
         for thread in threads:
             thread.join()
     if process.returncode or n_scores != n_records:
-        told = f"{n_scores} scores and exit code {process.returncode}"
-        raise SystemExit(f"got {told}, expected {n_records} and 0")
-    return Run(n_records, time.perf_counter() - begins, first, max(seen))
+        result = f"{n_scores} scores and exit code {process.returncode}"
+        raise SystemExit(f"got {result}, expected {n_records} and 0")
+    return Run(n_records, time.perf_counter() - begins, first, max(samples))
 
 
 def main() -> None:
@@ -96,22 +96,22 @@ def main() -> None:
     with own_home(options):
         start = min(run(lines, 1).seconds for _ in range(3))
         runs = [run(lines, n_records) for n_records in sizes]
-    each = {one.n_records: (one.seconds - start) / one.n_records * 1000 for one in runs}
+    record_ms = {done.n_records: (done.seconds - start) / done.n_records * 1000 for done in runs}
     rows = [
         [
-            f"{one.n_records:,}",
-            f"{one.seconds:.1f}",
-            f"{one.first_seconds:.1f}",
-            f"{each[one.n_records]:.3f}",
-            f"{one.n_records / one.seconds:,.0f}",
-            f"{one.peak_mb:.0f}",
+            f"{done.n_records:,}",
+            f"{done.seconds:.1f}",
+            f"{done.first_seconds:.1f}",
+            f"{record_ms[done.n_records]:.3f}",
+            f"{done.n_records / done.seconds:,.0f}",
+            f"{done.peak_mb:.0f}",
         ]
-        for one in runs
+        for done in runs
     ]
-    base = 10_000 if 10_000 in each else sizes[0]
+    base = 10_000 if 10_000 in record_ms else sizes[0]
     figures = [
-        Figure(f"a record at {sizes[-1]:,} against {base:,}", each[sizes[-1]] / each[base], 1.2),
-        Figure("peak memory, GB", max(one.peak_mb for one in runs) / 1000, 1.5),
+        Figure(f"a record at {sizes[-1]:,} against {base:,}", record_ms[sizes[-1]] / record_ms[base], 1.2),
+        Figure("peak memory, GB", max(done.peak_mb for done in runs) / 1000, 1.5),
     ]
     publish(
         "growth",

@@ -1,10 +1,10 @@
-"""The service while hostile connections go on: how long a probe waits, and what memory grows by.
+"""Service under hostile connections: latency of a probe, and growth of memory.
 
 python experiments/benchmarks/hostile.py
 python experiments/benchmarks/hostile.py --smoke
 
-Ten connections without a token send one kind of what nobody should send, as fast as they can, and connect
-again when they are closed. Meanwhile `/healthz` is asked again and again, on connections of its own.
+Ten connections without a token send one kind of malformed or excessive input as fast as they can, and
+reconnect when they are closed. Meanwhile `/healthz` is polled on separate connections.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
     "many requests": (b"", GET * (SMALL // len(GET))),
     "empty lines": (b"", b"\r\n" * (SMALL // 2)),
 }
-"""What is sent once on each connection, and what is sent again and again."""
+"""By kind: bytes sent once per connection, and bytes sent repeatedly."""
 
 
 class Outcome(NamedTuple):
-    """What a probe has seen of one kind."""
+    """Results of the probe for one kind."""
 
     kind: str
     n_connections: int
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
 
 
 async def attack(port: int, kind: str, seconds: float) -> tuple[int, int]:
-    """Be ten hostile connections for a while; how often they connected, and the bytes that they sent."""
+    """Run ten hostile connections; return the numbers of connections and of sent bytes."""
     begin, more = KINDS[kind]
     end = asyncio.get_running_loop().time() + seconds
     n_connections = n_bytes = 0
@@ -87,32 +87,32 @@ async def attack(port: int, kind: str, seconds: float) -> tuple[int, int]:
             while await reader.read(SMALL):
                 pass
 
-    print(flush=True)  # it begins
+    print(flush=True)  # signals the start
     if more:
         await asyncio.gather(*(send() for _ in range(N_CONNECTIONS)))
     return n_connections, n_bytes
 
 
 def probe(port: int, seconds: float) -> list[float]:
-    """Seconds of each `/healthz`, one a hundredth of a second, every tenth on a new connection."""
-    taken: list[float] = []
+    """Latency of each `/healthz` request in seconds; one every 10 ms, every tenth on a new connection."""
+    latencies: list[float] = []
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     end = time.perf_counter() + seconds
     while (began := time.perf_counter()) < end:
-        if len(taken) % 10 == 0:
+        if len(latencies) % 10 == 0:
             connection.close()
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
         if (answer.read(), answer.status) != (b"ok\n", 200):
             raise SystemExit(f"/healthz: got {answer.status}")
-        taken.append(time.perf_counter() - began)
+        latencies.append(time.perf_counter() - began)
         time.sleep(0.01)
     connection.close()
-    return taken
+    return latencies
 
 
 def memory(pid: int, name: str) -> int:
-    """A figure of a process's memory, in bytes."""
+    """A memory field of a process's status; bytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
@@ -120,36 +120,36 @@ def memory(pid: int, name: str) -> int:
 
 
 def measure(kind: str, seconds: float, folder: Path) -> Outcome:
-    """Start a service, attack it, and probe it meanwhile."""
+    """Start a service, attack it, and probe it during the attack."""
     with serving(folder) as (port, pid):
         probe(port, min(1.0, seconds))
-        Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+        Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak
         before = memory(pid, "VmRSS")
         command = [sys.executable, __file__, "--attack", str(port), kind, "--seconds", str(seconds + 1)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attacker:  # noqa: S603 -- our own
             assert attacker.stdout is not None  # noqa: S101 -- for the type alone
             attacker.stdout.readline()
-            taken = sorted(probe(port, seconds))
+            latencies = sorted(probe(port, seconds))
             n_connections, n_bytes = map(int, attacker.stdout.read().split())
         growth = memory(pid, "VmHWM") - before
-    p99 = taken[int(len(taken) * 0.99)]
-    found = Outcome(
+    p99 = latencies[int(len(latencies) * 0.99)]
+    outcome = Outcome(
         kind,
         n_connections,
         n_bytes / 1e6,
-        len(taken),
-        1e3 * median(taken),
+        len(latencies),
+        1e3 * median(latencies),
         1e3 * p99,
-        1e3 * taken[-1],
+        1e3 * latencies[-1],
         growth / 1e6,
     )
-    print(found, file=sys.stderr, flush=True)
-    return found
+    print(outcome, file=sys.stderr, flush=True)
+    return outcome
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[int, int]]:
-    """A service that asks for a token: its port, and its process."""
+    """Run a service that requires a token; yield its port and process id."""
     tokens, port = folder / "tokens", free_port()
     tokens.write_text(TOKEN)
     tokens.chmod(0o600)
@@ -159,7 +159,7 @@ def serving(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def listener_of(command: tuple[str, ...]) -> int:
-    """The process that was started with a command."""
+    """Process id of a command."""
     wanted = [part.encode() for part in command]
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -179,34 +179,42 @@ def main() -> None:
         print(*asyncio.run(attack(int(options.attack[0]), options.attack[1], options.seconds)))
         return
     with own_home(options) as folder:
-        found = [measure(kind, options.seconds, folder) for kind in options.kinds]
-    publish("hostile", _parts(found, options), options)
+        outcomes = [measure(kind, options.seconds, folder) for kind in options.kinds]
+    publish("hostile", _parts(outcomes, options), options)
 
 
-def _parts(found: list[Outcome], options: argparse.Namespace) -> list[Any]:
+def _parts(outcomes: list[Outcome], options: argparse.Namespace) -> list[Any]:
     rows = [
         [
-            one.kind,
-            f"{one.n_connections:,}",
-            f"{one.sent_mb:,.0f}",
-            f"{one.n_probes:,}",
-            f"{one.median_ms:.1f}",
-            f"{one.p99_ms:.1f}",
-            f"{one.slowest_ms:.1f}",
-            f"{one.growth_mb:.1f}",
+            outcome.kind,
+            f"{outcome.n_connections:,}",
+            f"{outcome.sent_mb:,.0f}",
+            f"{outcome.n_probes:,}",
+            f"{outcome.median_ms:.1f}",
+            f"{outcome.p99_ms:.1f}",
+            f"{outcome.slowest_ms:.1f}",
+            f"{outcome.growth_mb:.1f}",
         ]
-        for one in found
+        for outcome in outcomes
     ]
-    heads = ["what they send", "connections", "sent, MB", "probes", "median, ms", "99 %, ms", "slowest, ms"]
-    heads.append("growth, MB")
+    header = ["what they send", "connections", "sent, MB", "probes", "median, ms", "99 %, ms", "slowest, ms"]
+    header.append("growth, MB")
     figures = [
-        Figure("99 % of `/healthz`, ms, at the worst kind", max(one.p99_ms for one in found), MAX_P99_MS),
-        Figure("memory grows by, MB, at the worst kind", max(one.growth_mb for one in found), MAX_GROWTH_MB),
+        Figure(
+            "99 % of `/healthz`, ms, at the worst kind",
+            max(outcome.p99_ms for outcome in outcomes),
+            MAX_P99_MS,
+        ),
+        Figure(
+            "memory grows by, MB, at the worst kind",
+            max(outcome.growth_mb for outcome in outcomes),
+            MAX_GROWTH_MB,
+        ),
     ]
     return [
         f"{N_CONNECTIONS} connections without a token, {options.seconds:g} seconds of each kind, on the same "
         f"machine; a service of its own for each. {machine()}.",
-        markdown(heads, rows),
+        markdown(header, rows),
         "\n".join(f"- {figure}" for figure in figures),
     ]
 

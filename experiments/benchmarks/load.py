@@ -1,9 +1,9 @@
-"""A bounded load on one address of this machine: clients that each send the next after the last answer.
+"""Closed-loop load on a local address: each client sends its next request after the last answer.
 
 python experiments/benchmarks/load.py PORT PATH CONTENT_TYPE FILE CLIENTS SECONDS
 
-Prints JSON: requests a second, the median and the 99th percentile of their seconds, and how many had which
-status. The clients are connections of one process that does nothing else, so that they cost little.
+Prints JSON: requests per second, median and 99th percentile of their latencies in seconds, and counts by
+status. All clients are connections of one process that does nothing else, so that they cost little.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEAD = re.compile(
 
 
 class Client(asyncio.Protocol):
-    """One connection that sends the same request again and again until its time is up."""
+    """One connection that repeats the same request until its time is up."""
 
     def __init__(self, request: bytes, until: float) -> None:
         self.request, self.until = request, until
@@ -63,7 +63,7 @@ class Client(asyncio.Protocol):
 
 
 async def load(port: int, request: bytes, n_clients: int, seconds: float) -> dict[str, object]:
-    """Send the request from all clients, and tell how it went."""
+    """Send the request from all clients, and summarize latencies and statuses."""
     began = perf_counter()
     loop = asyncio.get_running_loop()
     clients = [
@@ -73,11 +73,11 @@ async def load(port: int, request: bytes, n_clients: int, seconds: float) -> dic
     await asyncio.gather(*(client.done for client in clients))
     statuses: Counter[int] = sum((client.statuses for client in clients), Counter())
     seconds_taken = perf_counter() - began
-    each = sorted(one for client in clients for one in client.seconds)
+    latencies = sorted(latency for client in clients for latency in client.seconds)
     return {
-        "per_second": len(each) / seconds_taken,
-        "median_seconds": each[len(each) // 2],
-        "p99_seconds": each[int(len(each) * 0.99)],
+        "per_second": len(latencies) / seconds_taken,
+        "median_seconds": latencies[len(latencies) // 2],
+        "p99_seconds": latencies[int(len(latencies) * 0.99)],
         "statuses": dict(statuses),
     }
 

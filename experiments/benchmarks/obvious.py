@@ -1,9 +1,9 @@
-"""The script that anybody would write first: python-frontmatter, a pandas frame, `LGBMRegressor.predict`.
+"""Baseline script: python-frontmatter, a pandas data frame, and `LGBMRegressor.predict`.
 
     python experiments/benchmarks/obvious.py fit FOLDER MODEL
     python experiments/benchmarks/obvious.py score FOLDER MODEL
 
-It is what `score.py` compares with, so it is as plain as it looks.
+`score.py` compares with it, so it is deliberately simple.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ LABELS = ("quality", "heat", "published")
 
 
 def row_of(post: dict[str, Any]) -> dict[str, Any]:
-    """The columns that come to mind."""
+    """Simple features and labels of a record."""
     related = post.get("related") or []
-    qualities = [one["quality"] for one in related if one.get("quality") is not None]
+    qualities = [entry["quality"] for entry in related if entry.get("quality") is not None]
     images = post.get("images") or []
     return {
         "provider": (post.get("provider") or {}).get("domain", ""),
@@ -43,7 +43,7 @@ def row_of(post: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(verb: str, folder: str, model: str) -> None:
-    """Fit three regressors on a folder's records, or print what they say of them."""
+    """Fit three regressors on a folder's records, or print their predictions."""
     posts = [frontmatter.load(str(file)).metadata for file in sorted(Path(folder).glob("*.md"))]
     frame = pd.DataFrame([row_of(post) for post in posts])
     frame[["image_width", "related_max", "related_mean"]] = frame[
@@ -62,8 +62,8 @@ def main(verb: str, folder: str, model: str) -> None:
         }
         Path(model).write_bytes(pickle.dumps((levels, models)))
     else:
-        said = pd.DataFrame({label: one.predict(X) for label, one in models.items()})
-        for line in said.to_dict("records"):
+        predictions = pd.DataFrame({label: regressor.predict(X) for label, regressor in models.items()})
+        for line in predictions.to_dict("records"):
             print(json.dumps(line))
 
 

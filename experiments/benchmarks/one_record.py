@@ -1,4 +1,4 @@
-"""One record in process, features to scores: against the bare predictions of the same boosters.
+"""Latency of one record in process, compared with the bare predictions of the same boosters.
 
 python experiments/benchmarks/one_record.py ARCHIVE...
 python experiments/benchmarks/one_record.py --smoke
@@ -27,21 +27,21 @@ from scoring.settings import default_model_folder
 
 MOST_RECORDS = 300
 
-#: What a booster is asked of one record: itself, and the rows.
-Asked = list[tuple[Booster, Floats]]
+#: Calls of boosters for one record: the booster, and its input rows.
+BoosterCalls = list[tuple[Booster, Floats]]
 
 
 def _stop(error: RecordError) -> None:
     raise error
 
 
-def asked_of(scorer: Scorer, record: Extracted) -> Asked:
-    """Every booster that a record's scores ask, with what it is asked."""
-    asked: Asked = []
+def booster_calls(scorer: Scorer, record: Extracted) -> BoosterCalls:
+    """Record the booster calls for a record's scores."""
+    calls: BoosterCalls = []
     predict = Booster.predict
 
     def listen(self: Booster, X: Floats, num_threads: int = 1, *, is_raw: bool = False) -> Floats:
-        asked.append((self, np.ascontiguousarray(X)))
+        calls.append((self, np.ascontiguousarray(X)))
         return predict(self, X, num_threads, is_raw=is_raw)
 
     Booster.predict = listen  # type: ignore[method-assign]
@@ -49,40 +49,40 @@ def asked_of(scorer: Scorer, record: Extracted) -> Asked:
         scorer.predict(assemble([record.row]))
     finally:
         Booster.predict = predict  # type: ignore[method-assign]
-    return asked
+    return calls
 
 
 def timed(call: Callable[[int], object], n_records: int) -> list[float]:
-    """Seconds of a call for each record, after one round that is not counted."""
+    """Seconds of a call for each record, after a warm-up round."""
     for _ in range(2):
         seconds = []
-        for at in range(n_records):
+        for index in range(n_records):
             begins = time.perf_counter()
-            call(at)
+            call(index)
             seconds.append(time.perf_counter() - begins)
     return seconds
 
 
 def measure(scorer: Scorer, documents: Sequence[Document], boosters: Sequence[Booster]) -> Seconds:
-    """Seconds of each record, by what is done with it."""
+    """Seconds of each record, by measured step."""
     features = [extracted(document) for document in documents]
-    asked = [asked_of(scorer, one) for one in features]
-    theirs = {id(booster): lgb.Booster(model_str=booster.text) for booster in boosters}
+    calls = [booster_calls(scorer, record) for record in features]
+    native_boosters = {id(booster): lgb.Booster(model_str=booster.text) for booster in boosters}
 
-    def bare(at: int) -> None:
-        for booster, X in asked[at]:
-            theirs[id(booster)].predict(X, num_threads=1)
+    def bare(index: int) -> None:
+        for booster, X in calls[index]:
+            native_boosters[id(booster)].predict(X, num_threads=1)
 
-    def own(at: int) -> None:
-        for booster, X in asked[at]:
+    def own(index: int) -> None:
+        for booster, X in calls[index]:
             booster.predict(X)
 
     gc.freeze()
     n_records = len(documents)
     return {
-        "record to scores": timed(lambda at: list(scorer.score([documents[at]])), n_records),
-        "record to features": timed(lambda at: extracted(documents[at]), n_records),
-        "features to scores": timed(lambda at: list(scorer.score_features([features[at]])), n_records),
+        "record to scores": timed(lambda index: list(scorer.score([documents[index]])), n_records),
+        "record to features": timed(lambda index: extracted(documents[index]), n_records),
+        "features to scores": timed(lambda index: list(scorer.score_features([features[index]])), n_records),
         "its boosters, by lightgbm.Booster.predict": timed(bare, n_records),
         "its boosters, by LightGBM's C interface": timed(own, n_records),
     }
@@ -100,7 +100,7 @@ def main() -> None:
     whole, bare = "record to scores", "its boosters, by lightgbm.Booster.predict"
     trees = ratio(seconds, "its boosters, by LightGBM's C interface", whole)
     n_rows = statistics.median(
-        sum(len(X) for _, X in asked_of(saved.scorer, extracted(document))) for document in chosen
+        sum(len(X) for _, X in booster_calls(saved.scorer, extracted(document))) for document in chosen
     )
     figures = [
         Figure("record to scores at the median, ms", 1000 * statistics.median(seconds[whole]), 1.0),

@@ -1,4 +1,4 @@
-"""Ways to read an archive: with the parsers that others would take, each for all that it knows."""
+"""Readers of an archive to compare: scoring's own and other YAML and front-matter parsers."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ def _block(file: str) -> bytes:
 
 
 def bare(files: Sequence[str]) -> None:
-    """Read the bytes, and do nothing with them."""
+    """Read the bytes only."""
     for file in files:
         Path(file).read_bytes()
 
 
 def ours(files: Sequence[str]) -> None:
-    """Records, typed and checked."""
+    """Read typed and validated records."""
     for _ in read_documents(files, on_fault=_stop):
         pass
 
 
 def our_features(files: Sequence[str], n_processes: int = 1) -> None:
-    """Their features, which is what goes from one process to another."""
+    """Read features, which is what processes exchange."""
     for _ in read_features(files, n_processes=n_processes, on_fault=_stop):
         pass
 
 
 def pyyaml_one(file: str) -> None:
-    """One file through PyYAML's C loader; what it holds is thrown away, not pickled."""
+    """Parse one file with PyYAML's C loader; the result is discarded, not pickled."""
     yaml.load(_block(file), Loader=yaml.CSafeLoader)
 
 
 def pyyaml(files: Sequence[str], n_processes: int = 1) -> None:
-    """PyYAML's C loader alone: neither types nor checks."""
+    """Parse with PyYAML's C loader, without types or validation."""
     if n_processes == 1:
         for file in files:
             pyyaml_one(file)
@@ -57,7 +57,7 @@ def pyyaml(files: Sequence[str], n_processes: int = 1) -> None:
 
 
 def python_frontmatter(files: Sequence[str]) -> None:
-    """python-frontmatter, which has PyYAML's C loader below it."""
+    """Parse with python-frontmatter, which uses PyYAML's C loader."""
     import frontmatter
 
     for file in files:
@@ -65,7 +65,7 @@ def python_frontmatter(files: Sequence[str]) -> None:
 
 
 def ruamel(files: Sequence[str]) -> None:
-    """ruamel.yaml, which keeps comments and order for a round trip."""
+    """Parse with ruamel.yaml, which preserves comments and order."""
     from ruamel.yaml import YAML
 
     parser = YAML()
@@ -74,15 +74,15 @@ def ruamel(files: Sequence[str]) -> None:
 
 
 def installed() -> dict[str, Callable[[Sequence[str]], None]]:
-    """The rivals that are at hand, by name."""
+    """Installed competitors by name."""
     rivals = {
         "frontmatter": ("python-frontmatter", python_frontmatter),
         "ruamel.yaml": ("ruamel.yaml", ruamel),
     }
-    return {name: way for module, (name, way) in rivals.items() if _is_there(module)}
+    return {name: way for module, (name, way) in rivals.items() if _is_installed(module)}
 
 
-def _is_there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:

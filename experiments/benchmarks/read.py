@@ -1,4 +1,4 @@
-"""Reading an archive: records and features against PyYAML, python-frontmatter, ruamel and bare bytes.
+"""Reading an archive: records and features, compared with PyYAML, python-frontmatter, ruamel.yaml and bytes.
 
 python experiments/benchmarks/read.py ARCHIVE...
 python experiments/benchmarks/read.py --smoke
@@ -14,7 +14,7 @@ from timing import Figure, arguments, machine, publish, ratio, records, size_of,
 
 from scoring.records.corpus import expand
 
-SLOW_SHARE = 20  # ruamel reads one file in so many, and its seconds count for all by their bytes
+SLOW_SHARE = 20  # ruamel.yaml reads every 20th file; its seconds are scaled up by bytes
 
 
 def main() -> None:
@@ -33,16 +33,16 @@ def main() -> None:
             f"PyYAML's C loader, {n} processes": partial(parsers.pyyaml, files, n),
         }
         rivals = parsers.installed()
-        some = files[::SLOW_SHARE]
-        share = sum(map(os.path.getsize, some)) / sum(map(os.path.getsize, files))
+        sampled_files = files[::SLOW_SHARE]
+        share = sum(map(os.path.getsize, sampled_files)) / sum(map(os.path.getsize, files))
         for name, way in rivals.items():
-            runs[name] = partial(way, some if name == "ruamel.yaml" else files)
+            runs[name] = partial(way, sampled_files if name == "ruamel.yaml" else files)
         seconds = take_turns(runs, options.runs)
         notes = []
         if "ruamel.yaml" in seconds:
-            seconds["ruamel.yaml"] = [each / share for each in seconds["ruamel.yaml"]]
-            told = f"{len(some)} files, {share:.1%} of the bytes"
-            notes.append(f"ruamel.yaml read {told}; its seconds are for all.")
+            seconds["ruamel.yaml"] = [value / share for value in seconds["ruamel.yaml"]]
+            sample_text = f"{len(sampled_files)} files, {share:.1%} of the bytes"
+            notes.append(f"ruamel.yaml read {sample_text}; its seconds are for all.")
         against = "PyYAML's C loader"
         figure = Figure(f"records against {against}", ratio(seconds, "records", against), 1 / 4)
         publish(

@@ -1,9 +1,9 @@
-"""Scoring an archive end to end, from files to JSON lines, whole processes: against what others would write.
+"""Scoring an archive end to end, from files to JSON lines, as whole processes, compared with a simple script.
 
     python experiments/benchmarks/score.py ARCHIVE
     python experiments/benchmarks/score.py --smoke
 
-The obvious script is obvious.py; it needs the extra ``benchmarks``.
+The simple script is obvious.py; it needs the extra ``benchmarks``.
 """
 
 from __future__ import annotations

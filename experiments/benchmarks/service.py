@@ -1,12 +1,12 @@
-"""The service against other ways to serve the same model: one worker each, the same record, on this machine.
+"""The service compared with other ways to serve the same model: one worker each, the same record, locally.
 
 python experiments/benchmarks/service.py ARCHIVE...
 python experiments/benchmarks/service.py --smoke
 
-MLflow serves the model that a training logs (its columns in a signature, which is the slow form), and the
-same scorer behind a type hint ``list[dict]``, which is MLflow's fastest form for records. An endpoint of
-the same framework that only decodes the body tells what HTTP costs by itself. The ways take turns. Batches
-are held against the library: the same lines read, scored and written in one process.
+MLflow serves the logged model (with a column signature, the slow form), and the same scorer with the type
+hint ``list[dict]``, its fastest form for records. An endpoint of the same framework that only decodes the
+body measures the cost of HTTP itself. The ways take turns. Batches are compared with the library: the same
+lines are read, scored and written in one process.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ mlflow.models.set_model(Hinted())
 
 
 class Served(NamedTuple):
-    """Something that serves: where, and what it is sent."""
+    """A running server: port, path and request body."""
 
     port: int
     path: str
@@ -90,7 +90,7 @@ class Served(NamedTuple):
 
 
 class Load(NamedTuple):
-    """What came back from a load."""
+    """Throughput and latencies of a load."""
 
     per_second: float
     median_ms: float
@@ -105,7 +105,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(command: Sequence[str], port: int, probe: str, log: Path) -> Iterator[None]:
-    """A server, from its first answer to the end."""
+    """Run a server; yield when it answers."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (
@@ -132,7 +132,7 @@ def is_up(address: str) -> bool:
 
 
 def log_both(saved: SavedModel, folder: Path) -> tuple[Path, Path]:
-    """The model as a training logs it, and behind a type hint: folders that MLflow serves."""
+    """Log the model as a training does, and save it with a type hint; return both folders."""
     settings = load_settings()
     store = Store(settings.tracking_uri, settings.home)
     facts = saved.manifest.training
@@ -166,7 +166,7 @@ def log_both(saved: SavedModel, folder: Path) -> tuple[Path, Path]:
 def all_served(
     record: bytes, saved: SavedModel, folder: Path, *, has_mlflow: bool
 ) -> Iterator[dict[str, Served]]:
-    """Every way, running."""
+    """Start all servers."""
     (folder / "decoder.py").write_text(DECODER)
     body = folder / "record.json"
     body.write_bytes(record)
@@ -177,8 +177,8 @@ def all_served(
 
         def start(name: str, command: Sequence[str], probe: str) -> int:
             port = free_port()
-            given = [each.replace("PORT", str(port)) for each in command]
-            stack.enter_context(running(given, port, probe, folder / f"{name}.log"))
+            arguments = [argument.replace("PORT", str(port)) for argument in command]
+            stack.enter_context(running(arguments, port, probe, folder / f"{name}.log"))
             return port
 
         served = {
@@ -195,7 +195,7 @@ def all_served(
 
 
 def load(served: Served, n_clients: int, seconds: float) -> Load:
-    """Load one of them from a process of its own."""
+    """Load a server from a separate process."""
     arguments = [
         str(served.port),
         served.path,
@@ -206,14 +206,14 @@ def load(served: Served, n_clients: int, seconds: float) -> Load:
     ]
     command = [sys.executable, str(HERE / "load.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 -- our own
-    found = json.loads(done.stdout)
-    if set(found["statuses"]) != {"200"}:
-        raise SystemExit(f"{served}: got {found['statuses']}, expected 200")
-    return Load(found["per_second"], 1000 * found["median_seconds"], 1000 * found["p99_seconds"])
+    result = json.loads(done.stdout)
+    if set(result["statuses"]) != {"200"}:
+        raise SystemExit(f"{served}: got {result['statuses']}, expected 200")
+    return Load(result["per_second"], 1000 * result["median_seconds"], 1000 * result["p99_seconds"])
 
 
 def batch_seconds(port: int, lines: Sequence[bytes], n_runs: int) -> tuple[float, float]:
-    """Seconds of a batch, by the library and by the service, which take turns; medians."""
+    """Median seconds of a batch by the library and by the service, measured in turns."""
     scorer = load_scorer(default_model_folder())
     headers = {"Content-Type": "application/x-ndjson"}
     request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/score", b"\n".join(lines), headers)
@@ -237,15 +237,14 @@ def _stop(error: RecordError) -> None:
 
 
 def records_of(options: argparse.Namespace) -> list[bytes]:
-    """Records as JSON, the shortest first."""
+    """Records as JSON, shortest first."""
     if options.archives:
         documents = read_documents(options.archives, on_fault=_stop)
-        found = [msgspec.json.encode(one.record) for one in documents]
+        records = [msgspec.json.encode(document.record) for document in documents]
     else:
-        found = [
-            msgspec.json.encode(one) for one, _ in sample_documents(n_records=options.sample_records, seed=1)
-        ]
-    return sorted(found, key=len)
+        samples = sample_documents(n_records=options.sample_records, seed=1)
+        records = [msgspec.json.encode(record) for record, _ in samples]
+    return sorted(records, key=len)
 
 
 def main() -> None:
@@ -266,17 +265,17 @@ def main() -> None:
         all_served(record, saved, folder, has_mlflow=not options.without_mlflow) as served,
     ):
         for _ in range(options.runs):
-            for name, one in served.items():
+            for name, server in served.items():
                 for n_clients in (N_CLIENTS, 1):
-                    loads.setdefault((name, n_clients), []).append(load(one, n_clients, options.seconds))
+                    loads.setdefault((name, n_clients), []).append(load(server, n_clients, options.seconds))
                     print(name, n_clients, loads[name, n_clients][-1], file=sys.stderr, flush=True)
         library, service = batch_seconds(served[OURS].port, batch, 3 * options.runs)
-    found = {key: Load(*map(median, zip(*each, strict=True))) for key, each in loads.items()}
-    publish("service", _parts(found, record, batch, library, service, options), options)
+    medians = {key: Load(*map(median, zip(*runs, strict=True))) for key, runs in loads.items()}
+    publish("service", _parts(medians, record, batch, library, service, options), options)
 
 
 def _parts(
-    found: dict[tuple[str, int], Load],
+    medians: dict[tuple[str, int], Load],
     record: bytes,
     batch: Sequence[bytes],
     library: float,
@@ -284,20 +283,20 @@ def _parts(
     options: argparse.Namespace,
 ) -> list[Any]:
     rows = [
-        [name, str(n_clients), f"{one.per_second:,.0f}", f"{one.median_ms:.2f}", f"{one.p99_ms:.2f}"]
-        for (name, n_clients), one in found.items()
+        [name, str(n_clients), f"{result.per_second:,.0f}", f"{result.median_ms:.2f}", f"{result.p99_ms:.2f}"]
+        for (name, n_clients), result in medians.items()
     ]
-    ours, decodes = found[OURS, N_CLIENTS], found[DECODES, N_CLIENTS]
+    ours, decodes = medians[OURS, N_CLIENTS], medians[DECODES, N_CLIENTS]
     figures = [
         Figure("requests a second of decoding only, in ours", decodes.per_second / ours.per_second, 2.0),
         Figure("seconds of a batch, in the library's own", service / library, 1 / 0.8),
     ]
-    if rivals := [found[name, N_CLIENTS] for name in (COLUMNS, RECORDS) if (name, N_CLIENTS) in found]:
-        fastest = max(one.per_second for one in rivals)
-        soonest = min(one.median_ms for one in rivals)
+    if rivals := [medians[name, N_CLIENTS] for name in (COLUMNS, RECORDS) if (name, N_CLIENTS) in medians]:
+        fastest = max(rival.per_second for rival in rivals)
+        lowest_median = min(rival.median_ms for rival in rivals)
         figures += [
             Figure("requests a second of the fastest mlflow, in ours", fastest / ours.per_second, 1 / 5),
-            Figure("our median in that of the fastest mlflow", ours.median_ms / soonest, 1 / 3),
+            Figure("our median in that of the fastest mlflow", ours.median_ms / lowest_median, 1 / 3),
         ]
     return [
         f"One record of {len(record):,} bytes (the median), {options.runs} turns of {options.seconds:g} "

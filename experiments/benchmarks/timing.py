@@ -1,4 +1,4 @@
-"""What the benchmarks of speed share: records, turns, medians, the machine, the page with the figures."""
+"""Shared by the speed benchmarks: records, timing in turns, tables, and the results page."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from scoring.records.synthetic.generate import write_sample
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "RESULTS.md"
 LIBRARIES = ("news-scoring", "lightgbm", "numpy", "pandas", "scikit-learn", "pyyaml", "rapidyaml", "msgspec")
-# Modules compiled at each start, each line of output by itself: rarely found where a program is installed.
+# These recompile modules at each start, or flush each line: unusual for an installed program.
 _ODD_STARTS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 
-#: Seconds of each run by what was run.
+#: Seconds of the runs, by name.
 Seconds = dict[str, list[float]]
 
 
 class Figure(NamedTuple):
-    """What was measured against what had to be reached."""
+    """A measured value and its target."""
 
     name: str
     value: float
@@ -45,11 +45,11 @@ class Figure(NamedTuple):
 
 
 def arguments(description: str | None, *, runs: int) -> argparse.ArgumentParser:
-    """A parser with the arguments that every benchmark of speed takes."""
+    """Parser with the arguments shared by the speed benchmarks."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("archives", nargs="*", metavar="ARCHIVE", help="folders of labelled records")
-    parser.add_argument("--smoke", action="store_true", help="a dry run on made-up records; the page stays")
-    parser.add_argument("--sample-records", type=int, default=60, help="made-up records of a dry run")
+    parser.add_argument("--smoke", action="store_true", help="a dry run on synthetic records; the page stays")
+    parser.add_argument("--sample-records", type=int, default=60, help="synthetic records of a dry run")
     parser.add_argument("--runs", type=int, default=runs, help="turns of each")
     n_cores = os.cpu_count() or 1
     parser.add_argument("--threads", type=int, default=min(2, n_cores), help="processes or threads")
@@ -58,7 +58,7 @@ def arguments(description: str | None, *, runs: int) -> argparse.ArgumentParser:
 
 @contextmanager
 def records(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Iterator[list[str]]:
-    """The folders to read: archives, or made-up records in a dry run; a home of their own beside them."""
+    """Folders to read: archives, or synthetic records in a dry run; with a separate home."""
     missing = [path for path in options.archives if not Path(path).exists()]
     if missing or not (options.archives or options.smoke):
         parser.error(f"archives: got {missing or 'none'}, expected folders of records (or --smoke)")
@@ -70,7 +70,7 @@ def records(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Ite
 
 @contextmanager
 def own_home(options: argparse.Namespace) -> Iterator[Path]:
-    """A scratch folder, with the home of all programs that are started in it."""
+    """Temporary folder with the home of all started programs."""
     with tempfile.TemporaryDirectory(prefix="scoring-benchmark-") as folder:
         os.environ["SCORING_HOME"] = f"{folder}/home"
         os.environ["SCORING_THREADS"] = str(options.threads)
@@ -78,7 +78,7 @@ def own_home(options: argparse.Namespace) -> Iterator[Path]:
 
 
 def take_turns(runs: Mapping[str, Callable[[], object]], n_runs: int) -> Seconds:
-    """Seconds of each of some callables, which take turns, so that a busy moment strikes all of them."""
+    """Time callables in turns, so that a busy moment affects all of them; seconds."""
     seconds: Seconds = {name: [] for name in runs}
     for _ in range(n_runs):
         for name, run in runs.items():
@@ -90,25 +90,25 @@ def take_turns(runs: Mapping[str, Callable[[], object]], n_runs: int) -> Seconds
 
 
 def run_program(*command: str, **environment: str) -> None:
-    """Run a program whole, its output thrown away, with Python as a shell of its own would start it."""
+    """Run a program to its end without output, in the environment of a normal shell."""
     inherited = {name: value for name, value in os.environ.items() if name not in _ODD_STARTS}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=inherited | environment)  # noqa: S603 -- our own
 
 
 def scoring(*arguments: str) -> tuple[str, ...]:
-    """The command line of this environment's `scoring`."""
+    """Command line of this environment's `scoring`."""
     return (str(Path(sys.executable).with_name("scoring")), *arguments)
 
 
 def table(seconds: Seconds, against: str, *, unit: str = "s", scale: float = 1.0) -> str:
-    """A Markdown table: median and fastest run of each, and its median in those of one of them."""
-    one = median(seconds[against])
+    """Markdown table: median and fastest run of each, and the median as a multiple of a reference's."""
+    reference = median(seconds[against])
     rows = [
         [
             name,
             f"{median(values) * scale:.3f}",
             f"{min(values) * scale:.3f}",
-            f"{median(values) / one:.2f}",
+            f"{median(values) / reference:.2f}",
             str(len(values)),
         ]
         for name, values in seconds.items()
@@ -117,33 +117,33 @@ def table(seconds: Seconds, against: str, *, unit: str = "s", scale: float = 1.0
 
 
 def ratio(seconds: Seconds, of: str, to: str) -> float:
-    """Median of one in medians of another."""
+    """Ratio of two medians."""
     return median(seconds[of]) / median(seconds[to])
 
 
 def machine(libraries: Iterable[str] = ()) -> str:
-    """Processor, cores, memory and versions, as one line."""
-    told = []
+    """Processor, cores, memory and versions in one line."""
+    versions = []
     for library in (*LIBRARIES, *libraries):
         try:
-            told.append(f"{library} {version(library)}")
+            versions.append(f"{library} {version(library)}")
         except PackageNotFoundError:
-            told.append(f"{library} absent")
+            versions.append(f"{library} absent")
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, {gigabytes:.0f} GB; "
-        f"Python {platform.python_version()}, {', '.join(told)}"
+        f"Python {platform.python_version()}, {', '.join(versions)}"
     )
 
 
 def size_of(folders: Sequence[str]) -> str:
-    """How many records there are, and their bytes, in words."""
+    """Number and total size of the record files, as text."""
     files = expand(folders)
     return f"{len(files):,} files, {sum(map(os.path.getsize, files)) / 1e6:,.0f} MB"
 
 
 def publish(title: str, parts: Sequence[Any], options: argparse.Namespace) -> None:
-    """Print a section, and put it in the place of the last one of its title on the page."""
+    """Print a section, and replace the section with the same title on the results page."""
     heading = f"## Speed: {title}"
     command = f"python experiments/benchmarks/{Path(sys.argv[0]).name}" + " ARCHIVE..." * bool(
         options.archives

@@ -1,4 +1,4 @@
-"""Training on ready features: against the same boosters fitted one after the other on ready matrices.
+"""Training on extracted features, compared with fitting the same boosters one after the other.
 
 python experiments/benchmarks/train.py ARCHIVE...
 python experiments/benchmarks/train.py --smoke
@@ -24,7 +24,7 @@ Call = tuple[tuple[Any, ...], dict[str, Any]]
 
 @contextmanager
 def recorded(calls: list[tuple[lgb.Dataset, dict[str, Any]]]) -> Iterator[None]:
-    """Note what LightGBM is asked to train: the data as they were given, and how."""
+    """Record the calls of LightGBM's training: data and parameters."""
     train, dataset = lgb.train, lgb.Dataset
     given: dict[int, Call] = {}
 
@@ -36,7 +36,7 @@ def recorded(calls: list[tuple[lgb.Dataset, dict[str, Any]]]) -> Iterator[None]:
 
     def listen(params: dict[str, Any], data: lgb.Dataset, **named: Any) -> lgb.Booster:
         booster = train(params, data, **named)
-        # A fit that stopped early is made again with the trees that it grew.
+        # An early-stopped fit is repeated with the number of trees that it reached.
         calls.append((given[id(data)], {"params": params, "num_boost_round": booster.current_iteration()}))
         return booster
 
@@ -49,7 +49,7 @@ def recorded(calls: list[tuple[lgb.Dataset, dict[str, Any]]]) -> Iterator[None]:
 
 
 def fit_bare(calls: list[tuple[Call, dict[str, Any]]]) -> None:
-    """Fit the same boosters, and nothing else."""
+    """Fit the same boosters only."""
     for (arguments_, named), how in calls:
         lgb.train(train_set=lgb.Dataset(*arguments_, **named), **how)
 

@@ -1,13 +1,12 @@
-"""What no model can know: records that look alike, and yet were given different qualities.
+"""Irreducible error: records with equal features but different quality labels.
 
     python experiments/benchmarks/twins.py ARCHIVE...
     python experiments/benchmarks/twins.py --smoke
 
-Twins are records that agree in all that a model of this family goes by. Where their qualities differ,
-something that no column bears made the difference, and no model on these columns can be right on both.
-The words that are worth points under a topic come from a rubric that was fitted before the cut: one
-fitted on all records would have chosen its words so as to tell twins apart. Prints numbers and names
-of topics and columns, no record.
+Twins are records that agree in all features used by this kind of model. If their qualities differ, the cause
+is in no column, and no model on these columns can be right on both. The words that are worth points under a
+topic come from a rubric fitted on the training records: one fitted on all records would have selected words
+that distinguish twins. Prints numbers and names of topics and columns, no records.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from scoring.model.rubric import Rubric
 from scoring.training.fit import fit_models
 
 TOPIC_STEP = "title_names_topic_count"
-#: Numbers that twins share, beside the points for a long title.
+#: Numbers that twins have in common, besides the points for a long title.
 SHARED = (
     "is_provider_known",
     "host_names_section",
@@ -44,7 +43,7 @@ SHARED = (
 TEXTS = ("provider_domain", "provider_section", "provider_form")
 STEP_TOLERANCE = 1  # of a point; labels are integers
 MAX_AMOUNTS = 4
-MIN_STEP = 5.0  # points; smaller weights leave small misses
+MIN_STEP = 5.0  # points; smaller weights cause small errors only
 
 Keys = list[Hashable]
 
@@ -69,19 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def keys_by_level(table: FeatureTable, rubric: Rubric) -> dict[str, Keys]:
-    """What twins agree in, each level with all of the one before it.
+    """Keys of the twins by level; each level adds columns to the one before.
 
     Parameters
     ----------
     table : FeatureTable
         Features of `n_records` records.
     rubric : Rubric
-        Gives the points for a long title, and the words that are worth points under a topic.
+        Rubric with the points for a long title, and for words under a topic.
 
     Returns
     -------
     dict of str to list
-        One key a record.
+        One key per record.
     """
     overrun = np.round(rubric.parts(table)["title_chars"]) if "title_chars" in rubric.hinges_ else None
     form: Keys = []
@@ -100,10 +99,10 @@ def keys_by_level(table: FeatureTable, rubric: Rubric) -> dict[str, Keys]:
         for topics, title in zip(table.topics, table.title_words, strict=True)
     ]
     own = [column.name for column in NUMBER_COLUMNS if column.family in ("provider", "topic", "content")]
-    rest = np.nan_to_num(table.numbers[:, [NUMBER_INDEX[name] for name in own]], nan=-1.0)
+    other_numbers = np.nan_to_num(table.numbers[:, [NUMBER_INDEX[name] for name in own]], nan=-1.0)
     matched: Keys = list(zip(form, words, strict=True))
     titled: Keys = list(zip(matched, table.title_words, strict=True))
-    full: Keys = [(key, tuple(values)) for key, values in zip(titled, rest, strict=True)]
+    full: Keys = [(key, tuple(values)) for key, values in zip(titled, other_numbers, strict=True)]
     return {
         "form, provider, topics, names": form,
         "and matched words": matched,
@@ -113,11 +112,10 @@ def keys_by_level(table: FeatureTable, rubric: Rubric) -> dict[str, Keys]:
 
 
 def bounds(levels: dict[str, Keys], quality: Floats, sections: Sequence[str]) -> str:
-    """How well a group's median does, by level and section, as a Markdown table.
+    """Error of the group median, by level and section, as a Markdown table.
 
-    In hindsight the median is that of the whole group, which is better than any model can be; left out
-    it is that of the others, which is worse than a model that pools what groups have in common. What
-    nobody can know lies between the two.
+    The median of the whole group is a lower bound of any model's error; the leave-one-out median is worse
+    than a model that pools information across groups. The irreducible error lies between the two.
     """
     names = np.asarray(sections, dtype=object)
     rows = []
@@ -133,7 +131,7 @@ def bounds(levels: dict[str, Keys], quality: Floats, sections: Sequence[str]) ->
             hindsight, left_out = np.full(len(y), np.nan), np.full(len(y), np.nan)
             for group in groups:
                 hindsight[group] = _median(y[group])
-                left_out[group] = [_median(np.delete(y[group], at)) for at in range(len(group))]
+                left_out[group] = [_median(np.delete(y[group], index)) for index in range(len(group))]
             split = sum(bool(np.ptp(y[group]) > STEP_TOLERANCE) for group in groups)
             rows.append(
                 [
@@ -152,21 +150,23 @@ def bounds(levels: dict[str, Keys], quality: Floats, sections: Sequence[str]) ->
 
 
 def amounts(levels: dict[str, Keys], quality: Floats, moments: NDArray[np.datetime64]) -> str:
-    """What twins differ by from the median of their group, and when, as a Markdown table."""
+    """Deviations of twins from their group median, with dates, as a Markdown table."""
     rows = []
     for level, keys in levels.items():
-        off: dict[int, list[np.datetime64]] = defaultdict(list)
+        days_by_deviation: dict[int, list[np.datetime64]] = defaultdict(list)
         for group in grouped(keys):
-            for row, points in zip(group, quality[group] - _median(quality[group]), strict=True):
-                if abs(points) > STEP_TOLERANCE:
-                    off[abs(int(points))].append(moments[row].astype("datetime64[D]"))
-        for points, days in sorted(off.items(), key=lambda item: -len(item[1]))[:MAX_AMOUNTS]:
-            rows.append([level, str(points), str(len(days)), f"{min(days)} to {max(days)}"])
+            for row, deviation in zip(group, quality[group] - _median(quality[group]), strict=True):
+                if abs(deviation) > STEP_TOLERANCE:
+                    days_by_deviation[abs(int(deviation))].append(moments[row].astype("datetime64[D]"))
+        for deviation, days in sorted(days_by_deviation.items(), key=lambda item: -len(item[1]))[
+            :MAX_AMOUNTS
+        ]:
+            rows.append([level, str(deviation), str(len(days)), f"{min(days)} to {max(days)}"])
     return markdown(["twins agree in", "points off their median", "records", "published"], rows)
 
 
 def beside_ours(levels: dict[str, Keys], blocks: Blocks, predicted: Floats) -> str:
-    """The median of a record's earlier twins against the model's prediction, as a Markdown table."""
+    """Median of a record's earlier twins compared with the model's prediction, as a Markdown table."""
     y = blocks.later.labels.quality
     rows = []
     for level, keys in levels.items():
@@ -174,30 +174,30 @@ def beside_ours(levels: dict[str, Keys], blocks: Blocks, predicted: Floats) -> s
         for key, label in zip(compress(keys, blocks.is_earlier), blocks.earlier.labels.quality, strict=True):
             earlier[key].append(float(label))
         later = list(compress(keys, blocks.is_test))
-        seen = np.array([key in earlier for key in later])
+        has_twin = np.array([key in earlier for key in later])
         looked_up = np.array([_median(np.array(earlier[key])) for key in later if key in earlier])
-        if seen.any():
+        if has_twin.any():
             figures = [
-                f"{figure(y[seen], said):.{digits}f}"
+                f"{figure(y[has_twin], predictions):.{digits}f}"
                 for figure, digits in ((mean_absolute_error, 2), (_share_off, 3))
-                for said in (looked_up, predicted[seen])
+                for predictions in (looked_up, predicted[has_twin])
             ]
-            rows.append([level, f"{seen.sum()} of {len(later)}", *figures])
+            rows.append([level, f"{has_twin.sum()} of {len(later)}", *figures])
     header = ["twins agree in", "with an earlier twin", "MAE of its median", "MAE of scoring"]
     return markdown([*header, "its median not within 1", "scoring not within 1"], rows)
 
 
 def misses(missed: Floats, table: FeatureTable, rubric: Rubric) -> str:
-    """What the predictions are off by, against the steps that the rubric has learned.
+    """Compare prediction errors with the steps that the rubric has learned.
 
     Parameters
     ----------
     missed : ndarray of shape (n_records,)
-        Label less prediction; whole points.
+        Label minus prediction; whole points.
     table : FeatureTable
         Features of the same records.
     rubric : Rubric
-        The steps.
+        Rubric with the steps.
     """
     step = abs(rubric.numbers_.get(TOPIC_STEP, 0.0))
     steps = {
@@ -205,18 +205,19 @@ def misses(missed: Floats, table: FeatureTable, rubric: Rubric) -> str:
         for name, weight in rubric.numbers_.items()
         if name in SHARED and abs(weight) >= MIN_STEP
     }
-    off = np.flatnonzero(np.abs(missed) > STEP_TOLERANCE)
-    is_topic = np.array([_is_multiple(missed[row], step) for row in off], dtype=bool)
+    wrong = np.flatnonzero(np.abs(missed) > STEP_TOLERANCE)
+    is_topic = np.array([_is_multiple(missed[row], step) for row in wrong], dtype=bool)
     counts: Counter[str] = Counter()
-    for row, is_own in zip(off, is_topic, strict=True):
+    for row, is_own in zip(wrong, is_topic, strict=True):
         counts[_credit(missed[row], int(row), table, rubric) if is_own else _cause(missed[row], steps)] += 1
     total = np.abs(missed).sum()
     by_chance = np.mean([_is_multiple(points, step) for points in range(2, 62)])
     lines = [
-        f"{len(off)} of {len(missed)} records are off by more than {STEP_TOLERANCE} point, "
-        f"{np.abs(missed[off]).sum():.0f} of {total:.0f} points in all. "
-        f"{is_topic.sum()} of them ({np.abs(missed[off[is_topic]]).sum():.0f} points) are off by a multiple "
-        f"of the {step:.1f} points for naming a topic, to the point; by chance {by_chance:.0%} would be.",
+        f"{len(wrong)} of {len(missed)} records are off by more than {STEP_TOLERANCE} point, "
+        f"{np.abs(missed[wrong]).sum():.0f} of {total:.0f} points in all. "
+        f"{is_topic.sum()} of them ({np.abs(missed[wrong[is_topic]]).sum():.0f} points) are off by a "
+        f"multiple of the {step:.1f} points for naming a topic, to the point; by chance {by_chance:.0%} "
+        "would be.",
         "",
         markdown(["miss", "records"], [[cause, str(count)] for cause, count in counts.most_common()]),
     ]
@@ -224,7 +225,7 @@ def misses(missed: Floats, table: FeatureTable, rubric: Rubric) -> str:
 
 
 def grouped(keys: Keys) -> list[NDArray[np.intp]]:
-    """Rows of each key that two records or more share.
+    """Rows of each key that at least two records share.
 
     Examples
     --------
@@ -238,7 +239,7 @@ def grouped(keys: Keys) -> list[NDArray[np.intp]]:
 
 
 def _median(values: Floats) -> float:
-    """The lower median: a quality that was given, where a mean of two would be off from both."""
+    """Lower median: an actual label, unlike the mean of the two middle ones."""
     return float(np.sort(values)[(len(values) - 1) // 2])
 
 
@@ -253,7 +254,7 @@ def _both(
 
 
 def _ceiling(y: Floats, groups: Sequence[NDArray[np.intp]]) -> float:
-    """R2 of the true mean of each group: one less the share of variance within groups (unbiased)."""
+    """R2 of the true group means: 1 minus the unbiased share of within-group variance."""
     own = np.concatenate(groups)
     spread = sum(float(np.sum((y[group] - y[group].mean()) ** 2)) for group in groups)
     total = float(y[own].var())
@@ -266,7 +267,7 @@ def _is_multiple(points: float, step: float) -> bool:
 
 
 def _cause(points: float, steps: dict[str, float]) -> str:
-    """The step of another column that a miss is as large as, if any."""
+    """Name the column whose step equals an error, if any."""
     near = [name for name, size in steps.items() if abs(abs(points) - size) <= STEP_TOLERANCE]
     if near:
         return f"as large as {' or '.join(near)}: {points:+.0f}"
@@ -274,7 +275,7 @@ def _cause(points: float, steps: dict[str, float]) -> str:
 
 
 def _credit(points: float, row: int, table: FeatureTable, rubric: Rubric) -> str:
-    """What a miss of topic steps goes against: a word's credit, a name's, both for one topic, or none."""
+    """Describe the credit behind an error of topic steps: for a word, a name, both, or none."""
     title, words = " ".join(table.title_words[row]), terms_of(list(table.title_words[row]))
     by_word = {
         topic

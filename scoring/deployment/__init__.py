@@ -1,1 +1,1 @@
-"""Which model is in use, and how one becomes the champion."""
+"""Resolve models, compare candidates, and activate a champion."""

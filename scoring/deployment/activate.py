@@ -1,4 +1,4 @@
-"""Putting a model in charge: registered, seen to score, and only then the champion."""
+"""Activate a model: register it, smoke-test it, then move the `champion` alias."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def activate(
     now: datetime,
     reporter: Reporter = SILENT,
 ) -> str:
-    """Register a run's model if need be, see that it scores, and make it the champion.
+    """Register a run's model if needed, smoke-test it, and make it the champion.
 
     Parameters
     ----------
     saved : SavedModel
-        The model that was judged.
+        The model that passed through the gate.
     run_id, name : str
-        Its run, and the registered model.
+        Run of the model, and name of the registered model.
     judged : Judged
-        What was said of it.
+        Verdict of the gate.
     champion : str or None
-        The champion that it was judged against.
+        Address of the champion that it was compared with.
     instead_of : str or None
-        The version that the registry has as its champion; another one than ``champion`` where it had lost it.
+        Version that the alias points to now. It differs from ``champion`` if the registry has lost its alias.
     version : str, optional
-        Its address, where it is registered already.
+        Address of the version, if the model is registered already.
     why : str, optional
-        Why it is promoted against the gate.
+        Reason for overriding the gate.
     settings, now
-        The store, and the moment, aware UTC.
+        Home and store; time of the promotion, aware UTC.
     reporter : Reporter
-        Who hears of a copy that could not be kept.
+        Receives a warning if the local copy cannot be kept.
 
     Returns
     -------
@@ -60,9 +60,9 @@ def activate(
     Raises
     ------
     ModelError
-        If the store's copy of the model cannot be used.
+        If the registered model cannot be loaded or does not score.
     TrackingError
-        If the store cannot be written, or another champion has come meanwhile.
+        If the store cannot be written, or the champion has changed in the meantime.
     """
     store = Store(settings.tracking_uri, settings.home)
     training = saved.manifest.training
@@ -81,16 +81,16 @@ def activate(
 
 
 def check_scores(version: str, settings: Settings, *, sha256: str | None = None) -> LoadedModel:
-    """Load a version as the champion is loaded, and score a record with it.
+    """Load a version the way the champion is loaded, and score a record with it.
 
     Parameters
     ----------
     version : str
         ``models:/NAME/3``.
     settings : Settings
-        Where the store is.
+        Home and store.
     sha256 : str, optional
-        Digest that its manifest has to have.
+        Expected hex digest of the manifest.
 
     Returns
     -------
@@ -99,31 +99,31 @@ def check_scores(version: str, settings: Settings, *, sha256: str | None = None)
     Raises
     ------
     ModelError
-        If it cannot be used, or is another model.
+        If the model cannot be loaded or scored with, or has another digest.
     TrackingError
         If the store has no such version, or cannot be reached.
     """
     loaded = resolve(version, settings)
     saved = loaded.saved
     if sha256 is not None and saved.sha256 != sha256:
-        raise ModelError(f"{version}: got model {saved.sha256[:8]}, expected {sha256[:8]}, which was judged")
+        raise ModelError(f"{version}: got model {saved.sha256[:8]}, expected {sha256[:8]}, the evaluated one")
     check_scoring(saved, version)
     return loaded
 
 
 def _tags(judged: Judged, champion: str | None, why: str | None, now: datetime) -> dict[str, str]:
-    """What the version's page says of the promotion; the same names each time, so that none goes stale."""
+    """Tags of the promoted version. All are set every time, so that none is stale."""
     verdict = judged.verdict
-    said = "; ".join(verdict.reasons)
+    reasons = "; ".join(verdict.reasons)
     is_forced = why is not None and not verdict.is_passed
-    first = verdict.checks[0] if verdict.checks else None
+    first_check = verdict.checks[0] if verdict.checks else None
     return {
         "promoted_at": now.isoformat(timespec="seconds"),
         "promoted_by": "force" if is_forced else "gate",
-        "promoted_reason": why if is_forced and why else said,
-        "promoted_against_gate": said if is_forced else "",
-        "promoted_figure": first.figure if first else "",
-        "promoted_gain": first.shown_gain if first and champion else "",
+        "promoted_reason": why if is_forced and why else reasons,
+        "promoted_against_gate": reasons if is_forced else "",
+        "promoted_figure": first_check.figure if first_check else "",
+        "promoted_gain": first_check.shown_gain if first_check and champion else "",
         "promoted_against": champion or "",
         "promoted_on_records": str(verdict.n_records or ""),
         "promoted_on_data_sha256": judged.data_sha256,

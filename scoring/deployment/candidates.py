@@ -1,4 +1,4 @@
-"""Who is compared: runs and models as they are named, with what they predicted and what is known of them."""
+"""Candidates of a comparison: references to runs and models, resolved to predictions and metadata."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A run or a model as it was named: the run that logged it, if any, and how to open its model."""
+    """A run or model named by the user: its specification, and the run that logged it, if any."""
 
     spec: str
     run: RunRecord | None
@@ -52,7 +52,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One side with all that is known of it."""
+    """One side of a comparison: parameters, data, features and predictions."""
 
     side: Side
     params: Mapping[str, str]
@@ -64,31 +64,31 @@ class Candidate:
 
 
 def split_arguments(arguments: Sequence[str], store: Store) -> tuple[list[Reference], list[str]]:
-    """Runs and models apart from paths."""
-    named: list[Reference] = []
+    """Split arguments into references to runs or models, and paths of records."""
+    references: list[Reference] = []
     paths: list[str] = []
     for argument in arguments:
         run_id = None
         if argument == SHIPPED:
-            named.append(Reference(argument, None))
+            references.append(Reference(argument, None))
             continue
         if argument.startswith("models:/"):
             run_id = run_of_version(store, argument)
         elif Path(argument, MANIFEST).is_file():
-            named.append(Reference(argument, None))
+            references.append(Reference(argument, None))
             continue
         elif argument.startswith("runs:/") or _RUN_ID.fullmatch(argument):
-            beginning = argument.removeprefix("runs:/").removesuffix("/model")
-            run_id = find_run(store, beginning) if _RUN_ID.fullmatch(beginning) else None
+            prefix = argument.removeprefix("runs:/").removesuffix("/model")
+            run_id = find_run(store, prefix) if _RUN_ID.fullmatch(prefix) else None
             if run_id is None and not Path(argument).exists():
-                absent = f'{store}: no run or file {argument!r}: "scoring runs" lists the runs'
+                absent = f'no run or file {argument!r} in {store}: "scoring runs" lists the runs'
                 raise TrackingError(store.lost or absent)
         if run_id is None:
             paths.append(argument)
         else:
             spec = argument if argument.startswith("models:/") else f"runs:/{run_id}"
-            named.append(Reference(spec, read_run(store, run_id)))
-    return named, paths
+            references.append(Reference(spec, read_run(store, run_id)))
+    return references, paths
 
 
 def read_records(
@@ -98,15 +98,15 @@ def read_records(
     on_fault: OnFault,
     reporter: Reporter,
 ) -> list[Document]:
-    """Records to score, labelled or not; labels that scoring has written count where that is asked for."""
+    """Read the records to score, labelled or not. Labels written by scoring count only on request."""
 
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
-    documents = own_scores.put_to(read)
+    documents_read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress)
+    documents = own_scores.put_to(documents_read)
     if not documents:
-        raise ModelError("records to compare on: got none that can be used, expected some")
+        raise ModelError("no usable records to compare on: name files or folders with records")
     own_scores.note(len(documents), sum(map(len, own_scores.names)), reporter)
     return documents
 
@@ -114,26 +114,26 @@ def read_records(
 def scored(
     named: Sequence[Reference], documents: list[Document], settings: Settings, reporter: Reporter
 ) -> tuple[list[Candidate], tuple[str, ...]]:
-    """Each model with its scores of the records."""
-    corpus = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
-    records = corpus.as_seen(np.ones(len(documents), dtype=bool))
+    """Score the records with each model."""
+    dataset = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
+    records = dataset.as_seen(np.ones(len(documents), dtype=bool))
     paths = [document.path for document in documents]
-    contenders, notes = [], []
-    for done, one in enumerate(named):
+    candidates, notes = [], []
+    for done, reference in enumerate(named):
         reporter.step("scoring", done, len(named))
-        saved = open_model(one.spec, settings, reporter)
+        saved = open_model(reference.spec, settings, reporter)
         predictions = prediction_columns(saved.scorer, records, paths, num_threads=settings.threads)
         training = saved.manifest.training
-        known = training.ends_at.replace(tzinfo=None)
-        n_known = int((records.moments <= np.datetime64(known)).sum())
-        side = _side(one, saved.name)
+        trained_to = training.ends_at.replace(tzinfo=None)
+        n_known = int((records.moments <= np.datetime64(trained_to)).sum())
+        side = _side(reference, saved.name)
         if n_known:
             notes.append(
                 f"{side.name}: {n_known} of {len(documents)} records are not newer than its training records "
-                f"(to {known:%Y-%m-%d}); on those the metrics are in-sample"
+                f"(to {trained_to:%Y-%m-%d}); on these the metrics are in-sample"
             )
         data = {
-            **(_data_of_run(one.run) if one.run else {}),
+            **(_data_of_run(reference.run) if reference.run else {}),
             "sha256": training.data_sha256,
             "n_all": str(training.n_records),
             "trained_from": f"{training.begins_at:%Y-%m-%d}",
@@ -142,48 +142,49 @@ def scored(
         }
         params = {name: str(value) for name, value in flat(msgspec.to_builtins(training.config)).items()}
         columns = columns_of(saved.models)
-        contenders.append(Candidate(side, params, data, columns, predictions, saved, documents))
+        candidates.append(Candidate(side, params, data, columns, predictions, saved, documents))
     reporter.step("scoring", len(named), len(named))
-    return contenders, tuple(notes)
+    return candidates, tuple(notes)
 
 
 def logged(
     named: Sequence[Reference], store: Store, reporter: Reporter
 ) -> tuple[list[Candidate], tuple[str, ...]]:
-    """Each run with the predictions that it logged, of the records that all have."""
+    """Read the logged predictions of each run, aligned on the records that all runs share."""
     evaluations: list[Evaluation] = []
-    for done, one in enumerate(named):
+    for done, reference in enumerate(named):
         reporter.step("reading", done, len(named))
-        if one.run is None:
+        if reference.run is None:
             raise ModelError(
-                f"{one.spec}: got a model's folder, which has no predictions of its own, expected runs, or "
+                f"{reference.spec}: got a model folder, which has no logged predictions, expected runs, or "
                 "records for the models to score"
             )
-        evaluations.append(read_evaluation(store, one.run))
+        evaluations.append(read_evaluation(store, reference.run))
     reporter.step("reading", len(named), len(named))
-    sides = [_side(one, one.run.summary.model) for one in named if one.run is not None]
+    sides = [
+        _side(reference, reference.run.summary.model) for reference in named if reference.run is not None
+    ]
     predictions = [evaluation.predictions for evaluation in evaluations]
     aligned = align(predictions, [side.name for side in sides])
     n_common = len(aligned[0]["path"])
-    contenders, notes = [], []
-    for one, side, evaluation, columns in zip(named, sides, evaluations, aligned, strict=True):
-        assert one.run is not None  # noqa: S101 -- refused above
+    candidates, notes = [], []
+    for reference, side, evaluation, columns in zip(named, sides, evaluations, aligned, strict=True):
+        run = reference.run
+        assert run is not None  # noqa: S101 -- refused above
         if evaluation.n_records > n_common:
-            notes.append(
-                f"{side.name}: {n_common} of its {evaluation.n_records} held-back records are shared"
-            )
-        data = _data_of_run(one.run) | {
+            notes.append(f"{side.name}: {n_common} of its {evaluation.n_records} test records are shared")
+        data = _data_of_run(run) | {
             "judged_from": _day(evaluation.begins_at),
             "judged_to": _day(evaluation.ends_at),
         }
-        contenders.append(Candidate(side, one.run.params, data, read_columns(store, one.run), columns))
-    return contenders, tuple(notes)
+        candidates.append(Candidate(side, run.params, data, read_columns(store, run), columns))
+    return candidates, tuple(notes)
 
 
-def _side(named: Reference, model: str) -> Side:
-    if named.run is None:
+def _side(reference: Reference, model: str) -> Side:
+    if reference.run is None:
         return Side(model, None, model)
-    summary = named.run.summary
+    summary = reference.run.summary
     return Side(f"{summary.name} {summary.run_id[:8]}", summary.run_id, model)
 
 

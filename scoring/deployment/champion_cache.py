@@ -1,4 +1,4 @@
-"""Where the champion was when the store's file was last changed: to ask MLflow again takes seconds."""
+"""Cache of the last champion look-up, valid for one state of the store's file: MLflow takes seconds."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from scoring.storage.regular_files import read_regular
 
 
 class RegistryEntry(msgspec.Struct, frozen=True):
-    """Where a model is, and what the registry says of it.
+    """Folder, address and training time of a model.
 
     Parameters
     ----------
     folder : str
-        Local folder; not to be written to.
+        Local folder, read-only.
     address : str or None
-        ``models:/NAME/3`` or ``runs:/ID``; None for a folder that no store knows of.
+        ``models:/NAME/3`` or ``runs:/ID``; None for a folder outside of any store.
     trained_at : datetime or None
-        When its run began, aware UTC; None where that is not known.
+        Start of its run, aware UTC; None if unknown.
     """
 
     folder: str
@@ -40,7 +40,7 @@ RegistryLookup = Callable[[str | None, Settings], RegistryEntry | None]
 
 
 class ChampionCacheEntry(msgspec.Struct, frozen=True):
-    """The champion of a name, for one state of the store's file; None where it had none then."""
+    """The champion (or None) of a registered model, for one state of the store's file."""
 
     name: str
     database: str
@@ -50,19 +50,19 @@ class ChampionCacheEntry(msgspec.Struct, frozen=True):
 
 
 def find_champion(settings: Settings, lookup: RegistryLookup) -> RegistryEntry | None:
-    """Where the registry's champion is; None where there is none, or no store.
+    """Find the registry's champion; None if there is no champion or no store.
 
     Parameters
     ----------
     settings : Settings
         Home, store and registered model.
     lookup : callable
-        How the registry is asked, where that is needed.
+        Queries the registry if the cache does not hold the answer.
 
     Raises
     ------
     TrackingError
-        If the store cannot be opened or reached, or the champion's files are not there.
+        If the store cannot be opened or reached, or the champion's files are missing.
     """
     database = sqlite_file(settings.tracking_uri)
     if database is None:
@@ -70,34 +70,34 @@ def find_champion(settings: Settings, lookup: RegistryLookup) -> RegistryEntry |
     state = _state(database, settings)
     if state is None:
         return None
-    now = ChampionCacheEntry(settings.registered_model, str(database), state.st_mtime_ns, state.st_size, None)
+    key = ChampionCacheEntry(settings.registered_model, str(database), state.st_mtime_ns, state.st_size, None)
     cached = _read(settings)
-    if cached is not None and msgspec.structs.replace(cached, located=None) == now:
+    if cached is not None and msgspec.structs.replace(cached, located=None) == key:
         located = cached.located
         if located is None or Path(located.folder).is_dir():
             return located
     located = lookup(None, settings)
     if _identity(_state(database, settings)) != _identity(state):
-        return located  # the file was moved or written meanwhile: the answer may be of another state
+        return located  # the file has changed meanwhile: the answer may belong to either state
     if located is None and has_cached_champion(settings) and not (settings.home / COPIES).is_dir():
-        return None  # what was cached is all that is known of a champion: it is not to be forgotten
+        return None  # the cache is the only record of a past champion: keep it
     file = _file(settings)
-    with suppress(OSError):  # it saves time only
+    with suppress(OSError):  # the cache only saves time
         prepare_folder(settings.home, file.parent.name)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
-            new.write(msgspec.json.encode(msgspec.structs.replace(now, located=located)))
-        os.replace(new.name, file)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
+            temporary.write(msgspec.json.encode(msgspec.structs.replace(key, located=located)))
+        os.replace(temporary.name, file)
     return located
 
 
 def has_cached_champion(settings: Settings) -> bool:
-    """Whether the home's last look-up found a champion: maybe one of which it has no copy."""
+    """Whether the last look-up found a champion, with or without a local copy."""
     cached = _read(settings)
     return cached is not None and cached.located is not None
 
 
 def _state(database: Path, settings: Settings) -> os.stat_result | None:
-    """The state of the store's file; None where there is none."""
+    """Stat the store's file; None if it does not exist."""
     try:
         return database.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -108,7 +108,7 @@ def _state(database: Path, settings: Settings) -> os.stat_result | None:
 
 
 def _identity(state: os.stat_result | None) -> tuple[int, ...] | None:
-    """What differs where a file was written or moved; a move shows in the time of its status."""
+    """Values that change if the file is written or replaced (a replacement changes ctime)."""
     if state is None:
         return None
     return state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns

@@ -1,8 +1,8 @@
-"""A copy of each champion in the home: what scores while the champion's own store is away.
+"""Local copy of each champion: the fallback while its store is unavailable.
 
-``champions/KEY`` in the home is a model folder with one more file, ``champion.json``, which says whose copy
-it is. The key is made of store and registered name, so that no store's champion stands in for another's. A
-copy is replaced as a whole, in one step, and every hash is checked whenever it is used.
+``champions/KEY`` in the home is a model folder with one more file, ``champion.json``, which identifies the
+champion. The key is a hash of the store's address and the registered name, so that the champion of one store
+never replaces that of another. A copy is replaced atomically, and all its hashes are checked at each use.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from scoring.storage.regular_files import read_regular
 COPIES = "champions"
 FACTS = "champion.json"
 _FORMAT_VERSION = 1
-_ATTEMPTS = 3  # another process may put a newer copy in its place between two of the files
+_ATTEMPTS = 3  # another process may replace the copy between the reads of two files
 
 
 class ChampionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose copy it is.
+    """Identity of the copied champion.
 
     Parameters
     ----------
     store : str
-        Address of the store, credentials masked.
+        Address of the store, with masked credentials.
     name : str
         Registered model.
     address : str
         The version that was the champion, ``models:/NAME/3``.
     model : str
-        Name and version of the model, as they stand in its scores.
+        Name and version of the model, as in its scores.
     sha256 : str
-        Hex digest of its manifest, and through it of every file.
+        Hex digest of its manifest, which holds the digests of all files.
     trained_at : datetime or None
-        When its run began, aware UTC; None where that is not known.
+        Start of its run, aware UTC; None if unknown.
     """
 
     store: str
@@ -57,7 +57,7 @@ class ChampionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChampionCopy(msgspec.Struct, frozen=True):
-    """A copy: its folder, whose it is, its checked files, and when the champion was last seen."""
+    """A copy: folder, identity, validated files, and when the champion was last seen."""
 
     folder: Path
     facts: ChampionFacts
@@ -66,13 +66,13 @@ class ChampionCopy(msgspec.Struct, frozen=True):
 
 
 def copy_folder(settings: Settings, name: str) -> Path:
-    """Folder of the copy of a registered model's champion, whether it is there or not.
+    """Folder of the copy of a registered model's champion; it need not exist.
 
     Parameters
     ----------
     settings : Settings
-        Home and store. A store within the home is known by its place there, so that a home that was moved
-        finds its copies; a user, password or token in the address makes no difference.
+        Home and store. A store within the home is identified by its relative path, so that a moved home
+        finds its copies. Credentials in the address make no difference.
     name : str
         Registered model.
     """
@@ -81,39 +81,39 @@ def copy_folder(settings: Settings, name: str) -> Path:
 
 
 def keep_copy(settings: Settings, facts: ChampionFacts, files: ModelFiles) -> None:
-    """Keep a copy of a champion, unless the one that is there is the same.
+    """Keep a copy of a champion, unless the existing copy is identical.
 
     Parameters
     ----------
     settings : Settings
         Home and store.
     facts : ChampionFacts
-        What is known of the champion.
+        Identity of the champion.
     files : ModelFiles
-        Its files.
+        Files of the champion.
 
     Raises
     ------
     OSError
-        If the copy cannot be written; the one of before stays.
+        If the copy cannot be written; the previous copy stays.
     """
     folder = copy_folder(settings, facts.name)
     encoded = msgspec.json.encode(facts)
     if _is_same(folder, encoded, files):
-        with suppress(OSError):  # of a home that can only be read: the copy is there all the same
-            os.utime(folder / FACTS)  # when the champion was last seen
+        with suppress(OSError):  # a read-only home: the copy is valid all the same
+            os.utime(folder / FACTS)  # its mtime is when the champion was last seen
         return
     with writing(settings.home, folder):
         replace_folder(folder, {**files.contents, FACTS: encoded}, ours=(*FILES, FACTS))
 
 
 def find_copy(settings: Settings, name: str) -> ChampionCopy | None:
-    """The copy of the last known champion of the store and name; None where none was ever kept.
+    """Find the copy of the last known champion of the store and name; None if none was kept.
 
     Raises
     ------
     ModelError
-        If the copy is damaged, or of another model than it says.
+        If the copy is damaged, or its files do not match its ``champion.json``.
     """
     folder = copy_folder(settings, name)
     for attempt in range(_ATTEMPTS):
@@ -128,7 +128,7 @@ def find_copy(settings: Settings, name: str) -> ChampionCopy | None:
 
 
 def known_champions(home: Path) -> list[str]:
-    """The champions that a home has known, each as its name and store; of a damaged copy its folder."""
+    """List the known champions as ``NAME in STORE``; a damaged copy is listed by its folder."""
     known = []
     for folder in sorted(path for path in (home / COPIES).glob("*") if not path.name.startswith(".")):
         try:
@@ -159,12 +159,12 @@ def _read(folder: Path, name: str) -> ChampionCopy:
     files = read_files(folder)
     if files.sha256 != facts.sha256:
         got, expected = files.sha256[:8], facts.sha256[:8]
-        raise ModelError(f"{folder}: got model {got}, expected {expected}, as {FACTS} says")
+        raise ModelError(f"{folder}: got model {got}, expected {expected}, as in {FACTS}")
     return ChampionCopy(folder, facts, files, seen_at)
 
 
 def _is_same(folder: Path, encoded: bytes, files: ModelFiles) -> bool:
-    """Whether the copy is of this very champion, and every file as long as it has to be."""
+    """Whether the copy has this identity, and each file the expected size."""
     try:
         return read_regular(folder / FACTS) == encoded and all(
             os.stat(folder / name).st_size == len(content) for name, content in files.contents.items()
@@ -177,7 +177,7 @@ def _store_key(settings: Settings) -> str:
     database = sqlite_file(settings.tracking_uri)
     if database is None:
         return mask_credentials(settings.tracking_uri).replace("***@", "").rstrip("/")
-    place = Path(os.path.realpath(database.parent), database.name)
+    path = Path(os.path.realpath(database.parent), database.name)
     with suppress(ValueError):
-        return f"home:{place.relative_to(os.path.realpath(settings.home))}"
-    return str(place)
+        return f"home:{path.relative_to(os.path.realpath(settings.home))}"
+    return str(path)

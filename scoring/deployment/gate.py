@@ -1,4 +1,4 @@
-"""The gate: whether a challenger takes the champion's place, by a rule that is the same for every pair."""
+"""The gate: one rule that decides whether a challenger replaces the champion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from scoring.evaluation.metrics import MEANINGS
 from scoring.evaluation.paired_figures import Difference, SliceDifference, gain_of
 
-#: What a site lives on: each is guarded, whichever of them has to gain.
+#: Headline metrics: none may become significantly worse, whichever of them has to improve.
 HEADLINES = (
     *("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10"),
     *("published_f1", "quality_interval_score"),
@@ -17,21 +17,21 @@ HEADLINES = (
 
 
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the gate asks for.
+    """Rule of the gate.
 
     Parameters
     ----------
     figure : str
-        The figure that has to gain: one of :data:`scoring.evaluation.metrics.MEANINGS`.
+        The metric that has to improve: one of :data:`scoring.evaluation.metrics.MEANINGS`.
     margin : float or None
-        None: the gain's interval has to lie above 0. Else the challenger may be as good: the interval may
-        reach down to this share of the champion's figure; >= 0.
+        None: superiority, the interval of the gain has to lie above 0. Otherwise non-inferiority: the
+        interval may reach down to minus this ratio of the champion's metric; 0 <= margin < 1.
     part_ratio : float
-        Share of the champion's figure by which a part of the records may fall; >= 0.
+        Ratio of the champion's metric by which a subset of the records may worsen; >= 0.
     min_records, min_days : int
-        Labelled records, and days that they are of, that it takes to judge; also of a part.
+        Least number of labelled records, and of days with such records, of the whole and of each subset.
     level : float
-        Share of draws that an interval holds; 0 to 1.
+        Confidence level of the intervals; 0 to 1.
     n_draws : int
         Draws of the paired bootstrap over days.
     """
@@ -48,11 +48,11 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.figure not in MEANINGS:
             raise ValueError(f"figure: got {self.figure!r}, expected one of {', '.join(MEANINGS)}")
         if self.margin is not None and not 0 <= self.margin < 1:
-            raise ValueError(f"margin: got {self.margin:g}, expected a share, 0 or more and below 1")
+            raise ValueError(f"margin: got {self.margin:g}, expected a ratio, 0 or more and below 1")
 
     @property
     def rule(self) -> str:
-        """What is asked for, in words."""
+        """The rule as text."""
         needs = "its interval above 0" if self.margin is None else f"its interval above -{self.margin:.0%}"
         return (
             f"{self.figure} must improve, {needs}; no other headline metric may be significantly worse; no "
@@ -63,7 +63,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at.
+    """One comparison that the gate makes.
 
     Parameters
     ----------
@@ -72,19 +72,19 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     against : str
         ``champion``, or the name of a baseline.
     part : str
-        Part of the records, as ``provider: example.org``; empty for all of them.
+        Subset of the records, as ``provider: example.org``; empty for all records.
     n_records : int
-        Labelled records that it is of; 0 where that is not known.
+        Number of labelled records; 0 if unknown.
     first, second : float
-        The figure of the champion (or baseline) and of the challenger.
+        Metric of the champion (or baseline) and of the challenger.
     gain : float
-        By how much the challenger is better; below 0 where it is worse.
+        Improvement of the challenger; negative if it is worse.
     low, high : float or None
-        Interval of the gain; None where it was not drawn.
+        Bounds of the gain's interval; None if there is no bootstrap.
     expected : str
-        What is asked of it, in words.
+        Condition, as text.
     is_passed : bool
-        Whether that is so.
+        Whether the condition holds.
     """
 
     figure: str
@@ -106,25 +106,25 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         where = f"{self.figure} of {self.part}" if self.part else self.figure
-        figures = f"{self.against} {self.first:.3f}, challenger {self.second:.3f}"
-        return f"{where}: {figures}, gain {self.shown_gain}"
+        values = f"{self.against} {self.first:.3f}, challenger {self.second:.3f}"
+        return f"{where}: {values}, gain {self.shown_gain}"
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says.
+    """Decision of the gate.
 
     Parameters
     ----------
     is_passed : bool
-        Whether the challenger may take the champion's place.
+        Whether the challenger may become the champion.
     reasons : tuple of str
-        Why, in words: every check that failed, or what was gained.
+        Reasons as text: all failed checks, or the improvement.
     rule : str
-        What is asked for, in words.
+        The rule as text.
     n_records, n_days : int
-        Labelled records that both were judged on, and the days that they are of.
+        Labelled records that the decision rests on, and the number of their days.
     checks : tuple of Check
-        Everything that was looked at, the figure that has to gain first.
+        All checks; that of the metric that has to improve comes first.
     """
 
     is_passed: bool
@@ -136,7 +136,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def too_few(n_records: int, n_days: int, config: GateConfig) -> str:
-    """What lacks to judge on, in words; empty where nothing does."""
+    """Message if there are too few records or days to judge on; empty if there are enough."""
     if n_records >= config.min_records and n_days >= config.min_days:
         return ""
     return (
@@ -146,7 +146,7 @@ def too_few(n_records: int, n_days: int, config: GateConfig) -> str:
 
 
 def refuse(reason: str, config: GateConfig, *, n_records: int = 0, n_days: int = 0) -> Verdict:
-    """A no without a look at the figures."""
+    """Refuse without comparing any metric."""
     return Verdict(is_passed=False, reasons=(reason,), rule=config.rule, n_records=n_records, n_days=n_days)
 
 
@@ -157,38 +157,36 @@ def judge(
     *,
     n_records: int,
 ) -> Verdict:
-    """The rule: the figure gains, no other headline is surely worse, no part surely falls beyond its limit.
+    """Apply the rule: the metric improves, and no headline or subset becomes significantly worse.
 
     Parameters
     ----------
     whole : mapping of str to Difference
-        Figures on all records, champion first, each with its own interval.
+        Metrics on all records, champion first, each with its own interval.
     slices : sequence of SliceDifference
-        Figures on parts of them, whose intervals hold all together: of many parts some seem to fall by
-        chance, and that alone shall refuse nobody.
+        Metrics on subsets, with simultaneous intervals: of many subsets some get worse by chance, which
+        must not refuse a challenger.
     config : GateConfig
-        What is asked for.
+        Rule of the gate.
     n_records : int
-        Labelled records.
+        Number of labelled records.
 
     Returns
     -------
     Verdict
     """
     if config.figure not in whole:
-        return refuse(
-            f"{config.figure}: got none on these records, expected a value", config, n_records=n_records
-        )
+        return refuse(f"{config.figure}: not defined on these records", config, n_records=n_records)
     checks = [_has_gained(whole[config.figure], config, n_records)]
     for name in HEADLINES:
         if name in whole and name != config.figure:
             checks.append(_check(whole[name], "interval not below 0", _reaches(whole[name], 0.0), n_records))
     for part in slices:
-        for each in part.differences.values():
-            limit = -config.part_ratio * abs(each.first)
-            told = f"interval not below {limit:+.3g}"
+        for difference in part.differences.values():
+            limit = -config.part_ratio * abs(difference.first)
+            expected = f"interval not below {limit:+.3g}"
             label = f"{part.family}: {part.name}"
-            checks.append(_check(each, told, _reaches(each, limit), part.n_records, label))
+            checks.append(_check(difference, expected, _reaches(difference, limit), part.n_records, label))
     failed = [check for check in checks if not check.is_passed]
     n_parts = len({check.part for check in checks} - {""})
     passed = f"{checks[0]}; nothing else is significantly worse ({n_parts} subsets checked)"
@@ -208,18 +206,18 @@ def judge_first(
     *,
     n_records: int = 0,
 ) -> Verdict:
-    """Judge a model where no champion is: it has to beat every baseline's figure.
+    """Judge a model without a champion: its metric has to be better than that of every baseline.
 
     Parameters
     ----------
     figures : mapping of str to float
-        Of the model, on records that it had not seen.
+        Metrics of the model on unseen records.
     baselines : mapping of str to (mapping of str to float)
-        The same of each baseline; one without the figure is passed over.
+        Metrics of each baseline; a baseline without the metric is skipped.
     config : GateConfig
-        What is asked for.
+        Rule of the gate.
     n_records : int
-        Labelled records; 0 where that is not known.
+        Number of labelled records; 0 if unknown.
 
     Returns
     -------
@@ -227,10 +225,10 @@ def judge_first(
     """
     name = config.figure
     rule = f"There is no champion: {name} has to be better than that of every baseline."
-    mine = figures.get(name)
+    challenger_value = figures.get(name)
     others = {baseline: values[name] for baseline, values in baselines.items() if name in values}
-    if mine is None or not others:
-        reason = f"{name}: got none of {'the model' if mine is None else 'a baseline'}, expected a value"
+    if challenger_value is None or not others:
+        reason = f"{name}: no value for {'the model' if challenger_value is None else 'any baseline'}"
         return Verdict(is_passed=False, reasons=(reason,), rule=rule, n_records=n_records)
     checks = tuple(
         Check(
@@ -238,43 +236,47 @@ def judge_first(
             against=baseline,
             n_records=n_records,
             first=value,
-            second=mine,
-            gain=gain_of(name, value, mine),
+            second=challenger_value,
+            gain=gain_of(name, value, challenger_value),
             expected="gain above 0",
-            is_passed=gain_of(name, value, mine) > 0,
+            is_passed=gain_of(name, value, challenger_value) > 0,
         )
         for baseline, value in others.items()
     )
     failed = tuple(f"{check}, expected its {check.expected}" for check in checks if not check.is_passed)
-    passed = f"there was no champion, and {name} {mine:.3f} beats every baseline: {_listed(others)}"
+    passed = (
+        f"there was no champion, and {name} {challenger_value:.3f} beats every baseline: {_listed(others)}"
+    )
     return Verdict(
         is_passed=not failed, reasons=failed or (passed,), rule=rule, n_records=n_records, checks=checks
     )
 
 
-def _has_gained(each: Difference, config: GateConfig, n_records: int) -> Check:
+def _has_gained(difference: Difference, config: GateConfig, n_records: int) -> Check:
     if config.margin is None:
-        return _check(each, "interval above 0", each.low is not None and each.low > 0, n_records)
-    limit = -config.margin * abs(each.first)
-    is_close = each.low is not None and each.low >= limit
-    return _check(each, f"interval above {limit:+.3g}", is_close, n_records)
+        return _check(
+            difference, "interval above 0", difference.low is not None and difference.low > 0, n_records
+        )
+    limit = -config.margin * abs(difference.first)
+    is_within_margin = difference.low is not None and difference.low >= limit
+    return _check(difference, f"interval above {limit:+.3g}", is_within_margin, n_records)
 
 
-def _reaches(each: Difference, limit: float) -> bool:
-    return each.high is None or each.high >= limit
+def _reaches(difference: Difference, limit: float) -> bool:
+    return difference.high is None or difference.high >= limit
 
 
-def _check(each: Difference, expected: str, is_passed: bool, n_records: int, part: str = "") -> Check:
+def _check(difference: Difference, expected: str, is_passed: bool, n_records: int, part: str = "") -> Check:
     return Check(
-        figure=each.name,
+        figure=difference.name,
         against="champion",
         part=part,
         n_records=n_records,
-        first=each.first,
-        second=each.second,
-        gain=each.gain,
-        low=each.low,
-        high=each.high,
+        first=difference.first,
+        second=difference.second,
+        gain=difference.gain,
+        low=difference.low,
+        high=difference.high,
         expected=expected,
         is_passed=is_passed,
     )

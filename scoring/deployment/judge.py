@@ -1,4 +1,4 @@
-"""Judge: a challenger against the champion on records that neither had seen, by the rule of the gate."""
+"""Judge a challenger by the gate: compare it with the champion on records that neither has seen."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from scoring.tracking import Store
 from scoring.training.dataset import LabelledDataset
 from scoring.training.splits import to_moment
 
-_AGAIN = "name later records with --on"
+_NAME_LATER_RECORDS = "name later records with --on"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict, and the hex digest of the records that it is of; empty where there are none."""
+    """A verdict, and the hex digest of the records that it was reached on; empty if there were none."""
 
     verdict: Verdict
     data_sha256: str = ""
 
 
 def judge_alone(saved: SavedModel, gate: GateConfig) -> Judged:
-    """Judge a model where no champion is, by what its training found on the block that it held back."""
+    """Judge a model without a champion, by its metrics on the test period of its own training."""
     training = saved.manifest.training
-    figures = {name: figure.value for name, figure in training.metrics.items()}
-    return Judged(judge_first(figures, training.baselines, gate), training.data_sha256)
+    metrics = {name: metric.value for name, metric in training.metrics.items()}
+    return Judged(judge_first(metrics, training.baselines, gate), training.data_sha256)
 
 
 def judge_logged(
@@ -48,21 +48,21 @@ def judge_logged(
     seed: int,
     reporter: Reporter,
 ) -> Judged:
-    """Judge two runs by what each said, before its last fit, of the block that it held back.
+    """Judge two runs by their logged predictions of the test period, from before the final fit.
 
     Parameters
     ----------
-    champion, challenger : Named
-        The runs; only records that both held back count.
+    champion, challenger : Reference
+        The runs; only records in the test periods of both count.
     gate : GateConfig
-        What is asked for.
+        Rule of the gate.
     store, seed, reporter
-        Where the runs are, the seed of the draws, who hears of progress.
+        Store of the runs, seed of the bootstrap, receiver of progress.
 
     Returns
     -------
     Judged
-        Refused where the two cannot be compared fairly: the reason says why.
+        Refused, with the reason, if the two cannot be compared fairly.
 
     Raises
     ------
@@ -70,20 +70,21 @@ def judge_logged(
         If the store cannot be read.
     """
     if champion.run is None or challenger.run is None:
-        return Judged(refuse(f"{challenger.spec}: no run has logged its predictions: {_AGAIN}", gate))
-    stood = [run.params.get("as_of", "") for run in (champion.run, challenger.run)]
-    if stood[0] != stood[1]:
-        reason = f"as_of: got {stood[1]!r}, expected {stood[0]!r}, as of the champion: {_AGAIN}"
+        reason = f"{challenger.spec}: no run with logged predictions: {_NAME_LATER_RECORDS}"
+        return Judged(refuse(reason, gate))
+    champion_as_of, as_of = (run.params.get("as_of", "") for run in (champion.run, challenger.run))
+    if as_of != champion_as_of:
+        reason = f"as_of: got {as_of!r}, expected the champion's {champion_as_of!r}: {_NAME_LATER_RECORDS}"
         return Judged(refuse(reason, gate))
     try:
-        (one, two), notes = logged([champion, challenger], store, reporter)
-    except ModelError as error:  # nothing that both held back, or labels that have changed between
-        return Judged(refuse(f"{error}: {_AGAIN}", gate))
+        (first, second), notes = logged([champion, challenger], store, reporter)
+    except ModelError as error:  # no common test records, or labels that have changed since
+        return Judged(refuse(f"{error}: {_NAME_LATER_RECORDS}", gate))
     for note in notes:
         reporter.note(note)
-    verdict = compare_paired(one.predictions, two.predictions, gate, seed=seed)
+    verdict = compare_paired(first.predictions, second.predictions, gate, seed=seed)
     if not verdict.checks:
-        verdict = refuse(f"{verdict.reasons[0]}, held back by both: {_AGAIN}", gate)
+        verdict = refuse(f"{verdict.reasons[0]}, held out by both runs: {_NAME_LATER_RECORDS}", gate)
     return Judged(verdict, challenger.run.summary.data_sha256)
 
 
@@ -96,56 +97,59 @@ def judge_on(
     settings: Settings,
     reporter: Reporter,
 ) -> Judged:
-    """Let both score those of the records that are later than what either knew of.
+    """Judge two models by their scores of the records that are later than the training data of both.
 
     Parameters
     ----------
     corpus : LabelledDataset
         Labelled records.
     champion : SavedModel or None
-        Who is in charge; without one the challenger is held against its baselines.
+        The champion; without one the challenger is compared with its baselines.
     challenger : SavedModel
-        Who may follow.
+        The model that may become the champion.
     gate : GateConfig
-        What is asked for.
+        Rule of the gate.
     settings, reporter
-        Seed and threads, who hears of progress.
+        Seed and number of threads; receiver of progress.
 
     Returns
     -------
     Judged
-        Refused where too few records are left.
+        Refused if too few records are later.
     """
-    contenders = [one for one in (champion, challenger) if one is not None]
+    models = [saved for saved in (champion, challenger) if saved is not None]
     mask = np.ones(len(corpus.documents), dtype=bool)
-    for each in contenders:
-        mask &= is_later(corpus, each.manifest.training.section_ends_at)
+    for saved in models:
+        mask &= is_later(corpus, saved.manifest.training.section_ends_at)
     n_known = int((~mask).sum())
     if n_known:
-        reporter.note(f"{n_known} of {len(mask)} records are left out: a training may have known of them")
-    later = corpus.take(mask)
-    if lacking := too_few(len(later.documents), later.n_days, gate):
-        return Judged(refuse(f"records that are new to both: {lacking}", gate))
-    seen = later.as_seen(np.ones(len(later.documents), dtype=bool))
-    paths = [document.path for document in later.documents]
+        reporter.note(f"{n_known} of {len(mask)} records are left out: they may have been trained on")
+    later_records = corpus.take(mask)
+    if lacking := too_few(len(later_records.documents), later_records.n_days, gate):
+        return Judged(refuse(f"records later than all training data: {lacking}", gate))
+    records = later_records.as_seen(np.ones(len(later_records.documents), dtype=bool))
+    paths = [document.path for document in later_records.documents]
     if champion is None:
-        found = evaluate_models(
-            challenger.scorer, seen, paths, n_bootstrap=0, seed=settings.seed, num_threads=settings.threads
+        evaluation = evaluate_models(
+            challenger.scorer, records, paths, n_bootstrap=0, seed=settings.seed, num_threads=settings.threads
         )
-        figures = {name: figure.value for name, figure in found.figures.items()}
-        verdict = judge_first(figures, found.baselines, gate, n_records=found.n_records)
+        metrics = {name: metric.value for name, metric in evaluation.figures.items()}
+        verdict = judge_first(metrics, evaluation.baselines, gate, n_records=evaluation.n_records)
     else:
         reporter.step("judging", 0, 1)
-        one, two = (
-            prediction_columns(each.scorer, seen, paths, num_threads=settings.threads) for each in contenders
+        first, second = (
+            prediction_columns(saved.scorer, records, paths, num_threads=settings.threads) for saved in models
         )
-        verdict = compare_paired(one, two, gate, seed=settings.seed)
+        verdict = compare_paired(first, second, gate, seed=settings.seed)
         reporter.step("judging", 1, 1)
-    return Judged(verdict, later.data_sha256)
+    return Judged(verdict, later_records.data_sha256)
 
 
 def is_later(corpus: LabelledDataset, ends_at: Mapping[str, datetime]) -> NDArray[np.bool_]:
-    """Which records are later than the moment of their section, shape (n_records,); all of other sections."""
+    """Mask of the records later than the last training record of their section, shape (n_records,).
+
+    All records of a section that has no training records are later.
+    """
     ends = np.array([to_moment(ends_at.get(section)) for section in corpus.sections], dtype="datetime64[us]")
     is_new: NDArray[np.bool_] = np.isnat(ends) | (corpus.moments > ends)
     return is_new

@@ -1,4 +1,4 @@
-"""A model that was resolved and loaded: why it is this one, and the ways to load one."""
+"""Load a resolved model: from a folder, from the champion's local copy, or the shipped one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_co
 from scoring.settings import Settings, default_model_folder, mask_credentials
 
 SHIPPED = "shipped"
-"""What ``--model`` and the setting ``model`` call the shipped model."""
+"""Name of the shipped model for ``--model`` and the setting ``model``."""
 
 
 class ModelSource(StrEnum):
-    """Why a model is the one that is used."""
+    """How a model was selected."""
 
     EXPLICIT = "explicit"
     CHAMPION = "champion"
@@ -29,26 +29,26 @@ class ModelSource(StrEnum):
 
 
 class ResolvedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model is used, and why.
+    """Identity of the selected model, and how it was selected.
 
     Parameters
     ----------
     source : ModelSource
-        Why it is this one.
+        How it was selected.
     folder : str
-        Local folder; not to be written to.
+        Local folder, read-only.
     name : str
-        Name and version, as they stand in each score.
+        Name and version, as in each score.
     sha256 : str
-        Hex digest of its manifest, and through it of every file.
+        Hex digest of its manifest, which holds the digests of all files.
     address : str or None
-        ``models:/NAME/3`` or ``runs:/ID``; None for a folder that no store knows of.
+        ``models:/NAME/3`` or ``runs:/ID``; None for a folder outside of any store.
     trained_at : datetime or None
-        When its run began, aware UTC; None where that is not known.
+        Start of its run, aware UTC; None if unknown.
     warning : str or None
-        One line for the user; None where the model is the one that was asked for, or the champion.
+        One line for the user; None if the model is the requested one or the champion.
     store_error : str or None
-        Why the champion could not be had; None where it was, or was not asked for.
+        Why the champion is not available; None if it is, or was not requested.
     """
 
     source: ModelSource
@@ -63,7 +63,7 @@ class ResolvedModel(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that was loaded, with its files and the state of its manifest's file just before."""
+    """A loaded model with its files, and the stamp of its manifest from just before it was read."""
 
     resolved: ResolvedModel
     saved: SavedModel
@@ -77,18 +77,18 @@ def load_entry(entry: RegistryEntry, source: ModelSource, *, is_whole: bool = Tr
     Parameters
     ----------
     entry : RegistryEntry
-        Where it is.
+        Folder and address of the model.
     source : ModelSource
-        Why it is this one.
+        How it was selected.
     is_whole : bool
-        Whether the boosters of the baselines are looked at now; no score needs them.
+        Whether to load the baselines' boosters now; scoring does not need them.
 
     Raises
     ------
     ModelError
-        If the folder holds no model that can be used.
+        If the folder holds no usable model.
     """
-    stamp = stamp_of(entry.folder)  # looked at before: what changes in between is seen next time
+    stamp = stamp_of(entry.folder)  # taken before reading, so that a later change is noticed
     files = read_files(Path(entry.folder))
     saved = open_files(files, is_whole=is_whole)
     resolved = ResolvedModel(
@@ -105,7 +105,7 @@ def load_entry(entry: RegistryEntry, source: ModelSource, *, is_whole: bool = Tr
 def load_last_known(
     settings: Settings, name: str, cause: str, *, is_whole: bool = True
 ) -> LoadedModel | None:
-    """The last known champion of the store and name, with a warning that says so; None where none is known.
+    """Load the local copy of the last known champion, with a warning; None if there is no copy.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def load_last_known(
     name : str
         Registered model.
     cause : str
-        Why the champion itself cannot be had.
+        Why the champion itself is not available.
     is_whole : bool
         As for :func:`load_entry`.
 
@@ -144,14 +144,14 @@ def load_last_known(
 
 
 def load_shipped(*, is_whole: bool = True, because: str | None = None) -> LoadedModel:
-    """The model that the package ships with.
+    """Load the shipped model.
 
     Parameters
     ----------
     is_whole : bool
         As for :func:`load_entry`.
     because : str or None
-        Why it is used though nobody asked for it, for the warning; None where somebody did.
+        Why it is used without being requested, for the warning; None if it was requested.
     """
     loaded = load_entry(RegistryEntry(str(default_model_folder())), ModelSource.SHIPPED, is_whole=is_whole)
     name, warning = loaded.saved.name, None
@@ -166,13 +166,13 @@ def load_shipped(*, is_whole: bool = True, because: str | None = None) -> Loaded
 
 
 def with_warning(loaded: LoadedModel, warning: str | None) -> LoadedModel:
-    """The same model with a warning."""
+    """Copy of a loaded model with another warning."""
     resolved = msgspec.structs.replace(loaded.resolved, warning=warning)
     return LoadedModel(resolved, loaded.saved, loaded.files, loaded.stamp)
 
 
 def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | None:
-    """Keep a copy of a version that is the champion of a registered model.
+    """Keep a local copy of the champion of a registered model.
 
     Parameters
     ----------
@@ -181,12 +181,12 @@ def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | N
     name : str
         Registered model.
     loaded : LoadedModel
-        The version.
+        The champion.
 
     Returns
     -------
     str or None
-        A warning, where the copy could not be kept.
+        A warning if the copy could not be kept.
     """
     resolved = loaded.resolved
     facts = ChampionFacts(
@@ -208,7 +208,7 @@ def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | N
 
 
 def stamp_of(folder: str) -> tuple[int, int] | None:
-    """What differs where a model folder was written anew; None where it has no manifest."""
+    """Modification time (ns) and size (bytes) of a folder's manifest; None if it has no manifest."""
     try:
         state = Path(folder, MANIFEST).stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A store that was named, or lost, has to be there: no command that only reads makes one."""
+"""Check that a named or previously used store exists: read-only commands never create one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from scoring.tracking import Store
 
 
 def check_named_store(settings: Settings) -> None:
-    """See that the store is there, if somebody named it.
+    """Check that the store exists, if it was named explicitly.
 
     Raises
     ------
     TrackingError
-        If it is the file of a database that does not exist.
+        If the store is a database file that does not exist.
     """
     if settings.is_store_named and (missing := missing_store(settings)):
         raise TrackingError(f"{missing}: check the setting tracking_uri")
 
 
 def check_store(settings: Settings) -> None:
-    """See that the store is there, if somebody named it or the home has files of its runs.
+    """Check that the store exists, if it was named explicitly or the home has files of its runs.
 
     Raises
     ------
     TrackingError
-        If it is the file of a database that does not exist.
+        If the store is a database file that does not exist.
     """
     check_named_store(settings)
     if lost := Store(settings.tracking_uri, settings.home).lost:
@@ -33,7 +33,7 @@ def check_store(settings: Settings) -> None:
 
 
 def missing_store(settings: Settings) -> str | None:
-    """That the store's file does not exist, and who named it; None where it does, or the store is no file."""
+    """Message that the store's file does not exist; None if it exists or the store is not a file."""
     database = sqlite_file(settings.tracking_uri)
     if database is None or database.exists():
         return None

@@ -1,4 +1,4 @@
-"""Open the model that a command names; see that it scores; what its boosters use."""
+"""Open a model by its specification, smoke-test it, and read its feature importances."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def open_model(
     Parameters
     ----------
     spec : str or None
-        The model; None for the one that the settings name, else the champion.
+        The model; None for the one named in the settings, else the champion.
     settings : Settings
         Home and store.
     reporter : Reporter
-        Who hears the warning where the model is neither the one that was asked for nor the champion.
+        Receives a warning if the model is neither the requested one nor the champion.
     is_whole : bool
-        Whether the boosters of the baselines are looked at now; no score needs them.
+        Whether to load the baselines' boosters now; scoring does not need them.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def open_model(
     Raises
     ------
     ModelError
-        If the model cannot be found or used.
+        If the model cannot be found or loaded.
     TrackingError
         If the store has no such model, or cannot be reached.
     """
@@ -50,43 +50,43 @@ def open_model(
 
 
 def check_scoring(saved: SavedModel, place: str) -> None:
-    """See that a model scores: a record of our own, alone and beside another.
+    """Smoke-test a model: score two example records, one by one and as a batch.
 
     Parameters
     ----------
     saved : SavedModel
         The model.
     place : str
-        Where it is from, for the message.
+        Address or folder of the model, for messages.
 
     Raises
     ------
     ModelError
-        If a score is no number, lies outside of its own interval, or hangs on what is scored beside it.
+        If a score is not finite, lies outside of its interval, or depends on the other records of a batch.
     """
     from scoring.tracking import EXAMPLE
 
     fields = (EXAMPLE, {**EXAMPLE, "related": []})
-    documents = [decode_json(msgspec.json.encode(each), path="example", line=1) for each in fields]
+    documents = [decode_json(msgspec.json.encode(record), path="example", line=1) for record in fields]
     try:
-        together = list(saved.scorer.score(documents))
-        alone = [next(saved.scorer.score([each])) for each in documents]
+        batched = list(saved.scorer.score(documents))
+        single = [next(saved.scorer.score([document])) for document in documents]
     except (ValueError, OverflowError) as error:
-        raise ModelError(f"{place}: got a score that is no number ({error}), expected one") from error
-    if together != alone:
+        raise ModelError(f"{place}: got a score that is not a finite number ({error})") from error
+    if batched != single:
         raise ModelError(
-            f"{place}: got scores that depend on the other records of a batch, expected the same"
+            f"{place}: got scores that depend on the other records of a batch, expected equal scores"
         )
-    for score in together:
+    for score in batched:
         numbers = [value for value in msgspec.structs.astuple(score) if isinstance(value, float)]
         if not all(map(math.isfinite, numbers)):
-            raise ModelError(f"{place}: got a score that is no number, expected one")
+            raise ModelError(f"{place}: got a score that is not a finite number")
         if not score.quality_low <= score.quality <= score.quality_high:
-            raise ModelError(f"{place}: got a score outside of its own interval, expected it inside")
+            raise ModelError(f"{place}: got a score outside of its prediction interval")
 
 
 def importances_of(models: FittedComponents) -> tuple[Importance, ...]:
-    """What each feature does for each booster that scores."""
+    """Gain and split importance of each feature in each booster that scores."""
     from scoring.tracking import Importance
 
     boosters = boosters_of(models)

@@ -1,4 +1,4 @@
-"""Two models on the same records: figures on all of them and on parts, with intervals, and the verdict."""
+"""Paired bootstrap over days: compare two models on the same records and on subsets of them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from scoring.evaluation.paired_figures import (
 )
 from scoring.features.table import Floats
 
-PART_FAMILIES = ("section", "provider", "coverage")  # months do not come again
-_MIN_KNOWN_RATIO = 0.5  # of draws in which a part's figure is defined
+PART_FAMILIES = ("section", "provider", "coverage")  # not by month: a past month does not recur
+_MIN_KNOWN_RATIO = 0.5  # of draws in which a subset's metric is defined
 _BY = " of "
 
 
 def compare_paired(
     first: PredictionColumns, second: PredictionColumns, config: GateConfig, *, seed: int
 ) -> Verdict:
-    """Judge two sets of predictions.
+    """Compare two sets of predictions of the same records, and apply the gate.
 
     Parameters
     ----------
     first, second : mapping of str to ndarray of shape (n_records,)
-        What the champion and the challenger said of the same records in the same order, as in
-        :class:`scoring.evaluation.results.Evaluation`; neither had seen any of them.
+        Predictions of the champion and the challenger for the same unseen records in the same order, as in
+        :class:`scoring.evaluation.results.Evaluation`.
     config : GateConfig
-        What is asked for.
+        Rule of the gate.
     seed : int
-        Seed of the draws.
+        Seed of the bootstrap.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def compare_paired(
 
 
 def count_days(columns: PredictionColumns) -> tuple[int, int]:
-    """Labelled records, and the days that they are of."""
+    """Count the labelled records and their days."""
     known = is_labelled(columns)
     return int(known.sum()), len(np.unique(days_of(columns["published_at"])[known]))
 
@@ -62,12 +62,12 @@ def count_days(columns: PredictionColumns) -> tuple[int, int]:
 def measure(
     first: PredictionColumns, second: PredictionColumns, config: GateConfig, *, seed: int
 ) -> tuple[dict[str, Difference], tuple[SliceDifference, ...]]:
-    """Figures of both on all records and on parts of them, with the intervals that :func:`judge` takes.
+    """Metrics of both sides on all records and on subsets, with the intervals that :func:`judge` takes.
 
-    The same days are drawn for both sides and for all parts. On all records the interval of each figure is
-    that of its own draws. Those of the parts are as wide as it takes for all of them to hold together:
-    each is its standard error times what the largest of them all stays below in a share ``level`` of the
-    draws (the studentised maximum: Romano & Wolf, 2005).
+    The same days are drawn for both sides and for all subsets. On all records each metric has the percentile
+    interval of its own draws. The intervals of the subsets are simultaneous: each half-width is the standard
+    error times the ``level`` quantile of the largest studentised deviation of a draw (the studentised
+    maximum: Romano & Wolf, 2005).
 
     Parameters
     ----------
@@ -77,41 +77,49 @@ def measure(
     Returns
     -------
     tuple of (dict of str to Difference) and (tuple of SliceDifference)
-        By figure; parts with too few records or days are left out.
+        By metric; by subset. Subsets with too few records or days are left out.
     """
-    known = is_labelled(first)
-    masks = _parts_to_judge({name: values[known] for name, values in first.items()}, config)
-    # Text is in no figure, and costs most to draw.
+    labelled = is_labelled(first)
+    masks = _parts_to_judge({name: values[labelled] for name, values in first.items()}, config)
+    # No metric uses text columns, which are the slowest to resample.
     needed = [name for name, values in first.items() if values.dtype != np.object_ and name in second]
-    rows = {f"part {row}": mask for row, (_, _, mask) in enumerate(masks)}
-    one, two = ({name: side[name][known] for name in needed} | rows for side in (first, second))
-    figures = partial(_figures, names={config.figure, *HEADLINES}, needed=needed, part_columns=list(rows))
-    before, after = figures(one), figures(two)
+    mask_columns = {f"part {number}": mask for number, (_, _, mask) in enumerate(masks)}
+    champion, challenger = (
+        {name: side[name][labelled] for name in needed} | mask_columns for side in (first, second)
+    )
+    figures = partial(
+        _figures, names={config.figure, *HEADLINES}, needed=needed, part_columns=list(mask_columns)
+    )
+    before, after = figures(champion), figures(challenger)
     names = [name for name in before if name in after]
     gains = _gains(names, before, after)
-    drawn = draw_figures(one, two, n_draws=config.n_draws, seed=seed, figures=figures)
-    draws = np.array([_gains(names, *pair) for pair in drawn])
-    of_parts = [at for at, name in enumerate(names) if _BY in name]
+    draw_pairs = draw_figures(champion, challenger, n_draws=config.n_draws, seed=seed, figures=figures)
+    gain_draws = np.array([_gains(names, *pair) for pair in draw_pairs])
+    subset_indices = [index for index, name in enumerate(names) if _BY in name]
     widths = dict(
         zip(
-            of_parts,
-            simultaneous_half_widths(gains[of_parts], draws[:, of_parts], config.level).tolist(),
+            subset_indices,
+            simultaneous_half_widths(
+                gains[subset_indices], gain_draws[:, subset_indices], config.level
+            ).tolist(),
             strict=True,
         )
     )
     whole: dict[str, Difference] = {}
     slices = {
         column: SliceDifference(family, part, int(mask.sum()), {})
-        for column, (family, part, mask) in zip(rows, masks, strict=True)
+        for column, (family, part, mask) in zip(mask_columns, masks, strict=True)
     }
-    for at, (name, gain) in enumerate(zip(names, gains.tolist(), strict=True)):
-        figure, _, column = name.partition(_BY)
-        values = (figure, before[name], after[name], gain)
+    for index, (name, gain) in enumerate(zip(names, gains.tolist(), strict=True)):
+        metric, _, column = name.partition(_BY)
+        values = (metric, before[name], after[name], gain)
         if not column:
-            whole[figure] = Difference(*values, *interval_of(draws[:, at].tolist(), level=config.level))
-        elif np.isfinite(widths[at]):
-            ends = (gain - widths[at], gain + widths[at])
-            slices[column].differences[figure] = Difference(*values, *ends)
+            whole[metric] = Difference(
+                *values, *interval_of(gain_draws[:, index].tolist(), level=config.level)
+            )
+        elif np.isfinite(widths[index]):
+            ends = (gain - widths[index], gain + widths[index])
+            slices[column].differences[metric] = Difference(*values, *ends)
     return whole, tuple(slices.values())
 
 
@@ -123,14 +131,14 @@ def _figures(
     needed: Sequence[str],
     part_columns: Sequence[str],
 ) -> dict[str, float]:
-    """Figures on all records by their names, then those on each part by name and part."""
-    found = compute(side, daily, names=names)
+    """Metrics on all records by name, then those on each subset by name and subset."""
+    values = compute(side, daily, names=names)
     for column in part_columns:
         mask = np.asarray(side[column], dtype=bool)
         if mask.any():
-            values = compute({name: side[name][mask] for name in needed}, names=PART_FIGURES)
-            found |= {f"{name}{_BY}{column}": value for name, value in values.items()}
-    return found
+            part_values = compute({name: side[name][mask] for name in needed}, names=PART_FIGURES)
+            values |= {f"{name}{_BY}{column}": value for name, value in part_values.items()}
+    return values
 
 
 def _gains(names: Sequence[str], before: Mapping[str, float], after: Mapping[str, float]) -> Floats:
@@ -142,34 +150,36 @@ def _gains(names: Sequence[str], before: Mapping[str, float], after: Mapping[str
 
 
 def simultaneous_half_widths(gains: Floats, draws: Floats, level: float) -> Floats:
-    """Half the width of each gain's interval, such that all of them hold together.
+    """Half-widths of simultaneous bootstrap intervals (studentised maximum: Romano & Wolf, 2005).
 
     Parameters
     ----------
     gains : ndarray of shape (n_gains,)
-        What was found.
+        Observed gains.
     draws : ndarray of shape (n_draws, n_gains)
-        The same in each draw; NaN where it is not defined.
+        Gains of each bootstrap draw; NaN where undefined.
     level : float
-        Share of draws in which no gain is farther off than that; 0 to 1.
+        Simultaneous confidence level; 0 to 1.
 
     Returns
     -------
     ndarray of shape (n_gains,)
-        NaN where a gain is not defined in most of the draws.
+        NaN where a gain is undefined in more than half of the draws.
 
     Examples
     --------
-    >>> joint_widths(np.array([0.0]), np.array([[-2.0], [1.0], [1.0], [2.0]]), 1.0).tolist()
+    >>> simultaneous_half_widths(np.array([0.0]), np.array([[-2.0], [1.0], [1.0], [2.0]]), 1.0).tolist()
     [2.0]
     """
     widths = np.full(len(gains), np.nan)
-    known = np.isfinite(draws).mean(axis=0) >= _MIN_KNOWN_RATIO
-    if known.any():
-        off = np.abs(draws[:, known] - gains[known])
-        errors = np.sqrt(np.nanmean(off**2, axis=0))
-        times = np.divide(off, errors, out=np.zeros_like(off), where=errors > 0)
-        widths[known] = errors * np.quantile(np.nanmax(times, axis=1, initial=0.0), level)
+    is_defined = np.isfinite(draws).mean(axis=0) >= _MIN_KNOWN_RATIO
+    if is_defined.any():
+        deviations = np.abs(draws[:, is_defined] - gains[is_defined])
+        standard_errors = np.sqrt(np.nanmean(deviations**2, axis=0))
+        studentised = np.divide(
+            deviations, standard_errors, out=np.zeros_like(deviations), where=standard_errors > 0
+        )
+        widths[is_defined] = standard_errors * np.quantile(np.nanmax(studentised, axis=1, initial=0.0), level)
     return widths
 
 

@@ -1,9 +1,9 @@
-"""Which model is used: the one that was asked for, the champion, the last known champion or the shipped one.
+"""Resolve a model: the requested one, the champion, the last known champion, or the shipped model.
 
-Every command resolves its model here, so that none falls back by itself. A model that was named is used, or
-it is an error. Where none was named it is the registry's champion; where that cannot be had, the last
-champion that this home has known of the same store and name; and only where the home has known none, and no
-store was named, the shipped model. Whatever is neither asked for nor the champion comes with a warning.
+All commands resolve their model here, so that there is one rule for fallbacks. A requested model is used, or
+it is an error. Otherwise the model is the registry's champion; if that is not available, the local copy of
+the last known champion of the same store and name; and only if there was never one, and no store was named,
+the shipped model. Every fallback comes with a warning.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from scoring.progress import Reporter
 from scoring.settings import Settings, mask_credentials
 
 SERVER_SECONDS = 60.0
-"""How often a running process asks a store that is no file where its model is; a file is only looked at."""
+"""Interval at which a running process queries a store on a server; a store in a file is only stat-ed."""
 
 _CHAMPION = "champion"
 _TRACKED = re.compile(r"(runs|models):/")
@@ -44,7 +44,7 @@ _FORMS = "a folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shippe
 
 
 def look_up(spec: str | None, settings: Settings) -> RegistryEntry | None:
-    """Where the registry has a model; of the champion, for which the spec is None, None where there is none.
+    """Look up a model in the registry; ``spec=None`` is the champion, and gives None if there is none.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def look_up(spec: str | None, settings: Settings) -> RegistryEntry | None:
     address = champion(store, *alias.groups()) if alias else spec
     if spec is None and address is None:
         return None
-    address = str(address or spec)  # an alias that no version has is for the store to complain of
+    address = str(address or spec)  # the store raises the error for an unknown alias
     run_id = address.split("/")[1] if address.startswith("runs:/") else run_of_version(store, address)
     folder = resolve_model(store, address)
     return RegistryEntry(str(folder), address, read_run(store, run_id).summary.started_at)
@@ -77,16 +77,16 @@ def resolve(
     Parameters
     ----------
     spec : str or None
-        A folder, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``; None for what
-        the setting ``model`` names, else the champion of the setting ``registered_model``.
+        A folder, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``; None for the
+        model of the setting ``model``, else the champion of the setting ``registered_model``.
     settings : Settings
         Home and store.
     lookup : callable
-        How the registry is asked, where it has to be: MLflow costs time and memory.
+        Queries the registry; called only if needed, because MLflow costs time and memory.
     is_whole : bool
-        Whether the boosters of the baselines are looked at now; no score needs them.
+        Whether to load the baselines' boosters now; scoring does not need them.
     reporter : Reporter, optional
-        Who hears the warning, if there is one.
+        Receives the warning, if there is one.
 
     Returns
     -------
@@ -95,9 +95,9 @@ def resolve(
     Raises
     ------
     ModelError
-        If the model that was named cannot be loaded, or no champion can be used.
+        If the requested model cannot be loaded, or no champion can be used.
     TrackingError
-        If the store has no such model or champion, or cannot be reached, and no copy can stand in.
+        If the store has no such model or champion, or cannot be reached, and there is no local copy.
     """
     spec = spec or settings.model
     if spec is None:
@@ -106,7 +106,7 @@ def resolve(
         loaded = load_shipped(is_whole=is_whole)
     else:
         entry = _named_entry(spec, settings, lookup)
-        loaded = _kept(load_entry(entry, ModelSource.EXPLICIT, is_whole=is_whole), spec, settings)
+        loaded = _keep_copy(load_entry(entry, ModelSource.EXPLICIT, is_whole=is_whole), spec, settings)
     if reporter is not None and loaded.resolved.warning is not None:
         reporter.warn(loaded.resolved.warning)
     return loaded
@@ -115,27 +115,27 @@ def resolve(
 def follow(
     before: LoadedModel, spec: str | None, settings: Settings, *, lookup: RegistryLookup = look_up
 ) -> LoadedModel:
-    """The model that a running process is to go on with: another version of the same one, or the same.
+    """Update a running process's model: load the current version, or return the same model.
 
-    Nothing ever stands in for a model that is at work: where its store is away, or has no champion any more,
-    it is an error, and the caller goes on with the model that it has.
+    There is no fallback for a model that is in use: if its store is unavailable or has lost its champion, it
+    is an error, and the caller keeps the model that it has.
 
     Parameters
     ----------
     before : LoadedModel
-        The model at work.
+        The model in use.
     spec, settings, lookup
-        As :func:`resolve` was given them.
+        Same values as in the call of :func:`resolve`.
 
     Returns
     -------
     LoadedModel
-        ``before`` itself where nothing has changed.
+        ``before`` itself if nothing has changed.
 
     Raises
     ------
     ModelError, TrackingError
-        If it cannot be told, or the model of now cannot be loaded.
+        If the current model cannot be resolved or loaded.
     """
     spec = spec or settings.model
     if spec == SHIPPED:
@@ -147,27 +147,27 @@ def follow(
         if champion is None:
             if before.resolved.source is ModelSource.SHIPPED:
                 return before
-            raise TrackingError(": ".join(_what_is_missing(settings)))
+            raise TrackingError(": ".join(_missing_champion(settings)))
         entry, source = champion, ModelSource.CHAMPION
-    at_work, stamp = before.resolved, stamp_of(entry.folder)
+    in_use, stamp = before.resolved, stamp_of(entry.folder)
     if (entry.folder, entry.address, source, stamp) == (
-        at_work.folder,
-        at_work.address,
-        at_work.source,
+        in_use.folder,
+        in_use.address,
+        in_use.source,
         before.stamp,
     ):
         return before
-    return _kept(load_entry(entry, source), spec, settings)
+    return _keep_copy(load_entry(entry, source), spec, settings)
 
 
 def _resolve_champion(settings: Settings, lookup: RegistryLookup, is_whole: bool) -> LoadedModel:
-    """The champion; else its copy; else the shipped model, where nothing says that there ever was another."""
+    """Load the champion, else its copy, else the shipped model if there was never a champion."""
     failure: ModelError | TrackingError
     try:
         entry = find_champion(settings, lookup)
         if entry is not None:
-            return _kept(load_entry(entry, ModelSource.CHAMPION, is_whole=is_whole), None, settings)
-        is_empty, failure = True, TrackingError(": ".join(_what_is_missing(settings)))
+            return _keep_copy(load_entry(entry, ModelSource.CHAMPION, is_whole=is_whole), None, settings)
+        is_empty, failure = True, TrackingError(": ".join(_missing_champion(settings)))
     except (ModelError, TrackingError) as error:
         is_empty, failure = False, error
     try:
@@ -180,36 +180,36 @@ def _resolve_champion(settings: Settings, lookup: RegistryLookup, is_whole: bool
         raise failure
     if known := known_champions(settings.home):
         others = ", of ".join(known)
-        raise TrackingError(f"{failure}; this home knows the champion of {others}: use that name, {_ASK}")
+        raise TrackingError(f"{failure}; this home has a champion of {others}: use that name, {_USE_SHIPPED}")
     if settings.is_store_named or has_cached_champion(settings):
-        raise TrackingError(f"{failure}, {_ASK}")
-    return load_shipped(is_whole=is_whole, because=_what_is_missing(settings)[0])
+        raise TrackingError(f"{failure}, {_USE_SHIPPED}")
+    return load_shipped(is_whole=is_whole, because=_missing_champion(settings)[0])
 
 
-_ASK = f'or use the shipped model with "--model {SHIPPED}"'
+_USE_SHIPPED = f'or use the shipped model with "--model {SHIPPED}"'
 
 
 def _named_entry(spec: str, settings: Settings, lookup: RegistryLookup) -> RegistryEntry:
     if _TRACKED.match(spec):
         entry = lookup(spec, settings)
         if entry is None:
-            raise ModelError(f"model: {spec!r} was not found in the store")
+            raise ModelError(f"model {spec!r} was not found in the store")
         return entry
     if not Path(spec).is_dir():
         raise ModelError(f"model: got {spec!r}, expected {_FORMS}")
     return RegistryEntry(spec)
 
 
-def _kept(loaded: LoadedModel, spec: str | None, settings: Settings) -> LoadedModel:
-    """The model itself, of which a copy is kept where it is a champion."""
+def _keep_copy(loaded: LoadedModel, spec: str | None, settings: Settings) -> LoadedModel:
+    """Keep a local copy if the model is a champion; return the model, with a warning if that failed."""
     alias = _ALIAS.fullmatch(spec or f"models:/{settings.registered_model}@{_CHAMPION}")
     if alias is None or alias[2] != _CHAMPION:
         return loaded
     return with_warning(loaded, keep_champion(settings, alias[1], loaded))
 
 
-def _what_is_missing(settings: Settings) -> tuple[str, str]:
-    """What there is not, though nothing failed (a store, or a champion in it), and what to do."""
+def _missing_champion(settings: Settings) -> tuple[str, str]:
+    """Message about a missing store or champion, and the next step."""
     if missing := missing_store(settings):
         return missing, "check the setting tracking_uri"
     store = mask_credentials(settings.tracking_uri)

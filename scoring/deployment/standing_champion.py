@@ -1,4 +1,4 @@
-"""The champion that a new model has to beat: the registry's, or the last that this home has known of it."""
+"""The champion that a new model has to beat: the registry's, or the last known one."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class StandingChampion:
     address : str
         The version, ``models:/NAME/3``.
     registered : str or None
-        The version that has the alias now; None where none has, and ``address`` is the last known one.
+        Version that has the alias now; None if none has, and ``address`` is the last known champion.
     sha256 : str or None
-        Digest of the last known one; None where the registry has a champion.
+        Hex digest of the last known champion; None if the registry has a champion.
     """
 
     name: str
@@ -35,7 +35,7 @@ class StandingChampion:
     sha256: str | None = None
 
     def load(self, settings: Settings, reporter: Reporter) -> LoadedModel:
-        """Load it; its copy, with a warning, where the registry's own files cannot be used.
+        """Load the champion, or its local copy, with a warning, if the registry's files cannot be used.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class StandingChampion:
         """
         failure: ModelError | TrackingError
         if self.registered is None:
-            failure = ModelError(f"{self.address}: the copy of the last known champion is gone")
+            failure = ModelError(f"{self.address}: the local copy of the last known champion is missing")
         else:
             try:
                 loaded = resolve(self.address, settings, reporter=reporter)
@@ -65,7 +65,7 @@ class StandingChampion:
 def find_standing_champion(
     store: Store, name: str, settings: Settings, reporter: Reporter
 ) -> StandingChampion | None:
-    """The champion that a new model has to beat; None where there never was one.
+    """Find the champion that a new model has to beat; None if there was never one.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def find_standing_champion(
     settings : Settings
         Home and store.
     reporter : Reporter
-        Who hears that the registry has no champion any more.
+        Receives a warning if the registry has lost its champion.
 
     Raises
     ------
     TrackingError
-        If the store cannot be read, or is away though this home has known its champion: whoever is to write
-        to it would begin another one in its place.
+        If the store cannot be read, or does not exist although this home has a copy of its champion: writing
+        would create a new, empty store in its place.
     ModelError
         If there is no champion, and the copy of the last known one is damaged.
     """

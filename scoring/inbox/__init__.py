@@ -1,1 +1,1 @@
-"""The inbox of a folder of records: rows, decisions and previews, which the desk and watch share."""
+"""Inbox of a folder of records: rows, decisions and previews, shared by the desk and watch."""

@@ -1,4 +1,4 @@
-"""How sure a score is: what else the heat may be, and whether a person should look at the record."""
+"""Decision uncertainty: the range of the heat, and whether a record needs review."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
 from scoring.model.score import Score
 
-_LEAST = 1e-4  # of a probability: scores have four digits
+_MIN_PROBABILITY = 1e-4  # scores are rounded to four digits
 
 
 class DecisionUncertainty(msgspec.Struct, frozen=True):
-    """How sure the scores of a record are.
+    """Uncertainty of a record's scores.
 
     Parameters
     ----------
     heat_low, heat_high : int
-        Heat at the ends of the quality's interval, and what lies between; -1 where another record leads.
+        Range of the heat at the two ends of the quality's interval and at the quality itself; -1 if another
+        record leads.
     distance : float
-        Of the probability of being published from the one at which the model publishes; log-odds, >= 0.
+        Distance between the probability of being published and the decision threshold; log-odds, >= 0.
     reason : str
-        Why a person should look whether it is to be published, in words; empty where that is not open.
+        Why a person should review the decision; empty if it is clear.
     """
 
     heat_low: int
@@ -40,67 +41,68 @@ class DecisionUncertainty(msgspec.Struct, frozen=True):
 def decision_uncertainty(
     saved: SavedModel, table: FeatureTable, scores: Sequence[Score]
 ) -> list[DecisionUncertainty]:
-    """Tell how sure scores are, and whether they leave open that their records are published.
+    """Measure how certain the decisions to publish are.
 
-    They leave it open where the two ends of the quality's interval are decided differently, and where the
-    probability is no farther from the one at which the model publishes than the level of that interval is
-    from a half; all three are the model's own.
+    A decision is uncertain if it differs between the two ends of the quality's interval, or if the
+    probability is close to the decision threshold: closer, in log-odds, than the interval's level is to 0.5.
 
     Parameters
     ----------
     saved : SavedModel
-        What has scored.
+        The model that computed the scores.
     table : FeatureTable
         Features of `n_records` records.
     scores : sequence of Score
-        Their scores, in the same order.
+        Scores of these records, in the same order.
 
     Returns
     -------
-    list of Doubt
-        One for each.
+    list of DecisionUncertainty
+        One for each record.
     """
     models = saved.models
-    # Qualities are integers: the least and the most that the interval holds.
+    # Qualities are integers: the smallest and largest integer in the interval.
     lows = np.array([float(min(math.ceil(score.quality_low), score.quality)) for score in scores])
     highs = np.array([float(max(math.floor(score.quality_high), score.quality)) for score in scores])
-    heat_at_low, at_low = _decided_at(models, table, lows)
-    heat_at_high, at_high = _decided_at(models, table, highs)
-    cut = _log_odds(models.thresholds.published)
-    near = _log_odds(saved.manifest.training.config.model.interval_level)
-    found = []
+    heat_at_low, is_published_at_low = _decided_at(models, table, lows)
+    heat_at_high, is_published_at_high = _decided_at(models, table, highs)
+    threshold = _log_odds(models.thresholds.published)
+    max_distance = _log_odds(saved.manifest.training.config.model.interval_level)
+    uncertainties = []
     for row, score in enumerate(scores):
-        is_low, is_high = bool(at_low[row]), bool(at_high[row])
+        is_low, is_high = bool(is_published_at_low[row]), bool(is_published_at_high[row])
         heats = (score.heat, round(float(heat_at_low[row])), round(float(heat_at_high[row])))
-        distance = abs(_log_odds(score.published_probability) - cut)
+        distance = abs(_log_odds(score.published_probability) - threshold)
         reason = ""
         if is_low != is_high:
+            low_text, high_text = _decision_text(is_low), _decision_text(is_high)
+            reason = f"{low_text} with a quality of {lows[row]:.0f}, {high_text} with {highs[row]:.0f}"
+        elif distance < max_distance:
+            limit = models.thresholds.published
             reason = (
-                f"{_spelt(is_low)} with a quality of {lows[row]:.0f}, {_spelt(is_high)} with {highs[row]:.0f}"
+                f"published with a probability of {score.published_probability:.0%}, close to the "
+                f"threshold of {limit:.0%}"
             )
-        elif distance < near:
-            chance, asked = score.published_probability, models.thresholds.published
-            reason = f"published at {chance:.0%}, and {asked:.0%} decides"
-        found.append(DecisionUncertainty(min(heats), max(heats), round(distance, 4), reason))
-    return found
+        uncertainties.append(DecisionUncertainty(min(heats), max(heats), round(distance, 4), reason))
+    return uncertainties
 
 
 def _decided_at(
     models: FittedComponents, table: FeatureTable, quality: Floats
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Heat, and whether published, if the quality were known; shapes (n_records,)."""
+    """Heat and publishing decision for given qualities; shapes (n_records,)."""
     is_lead = models.cascade.lead_probability(table, quality) >= models.thresholds.lead
     heat = np.where(is_lead, models.cascade.heat_if_lead(table, quality), NOT_LEADING)
-    shown: NDArray[np.bool_] = (
+    is_published: NDArray[np.bool_] = (
         models.cascade.published_probability(table, quality, heat) >= models.thresholds.published
     )
-    return heat, shown
+    return heat, is_published
 
 
-def _spelt(is_published: bool) -> str:
+def _decision_text(is_published: bool) -> str:
     return "published" if is_published else "not published"
 
 
 def _log_odds(probability: float) -> float:
-    inside = min(max(probability, _LEAST), 1 - _LEAST)
-    return math.log(inside / (1 - inside))
+    clipped = min(max(probability, _MIN_PROBABILITY), 1 - _MIN_PROBABILITY)
+    return math.log(clipped / (1 - clipped))

@@ -1,4 +1,4 @@
-"""What people decide of an inbox's records: written into the files, kept as corrections, and taken back."""
+"""Curators' decisions: write labels into files, record corrections, and undo."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _MAX_KEPT_BYTES = 64_000_000
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The labels that somebody wants a record to have.
+    """Labels that a curator sets for a record.
 
     Parameters
     ----------
     path : str
-        Its file, within the inbox.
+        File, relative to the inbox.
     record_sha256 : str
-        What the record said when it was decided: one that has changed since is not written.
+        Digest of the record at the time of the decision; a record that has changed since is not written.
     labels : Labels
-        None leaves a label as it is.
+        Labels to write; None leaves a label unchanged.
     """
 
     path: str
@@ -45,23 +45,23 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Written(NamedTuple):
-    """A file before and after it was written, and what ledger and journal are to hold if it is undone."""
+    """A file before and after a write, and the entries of ledger and journal that undo it."""
 
     before: bytes
     after: bytes
     corrections: tuple[Correction, ...]
-    labels: dict[Owner, dict[str, Any]]  # as they were
+    labels: dict[Owner, dict[str, Any]]  # before the write, by owner
 
 
 class Decisions:
-    """Writes decisions, and remembers the last of them so that they can be taken back.
+    """Writes decisions, and keeps the latest ones in memory for undo.
 
     Parameters
     ----------
     inbox : Inbox
-        Whose records are written.
+        Inbox of the records.
     journal : Path
-        Where it is kept that the labels are people's: see :mod:`scoring.labels.journal`.
+        Journal that records who set a label: see :mod:`scoring.labels.journal`.
     """
 
     def __init__(self, inbox: Inbox, journal: Path) -> None:
@@ -71,19 +71,19 @@ class Decisions:
         self._kept: OrderedDict[str, _Written] = OrderedDict()
 
     def write(self, decision: Decision, *, by: str, now: datetime) -> None:
-        """Write a decision into its file, and what it corrects into the ledger.
+        """Write a decision into its file, and its corrections into the ledger.
 
-        A value is a correction where it is not what the model says, or not what was corrected before. Who
-        accepts what the model says vouches for it: that label is a person's, too.
+        A value is a correction if it differs from the earlier correction, or, without one, from the
+        prediction. An accepted prediction is a person's label, too.
 
         Parameters
         ----------
         decision : Decision
-            What is to be written.
+            The decision.
         by : str
-            Who decides; empty where that is not known.
+            Name of the curator; empty if unknown.
         now : datetime
-            When, aware UTC.
+            Time of the decision, aware UTC.
 
         Raises
         ------
@@ -94,55 +94,57 @@ class Decisions:
             row = self._inbox.row(decision.path)
             if row.score is None:
                 raise RecordError(
-                    Fault(decision.path, 0, "", "a file that cannot be used", "a record with scores")
+                    Fault(decision.path, 0, "", "a file that cannot be used", "a scored record")
                 )
             file = str(self._inbox.file(decision.path))
             before, document = self._inbox.read(decision.path)
             digests = digests_of(document.record)
             if {digests.record, row.record_sha256} != {decision.record_sha256}:
                 raise RecordError(
-                    Fault(decision.path, 0, "", "a record that has changed since", "it as it was looked at")
+                    Fault(decision.path, 0, "", "a record that has changed since", "the record as displayed")
                 )
             after = replace_labels(before, decision.labels, path=decision.path)
-            held = digests.pick(self._inbox.corrections().holding())
-            corrections, reversals = _corrections(row.score, decision, digests, held, by=by, now=now)
+            active_corrections = digests.pick(self._inbox.corrections().holding())
+            corrections, reversals = _corrections(
+                row.score, decision, digests, active_corrections, by=by, now=now
+            )
             roots = [str(self._inbox.folder)]
-            placed = msgspec.structs.replace(document, path=shown(file))
-            with journaled_decision(self._journal, placed, decision.labels, now=now) as labels:
+            document_in_inbox = msgspec.structs.replace(document, path=shown(file))
+            with journaled_decision(self._journal, document_in_inbox, decision.labels, now=now) as labels:
                 write_labels(file, decision.labels, roots=roots)
                 try:
                     append_corrections(self._inbox.ledger, corrections)
-                except OSError as error:  # what is not kept is not written
+                except OSError as error:  # without its ledger entry the label must not stay
                     put_back(file, before=before, after=after, roots=roots)
                     got = error.strerror or "a disk error"
                     raise RecordError(
-                        Fault(str(self._inbox.ledger), 0, "", got, "a ledger that can be written")
+                        Fault(str(self._inbox.ledger), 0, "", got, "a writable ledger")
                     ) from None
             self._keep(decision.path, _Written(before, after, reversals, labels))
 
     def take_back(self, path: str, *, by: str, now: datetime) -> None:
-        """Give a file the bytes back that it had before it was written last, and the ledger what it held.
+        """Undo the last write of a file: restore its bytes, and revert its corrections in the ledger.
 
         Raises
         ------
         RecordError
-            If that is not known (any more), or somebody has changed the file since.
+            If the write is not (or no longer) in memory, or the file has changed since.
         """
         with self._writing:
             if path not in self._kept:
-                raise RecordError(Fault(path, 0, "", "nothing that is remembered", "a file written just now"))
+                raise RecordError(Fault(path, 0, "", "no write to undo", "a recently written file"))
             before, after, corrections, labels = self._kept[path]
             file = str(self._inbox.file(path))
             with journaled(self._journal, decode_file(before, file), labels, now=now):
                 put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
-            taken = [msgspec.structs.replace(each, at=now, by=by) for each in corrections]
-            append_corrections(self._inbox.ledger, taken)
+            reversals = [msgspec.structs.replace(correction, at=now, by=by) for correction in corrections]
+            append_corrections(self._inbox.ledger, reversals)
             del self._kept[path]
 
     def _keep(self, path: str, written: _Written) -> None:
         self._kept.pop(path, None)
         self._kept[path] = written
-        n_bytes = sum(len(each.before) + len(each.after) for each in self._kept.values())
+        n_bytes = sum(len(kept.before) + len(kept.after) for kept in self._kept.values())
         while len(self._kept) > _MAX_KEPT or (n_bytes > _MAX_KEPT_BYTES and len(self._kept) > 1):
             _, oldest = self._kept.popitem(last=False)
             n_bytes -= len(oldest.before) + len(oldest.after)
@@ -152,30 +154,30 @@ def _corrections(
     score: Score,
     decision: Decision,
     digests: Digests,
-    held: Mapping[str, Correction],
+    active_corrections: Mapping[str, Correction],
     *,
     by: str,
     now: datetime,
 ) -> tuple[list[Correction], tuple[Correction, ...]]:
-    """The lines that a decision adds to the ledger, and those that take it back."""
+    """Ledger entries of a decision, and the entries that revert it."""
     corrections: list[Correction] = []
     reversals: list[Correction] = []
     for field in LABELS:
         value, predicted = getattr(decision.labels, field), getattr(score, field)
-        earlier: Any = held[field].value if field in held else None
+        earlier: Any = active_corrections[field].value if field in active_corrections else None
         if value is None or value == (predicted if earlier is None else earlier):
             continue
-        line = Correction(
+        correction = Correction(
             at=now,
             by=by,
             path=decision.path,
             record_sha256=digests.record,
             own_sha256=digests.own,
-            field=field,  # type: ignore[arg-type]  # the labels have just these names
+            field=field,  # type: ignore[arg-type]  # LABELS are the allowed names
             predicted=predicted,
             value=value,
             model=score.model,
         )
-        corrections.append(line)
-        reversals.append(msgspec.structs.replace(line, value=earlier))
+        corrections.append(correction)
+        reversals.append(msgspec.structs.replace(correction, value=earlier))
     return corrections, tuple(reversals)

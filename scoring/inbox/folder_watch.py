@@ -1,4 +1,4 @@
-"""A folder that is watched for good, whether it is moved, removed, replaced or mounted anew."""
+"""Watch a folder for changes, also across its removal, replacement or remount."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from watchfiles import Change, watch
 from scoring.errors import shown
 
 POLL_MS = 200
-"""How often to see whether the folder is still the one that is watched, and whether to stop."""
+"""Interval between checks of the folder's identity and of the stop event."""
 
 UNWATCHED_SECONDS = 5.0
-"""How often to look into a folder that the system cannot watch."""
+"""Polling interval of a folder without file events."""
 
 _MAX_FAILED = 25
 Identity = tuple[str, int, int]
@@ -25,14 +25,14 @@ State = tuple[int, int, int, int]
 
 
 class Look(NamedTuple):
-    """A moment to look at the folder, or to let it be.
+    """One tick of the watch.
 
     Parameters
     ----------
     is_due : bool
-        Whether anything in it may differ from what it was.
+        Whether the folder may have changed.
     trouble : str
-        Why the system does not watch the folder, which is there; empty where it does.
+        Why an existing folder has no file events; empty if it has.
     """
 
     is_due: bool
@@ -40,7 +40,7 @@ class Look(NamedTuple):
 
 
 def identity_of(folder: str) -> Identity | None:
-    """What differs where another folder has a folder's path; None where there is none."""
+    """Identity of the folder at a path (real path, device, inode); None if there is none."""
     try:
         state = os.stat(folder)
     except OSError:
@@ -49,21 +49,21 @@ def identity_of(folder: str) -> Identity | None:
 
 
 def looks(folder: str, stop: threading.Event) -> Iterator[Look]:
-    """Moments to look at a folder: at first, whenever something in it changes, and where it is another one.
+    """Yield ticks: at the start, after each change in the folder, and when the folder was replaced.
 
-    The system watches a folder wherever it goes, not its path: so that is compared each time.
+    The system watches the folder itself, not its path, so its identity is compared at each tick.
 
     Parameters
     ----------
     folder : str
-        Its path; there need be none.
+        Path of the folder; it need not exist.
     stop : threading.Event
-        Ends it when it is set.
+        Ends the watch when set.
 
     Yields
     ------
     Look
-        Every :data:`POLL_MS` at least, also where nothing is due.
+        At least every :data:`POLL_MS`, also if nothing is due.
     """
     folder = os.path.abspath(folder)
     n_failed = 0
@@ -78,12 +78,12 @@ def looks(folder: str, stop: threading.Event) -> Iterator[Look]:
             for changes in _changes(folder, stop):
                 if identity_of(folder) != identity or (Change.deleted, folder) in changes:
                     break
-                is_due = not is_watched or any(_is_seen(path, folder) for _, path in changes)
+                is_due = not is_watched or any(_is_relevant(path, folder) for _, path in changes)
                 is_watched, n_failed = True, 0
                 yield Look(is_due)
         except (OSError, UnicodeEncodeError, RuntimeError) as error:
-            # The last is watchfiles' own, also of a change of a name that is no UTF-8: it begins anew
-            # then, and may meet the next such change at once.
+            # watchfiles raises RuntimeError, also for a file name that is not UTF-8: the watch is
+            # restarted then, and may meet the next such name at once.
             n_failed += not is_watched
             may_fail = _MAX_FAILED if isinstance(error, RuntimeError) else 1
             is_unwatched = n_failed > may_fail and identity_of(folder) is not None
@@ -103,16 +103,16 @@ def _changes(folder: str, stop: threading.Event) -> Iterator[set[tuple[Change, s
     )
 
 
-def _is_seen(path: str, folder: str) -> bool:
-    """Whether a change is of something that is looked at: hidden entries of the folder are not."""
+def _is_relevant(path: str, folder: str) -> bool:
+    """Whether a changed path is relevant: hidden entries of the folder are not."""
     return not any(part.startswith(".") for part in path[len(folder) :].split(os.sep))
 
 
 def state_of(file: str | Path) -> State | None:
-    """What differs where a file was written, or may be read now and could not; None where there is none."""
+    """State of a file, which changes with its content or permissions; None if it does not exist."""
     try:
         state = os.stat(file)
-    except OSError:  # a link to nothing is there, and so is what may not be looked at
+    except OSError:  # a broken link exists, and so does an inaccessible file
         try:
             state = os.lstat(file)
         except FileNotFoundError:

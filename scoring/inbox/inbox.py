@@ -1,7 +1,7 @@
-"""The inbox: the records of a folder with their scores, kept up to date as files come, change and go.
+"""Inbox: the records of a folder with their scores, updated as files are added, changed and removed.
 
-One thread refreshes, any may read. A file is read again only where its state on the disk differs, it could
-not be read, or another model is at work; of a record no more is held than its row, and what tells its story.
+One thread refreshes, all threads may read. A file is read again only if its state on disk differs, it was
+unreadable, or the model has changed. Of each record only its row and the fields for its story are held.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_GONE = 10_000
 
 
 class Changes(NamedTuple):
-    """What differs since a version: rows that are new or other, the paths of those that are gone."""
+    """Changes since a version: new or changed rows, and the paths of removed rows."""
 
     version: int
     rows: list[Row]
@@ -38,9 +38,9 @@ class Changes(NamedTuple):
 
 
 class _Published(NamedTuple):
-    """What readers see: rows by path, each with the version that it has come in, and what is gone since when.
+    """Snapshot for readers: rows by path with the version of their last change, and removed paths likewise.
 
-    It is put in the place of the one before whole, so that a reader never sees a part of it.
+    It is replaced as a whole, so that a reader never sees a partial update.
     """
 
     version: int
@@ -49,12 +49,12 @@ class _Published(NamedTuple):
 
 
 class _File(NamedTuple):
-    """A file as it was read: by which state of the disk and which model, and what came of it."""
+    """A file that was read: its state on disk, the model, and the result."""
 
     state: State
     model: str
-    found: Scored | Row  # a row alone tells a fault
-    is_read: bool  # else the system did not let it be read, and nobody tells when it does
+    result: Scored | Row  # a plain row has a fault
+    is_read: bool  # False if unreadable: no event announces that it became readable
 
 
 class Inbox:
@@ -63,16 +63,16 @@ class Inbox:
     Parameters
     ----------
     folder : Path
-        Where the records are.
+        Folder with the records.
     ledger : Path
-        Where corrections are kept.
+        Ledger of corrections.
     limits : RecordLimits
-        How large a record may be; a larger one is a row with its fault.
+        Size limits of a record; a larger record is a row with a fault.
 
     Attributes
     ----------
     troubles : tuple of str
-        What the last refresh met and went on without: folders that cannot be read, torn lines of the ledger.
+        Problems of the last refresh: unreadable folders, torn lines of the ledger.
     """
 
     def __init__(self, folder: Path, ledger: Path, limits: RecordLimits = UNLIMITED) -> None:
@@ -90,20 +90,20 @@ class Inbox:
 
     @property
     def version(self) -> int:
-        """Number of what there is to see; another one where anything of it is other."""
+        """Version of the rows; it changes with each change of them."""
         return self._published.version
 
     def refresh(
         self, saved: SavedModel, on_progress: Callable[[int, int], None] = lambda done, total: None
     ) -> None:
-        """Look at the folder, and score what is new, has changed, or was scored by another model.
+        """Scan the folder, and score files that are new, changed, or scored by another model.
 
         Parameters
         ----------
         saved : SavedModel
-            The model at work.
+            The current model.
         on_progress : callable
-            Called with the files done and those to be done as rows come in.
+            Called with the number of files done and of all files to read.
 
         Raises
         ------
@@ -114,55 +114,56 @@ class Inbox:
             present, faults = self._list()
             n_before = len(self._files)
             self._files = {path: file for path, file in self._files.items() if path in present}
-            due = [path for path, state in present.items() if self._is_due(path, state, saved)]
-            is_other = len(self._files) != n_before or state_of(self.ledger) != self._corrections[0]
-            for begin in range(0, len(due), _BATCH):
-                for path, found, is_read in self._read(due[begin : begin + _BATCH], saved):
-                    before = self._files.get(path)
-                    is_other = is_other or before is None or before.found != found
-                    self._files[path] = _File(present[path], saved.name, found, is_read)
+            pending = [path for path, state in present.items() if self._is_due(path, state, saved)]
+            is_changed = len(self._files) != n_before or state_of(self.ledger) != self._corrections[0]
+            for start in range(0, len(pending), _BATCH):
+                for path, result, is_read in self._read(pending[start : start + _BATCH], saved):
+                    previous = self._files.get(path)
+                    is_changed = is_changed or previous is None or previous.result != result
+                    self._files[path] = _File(present[path], saved.name, result, is_read)
                 if not n_before:
                     self._publish(is_complete=False)
-                on_progress(min(begin + _BATCH, len(due)), len(due))
-            if is_other:
+                on_progress(min(start + _BATCH, len(pending)), len(pending))
+            if is_changed:
                 self._publish(is_complete=True)
             self.troubles = (*faults, *map(str, self._corrections[1].torn))
 
     @property
     def has_unread(self) -> bool:
-        """Whether there are files that the system did not let be read: they are read again each time."""
+        """Whether there are unreadable files; these are tried again at each refresh."""
         return any(not file.is_read for file in list(self._files.values()))
 
     def _is_due(self, path: str, state: State, saved: SavedModel) -> bool:
-        """Whether a file is to be read."""
+        """Whether a file has to be read again."""
         file = self._files.get(path)
         return file is None or not file.is_read or (file.state, file.model) != (state, saved.name)
 
     def since(self, version: int) -> Changes:
-        """What differs since a version; 0 is before everything."""
+        """Changes since a version; 0 is before the first."""
         published = self._published
-        rows = [row for at, row in published.rows.values() if at > version]
-        return Changes(published.version, rows, [path for path, at in published.gone.items() if at > version])
+        rows = [row for changed_in, row in published.rows.values() if changed_in > version]
+        gone = [path for path, removed_in in published.gone.items() if removed_in > version]
+        return Changes(published.version, rows, gone)
 
     def row(self, path: str) -> Row:
-        """One row.
+        """Row of a file.
 
         Raises
         ------
         RecordError
             If the inbox has no such file.
         """
-        found = self._published.rows.get(path)
-        if found is None:
+        entry = self._published.rows.get(path)
+        if entry is None:
             raise RecordError(Fault(path, 0, "", "a file that is not in the inbox", "one of its records"))
-        return found[1]
+        return entry[1]
 
     def file(self, path: str) -> Path:
-        """Where a record's file is; its path is spelled as by :func:`scoring.records.file_names.name_of`."""
+        """File of a record, from its path as encoded by :func:`scoring.records.file_names.name_of`."""
         return self.folder / path_of(path)
 
     def read(self, path: str) -> tuple[bytes, Document]:
-        """The bytes of one file as it is now, and its record.
+        """Read the current bytes of a file, and decode its record.
 
         Raises
         ------
@@ -174,16 +175,16 @@ class Inbox:
         return data, self._decode(data, path)
 
     def details(self, path: str, saved: SavedModel) -> RecordDetails:
-        """Why a record has its scores: see :func:`scoring.inbox.rows.record_details`."""
+        """Explain the scores of a record: see :func:`scoring.inbox.rows.record_details`."""
         return record_details(self.read(path)[1], saved, self.corrections().corrections)
 
     def corrections(self) -> Ledger:
-        """The ledger as it is now; it is read again only where it has changed.
+        """Return the current ledger; it is read again only if it has changed.
 
         Raises
         ------
         RecordError
-            If a line of it is no correction.
+            If a line of it is not a correction.
         """
         state, ledger = self._corrections
         now = state_of(self.ledger)
@@ -193,18 +194,18 @@ class Inbox:
         return ledger
 
     def _list(self) -> tuple[dict[str, State], list[str]]:
-        """The files that are there with their states, and which folders below cannot be read."""
+        """List the existing files with their states, and messages about unreadable subfolders."""
         faults: list[str] = []
         try:
             files = list(files_within(str(self.folder), lambda error: faults.append(str(error))))
         except RecordError as error:
-            expected = "the folder of the inbox, which is looked for until it is there"
+            expected = "the folder of the inbox; it is polled until it exists"
             raise RecordError(Fault(str(self.folder), 0, "", error.faults[0].got, expected)) from None
         states = {name_of(os.path.relpath(file, self.folder)): state_of(file) for file in files}
         return {path: state for path, state in states.items() if state}, faults
 
     def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, bool]]:
-        """What comes of each file, and whether it could be read."""
+        """Read and score files; yield path, result, and whether the file was readable."""
         documents: list[Document] = []
         for path in paths:
             is_read = False
@@ -222,23 +223,26 @@ class Inbox:
         return self._limits.check(decode_file(data, path))
 
     def _publish(self, *, is_complete: bool) -> None:
-        """Let readers see what there is; stories are told once all records are there."""
-        scored = [file.found for file in self._files.values() if isinstance(file.found, Scored)]
-        rows = put_together(scored) if is_complete else [one.row for one in scored]
-        faulty = [file.found for file in self._files.values() if isinstance(file.found, Row)]
-        held = self.corrections().holding()
+        """Publish the rows to readers; stories are assigned only when all records are read."""
+        results = [file.result for file in self._files.values()]
+        scored = [result for result in results if isinstance(result, Scored)]
+        rows = put_together(scored) if is_complete else [item.row for item in scored]
+        faulty = [result for result in results if isinstance(result, Row)]
+        active_corrections = self.corrections().holding()
         version = self._published.version + 1
-        after: dict[str, tuple[int, Row]] = {}
+        entries: dict[str, tuple[int, Row]] = {}
         for row in (*rows, *faulty):
-            marked = _with_corrections(row, held)
-            before = self._published.rows.get(row.path)
-            after[row.path] = before if before is not None and before[1] == marked else (version, marked)
-        gone = {path: at for path, at in self._published.gone.items() if path not in after}
-        gone |= dict.fromkeys(self._published.rows.keys() - after.keys(), version)
-        kept = list(gone.items())[-_MAX_GONE:]
-        self._published = _Published(version, after, dict(kept))
+            corrected = _with_corrections(row, active_corrections)
+            entry = self._published.rows.get(row.path)
+            if entry is None or entry[1] != corrected:
+                entry = (version, corrected)
+            entries[row.path] = entry
+        gone = {path: removed_in for path, removed_in in self._published.gone.items() if path not in entries}
+        gone |= dict.fromkeys(self._published.rows.keys() - entries.keys(), version)
+        latest_gone = list(gone.items())[-_MAX_GONE:]
+        self._published = _Published(version, entries, dict(latest_gone))
 
 
-def _with_corrections(row: Row, held: Holding) -> Row:
-    fields = Digests(row.record_sha256, row.own_sha256).pick(held)
+def _with_corrections(row: Row, active_corrections: Holding) -> Row:
+    fields = Digests(row.record_sha256, row.own_sha256).pick(active_corrections)
     return msgspec.structs.replace(row, corrected=tuple(sorted(fields))) if fields else row

@@ -1,4 +1,4 @@
-"""Look: records that are handed over as text, scored and explained, and not kept."""
+"""Preview: score and explain uploaded records without storing them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.records.record import Document
 
 
 class UploadedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file by its name and its text; of JSON lines the text is one line, `line` its number from 1."""
+    """Name and text of a file; of JSON lines the text is one line, and `line` its number from 1."""
 
     name: str
     text: str
@@ -23,7 +23,7 @@ class UploadedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def preview(files: Sequence[UploadedFile], saved: SavedModel, limits: RecordLimits = UNLIMITED) -> list[Row]:
-    """Rows of files, stories among them included; one that cannot be used has a row with its fault.
+    """Score files and assign their stories; an unusable file gives a row with its fault.
 
     Parameters
     ----------
@@ -32,21 +32,21 @@ def preview(files: Sequence[UploadedFile], saved: SavedModel, limits: RecordLimi
     saved : SavedModel
         The model.
     limits : RecordLimits
-        How large a record may be.
+        Size limits of a record.
     """
-    read = list(_read(files, limits))
-    documents = [one for one in read if isinstance(one, Document)]
+    results = list(_read(files, limits))
+    documents = [result for result in results if isinstance(result, Document)]
     rows = iter(put_together(score_rows(documents, saved)) if documents else [])
-    return [one if isinstance(one, Row) else next(rows) for one in read]
+    return [result if isinstance(result, Row) else next(rows) for result in results]
 
 
 def explain_preview(file: UploadedFile, saved: SavedModel, limits: RecordLimits = UNLIMITED) -> RecordDetails:
-    """Why a record has its scores.
+    """Explain the scores of an uploaded record.
 
     Raises
     ------
     RecordError
-        If it cannot be used.
+        If the record cannot be used.
     """
     return record_details(_document(file, limits), saved)
 

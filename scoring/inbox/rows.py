@@ -1,4 +1,4 @@
-"""What is shown of a record in a list, and on its receipt: facts, scores, and who leads its story."""
+"""Rows and details of records: facts, scores, and the lead of the story."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
 from scoring.records.record import Coverage, Document, Labels, Record
 
-_MAX_COVERAGE = 12  # related records of a receipt
+_MAX_COVERAGE = 12  # related records in the details
 
 
 class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who leads a story: a record of the inbox, by its path, or one of the coverage."""
+    """Lead of a story: a record of the inbox (with its path), or a related record."""
 
     title: str
     provider: str = ""
@@ -36,36 +36,36 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a list shows of one record.
+    """One record in a list.
 
     Parameters
     ----------
     path : str
-        Its file, within the folder.
+        File, relative to the folder.
     record_sha256, own_sha256 : str
-        With its coverage and without: see :func:`scoring.records.ledger.content_sha256`.
+        Digests with and without coverage: see :func:`scoring.records.ledger.content_sha256`.
     title, url, provider, type : str
-        As the record has them; the provider by its name, else its domain.
+        Fields of the record; the provider's name, else its domain.
     topics : tuple of str
-        The section first.
+        Topics, the section first.
     published_at : datetime or None
-        Aware UTC.
+        Time of publication, aware UTC.
     coverage_count : int
-        Related records.
+        Number of related records.
     labels : Labels
-        What the file holds.
-    score, doubt : Score, Doubt
-        What the model says; None where the file cannot be used.
+        Labels in the file.
+    score, doubt : Score, DecisionUncertainty
+        Scores and their uncertainty; None if the file cannot be used.
     leader : Leader or None
-        Who leads the story where this record does not, as far as that is known.
+        Lead of the story, if it is known and is another record.
     story : str
-        What the records of one story share: the path of one of them.
+        Key of the story: the path of one of its records.
     story_count : int
-        Records of the story.
+        Number of records of the story.
     corrected : tuple of str
-        Labels that people have corrected.
+        Labels that curators have corrected.
     fault : str
-        Why the file cannot be used; empty where it can.
+        Why the file cannot be used; empty if it can.
     """
 
     path: str
@@ -89,18 +89,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's scores with their reasons, and what one needs to judge it.
+    """Details of a record: explained scores, and context for a decision.
 
     Parameters
     ----------
     explanation : Explanation
-        Scores, reasons, and what would change them.
+        Scores, feature contributions and counterfactuals.
     excerpt : str
-        As the record has it.
+        Excerpt of the record.
     coverage : tuple of Leader
-        The best of the related records.
+        Related records with the highest quality.
     corrections : tuple of Correction
-        What people have said of its labels, the earliest first.
+        Corrections of its labels, oldest first.
     """
 
     explanation: Explanation
@@ -110,7 +110,7 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scored(NamedTuple):
-    """A row by itself, and what its story needs: the record's outline, and the addresses of who leads."""
+    """A row without its story, and the input for the story: the record's outline, and the lead's URLs."""
 
     row: Row
     outline: Record
@@ -118,50 +118,53 @@ class Scored(NamedTuple):
 
 
 def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]:
-    """Score documents, and tell what a list shows of each; stories are for :func:`put_together`.
+    """Score documents and build their rows; :func:`put_together` adds the stories.
 
     Parameters
     ----------
     documents : sequence of Document
-        Records; their labels are shown and not looked at.
+        Records; their labels are displayed but not used.
     saved : SavedModel
         The model.
     """
     features = [extracted(document) for document in documents]
     scores = list(saved.scorer.score_features(features))
-    table = assemble([one.row for one in features])
-    found = zip(documents, scores, decision_uncertainty(saved, table, scores), strict=True)
-    return [_scored(document, score, doubt) for document, score, doubt in found]
+    table = assemble([item.row for item in features])
+    uncertainties = decision_uncertainty(saved, table, scores)
+    return [
+        _scored(document, score, uncertainty)
+        for document, score, uncertainty in zip(documents, scores, uncertainties, strict=True)
+    ]
 
 
 def put_together(scored: Sequence[Scored]) -> list[Row]:
-    """The rows with their stories: who belongs together, and who leads.
+    """Group scored records into stories; return the rows with story and lead.
 
     Parameters
     ----------
     scored : sequence of Scored
-        All records among which stories are looked for.
+        All records to group.
 
     Returns
     -------
     list of Row
-        In the same order.
+        Rows in the same order.
     """
-    groups = stories([one.outline for one in scored]).tolist()
+    groups = stories([item.outline for item in scored]).tolist()
     members: dict[int, list[Row]] = {}
-    for group, one in zip(groups, scored, strict=True):
-        members.setdefault(group, []).append(one.row)
-    first = {group: min(row.path for row in rows) for group, rows in members.items()}
+    for group, item in zip(groups, scored, strict=True):
+        members.setdefault(group, []).append(item.row)
+    first_path = {group: min(row.path for row in rows) for group, rows in members.items()}
     hottest = {group: max(rows, key=_lead_rank) for group, rows in members.items()}
-    paths = {url: one.row.path for one in scored for url in addresses_of(one.outline)}
+    paths = {url: item.row.path for item in scored for url in addresses_of(item.outline)}
     return [
         msgspec.structs.replace(
-            one.row,
-            story=first[group],
+            item.row,
+            story=first_path[group],
             story_count=len(members[group]),
-            leader=_leader_within(one, hottest[group], paths),
+            leader=_leader_within(item, hottest[group], paths),
         )
-        for group, one in zip(groups, scored, strict=True)
+        for group, item in zip(groups, scored, strict=True)
     ]
 
 
@@ -172,13 +175,13 @@ def _lead_rank(row: Row) -> tuple[bool, float]:
     )
 
 
-def _leader_within(one: Scored, hottest: Row, paths: Mapping[str, str]) -> Leader | None:
-    """Who leads a record's story: the best of its coverage, else the hottest lead of the same story."""
-    row = one.row
+def _leader_within(scored: Scored, hottest: Row, paths: Mapping[str, str]) -> Leader | None:
+    """Lead of a record's story: the best related record, else the hottest lead in the same story."""
+    row = scored.row
     if row.score is None or row.score.heat > NOT_LEADING:
         return None
     if row.leader is not None:
-        path = next((paths[url] for url in one.leader_urls if url in paths), "")
+        path = next((paths[url] for url in scored.leader_urls if url in paths), "")
         return msgspec.structs.replace(row.leader, path=path if path != row.path else "")
     if hottest.score is None or hottest.score.heat <= NOT_LEADING:
         return None
@@ -199,7 +202,7 @@ def record_details(
     saved : SavedModel
         The model.
     corrections : sequence of Correction
-        What people have said of the labels of any records; those of this one are told.
+        Corrections of all records; those of this record are selected.
     """
     record = document.record
     digests = digests_of(record)
@@ -208,11 +211,13 @@ def record_details(
         explanation=explain(saved.scorer, document),
         excerpt=record.excerpt,
         coverage=tuple(_leader(entry) for entry in known[:_MAX_COVERAGE]),
-        corrections=tuple(each for each in corrections if each.holds_for == digests.of(each.field)),
+        corrections=tuple(
+            correction for correction in corrections if correction.holds_for == digests.of(correction.field)
+        ),
     )
 
 
-def _scored(document: Document, score: Score, doubt: DecisionUncertainty) -> Scored:
+def _scored(document: Document, score: Score, uncertainty: DecisionUncertainty) -> Scored:
     record = document.record
     best = best_of(known_coverage(record, None)) if score.heat <= NOT_LEADING else None
     digests = digests_of(record)
@@ -229,7 +234,7 @@ def _scored(document: Document, score: Score, doubt: DecisionUncertainty) -> Sco
         coverage_count=len(record.related),
         labels=document.labels,
         score=score,
-        doubt=doubt,
+        doubt=uncertainty,
         leader=_leader(best) if best else None,
     )
     return Scored(row, _outline(record), tuple(addresses_of(best)) if best else ())
@@ -241,10 +246,10 @@ def _leader(entry: Coverage) -> Leader:
 
 
 def _outline(record: Record) -> Record:
-    """A record of which only what tells its story is left; addresses that records share are held once."""
+    """Copy of a record with only the fields that identify its story; shared URLs are interned."""
     related = tuple(
-        Coverage(web_url=intern(each.web_url), original_url=intern(each.original_url))
-        for each in record.related
+        Coverage(web_url=intern(coverage.web_url), original_url=intern(coverage.original_url))
+        for coverage in record.related
     )
     return Record(
         title=record.title,

@@ -1,4 +1,4 @@
-"""What a watch has scored or told of each file, kept from one watch of a folder to the next."""
+"""State of a watch: digest of the scored content or reported fault of each file, kept between watches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT = 1
 """Format version of the file."""
 
 KEEP_MISSING_DAYS = 30.0
-"""For how long a file that is away with its folder is remembered."""
+"""Time after which the digest of a file that is missing with its folder is dropped."""
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS seen (path TEXT PRIMARY KEY, digest TEXT NOT NULL)",
@@ -23,17 +23,17 @@ _DAY_SECONDS = 86_400.0
 
 
 class Seen:
-    """What was scored or told of each file, by its name within the folder: one SQLite file.
+    """Digest of the scored content or reported fault of each file, by relative path, in SQLite.
 
     Parameters
     ----------
     file : Path
-        Where it is kept; made where it is not there.
+        Database; created if it does not exist.
 
     Raises
     ------
     HomeError
-        If the file is of a newer format.
+        If the file has a newer format.
     """
 
     def __init__(self, file: Path) -> None:
@@ -50,36 +50,36 @@ class Seen:
         self._missing: dict[str, float] = dict(self._store.execute("SELECT path, since FROM missing"))
 
     def get(self, name: str) -> str | None:
-        """What was put last."""
+        """Stored digest of a file; None if there is none."""
         return self._digests.get(name)
 
     def put(self, name: str, digest: str) -> None:
-        """Remember, whatever ends the process from here on."""
+        """Store the digest of a file durably."""
         self._store.execute("INSERT OR REPLACE INTO seen VALUES (?, ?)", (name, digest))
         self._digests[name] = digest
 
     def keep(self, present: Set[str], removed: Set[str], now: float) -> None:
-        """Forget files that were removed; what is missing with its folder is kept, for it may come back.
+        """Drop removed files; files that are missing with their folder are kept, as they may come back.
 
         Parameters
         ----------
         present : set of str
-            Files that are there.
+            Existing files.
         removed : set of str
-            Files that are not, while the folder that they were in still is.
+            Files that no longer exist, in folders that still exist.
         now : float
-            Seconds since 1970.
+            Unix time in seconds.
         """
         self._forget(removed & self._digests.keys())
         missing = self._digests.keys() - present
-        if fresh := missing - self._missing.keys():
+        if newly_missing := missing - self._missing.keys():
             self._store.executemany(
-                "INSERT OR REPLACE INTO missing VALUES (?, ?)", [(name, now) for name in fresh]
+                "INSERT OR REPLACE INTO missing VALUES (?, ?)", [(name, now) for name in newly_missing]
             )
-            self._missing |= dict.fromkeys(fresh, now)
-        if back := self._missing.keys() - missing:
-            self._store.executemany("DELETE FROM missing WHERE path = ?", [(name,) for name in back])
-            for name in back:
+            self._missing |= dict.fromkeys(newly_missing, now)
+        if returned := self._missing.keys() - missing:
+            self._store.executemany("DELETE FROM missing WHERE path = ?", [(name,) for name in returned])
+            for name in returned:
                 del self._missing[name]
         oldest = now - KEEP_MISSING_DAYS * _DAY_SECONDS
         self._forget([name for name, since in self._missing.items() if since < oldest])

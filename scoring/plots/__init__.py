@@ -1,8 +1,8 @@
 """Plots; the only package that imports matplotlib.
 
-Each function makes a :class:`matplotlib.figure.Figure` of its own: pyplot and its backend are never
-touched, nor are the global settings, but for a moment while :func:`to_svg` draws. Colours are Okabe and
-Ito's, which colour-blind readers can tell apart.
+Each function returns a new :class:`matplotlib.figure.Figure`. Neither pyplot nor a backend is used, and
+global settings change only while :func:`to_svg` draws. The colours are those of Okabe and Ito, which
+colour-blind readers can distinguish.
 """
 
 from scoring.plots.backtest import backtest_figure

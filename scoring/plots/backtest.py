@@ -1,4 +1,4 @@
-"""Plots of a backtest: figures over the folds."""
+"""Plot of a backtest: metrics by fold."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from scoring.plots.drawing import BLUE, GREY, empty
 
 
 def backtest_figure(by: str, folds: Sequence[FoldResult], *, baseline: str = "plain LightGBM") -> Figure:
-    """Each headline figure by fold, with its interval, beside a baseline.
+    """Plot each headline metric by fold, with its interval and a baseline.
 
     Parameters
     ----------
     by : str
-        What parts the folds: ``month`` (joined by a line) or ``section``.
+        Kind of folds: ``month`` (joined by a line) or ``section``.
     folds : sequence of FoldResult
-        In order.
+        Folds, in order.
     baseline : str
-        Which baseline to draw; where a fold or a figure lacks it, it is left out there.
+        Baseline to draw; missing values leave gaps.
     """
     columns = 3
     rows = -(-len(HEADLINES) // columns)
     width = 3.2 + 0.16 * max(4, len(folds))
     figure = Figure(figsize=(columns * width, 1.6 + 2.4 * rows), layout="constrained")
     n_records = sum(fold.n_records for fold in folds)
-    figure.suptitle(f"Backtest by {by}: {len(folds)} trainings, {n_records:,} records judged", fontsize=12)
+    figure.suptitle(f"Backtest by {by}: {len(folds)} trainings, {n_records:,} records evaluated", fontsize=12)
     panels: np.ndarray = figure.subplots(rows, columns, sharex=True, squeeze=False)
     if not folds:
         return empty(figure, panels[rows // 2, columns // 2])
@@ -46,12 +46,12 @@ def backtest_figure(by: str, folds: Sequence[FoldResult], *, baseline: str = "pl
 
 
 def _draw_folds(axes: Axes, name: str, folds: Sequence[FoldResult], baseline: str, line: str) -> None:
-    """One figure of all folds; a fold that lacks it leaves a gap."""
+    """Plot one metric of all folds; a fold without it leaves a gap."""
     nan = float("nan")
-    known = [fold.figures.get(name) for fold in folds]
-    value = np.array([nan if one is None else one.value for one in known])
-    low = np.array([nan if one is None or one.low is None else one.low for one in known])
-    high = np.array([nan if one is None or one.high is None else one.high for one in known])
+    metrics = [fold.figures.get(name) for fold in folds]
+    value = np.array([nan if metric is None else metric.value for metric in metrics])
+    low = np.array([nan if metric is None or metric.low is None else metric.low for metric in metrics])
+    high = np.array([nan if metric is None or metric.high is None else metric.high for metric in metrics])
     others = np.array([fold.baselines.get(baseline, {}).get(name, nan) for fold in folds])
     x = np.arange(len(folds))
     axes.plot(x, others, "s", linestyle=line, color=GREY, markersize=3, linewidth=1, label=baseline)

@@ -1,4 +1,4 @@
-"""Plots of a comparison: by how much one model is better than another."""
+"""Plot of a comparison: gain of one model over another, by metric."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from scoring.evaluation.metrics import MEANINGS
 from scoring.evaluation.paired_figures import Difference
 from scoring.plots.drawing import BLUE, GREY, ORANGE, empty
 
-# By verdict: colour and marker, so that neither has to be seen alone.
+# Colour and marker by verdict: the colour alone never carries the meaning.
 _MARKS = {"better": (BLUE, "o"), "worse": (ORANGE, "s"), "unsure": (GREY, "D"), "same": (GREY, "D")}
 
 
 def differences_figure(differences: Mapping[str, Difference]) -> Figure:
-    """The gain of each figure as a dot, its interval as a whisker; figures in points have a panel of theirs.
+    """Plot the gain of each metric with its interval; metrics in points have their own panel.
 
     Parameters
     ----------
     differences : mapping of str to Difference
-        By name of the figure, in the order in which they are drawn.
+        By name of the metric, in drawing order.
     """
     is_points = {name: MEANINGS.get(name, "").endswith(", in points") for name in differences}
     panels = {
-        unit: [one for name, one in differences.items() if is_points[name] is in_points]
+        unit: [difference for name, difference in differences.items() if is_points[name] is in_points]
         for unit, in_points in (("points", True), ("ratio", False))
     }
     panels = {unit: rows for unit, rows in panels.items() if rows}
@@ -42,14 +42,14 @@ def differences_figure(differences: Mapping[str, Difference]) -> Figure:
 
 
 def _draw_gains(axes: Axes, unit: str, rows: list[Difference]) -> None:
-    """A row for each figure; the right side of zero is where the second is better."""
+    """Draw one row per metric; the second is better to the right of zero."""
     axes.axvline(0, color=GREY, linewidth=1)
-    for at, one in enumerate(rows):
-        colour, marker = _MARKS[one.verdict]
-        if one.low is not None and one.high is not None:
-            axes.hlines(at, one.low, one.high, color=colour, linewidth=1.5)
-        axes.plot(one.gain, at, marker, color=colour, markersize=6)
-    axes.set_yticks(range(len(rows)), [one.name.replace("_", " ") for one in rows])
+    for row, difference in enumerate(rows):
+        colour, marker = _MARKS[difference.verdict]
+        if difference.low is not None and difference.high is not None:
+            axes.hlines(row, difference.low, difference.high, color=colour, linewidth=1.5)
+        axes.plot(difference.gain, row, marker, color=colour, markersize=6)
+    axes.set_yticks(range(len(rows)), [difference.name.replace("_", " ") for difference in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(f"Gain ({unit}): worse to the left, better to the right")
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""What every plot is drawn with: colours, an empty figure, points."""
+"""Shared drawing helpers: colours, new and empty figures, scatter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MAX_BARS = 20
 
 
 def new_figure(title: str, n_records: int, note: str = "") -> tuple[Figure, Axes]:
-    """A figure with one panel, told in its title how many records it shows."""
+    """New figure with one panel and the number of records in its title."""
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()
     figure.suptitle(f"{title}\n{n_records:,} record{'' if n_records == 1 else 's'}{note}", fontsize=12)
@@ -22,13 +22,13 @@ def new_figure(title: str, n_records: int, note: str = "") -> tuple[Figure, Axes
 
 
 def empty(figure: Figure, axes: Axes) -> Figure:
-    """The figure, which says that there is nothing to draw."""
-    axes.text(0.5, 0.5, "nothing to draw", ha="center", va="center", color=GREY, transform=axes.transAxes)
+    """Write "no data" into an empty figure."""
+    axes.text(0.5, 0.5, "no data", ha="center", va="center", color=GREY, transform=axes.transAxes)
     return figure
 
 
 def scatter(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """A point for each record; one picture in a drawing, whose size would grow with the records."""
-    # Fainter where there are many, so that crowds stand out of the noise.
+    """Draw one point per record; rasterized, so that the file size does not grow with the records."""
+    # More transparent with more points, so that dense regions are visible.
     alpha = float(np.clip(300 / max(1, x.size), 0.15, 0.8))
     axes.scatter(x, y, s=14, color=BLUE, alpha=alpha, linewidths=0, rasterized=True)

@@ -1,4 +1,4 @@
-"""Plot of drift: what was measured of new records, in times its limit."""
+"""Plot of drift: measured values as multiples of their limits."""
 
 from __future__ import annotations
 
@@ -11,41 +11,51 @@ from matplotlib.figure import Figure
 from scoring.drift.detect import Drift
 from scoring.plots.drawing import BLUE, GREY, ORANGE
 
-_MAX_TIMES = 4.0  # what is farther off ends here, with an arrow
+_MAX_TIMES = 4.0  # larger values are clipped and marked with an arrow
 
 
 class _Row(NamedTuple):
     label: str
-    times: float  # of the limit; below 0 where a mean has fallen
+    times: float  # multiple of the limit; negative if a mean has fallen
     text: str
     is_beyond: bool
 
 
 def drift_figure(drift: Drift) -> Figure:
-    """Distance of each family, unseen providers and topics, and shift of each mean, in times their limits.
+    """Plot distances, unseen values and shifts of means, each as a multiple of its limit.
 
     Parameters
     ----------
     drift : Drift
-        What was found.
+        Measured drift.
     """
     panels = {
         "Distance from training, by family": [
-            _Row(one.family, _over(one.distance, one.limit), f"{one.distance:.2f} x usual", one.is_beyond)
-            for one in drift.families
+            _Row(
+                family.family,
+                _multiple_of_limit(family.distance, family.limit),
+                f"{family.distance:.2f} x typical",
+                family.is_beyond,
+            )
+            for family in drift.families
         ],
-        "Records with something unseen": [
-            _Row(one.what, _over(one.ratio, one.limit_ratio), f"{one.ratio:.1%}", one.is_beyond)
-            for one in drift.unseen
+        "Records with unseen values": [
+            _Row(
+                unseen.what,
+                _multiple_of_limit(unseen.ratio, unseen.limit_ratio),
+                f"{unseen.ratio:.1%}",
+                unseen.is_beyond,
+            )
+            for unseen in drift.unseen
         ],
         "Shift of the mean": [
             _Row(
-                one.name.replace("_", " "),
-                _over(one.new - one.before, one.limit),
-                f"{one.before:.3g} to {one.new:.3g}",
-                one.is_beyond,
+                shift.name.replace("_", " "),
+                _multiple_of_limit(shift.new - shift.before, shift.limit),
+                f"{shift.before:.3g} to {shift.new:.3g}",
+                shift.is_beyond,
             )
-            for one in drift.shifts
+            for shift in drift.shifts
         ],
     }
     sizes = [len(rows) for rows in panels.values()]
@@ -55,12 +65,12 @@ def drift_figure(drift: Drift) -> Figure:
     all_axes: np.ndarray = figure.subplots(len(sizes), 1, squeeze=False, sharex=True, height_ratios=sizes)
     for axes, (title, rows) in zip(all_axes[:, 0], panels.items(), strict=True):
         _draw(axes, title, rows)
-    all_axes[-1, 0].set_xlabel("In times the limit (dashed)")
+    all_axes[-1, 0].set_xlabel("Multiple of the limit (dashed)")
     return figure
 
 
-def _over(value: float, limit: float) -> float:
-    """How many times the limit a value is; one that may not be passed at all is passed by far."""
+def _multiple_of_limit(value: float, limit: float) -> float:
+    """Value as a multiple of its limit; with a limit of 0 any value is the maximum multiple."""
     if limit > 0:
         return value / limit
     return float(np.sign(value)) * _MAX_TIMES
@@ -68,14 +78,14 @@ def _over(value: float, limit: float) -> float:
 
 def _draw(axes: Axes, title: str, rows: list[_Row]) -> None:
     lowest = -_MAX_TIMES if any(row.times < 0 for row in rows) else 0.0
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         end = float(np.clip(row.times, lowest, _MAX_TIMES))
         colour = ORANGE if row.is_beyond else BLUE
-        axes.barh(at, end, color=colour, height=0.6)
+        axes.barh(index, end, color=colour, height=0.6)
         if end != row.times:
-            axes.plot(end, at, ">" if end > 0 else "<", color=colour, markersize=8, clip_on=False)
+            axes.plot(end, index, ">" if end > 0 else "<", color=colour, markersize=8, clip_on=False)
         axes.annotate(
-            row.text, (max(end, 0), at), (8, 0), textcoords="offset points", va="center", fontsize=8
+            row.text, (max(end, 0), index), (8, 0), textcoords="offset points", va="center", fontsize=8
         )
     axes.axvline(0, color=GREY, linewidth=1)
     for side in (-1, 1) if lowest < 0 else (1,):

@@ -1,4 +1,4 @@
-"""Plots of an evaluation: predictions against labels."""
+"""Plots of an evaluation: predictions compared with labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scoring.evaluation.results import Evaluation
 from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
 
-MAX_STEPS = 500  # of a curve that is drawn
+MAX_STEPS = 500  # of a drawn curve
 N_BINS = 10  # of the predicted probability
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -18,12 +18,12 @@ Predictions = Mapping[str, np.ndarray]
 
 
 def evaluation_figures(evaluation: Evaluation) -> dict[str, Figure]:
-    """Every plot of an evaluation.
+    """Draw all plots of an evaluation.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Its ``predictions`` are drawn; none of them may be there.
+        Evaluation with ``predictions``, which may be empty.
 
     Returns
     -------
@@ -44,13 +44,13 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Figure]:
 
 
 def with_heat(predictions: Predictions) -> dict[str, np.ndarray]:
-    """The predictions for records whose heat is known; of others nobody can say whether they lead."""
+    """Select the records with a known heat; whether the others lead is unknown."""
     known = np.isfinite(predictions["heat"].astype(float))
     return {name: column[known] for name, column in predictions.items()}
 
 
 def quality_figure(predictions: Predictions) -> Figure:
-    """Predicted against true quality, in points; the line is a perfect prediction."""
+    """Scatter plot of predicted against true quality, in points."""
     true, predicted = predictions["quality"].astype(float), predictions["quality_predicted"].astype(float)
     known = np.isfinite(true) & np.isfinite(predicted)
     true, predicted = true[known], predicted[known]
@@ -69,7 +69,7 @@ def quality_figure(predictions: Predictions) -> Figure:
 
 
 def residuals_by_provider(predictions: Predictions) -> dict[str, np.ndarray]:
-    """Errors of the predicted quality, in points, of each of the providers with the most records."""
+    """Residuals of the quality, in points, of the providers with the most records."""
     residuals, domains = _residuals(predictions), predictions["provider"].astype(str)
     providers, counts = np.unique(domains, return_counts=True)
     top = providers[np.lexsort((providers, -counts))][:MAX_BARS]
@@ -77,7 +77,7 @@ def residuals_by_provider(predictions: Predictions) -> dict[str, np.ndarray]:
 
 
 def residuals_by_provider_figure(predictions: Predictions) -> Figure:
-    """Error of the predicted quality for the providers with the most records, in points."""
+    """Plot the residuals of the quality, in points, of the providers with the most records."""
     groups = residuals_by_provider(predictions)
     n_providers = np.unique(predictions["provider"].astype(str)).size
     note = f", {len(groups)} of {n_providers} providers" if n_providers > len(groups) else ""
@@ -85,7 +85,7 @@ def residuals_by_provider_figure(predictions: Predictions) -> Figure:
 
 
 def residuals_by_month(predictions: Predictions) -> dict[str, np.ndarray]:
-    """Errors of the predicted quality, in points, by month of publication; undated records last."""
+    """Residuals of the quality, in points, by month of publication; undated records last."""
     residuals = _residuals(predictions)
     months = predictions["published_at"].astype("datetime64[M]").astype(str)
     groups = {name: residuals[months == name] for name in sorted(set(months.tolist()))}
@@ -94,13 +94,13 @@ def residuals_by_month(predictions: Predictions) -> dict[str, np.ndarray]:
 
 
 def residuals_by_month_figure(predictions: Predictions) -> Figure:
-    """Error of the predicted quality by month of publication, in points; undated records apart."""
+    """Plot the residuals of the quality, in points, by month of publication."""
     groups = residuals_by_month(predictions)
     return _spread_figure("Quality error by month of publication", groups, predictions["quality"].size)
 
 
 def precision_recall_figure(predictions: Predictions) -> Figure:
-    """Precision against recall of ``lead`` and ``published``; a dotted line is what guessing reaches."""
+    """Precision-recall curves of ``lead`` and ``published``; a dotted line is a random guess."""
     figure, axes = new_figure("Lead and published: precision against recall", predictions["lead"].size)
     axes.set(xlabel="Recall (ratio)", ylabel="Precision (ratio)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     if not predictions["lead"].size:
@@ -108,7 +108,7 @@ def precision_recall_figure(predictions: Predictions) -> Figure:
     for target, colour in (("lead", BLUE), ("published", ORANGE)):
         truth = predictions[target].astype(bool)
         if not truth.any() or truth.all():
-            axes.plot([], [], color=colour, label=f"{target}: not drawn, labels are all one class")
+            axes.plot([], [], color=colour, label=f"{target}: not drawn, all labels are of one class")
             continue
         precision, recall = precision_recall(truth, predictions[f"{target}_probability"])
         shown = np.unique(np.linspace(0, recall.size - 1, MAX_STEPS).astype(int))
@@ -121,14 +121,14 @@ def precision_recall_figure(predictions: Predictions) -> Figure:
 
 
 def precision_recall(truth: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall at each distinct probability, from the highest down.
+    """Precision and recall at each distinct probability, in descending order.
 
     Parameters
     ----------
     truth : ndarray of bool of shape (n_records,)
-        At least one is true.
+        Labels; at least one is true.
     probability : ndarray of shape (n_records,)
-        0 to 1.
+        Predicted probabilities; 0 to 1.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def precision_recall(truth: np.ndarray, probability: np.ndarray) -> tuple[np.nda
 
 
 def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
-    """Precision averaged over the recall that each cut adds; 0 to 1.
+    """Average precision: precision at each threshold, weighted by the increase in recall; 0 to 1.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def average_precision(precision: np.ndarray, recall: np.ndarray) -> float:
 def calibration(
     truth: np.ndarray, probability: np.ndarray, n_bins: int = N_BINS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean probability, share that came true and count of each bin that has records; bins of equal width.
+    """Mean probability, share of positives and count of each non-empty bin; bins of equal width.
 
     Examples
     --------
@@ -176,18 +176,16 @@ def calibration(
 
 
 def calibration_figure(predictions: Predictions) -> Figure:
-    """Share that came true against predicted probability, in bins of equal width.
+    """Reliability diagram: observed share of positives by predicted probability, in bins of equal width.
 
-    A bar is the 95 % interval of a share (Wilson, 1927), so that bins of few records show it.
+    Error bars are the 95 % intervals of a share (Wilson, 1927); they are wide for bins with few records.
     """
     figure, axes = new_figure("Lead and published: calibration", predictions["lead"].size)
-    axes.set(
-        xlabel="Predicted probability", ylabel="Share that came true", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
-    )
+    axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     if not predictions["lead"].size:
         return empty(figure, axes)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
-    # The first is the larger: where both say the same, it looks out behind the second.
+    # The first marker is larger, so that it stays visible behind the second.
     for target, colour, marker, size in (("lead", BLUE, "o", 8), ("published", ORANGE, "s", 5)):
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, count = calibration(truth, probability)
@@ -202,7 +200,7 @@ def calibration_figure(predictions: Predictions) -> Figure:
 
 
 def heat_figure(predictions: Predictions) -> Figure:
-    """Predicted against true heat, in points on a logarithmic scale; records that do not lead stand apart."""
+    """Scatter plot of predicted against true heat, in points (log scale), with a band for non-leads."""
     true, predicted = predictions["heat"].astype(float), predictions["heat_predicted"].astype(float)
     figure, axes = new_figure("Heat: predicted against true", true.size)
     axes.set(xlabel="True heat (points)", ylabel="Predicted heat (points)")
@@ -211,26 +209,26 @@ def heat_figure(predictions: Predictions) -> Figure:
     high = max(10.0, true.max(), predicted.max())
     end = np.log10(1 + high) + 0.1
     ticks = [value for value in (0, 3, 10, 30, 100, 300, 1000, 3000, 10000) if value <= high * 1.2]
-    places = [-0.5, *np.log10(1 + np.array(ticks))]
+    positions = [-0.5, *np.log10(1 + np.array(ticks))]
     labels = ["no lead", *(f"{tick // 1000}k" if tick >= 1000 else str(tick) for tick in ticks)]
-    axes.set_xticks(places, labels)
-    axes.set_yticks(places, labels)
+    axes.set_xticks(positions, labels)
+    axes.set_yticks(positions, labels)
     axes.axvspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
     axes.axhspan(-0.8, -0.2, color=GREY, alpha=0.12, linewidth=0)
     axes.plot([0, end], [0, end], color=ORANGE, linewidth=1.5, label="perfect prediction")
     leads = (true >= 0) & (predicted >= 0)
     scatter(axes, np.log10(1 + true[leads]), np.log10(1 + predicted[leads]))
-    # Where one of the two says that another record leads, a number says more than points on one spot.
+    # Records that do not lead, as predicted, would all be one point: show their number instead.
     neither = int(((true < 0) & (predicted < 0)).sum())
     axes.text(-0.5, -0.5, f"{neither:,}\nagree", ha="center", va="center", fontsize=8)
     wrong = (true < 0) ^ (predicted < 0)
     x, y = (
         np.where(value < 0, -0.5, np.log10(1 + np.maximum(value, 0)))[wrong] for value in (true, predicted)
     )
-    shake = np.random.default_rng(0).uniform(-0.2, 0.2, (2, x.size))  # only within the bands
-    x, y = np.where(x < 0, x + shake[0], x), np.where(y < 0, y + shake[1], y)
+    jitter = np.random.default_rng(0).uniform(-0.2, 0.2, (2, x.size))  # within the bands only
+    x, y = np.where(x < 0, x + jitter[0], x), np.where(y < 0, y + jitter[1], y)
     axes.plot(x, y, "x", color=ORANGE, markersize=4, alpha=0.7, rasterized=True,
-              label=f"wrong about who leads: {x.size:,}")  # fmt: skip
+              label=f"wrong lead: {x.size:,}")  # fmt: skip
     axes.set(xlim=(-0.8, end), ylim=(-0.8, end), aspect="equal")
     axes.legend(loc="upper left", bbox_to_anchor=(0.24, 1), frameon=True, framealpha=0.9, edgecolor="none")
     return figure
@@ -242,7 +240,7 @@ def _residuals(predictions: Predictions) -> np.ndarray:
 
 
 def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int, note: str = "") -> Figure:
-    """A row for each group: median, its middle half, and 5 % to 95 %."""
+    """Draw one row per group: median, interquartile range, and 5th to 95th percentile."""
     figure, axes = new_figure(title, n_records, note)
     figure.set_figheight(2.2 + 0.28 * max(4, len(groups)))
     axes.set_xlabel("Predicted minus true quality (points)")
@@ -254,17 +252,17 @@ def _spread_figure(title: str, groups: Mapping[str, np.ndarray], n_records: int,
     rows = np.arange(len(groups))
     axes.axvline(0, color=GREY, linewidth=1)
     axes.hlines(rows, spread[:, 0], spread[:, 4], color=BLUE, linewidth=1.2, label="5 % to 95 %")
-    axes.hlines(rows, spread[:, 1], spread[:, 3], color=BLUE, linewidth=6, alpha=0.5, label="middle half")
+    axes.hlines(rows, spread[:, 1], spread[:, 3], color=BLUE, linewidth=6, alpha=0.5, label="25 % to 75 %")
     axes.plot(spread[:, 2], rows, "o", color=ORANGE, markersize=5, label="median")
     labels = [f"{name} ({values.size:,})" for name, values in groups.items()]
-    axes.set_yticks(rows, labels, parse_math=False)  # a name's dollar signs are no formula
+    axes.set_yticks(rows, labels, parse_math=False)  # dollar signs in names are not math
     axes.set_ylim(len(groups) - 0.5, -0.5)
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
     return figure
 
 
 def _wilson(share: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95 % interval of a share, by E. B. Wilson (1927), JASA 22."""
+    """Bounds of the 95 % score interval of a share (E. B. Wilson, 1927, JASA 22)."""
     z = 1.96
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))

@@ -1,4 +1,4 @@
-"""Plots of what boosters make of their features."""
+"""Plot of the boosters' feature importances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scoring.plots.drawing import BLUE, MAX_BARS, empty
 
 
 def importance_figure(importances: Iterable[tuple[str, str, float, int]]) -> Figure:
-    """Share of the gain of each booster's strongest features.
+    """Plot the most important features of each booster by their share of the gain.
 
     Parameters
     ----------

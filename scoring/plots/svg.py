@@ -1,4 +1,4 @@
-"""A plot as SVG to stand within a page, in the page's colours."""
+"""Convert a plot to inline SVG in the page's colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from scoring.plots.drawing import BLUE, GREY, ORANGE
 
-#: The style sheet's variable of each colour that plots are drawn with.
+#: CSS variable of each colour used in plots.
 VARIABLES = {
     BLUE.lower(): "var(--blue)",
     ORANGE.lower(): "var(--orange)",
@@ -20,28 +20,27 @@ VARIABLES = {
     "#ffffff": "var(--paper)",
     "#b0b0b0": "var(--line)",
 }
-_WIDTH_INCHES = 5.6  # so that text can be read where the page is as narrow as a phone
-_DPI = 160  # of the points, which are a picture within the drawing, so that its size is bounded
+_WIDTH_INCHES = 5.6  # keeps text readable on a narrow (phone) page
+_DPI = 160  # of rasterized points, which bound the file size
 _COLOUR = re.compile("|".join(VARIABLES))
 _DECIMALS = re.compile(r"(\.\d\d)\d+")
 _REFERENCE = re.compile(r"#([\w.-]+)")
 
 
 def to_svg(figure: Figure, *, name: str, label: str) -> str:
-    """Draw a figure as an ``svg`` element of an HTML page.
+    """Convert a figure to an ``svg`` element of an HTML page.
 
-    Text stays text, points are a picture, and colours are variables of the page's style sheet
-    (:data:`VARIABLES`), so that light and dark readers see the same plot. A figure that was never drawn
-    gives the same text each time.
+    Text stays text, points are rasterized, and colours are CSS variables (:data:`VARIABLES`), so that the
+    plot works in light and dark mode. The result is deterministic for a figure that was not drawn before.
 
     Parameters
     ----------
     figure : Figure
-        What to draw; it is given the width of a page's column.
+        Figure to convert; it is resized to the width of a page's column.
     name : str
-        Begins every id, so that ids are unique in a page whose plots have names of their own.
+        Prefix of all ids, so that they are unique in a page with several plots.
     label : str
-        What the plot shows, for those who do not see it.
+        Text alternative.
 
     Returns
     -------
@@ -51,16 +50,16 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
     buffer = BytesIO()
     width, height = figure.get_size_inches()
     figure.set_size_inches(_WIDTH_INCHES, height * _WIDTH_INCHES / width)
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "scoring", "font.sans-serif": ["DejaVu Sans"]}):
-        figure.savefig(buffer, format="svg", dpi=_DPI, metadata=nothing)
-    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 -- drawn here a moment ago
+        figure.savefig(buffer, format="svg", dpi=_DPI, metadata=no_metadata)
+    root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 -- just drawn here
     for parent in list(root.iter()):
         for child in [child for child in parent if child.tag.endswith("}style")]:
-            parent.remove(child)  # its rules would hold for the whole page
-    used = {id_ for element in root.iter() for id_ in _references(element)}
+            parent.remove(child)  # its rules would apply to the whole page
+    used_ids = {id_ for element in root.iter() for id_ in _references(element)}
     for element in root.iter():
-        _rewrite(element, name, used)
+        _rewrite(element, name, used_ids)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "role": "img",
@@ -70,13 +69,13 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
 
 
 def _references(element: ElementTree.Element) -> list[str]:
-    """Ids that an element refers to."""
+    """Ids referenced by an element."""
     values = (value for key, value in element.attrib.items() if key.endswith(("href", "clip-path")))
     return [id_ for value in values if not value.startswith("data:") for id_ in _REFERENCE.findall(value)]
 
 
 def _rewrite(element: ElementTree.Element, name: str, used: set[str]) -> None:
-    """Names without XML's namespaces, ids of this plot alone, variables for colours, shorter paths."""
+    """Strip namespaces, prefix ids, replace colours by variables, and shorten paths."""
     element.tag = element.tag.rpartition("}")[2]
     attributes = {key.rpartition("}")[2]: value for key, value in element.attrib.items()}
     if attributes.get("id") in used:
@@ -87,7 +86,7 @@ def _rewrite(element: ElementTree.Element, name: str, used: set[str]) -> None:
         if not attributes.get(key, "data:").startswith("data:"):
             attributes[key] = attributes[key].replace("#", f"#{name}-")
     if "style" in attributes:
-        attributes["style"] = _COLOUR.sub(lambda found: VARIABLES[found[0]], attributes["style"])
+        attributes["style"] = _COLOUR.sub(lambda match: VARIABLES[match[0]], attributes["style"])
     if "d" in attributes:
         attributes["d"] = _DECIMALS.sub(r"\1", attributes["d"])
         attributes["d"] = " ".join(attributes["d"].split())

@@ -1,4 +1,4 @@
-"""Reports for people: one HTML page that needs nothing else, no network and no script."""
+"""HTML reports: self-contained pages without network access or scripts."""
 
 from scoring.report.comparison import comparison_report
 from scoring.report.evaluation import evaluation_report

@@ -1,4 +1,4 @@
-"""The report of a comparison: only what differs between two runs or models."""
+"""HTML report of a comparison: the differences between two runs or models."""
 
 from __future__ import annotations
 
@@ -12,50 +12,51 @@ from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.plots import differences_figure, to_svg
 from scoring.report.pages import interval, render, signed, words
 
-_SURE = ("better", "worse")
+_SIGNIFICANT = ("better", "worse")
 
 
 class Moved(NamedTuple):
-    """A part of the records on which figures surely differ."""
+    """A slice with metrics that differ significantly."""
 
     part: SliceDifference
     differences: list[Difference]
 
 
 def comparison_report(comparison: Comparison) -> str:
-    """One page about what differs between two runs or models, and how sure that is.
+    """Render the differences between two runs or models, with their intervals, as one page.
 
-    The page is whole, as that of :func:`scoring.report.evaluation_report`. Of records it tells paths, dates,
-    scores and words of features.
+    The page is self-contained, like that of :func:`scoring.report.evaluation_report`. Of records it shows
+    paths, dates, scores and words of features.
 
     Parameters
     ----------
     comparison : Comparison
-        Who is compared, and what differs.
+        Result of a comparison.
 
     Returns
     -------
     str
-        HTML; the same for the same value.
+        HTML; deterministic.
     """
     differences = comparison.differences
-    unlike = {name: one for name, one in differences.items() if one.verdict != "same"}
-    moved = [
-        Moved(part, [one for one in part.differences.values() if one.verdict in _SURE])
-        for part in comparison.slices
-    ]
+    changed = {name: difference for name, difference in differences.items() if difference.verdict != "same"}
+    moved = [Moved(part, _significant(part)) for part in comparison.slices]
     return render(
         "comparison.html.j2",
         title=f"{comparison.second.name} against {comparison.first.name}",
         intro=_intro(comparison),
         comparison=comparison,
-        differences=unlike.values(),
-        same=[words(name) for name in differences if name not in unlike],
+        differences=changed.values(),
+        same=[words(name) for name in differences if name not in changed],
         meanings=MEANINGS,
-        gains=to_svg(differences_figure(unlike), name="gains", label=_gains_label(unlike.values())),
-        families=_families(one for one in moved if one.differences),
+        gains=to_svg(differences_figure(changed), name="gains", label=_gains_label(changed.values())),
+        families=_families(entry for entry in moved if entry.differences),
         tables=(("Parameters", comparison.parameters), ("Data", comparison.data)),
     )
+
+
+def _significant(part: SliceDifference) -> list[Difference]:
+    return [difference for difference in part.differences.values() if difference.verdict in _SIGNIFICANT]
 
 
 def _intro(comparison: Comparison) -> str:
@@ -63,19 +64,20 @@ def _intro(comparison: Comparison) -> str:
     if comparison.begins_at and comparison.ends_at:
         span = f", {comparison.begins_at:%Y-%m-%d} to {comparison.ends_at:%Y-%m-%d}"
     return (
-        f"First: {comparison.first.name}; second: {comparison.second.name}. What differs on "
-        f"{comparison.n_records:,} records that both scored{span}, "
+        f"First: {comparison.first.name}; second: {comparison.second.name}. Differences on "
+        f"{comparison.n_records:,} records scored by both{span}, "
         f"{comparison.n_labelled:,} of them with labels."
     )
 
 
 def _families(moved: Iterable[Moved]) -> list[tuple[str, list[Moved]]]:
-    return [(family, list(group)) for family, group in groupby(moved, key=lambda one: one.part.family)]
+    return [(family, list(group)) for family, group in groupby(moved, key=lambda entry: entry.part.family)]
 
 
 def _gains_label(differences: Iterable[Difference]) -> str:
-    """What the plot of the gains shows, in words and numbers."""
-    told = "; ".join(
-        f"{words(one.name)} {signed(one.gain, 3)} ({interval(one)}), {one.verdict}" for one in differences
+    """Text alternative of the plot of gains."""
+    gains = "; ".join(
+        f"{words(gain.name)} {signed(gain.gain, 3)} ({interval(gain)}), {gain.verdict}"
+        for gain in differences
     )
-    return f"Gain of the second over the first with 95 % intervals. {told or 'Nothing to draw'}."
+    return f"Gain of the second over the first with 95 % intervals. {gains or 'No data'}."

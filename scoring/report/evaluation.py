@@ -1,4 +1,4 @@
-"""The report of an evaluation, or of a training with its evaluation."""
+"""HTML report of an evaluation, or of a training with its evaluation."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from scoring.report.pages import render
 
 HEADLINES = ("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10", "published_f1")
 MAX_PARTS = 12  # of one family of slices; evaluation.json has all
-MAX_REASONS = 4  # of one miss
+MAX_REASONS = 4  # of one record
 MAX_CONTRIBUTIONS = 15
 _CAPTIONS = {
-    "quality": "Each point is a record. On the line, the prediction is right.",
-    "heat": "Each point is a record that leads its story; at a cross the model is wrong about who leads.",
-    "calibration": "On the dashed line, of records said to be 70 % likely 70 % come true.",
-    "precision_recall": "The farther up and right, the better; a dotted line is what guessing reaches.",
-    "residuals_by_month": "Left of zero the model is too low, right of it too high.",
-    "residuals_by_provider": "The providers with the most records. Left of zero the model is too low.",
+    "quality": "Each point is a record; on the line the prediction is exact.",
+    "heat": "Each point is a record that leads its story; at a cross the predicted lead is wrong.",
+    "calibration": "On the dashed line, a predicted probability of 70 % is right for 70 % of the records.",
+    "precision_recall": "Farther up and right is better; a dotted line is the precision of a random guess.",
+    "residuals_by_month": "Left of zero the predictions are too low, right of it too high.",
+    "residuals_by_provider": "The providers with the most records. Left of zero the predictions are too low.",
 }
 
 
 class Baseline(NamedTuple):
-    """What a baseline reaches, and whether that is better than the model."""
+    """Metric of a baseline, and whether it is better than the model's."""
 
     value: float | None
     is_better: bool
 
 
 class FigureRow(NamedTuple):
-    """A figure beside its baselines."""
+    """A metric of the model and of its baselines."""
 
     name: str
     meaning: str
@@ -50,14 +50,16 @@ class FigureRow(NamedTuple):
 
     @property
     def nearest(self) -> tuple[str, float] | None:
-        """The baseline that does best, with what it reaches."""
-        known = [(name, one.value) for name, one in self.baselines.items() if one.value is not None]
+        """The best baseline and its metric."""
+        known = [
+            (name, baseline.value) for name, baseline in self.baselines.items() if baseline.value is not None
+        ]
         choose = min if self.name in LOWER_IS_BETTER else max
         return choose(known, key=lambda pair: pair[1]) if known else None
 
 
 class Plot(NamedTuple):
-    """A drawn plot with what stands under it."""
+    """A plot as SVG, with its caption."""
 
     name: str
     svg: str
@@ -65,7 +67,7 @@ class Plot(NamedTuple):
 
 
 class Family(NamedTuple):
-    """Slices by one thing; ``n_hidden`` parts with the fewest records are left out."""
+    """Slices by one field; the ``n_hidden`` smallest are left out."""
 
     name: str
     parts: list[Slice]
@@ -84,32 +86,32 @@ def evaluation_report(
     account: ErrorAnalysis,
     importances: Iterable[tuple[str, str, float, int]],
 ) -> str:
-    """One page about how good a model is, and why.
+    """Render metrics, plots, worst errors and feature contributions of a model as one page.
 
-    The page is whole: style and plots are within it, there is no script, and nothing is fetched. Of
-    records it tells paths, dates, providers and words of features, as ``scoring explain`` does.
+    The page is self-contained: style and plots are inline, there is no script, and nothing is fetched. Of
+    records it shows paths, dates, providers and words of features, as ``scoring explain`` does.
 
     Parameters
     ----------
     evaluation : Evaluation
-        Figures, baselines, slices and predictions.
+        Metrics, baselines, slices and predictions.
     title, intro : str
-        Heading, and what was judged on what, in a sentence or two.
+        Heading, and one or two sentences about what was evaluated.
     training : TrainingFacts
-        What the model was made of.
+        Data, configuration and versions of the training.
     data_path, data_sha256 : str
-        Where the judged records came from, and the hex digest of their content.
+        Path of the evaluated records, and the hex digest of their content.
     counts : mapping of str to int
-        Records by what was done with them.
+        Numbers of records by use.
     account : ErrorAnalysis
-        The worst misses, and how far features move the quality.
+        Worst errors, and mean absolute contributions of features.
     importances : iterable of (feature, booster, gain, split)
-        As :func:`scoring.plots.importance_figure` takes them.
+        See :func:`scoring.plots.importance_figure`.
 
     Returns
     -------
     str
-        HTML; the same for the same values.
+        HTML; deterministic.
     """
     rows = list(_rows(evaluation))
     return render(
@@ -150,7 +152,7 @@ def _rows(evaluation: Evaluation) -> Iterable[FigureRow]:
 
 
 def _at_ingest(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Figures by age of the records, each with its forecast, then settled; empty if no age was looked at."""
+    """Metrics by age of the records, each with its forecast, then settled; empty without ages."""
     if not evaluation.at_ingest:
         return {}
     rows: dict[str, dict[str, float]] = {}
@@ -170,7 +172,7 @@ def _plots(evaluation: Evaluation) -> list[Plot]:
 
 
 def _importance_plots(importances: Iterable[tuple[str, str, float, int]]) -> list[Plot]:
-    """A plot for each booster."""
+    """One plot per booster."""
     plots: list[Plot] = []
     for booster, group in groupby(importances, key=lambda row: row[1]):
         rows = list(group)
@@ -190,11 +192,12 @@ def _families(slices: Iterable[Slice]) -> list[Family]:
 
 
 def _sections(evaluation: Evaluation, training: TrainingFacts) -> list[tuple[str, int, int]]:
-    """Each section with how many records were judged and how many the model learned from."""
-    judged = Counter(str(section) for section in evaluation.predictions["section"])
-    learned = training.sections
+    """Sections with their numbers of evaluated and training records."""
+    evaluated = Counter(str(section) for section in evaluation.predictions["section"])
+    trained = training.sections
     return [
-        (name or "(none)", judged.get(name, 0), learned.get(name, 0)) for name in sorted({*judged, *learned})
+        (name or "(none)", evaluated.get(name, 0), trained.get(name, 0))
+        for name in sorted({*evaluated, *trained})
     ]
 
 

@@ -1,4 +1,4 @@
-"""What each plot of an evaluation shows, in words and numbers, for those who do not see it."""
+"""Text alternatives of the plots of an evaluation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STRONGEST = 5
 
 
 def plot_labels(evaluation: Evaluation) -> dict[str, str]:
-    """Label of each plot that :func:`scoring.plots.evaluation_figures` draws, by its name."""
+    """Text alternative of each plot of :func:`scoring.plots.evaluation_figures`, by name."""
     predictions = evaluation.predictions
     settled = with_heat(predictions)
     return {
@@ -36,65 +36,64 @@ def plot_labels(evaluation: Evaluation) -> dict[str, str]:
 
 
 def importance_label(booster: str, rows: Iterable[tuple[str, str, float, int]]) -> str:
-    """Label of the plot of one booster's importances."""
+    """Text alternative of the importance plot of one booster."""
     gains = sorted(((gain, feature) for feature, _, gain, _ in rows), key=lambda row: (-row[0], row[1]))
     total = sum(gain for gain, _ in gains) or 1.0
-    told = ", ".join(f"{feature} {gain / total:.0%}" for gain, feature in gains[:_STRONGEST])
-    return f"Bar chart of each feature's share of the gain of the {booster} booster. Strongest: {told}."
+    strongest = ", ".join(f"{feature} {gain / total:.0%}" for gain, feature in gains[:_STRONGEST])
+    return f"Bar chart of each feature's share of the gain of the {booster} booster. Strongest: {strongest}."
 
 
 def _quality(predictions: Predictions) -> str:
-    off = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
-    off = off[np.isfinite(off)]
-    what = "Scatter plot of predicted against true quality, in points."
-    if not off.size:
-        return f"{what} Nothing to draw."
-    half, most = np.quantile(off, [0.5, 0.95])
-    return f"{what} Half of {off.size:,} records are off by {half:.1f} at most, 95 % by {most:.1f}."
+    abs_error = np.abs(predictions["quality_predicted"].astype(float) - predictions["quality"].astype(float))
+    abs_error = abs_error[np.isfinite(abs_error)]
+    title = "Scatter plot of predicted against true quality, in points."
+    if not abs_error.size:
+        return f"{title} No data."
+    median, p95 = np.quantile(abs_error, [0.5, 0.95])
+    return (
+        f"{title} Absolute error of {abs_error.size:,} records: median {median:.1f}, "
+        f"95th percentile {p95:.1f}."
+    )
 
 
 def _spread(by: str, groups: Mapping[str, np.ndarray]) -> str:
     known = {name: values[np.isfinite(values)] for name, values in groups.items()}
     medians = [f"{name} {np.median(values):+.1f}" for name, values in known.items() if values.size]
-    told = f"Medians: {', '.join(medians)}." if medians else "Nothing to draw."
-    return f"Spread of the quality's error, predicted less true, in points, by {by}. {told}"
+    summary = f"Medians: {', '.join(medians)}." if medians else "No data."
+    return f"Distribution of the quality's error, predicted minus true, in points, by {by}. {summary}"
 
 
 def _precision_recall(predictions: Predictions) -> str:
-    told = []
+    summaries = []
     for target in _TARGETS:
         truth = predictions[target].astype(bool)
         if truth.any() and not truth.all():
             average = average_precision(*precision_recall(truth, predictions[f"{target}_probability"]))
-            told.append(f"{target}: average precision {average:.3f}, guessing reaches {truth.mean():.2f}")
-    return f"Curves of precision against recall. {'; '.join(told) or 'Nothing to draw'}."
+            summaries.append(f"{target}: average precision {average:.3f}, random guess {truth.mean():.2f}")
+    return f"Precision-recall curves. {'; '.join(summaries) or 'No data'}."
 
 
 def _calibration(predictions: Predictions) -> str:
-    told = []
+    summaries = []
     for target in _TARGETS if predictions["lead"].size else ():
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, _ = calibration(truth, probability)
-        bins = ", ".join(f"{p:.0%} came true {s:.0%}" for p, s in zip(middle, share, strict=True))
-        told.append(f"{target}: predicted {bins}")
-    return (
-        f"Lines of the share that came true by predicted probability. {'; '.join(told) or 'Nothing to draw'}."
-    )
+        bins = ", ".join(f"{p:.0%} observed {s:.0%}" for p, s in zip(middle, share, strict=True))
+        summaries.append(f"{target}: predicted {bins}")
+    return f"Observed share of positives by predicted probability. {'; '.join(summaries) or 'No data'}."
 
 
 def _heat(predictions: Predictions) -> str:
     true, predicted = predictions["heat"].astype(float), predictions["heat_predicted"].astype(float)
-    what = "Scatter plot of predicted against true heat, in points."
+    title = "Scatter plot of predicted against true heat, in points."
     if not true.size:
-        return f"{what} Nothing to draw."
+        return f"{title} No data."
     leads = (true >= 0) & (predicted >= 0)
     neither, wrong = int(((true < 0) & (predicted < 0)).sum()), int(((true < 0) ^ (predicted < 0)).sum())
-    half = (
-        f", half of them off by {np.median(np.abs(true - predicted)[leads]):.1f} at most"
-        if leads.any()
-        else ""
+    error_text = (
+        f", median absolute error {np.median(np.abs(true - predicted)[leads]):.1f}" if leads.any() else ""
     )
     return (
-        f"{what} {int(leads.sum()):,} records lead their story as predicted{half}; "
-        f"{neither:,} do not, as predicted; about {wrong:,} the prediction of who leads is wrong."
+        f"{title} {int(leads.sum()):,} records lead their story as predicted{error_text}; "
+        f"{neither:,} do not, as predicted; for {wrong:,} the predicted lead is wrong."
     )

@@ -1,4 +1,4 @@
-"""Pages from templates: how numbers are shown, and the one place that knows Jinja2."""
+"""Render Jinja2 templates; filters that format numbers and names."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from markupsafe import Markup
 from scoring.evaluation.paired_figures import Difference
 from scoring.evaluation.results import Figure
 
-ABSENT = "–"  # noqa: RUF001 -- a dash, as tables show what is not there
+ABSENT = "–"  # noqa: RUF001 -- an en dash for a missing value
 _SPELLED = {"mae": "MAE", "r2": "R²", "ndcg": "NDCG", "f1": "F1", "spearman": "Spearman", "brier": "Brier"}
 _MINUS = "−"  # noqa: RUF001 -- as wide as a plus, unlike a hyphen
 
 
 def render(template: str, **values: object) -> str:
-    """A template as a page; every value is escaped, but for plots.
+    """Render a template; all values are escaped, except plots.
 
     Parameters
     ----------
     template : str
-        File name among the package's templates.
+        File name of a template of the package.
     **values
-        What the template names; a name that it lacks is an error.
+        Variables of the template; a missing variable is an error.
     """
     return _environment().get_template(template).render(values)
 
@@ -49,14 +49,14 @@ def _environment() -> Environment:
         "count": count,
         "day": day,
         "words": words,
-        "plot": Markup,  # made by scoring.plots, which escapes what it draws
+        "plot": Markup,  # SVG of scoring.plots, which escapes its texts
         "breakable": breakable,
     }
     return environment
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with a fixed count of decimals; a dash where there is none.
+    """Format a number with a fixed number of decimals; a missing one is a dash.
 
     Examples
     --------
@@ -67,7 +67,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def percent(probability: float) -> str:
-    r"""A probability from 0 to 1 as percent; a dash where it is not known.
+    r"""Format a probability (0 to 1) as percent; an unknown one is a dash.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def percent(probability: float) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A number that always bears its sign.
+    """Format a number with its sign.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def interval(figure: Figure | Difference, digits: int = 3) -> str:
-    """The ends of an interval, or a dash.
+    """Format an interval; a missing one is a dash.
 
     Examples
     --------
@@ -102,27 +102,27 @@ def interval(figure: Figure | Difference, digits: int = 3) -> str:
 
 
 def count(value: int) -> str:
-    """A whole number with its thousands apart."""
+    """Format an integer with thousands separators."""
     return f"{value:,}"
 
 
 def day(moment: datetime | None) -> str:
-    """The date of a moment, or a dash."""
+    """Format a date; a missing one is a dash."""
     return ABSENT if moment is None else f"{moment:%Y-%m-%d}"
 
 
 def words(name: str) -> str:
-    """The name of a figure or of a part as words.
+    """Format the name of a metric or slice as words.
 
     Examples
     --------
     >>> words("quality_mae"), words("heat_ndcg_10")
     ('Quality MAE', 'Heat NDCG 10')
     """
-    spoken = " ".join(_SPELLED.get(part, part) for part in name.split("_"))
-    return spoken[:1].upper() + spoken[1:]
+    text = " ".join(_SPELLED.get(part, part) for part in name.split("_"))
+    return text[:1].upper() + text[1:]
 
 
 def breakable(text: Any) -> Markup:
-    """Escaped text that may break after a slash or an underscore, as long paths must."""
+    """Escape a text, and allow line breaks after slashes and underscores (long paths)."""
     return Markup(re.sub(r"([/_])", r"\1<wbr>", str(Markup.escape(text))))  # noqa: S704 -- escaped

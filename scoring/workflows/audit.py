@@ -1,4 +1,4 @@
-"""Audit: labelled records in, labels that look wrong out."""
+"""Audit labels: list those that look wrong."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from scoring.training.dataset import read_dataset
 
 @dataclass(frozen=True, slots=True)
 class AuditOutcome:
-    """What an audit found.
+    """Result of an audit.
 
     Parameters
     ----------
     findings : tuple of Finding
-        By kind, the worst first, at most so many of each as were asked for.
+        By kind, worst first, limited to the requested number of each.
     counts : dict of str to int
-        Findings of each kind in all.
+        Total number of findings of each kind.
     n_records, n_faults : int
-        Records that were looked at, and that could not be used.
+        Audited and unusable records.
     """
 
     findings: tuple[Finding, ...]
@@ -57,25 +57,25 @@ def audit(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> AuditOutcome:
-    """List the labels of records that look wrong.
+    """List the labels that look wrong.
 
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     config : TrainConfig
-        How models are fitted; its split is not used, each record is held back once.
+        Fit options. The split is not used: the audit is cross-validated, each record is held out once.
     corrections : Path, optional
-        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels. Findings
-        about them tell so, and those that disagree with one another are findings of their own.
+        Ledger of corrections (:mod:`scoring.records.ledger`), which replace labels. Findings about corrected
+        labels name the correction; contradictory corrections are findings of their own.
     settings : Settings
-        Threads, and the journal.
+        Number of threads, and the journal.
     limit : int
-        Findings of each kind to give back at most; >= 0.
+        Maximum number of findings of each kind; >= 0.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -84,9 +84,9 @@ def audit(
     Raises
     ------
     RecordError
-        If a path names no record, or the ledger cannot be used.
+        If a path has no records, or the ledger cannot be used.
     ModelError
-        If the records do not suffice.
+        If there are too few records.
     """
     corpus = read_dataset(
         paths,
@@ -97,19 +97,19 @@ def audit(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
     )
     if not corpus.documents:
-        raise ModelError("audited records: got none with a quality and a date, expected some")
-    found = audit_labels(
+        raise ModelError("no records with a quality and a date to audit")
+    label_audit = audit_labels(
         corpus.documents,
         corpus.training_set(np.ones(len(corpus.documents), dtype=bool)),
         config,
         limit=limit,
         num_threads=settings.threads,
-        on_step=lambda done, total: reporter.step("holding back a third", done, total),
+        on_step=lambda done, total: reporter.step("cross-validating", done, total),
     )
-    findings, counts = found.findings, dict(found.counts)
+    findings, counts = label_audit.findings, dict(label_audit.counts)
     if corpus.corrections is not None:
         history = _history(corpus.corrections.ledger)
-        # A finding names a path; of several records of one file (JSON lines) it does not tell which.
+        # A finding names a path, which is ambiguous for a file with several records (JSON lines).
         n_records = Counter(document.path for document in corpus.documents)
         digests = {
             document.path: digests_of(document.record)
@@ -117,59 +117,66 @@ def audit(
             if n_records[document.path] == 1
         }
         disputed = _disputed(history, digests)
-        findings = (*(_with_correction(each, history, digests) for each in findings), *disputed[:limit])
+        findings = (
+            *(_with_correction(finding, history, digests) for finding in findings),
+            *disputed[:limit],
+        )
         counts["correction"] = len(disputed)
     return AuditOutcome(findings, counts, len(corpus.documents), corpus.n_faults)
 
 
-#: By the digest that it holds for and the label: the values that people gave, the earliest first.
+#: By record digest and label: the values that curators set, oldest first.
 _History = dict[tuple[str, str], list[tuple[int | bool, Correction]]]
 
 
 def _history(ledger: Ledger) -> _History:
-    """What people have said of each label since it was last taken back."""
+    """Collect the corrections of each label since its last withdrawal."""
     history: _History = {}
-    for each in ledger.corrections:
-        if each.value is None:
-            history.pop((each.holds_for, each.field), None)
+    for correction in ledger.corrections:
+        if correction.value is None:
+            history.pop((correction.holds_for, correction.field), None)
         else:
-            history.setdefault((each.holds_for, each.field), []).append((each.value, each))
+            history.setdefault((correction.holds_for, correction.field), []).append(
+                (correction.value, correction)
+            )
     return history
 
 
 def _with_correction(finding: Finding, history: _History, digests: Mapping[str, Digests]) -> Finding:
-    known = digests.get(finding.path)
-    said = history.get((known.of(finding.field), finding.field)) if known else None
-    if not said:
+    record_digests = digests.get(finding.path)
+    corrections = history.get((record_digests.of(finding.field), finding.field)) if record_digests else None
+    if not corrections:
         return finding
-    _, last = said[-1]
-    return msgspec.structs.replace(finding, correction=f"corrected from {last.predicted} {_told(last)}")
+    _, last = corrections[-1]
+    return msgspec.structs.replace(finding, correction=f"corrected from {last.predicted} {_describe(last)}")
 
 
 def _disputed(history: _History, digests: Mapping[str, Digests]) -> tuple[Finding, ...]:
-    """Labels to which people have given more than one value; the most points apart first."""
-    found = []
-    for path, known in digests.items():
+    """Labels with contradictory corrections, the largest difference first."""
+    findings = []
+    for path, record_digests in digests.items():
         for field in LABELS:
-            said = history.get((known.of(field), field), [])
-            for other, before in reversed(said):
-                holds, last = said[-1]
-                if other != holds:
-                    found.append(
+            corrections = history.get((record_digests.of(field), field), [])
+            for earlier_value, earlier in reversed(corrections):
+                current, latest = corrections[-1]
+                if earlier_value != current:
+                    findings.append(
                         Finding(
                             kind="correction",
                             path=path,
                             field=field,
-                            label=holds,
-                            expected=other,
-                            difference=float(holds - other),
-                            reason=f"corrected {_told(before)}, and {_told(last)}, which holds",
+                            label=current,
+                            expected=earlier_value,
+                            difference=float(current - earlier_value),
+                            reason=f"corrected {_describe(earlier)}, then {_describe(latest)}, which is used",
                         )
                     )
                     break
-    return tuple(sorted(found, key=lambda each: (-abs(each.difference), each.path, each.field)))
+    return tuple(
+        sorted(findings, key=lambda finding: (-abs(finding.difference), finding.path, finding.field))
+    )
 
 
-def _told(correction: Correction) -> str:
+def _describe(correction: Correction) -> str:
     by = f" by {correction.by}" if correction.by else ""
     return f"to {correction.value} on {correction.at:%Y-%m-%d %H:%M}{by}"

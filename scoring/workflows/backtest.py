@@ -1,4 +1,4 @@
-"""Backtest: train again for each month, or without each section, and judge on what was left out."""
+"""Backtest: rolling-origin evaluation by month, or leave-one-section-out cross-validation."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from scoring.training.training_set import TrainingSet
 
 @dataclass(frozen=True, slots=True)
 class BacktestOutcome:
-    """What a backtest found.
+    """Result of a backtest.
 
     Parameters
     ----------
     run_id : str or None
-        MLflow run of all folds together; None where nothing was logged.
+        MLflow run of all folds; None if nothing was logged.
     by : str
-        What parts the folds: ``month`` or ``section``.
+        Kind of folds: ``month`` or ``section``.
     data_sha256 : str
         Hex digest of the labelled records.
     n_records, n_faults : int
-        Labelled records, and those that could not be used.
+        Labelled and unusable records.
     folds : tuple of FoldResult
-        Each training's figures, in order.
+        Metrics of each fold, in order.
     evaluation : Evaluation
-        All folds together.
+        Pooled evaluation of all folds.
     """
 
     run_id: str | None
@@ -71,34 +71,34 @@ def backtest(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> BacktestOutcome:
-    """Train again and again, and judge each training on records that it could not know.
+    """Fit a model for each fold, and evaluate it on the records of that fold.
 
-    By month, a training learns from all that precedes the month, as it stood right before it: coverage
-    that came later is cut off, and what hangs on it (heat, published) is no label. By section, it
-    learns from the other sections.
+    By month, a model is fitted on the records before the month, as they were right before it: later
+    coverage is removed, and labels that depend on it (heat, published) are not used. By section, a model
+    is fitted on the other sections.
 
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     by : str
         ``month`` or ``section``.
     first : str, optional
-        First month to judge; see :func:`scoring.evaluation.backtest.month_folds`.
+        First month to evaluate; see :func:`scoring.evaluation.backtest.month_folds`.
     config : TrainConfig
-        The models; its split is not used but for the validation block.
+        Fit options. Of the split only the validation block is used.
     settings : Settings
         Home, store, experiment and threads.
     now : datetime
-        When the run begins, aware UTC; it changes no figure.
+        Start of the run, aware UTC; it affects no result.
     output : Path, optional
-        Folder for the figures, the predictions and the plots.
+        Folder for the metrics, the predictions and the plots.
     is_tracked : bool
         Whether to log runs.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def backtest(
     Raises
     ------
     ModelError
-        If the records do not suffice.
+        If there are too few records.
     TrackingError
         If the runs cannot be logged.
     """
@@ -121,31 +121,35 @@ def backtest(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
     )
     if not corpus.documents:
-        raise ModelError("backtest records: got none with a quality and a date, expected some")
+        raise ModelError("no records with a quality and a date for the backtest")
     folds = month_folds(corpus.moments, first) if by == "month" else section_folds(corpus.sections)
     evaluations, results = [], []
-    for at, fold in enumerate(folds):
-        reporter.step(f"backtest by {by}", at, len(folds))
+    for fold_index, fold in enumerate(folds):
+        reporter.step(f"backtest by {by}", fold_index, len(folds))
         n_training, n_records = int(fold.is_training.sum()), int(fold.is_test.sum())
         reporter.note(f"{fold.name}: training on {n_training} records, evaluating on {n_records}")
-        one = _evaluate(corpus, fold, config, settings)
-        evaluations.append(one)
-        results.append(FoldResult(fold.name, n_training, n_records, one.figures, one.baselines))
+        fold_evaluation = _evaluate(corpus, fold, config, settings)
+        evaluations.append(fold_evaluation)
+        results.append(
+            FoldResult(fold.name, n_training, n_records, fold_evaluation.figures, fold_evaluation.baselines)
+        )
     reporter.step(f"backtest by {by}", len(folds), len(folds))
     pooled = pool(evaluations, folds, n_draws=config.n_bootstrap, seed=config.seed)
     outcome = BacktestOutcome(
         None, by, corpus.data_sha256, len(corpus.documents), corpus.n_faults, tuple(results), pooled
     )
-    return _keep(outcome, paths, config, settings, now, output, is_tracked, corpus.tags)
+    return _write_and_log(outcome, paths, config, settings, now, output, is_tracked, corpus.tags)
 
 
 def _evaluate(corpus: LabelledDataset, fold: Fold, config: TrainConfig, settings: Settings) -> Evaluation:
-    """One training, judged on the fold's records as they stand."""
+    """Fit on the fold's training records, and evaluate on its test records."""
     try:
         models = fit_models(_training_set(corpus, fold, config), config, num_threads=settings.threads)
     except ModelError as error:
         raise ModelError(f"{fold.name}: {error}") from error
-    documents = [one for one, is_held in zip(corpus.documents, fold.is_test, strict=True) if is_held]
+    documents = [
+        document for document, is_held_out in zip(corpus.documents, fold.is_test, strict=True) if is_held_out
+    ]
     return evaluate_models(
         Scorer(fold.name, models),
         corpus.as_seen(fold.is_test),
@@ -157,14 +161,14 @@ def _evaluate(corpus: LabelledDataset, fold: Fold, config: TrainConfig, settings
 
 
 def _training_set(corpus: LabelledDataset, fold: Fold, config: TrainConfig) -> TrainingSet:
-    """What the fold learns from, as it stood when the fold's records were still to come."""
+    """Training records of a fold, as they were before its test records."""
     if fold.as_of is None:
         return corpus.training_split(fold.is_test, latest_moments(corpus, fold.is_training), config)
-    cut = fold.as_of - timedelta(hours=config.split.gap_hours)
-    return corpus.training_split(fold.is_test, dict.fromkeys(np.unique(corpus.sections), cut), config)
+    cutoff = fold.as_of - timedelta(hours=config.split.gap_hours)
+    return corpus.training_split(fold.is_test, dict.fromkeys(np.unique(corpus.sections), cutoff), config)
 
 
-def _keep(
+def _write_and_log(
     outcome: BacktestOutcome,
     paths: list[str],
     config: TrainConfig,
@@ -174,7 +178,7 @@ def _keep(
     is_tracked: bool,
     tags: dict[str, str],
 ) -> BacktestOutcome:
-    """Write and log what was found, as far as that is wanted."""
+    """Write the result to ``output`` and log it, if requested."""
     if output is None and not is_tracked:
         return outcome
     plots = {

@@ -1,4 +1,4 @@
-"""The cache of features of this home."""
+"""Open the home's feature cache."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def open_cache(settings: Settings, now: datetime) -> FeatureCache:
-    """The cache of a home, as of a moment (aware UTC); nothing is made before something is kept.
+    """Open the feature cache at a time (aware UTC); the file is created at the first write.
 
     Raises
     ------
     HomeError
-        If the cache is of a newer format.
+        If the cache has a newer format.
     """
     file = settings.home / "cache" / "features.db"
     cache = FeatureCache(file, settings.cache_mb * 10**6, (now - _EPOCH).days, home=settings.home)

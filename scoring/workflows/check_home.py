@@ -1,4 +1,4 @@
-"""Check the home: what lies in it, what its store names, what is missing; and put addresses right."""
+"""Check the home and the files that its store refers to; repair moved addresses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from scoring.tracking import (
 from scoring.workflows.cache import open_cache
 
 LEDGER = "corrections.jsonl"
-_MAX_WIDER = 20  # paths that are listed; all are counted
+_MAX_WIDER = 20  # listed paths; all are counted
 _MAX_READ_BYTES = 64_000_000
 
 
@@ -40,15 +40,15 @@ class HomeEntry(msgspec.Struct, frozen=True):
     Parameters
     ----------
     name, content : str
-        Its name, and what it is; empty for one that scoring does not make.
+        Name, and description of the content; the latter is empty for an entry that scoring does not write.
     mode : str
-        Its own, as ``0700``.
+        Permissions of the entry, as ``0700``.
     n_files, n_bytes : int
-        Files in it, and their size.
+        Number and total size of its files.
     n_wider : int
-        Files and folders in it, itself included, that have permissions for others than the owner.
+        Number of files and folders, the entry included, with permissions for others than the owner.
     formats : tuple of str
-        Format versions that its files tell.
+        Format versions of its files.
     """
 
     name: str
@@ -61,32 +61,32 @@ class HomeEntry(msgspec.Struct, frozen=True):
 
 
 class HomeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check has found.
+    """Result of a check.
 
     Parameters
     ----------
     home : str
         The folder.
     format : int or None
-        Its format version; None where it has no format file.
+        Format version; None if there is no format file.
     mode : str
-        Its mode, as ``0700``.
+        Permissions, as ``0700``.
     store : str
         Address of the store, without credentials.
     entries : tuple of HomeEntry
-        What lies in it.
+        Files and folders in the home.
     artifacts : tuple of StoredArtifacts
-        What the store names; empty for a store on a server.
+        Artifacts that the store refers to; empty for a store on a server.
     problems : tuple of str
-        A line for each thing that is missing or cannot be used.
+        One line for each missing or unusable item.
     wider : tuple of str
-        Paths with permissions for others than the owner, 20 at most, and the number of all.
+        Paths with permissions for others than the owner, at most 20.
     n_wider : int
-        How many there are.
+        Number of all such paths.
     backup : str or None
-        Copy of the database from before a repair.
+        Copy of the database from before the repair.
     n_repaired : int
-        Addresses that the repair has put right.
+        Number of repaired addresses.
     """
 
     home: str
@@ -103,14 +103,14 @@ class HomeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def check(settings: Settings, *, now: datetime) -> HomeReport:
-    """Look at a home and at what its store names; nothing is changed.
+    """Check a home and the files that its store refers to; nothing is changed.
 
     Parameters
     ----------
     settings : Settings
         Home and store.
     now : datetime
-        The moment, aware UTC.
+        Current time, aware UTC.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
     Raises
     ------
     HomeError
-        If the home is of a newer format.
+        If the home has a newer format.
     """
     home, store = settings.home, Store(settings.tracking_uri, settings.home)
     check_home(home)
@@ -152,7 +152,7 @@ def check(settings: Settings, *, now: datetime) -> HomeReport:
 
 
 def repair(settings: Settings, *, now: datetime) -> HomeReport:
-    """Put right what can be: the home's format file, and addresses of artifacts that have moved with it.
+    """Write a missing format file, and update the addresses of artifacts that moved with the home.
 
     Parameters
     ----------
@@ -162,12 +162,12 @@ def repair(settings: Settings, *, now: datetime) -> HomeReport:
     Returns
     -------
     HomeReport
-        What a check finds afterwards.
+        Result of a check after the repair.
 
     Raises
     ------
     HomeError
-        If the home is of a newer format, or is not there.
+        If the home has a newer format, or does not exist.
     TrackingError
         If the store cannot be written, or another process writes to it.
     """
@@ -183,7 +183,7 @@ def repair(settings: Settings, *, now: datetime) -> HomeReport:
 
 
 def _read_store(store: Store) -> tuple[list[StoredArtifacts], list[str]]:
-    """What the store names, and what is wrong with its file."""
+    """Artifacts that the store refers to, and problems of its database."""
     if store.database is None:
         return [], []
     if not store.database.is_file():
@@ -197,34 +197,34 @@ def _read_store(store: Store) -> tuple[list[StoredArtifacts], list[str]]:
 
 
 def _champion_problems(settings: Settings, store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
-    """That the store has no champion any more, or that the copy of it cannot be used."""
+    """Problems: the store has lost its champion, or the local copy is unusable."""
     name = settings.registered_model
     try:
         copy = find_copy(settings, name)
     except ModelError as error:
-        yield f"{error}: delete the folder, and it is copied anew"
+        yield f"{error}: delete the folder; the next use of the champion copies it again"
         return
     versions = (item for item in artifacts if item.name.startswith(f"models:/{name}/"))
     if copy is not None and not any("champion" in version.aliases for version in versions):
-        known = f"this home has known {copy.facts.address} ({copy.facts.model})"
-        yield f"{store}: no champion of {name}, while {known}: restore it from a backup, or promote a run"
+        known = f"this home has a copy of {copy.facts.address} ({copy.facts.model})"
+        yield f"no champion of {name} in {store}, but {known}: restore the store, or promote a run"
 
 
 def _artifact_problems(store: Store, artifacts: list[StoredArtifacts]) -> Iterator[str]:
     for item in artifacts:
-        what = " ".join([f"{item.kind} {item.name}", *(f"@{alias}" for alias in item.aliases)])
+        label = " ".join([f"{item.kind} {item.name}", *(f"@{alias}" for alias in item.aliases)])
         if item.state == "missing":
-            yield f"{store}: {what}: {item.path} is missing: restore it from a backup"
+            yield f"{store}: {label}: {item.path} is missing: restore it from a backup"
         elif item.kind == "version" and item.state != "remote":
             for manifest in Path(item.path).glob(f"artifacts/*/{MANIFEST}"):
                 try:
                     read_files(manifest.parent)
                 except ModelError as error:
-                    yield f"{store}: {what}: {error}"
+                    yield f"{store}: {label}: {error}"
 
 
 def _file_problems(settings: Settings, now: datetime) -> Iterator[str]:
-    """What the readers of the home's files cannot use."""
+    """Problems of the cache, the ledger, the watch states and the outbox."""
     home = settings.home
     try:
         open_cache(settings, now)
@@ -234,20 +234,22 @@ def _file_problems(settings: Settings, now: datetime) -> Iterator[str]:
     except ScoringError as error:
         yield str(error)
     for file in sorted((home / "watch").glob("*.db")):
-        found = _format_of(file)
-        if found.isdigit() and int(found) > WATCH_FORMAT:
-            yield newer_format(file, int(found), WATCH_FORMAT)
-        elif not found:
-            yield f"{file}: cannot be read: delete it, and what it has seen is scored again"
+        version = _format_of(file)
+        if version.isdigit() and int(version) > WATCH_FORMAT:
+            yield newer_format(file, int(version), WATCH_FORMAT)
+        elif not version:
+            yield f"{file}: cannot be read: delete it; the watched records are then scored again"
     yield from check_pending(home)
 
 
 def _entry(path: Path) -> HomeEntry:
     states = dict(_walk(path))
     files = {file: state for file, state in states.items() if stat.S_ISREG(state.st_mode)}
-    # Of artifacts there are many, and MLflow's.
-    told = [file for file, state in files.items() if path.name != "artifacts" and _tells_format(file, state)]
-    formats = {_format_of(file) for file in told}
+    # Artifacts are many, and their formats are MLflow's.
+    versioned_files = [
+        file for file, state in files.items() if path.name != "artifacts" and _has_format(file, state)
+    ]
+    formats = {_format_of(file) for file in versioned_files}
     return HomeEntry(
         path.name,
         known_content(path.name),
@@ -259,12 +261,12 @@ def _entry(path: Path) -> HomeEntry:
     )
 
 
-def _tells_format(file: Path, state: os.stat_result) -> bool:
+def _has_format(file: Path, state: os.stat_result) -> bool:
     return file.suffix in (".db", ".json", ".jsonl") and state.st_size <= _MAX_READ_BYTES
 
 
 def _format_of(file: Path) -> str:
-    """The format version that a file tells; empty where it tells none, or is no regular file."""
+    """Format version of a file; empty if it has none or is not a regular file."""
     if not file.is_file():
         return ""
     try:
@@ -277,26 +279,26 @@ def _format_of(file: Path) -> str:
         lines = file.read_bytes().splitlines() if file.suffix == ".jsonl" else [file.read_bytes()]
         decoded = [msgspec.json.decode(line, type=_Formats) for line in lines if line.strip()]
     except (sqlite3.Error, OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return ""  # told by whoever reads the file
-    found = [item.format_version or item.format for item in decoded]
-    return str(max((number for number in found if isinstance(number, int)), default=""))
+        return ""  # the reader of the file reports the fault
+    versions = [item.format_version or item.format for item in decoded]
+    return str(max((version for version in versions if isinstance(version, int)), default=""))
 
 
 class _Formats(msgspec.Struct, frozen=True):
-    """Where files of JSON tell their format version."""
+    """Fields of a JSON file that hold its format version."""
 
     format: int | str | None = None
     format_version: int | None = None
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """What lies at a path and in it, without what goes meanwhile."""
+    """A path and all below it; entries that disappear meanwhile are skipped."""
     paths = [path]
     if path.is_dir() and not path.is_symlink():
         paths += sorted(path.rglob("*"))
-    for each in paths:
+    for entry in paths:
         with suppress(FileNotFoundError):
-            yield each, each.lstat()
+            yield entry, entry.lstat()
 
 
 def _is_wide(state: os.stat_result) -> bool:
@@ -304,5 +306,5 @@ def _is_wide(state: os.stat_result) -> bool:
 
 
 def _mode(path: Path) -> str:
-    state = path.stat() if path.exists() else path.lstat()  # a link may lead nowhere
+    state = path.stat() if path.exists() else path.lstat()  # a symlink may be broken
     return f"{stat.S_IMODE(state.st_mode):04o}"

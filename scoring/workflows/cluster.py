@@ -1,4 +1,4 @@
-"""Score and take features on a cluster: records from wherever they are into a data set in parts."""
+"""Score records or extract features on a Dask cluster, into a partitioned data set."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PARTITION_MB = 64
 
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
-    """Where work is done, and in what portions.
+    """Options of work on a cluster.
 
     Parameters
     ----------
     scheduler : str
-        Address of a Dask scheduler, or ``local`` for as many worker processes as the settings have threads.
+        Address of a Dask scheduler, or ``local`` for one worker process per thread of the settings.
     partition_mb : int
         Size of a partition; MB, >= 1.
     """
@@ -47,16 +47,16 @@ class ClusterOptions:
 
 
 class ClusterOutcome(msgspec.Struct, frozen=True):
-    """What was made.
+    """Result of a job on a cluster.
 
     Parameters
     ----------
     output : str
-        The data set.
+        Folder or address of the data set.
     n_records, n_faults : int
-        Records in it, and those that could not be used.
+        Written and unusable records.
     n_partitions, n_done_before : int
-        Its partitions, and those that an earlier run had finished.
+        All partitions, and those that an earlier run had finished.
     """
 
     output: str
@@ -68,22 +68,22 @@ class ClusterOutcome(msgspec.Struct, frozen=True):
 
 @contextmanager
 def opened(place: ClusterOptions, settings: Settings) -> Iterator[Cluster]:
-    """The cluster of a place, reached or started.
+    """Connect to a cluster, or start a local one.
 
     Raises
     ------
     ScoringError
-        If Dask is not installed, or no scheduler or worker is there.
+        If Dask is not installed, or no scheduler or worker can be reached.
     """
     require_dask()
     from scoring.distributed import cluster
 
-    with cluster.opened(place.scheduler, n_processes=settings.threads) as found:
-        yield found
+    with cluster.opened(place.scheduler, n_processes=settings.threads) as connection:
+        yield connection
 
 
 def require_dask() -> None:
-    """Tell what to install where Dask, which only a cluster needs, is not there."""
+    """Raise an error with the install command if Dask is missing."""
     try:
         from scoring.distributed import cluster  # noqa: F401
     except ImportError:
@@ -107,9 +107,9 @@ def score_on_cluster(
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.distributed.storage.find` takes them.
+        Folders, files or addresses: see :func:`scoring.distributed.storage.find`.
     output : str
-        Folder or address of the data set: new, empty, or begun by the same job, which then goes on.
+        Folder or address of the data set: new, empty, or of the same job, which is then resumed.
     form : str
         ``jsonl`` or ``parquet``.
     place : ClusterOptions
@@ -117,11 +117,11 @@ def score_on_cluster(
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Where the store is.
+        Home and store.
     as_of : datetime or timedelta, optional
-        As :func:`scoring.workflows.score.score` takes it.
+        See :func:`scoring.workflows.score.score`.
     on_fault, reporter
-        Who hears of bad records, in their order, and of progress.
+        Callback for unusable records, in order; receiver of progress.
 
     Returns
     -------
@@ -130,15 +130,15 @@ def score_on_cluster(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path has no records.
     ModelError, TrackingError
         If the model cannot be used.
     ScoringError
-        If the cluster or a store cannot be used, or the output holds something else.
+        If the cluster or a store cannot be used, or the output has other content.
     """
     require_dask()
     loaded = resolve(model, settings, is_whole=False, reporter=reporter)
-    return _make(
+    return _run_job(
         paths,
         "scores",
         form,
@@ -163,10 +163,10 @@ def features_on_cluster(
     reporter: Reporter = SILENT,
 ) -> ClusterOutcome:
     """Write the feature table of records as a Parquet data set; see :func:`score_on_cluster`."""
-    return _make(paths, "features", "parquet", output, place, settings, as_of, on_fault, reporter)
+    return _run_job(paths, "features", "parquet", output, place, settings, as_of, on_fault, reporter)
 
 
-def _make(
+def _run_job(
     paths: Sequence[str],
     kind: Kind,
     form: Format,
@@ -191,39 +191,41 @@ def _make(
         as_of="" if as_of is None else str(as_of),
         partition_bytes=place.partition_mb * 10**6,
         n_partitions=len(partitions),
-        inputs_sha256=hashlib.sha256("".join(one.sha256 for one in partitions).encode()).hexdigest(),
+        inputs_sha256=hashlib.sha256(
+            "".join(partition.sha256 for partition in partitions).encode()
+        ).hexdigest(),
     )
     with opened(place, settings) as cluster:
         dataset.begin(job)
         with cluster.with_model(model[1]) if model else nullcontext():
-            work = cluster.each(Work(dataset, job, as_of), partitions, name=kind)
-            made = _gather(dataset, job, partitions, work, on_fault, reporter)
-    return msgspec.structs.replace(made, output=output)
+            results = cluster.each(Work(dataset, job, as_of), partitions, name=kind)
+            outcome = _gather(dataset, job, partitions, results, on_fault, reporter)
+    return msgspec.structs.replace(outcome, output=output)
 
 
 def _gather(
     dataset: DataSet,
     job: Job,
     partitions: Sequence[Partition],
-    work: Iterator[tuple[Done, bool]],
+    results: Iterator[tuple[Done, bool]],
     on_fault: OnFault,
     reporter: Reporter,
 ) -> ClusterOutcome:
-    """Hear of each partition in its order, then close the data set."""
+    """Collect the result of each partition in order, then close the data set."""
     parts: list[Done] = []
-    lines = FaultLines()
-    told = bytearray()
+    fault_positions = FaultLines()
+    fault_lines = bytearray()
     n_faults = n_done_before = 0
     reporter.step(job.kind, 0, len(partitions))
-    for partition, (done, was_done) in zip(partitions, work, strict=True):
+    for partition, (done, was_done) in zip(partitions, results, strict=True):
         n_done_before += was_done
-        for error in lines.faults(partition, done.extents, done.faults):
+        for error in fault_positions.faults(partition, done.extents, done.faults):
             n_faults += 1
             on_fault(error)
-            told += _fault_lines(error)
+            fault_lines += _fault_lines(error)
         parts.append(msgspec.structs.replace(done, faults=(), extents=()))
         reporter.step(job.kind, len(parts), len(partitions))
-    dataset.close(job, partitions, parts, bytes(told), n_faults)
+    dataset.close(job, partitions, parts, bytes(fault_lines), n_faults)
     n_records = sum(done.n_rows for done in parts)
     return ClusterOutcome(dataset.url, n_records, n_faults, len(parts), n_done_before)
 

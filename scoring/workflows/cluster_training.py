@@ -1,4 +1,4 @@
-"""Train with a cluster: its workers read, make features and train the boosters; the rest is done here."""
+"""Train on a Dask cluster: workers read records, extract features and train the boosters."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ def opened_training(
     on_fault: OnFault,
     reporter: Reporter,
 ) -> Iterator[tuple[LabelledDataset, BoosterTrainer]]:
-    """The records that a configuration learns from, held by the workers, and what trains on these.
+    """Read the training records on the workers; yield the data set and a booster trainer for it.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.distributed.storage.find` takes them.
+        Folders, files or addresses: see :func:`scoring.distributed.storage.find`.
     config : TrainConfig
-        The split and the models.
+        Split and fit options.
     place : ClusterOptions
         The cluster.
     settings : Settings
-        Processes of a local cluster, and the journal.
+        Number of processes of a local cluster, and the journal.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     on_fault, reporter
-        Who hears of bad records, and of progress.
+        Callback for unusable records; receiver of progress.
 
     Yields
     ------
-    tuple of Corpus and Trainer
+    tuple of LabelledDataset and BoosterTrainer
 
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path has no records.
     ModelError
-        If none has a quality and a date.
+        If no record has a quality and a date.
     ScoringError
         If the cluster or a store cannot be used.
     """
     n_faults = 0
 
-    def count(error: RecordError) -> None:
+    def count_fault(error: RecordError) -> None:
         nonlocal n_faults
         n_faults += 1
         on_fault(error)
@@ -80,7 +80,7 @@ def opened_training(
             has_links=has_links,
             has_digests=not own_scores.journal.is_empty,
             relabel=own_scores.without,
-            on_fault=count,
+            on_fault=count_fault,
             reporter=reporter,
         )
         until = until_of(config)

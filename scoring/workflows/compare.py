@@ -1,4 +1,4 @@
-"""Compare: what differs between runs or models, whose ``published`` would change, and the page of it."""
+"""Compare runs or models: metrics, parameters, data, and changed decisions; write the HTML report."""
 
 from __future__ import annotations
 
@@ -48,63 +48,63 @@ def compare(
     Parameters
     ----------
     arguments : sequence of str
-        Runs and models: ``runs:/ID``, a run's id or 6 or more digits that it begins with, ``models:/...``, or
-        a folder that holds a model. All else are records for the models to score, as
-        :func:`scoring.records.corpus.read_documents` takes them; without any, the runs' own predictions of
-        the records that they held back are compared.
+        Runs and models: ``runs:/ID``, a run's id or its first 6 or more digits, ``models:/...``, or a model
+        folder. Other arguments are records for the models to score: see
+        :func:`scoring.records.corpus.read_documents`. Without records the logged predictions of the runs'
+        test periods are compared.
     settings : Settings
-        Store, seed and threads.
+        Store, seed and number of threads.
     limit : int
-        Flips at most.
+        Maximum number of listed decision changes.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
     tuple of Comparison
-        The first run against each of the others.
+        Comparison of the first with each of the others.
 
     Raises
     ------
     ModelError
-        If fewer than two are named, a model cannot be used, or there are no records to compare on.
+        If fewer than two are given, a model cannot be used, or there are no records to compare on.
     TrackingError
         If the store cannot be read, or has no such run.
     """
     check_named_store(settings)
     store = Store(settings.tracking_uri, settings.home)
-    named, paths = split_arguments(arguments, store)
-    if len(named) < 2:
-        got = ", ".join(one.spec for one in named) or "none"
+    references, paths = split_arguments(arguments, store)
+    if len(references) < 2:
+        got = ", ".join(reference.spec for reference in references) or "none"
         raise ModelError(f"runs to compare: got {got}, expected two or more")
     if paths:
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents = read_records(paths, own_scores, stdin, on_fault, reporter)
-        contenders, notes = scored(named, documents, settings, reporter)
+        candidates, notes = scored(references, documents, settings, reporter)
     else:
-        contenders, notes = logged(named, store, reporter)
+        candidates, notes = logged(references, store, reporter)
     for note in notes:
         reporter.note(note)
-    first, *others = contenders
-    return tuple(_compared(first, other, notes, limit, settings.seed, reporter) for other in others)
+    first, *others = candidates
+    return tuple(_compare_pair(first, other, notes, limit, settings.seed, reporter) for other in others)
 
 
 def keep_page(comparison: Comparison, settings: Settings) -> str | None:
-    """Put a comparison as a page among the artifacts of its second run.
+    """Write the HTML report of a comparison to the artifacts of its second run.
 
     Parameters
     ----------
     comparison : Comparison
-        As :func:`compare` gives it.
+        Result of :func:`compare`.
     settings : Settings
-        Where the store is.
+        Home and store.
 
     Returns
     -------
     str or None
-        Address of the page (``runs:/ID/comparisons/OTHER.html``); None where the second is no run.
+        Address of the page (``runs:/ID/comparisons/OTHER.html``); None if the second is not a run.
 
     Raises
     ------
@@ -119,32 +119,32 @@ def keep_page(comparison: Comparison, settings: Settings) -> str | None:
     return add_page(store, run_id, f"comparisons/{other}.html", comparison_report(comparison))
 
 
-def _compared(
+def _compare_pair(
     first: Candidate, second: Candidate, notes: tuple[str, ...], limit: int, seed: int, reporter: Reporter
 ) -> Comparison:
-    one, two = first.predictions, second.predictions
+    baseline, candidate = first.predictions, second.predictions
     name = f"comparing with {second.side.name}"
     reporter.step(name, 0, 2)
-    differences = compare_predictions(one, two, n_draws=N_DRAWS, seed=seed)
-    slices = slice_differences(one, two, n_draws=N_PART_DRAWS, seed=seed)
+    differences = compare_predictions(baseline, candidate, n_draws=N_DRAWS, seed=seed)
+    slices = slice_differences(baseline, candidate, n_draws=N_PART_DRAWS, seed=seed)
     reporter.step(name, 1, 2)
-    rows = decision_change_rows(one, two)[:limit].tolist()
-    changed = decision_changes(one, two, models=(first.side.model, second.side.model), rows=rows)
-    moments = one["published_at"][~np.isnat(one["published_at"])]
-    both = set(first.data) & set(second.data)  # what one side does not know does not differ
+    rows = decision_change_rows(baseline, candidate)[:limit].tolist()
+    changed = decision_changes(baseline, candidate, models=(first.side.model, second.side.model), rows=rows)
+    moments = baseline["published_at"][~np.isnat(baseline["published_at"])]
+    both = set(first.data) & set(second.data)  # a value known of one side only is not a difference
     comparison = Comparison(
         first=first.side,
         second=second.side,
-        n_records=len(one["path"]),
-        n_labelled=int(is_labelled(one).sum()),
+        n_records=len(baseline["path"]),
+        n_labelled=int(is_labelled(baseline).sum()),
         begins_at=as_datetime(moments.min()) if len(moments) else None,
         ends_at=as_datetime(moments.max()) if len(moments) else None,
         parameters=diff(first.params, second.params),
-        data=tuple(each for each in diff(first.data, second.data) if each.name in both),
+        data=tuple(value for value in diff(first.data, second.data) if value.name in both),
         features=diff_features(first.features, second.features),
         differences=differences,
         slices=slices,
-        flip_counts=count_decision_changes(one, two),
+        flip_counts=count_decision_changes(baseline, candidate),
         flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
         notes=notes,
     )
@@ -153,8 +153,11 @@ def _compared(
 
 
 def _with_reasons(flip: DecisionChange, row: int, first: Candidate, second: Candidate) -> DecisionChange:
-    """The flip with what the models see most differently, where they are at hand."""
+    """Add the feature contributions that differ most, if both models are loaded."""
     if first.saved is None or second.saved is None:
         return flip
-    one, two = (explain(side.saved.scorer, side.documents[row]) for side in (first, second) if side.saved)
-    return msgspec.structs.replace(flip, first=one.score, second=two.score, reasons=diff_reasons(one, two))
+    before, after = (
+        explain(side.saved.scorer, side.documents[row]) for side in (first, second) if side.saved
+    )
+    reasons = diff_reasons(before, after)
+    return msgspec.structs.replace(flip, first=before.score, second=after.score, reasons=reasons)

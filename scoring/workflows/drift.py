@@ -1,4 +1,4 @@
-"""Drift: new records against what a model's training records looked like."""
+"""Drift: compare new records with the profile of a model's training records."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scoring.training.training_set import as_floats
 
 @dataclass(frozen=True, slots=True)
 class DriftOutcome:
-    """What was found; `run_id` is None where nothing was logged."""
+    """Measured drift; `run_id` is None if nothing was logged."""
 
     run_id: str | None
     drift: Drift
@@ -46,29 +46,29 @@ def drift(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> DriftOutcome:
-    """Hold new records against a model's training records, each as it stood at its own publication.
+    """Compare new records with a model's training records, each as it was at its publication.
 
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them; the records may bear labels or not.
+        Files, folders, globs or ``-`` (see :func:`scoring.records.corpus.read_documents`), labelled or not.
     against : str, optional
         The model: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
-        What the expected error may be, in times that of the held-back records; see
+        Maximum expected error, as a multiple of the error on the test records; see
         :func:`scoring.drift.detect.measure_drift`.
     settings : Settings
-        Home, store, experiment and threads.
+        Home, store, experiment and number of threads.
     now : datetime
-        When the run begins, aware UTC.
+        Start of the run, aware UTC.
     output : Path, optional
         Folder for ``drift.json`` and the plot.
     is_tracked : bool
         Whether to log a run.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -77,26 +77,26 @@ def drift(
     Raises
     ------
     RecordError
-        If a path names no record.
+        If a path has no records.
     ModelError
-        If the model cannot be used or has no profile, or the records are too few to tell.
+        If the model cannot be used or has no profile, or there are too few records.
     """
     saved = open_model(against, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
-        raise ModelError(f"{saved.name}: got a model without a profile of its records: train it anew")
+        raise ModelError(f"{saved.name}: the model has no profile of its training records: train it again")
 
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
     own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
-    read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=tell)
-    documents = own_scores.put_to(read)
+    documents_read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress)
+    documents = own_scores.put_to(documents_read)
     n_own_labels = sum(map(len, own_scores.names))
     own_scores.note(len(documents), n_own_labels, reporter)
     if len(documents) < MIN_WINDOW:
-        raise ModelError(f"new records: got {len(documents)} that can be used, expected {MIN_WINDOW} or more")
-    found = measure_drift(
+        raise ModelError(f"new records: got {len(documents)} usable records, expected {MIN_WINDOW} or more")
+    measured = measure_drift(
         profile,
         saved.scorer,
         build_table([document.record for document in documents], AS_OF),
@@ -104,10 +104,10 @@ def drift(
         limit=limit,
         num_threads=settings.threads,
     )
-    plots = {"drift": drift_figure(found)} if output or is_tracked else {}
+    plots = {"drift": drift_figure(measured)} if output or is_tracked else {}
     if output is not None:
         try:
-            write_drift(found, plots, output)
+            write_drift(measured, plots, output)
         except OSError as error:
             raise ScoringError(f"{output}: cannot write the drift: {error.strerror or error}") from error
     run_id = None
@@ -117,7 +117,7 @@ def drift(
             DriftRun(
                 experiment=settings.experiment,
                 run_name=f"drift from {saved.name}",
-                drift=found,
+                drift=measured,
                 config=msgspec.to_builtins(saved.manifest.training.config),
                 data_path=shown(" ".join(paths)),
                 data_sha256=data_sha256(document.sha256 for document in documents),
@@ -126,4 +126,4 @@ def drift(
                 tags=own_scores.tags(n_own_labels),
             ),
         )
-    return DriftOutcome(run_id, found)
+    return DriftOutcome(run_id, measured)

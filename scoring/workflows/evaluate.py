@@ -1,4 +1,4 @@
-"""Evaluate: a model's scores against the labels of records."""
+"""Evaluate a model: compare its scores with the labels of records."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from scoring.training.dataset import LabelledDataset, read_dataset
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOutcome:
-    """What an evaluation found; `run_id` is None where nothing was logged.
+    """Result of an evaluation; `run_id` is None if nothing was logged.
 
-    `n_own_labels` counts the labels that scoring has written.
+    `n_own_labels` counts the labels written by scoring.
     """
 
     run_id: str | None
@@ -63,26 +63,26 @@ def evaluate(
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, experiment, seed and threads.
     now : datetime
-        When the run begins, aware UTC.
+        Start of the run, aware UTC.
     as_of : datetime or timedelta, optional
-        Coverage newer than this moment (aware UTC, or so long after publication) is unseen; the labels are
-        taken as they settled.
+        Coverage later than this time (aware UTC, or an age after publication) is ignored; the labels are
+        the final ones.
     since : datetime, optional
-        Compare records published from then on only, aware UTC.
+        Use only records published at or after this time, aware UTC.
     output : Path, optional
-        Folder for the figures, the predictions, the plots and the report.
+        Folder for the metrics, the predictions, the plots and the report.
     is_tracked : bool
         Whether to log a run.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -103,18 +103,18 @@ def evaluate(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
     )
     if not corpus.documents:
-        raise ModelError("evaluation records: got none with a quality and a date, expected some")
+        raise ModelError("no records with a quality and a date to evaluate on")
     training = saved.manifest.training
     warning = _warning(training, corpus)
     if warning:
         reporter.note(warning)
-    everything = np.ones(len(corpus.documents), dtype=bool)
-    seen = corpus.as_seen(everything, as_of)
+    all_records = np.ones(len(corpus.documents), dtype=bool)
+    records = corpus.as_seen(all_records, as_of)
     evaluation = evaluate_models(
         saved.scorer,
-        seen,
+        records,
         [document.path for document in corpus.documents],
-        early=corpus.at_ingest(everything) if as_of is None else {},
+        early=corpus.at_ingest(all_records) if as_of is None else {},
         n_bootstrap=training.config.n_bootstrap,
         seed=settings.seed,
         num_threads=settings.threads,
@@ -133,10 +133,10 @@ def evaluate(
         tags=corpus.tags,
     )
     if output or is_tracked:
-        account = analyse_errors(
-            saved.models.quality, corpus.documents, seen.table, evaluation.predictions, as_of
+        errors = analyse_errors(
+            saved.models.quality, corpus.documents, records.table, evaluation.predictions, as_of
         )
-        report = _report(run, saved, account, as_of, warning)
+        report = _report(run, saved, errors, as_of, warning)
         run = replace(run, plots=evaluation_figures(evaluation), report=report)
     if output is not None:
         try:
@@ -150,9 +150,9 @@ def evaluate(
 
 
 def _warning(training: TrainingFacts, corpus: LabelledDataset) -> str:
-    """What makes the figures look better than they are; empty where nothing does."""
+    """Warning if the metrics are (partly) in-sample; empty otherwise."""
     if training.data_sha256 == corpus.data_sha256:
-        return "the model was trained on these very records: the metrics are in-sample"
+        return "the model was trained on the same records: the metrics are in-sample"
     if corpus.moments.min() <= np.datetime64(training.ends_at.replace(tzinfo=None)):
         return (
             f"some records are not newer than the model's training records (to {training.ends_at:%Y-%m-%d})"
@@ -160,10 +160,10 @@ def _warning(training: TrainingFacts, corpus: LabelledDataset) -> str:
     return ""
 
 
-def _report(run: EvaluationRun, saved: SavedModel, account: ErrorAnalysis, as_of: AsOf, warning: str) -> str:
-    """The page for people."""
-    seen = "" if as_of is None else f", as they stood {_spelled(as_of)}"
-    intro = f"The model's scores of labelled records{seen}, against their labels."
+def _report(run: EvaluationRun, saved: SavedModel, errors: ErrorAnalysis, as_of: AsOf, warning: str) -> str:
+    """Render the HTML report."""
+    time = "" if as_of is None else f", as of {_as_of_text(as_of)}"
+    intro = f"Scores of labelled records{time}, compared with their labels."
     return evaluation_report(
         run.evaluation,
         title=f"Evaluation of {saved.name}",
@@ -172,12 +172,12 @@ def _report(run: EvaluationRun, saved: SavedModel, account: ErrorAnalysis, as_of
         data_path=run.data_path,
         data_sha256=run.data_sha256,
         counts=run.counts,
-        account=account,
+        account=errors,
         importances=importances_of(saved.models),
     )
 
 
-def _spelled(as_of: datetime | timedelta) -> str:
+def _as_of_text(as_of: datetime | timedelta) -> str:
     if isinstance(as_of, timedelta):
-        return f"{as_of.total_seconds() / 3600:g} h after each was published"
-    return f"on {as_of:%Y-%m-%d %H:%M} UTC"
+        return f"{as_of.total_seconds() / 3600:g} h after publication"
+    return f"{as_of:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""Explain: one record, each score with its reasons."""
+"""Explain the scores of one record."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def explain(
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Where the store is.
+        Home and store.
     as_of : datetime or timedelta, optional
-        Coverage newer than this moment (aware UTC, or so long after publication) is unseen.
+        Coverage later than this time (aware UTC, or an age after publication) is ignored.
     stdin : binary file, optional
-        What ``-`` reads.
+        Input of ``-``.
     reporter : Reporter
-        Who hears of a model that is neither the one that was asked for nor the champion.
+        Receives a warning if the model is neither the requested one nor the champion.
 
     Returns
     -------
@@ -47,13 +47,13 @@ def explain(
     Raises
     ------
     RecordError
-        If the file holds no usable record, or more than one.
+        If the file has no usable record, or more than one.
     """
 
-    def stop(error: RecordError) -> None:
+    def raise_fault(error: RecordError) -> None:
         raise error
 
-    documents = list(read_documents([path], stdin=stdin, on_fault=stop))
+    documents = list(read_documents([path], stdin=stdin, on_fault=raise_fault))
     if len(documents) != 1:
         raise RecordError(Fault(path, 0, "", f"{len(documents)} records", "one record"))
     return explain_document(open_model(model, settings, reporter).scorer, documents[0], as_of)

@@ -1,4 +1,4 @@
-"""Export and import: a model as one file, which scores elsewhere without a store."""
+"""Export a model as one zip, and import it elsewhere without a store."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from scoring.storage.home import writing
 
 
 class ExportedModel(NamedTuple):
-    """A model by name and version, and the zip of its files."""
+    """Name and version of a model, and the bytes of its zip."""
 
     name: str
     data: bytes
 
 
 class ImportedModel(NamedTuple):
-    """A model by name and version, and its folder."""
+    """Name and version of a model, and its folder."""
 
     name: str
     folder: Path
@@ -38,20 +38,20 @@ def export_model(
     is_overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> ExportedModel:
-    """Pack a model, after every hash was found right.
+    """Pack a model into a zip, after all its hashes were checked.
 
     Parameters
     ----------
     model : str or None
-        As :func:`scoring.deployment.resolve_model.resolve` takes it.
+        See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Where the store is.
+        Home and store.
     output : Path, optional
-        File that the bytes are meant for; it is only looked at.
+        File that the caller will write; it is only checked here.
     is_overwrite : bool
-        Whether a file that is there may be replaced; the same bytes may in any case.
+        Whether an existing file with other content may be replaced.
     reporter : Reporter
-        Who hears of a model that is neither the one that was asked for nor the champion.
+        Receives a warning if the model is neither the requested one nor the champion.
 
     Returns
     -------
@@ -61,21 +61,20 @@ def export_model(
     Raises
     ------
     ModelError
-        If the model cannot be used here, or is too large, or the file holds something else.
+        If the model cannot be used or is too large, or the file has other content.
     TrackingError
         If the store has no such model, or cannot be reached.
     """
     loaded = resolve(model, settings, reporter=reporter)
     exported = ExportedModel(loaded.saved.name, pack(loaded.files))
-    if output is not None and not is_overwrite and _holds_other_bytes(output, exported.data):
+    if output is not None and not is_overwrite and _has_other_content(output, exported.data):
         raise ModelError(
-            f"{shown(str(output))}: got a file that holds something else, expected none or the same model: "
-            "--overwrite replaces it"
+            f"{shown(str(output))}: the file exists and has other content: use --overwrite to replace it"
         )
     return exported
 
 
-def _holds_other_bytes(file: Path, data: bytes) -> bool:
+def _has_other_content(file: Path, data: bytes) -> bool:
     if not file.is_file():
         return False
     n_bytes = file.stat().st_size
@@ -90,20 +89,20 @@ def import_model(
     is_overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> ImportedModel:
-    """Unpack a model into a folder, after every hash was found right; needs no store.
+    """Unpack a model into a folder, after all its hashes were checked; needs no store.
 
     Parameters
     ----------
     path : Path
-        A zip as :func:`export_model` packs it.
+        A zip written by :func:`export_model`.
     settings : Settings
         The home.
     output : Path, optional
         Folder of the model; ``models/NAME`` in the home if not given.
     is_overwrite : bool
-        Whether another model that is there is replaced; the same one is never another.
+        Whether a different model in the folder may be replaced.
     reporter : Reporter
-        Told which model is replaced.
+        Receives a note about the replaced model.
 
     Returns
     -------
@@ -112,21 +111,19 @@ def import_model(
     Raises
     ------
     ModelError
-        If the file is no such zip, is damaged or of another version, or the folder holds another model or
-        something else; nothing is written then.
+        If the file is not a model's zip, is damaged or of another version, or the folder has another model or
+        other content; nothing is written then.
     """
     files = unpack(path)
     saved = open_files(files)
     folder = output
     if folder is None:
         name = saved.manifest.training.name
-        # The name is the sender's: it must not lead out of the folder of models.
+        # The name is untrusted: it must not lead out of the folder of models.
         if name in ("", ".", "..") or "/" in name or not name.isprintable():
-            raise ModelError(
-                f"{path}: name: got {name!r}, which is no name of a folder, expected --output as well"
-            )
+            raise ModelError(f"{path}: name: got {name!r}, which is not a valid folder name: use --output")
         folder = settings.home / "models" / name
-    place = ModelOutput(folder, is_overwrite=is_overwrite, reporter=reporter)
+    model_output = ModelOutput(folder, is_overwrite=is_overwrite, reporter=reporter)
     with writing(settings.home, folder):
-        write_files(folder, files.contents, admit=lambda: place.admit(files.sha256))
+        write_files(folder, files.contents, admit=lambda: model_output.admit(files.sha256))
     return ImportedModel(saved.name, folder)

@@ -1,4 +1,4 @@
-"""Features: the table of records as a Parquet file, and what its columns mean."""
+"""Write the feature table of records as a Parquet file; list its columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scoring.records.corpus import OnFault
 
 
 def catalogue() -> tuple[Column, ...]:
-    """Every column: those of the table, and those that a model learns beside them."""
+    """All columns: those of the table, and those that a model learns from the training data."""
     return ALL_COLUMNS
 
 
@@ -36,28 +36,28 @@ def write_features(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> int:
-    """Write the feature table of records; the file is replaced whole or not at all.
+    """Write the feature table of records; the file is replaced atomically.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     output : Path
         Parquet file: ``path``, the texts, ``topics``, the numbers (null where missing).
     as_of : datetime or timedelta, optional
-        Coverage newer than this moment (aware UTC, or so long after publication) is unseen, and
+        Coverage later than this time (aware UTC, or an age after publication) is ignored, and
         age is measured from it.
     n_processes : int
-        How many read, where there is enough to do.
+        Maximum number of reader processes.
     cache : FeatureCache, optional
-        Where features of records that were read before are kept.
+        Cache of the features of records that were read before.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
     int
-        Records written.
+        Number of written records.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def write_features(
         If the file cannot be written.
     """
 
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         reporter.step("features", done, total)
 
     records = read_features(
@@ -75,9 +75,9 @@ def write_features(
         cache=cache,
         stdin=stdin,
         on_fault=on_fault,
-        on_progress=tell,
+        on_progress=report_progress,
     )
-    count = 0
+    n_written = 0
     try:
         scratch_folder = tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent)
         with naming(output), scratch_folder as folder:
@@ -85,8 +85,8 @@ def write_features(
             with parquet.ParquetWriter(scratch, FEATURE_SCHEMA) as writer:
                 for batch in feature_tables(records):
                     writer.write_table(batch)
-                    count += batch.num_rows
+                    n_written += batch.num_rows
             scratch.replace(output)
     except OSError as error:
         raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
-    return count
+    return n_written

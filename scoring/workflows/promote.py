@@ -1,4 +1,4 @@
-"""Promote: a model past the gate into the place of the champion."""
+"""Promote a model: judge it by the gate, and make it the champion if it passes."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ from scoring.training.dataset import LabelledDataset, read_dataset
 
 @dataclass(frozen=True, slots=True)
 class PromoteOutcome:
-    """What the gate said, and what came of it.
+    """Verdict of the gate, and the resulting state.
 
     Parameters
     ----------
     name : str
         The registered model.
     model : str
-        Name and version of the challenger, as it stands in its scores; empty where none was trained.
+        Name and version of the challenger, as in its scores; empty if none was trained.
     run_id : str or None
-        Its run; None where it has none yet.
+        Run of the challenger; None if it has none yet.
     version : str or None
-        Its address, ``models:/NAME/3``; None where it is not registered.
+        Address of the challenger, ``models:/NAME/3``; None if it is not registered.
     champion : str or None
-        Address of the champion that it was judged against; None where there was none.
+        Address of the champion that it was compared with; None if there was none.
     is_promoted : bool
-        Whether it is in charge now, or would be, were it not a dry run.
+        Whether the challenger is the champion now, or would be without the dry run.
     is_dry_run : bool
         Whether nothing was changed.
     by : str
-        ``gate`` or, where it was promoted against the gate, ``force``.
+        ``gate``, or ``force`` if the gate was overridden.
     verdict : Verdict
-        What the gate said.
+        Decision of the gate.
     data_sha256 : str
-        Hex digest of the records that it is of.
+        Hex digest of the records that the verdict rests on.
     """
 
     name: str
@@ -82,31 +82,31 @@ def promote(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> PromoteOutcome:
-    """Judge a model against the champion and, if it passes, put it in charge.
+    """Compare a model with the champion and, if it passes the gate, make it the champion.
 
     Parameters
     ----------
     spec : str
-        The challenger: ``models:/NAME/VERSION``, ``runs:/ID``, a run's id, a model's folder, or ``shipped``.
+        The challenger: ``models:/NAME/VERSION``, ``runs:/ID``, a run's id, a model folder, or ``shipped``.
     on : sequence of str
-        Labelled records to judge on, as :func:`scoring.records.corpus.read_documents` takes them; without
-        any, what the runs of both held back before their last fit.
+        Labelled records to compare on: see :func:`scoring.records.corpus.read_documents`. Without them, the
+        records in the test periods of both runs.
     name : str, optional
         Registered model; the setting's if not given.
     gate : GateConfig, optional
-        What is asked for.
+        Rule of the gate.
     why : str, optional
-        Promote whatever the gate says, for this reason.
+        Reason for promoting whatever the verdict is; it is recorded.
     is_dry_run : bool
         Change nothing.
     has_own_scores : bool
-        Whether labels that scoring has written are judged on like any other.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     settings : Settings
-        Store, home, experiment, seed and threads.
+        Store, home, experiment, seed and number of threads.
     now : datetime
-        The moment of promotion, aware UTC.
+        Time of the promotion, aware UTC.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def promote(
     ModelError
         If the model cannot be used, or is the champion itself.
     TrackingError
-        If the store has no such model, or another champion has come meanwhile.
+        If the store has no such model, or the champion has changed in the meantime.
     """
     store = Store(settings.tracking_uri, settings.home)
     name, gate = name or settings.registered_model, gate or GateConfig()
@@ -126,9 +126,9 @@ def promote(
     standing = find_standing_champion(store, name, settings, reporter)
     version = _version_of(challenger, name)
     if standing is not None and version is not None and version == standing.registered:
-        raise ModelError(f"{spec}: got the champion itself ({version}), expected another model")
+        raise ModelError(f"{spec}: already the champion ({version}): name another model")
     if standing is not None and standing.sha256 == saved.sha256:
-        reporter.note(f"{spec} is the last known champion itself: its alias is restored")
+        reporter.note(f"{spec} is the last known champion: its alias is restored")
         standing = None
     try:
         corpus = None
@@ -174,24 +174,24 @@ def promote(
 
 
 def _open(spec: str, store: Store, settings: Settings) -> tuple[Reference, SavedModel]:
-    """The challenger with its run and its model; a folder's run is the one that has logged the very model."""
+    """Open the challenger with its run; the run of a folder is the one that logged the same model."""
     if spec.startswith("models:/") and "@" in spec:
         name, _, alias = spec.removeprefix("models:/").partition("@")
         spec = champion(store, name, alias) or spec
-    named, _ = split_arguments([spec], store)
-    if not named:
+    references, _ = split_arguments([spec], store)
+    if not references:
         raise ModelError(f"model: got {spec!r}, expected a folder, a run, or models:/NAME/VERSION")
-    (one,) = named
-    saved = open_model(one.spec, settings)
-    if one.run is None and (run_id := find_model_run(store, saved.name)) is not None:
+    (reference,) = references
+    saved = open_model(reference.spec, settings)
+    if reference.run is None and (run_id := find_model_run(store, saved.name)) is not None:
         return Reference(spec, read_run(store, run_id)), saved
-    return one, saved
+    return reference, saved
 
 
 def _version_of(challenger: Reference, name: str) -> str | None:
-    """Address of the challenger as a version of a registered model; None where it is none yet."""
+    """Address of the challenger as a version of a registered model; None if it is not registered."""
     versions = challenger.run.summary.versions if challenger.run else ()
-    numbers = [one.number for one in versions if one.name == name]
+    numbers = [version.number for version in versions if version.name == name]
     addresses = [f"models:/{name}/{number}" for number in sorted(numbers, reverse=True)]
     return challenger.spec if challenger.spec in addresses else next(iter(addresses), None)
 
@@ -206,17 +206,19 @@ def _judge(
     reporter: Reporter,
 ) -> Judged:
     if corpus is not None:
-        other = standing.load(settings, reporter).saved if standing else None
-        return judge_on(corpus, other, saved, gate, settings=settings, reporter=reporter)
+        champion_model = standing.load(settings, reporter).saved if standing else None
+        return judge_on(corpus, champion_model, saved, gate, settings=settings, reporter=reporter)
     if standing is None:
         return judge_alone(saved, gate)
     store = Store(settings.tracking_uri, settings.home)
-    (one,), _ = split_arguments([standing.address], store)
-    return judge_logged(one, challenger, gate, store=store, seed=settings.seed, reporter=reporter)
+    (champion_reference,), _ = split_arguments([standing.address], store)
+    return judge_logged(
+        champion_reference, challenger, gate, store=store, seed=settings.seed, reporter=reporter
+    )
 
 
 def _log_folder(folder: Path, saved: SavedModel, store: Store, settings: Settings, now: datetime) -> str:
-    """Bring a model that no run has logged into the store; the run is told from a training by its kind."""
+    """Log a model folder that has no run yet; the run's kind distinguishes it from a training."""
     training = saved.manifest.training
     return log_model_folder(
         store,

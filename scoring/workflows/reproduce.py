@@ -1,4 +1,4 @@
-"""Reproduce: make a run's training again, and tell whether it gives the same bytes."""
+"""Reproduce a training run: train again, and compare the models byte by byte."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.training_pipeline import fit_and_save, read_training
 
 ENGINE = "one process"
-"""What trains a booster, where no cluster does."""
+"""Value of the tag ``engine`` for a training without a cluster."""
 
 
 def reproduce(
@@ -50,25 +50,25 @@ def reproduce(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> Reproduction:
-    """Train again from a run's configuration and records, with the code as it is now; log nothing.
+    """Train again from a run's configuration and records, with the current code; log nothing.
 
     Parameters
     ----------
     run : str
-        Training: a run's id or 6 or more digits that it begins with, ``runs:/ID``, ``models:/NAME/VERSION``
-        or ``models:/NAME@ALIAS``.
+        Training run: its id or the first 6 or more digits, ``runs:/ID``, ``models:/NAME/VERSION`` or
+        ``models:/NAME@ALIAS``.
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them; where the run had them if none is given.
+        The run's records: see :func:`scoring.records.corpus.read_documents`. Default: the run's own paths.
     corrections : Path, optional
-        The run's ledger of corrections, where it is now; where the run had it, if it had one, if not given.
+        The run's ledger of corrections. Default: the run's own path, if it had a ledger.
     settings : Settings
-        Store, threads and journal. Where only the home's is given, the run's is taken, if it is still there.
+        Store, number of threads, and journal. The run's journal is used if it exists and none is named.
     is_anyway : bool
-        Whether to train where the records are not the run's.
+        Whether to train although the records differ from the run's.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other; they do where they did in the run.
+        Whether to use labels written by scoring. They are always used if the run used them.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -77,11 +77,11 @@ def reproduce(
     Raises
     ------
     RecordError
-        If a path names no record, or the ledger cannot be used.
+        If a path has no records, or the ledger cannot be used.
     ModelError
-        If the run's model or configuration is of another version, or the records do not suffice.
+        If the run's model or configuration has another version, or there are too few records.
     TrackingError
-        If the store cannot be read, or has no such training.
+        If the store cannot be read, or has no such training run.
     """
     store = Store(settings.tracking_uri, settings.home)
     record = _training(run, store)
@@ -103,35 +103,35 @@ def reproduce(
     if outcome.data and not is_anyway:
         return outcome
     if outcome.code:
-        reporter.note("training with the code as it is now, which may not be the run's")
+        reporter.note("training with the current code, which may differ from the run's")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
         fitted = fit_and_save(corpus, folder, config, settings, reporter)
-        again = read_files(folder)
-    return _compared(outcome, record, logged, again, evaluation_metrics(fitted.evaluation))
+        reproduced = read_files(folder)
+    return _compare_models(outcome, record, logged, reproduced, evaluation_metrics(fitted.evaluation))
 
 
 def _with_journal(settings: Settings, record: RunRecord, reporter: Reporter) -> Settings:
-    """Settings with the run's journal, unless another one is named or it has gone."""
+    """Settings with the run's journal, unless another one is named or the file is missing."""
     path = record.tags.get(PATH_TAG)
     if path is None or is_journal_named(settings):
         return settings
     if Path(path).is_file():
         return msgspec.structs.replace(settings, journal=Path(path))
     if not settings.journal.is_file():
-        reporter.note(f"{path}: the run's journal is gone: --journal FILE names another place")
+        reporter.note(f"{path}: the run's journal is missing: name it with --journal FILE")
     return settings
 
 
 def _training(spec: str, store: Store) -> RunRecord:
-    named, _ = split_arguments([spec], store)
-    record = named[0].run if named else None
+    references, _ = split_arguments([spec], store)
+    record = references[0].run if references else None
     if record is None:
         expected = "a run's id, runs:/ID, models:/NAME/VERSION or models:/NAME@ALIAS"
         raise TrackingError(f"{store}: run: got {spec!r}, expected {expected}")
     if record.summary.kind != "train":
         got = f"a run of kind {record.summary.kind!r}"
-        raise TrackingError(f"{store}: run {record.summary.run_id}: got {got}, expected a training")
+        raise TrackingError(f"{store}: run {record.summary.run_id}: got {got}, expected a training run")
     return record
 
 
@@ -145,21 +145,20 @@ def _config(record: RunRecord, store: Store) -> TrainConfig:
 
 
 def _logged_paths(record: RunRecord) -> list[str]:
-    """Where the run had its records."""
+    """Paths of the run's records."""
     try:
         paths = shlex.split(record.data_path)
     except ValueError:
         paths = []
     if not paths or STDIN in paths:
-        place = f"run {record.summary.run_id}: records"
         raise ModelError(
-            f"{place}: got {record.data_path!r}, which cannot be read again, expected PATH as well"
+            f"run {record.summary.run_id}: its records, {record.data_path!r}, cannot be read again: name PATH"
         )
     return paths
 
 
 def _before_training(record: RunRecord, corpus: LabelledDataset) -> Reproduction:
-    """What can be told of the records, the code and the computer alone."""
+    """Compare records, code, library versions and machine, before any training."""
     summary = record.summary
     versions = version_tags()
     own = {"version.scoring": versions.pop("version.scoring")}
@@ -172,51 +171,52 @@ def _before_training(record: RunRecord, corpus: LabelledDataset) -> Reproduction
         is_same=False,
         data=diff({"sha256": summary.data_sha256}, {"sha256": corpus.data_sha256}),
         code=(
-            *_unlike_commits(record.tags, git_tags(Path.cwd())),
-            *_unlike_tags(record.tags, own),
+            *_diff_commits(record.tags, git_tags(Path.cwd())),
+            *_diff_tags(record.tags, own),
         ),
-        versions=_unlike_tags(record.tags, versions),
+        versions=_diff_tags(record.tags, versions),
         machine=(
             *diff({"engine": record.tags.get("engine", ENGINE)}, {"engine": ENGINE}),
-            *_unlike_tags(record.tags, machine_tags()),
+            *_diff_tags(record.tags, machine_tags()),
         ),
         parts=(),
         figures=(),
     )
 
 
-def _unlike_tags(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
-    def named(tags: Mapping[str, str]) -> dict[str, str]:
+def _diff_tags(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
+    def select(tags: Mapping[str, str]) -> dict[str, str]:
         return {name.removeprefix("version."): tags[name] for name in now if name in tags}
 
-    return diff(named(then), named(now))
+    return diff(select(then), select(now))
 
 
-def _unlike_commits(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
-    """Commits that differ, or that do not tell what the files were."""
+def _diff_commits(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[ValueDiff, ...]:
+    """Commits that differ, or that do not identify the code because of uncommitted changes."""
     first, second = (
         tags.get("git_commit", "-") + ("+" if tags.get("git_dirty") == "true" else "") for tags in (then, now)
     )
     return (ValueDiff("commit", first, second),) if first != second or first.endswith("+") else ()
 
 
-def _compared(
+def _compare_models(
     outcome: Reproduction,
     record: RunRecord,
     logged: ModelFiles,
-    again: ModelFiles,
+    reproduced: ModelFiles,
     metrics: Mapping[str, float],
 ) -> Reproduction:
-    known = {
+    logged_metrics = {
         name: value
         for name, value in record.summary.metrics.items()
-        if name in metrics or not name.startswith("n_")  # counts of records, which are compared by their hash
+        if name in metrics
+        or not name.startswith("n_")  # not the counts of records: these are compared by digest
     }
-    figures = diff_metrics(known, metrics)
+    metric_diffs = diff_metrics(logged_metrics, metrics)
     return msgspec.structs.replace(
         outcome,
         is_trained=True,
-        is_same=logged.contents == again.contents and not figures,
-        parts=diff_parts(logged, again),
-        figures=figures,
+        is_same=logged.contents == reproduced.contents and not metric_diffs,
+        parts=diff_parts(logged, reproduced),
+        figures=metric_diffs,
     )

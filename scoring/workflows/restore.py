@@ -1,4 +1,4 @@
-"""Restore: the labels of one write are put back as they were, where nobody has changed them since."""
+"""Restore labels: undo one write, except for labels that were changed since."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _Owner = Literal["scoring", "people"]
 
 @dataclass(slots=True)
 class RestoreCounts:
-    """What came of it: files, labels, and records of the write that the paths do not have."""
+    """Numbers of changed files, restored labels, skipped labels, missing records and faults."""
 
     n_files: int = 0
     n_restored: int = 0
@@ -40,7 +40,7 @@ class RestoreCounts:
 
 
 class _Plan(NamedTuple):
-    """A file with labels that are to be put back."""
+    """A file with labels to restore."""
 
     path: str
     target: str
@@ -48,7 +48,7 @@ class _Plan(NamedTuple):
     old: bytes
     new: bytes
     diff: str
-    owned: dict[str, _Owner]  # by label, afterwards
+    owned: dict[str, _Owner]  # owner of each label after the restore
     labels: dict[str, Any]
 
     @property
@@ -57,32 +57,32 @@ class _Plan(NamedTuple):
 
 
 class Restorer:
-    """Puts labels of one write back.
+    """Restores the labels of one write.
 
     Parameters
     ----------
     journal : Path
-        The journal that tells of it.
+        Journal with the write.
     write_id : str
-        The write.
+        Identifier of the write.
     clock : callable
-        Gives the moment, aware UTC.
+        Returns the current time, aware UTC.
     is_dry_run : bool
-        Tell what would change, and write nothing.
+        Report the changes without writing.
     on_fault : callable
-        Called with the error of each file that cannot be used or written; the others go on.
+        Called with the error of each file that cannot be read or written; the others are processed.
     reporter : Reporter
-        Told how far it is.
+        Receiver of progress.
 
     Attributes
     ----------
     counts : RestoreCounts
-        What came of it so far.
+        Counts so far.
 
     Raises
     ------
     ScoringError
-        If the journal cannot be read, or does not tell of the write.
+        If the journal cannot be read, or does not have the write.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Restorer:
         self.counts = RestoreCounts()
 
     def restore(self, paths: Sequence[str]) -> Iterator[Change]:
-        """Put labels back in the records that paths name.
+        """Restore labels in the given files.
 
         Parameters
         ----------
@@ -120,7 +120,7 @@ class Restorer:
         Yields
         ------
         Change
-            Of each file that was changed, or would be.
+            One for each changed file (in a dry run: each file that would change).
 
         Raises
         ------
@@ -129,9 +129,9 @@ class Restorer:
         """
         files = [file for file in expand(paths) if file != STDIN and not holds_lines(file)]
         roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
-        rest = iter(files)
+        remaining = iter(files)
         n_done = 0
-        while batch := list(islice(rest, _BATCH_FILES)):
+        while batch := list(islice(remaining, _BATCH_FILES)):
             yield from self._restore_batch(batch, roots)
             n_done += len(batch)
             self._reporter.step("restoring", n_done, len(files))
@@ -141,9 +141,9 @@ class Restorer:
         if self._is_dry_run:
             return [self._count(plan) for plan in self._plans(files, roots)]
         with self._journal.locked() as writer:
-            return self._put_in_place(list(self._plans(files, roots)), writer)
+            return self._write_plans(list(self._plans(files, roots)), writer)
 
-    def _put_in_place(self, plans: Sequence[_Plan], writer: JournalWriter) -> list[Change]:
+    def _write_plans(self, plans: Sequence[_Plan], writer: JournalWriter) -> list[Change]:
         if not plans:
             return []
         at = writer.moment(self._clock())
@@ -157,7 +157,11 @@ class Restorer:
                 if not replace_file(plan.target, plan.old, plan.new, plan.path):
                     raise RecordError(
                         Fault(
-                            plan.path, 0, "", "a file that another process is changing", "an unchanging file"
+                            plan.path,
+                            0,
+                            "",
+                            "a file that another process changed meanwhile",
+                            "an unchanged file",
                         )
                     )
                 changes.append(self._count(plan))
@@ -181,7 +185,7 @@ class Restorer:
                 yield plan
 
     def _plan(self, path: str, roots: Sequence[str]) -> _Plan | None:
-        """What is to be done with a file; None where that is nothing."""
+        """Plan the restore of a file; None if there is nothing to restore."""
         target = file_within(path, roots)
         old = read_bytes(target)
         document = decode_file(old, path, is_hashed=False)
@@ -191,28 +195,30 @@ class Restorer:
             return None
         self.counts.records.add(keys.record)
         spellings = spellings_of(old, document.labels, path)
-        # Of several files that the record had, the one whose labels this file has most of.
+        # If the record had several files, take the one with the most labels in common with this file.
         written = max(
             groups, key=lambda group: sum(getattr(document.labels, n) == v for n, (_, v) in group.items())
         )
-        own = self._journal.own_labels(document)
-        back: dict[str, Any] = {}
+        own_labels = self._journal.own_labels(document)
+        restored: dict[str, Any] = {}
         for name, (before, value) in written.items():
             if spellings.get(name) == before:
-                continue  # put back already, or never written
-            if name in own and getattr(document.labels, name) == value:
-                back[name] = before
+                continue  # restored already, or never written
+            if name in own_labels and getattr(document.labels, name) == value:
+                restored[name] = before
             else:
                 self.counts.n_left_alone += 1
-        if not back:
+        if not restored:
             return None
         if not self._is_dry_run:
             remove_left_over(target)
-        new, diff, _, _ = put_labels_back(old, back, path)
-        after = decode_file(new, path, is_hashed=False)
-        own_before = self._journal.own_labels(after, until=self._history.began_at)
-        owned: dict[str, _Owner] = {name: "scoring" if name in own_before else "people" for name in back}
-        labels = {name: getattr(after.labels, name) for name in back}
+        new, diff, _, _ = put_labels_back(old, restored, path)
+        restored_document = decode_file(new, path, is_hashed=False)
+        own_labels_before = self._journal.own_labels(restored_document, until=self._history.began_at)
+        owned: dict[str, _Owner] = {
+            name: "scoring" if name in own_labels_before else "people" for name in restored
+        }
+        labels = {name: getattr(restored_document.labels, name) for name in restored}
         return _Plan(path, target, keys, old, new, diff, owned, labels)
 
     def _entries(self, plan: _Plan, at: datetime) -> Iterator[JournalEntry]:

@@ -1,4 +1,4 @@
-"""Retrain: train on an archive that has grown, judge on what the champion has not seen, promote or not."""
+"""Retrain: train on a grown archive, compare with the champion on new records, promote if the gate passes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NEVER = np.datetime64("9999-01-01", "us")
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What one retraining is given."""
+    """Arguments of one retraining."""
 
     paths: Sequence[str]
     name: str
@@ -64,50 +64,50 @@ def retrain(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> PromoteOutcome:
-    """Train on all records, judge the same configuration on the newest of them, promote it if it passes.
+    """Train on all records, evaluate the same configuration on the newest ones, promote it if it passes.
 
-    The records that are judged are later than all that the champion knew, and held back from the fit that
-    is judged. Ended at any moment, it leaves the old champion in charge, or the new one whole.
+    The test records are later than the champion's training records, and held out from the evaluated fit.
+    If the process is interrupted, either the old or the complete new model is the champion.
 
     Parameters
     ----------
     paths : sequence of str
-        The archive, as :func:`scoring.records.corpus.read_documents` takes it.
+        The archive: see :func:`scoring.records.corpus.read_documents`.
     config : TrainConfig, optional
-        The champion's if not given, else the package's.
+        Split and fit options. Default: the champion's, else the package's defaults.
     corrections : Path, optional
-        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels; the
-        champion's, if it had one, if not given.
+        Ledger of corrections (:mod:`scoring.records.ledger`), which replace labels. Default: the champion's
+        ledger, if it had one.
     name : str, optional
         Registered model; the setting's if not given.
     gate : GateConfig, optional
-        What is asked for.
+        Rule of the gate.
     wait_minutes : float
-        How long to wait for another retraining in this home; minutes, >= 0.
+        Maximum time to wait for another retraining in this home; minutes, >= 0.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     settings : Settings
-        Home, store, journal, experiment, seed and threads.
+        Home, store, journal, experiment, seed and number of threads.
     now : datetime
-        The moment, aware UTC.
+        Current time, aware UTC.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
     PromoteOutcome
-        Without a model where there was nothing new to judge on: then none was trained.
+        Without a model if there were too few new records to evaluate on: then none was trained.
 
     Raises
     ------
     ScoringError
         If another retraining is running.
     RecordError
-        If a path names no record, or the ledger cannot be used.
+        If a path has no records, or the ledger cannot be used.
     ModelError
-        If the records do not suffice to train, or a model cannot be used.
+        If there are too few records to train on, or a model cannot be used.
     TrackingError
-        If the store cannot be read or written, or another champion has come meanwhile.
+        If the store cannot be read or written, or the champion has changed in the meantime.
     """
     name = name or settings.registered_model
     prepare_home(settings.home)
@@ -116,7 +116,7 @@ def retrain(
         standing = find_standing_champion(store, name, settings, reporter)
         current = standing.load(settings, reporter).saved if standing else None
         if config is None:
-            config = _as_new(current.manifest.training.config) if current else TrainConfig()
+            config = _without_fixed_as_of(current.manifest.training.config) if current else TrainConfig()
         if corrections is None and standing:
             corrections = _corrections_of(standing, store, reporter)
         corpus = read_training(
@@ -135,14 +135,14 @@ def retrain(
         return _train_next(job, corpus, config, standing, current)
 
 
-def _as_new(config: TrainConfig) -> TrainConfig:
-    """A configuration for records of now: without the moment, if any, at which a training was to stand."""
+def _without_fixed_as_of(config: TrainConfig) -> TrainConfig:
+    """The configuration without a fixed ``as_of`` time, which would exclude the new records."""
     is_moment = isinstance(as_of_training(config), datetime)
     return msgspec.structs.replace(config, as_of="") if is_moment else config
 
 
 def _corrections_of(standing: StandingChampion, store: Store, reporter: Reporter) -> Path | None:
-    """The ledger of the champion's training; None where it had none."""
+    """Ledger of the champion's training; None if it had none."""
     try:
         return ledger_of(read_run(store, run_of_version(store, standing.address)), store, reporter)
     except TrackingError as error:
@@ -153,57 +153,59 @@ def _corrections_of(standing: StandingChampion, store: Store, reporter: Reporter
 
 
 def _train_first(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> PromoteOutcome:
-    """Train where no champion is: the model is held against its baselines."""
+    """Train without a champion: the model is compared with its baselines."""
     fitted, run_id = _train(job, corpus, config)
     evaluation = fitted.evaluation
-    figures = {name: figure.value for name, figure in evaluation.figures.items()}
-    verdict = judge_first(figures, evaluation.baselines, job.gate, n_records=evaluation.n_records)
+    metrics = {name: metric.value for name, metric in evaluation.figures.items()}
+    verdict = judge_first(metrics, evaluation.baselines, job.gate, n_records=evaluation.n_records)
     return _conclude(job, Judged(verdict, corpus.data_sha256), fitted.saved, run_id, None)
 
 
 def _train_next(
     job: _Job, corpus: LabelledDataset, config: TrainConfig, standing: StandingChampion, current: SavedModel
 ) -> PromoteOutcome:
-    """Train and judge on a block that the champion has not seen; not at all where there is too little."""
+    """Train, and compare with the champion on a block that it has not seen; refuse if that is too small."""
     ends_at = current.manifest.training.section_ends_at
     split = split_after(corpus, config.split, ends_at)
     block = corpus.take(test_mask(corpus.moments, corpus.sections, split))
-    new = corpus.take(is_later(corpus, ends_at))
+    new_records = corpus.take(is_later(corpus, ends_at))
     since = f"{max(ends_at.values()):%Y-%m-%d}"
-    if lacking := too_few(len(new.documents), new.n_days, job.gate):
+    if lacking := too_few(len(new_records.documents), new_records.n_days, job.gate):
         return _refused(job, f"no new data to evaluate on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
         reason = f"too few new records since {since} are in the test block: {lacking}"
         return _refused(job, reason, standing)
     fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
     job.reporter.step("judging", 0, 1)
-    said = prediction_columns(
+    champion_predictions = prediction_columns(
         current.scorer,
         block.as_seen(np.ones(len(block.documents), dtype=bool), as_of_training(config)),
         [document.path for document in block.documents],
         num_threads=job.settings.threads,
     )
-    verdict = compare_paired(said, fitted.evaluation.predictions, job.gate, seed=job.settings.seed)
+    verdict = compare_paired(
+        champion_predictions, fitted.evaluation.predictions, job.gate, seed=job.settings.seed
+    )
     job.reporter.step("judging", 1, 1)
     return _conclude(job, Judged(verdict, block.data_sha256), fitted.saved, run_id, standing)
 
 
 def split_after(corpus: LabelledDataset, split: SplitConfig, ends_at: Mapping[str, datetime]) -> SplitConfig:
-    """The split whose test block has nothing that a training knew of.
+    """Move a split so that its test block has only records later than a training's.
 
     Parameters
     ----------
     corpus : LabelledDataset
         Labelled records.
     split : SplitConfig
-        Where the test block would begin. A date that the training had seen cuts no longer; the ratio does.
+        The original split. A cutoff date within the training data is dropped; the ratio then applies.
     ends_at : mapping of str to datetime
-        By section, the last moment that the training knew of.
+        By section, the end of the training data.
 
     Returns
     -------
     SplitConfig
-        By section, the later of its own cut and what follows that moment.
+        By section, the later of the original cutoff and the end of the training data.
     """
     known = {name: end for name, end in ends_at.items() if name in set(corpus.sections)}
     own = {
@@ -222,9 +224,9 @@ def split_after(corpus: LabelledDataset, split: SplitConfig, ends_at: Mapping[st
 
 
 def _train(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> tuple[TrainingResult, str]:
-    """Fit and log; the model's folder is gone then, since the store has it."""
+    """Fit and log; the local model folder is removed, since the store has a copy."""
     scratch = job.settings.home / "retrain"
-    shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed has left
+    shutil.rmtree(scratch, ignore_errors=True)  # left over from a killed process
     try:
         folder = scratch / config.name
         fitted = fit_and_save(corpus, folder, config, job.settings, job.reporter)
@@ -239,13 +241,13 @@ def _train(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> tuple[Tra
 def _conclude(
     job: _Job, judged: Judged, saved: SavedModel, run_id: str, standing: StandingChampion | None
 ) -> PromoteOutcome:
-    """Promote or not, and tell the run's page why."""
+    """Promote or refuse, and record the verdict as a tag of the run."""
     verdict = judged.verdict
     address = standing.address if standing else None
-    if verdict.is_passed and (why := _rolled_back(job, saved.name, address)):
+    if verdict.is_passed and (why := _rollback_message(job, saved.name, address)):
         verdict = msgspec.structs.replace(verdict, is_passed=False, reasons=(why,))
-    said = f"{'passed' if verdict.is_passed else 'refused'}: {'; '.join(verdict.reasons)}"
-    tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": said})
+    outcome = f"{'passed' if verdict.is_passed else 'refused'}: {'; '.join(verdict.reasons)}"
+    tag_run(Store(job.settings.tracking_uri, job.settings.home), run_id, {"gate": outcome})
     version = None
     if verdict.is_passed:
         version = activate(
@@ -273,18 +275,21 @@ def _conclude(
     )
 
 
-def _rolled_back(job: _Job, model: str, in_charge: str | None) -> str | None:
-    """Why a model is not promoted that people have taken out of charge: the same bytes, on the next run."""
+def _rollback_message(job: _Job, model: str, champion_address: str | None) -> str | None:
+    """Message if the same model was rolled back before, and so is not promoted; None otherwise."""
     store = Store(job.settings.tracking_uri, job.settings.home)
-    before = champion(store, job.name, "previous")
-    if before is None:
+    previous = champion(store, job.name, "previous")
+    if previous is None:
         return None
-    summary = read_run(store, run_of_version(store, before)).summary
+    summary = read_run(store, run_of_version(store, previous)).summary
     for version in summary.versions:
-        is_it = f"models:/{version.name}/{version.number}" == before
-        if is_it and summary.model == model and version.tags.get("rolled_back_to") == in_charge:
+        is_previous = f"models:/{version.name}/{version.number}" == previous
+        if is_previous and summary.model == model and version.tags.get("rolled_back_to") == champion_address:
             why = version.tags["rolled_back_reason"]
-            return f"{before} is the same model, and was rolled back ({why}): scoring rollback puts it back"
+            return (
+                f"{previous} is the same model, and was rolled back ({why}): "
+                '"scoring rollback" makes it the champion again'
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""Roll back: the champion and the one before it change places."""
+"""Roll back: swap the champion and the previous champion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scoring.tracking import Store, champion, restore_previous
 
 @dataclass(frozen=True, slots=True)
 class RollbackOutcome:
-    """Who is in charge now, and who was: addresses, and name and version of the model that scores."""
+    """Addresses of the new and the previous champion; name and version of the new champion's model."""
 
     name: str
     champion: str
@@ -32,20 +32,20 @@ def rollback(
     now: datetime,
     reporter: Reporter = SILENT,
 ) -> RollbackOutcome:
-    """Put the champion before back in charge, after it was seen to score.
+    """Make the previous champion the champion again, after a smoke test.
 
     Parameters
     ----------
     name : str, optional
         Registered model; the setting's if not given.
     why : str, optional
-        The reason, for the versions' pages.
+        Reason, recorded in the tags of both versions.
     settings : Settings
-        Where the store is.
+        Home and store.
     now : datetime
-        The moment, aware UTC.
+        Current time, aware UTC.
     reporter : Reporter
-        Who hears of a copy that could not be kept.
+        Receives a warning if the local copy cannot be kept.
 
     Returns
     -------
@@ -54,32 +54,32 @@ def rollback(
     Raises
     ------
     ModelError
-        If there is none to go back to, or it cannot be used.
+        If there is no previous champion, or it cannot be used.
     TrackingError
-        If the store is not there or cannot be written.
+        If the store does not exist or cannot be written.
     """
     check_store(settings)
     store = Store(settings.tracking_uri, settings.home)
     name = name or settings.registered_model
-    current, before = (champion(store, name, alias) for alias in ("champion", "previous"))
+    current, previous = (champion(store, name, alias) for alias in ("champion", "previous"))
     if current is None:
-        raise ModelError(f"{name}: champion: got none, expected one to roll back")
-    if before is None:
-        raise ModelError(f"{name}: previous: got none, expected a version to go back to")
-    if current == before:
+        raise ModelError(f'{name}: no champion to roll back: run "scoring promote RUN"')
+    if previous is None:
+        raise ModelError(f"{name}: no previous champion to go back to")
+    if current == previous:
         raise ModelError(
-            f"{name}: previous: got {before}, which is the champion itself, expected another version: "
-            "an earlier change was interrupted; promote the intended version"
+            f"{name}: the aliases champion and previous are both {previous}: an earlier change was "
+            "interrupted; promote the intended version"
         )
-    loaded = check_scores(before, settings)
-    moment, reason = now.isoformat(timespec="seconds"), why or "no reason given"
+    loaded = check_scores(previous, settings)
+    time, reason = now.isoformat(timespec="seconds"), why or "no reason given"
     restore_previous(
         store,
         champion=current,
-        previous=before,
-        tags={"rolled_back_at": moment, "rolled_back_reason": reason, "rolled_back_to": before},
-        previous_tags={"restored_at": moment, "restored_reason": reason, "restored_instead_of": current},
+        previous=previous,
+        tags={"rolled_back_at": time, "rolled_back_reason": reason, "rolled_back_to": previous},
+        previous_tags={"restored_at": time, "restored_reason": reason, "restored_instead_of": current},
     )
     if warning := keep_champion(settings, name, loaded):
         reporter.warn(warning)
-    return RollbackOutcome(name, before, current, loaded.saved.name)
+    return RollbackOutcome(name, previous, current, loaded.saved.name)

@@ -1,4 +1,4 @@
-"""The ledger of corrections that a run was trained with."""
+"""Find the ledger of corrections that a run was trained with."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from scoring.tracking import RunRecord, Store, former_home
 
 
 def ledger_of(run: RunRecord, store: Store, reporter: Reporter) -> Path | None:
-    """The ledger of a run, where it is today; None where the run had none.
+    """Current path of a run's ledger; None if the run had none.
 
     Parameters
     ----------
     run : RunRecord
         The run.
     store : Store
-        Where it is, with today's home: a ledger that lay in the home has moved with it.
+        Store and current home: a ledger within the home moves with it.
     reporter : Reporter
-        Told where another file is taken than the run names.
+        Receives a note if the path differs from the run's.
 
     Returns
     -------
     Path or None
     """
-    named = run.tags.get("corrections_path")
-    if not named:
+    logged_path = run.tags.get("corrections_path")
+    if not logged_path:
         return None
-    path, today = Path(named), store.home / Path(named).name
-    former = former_home(store, run.artifact_uri)
-    is_of_home = path.parent == former or not path.exists()
-    if not is_of_home or path.absolute() == today or not today.is_file():
+    path, moved = Path(logged_path), store.home / Path(logged_path).name
+    old_home = former_home(store, run.artifact_uri)
+    is_of_home = path.parent == old_home or not path.exists()
+    if not is_of_home or path.absolute() == moved or not moved.is_file():
         return path
-    reporter.note(f"{path}: the run's ledger, taken from today's home: {today}")
-    return today
+    reporter.note(f"{path}: the run's ledger is read from the current home: {moved}")
+    return moved

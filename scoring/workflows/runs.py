@@ -1,4 +1,4 @@
-"""Runs: what the store holds, the newest or the best first."""
+"""List the runs of the store, newest or best first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.tracking import RunSummary, Store, list_runs
 
 @dataclass(frozen=True, slots=True)
 class RunsOutcome:
-    """Runs in their order, and how many there are in all."""
+    """Listed runs, in order, and the number of all runs."""
 
     runs: list[RunSummary]
     n_runs: int
@@ -22,18 +22,18 @@ class RunsOutcome:
 def runs(
     *, settings: Settings, experiment: str | None = None, sort: str | None = None, limit: int | None = None
 ) -> RunsOutcome:
-    """List runs; those within a run (folds, trials) are left out.
+    """List runs without nested runs (folds, trials).
 
     Parameters
     ----------
     settings : Settings
-        Where the store is.
+        Home and store.
     experiment : str, optional
         Name of an experiment; all of them if not given.
     sort : str, optional
-        Figure by which the best stands first, runs without it last; the newest first if not given.
+        Metric to sort by, best first and runs without it last. Default: newest first.
     limit : int, optional
-        Runs at most.
+        Maximum number of runs.
 
     Returns
     -------
@@ -42,20 +42,20 @@ def runs(
     Raises
     ------
     ScoringError
-        If no run has the figure.
+        If no run has the metric.
     TrackingError
         If the store cannot be read, or has no such experiment.
     """
     check_store(settings)
-    found = list_runs(Store(settings.tracking_uri, settings.home), experiment)
-    if sort is not None and found:
-        found = _sorted(found, sort)
-    return RunsOutcome(found[:limit], len(found))
+    summaries = list_runs(Store(settings.tracking_uri, settings.home), experiment)
+    if sort is not None and summaries:
+        summaries = _sorted(summaries, sort)
+    return RunsOutcome(summaries[:limit], len(summaries))
 
 
-def _sorted(found: list[RunSummary], figure: str) -> list[RunSummary]:
-    if not any(figure in run.metrics for run in found):
-        known = [name for name in MEANINGS if any(name in run.metrics for run in found)]
-        raise ScoringError(f"sort: got {figure!r}, expected a metric of the runs: {', '.join(known)}")
-    sign = 1 if figure in LOWER_IS_BETTER else -1
-    return sorted(found, key=lambda run: (figure not in run.metrics, sign * run.metrics.get(figure, 0.0)))
+def _sorted(summaries: list[RunSummary], metric: str) -> list[RunSummary]:
+    if not any(metric in run.metrics for run in summaries):
+        known = [name for name in MEANINGS if any(name in run.metrics for run in summaries)]
+        raise ScoringError(f"sort: got {metric!r}, expected a metric of the runs: {', '.join(known)}")
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return sorted(summaries, key=lambda run: (metric not in run.metrics, sign * run.metrics.get(metric, 0.0)))

@@ -1,4 +1,4 @@
-"""Score: records in, scores out."""
+"""Score records with a model."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def score(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> Iterator[Score]:
-    """Score records, one after another.
+    """Score records lazily, in order.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Where the store is.
+        Home and store.
     as_of : datetime or timedelta, optional
-        Coverage newer than this moment (aware UTC, or so long after publication) is unseen; without it
-        records are taken as they stand.
+        Coverage later than this time (aware UTC, or an age after publication) is ignored; without it
+        records are scored as they are.
     cache : FeatureCache, optional
-        Where features of records that were read before are kept.
+        Cache of the features of records that were read before.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress and of warnings about the model.
+        Input of ``-``; callback for unusable records; receiver of progress and of warnings about the model.
 
     Returns
     -------
@@ -56,10 +56,10 @@ def score(
     Raises
     ------
     ModelError, TrackingError
-        At once, if the model cannot be used.
+        If the model cannot be used; raised by the call, not by the iterator.
     """
 
-    def tell(done: int, total: int) -> None:
+    def report_progress(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
     records = read_features(
@@ -69,13 +69,13 @@ def score(
         cache=cache,
         stdin=stdin,
         on_fault=on_fault,
-        on_progress=tell,
+        on_progress=report_progress,
     )
     scorer = open_model(model, settings, reporter, is_whole=False).scorer
-    # From standard input records may come slowly: each is told as soon as its batch is there.
-    return scorer.score_features(records) if STDIN in paths else _side_by_side(scorer, records, settings)
+    # Standard input may be slow: each batch is scored and yielded as soon as it has been read.
+    return scorer.score_features(records) if STDIN in paths else _score_in_threads(scorer, records, settings)
 
 
-def _side_by_side(scorer: Scorer, records: Iterator[Extracted], settings: Settings) -> Iterator[Score]:
-    with ThreadPoolExecutor(settings.threads, "score") as threads:
-        yield from scorer.score_features(records, threads)
+def _score_in_threads(scorer: Scorer, records: Iterator[Extracted], settings: Settings) -> Iterator[Score]:
+    with ThreadPoolExecutor(settings.threads, "score") as executor:
+        yield from scorer.score_features(records, executor)

@@ -1,4 +1,4 @@
-"""Sync: upload the runs that were kept while their store could not be used."""
+"""Sync: upload the runs that were kept locally while their store was unavailable."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from scoring.tracking import Store, SyncedRun, sync_runs
 
 
 def sync(settings: Settings, *, is_store_named: bool = False) -> list[SyncedRun]:
-    """Upload the pending runs of the home, the oldest first.
+    """Upload the pending runs of the home, oldest first.
 
     Parameters
     ----------
     settings : Settings
         Home and store.
     is_store_named : bool
-        Whether somebody named the store for this very command: then it gets also the runs that were to
-        go to another one.
+        Whether the store was named for this command: then runs for other stores are uploaded to it, too.
 
     Returns
     -------
     list of SyncedRun
-        What became of each, in order; empty where none is pending.
+        Result for each run, in order; empty if none is pending.
 
     Raises
     ------
     TrackingError
-        If there are some and the store cannot be reached or written.
+        If runs are pending and the store cannot be reached or written.
     """
     return sync_runs(Store(settings.tracking_uri, settings.home), is_any=is_store_named)

@@ -1,4 +1,4 @@
-"""Train: split by time, fit, evaluate on the held-back block, fit again on all, save, log."""
+"""Train: split by time, fit, evaluate on the test block, refit on all records, save and log."""
 
 from __future__ import annotations
 
@@ -31,33 +31,33 @@ from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.training_pipeline import TrainingResult, fit_and_save, read_training
 
 _INTRO = (
-    "The figures are of a model that was fitted on the records before the test block and judged on that "
-    "block. The model that was saved has the same configuration and was fitted on all records."
+    "The metrics are of a model that was fitted on the records before the test block and evaluated on that "
+    "block. The saved model has the same configuration and was fitted on all records."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
-    """What a training gave.
+    """Result of a training.
 
     Parameters
     ----------
     run_id : str or None
-        MLflow run; None where nothing was logged.
+        MLflow run; None if nothing was logged.
     model : str
         Folder of the model.
     model_uri : str or None
-        Its MLflow address.
+        MLflow address of the model; None if nothing was logged.
     data_sha256 : str
         Hex digest of the labelled records.
     n_records, n_faults : int
-        Records that the model was fitted on, and that could not be used.
+        Training records and unusable records.
     n_own_labels : int
-        Labels that scoring has written.
+        Labels written by scoring.
     metrics : dict of str to float
-        Figures on the held-back block.
+        Metrics on the test block.
     evaluation : Evaluation
-        The same with intervals, baselines, slices and predictions.
+        Evaluation on the test block, with intervals, baselines, slices and predictions.
     """
 
     run_id: str | None
@@ -72,12 +72,12 @@ class TrainOutcome:
 
 
 def load_config(path: Path | None) -> TrainConfig:
-    """Read a training's configuration; without a path, the defaults.
+    """Read a training configuration; without a path, return the defaults.
 
     Raises
     ------
     SettingsError
-        If the file cannot be read, or has a key or value that cannot be used; the message names it.
+        If the file cannot be read, or has an unknown key or invalid value; the message names it.
     """
     if path is None:
         return TrainConfig()
@@ -114,29 +114,29 @@ def train(
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     config : TrainConfig
-        The split and the models.
+        Split and fit options.
     settings : Settings
         Home, store, experiment and threads.
     now : datetime
-        When the run begins, aware UTC; it changes no model.
+        Start of the run, aware UTC; it affects no model.
     output : Path, optional
-        Folder of the model; ``models/NAME`` in the home if not given, which a training of that name replaces.
+        Folder of the model. Default: ``models/NAME`` in the home; an earlier training of NAME is replaced.
     is_overwrite : bool
-        Whether any model that is there is replaced.
+        Whether any existing model may be replaced.
     corrections : Path, optional
-        Ledger of corrections (:mod:`scoring.records.ledger`), which stand in the place of labels.
+        Ledger of corrections (:mod:`scoring.records.ledger`), which replace labels.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     experiment, run_name, register : str, optional
-        Names of the experiment, of the run, and of the registered model that gets a version.
+        Names of the experiment, of the run, and of the registered model that gets a new version.
     is_tracked : bool
         Whether to log a run.
     place : ClusterOptions, optional
-        A cluster whose workers read and train.
+        Cluster to read and train on.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -145,23 +145,23 @@ def train(
     Raises
     ------
     RecordError
-        If a path names no record, or the ledger cannot be used.
+        If a path has no records, or the ledger cannot be used.
     ModelError
-        If the folder has a model that may not be replaced (before anything is read), the records do not
-        suffice, or the model cannot be saved.
+        If the folder has a model that may not be replaced (checked first), there are too few records, or the
+        model cannot be saved.
     TrackingError
-        If the run cannot be logged; the model is saved by then.
+        If the run cannot be logged; the model is already saved.
     SettingsError
-        If a ledger and a cluster are named.
+        If both a ledger and a cluster are given.
     """
     if place is not None and corrections is not None:
         raise SettingsError(
-            "corrections: got a ledger and a cluster, expected one of them: a correction is matched by all "
-            "that its record says, which only the workers hold"
+            "corrections: a ledger cannot be used with a cluster: corrections are matched by the content of "
+            "records, which only the workers hold"
         )
     folder = output or settings.home / "models" / config.name
-    place_of_model = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
-    place_of_model.check()
+    model_output = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
+    model_output.check()
     with ExitStack() as stack:
         if place is None:
             trainer: BoosterTrainer = train_booster
@@ -176,7 +176,7 @@ def train(
                 reporter=reporter,
             )
         else:
-            opened = opened_training(
+            cluster_training = opened_training(
                 paths,
                 config,
                 place=place,
@@ -185,8 +185,8 @@ def train(
                 on_fault=on_fault,
                 reporter=reporter,
             )
-            corpus, trainer = stack.enter_context(opened)
-        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer, admit=place_of_model.admit)
+            corpus, trainer = stack.enter_context(cluster_training)
+        fitted = fit_and_save(corpus, folder, config, settings, reporter, trainer, admit=model_output.admit)
         if place is not None:
             fitted = replace(fitted, tags=fitted.tags | {"engine": "dask"})
     logged = None
@@ -203,7 +203,7 @@ def train(
         len(corpus.documents),
         corpus.n_faults,
         corpus.n_own_labels,
-        {name: figure.value for name, figure in fitted.evaluation.figures.items()},
+        {name: metric.value for name, metric in fitted.evaluation.figures.items()},
         fitted.evaluation,
     )
 
@@ -219,18 +219,18 @@ def log_fitted(
     run_name: str | None = None,
     register: str | None = None,
 ) -> LoggedRun:
-    """Log a training as one run.
+    """Log a training as one MLflow run.
 
     Parameters
     ----------
     fitted : TrainingResult
-        What was fitted.
+        Result of the training.
     folder : Path
-        The saved model.
+        Folder of the saved model.
     paths : sequence of str
-        The records, as they were named.
+        Paths of the records, as given.
     settings, now, experiment, run_name, register
-        As :func:`train` takes them.
+        As in :func:`train`.
 
     Returns
     -------
@@ -243,7 +243,7 @@ def log_fitted(
     """
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
-    data_path, gains = shown(shlex.join(paths)), importances_of(saved.models)
+    data_path, importances = shown(shlex.join(paths)), importances_of(saved.models)
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",
@@ -253,7 +253,7 @@ def log_fitted(
         data_sha256=training.data_sha256,
         counts=fitted.counts,
         account=fitted.account,
-        importances=gains,
+        importances=importances,
     )
     return log_training(
         Store(settings.tracking_uri, settings.home),
@@ -266,11 +266,11 @@ def log_fitted(
             data_sha256=training.data_sha256,
             counts=fitted.counts,
             evaluation=evaluation,
-            plots={**evaluation_figures(evaluation), "importances": importance_figure(gains)},
+            plots={**evaluation_figures(evaluation), "importances": importance_figure(importances)},
             report=report,
             started_at=now,
             model_folder=folder,
-            importances=gains,
+            importances=importances,
             register=register,
             tags=fitted.tags,
             description=training.config.description,

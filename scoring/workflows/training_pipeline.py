@@ -1,4 +1,4 @@
-"""Fit: evaluate on the held-back block, fit again on all, save; nothing is logged here."""
+"""Training pipeline: fit, evaluate on the test block, refit on all records, save; nothing is logged."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _STEPS = ("quality", "lead, heat and published", "baselines")
 
 @dataclass(frozen=True, slots=True)
 class TrainingResult:
-    """A saved model, and what a fit on the records before the test block made of that block.
+    """A saved model, and the evaluation of an earlier fit on the records before the test block.
 
     Parameters
     ----------
     saved : SavedModel
         Fitted on all records.
     evaluation : Evaluation
-        Figures and predictions of the earlier fit.
+        Metrics and predictions of the earlier fit.
     account : ErrorAnalysis
-        What a report says of its worst misses.
+        Analysis of its worst errors.
     counts : dict of str to int
-        Records that the earlier fit learned from (``train``), the test block (``test``), and ``all``.
+        Numbers of records: of the earlier fit (``train``), of the test block (``test``), and ``all``.
     tags : dict of str to str
-        What its run is to tell besides.
+        Additional tags of the run.
     """
 
     saved: SavedModel
@@ -65,7 +65,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True)
 class _HoldoutResult:
-    """What the fit on the records before the test block, `n_training` of them, made of that block."""
+    """Fit on the `n_training` records before the test block, and its evaluation on that block."""
 
     scorer: Scorer
     evaluation: Evaluation
@@ -84,17 +84,17 @@ def read_training(
     on_fault: OnFault,
     reporter: Reporter,
 ) -> LabelledDataset:
-    """Read the records that a configuration learns from: those up to its moment, where it has one.
+    """Read the training records of a configuration: those up to its ``as_of`` time, if it has one.
 
-    Labels that the ledger of corrections names are those that people have set. Labels that the journal of the
-    settings names are scoring's own, and none to learn from, unless that is asked for.
+    The ledger's corrections replace labels. Labels that scoring has written, according to the journal, are
+    not used, unless ``has_own_scores`` is set.
 
     Raises
     ------
     RecordError
-        If a path names no record, or the ledger or the journal cannot be used.
+        If a path has no records, or the ledger or the journal cannot be used.
     ModelError
-        If none has a quality and a date.
+        If no record has a quality and a date.
     """
     corpus = read_dataset(
         paths,
@@ -109,15 +109,15 @@ def read_training(
 
 
 def with_records(corpus: LabelledDataset) -> LabelledDataset:
-    """The corpus, if there is something in it.
+    """Return the dataset if it is not empty.
 
     Raises
     ------
     ModelError
-        If there is not.
+        If it is empty.
     """
     if not corpus.documents:
-        raise ModelError("training records: got none with a quality and a date, expected some")
+        raise ModelError("no records with a quality and a date to train on")
     return corpus
 
 
@@ -131,61 +131,63 @@ def fit_and_save(
     *,
     admit: Callable[[str], None] | None = None,
 ) -> TrainingResult:
-    """Fit and judge models on what precedes the test block, then fit on all records and save that.
+    """Fit on the records before the test block and evaluate on it; then fit on all records and save.
 
     Parameters
     ----------
     corpus : LabelledDataset
-        What :func:`read_training` read for this configuration.
+        Result of :func:`read_training` for this configuration.
     folder : Path
-        Where to save the model.
+        Folder of the model.
     config : TrainConfig
-        The split and the models.
+        Split and fit options.
     settings : Settings
-        Home and threads; they change no byte.
+        Home and number of threads; they do not affect the model.
     reporter : Reporter
-        Who hears of progress.
+        Receiver of progress.
     trainer : callable
-        As :func:`scoring.training.fit.fit_models` takes it.
+        See :func:`scoring.training.fit.fit_models`.
     admit : callable, optional
-        As :func:`scoring.artifact.saved_model.save_model` takes it.
+        See :func:`scoring.artifact.saved_model.save_model`.
 
     Returns
     -------
-    Fitted
+    TrainingResult
 
     Raises
     ------
     ModelError
-        If the records do not suffice, or the model cannot be saved.
+        If there are too few records, or the model cannot be saved.
     """
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    held = _evaluate_before_the_cut(corpus, is_test, config, settings, reporter, trainer)
-    nothing = np.zeros(len(corpus.documents), dtype=bool)
-    cuts = latest_moments(corpus, ~nothing, until_of(config))
-    training = corpus.training_split(nothing, cuts, config)
+    holdout = _evaluate_holdout(corpus, is_test, config, settings, reporter, trainer)
+    no_records = np.zeros(len(corpus.documents), dtype=bool)
+    cutoffs = latest_moments(corpus, ~no_records, until_of(config))
+    training = corpus.training_split(no_records, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
-    at_publication = corpus.as_seen(~nothing, AS_OF)
-    profile = fit_profile(at_publication, at_publication.take(is_test), held.scorer, models, settings.threads)
+    at_publication = corpus.as_seen(~no_records, AS_OF)
+    profile = fit_profile(
+        at_publication, at_publication.take(is_test), holdout.scorer, models, settings.threads
+    )
     with writing(settings.home, folder):
-        facts = _facts(corpus, cuts, config, held.evaluation)
+        facts = _facts(corpus, cutoffs, config, holdout.evaluation)
         saved = save_model(folder, models, facts, profile, admit=admit)
-    counts = {"train": held.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    return TrainingResult(saved, held.evaluation, held.account, counts, corpus.tags)
+    counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
+    return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:
-    """The age or the moment at which a configuration looks at records; None for as they stand."""
+    """The ``as_of`` age or time of a configuration; None for records as they are."""
     return parse_as_of(config.as_of) if config.as_of else None
 
 
 def until_of(config: TrainConfig) -> datetime | None:
-    """The moment after which a configuration sees nothing; None where there is no such moment."""
+    """The ``as_of`` time of a configuration, which later records do not pass; None if there is none."""
     as_of = as_of_training(config)
     return as_of if isinstance(as_of, datetime) else None
 
 
-def _evaluate_before_the_cut(
+def _evaluate_holdout(
     corpus: LabelledDataset,
     is_test: NDArray[np.bool_],
     config: TrainConfig,
@@ -193,26 +195,28 @@ def _evaluate_before_the_cut(
     reporter: Reporter,
     trainer: BoosterTrainer,
 ) -> _HoldoutResult:
-    """Fit on what precedes the test block, and compare with the labels of that block."""
+    """Fit on the records before the test block, and evaluate on that block."""
     if not is_test.any():
-        raise ModelError("split: got no record in the test block, expected some to evaluate on")
-    cuts = cutoffs_before(corpus, is_test, config.split.gap_hours)
-    training = corpus.training_split(is_test, cuts, config)
+        raise ModelError("split: got no record in the test block, expected some: raise test_ratio")
+    cutoffs = cutoffs_before(corpus, is_test, config.split.gap_hours)
+    training = corpus.training_split(is_test, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "records before the test block")
     as_of = as_of_training(config)
-    test = corpus.as_seen(is_test, as_of)
+    test_records = corpus.as_seen(is_test, as_of)
     scorer = Scorer(config.name, models)
     evaluation = evaluate_models(
         scorer,
-        test,
+        test_records,
         [document.path for document in corpus.chosen(is_test)],
         early=corpus.at_ingest(is_test) if as_of is None else {},
         n_bootstrap=config.n_bootstrap,
         seed=config.seed,
         num_threads=settings.threads,
     )
-    account = analyse_errors(models.quality, corpus.whole(is_test), test.table, evaluation.predictions, as_of)
-    return _HoldoutResult(scorer, evaluation, account, len(training.table))
+    errors = analyse_errors(
+        models.quality, corpus.whole(is_test), test_records.table, evaluation.predictions, as_of
+    )
+    return _HoldoutResult(scorer, evaluation, errors, len(training.table))
 
 
 def _fit(
@@ -221,20 +225,20 @@ def _fit(
     settings: Settings,
     reporter: Reporter,
     trainer: BoosterTrainer,
-    what: str,
+    description: str,
 ) -> FittedComponents:
-    name = f"training on {what}"
+    name = f"training on {description}"
 
-    def tell(step: str) -> None:
+    def report_step(step: str) -> None:
         reporter.step(name, _STEPS.index(step), len(_STEPS))
 
-    models = fit_models(training, config, num_threads=settings.threads, trainer=trainer, on_step=tell)
+    models = fit_models(training, config, num_threads=settings.threads, trainer=trainer, on_step=report_step)
     reporter.step(name, len(_STEPS), len(_STEPS))
     return models
 
 
 def _facts(
-    corpus: LabelledDataset, cuts: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
+    corpus: LabelledDataset, cutoffs: dict[str, datetime], config: TrainConfig, evaluation: Evaluation
 ) -> TrainingFacts:
     moments = corpus.moments
     return TrainingFacts(
@@ -244,7 +248,7 @@ def _facts(
         begins_at=moments.min().item().replace(tzinfo=UTC),
         ends_at=moments.max().item().replace(tzinfo=UTC),
         sections=dict(sorted(Counter(corpus.sections).items())),
-        section_ends_at=dict(sorted(cuts.items())),
+        section_ends_at=dict(sorted(cutoffs.items())),
         config=config,
         versions=library_versions(),
         metrics=evaluation.figures,

@@ -1,4 +1,4 @@
-"""Tune: search for a better configuration on the validation block; the test block is never looked at."""
+"""Tune: search for a better configuration on the validation block; the test block is never used."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ _NAME = re.compile(r"[\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class TuneOutcome:
-    """What a search found.
+    """Result of a search.
 
     Parameters
     ----------
     study : str
-        Its name.
+        Name of the study.
     run_id : str or None
-        MLflow run of the study; None where nothing was logged.
+        MLflow run of the study; None if nothing was logged.
     best_config : str
-        File of the best configuration.
+        File with the best configuration.
     data_sha256 : str
         Hex digest of the records before the test block.
     n_training, n_validation, n_faults : int
-        Records that trials learned from, that judged them, and that could not be used.
+        Training, validation and unusable records.
     given, best : Trial
-        The configuration as it was given, and the best; the same where nothing was better.
+        Trial of the given configuration, and the best trial; the same if nothing was better.
     trials : tuple of Trial
-        All, in their order; those of earlier runs of the study too.
+        All trials in order, including those of earlier runs of the study.
     importances : dict of str to float
-        Share of each parameter in what parts the trials (fANOVA: Hutter et al., 2014), the largest first;
-        empty where there are too few trials.
+        Share of each parameter in the variance between trials (fANOVA: Hutter et al., 2014), largest first;
+        empty if there are too few trials.
     """
 
     study: str
@@ -98,35 +98,35 @@ def tune(
 ) -> TuneOutcome:
     """Search for the configuration with the lowest quality MAE on the validation block.
 
-    The first trial is the configuration as given. Trials run one after another, and each is drawn
-    from the seed and its number, so a study that is taken up again ends like one in a single run.
+    The first trial is the given configuration. Trials run one after another, and each depends on the seed and
+    its number only, so a resumed study gives the same trials as an uninterrupted one.
 
     Parameters
     ----------
     paths : list of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     n_trials : int
-        Trials in all, those of earlier runs of the study included; >= 1.
+        Total number of trials, including those of earlier runs of the study; >= 1.
     config : TrainConfig
-        Where to begin; the split says what the test and the validation block are.
+        Initial configuration; its split defines the test and the validation block.
     settings : Settings
-        Home, store, experiment and threads.
+        Home, store, experiment and number of threads.
     now : datetime
-        When the study is begun, aware UTC; it changes no trial.
+        Start of the study, aware UTC; it affects no trial.
     study : str, optional
-        Name of the study, kept in ``studies`` in the home; the configuration's if not given.
+        Name of the study, kept in ``studies`` in the home. Default: the configuration's name.
     timeout_minutes : float, optional
-        After so long, no further trial is begun; minutes.
+        No trial starts after this time; minutes.
     output : Path, optional
-        File for the best configuration; ``experiments/STUDY-best.yaml`` in the home if not given.
+        File for the best configuration. Default: ``experiments/STUDY-best.yaml`` in the home.
     is_overwrite : bool
-        Whether a file that is there and was not written by this study may be replaced.
+        Whether an existing file that this study did not write may be replaced.
     is_tracked : bool
         Whether to log runs.
     has_own_scores : bool
-        Whether labels that scoring has written count like any other: see :mod:`scoring.labels.own_scores`.
+        Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     stdin, on_fault, reporter
-        What ``-`` reads, who hears of bad records, who hears of progress.
+        Input of ``-``; callback for unusable records; receiver of progress.
 
     Returns
     -------
@@ -137,7 +137,8 @@ def tune(
     ScoringError
         If Optuna is not installed.
     ModelError
-        If the records do not suffice, the study was begun on others or is in use, or the file is another's.
+        If there are too few records, the study belongs to other records or is in use, or the file was not
+        written by the study.
     TrackingError
         If the runs cannot be logged; the trials are kept.
     """
@@ -181,10 +182,10 @@ def tune(
 
 
 def split_blocks(corpus: LabelledDataset, config: TrainConfig) -> Blocks:
-    """Cut off the test block, then part the rest into what trials learn from and what judges them.
+    """Remove the test block, and split the remaining records into training and validation blocks.
 
-    Both are seen as a training sees them: the earlier records as they stood right before the
-    validation block, and this one as it stood right before the test block.
+    Both are as a training sees them: the training records as they were right before the validation block,
+    the validation records as they were right before the test block.
 
     Raises
     ------
@@ -192,25 +193,25 @@ def split_blocks(corpus: LabelledDataset, config: TrainConfig) -> Blocks:
         If a block has too few records.
     """
     if not corpus.documents:
-        raise ModelError("tuning records: got none with a quality and a date, expected some")
+        raise ModelError("no records with a quality and a date to tune on")
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
-    # Cut off before anything is looked at: not even whose copies the test block holds may tell in a trial.
-    rest = corpus.take(~is_test)
-    is_validation = latest_mask(rest.moments, rest.sections, config.split.validation_ratio)
-    for what, mask, least in (
+    # Removed first: a trial must not know even which records have near-duplicates in the test block.
+    remaining = corpus.take(~is_test)
+    is_validation = latest_mask(remaining.moments, remaining.sections, config.split.validation_ratio)
+    for block, mask, min_records in (
         ("before the validation block", ~is_validation, MIN_RECORDS),
         ("in the validation block", is_validation, MIN_VALIDATION),
     ):
-        if mask.sum() < least:
-            raise ModelError(f"tuning records: got {mask.sum()} {what}, expected {least} or more")
-    # A search is on quality alone, so the ages of the forecast would be read for nothing.
+        if mask.sum() < min_records:
+            raise ModelError(f"tuning records: got {mask.sum()} {block}, expected {min_records} or more")
+    # The search optimizes quality only, so forecasts of heat by age are not needed.
     model = msgspec.structs.replace(config.model, forecast_ages_hours=())
-    quick = msgspec.structs.replace(config, model=model)
-    cuts = cutoffs_before(rest, is_validation, config.split.gap_hours)
+    quality_config = msgspec.structs.replace(config, model=model)
+    cutoffs = cutoffs_before(remaining, is_validation, config.split.gap_hours)
     return Blocks(
-        rest.training_split(is_validation, cuts, quick),
-        rest.training_set(is_validation, cutoffs_before(corpus, is_test)),
-        rest.data_sha256,
+        remaining.training_split(is_validation, cutoffs, quality_config),
+        remaining.training_set(is_validation, cutoffs_before(corpus, is_test)),
+        remaining.data_sha256,
     )
 
 

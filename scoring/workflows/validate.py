@@ -1,4 +1,4 @@
-"""Find everything that is wrong with records, without a model."""
+"""Validate records: list all faults, without a model."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scoring.records.corpus import read_documents
 
 
 class Validation(msgspec.Struct, frozen=True):
-    """What a look at every record found.
+    """Result of a validation.
 
     Parameters
     ----------
     n_records : int
-        Records that can be used.
+        Usable records.
     n_faulty : int
-        Records that cannot.
+        Unusable records.
     faults : tuple of Fault
-        Every fault of every record, in the order of the files and lines.
+        All faults of all records, in the order of files and lines.
     warnings : tuple of str
-        What had to be assumed, each with its file and line.
+        Assumptions made while reading, each with its file and line.
     """
 
     n_records: int
@@ -38,26 +38,26 @@ def validate(
     stdin: BinaryIO | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
-    """Read every record that paths name, and gather the faults.
+    """Read all records, and collect the faults.
 
     Parameters
     ----------
     paths : sequence of str
-        As :func:`scoring.records.corpus.read_documents` takes them.
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     stdin : binary file, optional
-        What ``-`` reads.
+        Input of ``-``.
     on_progress : callable, optional
-        Called with the files done and the files in all.
+        Called with the number of files done and of all files.
 
     Returns
     -------
     Validation
-        Empty ``faults`` where every record can be used.
+        With empty ``faults`` if all records are usable.
 
     Raises
     ------
     RecordError
-        If a path does not exist or names no record.
+        If a path does not exist or has no records.
     """
     errors: list[RecordError] = []
     warnings: list[str] = []

@@ -1,4 +1,4 @@
-"""Watch: the records of a folder scored as they arrive, each once, and again where what it says changes."""
+"""Watch a folder: score each record when it arrives, and again when its content changes."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
 
 SETTLE_SECONDS = 2.0
-"""How long a file that cannot be used has to rest before that is told: it may be half written."""
+"""Time without a change before a faulty file is reported: it may be half written."""
 
-_WRITE_BATCH = 16  # files that are written together: a stop waits for them
+_WRITE_BATCH = 16  # files per batch; a stop waits for the batch
 
 RETRY_SECONDS = 10.0
-"""How often to try what the system does not let be read again, since nobody tells when it does."""
+"""Interval between attempts to read an unreadable file: no event announces that it became readable."""
 
 
 def watch(
@@ -53,42 +53,42 @@ def watch(
     on_fault: OnFault,
     reporter: Reporter = SILENT,
 ) -> Iterator[Score]:
-    """Score what a folder holds and what comes into it, until told to stop.
+    """Score the records in a folder and those that arrive later, until stopped.
 
-    What was scored is kept in the home, by what each record says: a file is scored again where that
-    changes, not where its labels do. It is kept once the caller asks for the next score, so that what a
-    kill cuts off is scored again, and nothing else is. A file that cannot be used is told once it rests.
+    The digest of each scored record is kept in the home: a file is scored again if its content changes, not
+    if its labels do. The digest is stored when the caller asks for the next score, so that after a kill only
+    the interrupted record is scored again. A faulty file is reported once it no longer changes.
 
-    The folder may go away (moved, removed, not mounted) and come back, or be another one: that is told once,
-    and it is looked for until it is there. Only a file that is removed from a folder that stays is forgotten,
-    so that what comes back as it was is not scored again.
+    The folder may disappear (moved, removed, not mounted) and come back, or be replaced: that is reported
+    once, and the folder is polled until it exists. Digests are removed only for files deleted from an
+    existing folder, so that files that come back unchanged are not scored again.
 
     Parameters
     ----------
     folder : str
-        The folder; Markdown files in it are watched.
+        Folder with Markdown files.
     model : str, optional
-        See :func:`scoring.deployment.resolve_model.resolve`; followed where it moves.
+        See :func:`scoring.deployment.resolve_model.resolve`; updated when its alias moves.
     writer : LabelWriter, optional
-        What writes the scores into the files; without it none are.
+        Writes the scores into the files; without it nothing is written.
     settings : Settings
         Home and store.
     now : datetime
-        When it begins, aware UTC.
+        Start of the watch, aware UTC.
     stop : threading.Event
-        Ends the watch when it is set.
+        Ends the watch when set.
     on_fault, reporter
-        Who hears of records that cannot be used, and of models.
+        Callback for unusable records; receiver of notes about models and the folder.
 
     Yields
     ------
     Score
-        A :class:`~scoring.labels.writer.WrittenScore` where they are written.
+        A :class:`~scoring.labels.writer.WrittenScore` if there is a writer.
 
     Raises
     ------
     RecordError
-        If the folder is not there when the watch begins.
+        If the folder does not exist at the start.
     ScoringError
         If the model cannot be used, or another process watches the folder.
     """
@@ -97,28 +97,28 @@ def watch(
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     with only_one(prepare_folder(settings.home, "watch"), name, now=now):
         follower = _Follower(model, settings, reporter)
-        tellers = _Tellers(on_fault, reporter)
+        callbacks = _Callbacks(on_fault, reporter)
         state = settings.home / "watch" / f"{name}.db"
         try:
             with closing(Seen(state)) as seen:
-                yield from _Watch(folder, follower, seen, _Clock(now), stop, tellers, writer).run()
-        except sqlite3.Error as error:  # a full disk, or one that fails
+                yield from _Watch(folder, follower, seen, _Clock(now), stop, callbacks, writer).run()
+        except sqlite3.Error as error:  # for example a full disk
             raise ScoringError(f"{state}: cannot be used: {error}") from error
 
 
 class _Clock:
-    """The time of day, from the moment at which a watch began."""
+    """Wall-clock time, derived from the start time and the monotonic clock."""
 
     def __init__(self, begun: datetime) -> None:
         self._begun, self._started = begun.timestamp(), time.monotonic()
 
     def seconds(self) -> float:
-        """Seconds since 1970."""
+        """Current Unix time in seconds."""
         return self._begun + time.monotonic() - self._started
 
 
-class _Due(NamedTuple):
-    """A record to be scored, its file, and what is kept of it then."""
+class _PendingRecord(NamedTuple):
+    """A record to score, its file, and the digest to store afterwards."""
 
     path: str
     document: Document
@@ -126,22 +126,22 @@ class _Due(NamedTuple):
 
 
 class _Listing(NamedTuple):
-    """What a folder holds: files with their states, and folders with what tells them from others."""
+    """Content of a folder: files with their states, and folders with their identities."""
 
     files: dict[str, State]
     folders: dict[str, Identity | None]
-    is_whole: bool  # else a folder below it could not be read
+    is_whole: bool  # False if a subfolder could not be read
 
 
-class _Tellers(NamedTuple):
-    """Who hears of what cannot be used, and of what is right again."""
+class _Callbacks(NamedTuple):
+    """Callback for faults, and receiver of notes."""
 
     on_fault: OnFault
     reporter: Reporter
 
 
 class _Watch:
-    """One watch of a folder."""
+    """Scores new and changed files of a folder."""
 
     def __init__(
         self,
@@ -150,55 +150,59 @@ class _Watch:
         seen: Seen,
         clock: _Clock,
         stop: threading.Event,
-        tellers: _Tellers,
+        callbacks: _Callbacks,
         writer: LabelWriter | None,
     ) -> None:
         self._folder, self._follower, self._seen, self._clock = folder, follower, seen, clock
         self._stop, self._writer = stop, writer
-        self._on_fault, self._reporter = tellers
-        self._states: dict[str, State] = {}  # of the files that need no look
-        self._resting: dict[str, tuple[State, float]] = {}  # faulty ones, and since when
+        self._on_fault, self._reporter = callbacks
+        self._states: dict[str, State] = {}  # of the files that are up to date
+        self._settling: dict[str, tuple[State, float]] = {}  # faulty files: state, and since when
         self._last = _Listing({}, {}, is_whole=True)
-        self._complaints: dict[str, Fault] = {}  # of folders, until they can be read again
-        self._unread_since: float | None = None  # when a file that could not be read was tried
+        self._reported_faults: dict[str, Fault] = {}  # of folders, until they are readable again
+        self._unread_since: float | None = None  # last attempt to read an unreadable file
 
     def run(self) -> Iterator[Score]:
-        """Score until told to stop."""
+        """Score until stopped."""
         for look in looks(self._folder, self._stop):
-            if look.is_due or self._resting or self._is_retried():
-                yield from self._look(look)
+            if look.is_due or self._settling or self._is_retry_due():
+                yield from self._scan(look)
 
-    def _is_retried(self) -> bool:
-        """Whether it is time to try again what could not be read."""
+    def _is_retry_due(self) -> bool:
+        """Whether to try unreadable files again now."""
         return self._unread_since is not None and time.monotonic() - self._unread_since >= RETRY_SECONDS
 
-    def _look(self, look: Look) -> Iterator[Score]:
-        """Score what the folder holds now and did not before."""
+    def _scan(self, look: Look) -> Iterator[Score]:
+        """Score the new and changed files of the folder."""
         listing = self._list(look)
         if listing is None:
             return
         files = listing.files
         for path in self._states.keys() - files.keys():
             del self._states[path]
-        self._resting = {path: rest for path, rest in self._resting.items() if path in files}
+        self._settling = {path: entry for path, entry in self._settling.items() if path in files}
         removed = {self._key(path) for path in _removed(self._last, listing)}
         self._seen.keep({self._key(path) for path in files}, removed, self._clock.seconds())
         self._last, self._unread_since = listing, None
-        fresh = [path for path, state in files.items() if self._states.get(path) != state]
-        for begin in range(0, len(fresh), BATCH):
-            due = self._due(fresh[begin : begin + BATCH])
+        changed = [path for path, state in files.items() if self._states.get(path) != state]
+        for start in range(0, len(changed), BATCH):
+            pending = self._pending(changed[start : start + BATCH])
             if self._stop.is_set():
                 return
-            scores = self._follower.saved().scorer.score(one.document for one in due) if due else iter(())
-            for one, score in zip(due, self._written(due, scores), strict=True):
+            scores = (
+                self._follower.saved().scorer.score(item.document for item in pending)
+                if pending
+                else iter(())
+            )
+            for item, score in zip(pending, self._written(pending, scores), strict=True):
                 if score is not None:
                     yield score
-                    self._seen.put(self._key(one.path), one.digest)
+                    self._seen.put(self._key(item.path), item.digest)
                 if self._stop.is_set():
                     return
 
     def _list(self, look: Look) -> _Listing | None:
-        """What the folder holds; None where it cannot be read, or the watch is to stop."""
+        """List the folder; None if it cannot be read or the watch is stopping."""
         files: dict[str, State] = {}
         faults: list[Fault] = []
         try:
@@ -208,35 +212,36 @@ class _Watch:
                 if state := state_of(file):
                     files[file] = state
         except RecordError as error:
-            expected = "the watched folder, which is looked for until it is there"
-            self._complain([Fault(self._folder, 0, "", error.faults[0].got, expected)])
+            expected = "the watched folder; it is polled until it exists"
+            self._report_faults([Fault(self._folder, 0, "", error.faults[0].got, expected)])
             return None
         is_whole = not faults
         if look.trouble:
-            got = f"a folder that the system cannot watch ({look.trouble})"
-            faults.append(
-                Fault(self._folder, 0, "", got, f"one that it can; seen every {UNWATCHED_SECONDS:g} s")
-            )
-        self._complain(faults)
-        holding = {os.path.dirname(file) for file in (*files, *self._last.files)} | {self._folder}
-        folders = {folder: identity_of(folder) for folder in holding}
+            got = f"a folder without file events ({look.trouble})"
+            expected = f"a folder with file events; it is polled every {UNWATCHED_SECONDS:g} s"
+            faults.append(Fault(self._folder, 0, "", got, expected))
+        self._report_faults(faults)
+        parents = {os.path.dirname(file) for file in (*files, *self._last.files)} | {self._folder}
+        folders = {folder: identity_of(folder) for folder in parents}
         if self._last.folders.get(self._folder) not in (None, folders[self._folder]):
-            self._reporter.note(f"{self._folder}: another folder is in its place, and is watched from now on")
+            self._reporter.note(
+                f"{self._folder}: the folder was replaced; the new one is watched from now on"
+            )
         return _Listing(files, folders, is_whole)
 
-    def _complain(self, faults: Sequence[Fault]) -> None:
-        """Tell once what is wrong with the folder, and once that it no longer is."""
-        complaints = {str(fault): fault for fault in faults}
-        for text, fault in complaints.items():
-            if text not in self._complaints:
+    def _report_faults(self, faults: Sequence[Fault]) -> None:
+        """Report each new fault of the folder once, and once that it is resolved."""
+        current = {str(fault): fault for fault in faults}
+        for text, fault in current.items():
+            if text not in self._reported_faults:
                 self._on_fault(RecordError(fault))
-        for text, fault in self._complaints.items():
-            if text not in complaints:
-                self._reporter.note(f"{fault.path}: there and readable again")
-        self._complaints = complaints
+        for text, fault in self._reported_faults.items():
+            if text not in current:
+                self._reporter.note(f"{fault.path}: readable again")
+        self._reported_faults = current
 
-    def _due(self, paths: Sequence[str]) -> list[_Due]:
-        due = []
+    def _pending(self, paths: Sequence[str]) -> list[_PendingRecord]:
+        pending = []
         for path in paths:
             if self._stop.is_set():
                 break
@@ -244,48 +249,48 @@ class _Watch:
             try:
                 data = read_bytes(path)
             except RecordError as error:
-                self._rest(path, state, error, is_read=False)
+                self._report_settled(path, state, error, is_read=False)
                 continue
             try:
                 document = decode_file(data, path)
             except RecordError as error:
-                self._rest(path, state, error, is_read=True)
+                self._report_settled(path, state, error, is_read=True)
                 continue
             self._states[path] = state
-            self._resting.pop(path, None)
+            self._settling.pop(path, None)
             if (digest := content_sha256(document.record)) != self._seen.get(self._key(path)):
-                due.append(_Due(path, document, digest))
-        return due
+                pending.append(_PendingRecord(path, document, digest))
+        return pending
 
-    def _rest(self, path: str, state: State, error: RecordError, *, is_read: bool) -> None:
-        """Tell a fault once its file is at rest, and once only."""
-        before, since = self._resting.get(path, (None, 0.0))
+    def _report_settled(self, path: str, state: State, error: RecordError, *, is_read: bool) -> None:
+        """Report the fault of a file once the file no longer changes, and only once."""
+        last_state, since = self._settling.get(path, (None, 0.0))
         digest = "fault:" + hashlib.sha256(str(error).encode()).hexdigest()
-        is_told = self._seen.get(self._key(path)) == digest
-        if before != state and not is_told:
-            self._resting[path] = (state, time.monotonic())
-        elif is_told or time.monotonic() - since >= SETTLE_SECONDS:
-            self._resting.pop(path, None)
+        is_reported = self._seen.get(self._key(path)) == digest
+        if last_state != state and not is_reported:
+            self._settling[path] = (state, time.monotonic())
+        elif is_reported or time.monotonic() - since >= SETTLE_SECONDS:
+            self._settling.pop(path, None)
             if is_read:
                 self._states[path] = state
             else:
                 self._unread_since = time.monotonic()
-            if not is_told:
+            if not is_reported:
                 self._on_fault(error)
                 self._seen.put(self._key(path), digest)
 
     def _key(self, path: str) -> str:
-        """A file's name within the folder, however that was named."""
+        """Key of a file: its path relative to the folder."""
         return name_of(os.path.relpath(path, self._folder))
 
-    def _written(self, due: Sequence[_Due], scores: Iterator[Score]) -> Iterator[Score | None]:
-        """The scores once they are written, where that is asked for; None for one that could not be."""
+    def _written(self, pending: Sequence[_PendingRecord], scores: Iterator[Score]) -> Iterator[Score | None]:
+        """Yield the scores, written first if there is a writer; None for one that could not be written."""
         if self._writer is None:
             yield from scores
             return
         ahead, behind = tee(scores)
         placed = (
-            msgspec.structs.replace(score, path=one.path) for one, score in zip(due, ahead, strict=True)
+            msgspec.structs.replace(score, path=item.path) for item, score in zip(pending, ahead, strict=True)
         )
         files = self._writer.write(placed, batch_files=_WRITE_BATCH, is_spelled=False)
         for score, written in zip(behind, files, strict=True):
@@ -295,40 +300,40 @@ class _Watch:
 
 
 class _Follower:
-    """The model at work: another version of it is taken where there is one, and nothing else ever is."""
+    """The model in use, updated to newer versions of itself; never replaced by a fallback."""
 
     def __init__(self, spec: str | None, settings: Settings, reporter: Reporter) -> None:
         self._spec, self._settings, self._reporter = spec, settings, reporter
         self._loaded = resolve(spec, settings, reporter=reporter)
-        self._complaint = self._loaded.resolved.store_error or ""  # it was said with the model
+        self._warning = self._loaded.resolved.store_error or ""  # already reported by resolve
         self._is_server = sqlite_file(settings.tracking_uri) is None
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
 
     def saved(self) -> SavedModel:
-        """The model; the one of before where the store or the model of now cannot be used."""
-        if not self._is_server or time.monotonic() - self._looked_at > SERVER_SECONDS:
-            self._look()
-            self._looked_at = time.monotonic()
+        """The current model, or the previous one if the store or the current model cannot be used."""
+        if not self._is_server or time.monotonic() - self._checked_at > SERVER_SECONDS:
+            self._update()
+            self._checked_at = time.monotonic()
         return self._loaded.saved
 
-    def _look(self) -> None:
+    def _update(self) -> None:
         name = self._loaded.saved.name
         try:
             loaded = follow(self._loaded, self._spec, self._settings)
         except ScoringError as error:
-            if str(error) != self._complaint:
-                self._complaint = str(error)
+            if str(error) != self._warning:
+                self._warning = str(error)
                 self._reporter.warn(f"still scoring with {name}: {error}")
             return
         if loaded.saved.name != name:
             self._reporter.note(f"scoring with {loaded.saved.name} from now on")
-        elif self._complaint:
-            self._reporter.note(f"{name} can be followed again")
-        self._loaded, self._complaint = loaded, ""
+        elif self._warning:
+            self._reporter.note(f"{name} is available again")
+        self._loaded, self._warning = loaded, ""
 
 
 def _removed(before: _Listing, now: _Listing) -> list[str]:
-    """Files that were there and are not, while the folder that they were in still is, as the same one."""
+    """Files that disappeared from folders that still exist and are the same."""
     if not now.is_whole:
         return []
     return [

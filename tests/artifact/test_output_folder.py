@@ -236,8 +236,7 @@ def test_export_onto_another_file_is_refused(exported: Path, training: TrainOutc
     refused = run("export", training.model, file)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert refused.stderr == (
-        f"error: {file}: got a file that holds something else, expected none or the same model: "
-        "--overwrite replaces it\n"
+        f"error: {file}: the file exists and has other content: use --overwrite to replace it\n"
     )
     assert file.read_text() == "notes"
     assert run("export", training.model, file, "--overwrite").exit_code == 0

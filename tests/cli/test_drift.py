@@ -61,4 +61,4 @@ def test_nothing_done(training: TrainOutcome, archive: Path, tmp_path: Path) -> 
     write_sample(tmp_path / "few", n_records=3, seed=3)
     done = run(tmp_path / "few", "--against", training.model)
     assert done.exit_code == 2
-    assert done.stderr == "error: new records: got 3 that can be used, expected 10 or more\n"
+    assert done.stderr == "error: new records: got 3 usable records, expected 10 or more\n"

@@ -120,7 +120,9 @@ def test_a_store_that_has_lost_its_champion_is_named(home: Path) -> None:
     code, found = check()
     (lost,) = found["problems"]
     assert code == 1
-    assert lost.startswith(f"sqlite:///{home}/mlflow.db: no champion of scoring, while this home has known ")
+    assert lost.startswith(
+        f"no champion of scoring in sqlite:///{home}/mlflow.db, but this home has a copy of "
+    )
     (facts,) = (home / "champions").glob("*/champion.json")
     facts.write_text("{")
     (damaged,) = check()[1]["problems"]

@@ -95,7 +95,7 @@ def test_every_failure_is_told() -> None:
 def test_a_figure_that_these_records_do_not_have_refuses() -> None:
     verdict = judge({"quality_mae": GAINED}, (), GateConfig(figure="published_f1"), n_records=40)
     assert not verdict.is_passed
-    assert verdict.reasons == ("published_f1: got none on these records, expected a value",)
+    assert verdict.reasons == ("published_f1: not defined on these records",)
 
 
 def test_what_was_gained_is_told() -> None:
@@ -110,7 +110,7 @@ def test_what_was_gained_is_told() -> None:
     ("changes", "message"),
     [
         ({"figure": "loss"}, "figure: got 'loss', expected one of quality_mae, "),
-        ({"margin": -0.1}, "margin: got -0.1, expected a share, 0 or more and below 1"),
+        ({"margin": -0.1}, "margin: got -0.1, expected a ratio, 0 or more and below 1"),
         ({"margin": 1.0}, "margin: got 1, expected"),
     ],
 )

@@ -96,9 +96,7 @@ def test_a_home_that_knows_another_champion_does_not_get_the_shipped_model(site:
     sports = msgspec.structs.replace(site.settings, registered_model="sports")
     elsewhere = msgspec.structs.replace(site.settings, tracking_uri=f"sqlite:///{site.home}/other.db")
     for settings, lacks in ((sports, "no champion of sports in "), (elsewhere, "no store at ")):
-        with pytest.raises(
-            TrackingError, match=f"^{lacks}.*this home knows the champion of scoring in sqlite"
-        ):
+        with pytest.raises(TrackingError, match=f"^{lacks}.*this home has a champion of scoring in sqlite"):
             resolve(None, settings)
 
 

@@ -297,7 +297,7 @@ def test_what_was_written_is_taken_back_byte_by_byte(
     (holding,) = read_ledger(inbox.ledger).holding().values()
     assert (holding.own_sha256, holding.field, holding.value) == (row.own_sha256, "quality", held)
     assert (holding.by, holding.at) == ("bob", NOW + timedelta(hours=1))
-    with pytest.raises(RecordError, match="nothing that is remembered"):
+    with pytest.raises(RecordError, match="no write to undo"):
         decisions.take_back(row.path, by="", now=NOW)
 
 
@@ -354,7 +354,7 @@ def test_only_the_last_writes_are_remembered(
     first, second, third, *_ = inbox.since(0).rows
     for row in (first, second, third):
         decisions.write(decided(row), by="", now=NOW)
-    with pytest.raises(RecordError, match="nothing that is remembered"):
+    with pytest.raises(RecordError, match="no write to undo"):
         decisions.take_back(first.path, by="", now=NOW)
     decisions.take_back(second.path, by="", now=NOW)
 

@@ -75,7 +75,7 @@ def test_records_without_labels_cannot_be_audited(tmp_path: Path) -> None:
     run("sample", tmp_path / "inbox", "--records", 5, "--unlabelled")
     done = run("audit", tmp_path / "inbox")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "error: audited records: got none with a quality and a date, expected some" in done.stderr
+    assert "error: no records with a quality and a date to audit" in done.stderr
 
 
 def test_configuration_is_checked(doubtful: tuple[Path, str], tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: py
     run("compare", runs["first"], runs["second"], "--html", "page.html")
     assert list((new / "artifacts" / runs["second"]).rglob("comparisons/*.html"))
     reproduced = run("reproduce", runs["second"])
-    assert f"taken from today's home: {new}/corrections.jsonl" in reproduced.stderr
+    assert f"is read from the current home: {new}/corrections.jsonl" in reproduced.stderr
     assert run("rollback").stdout.split()[1:3] == ["models:/scoring/1", model_of(tmp_path / "inbox")]
     run("promote", runs["second"], "--force", "--why", "back again")
     with serving(tmp_path, SCORING_HOME=str(new)) as service:

@@ -234,7 +234,7 @@ def test_an_audit_tells_what_was_corrected_and_what_is_disputed(
     )
     assert told.reason == (
         f"corrected to {quality + 1} on 2019-01-01 01:00 by ann, "
-        f"and to {quality} on 2019-01-01 02:00 by bob, which holds"
+        f"then to {quality} on 2019-01-01 02:00 by bob, which is used"
     )
     assert found.counts["correction"] == 1
     plain = audit([str(news)], config=CONFIG, settings=settings, limit=0, on_fault=stop)

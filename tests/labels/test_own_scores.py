@@ -331,7 +331,7 @@ def test_a_training_is_made_again_whatever_scoring_has_written_since(
     listener = Listener()
     other = reproduce(str(second.run_id), settings=home, on_fault=stop, reporter=listener)
     assert not other.is_trained
-    assert f"{home.journal}: the run's journal is gone: --journal FILE names another place" in listener.notes
+    assert f"{home.journal}: the run's journal is missing: name it with --journal FILE" in listener.notes
     named = msgspec.structs.replace(home, journal=moved)
     assert reproduce(str(second.run_id), settings=named, on_fault=stop).is_same
 

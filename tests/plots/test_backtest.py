@@ -19,7 +19,7 @@ def test_backtest_has_a_panel_for_each_figure_and_a_gap_where_there_is_none() ->
         FoldResult("2021-02", 400, 7, {"quality_mae": Value(1.0), "published_f1": Value(0.5)}, {}),
     ]
     figure = backtest_figure("month", folds)
-    assert figure.get_suptitle() == "Backtest by month: 2 trainings, 1,207 records judged"
+    assert figure.get_suptitle() == "Backtest by month: 2 trainings, 1,207 records evaluated"
     panels = {axes.get_title(): axes for axes in figure.axes}
     assert list(panels) == [name.replace("_", " ") for name in HEADLINES]
     baseline, model = panels["quality mae"].get_lines()

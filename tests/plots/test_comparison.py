@@ -36,4 +36,4 @@ def test_gains_have_dots_whiskers_and_a_panel_for_each_unit() -> None:
 
 
 def test_no_difference_says_so() -> None:
-    assert differences_figure({}).axes[0].texts[0].get_text() == "nothing to draw"
+    assert differences_figure({}).axes[0].texts[0].get_text() == "no data"

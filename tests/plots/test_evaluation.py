@@ -115,8 +115,8 @@ def test_precision_recall_says_what_it_cannot_draw() -> None:
     legend = precision_recall_figure(predictions(30, is_one_class=True)).axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
-        "lead: not drawn, labels are all one class",
-        "published: not drawn, labels are all one class",
+        "lead: not drawn, all labels are of one class",
+        "published: not drawn, all labels are of one class",
     ]
 
 
@@ -140,7 +140,7 @@ def test_heat_counts_who_leads() -> None:
     assert axes.texts[0].get_text() == "2\nagree"
     legend = axes.get_legend()
     assert legend is not None
-    assert legend.get_texts()[1].get_text() == "wrong about who leads: 2"
+    assert legend.get_texts()[1].get_text() == "wrong lead: 2"
     np.testing.assert_allclose(np.asarray(axes.collections[0].get_offsets()), [[np.log10(71)] * 2])
 
 

@@ -21,7 +21,7 @@ def test_importance_orders_features_by_their_share_of_the_gain() -> None:
 
 
 def test_importance_of_no_model_says_so() -> None:
-    assert importance_figure([]).axes[0].texts[0].get_text() == "nothing to draw"
+    assert importance_figure([]).axes[0].texts[0].get_text() == "no data"
 
 
 def test_pyplot_is_never_imported() -> None:

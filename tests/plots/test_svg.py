@@ -75,4 +75,4 @@ def test_every_plot_of_no_records_can_be_drawn() -> None:
     names = ("quality", "quality_predicted", "heat", "heat_predicted", "lead", "published", "provider")
     columns = {name: np.array([]) for name in names} | {"published_at": np.array([], dtype="datetime64[us]")}
     for name, figure in evaluation_figures(Evaluation(0, None, None, {}, {}, (), columns)).items():
-        assert "nothing to draw" in to_svg(figure, name=name, label=name)
+        assert "no data" in to_svg(figure, name=name, label=name)

@@ -85,7 +85,7 @@ def test_sides_and_records_are_named(page: Any) -> None:
     assert page.texts("h1") == ["wide 1 against default 3"]
     told = page.texts("p")
     assert told[0] == (
-        "First: default 3; second: wide 1. What differs on 1,200 records that both scored, "
+        "First: default 3; second: wide 1. Differences on 1,200 records scored by both, "
         "2021-05-15 to 2021-07-01, 1,100 of them with labels."
     )
     assert told[1] == "Some records were in a training."
@@ -104,20 +104,20 @@ def test_only_figures_that_differ_have_rows(page: Any) -> None:
 
 
 def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
-    _, family, *rows = page.rows("Parts with a figure whose interval leaves out zero, of 2 parts")
+    _, family, *rows = page.rows("Slices with a metric whose interval excludes zero, of 2 slices")
     assert family == ["By section"]
     assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
 
 
 def test_flips_bear_both_receipts(page: Any) -> None:
-    tiles = [text for text in page.texts("li") if text.startswith(("Published would", "The second was"))]
+    tiles = [text for text in page.texts("li") if text.startswith(("Changed decisions", "The second was"))]
     assert tiles == [
-        "Published would change5of 1,200 records",
-        "The second was right4by the labels that there are",
+        "Changed decisions5of 1,200 records",
+        "The second was right4where labelled",
     ]
     (flip,) = [text for text in page.texts("li") if text.startswith("inbox/a.md")]
     assert "2021-06-03, labelled published: the second is right" in flip
-    assert page.rows("Receipts") == [
+    assert page.rows("Scores and reasons") == [
         ["Score", "First", "Second"],
         ["Published", "no, 12 %", "yes, 75 %"],
         ["Quality", "48 (42 to 55)", "61 (55 to 68)"],
@@ -135,7 +135,7 @@ def test_a_forecast_that_an_earlier_run_has_not_logged_is_a_dash(make_page: Make
     earlier = msgspec.structs.replace(FLIP.first, heat_settled=nan, published_settled_probability=nan)
     flip = msgspec.structs.replace(FLIP, first=earlier)
     page = make_page(comparison_report(msgspec.structs.replace(COMPARISON, flips=(flip,))))
-    assert page.rows("Receipts")[5:7] == [
+    assert page.rows("Scores and reasons")[5:7] == [
         ["Published, once settled", "–", "50 %"],  # noqa: RUF001
         ["Heat, once settled", "–", "2"],  # noqa: RUF001
     ]
@@ -144,7 +144,7 @@ def test_a_forecast_that_an_earlier_run_has_not_logged_is_a_dash(make_page: Make
 
 def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
     assert page.rows("Parameters that differ")[1:] == [["model.lead.num_leaves", "15", "–"]]  # noqa: RUF001
-    _, features = page.rows("Features that one side lacks")
+    _, features = page.rows("Features of one side only")
     assert features == ["quality, spread", "age_hours, host_depth", "–"]  # noqa: RUF001
     assert "Data: the same for both." in page.texts("p")
 
@@ -165,9 +165,9 @@ def test_records_without_labels_have_flips_alone(make_page: MakePage) -> None:
     flip = msgspec.structs.replace(FLIP, label=None, published_at=None, reasons=())
     unknown = msgspec.structs.replace(COMPARISON, differences={}, slices=(), flips=(flip,), n_labelled=0)
     page = make_page(comparison_report(unknown))
-    assert "No record has labels, so there are no figures." in page.texts("p")
+    assert "No record has labels, so there are no metrics." in page.texts("p")
     assert "–, without a label" in page.texts("p")  # noqa: RUF001
-    assert len(page.rows("Receipts")) == 7
+    assert len(page.rows("Scores and reasons")) == 7
 
 
 def test_hostile_names_are_text(make_page: MakePage) -> None:

@@ -83,8 +83,8 @@ def test_figures_stand_beside_baselines(
         baselines={"plain": {"quality_mae": 2.25, "lead_accuracy": 0.75}, "median": {"quality_mae": 19.0}},
     )
     page = make_page(make_report(evaluation=evaluation))
-    head, mae, lead = page.rows(f"{evaluation.n_records} records; intervals")
-    assert head == ["Figure", "Model", "95 % interval", "plain", "median"]
+    head, mae, lead = page.rows(f"{evaluation.n_records} records; 95 % intervals")
+    assert head == ["Metric", "Model", "95 % interval", "plain", "median"]
     assert mae[0].startswith("Quality MAEmean absolute error")
     assert mae[1:] == ["2.500", "2.000 to 3.125", "2.250better than the model", "19.000"]
     assert lead[1:] == ["0.900", "–", "0.750", "–"]  # noqa: RUF001
@@ -94,7 +94,7 @@ def test_figures_stand_beside_baselines(
 
 def test_ages_stand_beside_settled(page: Any, values: Any) -> None:
     evaluation = values["evaluation"]
-    rows = page.rows("The same records as they stood")
+    rows = page.rows("The same records at an age")
     ages = [name for age in evaluation.at_ingest for name in (age, f"{age}, forecast")]
     assert [row[0] for row in rows[1:]] == [*ages, "settled"]
     shown = rows[0].index("Lead accuracy")
@@ -108,15 +108,15 @@ def test_smallest_parts_are_left_out_and_counted(
 ) -> None:
     parts = [Slice("topic", f"t{at:02}", at, {"quality_mae": at / 4}) for at in range(1, MAX_PARTS + 4)]
     page = make_page(make_report(evaluation=changed(values["evaluation"], slices=tuple(parts))))
-    _, family, *rows = page.rows("Figures by part")
-    assert family == ["By topic3 smaller left out"]
+    _, family, *rows = page.rows("Metrics by slice")
+    assert family == ["By topic3 smaller slices left out"]
     assert [row[0] for row in rows] == [f"t{at:02}" for at in range(4, MAX_PARTS + 4)]
     assert rows[0][1:3] == ["4", "1.000"]
 
 
 def test_misses_have_reasons(page: Any) -> None:
     (told,) = [text for text in page.texts("li") if text.startswith("news/a.md")]
-    assert "Labelled 84, predicted 52 (40 to 64), off by −32; a.example, 2018-11-09" in told  # noqa: RUF001
+    assert "Labelled 84, predicted 52 (40 to 64), error −32; a.example, 2018-11-09" in told  # noqa: RUF001
     assert told.endswith("−17.8 the record has an image: no")  # noqa: RUF001
 
 
@@ -129,11 +129,9 @@ def test_data_and_configuration_are_told(page: Any, values: Any) -> None:
     told = dict(zip(page.texts("dt"), page.texts("dd"), strict=True))
     training = values["training"]
     assert told["Model"] == "small"
-    assert told["SHA-256 of what was read"] == "0123456789abcdef" * 4
+    assert told["SHA-256 of the evaluated data"] == "0123456789abcdef" * 4
     assert told["Counts"] == "train 340, test 60"
-    assert told["The model learned from"].startswith(
-        f"{training.n_records} records, {training.begins_at:%Y-%m-%d}"
-    )
+    assert told["Training records"].startswith(f"{training.n_records} records, {training.begins_at:%Y-%m-%d}")
     n_judged = values["evaluation"].n_records
     ((section, n_learned),) = training.sections.items()
     assert page.rows("Records by section")[1:] == [[section, str(n_judged), str(n_learned)]]
@@ -172,8 +170,8 @@ def test_size_is_bounded(make_report: Callable[..., str], values: Any) -> None:
 def test_what_is_not_there_is_said(make_report: Callable[..., str], make_page: MakePage, values: Any) -> None:
     evaluation = changed(values["evaluation"], baselines={}, slices=(), at_ingest={})
     page = make_page(make_report(evaluation=evaluation, account=ErrorAnalysis((), ()), importances=[]))
-    assert "No part has records enough." in page.texts("p")
-    assert "There are none: every quality was predicted to the point." in page.texts("p")
+    assert "No slice has enough records." in page.texts("p")
+    assert "None: every quality was predicted exactly." in page.texts("p")
     assert "At ingest" not in page.texts("a")
 
 
@@ -183,10 +181,10 @@ def test_labels_say_what_plots_show(values: Any) -> None:
     assert labels.keys() == evaluation_figures(evaluation).keys()
     columns = evaluation.predictions
     off = np.abs(columns["quality_predicted"] - columns["quality"])
-    assert f"Half of {off.size} records are off by {np.median(off):.1f} at most" in labels["quality"]
+    assert f"Absolute error of {off.size} records: median {np.median(off):.1f}" in labels["quality"]
     wrong = int((columns["lead"] != columns["lead_predicted"]).sum())
-    assert f"about {wrong} the prediction of who leads is wrong" in labels["heat"]
-    assert f"guessing reaches {columns['lead'].mean():.2f}" in labels["precision_recall"]
+    assert f"for {wrong} the predicted lead is wrong" in labels["heat"]
+    assert f"random guess {columns['lead'].mean():.2f}" in labels["precision_recall"]
     months = np.unique(columns["published_at"].astype("datetime64[M]").astype(str))
     assert all(f"{month} " in labels["residuals_by_month"] for month in months)
 
@@ -196,7 +194,7 @@ def test_labels_of_nothing_say_so(values: Any) -> None:
     none = changed(
         evaluation, predictions={name: column[:0] for name, column in evaluation.predictions.items()}
     )
-    assert all("Nothing to draw" in label for label in plot_labels(none).values())
+    assert all("No data" in label for label in plot_labels(none).values())
 
 
 def test_importance_names_the_strongest() -> None:

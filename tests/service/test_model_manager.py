@@ -98,9 +98,9 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda found: found.predict_off("quality", np.nan), "no number"),
-        (lambda found: found.predict_off("quality_low", np.inf), "no number"),
-        (lambda found: found.predict_off("quality_low", 1000.0), "outside of its own interval"),
+        (lambda found: found.predict_off("quality", np.nan), "not a finite number"),
+        (lambda found: found.predict_off("quality_low", np.inf), "not a finite number"),
+        (lambda found: found.predict_off("quality_low", 1000.0), "outside of its prediction interval"),
         (lambda found: found.predict_together(), "depend on the other records of a batch"),
     ],
 )

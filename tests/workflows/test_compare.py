@@ -83,8 +83,8 @@ def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
     notes = Notes()
     first, second = run([kept_runs.trained, kept_runs.judged, kept_runs.fewer], kept_runs, notes)
     assert notes.notes == [
-        f"small {kept_runs.trained[:8]}: 40 of its 60 held-back records are shared",
-        f"other {kept_runs.judged[:8]}: 40 of its 60 held-back records are shared",
+        f"small {kept_runs.trained[:8]}: 40 of its 60 test records are shared",
+        f"other {kept_runs.judged[:8]}: 40 of its 60 test records are shared",
     ]
     assert first.notes == second.notes == tuple(notes.notes)
     assert first.n_records == second.n_records == 40
@@ -108,7 +108,7 @@ def test_models_score_records_that_are_named(
     until = shipped.manifest.training.ends_at
     assert notes.notes == [
         f"{shipped.name}: 60 of 60 records are not newer than its training records (to {until:%Y-%m-%d}); "
-        "on those the metrics are in-sample"
+        "on these the metrics are in-sample"
     ]
     data = {each.name: (each.first, each.second) for each in found.data}
     assert data["n_all"] == ("400", str(shipped.manifest.training.n_records))
@@ -175,9 +175,13 @@ def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutco
         (
             ["TRAINED", "MODEL"],
             ModelError,
-            "small: got a model's folder, which has no predictions of its own",
+            "small: got a model folder, which has no logged predictions",
         ),
-        (["TRAINED", "000000"], TrackingError, "no run or file '000000': .scoring runs. lists the runs"),
+        (
+            ["TRAINED", "000000"],
+            TrackingError,
+            "no run or file '000000' in .*: .scoring runs. lists the runs",
+        ),
         (
             ["runs:/" + "0" * 32, "TRAINED"],
             TrackingError,

@@ -71,13 +71,13 @@ def test_a_model_without_a_profile(
     saved: SavedModel, settings: Settings, archive: Path, tmp_path: Path
 ) -> None:
     save_model(tmp_path / "bare", saved.models, saved.manifest.training)
-    with pytest.raises(ModelError, match="got a model without a profile of its records: train it anew"):
+    with pytest.raises(ModelError, match="the model has no profile of its training records: train it again"):
         run(str(tmp_path / "bare"), settings, archive)
 
 
 def test_too_few_records_tell_nothing(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
     write_sample(tmp_path / "few", n_records=9, seed=5)
-    with pytest.raises(ModelError, match="new records: got 9 that can be used, expected 10 or more"):
+    with pytest.raises(ModelError, match="new records: got 9 usable records, expected 10 or more"):
         run(training.model, settings, tmp_path / "few")
 
 

@@ -89,7 +89,7 @@ def test_report_stands_beside_the_figures(
     outcome = run(training, settings, later, Notes(), tmp_path / "found", timedelta(hours=6))
     page = (tmp_path / "found" / "report.html").read_text("utf-8")
     assert f"<h1>Evaluation of {outcome.model}</h1>" in page
-    assert "as they stood 6 h after each was published, against their labels.</p>" in page
+    assert "as of 6 h after publication, compared with their labels.</p>" in page
     assert f"{outcome.evaluation.figures['quality_mae'].value:.3f}" in page
     columns = outcome.evaluation.predictions
     off = abs(columns["quality_predicted"] - columns["quality"])
@@ -106,7 +106,7 @@ def test_report_warns_of_what_the_model_remembers(
     moment = datetime(2018, 12, 1, 9, tzinfo=UTC)
     run(training, settings, archive, Notes(), tmp_path / "found", moment)
     page = (tmp_path / "found" / "report.html").read_text("utf-8")
-    assert "as they stood on 2018-12-01 09:00 UTC, against their labels. Note: the model was trained" in page
+    assert "as of 2018-12-01 09:00 UTC, compared with their labels. Note: the model was trained" in page
 
 
 def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Settings, later: Path) -> None:
@@ -118,7 +118,7 @@ def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Se
 def test_training_records_are_recognised(training: TrainOutcome, settings: Settings, archive: Path) -> None:
     notes = Notes()
     run(training, settings, archive, notes)
-    assert notes.notes == ["the model was trained on these very records: the metrics are in-sample"]
+    assert notes.notes == ["the model was trained on the same records: the metrics are in-sample"]
 
 
 def test_older_records_are_recognised(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_older_records_are_recognised(training: TrainOutcome, settings: Settings
 
 def test_records_without_labels(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
     write_sample(tmp_path / "new", n_records=5, is_labelled=False)
-    with pytest.raises(ModelError, match="evaluation records: got none with a quality and a date"):
+    with pytest.raises(ModelError, match="no records with a quality and a date to evaluate on"):
         run(training, settings, tmp_path / "new", Notes())
 
 

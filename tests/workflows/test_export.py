@@ -123,7 +123,7 @@ def test_names_that_lead_elsewhere(
     with_facts(training, tmp_path / "odd.zip", name=name)
     with pytest.raises(ModelError) as found:
         import_model(tmp_path / "odd.zip", settings=settings)
-    assert ("which is no name of a folder" in str(found.value)) is (len(name) < 300)
+    assert ("which is not a valid folder name" in str(found.value)) is (len(name) < 300)
     assert list(settings.home.rglob("*.txt")) == []
     assert [each.name for each in tmp_path.iterdir() if each != settings.home] == ["odd.zip"]
     folder = import_model(tmp_path / "odd.zip", settings=settings, output=tmp_path / "named").folder

@@ -69,7 +69,7 @@ def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
     }
     assert gain.low is not None
     assert gain.low > 10
-    with pytest.raises(ModelError, match=r"got the champion itself \(models:/scoring/2\), expected another"):
+    with pytest.raises(ModelError, match=r"already the champion \(models:/scoring/2\)"):
         run("models:/scoring@champion", settings)
 
 
@@ -125,7 +125,7 @@ def test_both_score_records_that_neither_knew(registry: Registry, later: str, ar
     found = run(registry.small, registry.settings, on=[later, str(archive)], reporter=notes)
     assert found.is_promoted
     assert found.verdict.n_records == 60
-    assert notes.notes == ["400 of 460 records are left out: a training may have known of them"]
+    assert notes.notes == ["400 of 460 records are left out: they may have been trained on"]
     alone = run(registry.worse, registry.settings, on=[later], is_dry_run=True)
     assert alone.data_sha256 == found.data_sha256
     assert (alone.is_promoted, alone.champion) == (False, SECOND)
@@ -159,14 +159,14 @@ def test_too_few_later_records_are_refused(
     found = run(registry.small, registry.settings, on=[str(tmp_path / "few")])
     assert not found.is_promoted
     (reason,) = found.verdict.reasons
-    assert reason.startswith("records that are new to both: ")
+    assert reason.startswith("records later than all training data: ")
     assert lacking in reason
 
 
 def test_records_that_were_known_are_no_records_to_judge_on(registry: Registry, archive: Path) -> None:
     found = run(registry.small, registry.settings, on=[str(archive)])
     assert found.verdict.reasons == (
-        "records that are new to both: got 0 labelled records of 0 days, "
+        "records later than all training data: got 0 labelled records of 0 days, "
         "expected 30 or more of 7 days or more",
     )
 
@@ -203,7 +203,7 @@ def test_a_folder_that_no_run_has_logged_is_judged_on_records_and_then_logged(
     assert (first.is_promoted, first.version) == (True, FIRST)
     refused = run(small, elsewhere)
     assert refused.verdict.reasons == (
-        f"{small}: no run has logged its predictions: name later records with --on",
+        f"{small}: no run with logged predictions: name later records with --on",
     )
     assert (refused.run_id, refused.is_promoted) == (None, False)
     second = run(small, elsewhere, on=[later])
@@ -229,7 +229,7 @@ def test_runs_that_held_back_other_records_cannot_be_compared(
     monkeypatch.setattr(workflow, "split_arguments", as_others_saw)
     found = run(registry.small, registry.settings)
     assert found.verdict.reasons == (
-        "as_of: got 'published+6h', expected '', as of the champion: name later records with --on",
+        "as_of: got 'published+6h', expected the champion's '': name later records with --on",
     )
 
 

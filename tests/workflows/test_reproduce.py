@@ -219,9 +219,7 @@ def log(settings: Settings, tracked: TrainOutcome, **changes: Any) -> str:
 
 def test_records_that_cannot_be_read_again(tracked: TrainOutcome, home: Settings, tmp_path: Path) -> None:
     run_id = log(home, tracked)
-    with pytest.raises(
-        ModelError, match="records: got '-', which cannot be read again, expected PATH as well"
-    ):
+    with pytest.raises(ModelError, match="its records, '-', cannot be read again: name PATH"):
         again(run_id, settings=home)
     with pytest.raises(RecordError):
         again(run_id, str(tmp_path / "nowhere"), settings=home)

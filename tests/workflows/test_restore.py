@@ -144,7 +144,7 @@ def test_a_file_that_cannot_be_put_back_is_told_and_stays_scorings_own(
     shared.write_bytes(shared.read_bytes().replace(b"  # sure", b""))
     monkeypatch.setattr(workflow, "replace_file", fail)
     restore(place, write_id)
-    assert "got a file that another process is changing" in place.faults[-1]
+    assert "got a file that another process changed meanwhile" in place.faults[-1]
     monkeypatch.undo()
     place.write(SECOND)
     assert labels_of(shared) == SECOND

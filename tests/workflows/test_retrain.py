@@ -75,7 +75,7 @@ def test_what_was_rolled_back_does_not_return_by_itself(
     assert (found.is_promoted, found.champion, found.version) == (False, FIRST, None)
     assert found.verdict.reasons == (
         f"{SECOND} is the same model, and was rolled back (too few were published): "
-        "scoring rollback puts it back",
+        '"scoring rollback" makes it the champion again',
     )
     assert found.verdict.checks[0].is_passed
     assert in_charge(settings) == (FIRST, SECOND)

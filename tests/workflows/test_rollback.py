@@ -46,15 +46,15 @@ def test_the_two_change_places_and_say_why(registry: Registry) -> None:
 
 
 def test_there_has_to_be_one_to_go_back_to(registry: Registry) -> None:
-    with pytest.raises(ModelError, match="scoring: previous: got none, expected a version to go back to"):
+    with pytest.raises(ModelError, match="scoring: no previous champion to go back to"):
         run(registry.settings)
-    with pytest.raises(ModelError, match="fresh: champion: got none, expected one to roll back"):
+    with pytest.raises(ModelError, match="fresh: no champion to roll back"):
         rollback(name="fresh", settings=registry.settings, now=NOW)
     with opened(
         Store(registry.settings.tracking_uri, registry.settings.home), "break", writes=True
     ) as client:
         client.set_registered_model_alias("scoring", "previous", "1")
-    with pytest.raises(ModelError, match="previous: got models:/scoring/1, which is the champion itself"):
+    with pytest.raises(ModelError, match="aliases champion and previous are both models:/scoring/1"):
         run(registry.settings)
 
 

@@ -275,7 +275,7 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
         "models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
     ]
     assert watcher.listener.notes == [
-        f"{name} can be followed again",
+        f"{name} is available again",
         f"scoring with {newer.name} from now on",
     ]
 
@@ -302,7 +302,7 @@ def test_a_store_that_is_away_is_told_once_and_the_model_stays(
     assert name.startswith("weak@")
     (line,) = watcher.listener.warnings
     assert line.startswith(f"still scoring with {name}: no store at sqlite:///{database}")
-    assert watcher.listener.notes == [f"{name} can be followed again"]
+    assert watcher.listener.notes == [f"{name} is available again"]
     if is_written:
         assert "\nquality: " in (folder / others[0].name).read_text("utf-8")
 

@@ -26,7 +26,7 @@ from tests.workflows.test_watch import NOW, Watcher, folder, others, settle, sta
 __all__ = ["folder", "others", "start"]  # fixtures
 
 Start = Callable[..., Watcher]
-AWAY = "got No such file or directory, expected the watched folder, which is looked for until it is there"
+AWAY = "got No such file or directory, expected the watched folder; it is polled until it exists"
 
 
 def started_again(start: Start, folder: Path, others: list[Path], **options: bool) -> Watcher:
@@ -255,7 +255,7 @@ def test_a_folder_that_the_system_cannot_watch_is_told_and_looked_into(
     watcher.wait(lambda: len(watcher.scores) == 3)
     settle(watcher, others, folder)
     (told,) = watcher.faults
-    assert "a folder that the system cannot watch ([Errno 28] OS file watch limit reached)" in told
+    assert "a folder without file events ([Errno 28] OS file watch limit reached)" in told
 
 
 def test_a_stop_is_heard_between_any_two_files(

@@ -129,7 +129,7 @@ def test_decisions_are_written_each_at_its_place_and_taken_back(
     assert [each["path"] for each in answer] == [each["path"] for each in asked]
     assert [each["fault"].partition("got ")[2] for each in answer] == [
         "",
-        "a record that has changed since, expected it as it was looked at",
+        "a record that has changed since, expected the record as displayed",
         "",
         "a file that is not in the inbox, expected one of its records",
     ]

@@ -213,7 +213,7 @@ def test_an_inbox_that_goes_is_told_once_and_read_again_when_it_is_back(
     for _ in range(2):
         folder.rename(folder.with_name("aside"))
         until(lambda: "No such file or directory" in fault_of(desk))
-        assert "the folder of the inbox, which is looked for until it is there" in fault_of(desk)
+        assert "the folder of the inbox; it is polled until it exists" in fault_of(desk)
         (answer,) = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
         assert "No such file or directory" in answer["fault"]
         folder.with_name("aside").rename(folder)
