@@ -14,8 +14,8 @@ from scoring.cli.console import Terminal
 def drift(
     terminal: Terminal,
     paths: options.Paths,
-    against: options.Model = None,
-    limit: Annotated[
+    model: options.Model = None,
+    max_error_increase: Annotated[
         float | None,
         typer.Option(
             metavar="RATIO",
@@ -46,8 +46,8 @@ def drift(
 
     outcome = workflow(
         paths,
-        against=against,
-        limit=limit,
+        model=model,
+        limit=max_error_increase,
         settings=options.settings_of(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
         ),

@@ -44,10 +44,9 @@ def backtest(
         ),
     ] = Parts.month,
     config: options.Config = None,
-    begin: Annotated[
+    since: Annotated[
         str | None,
         typer.Option(
-            "--from",
             metavar="YYYY-MM",
             parser=parse_month,
             help="First month to evaluate. Default: the first with enough records before it.",
@@ -65,8 +64,8 @@ def backtest(
 
     Each training ignores all records and coverage from the first moment of its month on.
     """
-    if begin is not None and by is not Parts.month:
-        raise typer.BadParameter("--from requires --by month")
+    if since is not None and by is not Parts.month:
+        raise typer.BadParameter("--since requires --by month")
     from scoring.cli import formats
     from scoring.cli.tables import common, experiments
     from scoring.workflows.backtest import backtest as workflow
@@ -75,7 +74,7 @@ def backtest(
     outcome = workflow(
         paths,
         by=by.value,
-        first=begin,
+        first=since,
         config=load_config(config),
         settings=options.settings_of(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal

@@ -60,8 +60,8 @@ def promote(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Override the gate; requires --why.")] = False,
-    why: Annotated[
+    force: Annotated[bool, typer.Option("--force", help="Override the gate; requires --reason.")] = False,
+    reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="With --force: the reason, kept with the version.")
     ] = None,
     journal: options.Journal = None,
@@ -78,14 +78,14 @@ def promote(
     """
     from scoring.workflows.promote import promote as workflow
 
-    if force != (why is not None):
-        raise typer.BadParameter("--force requires --why TEXT, and --why requires --force")
+    if force != (reason is not None):
+        raise typer.BadParameter("--force requires --reason TEXT, and --reason requires --force")
     outcome = workflow(
         model,
         on=on or (),
         name=name,
         gate=_gate(figure, allow_equal, margin),
-        why=why,
+        reason=reason,
         is_dry_run=dry_run,
         has_own_scores=include_own_scores,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
@@ -98,7 +98,7 @@ def promote(
 def rollback(
     terminal: Terminal,
     name: Name = None,
-    why: Annotated[
+    reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The reason, kept with both versions.")
     ] = None,
     tracking_uri: options.TrackingUri = None,
@@ -111,7 +111,7 @@ def rollback(
 
     outcome = workflow(
         name=name,
-        why=why,
+        reason=reason,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         now=options.now(),
         reporter=terminal,

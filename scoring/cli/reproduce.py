@@ -39,8 +39,8 @@ def reproduce(
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Train even if the records are not the run's.")
+    ignore_data_mismatch: Annotated[
+        bool, typer.Option("--ignore-data-mismatch", help="Train even if the records are not the run's.")
     ] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
@@ -61,7 +61,7 @@ def reproduce(
         corrections=corrections,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
         has_own_scores=include_own_scores,
-        is_anyway=anyway,
+        is_mismatch_ignored=ignore_data_mismatch,
         **options.channels_of(terminal),
     )
     terminal.is_refused = not found.is_same

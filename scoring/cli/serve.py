@@ -45,7 +45,7 @@ def serve(
             "may be repeated.",
         ),
     ] = None,
-    bound: Annotated[
+    limit: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=NUMBER",
@@ -81,7 +81,7 @@ def serve(
             is_token_file_shared=insecure_token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
-            bounds=read_limits(bound or ()),
+            limits=read_limits(limit or ()),
         ),
         host=host,
         port=port,

@@ -74,8 +74,8 @@ def create_app(options: ServiceOptions) -> Service:
     keeper = ModelManager(options, metrics.record_swap)
     keeper.on_swap(metrics.record_model)
     keeper.on_follow(metrics.record_follow)
-    bench = BatchScorer(keeper, options.bounds)
-    endpoint = ScoreEndpoint(options.bounds, bench, metrics)
+    bench = BatchScorer(keeper, options.limits)
+    endpoint = ScoreEndpoint(options.limits, bench, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:

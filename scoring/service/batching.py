@@ -48,16 +48,16 @@ class AdmissionControl:
 
     Parameters
     ----------
-    bounds : RequestLimits
+    limits : RequestLimits
         How much that is.
     on_change : callable
         Told of each change of the number of requests.
     """
 
     def __init__(
-        self, bounds: RequestLimits, on_change: Callable[[int], None] = lambda n_requests: None
+        self, limits: RequestLimits, on_change: Callable[[int], None] = lambda n_requests: None
     ) -> None:
-        self._bounds = bounds
+        self._limits = limits
         self._on_change = on_change
         self.n_requests = 0
         self.n_bytes = 0
@@ -70,7 +70,7 @@ class AdmissionControl:
         ProblemError
             If there are too many: status 503.
         """
-        if self.n_requests >= self._bounds.requests:
+        if self.n_requests >= self._limits.requests:
             raise _busy(f"{self.n_requests} requests are in progress", "requests")
         return Admission(self)
 
@@ -82,7 +82,7 @@ class AdmissionControl:
         ProblemError
             If there are too many: status 503.
         """
-        if self.n_bytes + n_bytes > self._bounds.waiting_bytes:
+        if self.n_bytes + n_bytes > self._limits.waiting_bytes:
             raise _busy(f"{self.n_bytes:,} bytes of requests are in progress", "waiting_bytes")
         self.n_bytes += n_bytes
 
@@ -124,13 +124,13 @@ class BatchScorer:
     ----------
     keeper : ModelManager
         Who has the model at work.
-    bounds : RequestLimits
+    limits : RequestLimits
         What a record may hold.
     """
 
-    def __init__(self, keeper: ModelManager, bounds: RequestLimits) -> None:
+    def __init__(self, keeper: ModelManager, limits: RequestLimits) -> None:
         self._keeper = keeper
-        self._bounds = bounds
+        self._limits = limits
         self._threads = ThreadPoolExecutor(N_THREADS, "scoring")
         self._waiting: list[_Waiting] = []
         self._n_turns = 0
@@ -148,7 +148,7 @@ class BatchScorer:
     async def work(self, body: Body, as_of: AsOf, *, is_explained: bool) -> Done:
         """Read and score all records of a body, in a thread."""
         served = self._keeper.current
-        job = _Job(body, self._bounds, as_of, is_explained=is_explained)
+        job = _Job(body, self._limits, as_of, is_explained=is_explained)
         return await asyncio.get_running_loop().run_in_executor(self._threads, job.run, served)
 
     def close(self) -> None:
@@ -185,7 +185,7 @@ class BatchScorer:
     def _done(self, together: Sequence[_Waiting]) -> list[Done]:
         """Step by step for all of them: what is done again and again is done faster."""
         scorer = self._keeper.current.scorer
-        read = [read_part(one.body.parts[0], one.body.form, self._bounds) for one in together]
+        read = [read_part(one.body.parts[0], one.body.form, self._limits) for one in together]
         asked = zip(read, together, strict=True)
         scores = scorer.score_features(
             [extracted(found, one.as_of) for found, one in asked if isinstance(found, Document)]
@@ -207,8 +207,8 @@ class _Waiting(NamedTuple):
 class _Job:
     """All records of a body."""
 
-    def __init__(self, body: Body, bounds: RequestLimits, as_of: AsOf, *, is_explained: bool) -> None:
-        self._body, self._bounds, self._as_of = body, bounds, as_of
+    def __init__(self, body: Body, limits: RequestLimits, as_of: AsOf, *, is_explained: bool) -> None:
+        self._body, self._limits, self._as_of = body, limits, as_of
         self._is_explained = is_explained
 
     def run(self, served: Served) -> Done:
@@ -216,7 +216,7 @@ class _Job:
         documents: list[Document] = []
         for begin in range(0, len(self._body.parts), BATCH):
             parts = self._body.parts[begin : begin + BATCH]
-            read = [read_part(one, self._body.form, self._bounds) for one in parts]
+            read = [read_part(one, self._body.form, self._limits) for one in parts]
             found = [one for one in read if isinstance(one, Document)]
             scores = self._scores(found, served)
             results += [one if isinstance(one, Problem) else next(scores) for one in read]

@@ -36,7 +36,7 @@ class Framing:
 
     Parameters
     ----------
-    bounds : RequestLimits
+    limits : RequestLimits
         ``head_bytes`` and ``head_lines`` hold for heads and for trailers.
 
     Attributes
@@ -48,7 +48,7 @@ class Framing:
 
     Examples
     --------
-    >>> framing = Framing(Bounds())
+    >>> framing = Framing(RequestLimits())
     >>> framing.push(b"POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\nhi" b"GET ")
     >>> framing.cut()
     b'POST / HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n'
@@ -60,8 +60,8 @@ class Framing:
     (None, 4)
     """
 
-    def __init__(self, bounds: RequestLimits) -> None:
-        self._bounds = bounds
+    def __init__(self, limits: RequestLimits) -> None:
+        self._limits = limits
         self._data = b""
         self._at = 0  # begin of what was not cut yet
         self._n_empty_bytes = 0  # before a head
@@ -146,7 +146,7 @@ class Framing:
 
     def _cut_lines(self) -> bytes | None:
         """A head or trailers, with the empty line at their end."""
-        begin, most = self._at, self._bounds.head_bytes
+        begin, most = self._at, self._limits.head_bytes
         if self.part is Part.TRAILERS and self._data.startswith(b"\r\n", begin):
             end = begin + len(b"\r\n")
         else:
@@ -156,9 +156,9 @@ class Framing:
         if end < 0 and self.n_pending_bytes >= most:
             raise _above(f"the {what} of a request within {most:,} bytes", "head_bytes")
         n_lines = self._data.count(b"\n", begin, end if end >= 0 else begin + most) - (end >= 0)
-        if n_lines > self._bounds.head_lines:
+        if n_lines > self._limits.head_lines:
             raise _above(
-                f"at most {self._bounds.head_lines:,} lines in the {what} of a request", "head_lines"
+                f"at most {self._limits.head_lines:,} lines in the {what} of a request", "head_lines"
             )
         if end < 0:
             return None
@@ -170,8 +170,8 @@ class Framing:
         if empty := _EMPTY_LINES.match(self._data, self._at):
             self._n_empty_bytes += len(empty[0])
             self._take(len(empty[0]))
-            if self._n_empty_bytes > 2 * self._bounds.head_lines:
-                raise _above(f"at most {self._bounds.head_lines:,} empty lines before a head", "head_lines")
+            if self._n_empty_bytes > 2 * self._limits.head_lines:
+                raise _above(f"at most {self._limits.head_lines:,} empty lines before a head", "head_lines")
         if self.n_pending_bytes and not self._data[self._at : self._at + 1].isupper():
             raise ProblemError(400, "request", NO_REQUEST)
         return self.n_pending_bytes > 0

@@ -46,7 +46,7 @@ async def _description(request: Request) -> dict[str, Any]:
     state = request.app.state
     served = state.keeper.current
     if getattr(state, "described", ("",))[0] != served.saved.sha256:
-        made = await asyncio.to_thread(describe, request.app, served, state.options.bounds)
+        made = await asyncio.to_thread(describe, request.app, served, state.options.limits)
         state.described = served.saved.sha256, made
     found: dict[str, Any] = state.described[1]
     return found

@@ -108,7 +108,7 @@ class Protocol(HttpToolsProtocol):
 
     Parameters
     ----------
-    bounds : RequestLimits
+    limits : RequestLimits
         Size, lines and time of heads and trailers; size and time of bodies that are not read.
     **options
         uvicorn's.
@@ -116,10 +116,10 @@ class Protocol(HttpToolsProtocol):
 
     flow: Flow
 
-    def __init__(self, bounds: RequestLimits, **options: Any) -> None:
+    def __init__(self, limits: RequestLimits, **options: Any) -> None:
         super().__init__(**options)
-        self._bounds = bounds
-        self._framing = Framing(bounds)
+        self._limits = limits
+        self._framing = Framing(limits)
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
@@ -131,7 +131,7 @@ class Protocol(HttpToolsProtocol):
         """Wait for the first head."""
         super().connection_made(cast(asyncio.Transport, CoalescingTransport(transport, self.loop)))
         self.flow = Flow(self.transport)
-        self._wait(self._bounds.head_seconds)
+        self._wait(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -184,7 +184,7 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing() or self._is_refused:
             return
         if self._framing.part is not Part.DONE:
-            self._wait(self._bounds.body_seconds)
+            self._wait(self._limits.body_seconds)
             return
         self._begin_next()
         if self._framing.n_pending_bytes:
@@ -239,7 +239,7 @@ class Protocol(HttpToolsProtocol):
         else:
             self.flow.release()
         if part is Part.HEAD or part is Part.TRAILERS:
-            self._wait(self._bounds.head_seconds)
+            self._wait(self._limits.head_seconds)
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -250,7 +250,7 @@ class Protocol(HttpToolsProtocol):
             raise self._problem
         if self._framing.part is Part.DONE and not self.scope["state"].get(IS_WHOLE):
             raise ProblemError(400, "request", NO_REQUEST)
-        if self._framing.n_body_bytes > self._bounds.body_bytes and self.cycle.response_started:
+        if self._framing.n_body_bytes > self._limits.body_bytes and self.cycle.response_started:
             self.transport.close()  # who reads a body counts it; nobody reads this one
 
     def _begin_next(self) -> None:
@@ -274,7 +274,7 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
             return
         what = "trailers" if self._framing.part is Part.TRAILERS else "head"
-        detail = f"expected the whole {what} within {self._bounds.head_seconds:g} seconds"
+        detail = f"expected the whole {what} within {self._limits.head_seconds:g} seconds"
         self._refuse(ProblemError(408, "timeout", detail, limit="head_seconds"))
 
     def _stop_stalling(self) -> None:

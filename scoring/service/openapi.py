@@ -50,7 +50,7 @@ _STATUSES = {
 }
 
 
-def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, Any]:
+def describe(app: FastAPI, served: Served, limits: RequestLimits) -> dict[str, Any]:
     """The OpenAPI document.
 
     Parameters
@@ -59,7 +59,7 @@ def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, A
         What other parts of the service say of their addresses.
     served : Served
         The model at work, which answers the examples.
-    bounds : RequestLimits
+    limits : RequestLimits
         What a request may ask for.
 
     Returns
@@ -83,7 +83,7 @@ def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, A
     }
     document["security"] = [{"token": []}, {"password": []}, {}]
     document["paths"] |= {
-        "/v1/score": {"post": _score(served, bounds)},
+        "/v1/score": {"post": _score(served, limits)},
         "/v1/model": {
             "get": _get("The current model and its metrics on held-back records", JSON, _ref("ModelInfo"))
         },
@@ -116,7 +116,7 @@ def _problems(statuses: Sequence[int]) -> dict[str, Any]:
     return {str(one): {"description": _STATUSES[one], "content": content} for one in statuses}
 
 
-def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
+def _score(served: Served, limits: RequestLimits) -> dict[str, Any]:
     record = _ref("Record")
     document = decode_json(msgspec.json.encode(EXAMPLE), "-", 1)
     score = msgspec.to_builtins(next(served.scorer.score([document])))
@@ -127,11 +127,11 @@ def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
     lines = "\n".join(msgspec.json.encode(EXAMPLE).decode() for _ in range(2)) + "\n"
     return {
         "summary": "Score records",
-        "description": f"One record, or up to {bounds.records:,} of them as an array or as JSON lines. "
+        "description": f"One record, or up to {limits.records:,} of them as an array or as JSON lines. "
         f"A single record returns its scores, or a problem. Several return a list in the same order, "
-        f"with scores or a problem for each. Limits: {bounds.body_bytes:,} bytes a body, "
-        f"{bounds.record_bytes:,} bytes a record, {bounds.topics:,} topics and "
-        f"{bounds.coverage:,} related records of a record. Labels of records are ignored.",
+        f"with scores or a problem for each. Limits: {limits.body_bytes:,} bytes a body, "
+        f"{limits.record_bytes:,} bytes a record, {limits.topics:,} topics and "
+        f"{limits.coverage:,} related records of a record. Labels of records are ignored.",
         "parameters": [
             {
                 "name": "as_of",
@@ -146,7 +146,7 @@ def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
             {
                 "name": "explain",
                 "in": "query",
-                "description": f"Also return the reasons, for at most {bounds.explained} records.",
+                "description": f"Also return the reasons, for at most {limits.explained} records.",
                 "schema": {"type": "boolean", "default": False},
             },
         ],

@@ -1,4 +1,4 @@
-"""What a service is started with, and the bounds that keep any one request from hurting the others."""
+"""What a service is started with, and the limits that keep any one request from hurting the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scoring.errors import SettingsError
 from scoring.records.limits import RecordLimits
 from scoring.settings import Settings
 
-MAX_BOUND = 10_000_000_000
+MAX_LIMIT = 10_000_000_000
 """What no bound reaches."""
 
 
@@ -84,7 +84,7 @@ def read_limits(given: Iterable[str]) -> RequestLimits:
 
     Examples
     --------
-    >>> read_bounds(["records=5000", "body_seconds=7.5"]).records
+    >>> read_limits(["records=5000", "body_seconds=7.5"]).records
     5000
     """
     kinds: dict[str, type] = {name: type(value) for name, value in asdict(RequestLimits()).items()}
@@ -92,15 +92,15 @@ def read_limits(given: Iterable[str]) -> RequestLimits:
     for text in given:
         name, _, number = text.partition("=")
         if name not in kinds:
-            raise SettingsError(f"--bound: got {text!r}, expected NAME=NUMBER with one of {', '.join(kinds)}")
+            raise SettingsError(f"--limit: got {text!r}, expected NAME=NUMBER with one of {', '.join(kinds)}")
         try:
             found[name] = kinds[name](number)
         except ValueError:
             found[name] = None
-        if not (found[name] and 0 < found[name] < MAX_BOUND):
+        if not (found[name] and 0 < found[name] < MAX_LIMIT):
             kind = "an integer" if kinds[name] is int else "a number"
             raise SettingsError(
-                f"--bound: {name}: got {number!r}, expected {kind} above 0 and below {MAX_BOUND:,}"
+                f"--limit: {name}: got {number!r}, expected {kind} above 0 and below {MAX_LIMIT:,}"
             )
     return RequestLimits(**found)
 
@@ -128,7 +128,7 @@ class ServiceOptions:
         Origins whose pages may ask from a browser (CORS); no other page may.
     follow_seconds : float
         How often to look whether the model has moved; seconds.
-    bounds : RequestLimits
+    limits : RequestLimits
         What a request may ask for.
     """
 
@@ -140,4 +140,4 @@ class ServiceOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     follow_seconds: float = 2.0
-    bounds: RequestLimits = field(default_factory=RequestLimits)
+    limits: RequestLimits = field(default_factory=RequestLimits)

@@ -52,7 +52,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: Service, options: ServiceOptions, lifeline: socket.socket | None = None) -> None:
         config = uvicorn.Config(
             app,
-            http=functools.partial(Protocol, options.bounds),  # type: ignore[arg-type]
+            http=functools.partial(Protocol, options.limits),  # type: ignore[arg-type]
             ws="none",
             loop="uvloop" if sys.platform != "win32" else "asyncio",
             lifespan="on",
@@ -60,14 +60,14 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=cast(int, options.bounds.stop_seconds),  # any number does
+            timeout_graceful_shutdown=cast(int, options.limits.stop_seconds),  # any number does
             backlog=BACKLOG,
         )
         super().__init__(config)
         self.stop_signal: int | None = None
         self._app = app
         self._lifeline = lifeline
-        self._last_resort = _LastResort(options.bounds.stop_seconds)
+        self._last_resort = _LastResort(options.limits.stop_seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""

@@ -1,4 +1,4 @@
-"""From a request's body to the records in it: read within bounds, and parted without reading them twice."""
+"""From a request's body to the records in it: read within limits, and parted without reading them twice."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _form(content_type: bytes, encoding: bytes) -> str:
 async def read_body(
     receive: Receive,
     headers: dict[bytes, bytes],
-    bounds: RequestLimits,
+    limits: RequestLimits,
     hold: Callable[[int], None],
     *,
     is_whole: bool = False,
@@ -99,7 +99,7 @@ async def read_body(
         What it comes from.
     headers : dict of bytes to bytes
         Of the request.
-    bounds : RequestLimits
+    limits : RequestLimits
         How large it may be, and how long it may take.
     hold : callable
         Told of the bytes as they come; it may refuse them.
@@ -112,34 +112,34 @@ async def read_body(
         If it is too large (413) or too slow (408).
     """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > bounds.body_bytes:
-        raise _too_large(bounds)
+    if declared.isdigit() and int(declared) > limits.body_bytes:
+        raise _too_large(limits)
     chunks: list[bytes] = []
     n_bytes = 0
     try:
-        async with nullcontext() if is_whole else asyncio.timeout(bounds.body_seconds):
+        async with nullcontext() if is_whole else asyncio.timeout(limits.body_seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 chunk = message.get("body", b"")
                 n_bytes += len(chunk)
-                if n_bytes > bounds.body_bytes:
-                    raise _too_large(bounds)
+                if n_bytes > limits.body_bytes:
+                    raise _too_large(limits)
                 hold(len(chunk))
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        detail = f"expected the whole body within {bounds.body_seconds:g} seconds"
+        detail = f"expected the whole body within {limits.body_seconds:g} seconds"
         raise ProblemError(
             408, "timeout", detail, limit="body_seconds", headers={"Connection": "close"}
         ) from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(bounds: RequestLimits) -> ProblemError:
-    return ProblemError(413, "limit", f"expected at most {bounds.body_bytes:,} bytes", limit="body_bytes")
+def _too_large(limits: RequestLimits) -> ProblemError:
+    return ProblemError(413, "limit", f"expected at most {limits.body_bytes:,} bytes", limit="body_bytes")
 
 
 def part(data: bytes, form: str, max_records: int, limit: str = "records") -> Body:
@@ -186,12 +186,12 @@ def _array(data: bytes) -> list[msgspec.Raw]:
         raise ProblemError(422, "body", f"got JSON that does not parse ({error})") from None
 
 
-def read_part(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
+def read_part(one: Part, form: str, limits: RequestLimits) -> Document | Problem:
     """The record of a part, or what is wrong with it."""
     try:
-        bounds.of_record.check_bytes(len(one.data), "-", one.line)
+        limits.of_record.check_bytes(len(one.data), "-", one.line)
         document = decode_file(one.data, "-") if form == MARKDOWN else decode_json(one.data, "-", one.line)
-        return bounds.of_record.check(document, one.line)
+        return limits.of_record.check(document, one.line)
     except RecordLimitError as error:
         return record_problem(error, limit=error.limit)
     except RecordError as error:

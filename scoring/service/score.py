@@ -28,11 +28,11 @@ _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 class ScoreEndpoint:
     """What the endpoint works with: held by the application's state as ``scoring``."""
 
-    def __init__(self, bounds: RequestLimits, bench: BatchScorer, metrics: Metrics) -> None:
-        self.bounds = bounds
+    def __init__(self, limits: RequestLimits, bench: BatchScorer, metrics: Metrics) -> None:
+        self.limits = limits
         self.bench = bench
         self.metrics = metrics
-        self.intake = AdmissionControl(bounds, metrics.in_hand.set)
+        self.intake = AdmissionControl(limits, metrics.in_hand.set)
         self.window = DriftWindow()
         self._scored = metrics.records.labels("scored")
 
@@ -56,8 +56,8 @@ class ScoreEndpoint:
         form = form_of(headers)
         with self.intake.enter() as ticket:
             is_whole = state.get(IS_WHOLE, False)
-            data = await read_body(receive, headers, self.bounds, ticket.hold, is_whole=is_whole)
-            most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
+            data = await read_body(receive, headers, self.limits, ticket.hold, is_whole=is_whole)
+            most = ("explained", self.limits.explained) if is_explained else ("records", self.limits.records)
             body = part(data, form, most[1], most[0])
             if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
                 done = await self.bench.score_one(body, as_of)

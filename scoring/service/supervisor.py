@@ -117,7 +117,7 @@ class Supervisor:
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([*keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
         self._stopping.set()
-        seconds = self._options.bounds.stop_seconds + 2 * LEFT_SECONDS
+        seconds = self._options.limits.stop_seconds + 2 * LEFT_SECONDS
         _, late = await asyncio.wait(keeping, timeout=seconds)
         if late:
             _LOG.error("workers cut off", extra={"fields": {"count": len(late)}})

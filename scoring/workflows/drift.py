@@ -35,7 +35,7 @@ class DriftOutcome:
 def drift(
     paths: list[str],
     *,
-    against: str | None = None,
+    model: str | None = None,
     limit: float | None = None,
     settings: Settings,
     now: datetime,
@@ -52,7 +52,7 @@ def drift(
     ----------
     paths : list of str
         As :func:`scoring.records.corpus.read_documents` takes them; the records may bear labels or not.
-    against : str, optional
+    model : str, optional
         The model: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
         What the expected error may be, in times that of the held-back records; see
@@ -81,7 +81,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or the records are too few to tell.
     """
-    saved = open_model(against, settings, reporter)
+    saved = open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
         raise ModelError(f"{saved.name}: got a model without a profile of its records: train it anew")

@@ -44,7 +44,7 @@ def reproduce(
     *,
     corrections: Path | None = None,
     settings: Settings,
-    is_anyway: bool = False,
+    is_mismatch_ignored: bool = False,
     has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
@@ -63,7 +63,7 @@ def reproduce(
         The run's ledger of corrections, where it is now; where the run had it, if it had one, if not given.
     settings : Settings
         Store, threads and journal. Where only the home's is given, the run's is taken, if it is still there.
-    is_anyway : bool
+    is_mismatch_ignored : bool
         Whether to train where the records are not the run's.
     has_own_scores : bool
         Whether labels that scoring has written count like any other; they do where they did in the run.
@@ -100,7 +100,7 @@ def reproduce(
         reporter=reporter,
     )
     outcome = _before_training(record, corpus)
-    if outcome.data and not is_anyway:
+    if outcome.data and not is_mismatch_ignored:
         return outcome
     if outcome.code:
         reporter.note("training with the code as it is now, which may not be the run's")

@@ -27,7 +27,7 @@ class RollbackOutcome:
 def rollback(
     *,
     name: str | None = None,
-    why: str | None = None,
+    reason: str | None = None,
     settings: Settings,
     now: datetime,
     reporter: Reporter = SILENT,
@@ -38,7 +38,7 @@ def rollback(
     ----------
     name : str, optional
         Registered model; the setting's if not given.
-    why : str, optional
+    reason : str, optional
         The reason, for the versions' pages.
     settings : Settings
         Where the store is.
@@ -72,7 +72,7 @@ def rollback(
             "an earlier change was interrupted; promote the intended version"
         )
     loaded = check_scores(before, settings)
-    moment, reason = now.isoformat(timespec="seconds"), why or "no reason given"
+    moment, reason = now.isoformat(timespec="seconds"), reason or "no reason given"
     restore_previous(
         store,
         champion=current,

@@ -19,7 +19,7 @@ import pytest
 from scoring.workflows.train import TrainOutcome
 from tests.integration.test_service import GOOD, JSON, Service, address, is_up, serving, wait_until
 
-PATIENT = ("--bound", "stop_seconds=600", "--bound", "body_seconds=600", "--bound", "head_seconds=600")
+PATIENT = ("--limit", "stop_seconds=600", "--limit", "body_seconds=600", "--limit", "head_seconds=600")
 """What only ends in time where nothing waits for it."""
 
 
@@ -99,7 +99,7 @@ def is_refused(service: Service) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_drain_has_an_end(training: TrainOutcome, tmp_path: Path, workers: str) -> None:
-    options = ("--model", training.model, "--workers", workers, *PATIENT, "--bound", "stop_seconds=0.5")
+    options = ("--model", training.model, "--workers", workers, *PATIENT, "--limit", "stop_seconds=0.5")
     with serving(tmp_path, *options) as service, connected(service, post(GOOD, is_half=True)):
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=60) == 0
@@ -112,14 +112,14 @@ STUCK = """\
 import sys, time
 from pathlib import Path
 from typing import Any
-from scoring.service.model_manager import ModelKeeper
-from scoring.service.options import ServiceOptions, read_bounds
+from scoring.service.model_manager import ModelManager
+from scoring.service.options import ServiceOptions, read_limits
 from scoring.service.server import run
 from scoring.settings import load_settings
 
-ModelKeeper._try = lambda self: time.sleep(600)
-bounds = read_bounds(["stop_seconds=600"])
-options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1], bounds=bounds)
+ModelManager._try = lambda self: time.sleep(600)
+limits = read_limits(["stop_seconds=600"])
+options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1], limits=limits)
 run(options, host="127.0.0.1", port=0)
 """
 

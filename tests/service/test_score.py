@@ -111,10 +111,10 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
+    def fail(one: Part, form: str, limits: RequestLimits) -> Document | Problem:
         if one.data == lines[3]:
             raise ZeroDivisionError
-        return read_part(one, form, bounds)
+        return read_part(one, form, limits)
 
     monkeypatch.setattr(batching, "read_part", fail)
     bench = client.app.state.scoring.bench  # type: ignore[attr-defined]

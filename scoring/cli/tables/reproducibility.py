@@ -51,5 +51,5 @@ def _answer(found: Reproduction) -> str:
     if found.is_same:
         return f"the same bytes: {len(FILES)} files, and every metric"
     if not found.is_trained:
-        return "not the same records: nothing was trained; use --anyway to train on them"
+        return "the records differ, nothing was trained: --ignore-data-mismatch trains anyway"
     return f"not the same: {len(found.parts)} parts of the model and {len(found.figures)} metrics differ"

@@ -61,7 +61,7 @@ class LiveInbox:
         self._decisions: Decisions | None = None
         if options.inbox is not None:
             ledger = options.settings.home / LEDGER
-            self._inbox = Inbox(options.inbox, ledger, options.bounds.of_record)
+            self._inbox = Inbox(options.inbox, ledger, options.limits.of_record)
             self._decisions = Decisions(self._inbox, options.settings.journal)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()

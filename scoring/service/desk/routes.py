@@ -72,7 +72,7 @@ class Result(msgspec.Struct, frozen=True):
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     folder = files("scoring.service.desk") / "page"
     app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
-    work = app.state.desk_work = DeskWork(app.state.options.bounds)
+    work = app.state.desk_work = DeskWork(app.state.options.limits)
     inbox = app.state.inbox = LiveInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)
     task = asyncio.create_task(inbox.follow())
     try:
@@ -123,22 +123,22 @@ async def receipt(request: Request, path: str) -> Response:
 @router.post("/desk/look")
 async def rows_of_dropped(request: Request) -> Response:
     """Rows of dropped files."""
-    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
+    queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.intake.enter() as ticket:
         dropped = await _body(request, Files, queue, ticket)
-        _check_count(len(dropped.files), "files", bounds)
+        _check_count(len(dropped.files), "files", limits)
         saved = request.app.state.keeper.current.saved
-        return await _json(queue, partial(preview, dropped.files, saved, bounds.of_record))
+        return await _json(queue, partial(preview, dropped.files, saved, limits.of_record))
 
 
 @router.post("/desk/look/receipt")
 async def receipt_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
-    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
+    queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.intake.enter() as ticket:
         dropped = await _body(request, UploadedFile, queue, ticket)
         saved = request.app.state.keeper.current.saved
-        return await _told(queue, partial(explain_preview, dropped, saved, bounds.of_record))
+        return await _told(queue, partial(explain_preview, dropped, saved, limits.of_record))
 
 
 @router.post("/desk/write")
@@ -147,7 +147,7 @@ async def write(request: Request) -> Response:
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
     with queue.intake.enter() as ticket:
         decided = await _body(request, Decided, queue, ticket)
-        _check_count(len(decided.decisions), "decisions", request.app.state.options.bounds)
+        _check_count(len(decided.decisions), "decisions", request.app.state.options.limits)
         write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
         return await _done(queue, inbox, {each.path: partial(write_one, each) for each in decided.decisions})
 
@@ -158,28 +158,28 @@ async def take_back(request: Request) -> Response:
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
     with queue.intake.enter() as ticket:
         taken = await _body(request, TakenBack, queue, ticket)
-        _check_count(len(taken.paths), "paths", request.app.state.options.bounds)
+        _check_count(len(taken.paths), "paths", request.app.state.options.limits)
         take_one = partial(inbox.decisions.take_back, by=_name(taken.by), now=datetime.now(UTC))
         return await _done(queue, inbox, {path: partial(take_one, path) for path in taken.paths})
 
 
 async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Admission) -> T:
-    """What the page sends, within the bounds of every body."""
+    """What the page sends, within the limits of every body."""
     if OWN_HEADER not in request.headers:
         raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, as the desk sends it")
     headers = dict(request.scope["headers"])
     if form_of(headers) != JSON:
         raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})
-    data = await read_body(request.receive, headers, request.app.state.options.bounds, ticket.hold)
+    data = await read_body(request.receive, headers, request.app.state.options.limits, ticket.hold)
     try:
         return await queue.run(partial(msgspec.json.decode, data, type=type_))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(422, "body", str(error)) from None
 
 
-def _check_count(count: int, what: str, bounds: RequestLimits) -> None:
-    if count > bounds.records:
-        detail = f"got {count:,} {what}, expected at most {bounds.records:,}"
+def _check_count(count: int, what: str, limits: RequestLimits) -> None:
+    if count > limits.records:
+        detail = f"got {count:,} {what}, expected at most {limits.records:,}"
         raise ProblemError(413, "limit", detail, limit="records")
 
 

@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 
 class WorkQueue:
-    """Some threads, and what waits for them, within the bounds of a service.
+    """Some threads, and what waits for them, within the limits of a service.
 
     Parameters
     ----------
-    bounds : RequestLimits
+    limits : RequestLimits
         How many requests, and how many bytes, are taken on.
     n_threads : int
         How many are worked on at once; >= 1.
@@ -29,8 +29,8 @@ class WorkQueue:
         Of the threads.
     """
 
-    def __init__(self, bounds: RequestLimits, n_threads: int, name: str) -> None:
-        self.intake = AdmissionControl(bounds)
+    def __init__(self, limits: RequestLimits, n_threads: int, name: str) -> None:
+        self.intake = AdmissionControl(limits)
         self._threads = ThreadPoolExecutor(n_threads, name)
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -47,7 +47,7 @@ class DeskWork:
 
     Parameters
     ----------
-    bounds : RequestLimits
+    limits : RequestLimits
         Of each queue.
 
     Attributes
@@ -60,10 +60,10 @@ class DeskWork:
         Looks at the inbox.
     """
 
-    def __init__(self, bounds: RequestLimits) -> None:
-        self.pages = WorkQueue(bounds, N_PAGE_THREADS, "desk-page")
-        self.writes = WorkQueue(bounds, 1, "desk-write")
-        self.looks = WorkQueue(bounds, 1, "desk-look")
+    def __init__(self, limits: RequestLimits) -> None:
+        self.pages = WorkQueue(limits, N_PAGE_THREADS, "desk-page")
+        self.writes = WorkQueue(limits, 1, "desk-write")
+        self.looks = WorkQueue(limits, 1, "desk-look")
 
     def close(self) -> None:
         """Close all three."""

@@ -1,4 +1,4 @@
-"""The desk's pages, writes and looks do not wait for each other, and the bounds of scoring hold for all."""
+"""The desk's pages, writes and looks do not wait for each other, and the limits of scoring hold for all."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
 def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
     serve: Serve, folder: Path, blocked: threading.Semaphore, request: Any
 ) -> None:
-    client = serve(inbox=folder, bounds=RequestLimits(requests=3))
+    client = serve(inbox=folder, limits=RequestLimits(requests=3))
     wait_for(client, 5)
     row = rows(client)[0]
     pages = ThreadPoolExecutor(3)

@@ -102,8 +102,8 @@ def test_types_that_are_not_read(client: TestClient, headers: dict[str, str], wo
 
 
 def test_limits_are_named(serve: Serve) -> None:
-    bounds = RequestLimits(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
-    client = serve(bounds=bounds)
+    limits = RequestLimits(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
+    client = serve(limits=limits)
     for content, query, status, limit in [
         (b'{"title": "' + b"x" * 3000 + b'"}', "", 413, "body_bytes"),
         (b'{"title": "' + b"x" * 400 + b'"}', "", 422, "record_bytes"),
@@ -122,7 +122,7 @@ def test_limits_are_named(serve: Serve) -> None:
 
 
 def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) -> None:
-    client = serve(bounds=RequestLimits(body_bytes=2000))
+    client = serve(limits=RequestLimits(body_bytes=2000))
     routes = {
         path
         for path, methods in client.get("/openapi.json").json()["paths"].items()
@@ -159,7 +159,7 @@ def routes_of(app: Any) -> list[Any]:
 
 
 def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
-    client = serve(bounds=RequestLimits(body_bytes=2000))
+    client = serve(limits=RequestLimits(body_bytes=2000))
     answer = client.post("/v1/score", content=iter([b" " * 100] * 100), headers=JSON)
     assert (answer.status_code, answer.json()["limit"]) == (413, "body_bytes")
 
@@ -204,8 +204,8 @@ class Request:
 
 @pytest.fixture
 def options(training: TrainOutcome, settings: Settings) -> Any:
-    def make(**bounds: Any) -> ServiceOptions:
-        return ServiceOptions(settings, training.model, bounds=RequestLimits(**bounds))
+    def make(**limits: Any) -> ServiceOptions:
+        return ServiceOptions(settings, training.model, limits=RequestLimits(**limits))
 
     return make
 
@@ -278,9 +278,9 @@ def test_bounds_are_those_of_the_docs() -> None:
 
 
 def test_bounds_are_set_by_name(serve: Serve) -> None:
-    bounds = read_limits(["records=3", "head_seconds=0.5", "records=2"])
-    assert bounds == RequestLimits(records=2, head_seconds=0.5)
-    client = serve(bounds=bounds)
+    limits = read_limits(["records=3", "head_seconds=0.5", "records=2"])
+    assert limits == RequestLimits(records=2, head_seconds=0.5)
+    client = serve(limits=limits)
     problem = refused(client, b"\n".join([GOOD] * 3), {"content-type": "application/x-ndjson"})
     assert (problem["limit"], problem["detail"]) == ("records", "got 3 records, expected at most 2")
     assert "up to 2 of them" in client.get("/openapi.json").text
