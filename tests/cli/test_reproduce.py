@@ -44,7 +44,7 @@ def test_answers_and_exit_codes(asked: list[Any]) -> None:
     assert done.stdout.splitlines()[-1].startswith("the same bytes")
     done = run("reproduce", "a7f166b", "news", "more", "--ignore-data-mismatch")
     assert done.exit_code == 3
-    assert done.stdout.splitlines()[-1].startswith("not the same records")
+    assert done.stdout.splitlines()[-1].startswith("the records differ")
     assert asked == [("476aacb", [], False), ("a7f166b", ["news", "more"], True)]
 
 
