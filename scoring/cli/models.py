@@ -250,16 +250,16 @@ def _print_scores(
         with terminal.printing():
             formats.write_scores(score_list, form, sys.stdout.buffer)
     else:
-        waiting: list[str] = []
+        pending_lines: list[str] = []
         try:
             for line in formats.score_lines(scores, form):
-                waiting.append(line)
-                if len(waiting) >= n_lines:
-                    terminal.out("\n".join(waiting))
-                    waiting.clear()
+                pending_lines.append(line)
+                if len(pending_lines) >= n_lines:
+                    terminal.out("\n".join(pending_lines))
+                    pending_lines.clear()
         finally:  # an interrupted run prints what it has scored
-            if waiting:
-                terminal.out("\n".join(waiting))
+            if pending_lines:
+                terminal.out("\n".join(pending_lines))
 
 
 def explain(

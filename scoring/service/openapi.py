@@ -1,4 +1,4 @@
-"""What the service says of itself: OpenAPI, with examples that the model at work has answered."""
+"""OpenAPI document of the service, with example answers of the current model."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def describe(app: FastAPI, served: Served, limits: RequestLimits) -> dict[str, A
     Parameters
     ----------
     app : FastAPI
-        What other parts of the service say of their addresses.
+        The application, with its routes.
     served : Served
-        The model at work, which answers the examples.
+        The current model, which scores the examples.
     limits : RequestLimits
-        What a request may ask for.
+        Limits of a request.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def _get(summary: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any
     return {
         "summary": summary,
         "responses": {
-            "200": {"description": "As asked.", "content": {media_type: {"schema": schema}}},
+            "200": {"description": "Success.", "content": {media_type: {"schema": schema}}},
             **_problems([401, 405, 421, 500, 503]),
         },
     }
@@ -113,7 +113,7 @@ def _get(summary: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any
 
 def _problems(statuses: Sequence[int]) -> dict[str, Any]:
     content = {MEDIA_TYPE: {"schema": _ref("Problem")}}
-    return {str(one): {"description": _STATUSES[one], "content": content} for one in statuses}
+    return {str(status): {"description": _STATUSES[status], "content": content} for status in statuses}
 
 
 def _score(served: Served, limits: RequestLimits) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _score(served: Served, limits: RequestLimits) -> dict[str, Any]:
     explained = msgspec.to_builtins(explain(served.scorer, document))
     fault = {"type": "/docs#record", "title": KINDS["record"], "status": 422}
     fault["detail"] = "got '7', expected the fields of a record"
-    one = {"anyOf": [_ref("Score"), _ref("Explanation"), _ref("Problem")]}
+    result = {"anyOf": [_ref("Score"), _ref("Explanation"), _ref("Problem")]}
     lines = "\n".join(msgspec.json.encode(EXAMPLE).decode() for _ in range(2)) + "\n"
     return {
         "summary": "Score records",
@@ -166,7 +166,7 @@ def _score(served: Served, limits: RequestLimits) -> dict[str, Any]:
                 "description": "Scores, in the order of the records.",
                 "content": {
                     JSON: {
-                        "schema": {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]},
+                        "schema": {"anyOf": [*result["anyOf"], {"type": "array", "items": result}]},
                         "examples": {
                             "one": {"value": score},
                             "with reasons": {"value": explained},

@@ -248,12 +248,12 @@ from typing import Any
 from scoring.errors import ScoringError
 from scoring.service import server
 from scoring.service.options import ServiceOptions
-from scoring.service.supervisor import Patience, Supervisor
+from scoring.service.supervisor import RestartPolicy, Supervisor
 from scoring.settings import load_settings
 
 if __name__ == "__main__":
-    patience = Patience(first_seconds=0.01, n_failures=3, silent_seconds=3)
-    server.Supervisor = functools.partial(Supervisor, patience=patience)
+    policy = RestartPolicy(first_seconds=0.01, n_failures=3, silent_seconds=3)
+    server.Supervisor = functools.partial(Supervisor, policy=policy)
     server._check = lambda options: None
     options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1])
     try:
@@ -303,7 +303,7 @@ def test_a_service_that_ends_unasked_ends_with_a_code(training: TrainOutcome, tm
         "from scoring.cli import main\n"
         "from scoring.service import app\n"
         "async def fail(*_): sys.exit(0)\n"
-        "app._tell_drift = fail\n"
+        "app._record_drift = fail\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", training.model]

@@ -226,7 +226,10 @@ def test_what_is_too_much_at_once_is_put_off(options: Any) -> None:
             assert await large.finish(b'{"title": "' + b"x" * 200 + b'"}') == 503
             assert large.problem["limit"] == "waiting_bytes"
             assert await Request(app).finish(GOOD) == 200  # what was held is free again
-            assert (app.state.scoring.intake.n_requests, app.state.scoring.intake.n_bytes) == (0, 0)
+            assert (
+                app.state.scoring.admission_control.n_requests,
+                app.state.scoring.admission_control.n_bytes,
+            ) == (0, 0)
 
     asyncio.run(play())
 
@@ -241,7 +244,7 @@ def test_a_slow_body_is_given_up(options: Any) -> None:
             assert await slow.finish() == 408
             assert (slow.problem["limit"], slow.headers[b"connection"]) == ("body_seconds", b"close")
             assert await Request(app).finish(GOOD) == 200
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
 
     asyncio.run(play())
 
@@ -256,7 +259,7 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
             gone.messages.put_nowait({"type": "http.disconnect"})
             await gone.task
             assert gone.answer == []
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
             dropped = Request(app)
             dropped.messages.put_nowait({"type": "http.request", "body": GOOD, "more_body": False})
             await asyncio.sleep(0)
@@ -264,7 +267,7 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await dropped.task
             assert await Request(app).finish(GOOD) == 200
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
 
     asyncio.run(play())
 

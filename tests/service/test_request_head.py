@@ -20,7 +20,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from scoring.service import http_protocol
-from scoring.service.http_protocol import PIECES_OF_A_TURN, Protocol
+from scoring.service.http_protocol import MAX_PIECES_PER_TURN, Protocol
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
@@ -303,7 +303,7 @@ def test_many_chunks_are_parsed_in_turns(monkeypatch: pytest.MonkeyPatch) -> Non
         answer = answers(port, CHUNKED + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n" + GET + b"\x00")
     assert statuses(answer) == [200, 200, 400]
     assert b'"body": 20000' in answer
-    assert max(fed) == PIECES_OF_A_TURN
+    assert max(fed) == MAX_PIECES_PER_TURN
     assert sum(fed) == 1 + 2 * 20_000 + 2 + 1
 
 
