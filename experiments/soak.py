@@ -223,7 +223,7 @@ def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> li
     name = save_model(folder / "champion", champion.models, champion.manifest.training).name
     settings = load_settings(home=folder / "home")
     places = [(settings.home / part, folder / part) for part in ("mlflow.db", "artifacts")]
-    promote(str(folder / "champion"), why="soak", settings=settings, now=datetime.now(UTC), on_fault=print)
+    promote(str(folder / "champion"), reason="soak", settings=settings, now=datetime.now(UTC), on_fault=print)
     failed: list[str] = []
     tally = Tally()
     line = msgspec.json.encode(next(iter(sample_documents(n_records=1, seed=4)))[0])

@@ -1,4 +1,4 @@
-"""The command line: :mod:`scoring.cli.app` has the commands of each room."""
+"""Command line interface: :mod:`scoring.cli.app` registers the commands."""
 
 from scoring.cli.app import app, main
 

@@ -1,9 +1,9 @@
-"""The command line: each command parses, calls one workflow, prints and exits.
+"""Command line application: each command parses its options, calls one workflow, prints and exits.
 
-Exit codes: 0 done; 1 some records could not be used, the rest were; 2 nothing was done: wrong usage, or
-an input, model, setting or store that cannot be used, or results that could not be printed; 3 the answer
-is no: a limit was passed, or a training does not give the same bytes; 70 a defect of this program; 130
-interrupted; 141 the reader of the output went away; 143 told to end (SIGTERM).
+Exit codes: 0 done; 1 some records could not be used, the rest were; 2 nothing was done: wrong usage, an
+input, model, setting or store that cannot be used, or results that could not be printed; 3 a negative
+result: a limit was exceeded, a model was refused, or a training does not give the same bytes; 70 a defect
+of this program; 130 SIGINT; 141 the reader of the output closed it; 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from scoring.cli.console import Terminal
 from scoring.cli.groups import add_all
 
 _GC_THRESHOLD = 100_000
-"""How much is made before it is looked through for cycles: imports leave few, and it costs a twentieth."""
+"""Allocations between collections: imports leave few cycles, and the default costs 5 % of the run time."""
 
 app = typer.Typer(
     name="scoring",
@@ -51,25 +51,25 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command that the process was started with."""
+    """Run the command in ``sys.argv``."""
     gc.set_threshold(_GC_THRESHOLD)
-    # No sum here is long enough for several threads, whose start and idle turns cost a tenth of a second.
+    # Arrays are too small for several BLAS threads, and starting them costs a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     streams.prepare()
     try:
-        with signals.ended_by_signals():
+        with signals.exit_on_signals():
             try:
                 app(prog_name="scoring")
             except SystemExit:
                 streams.flush_messages()
-                signals.end_if_received()
+                signals.exit_if_received()
                 raise
-    except OSError as error:  # of a help text or a usage: standard output or standard error does not take it
+    except OSError as error:  # stdout or stderr does not accept a help or usage text
         for stream in (sys.stdout, sys.stderr):
             streams.silence(stream)
         raise SystemExit(141 if error.errno == errno.EPIPE else 2) from None
     finally:
-        gc.freeze()  # the process ends: looking through all that it holds once more is a tenth of a second
+        gc.freeze()  # a last collection at exit would cost a tenth of a second
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -92,12 +92,12 @@ def scoring(
 ) -> None:
     """Score incoming news records for a curation site: quality, heat, whether to publish.
 
-    --quiet, --verbose and --debug may stand before or after the command.
+    --quiet, --verbose and --debug may be given before or after the command.
     """
     context.obj = Terminal(quiet, verbose, debug)
 
 
-_ROOMS = (
+_COMMAND_MODULES = (
     records,
     models,
     restore,
@@ -112,4 +112,4 @@ _ROOMS = (
     environment,
     home,
 )
-add_all(app, [command for room in _ROOMS for command in room.COMMANDS])
+add_all(app, [command for module in _COMMAND_MODULES for command in module.COMMANDS])

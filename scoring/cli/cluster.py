@@ -1,4 +1,4 @@
-"""What the commands that can work on a Dask cluster take for it, and what they then do."""
+"""Options and runs of the commands that can work on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PartitionMb = Annotated[
 ]
 
 
-def place_of(dask: str | None, partition_mb: int | None) -> ClusterOptions | None:
-    """The cluster that a command is to work on, if any."""
+def cluster_options(dask: str | None, partition_mb: int | None) -> ClusterOptions | None:
+    """Cluster options of a command; None without ``--dask``."""
     if dask is None:
         if partition_mb is not None:
             raise typer.BadParameter("--partition-mb requires --dask")
@@ -40,12 +40,12 @@ def place_of(dask: str | None, partition_mb: int | None) -> ClusterOptions | Non
 def score(
     terminal: Terminal,
     paths: list[str],
-    place: ClusterOptions,
+    cluster: ClusterOptions,
     *,
     output: str | None,
     form: options.ScoreFormat | None,
     tracking_uri: str | None,
-    **chosen: Any,
+    **workflow_options: Any,
 ) -> None:
     """Score records on a cluster."""
     from scoring.workflows.cluster import score_on_cluster
@@ -54,35 +54,35 @@ def score(
     form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
     if output is None or form not in (formats.jsonl, formats.parquet):
         raise typer.BadParameter("--dask requires --output, and --format jsonl or parquet")
-    made = score_on_cluster(
+    outcome = score_on_cluster(
         paths,
         output=output,
         form="parquet" if form is formats.parquet else "jsonl",
-        place=place,
+        place=cluster,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         on_fault=terminal.on_fault,
         reporter=terminal,
-        **chosen,
+        **workflow_options,
     )
-    _tell(terminal, made, "scores")
+    _report(terminal, outcome, "scores")
 
 
-def features(terminal: Terminal, paths: list[str], place: ClusterOptions, **chosen: Any) -> None:
+def features(terminal: Terminal, paths: list[str], cluster: ClusterOptions, **workflow_options: Any) -> None:
     """Write the feature table of records on a cluster."""
     from scoring.workflows.cluster import features_on_cluster
 
-    made = features_on_cluster(
+    outcome = features_on_cluster(
         paths,
-        place=place,
+        place=cluster,
         settings=options.settings_of(terminal),
         on_fault=terminal.on_fault,
         reporter=terminal,
-        **chosen,
+        **workflow_options,
     )
-    _tell(terminal, made, "records")
+    _report(terminal, outcome, "records")
 
 
-def _tell(terminal: Terminal, made: ClusterOutcome, what: str) -> None:
-    parts = f"{made.n_partitions} partition" + "s" * (made.n_partitions != 1)
-    before = f", {made.n_done_before} of them done before" if made.n_done_before else ""
-    terminal.note(f"{made.output}: {made.n_records} {what} in {parts}{before}")
+def _report(terminal: Terminal, outcome: ClusterOutcome, unit: str) -> None:
+    parts = f"{outcome.n_partitions} partition" + "s" * (outcome.n_partitions != 1)
+    before = f", {outcome.n_done_before} of them done before" if outcome.n_done_before else ""
+    terminal.note(f"{outcome.output}: {outcome.n_records} {unit} in {parts}{before}")

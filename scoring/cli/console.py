@@ -1,4 +1,4 @@
-"""The terminal that a command talks to: results on stdout, everything else on stderr."""
+"""Console output of a command: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class OutputLostError(Exception):
-    """Standard output does not take results, and there is nothing left to do without it."""
+    """Standard output does not accept results, and the command has no other work to do."""
 
 
 @dataclass
 class Terminal:
-    """What a person asked to see, and the ways to show it; also the reporter of the workflows.
+    """Output of a command at the requested verbosity; also the reporter of the workflows.
 
     Parameters
     ----------
@@ -38,24 +38,24 @@ class Terminal:
     is_verbose : bool
         Show progress in detail.
     is_debug : bool
-        Show everything, traces of errors included.
+        Show everything, tracebacks included.
 
     Attributes
     ----------
     n_faults : int
-        Records that could not be used so far.
+        Number of records so far that could not be used.
     is_refused : bool
-        Whether a limit was passed: the work was done, and its answer is no.
+        Whether the result is negative, as if a limit was exceeded: exit code 3.
     ends_with_output : bool
-        Whether there is nothing left to do once the results cannot be printed. Else the work goes on to its
-        end, and the exit code tells.
+        Whether the command stops once its results cannot be printed. Otherwise it completes its work, and
+        the exit code reports the loss.
     lost_output : OSError or None
-        Why results could not be printed.
+        First error in printing results.
 
     Examples
     --------
     >>> terminal = Terminal(is_quiet=True)
-    >>> terminal.note("heard by nobody")
+    >>> terminal.note("not shown")
     >>> terminal.out("a result")
     a result
     """
@@ -72,12 +72,12 @@ class Terminal:
     _is_done_with_progress: bool = field(default=False, init=False)
 
     def set_up_logging(self, level: str) -> None:
-        """Send the log to stderr from ``level`` up, or from what the flags ask for where that is lower."""
-        asked = logging.DEBUG if self.is_debug else logging.INFO if self.is_verbose else logging.ERROR
+        """Log to stderr from ``level`` up, or from the level of the flags if that is lower."""
+        flag_level = logging.DEBUG if self.is_debug else logging.INFO if self.is_verbose else logging.ERROR
         numeric = (
-            logging.ERROR if self.is_quiet else min(asked, logging.getLevelNamesMapping()[level.upper()])
+            logging.ERROR if self.is_quiet else min(flag_level, logging.getLevelNamesMapping()[level.upper()])
         )
-        # Libraries below a warning talk of themselves, not of the records.
+        # Below a warning, libraries log their own operation, not anything about the records.
         logging.basicConfig(
             level=max(numeric, logging.WARNING),
             format="%(levelname)s %(name)s: %(message)s",
@@ -87,7 +87,7 @@ class Terminal:
 
     def out(self, text: str) -> None:
         """Print one line of the result."""
-        self._make_room()
+        self._clear_progress()
         with self.printing():
             print(text)
 
@@ -95,29 +95,29 @@ class Terminal:
         """Print tables and other views for people."""
         from rich.segment import Segments
 
-        self._make_room()
+        self._clear_progress()
         console = self._console()
         self.flush()
-        # rich itself would end the process where its output goes nowhere; as it is, it has none to flush.
+        # rich would exit the process on a closed stdout; with captured output it has nothing to flush.
         with self.printing():
             with console.capture() as capture:
                 for view in views:
-                    console.print(Segments(map(_shown_part, console.render(view))), end="")
+                    console.print(Segments(map(_escaped_segment, console.render(view))), end="")
             print(capture.get(), end="")
 
     def flush(self) -> None:
-        """See that all results that were printed have gone out."""
+        """Flush printed results to stdout."""
         with self.printing():
             sys.stdout.flush()
 
     @contextmanager
     def printing(self) -> Iterator[None]:
-        """Print results: from the first that standard output does not take, none is printed.
+        """Print results; after the first failure no more are printed.
 
         Raises
         ------
         OutputLostError
-            If it does not take them, and there is nothing else to do.
+            If stdout does not accept them and ``ends_with_output`` is set.
         """
         try:
             yield
@@ -132,31 +132,31 @@ class Terminal:
         try:
             print(text, file=sys.stderr)
         except OSError:
-            silence(sys.stderr)  # there is no other place to say so
+            silence(sys.stderr)  # the failure cannot be reported anywhere
 
     def on_fault(self, error: RecordError) -> None:
-        """Print everything that is wrong with a record, and count the record."""
+        """Print all faults of a record, and count the record."""
         self.n_faults += 1
         self.error(str(error))
 
     def note(self, text: str) -> None:
-        """Print something that a person may want to know."""
+        """Print a message that ``--quiet`` suppresses."""
         if not self.is_quiet:
             self.error(text)
 
     def warn(self, text: str) -> None:
-        """Print something that a person has to know, also where they asked for results and errors only."""
+        """Print a warning, also with ``--quiet``."""
         self.error(f"warning: {text}")
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Move the bar of one kind of work; there are bars on a terminal only."""
+        """Update the progress bar of one task; there are bars only on a terminal."""
         if self.is_quiet or self._is_done_with_progress or not sys.stderr.isatty():
             return
         if self._progress is None:
             from rich.console import Console
             from rich.progress import Progress
 
-            # stdout stays what it is: rich would send it to the bars' stream, and it may be a pipe.
+            # rich would redirect stdout to the stream of the bars, although it may be a pipe.
             self._progress = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False)
             self._progress.start()
         if name not in self._tasks:
@@ -164,14 +164,14 @@ class Terminal:
         self._progress.update(self._tasks[name], completed=done, total=total)
 
     def close(self) -> None:
-        """Take the bars away for good."""
+        """Remove the progress bars for good."""
         self._is_done_with_progress = True
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
-    def _make_room(self) -> None:
-        # Bars and results on the same screen would overwrite each other.
+    def _clear_progress(self) -> None:
+        # Bars and results on one screen would overwrite each other.
         if sys.stdout.isatty():
             self.close()
 
@@ -181,20 +181,20 @@ class Terminal:
 
         console = Console(highlight=False, soft_wrap=False)
         if not console.is_terminal:
-            # Nothing limits a line in a pipe or a file; a cut column could not be read back.
+            # A pipe or a file has no line length, and a truncated column could not be read back.
             console.width = max(console.width, 200)
         return console
 
 
-def _shown_part(part: Segment) -> Segment:
-    """A part of a view without what a terminal obeys, which a record may hold; rich says its own apart."""
-    if part.control:
-        return part
-    return part._replace(text="\n".join(map(shown, part.text.split("\n"))))
+def _escaped_segment(segment: Segment) -> Segment:
+    """A segment with control characters of records escaped; rich keeps its own in ``control``."""
+    if segment.control:
+        return segment
+    return segment._replace(text="\n".join(map(shown, segment.text.split("\n"))))
 
 
 def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
-    """Do a command's work; whatever becomes of it is an exit code."""
+    """Run a command and return its exit code, whatever it raises."""
     try:
         work()
         terminal.flush()
@@ -206,10 +206,10 @@ def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
         terminal.close()
         if terminal.is_debug:
             _print_trace()
-        terminal.error(f"error: {_told(error)}")
+        terminal.error(f"error: {_message(error)}")
         return 2
     except typer.BadParameter:
-        raise  # Typer shows the usage with it
+        raise  # Typer adds the usage
     except Exception:
         terminal.close()
         _print_trace()
@@ -229,7 +229,7 @@ def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
     return 1 if terminal.n_faults else 0
 
 
-def _told(error: ScoringError | OSError) -> str:
+def _message(error: ScoringError | OSError) -> str:
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{shown(os.fsdecode(error.filename))}: {error.strerror}"
     return str(error)

@@ -1,4 +1,4 @@
-"""The command on new records and a model's training records."""
+"""The ``drift`` command: new records compared with a model's training records."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from scoring.cli.console import Terminal
 def drift(
     terminal: Terminal,
     paths: options.Paths,
-    against: options.Model = None,
-    limit: Annotated[
+    model: options.Model = None,
+    max_error_increase: Annotated[
         float | None,
         typer.Option(
             metavar="RATIO",
@@ -36,18 +36,18 @@ def drift(
 ) -> None:
     """Measure how far new records are from a model's training records, and whether it matters.
 
-    Both are taken as they stood at their publication; labels are not needed. Exit code 3 if they are
+    Every record is used as of its own publication; labels are not needed. Exit code 3 if the records are
     refused; the rule is printed below the verdict.
     """
     from scoring.cli import formats
     from scoring.cli.tables import common
-    from scoring.cli.tables import drift as rendering_drift
+    from scoring.cli.tables import drift as drift_table
     from scoring.workflows.drift import drift as workflow
 
     outcome = workflow(
         paths,
-        against=against,
-        limit=limit,
+        model=model,
+        limit=max_error_increase,
         settings=options.settings_of(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
         ),
@@ -61,7 +61,7 @@ def drift(
     if json:
         terminal.out(formats.to_json({"run_id": outcome.run_id, "drift": outcome.drift}))
         return
-    terminal.show(rendering_drift.drift(outcome.drift))
+    terminal.show(drift_table.drift(outcome.drift))
     if outcome.run_id is not None:
         terminal.show("", common.named([("run_id", outcome.run_id)]))
 

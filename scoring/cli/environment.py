@@ -1,4 +1,4 @@
-"""The commands on the place where scoring runs: its store's pages and its settings."""
+"""The ``cache``, ``ui`` and ``config`` commands."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, help="Port.")] = 5000) -> None:
-    """Show MLflow's pages of the runs and models, on this machine only, until interrupted."""
+    """Serve the MLflow UI of the runs and models, on this machine only, until interrupted."""
     from scoring.deployment.named_store import check_store
     from scoring.tracking import Store, serve_ui
 
-    signals.release()  # it ends MLflow's server
+    signals.release()  # serve_ui stops the MLflow server itself
     settings = options.settings_of(terminal)
     check_store(settings)
     store = Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose)
@@ -27,7 +27,7 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
 
 
 def config(terminal: Terminal, json: options.Json = False) -> None:
-    """Show each setting, and where it comes from."""
+    """Show each setting and its origin."""
     from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.settings import settings_origins
@@ -40,22 +40,22 @@ def config(terminal: Terminal, json: options.Json = False) -> None:
 
 
 def cache(terminal: Terminal, json: options.Json = False) -> None:
-    """Show what the cache of features holds: features of records that were read before."""
+    """Show the size and contents of the feature cache: features of records that were read before."""
     from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.workflows.cache import open_cache
 
-    opened = open_cache(options.settings_of(terminal), options.now())
-    found = opened.info()
-    _tell_complaints(terminal, opened)
+    feature_cache = open_cache(options.settings_of(terminal), options.now())
+    cache_info = feature_cache.info()
+    _report_complaints(terminal, feature_cache)
     if json:
-        terminal.out(formats.to_json(found))
+        terminal.out(formats.to_json(cache_info))
     else:
-        terminal.show(common.named((name, getattr(found, name)) for name in found.__slots__))
+        terminal.show(common.named((name, getattr(cache_info, name)) for name in cache_info.__slots__))
 
 
 def info(terminal: Terminal, json: options.Json = False) -> None:
-    """Show what the cache of features holds."""
+    """Show the size and contents of the feature cache."""
     cache(terminal, json=json)
 
 
@@ -63,17 +63,17 @@ def clear(terminal: Terminal) -> None:
     """Delete the cached features; they are computed again when needed."""
     from scoring.workflows.cache import open_cache
 
-    opened = open_cache(options.settings_of(terminal), options.now())
-    n_records = opened.clear()
-    _tell_complaints(terminal, opened)
+    feature_cache = open_cache(options.settings_of(terminal), options.now())
+    n_records = feature_cache.clear()
+    _report_complaints(terminal, feature_cache)
     terminal.note(f"{n_records} records deleted from the cache")
 
 
-def _tell_complaints(terminal: Terminal, opened: FeatureCache) -> None:
-    """Tell why the cache could not be read or written."""
-    for complaint in opened.complaints:
+def _report_complaints(terminal: Terminal, feature_cache: FeatureCache) -> None:
+    """Report why the cache could not be read or written."""
+    for complaint in feature_cache.complaints:
         terminal.error(complaint)
-    terminal.n_faults += len(opened.complaints)
+    terminal.n_faults += len(feature_cache.complaints)
 
 
 COMMANDS = (Group(cache, (info, clear)), ui, config)

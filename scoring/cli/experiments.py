@@ -1,4 +1,4 @@
-"""The commands that train many times: backtest and tune. :mod:`scoring.cli` puts them beside its own."""
+"""The ``backtest`` and ``tune`` commands, which train many times."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from scoring.cli import options
 from scoring.cli.console import Terminal
 
 
-class Parts(StrEnum):
-    """What parts the folds of a backtest."""
+class Folds(StrEnum):
+    """What separates the folds of a backtest."""
 
     month = "month"
     section = "section"
 
 
 def parse_month(text: str) -> str:
-    """A month as it was given, checked.
+    """The text unchanged, if it is a month.
 
     Examples
     --------
@@ -38,16 +38,15 @@ def backtest(
     terminal: Terminal,
     paths: options.Paths,
     by: Annotated[
-        Parts,
+        Folds,
         typer.Option(
             help="Folds: each month, trained on all before it; or each section, trained on the others."
         ),
-    ] = Parts.month,
+    ] = Folds.month,
     config: options.Config = None,
-    begin: Annotated[
+    since: Annotated[
         str | None,
         typer.Option(
-            "--from",
             metavar="YYYY-MM",
             parser=parse_month,
             help="First month to evaluate. Default: the first with enough records before it.",
@@ -63,10 +62,10 @@ def backtest(
 ) -> None:
     """Retrain for each month on the data before it, and evaluate on that month.
 
-    Each training ignores all records and coverage from the first moment of its month on.
+    Each training ignores all records and coverage from the start of its month on.
     """
-    if begin is not None and by is not Parts.month:
-        raise typer.BadParameter("--from requires --by month")
+    if since is not None and by is not Folds.month:
+        raise typer.BadParameter("--since requires --by month")
     from scoring.cli import formats
     from scoring.cli.tables import common, experiments
     from scoring.workflows.backtest import backtest as workflow
@@ -75,7 +74,7 @@ def backtest(
     outcome = workflow(
         paths,
         by=by.value,
-        first=begin,
+        first=since,
         config=load_config(config),
         settings=options.settings_of(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal

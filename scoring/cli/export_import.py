@@ -1,4 +1,4 @@
-"""The commands that carry a model from one place to another as a file."""
+"""The ``export`` and ``import`` commands: a model as one file."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def export(
     overwrite: options.OverwriteFile = False,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """Write a model as one file, which scores elsewhere without a store.
+    """Write a model to one file, which can score elsewhere without a store.
 
-    The file holds the model's files with their hashes; the same model gives the same bytes. A file with
-    other content is replaced only with --overwrite.
+    The file contains the model's files with their hashes; the same model gives the same bytes. A file
+    with other content is replaced only with --overwrite.
     """
     from scoring.cli import formats
     from scoring.workflows.export import export_model as workflow
@@ -56,7 +56,7 @@ def import_(
     ] = None,
     overwrite: options.OverwriteModel = False,
 ) -> None:
-    """Read an exported model into a folder, if it is whole, and print the folder.
+    """Unpack an exported model into a folder after checking that it is complete, and print the folder.
 
     Another model in the folder is replaced only with --overwrite; anything else never is.
     """

@@ -1,4 +1,4 @@
-"""Results as programs read them: JSON, JSON lines, CSV, Parquet, in files that are replaced whole."""
+"""Machine-readable results: JSON, JSON lines, CSV and Parquet, written to atomically replaced files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCORE_FIELDS = Score.__struct_fields__
 
 
 def to_json(value: Any) -> str:
-    """One line of JSON; predictions of single records are left out of evaluations.
+    """One line of JSON; evaluations are written without the predictions of single records.
 
     Examples
     --------
@@ -32,21 +32,21 @@ def to_json(value: Any) -> str:
 
 
 def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False) -> Iterator[str]:
-    """Lines of ``jsonl`` or ``csv``, each as soon as its score is there.
+    """Lines of ``jsonl`` or ``csv``, each as soon as its score is available.
 
     Parameters
     ----------
     scores : iterable of Score
-        In the order in which they are to be written.
+        Scores, in output order.
     form : str
-        ``jsonl`` or ``csv``; CSV begins with a line of names, and joins warnings with ``; ``.
+        ``jsonl`` or ``csv``; CSV begins with a header, and joins warnings with ``; ``.
     has_labels : bool
-        Whether they are scores that were written, which tell what became of each label.
+        Whether these are written scores, which have the outcome of each label.
 
     Yields
     ------
     str
-        A line without its end. (A CSV value that has a line feed keeps it, in quotes.)
+        A line without its line feed. (A CSV value that contains a line feed keeps it, in quotes.)
     """
     if form == "jsonl":
         yield from map(to_json, scores)
@@ -65,10 +65,10 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
 
 
 def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
-    """Write scores as ``jsonl``, ``csv`` or ``parquet``; give back how many there were."""
+    """Write scores as ``jsonl``, ``csv`` or ``parquet``; return their number."""
     if form == "parquet":
         return _write_parquet(list(scores), file)
-    n_lines = -1 if form == "csv" else 0  # the line of names is no score
+    n_lines = -1 if form == "csv" else 0  # the header is not a score
     for line in score_lines(scores, form):
         file.write(line.encode() + b"\n")
         n_lines += 1
@@ -77,15 +77,15 @@ def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of ``path`` when the block ends well, and vanishes when it does not.
+    """Open a temporary file that replaces ``path`` if the block succeeds, and is deleted if it fails.
 
-    A reader of ``path`` sees the old content or the new, never a part. What is there and no regular file (a
-    FIFO, a device as ``/dev/stdout``) is written to instead.
+    A reader of ``path`` sees the old content or the new, never a part. An existing path that is not a
+    regular file (a FIFO, a device such as ``/dev/stdout``) is written to directly.
 
     Raises
     ------
     OSError
-        With ``path`` as its file, if it cannot be written.
+        If ``path`` cannot be written; it has ``path`` as its file name.
     """
     with naming(path), _opened(path) as file:
         yield file
@@ -114,13 +114,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON takes it, without what is of single records only."""
+    """The value as JSON accepts it, without the predictions of single records."""
     if isinstance(value, Evaluation):
         fields = {name: getattr(value, name) for name in value.__struct_fields__}
         del fields["predictions"]
         return fields
     if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
+        return {name: _plain(item) for name, item in value.items()}
     return value
 
 

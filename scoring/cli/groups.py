@@ -1,4 +1,4 @@
-"""Commands that have commands of their own: what they do alone, and what they have below them."""
+"""Command groups: a command with subcommands, which also does something by itself."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Command = Callable[..., None]
 
 
 class Group(NamedTuple):
-    """A command with others below it.
+    """A command with subcommands.
 
     Parameters
     ----------
     function : callable
-        What it does without one of them; its name is the group's.
+        What the group does without a subcommand; its name is the group's.
     commands : tuple of callable
-        Those below it.
+        The subcommands.
     """
 
     function: Command
@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
 
 def name_of(command: Command | Group) -> str:
-    """What the command is called on the command line, without the ``_`` of a word that Python keeps.
+    """Name of a command on the command line, without the ``_`` that avoids a Python keyword.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def name_of(command: Command | Group) -> str:
 
 
 def add_all(app: typer.Typer, commands: Iterable[Command | Group]) -> None:
-    """Add commands and groups to an application; its help lists them in their order."""
+    """Add commands and groups to an application; its help lists them in this order."""
     commands = list(commands)
     app.info.cls = _in_order([name_of(command) for command in commands])
     for command in commands:
@@ -55,7 +55,7 @@ def add_all(app: typer.Typer, commands: Iterable[Command | Group]) -> None:
 
 
 def _in_order(names: list[str]) -> type[TyperGroup]:
-    """A group that lists its commands so: Typer's own lists all groups first."""
+    """A group class that lists commands in this order; Typer lists all groups first."""
 
     class InOrder(TyperGroup):
         def list_commands(self, ctx: object) -> list[str]:

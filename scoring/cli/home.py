@@ -1,4 +1,4 @@
-"""The commands on the home: what lies in it, and what is missing."""
+"""The ``home`` commands: check the home folder, and repair its store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Repair = Annotated[
     bool,
     typer.Option(
         "--repair",
-        help="Rewrite the store's file addresses to where the home is now, after a backup of its database.",
+        help="Rewrite the store's file addresses to the home's current path, after a backup of its database.",
     ),
 ]
 
@@ -40,7 +40,7 @@ def check(
     Nothing is changed without --repair. Exit code 1 if something is missing or cannot be used.
     """
     from scoring.cli import formats
-    from scoring.cli.tables import home as rendering_home
+    from scoring.cli.tables import home as home_table
     from scoring.workflows import check_home as workflow
 
     settings = options.settings_of(terminal, tracking_uri=tracking_uri)
@@ -50,7 +50,7 @@ def check(
     if json:
         terminal.out(formats.to_json(report))
     else:
-        terminal.show(rendering_home.report(report))
+        terminal.show(home_table.report(report))
     for problem in report.problems:
         terminal.error(problem)
     terminal.n_faults = len(report.problems)

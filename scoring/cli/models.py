@@ -1,4 +1,4 @@
-"""The commands on one model: train, evaluate, score, explain and audit."""
+"""The ``train``, ``evaluate``, ``score``, ``explain`` and ``audit`` commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from scoring.cli import cluster, options, writing
 from scoring.cli.console import Terminal
 
-_LINES_TOGETHER = 64
+_LINES_PER_WRITE = 64
 
 
 def train(
@@ -44,7 +44,7 @@ def train(
     partition_mb: cluster.PartitionMb = None,
     json: options.Json = False,
 ) -> None:
-    """Train a model on labelled records, evaluate it on the latest of them, log both.
+    """Train a model on labelled records, evaluate it on the latest of them, and log both.
 
     Another model in the folder that --output names is refused without --overwrite, before anything is
     read; in the default folder, a model that an earlier training saved is replaced.
@@ -57,10 +57,10 @@ def train(
     settings = options.settings_of(
         terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal
     )
-    chosen = load_config(config)
+    training_config = load_config(config)
     outcome = workflow(
         paths,
-        config=chosen if as_of is None else msgspec.structs.replace(chosen, as_of=as_of),
+        config=training_config if as_of is None else msgspec.structs.replace(training_config, as_of=as_of),
         settings=settings,
         now=options.now(),
         output=output,
@@ -71,7 +71,7 @@ def train(
         run_name=run_name,
         register=register,
         is_tracked=not no_track,
-        place=cluster.place_of(dask, partition_mb),
+        place=cluster.cluster_options(dask, partition_mb),
         **options.channels_of(terminal),
     )
     names = (
@@ -88,16 +88,16 @@ def train(
 
 
 def _show_outcome(terminal: Terminal, outcome: Any, names: Iterable[str], *, is_json: bool) -> None:
-    """Show an evaluation and the facts about it that have these names."""
-    from scoring.cli import formats as written
+    """Show an evaluation and the named attributes of its outcome."""
+    from scoring.cli import formats
     from scoring.cli.tables import common
 
-    facts = {name: getattr(outcome, name) for name in names}
+    attributes = {name: getattr(outcome, name) for name in names}
     if is_json:
-        terminal.out(written.to_json(facts | {"evaluation": outcome.evaluation}))
+        terminal.out(formats.to_json(attributes | {"evaluation": outcome.evaluation}))
         return
     terminal.show(common.evaluation(outcome.evaluation), "")
-    terminal.show(common.named(item for item in facts.items() if item[0] != "metrics"))
+    terminal.show(common.named(item for item in attributes.items() if item[0] != "metrics"))
 
 
 def evaluate(
@@ -172,10 +172,10 @@ def score(
     writing.check_flags(write=write, flags=flags)
     if write and (form or output or dask):
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
-    place = cluster.place_of(dask, partition_mb)
-    if place is not None:
-        chosen = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
-        cluster.score(terminal, paths, place, output=output, form=form, **chosen)
+    dask_cluster = cluster.cluster_options(dask, partition_mb)
+    if dask_cluster is not None:
+        shared = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
+        cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
         return
     from scoring.workflows import score as workflow
 
@@ -189,21 +189,35 @@ def score(
         **options.channels_of(terminal),
     )
     if write:
-        how: dict[str, Any] = {"overwrite": overwrite, "allow_unknown": allow_unknown, "dry_run": dry_run}
-        writer = writing.writer_of(terminal, settings, paths, command="score", **how)
-        terminal.ends_with_output = dry_run  # else every file is written, whoever listens
+        writer = writing.label_writer(
+            terminal,
+            settings,
+            paths,
+            command="score",
+            overwrite=overwrite,
+            allow_unknown=allow_unknown,
+            dry_run=dry_run,
+        )
+        terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
         try:
-            for written in writer.write(scores):
-                if written.changed:
-                    terminal.out(written.diff.rstrip("\n") if dry_run else written.path)
-        finally:  # whatever ends it, what was written is told
-            told: dict[str, Any] = {"journal": journal, "overwrite": overwrite, "dry_run": dry_run}
-            writing.tell_summary(terminal.note, writer, paths, settings, **told)
+            for result in writer.write(scores):
+                if result.changed:
+                    terminal.out(result.diff.rstrip("\n") if dry_run else result.path)
+        finally:  # an interrupted write is summarized too
+            writing.report_summary(
+                terminal.note,
+                writer,
+                paths,
+                settings,
+                journal=journal,
+                overwrite=overwrite,
+                dry_run=dry_run,
+            )
     else:
-        # What comes slowly is told at once; of files many a line goes out together.
-        n_together = 1 if "-" in paths else _LINES_TOGETHER
+        # Standard input may be slow: print each score at once. Files: print many lines in one write.
+        n_lines = 1 if "-" in paths else _LINES_PER_WRITE
         terminal.ends_with_output = True
-        _print_scores(terminal, scores, form, Path(output) if output else None, n_together)
+        _print_scores(terminal, scores, form, Path(output) if output else None, n_lines)
 
 
 def _print_scores(
@@ -211,9 +225,9 @@ def _print_scores(
     scores: Iterator[Any],
     form: options.ScoreFormat | None,
     output: Path | None,
-    n_together: int,
+    n_lines: int,
 ) -> None:
-    from scoring.cli import formats as written
+    from scoring.cli import formats
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
@@ -222,8 +236,8 @@ def _print_scores(
     if output is not None:
         if form is options.ScoreFormat.table:
             raise typer.BadParameter("--output takes jsonl, csv or parquet")
-        with written.replaced(output) as file:
-            n_scores = written.write_scores(scores, form, file)
+        with formats.replaced(output) as file:
+            n_scores = formats.write_scores(scores, form, file)
         terminal.note(f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
         from scoring.cli.tables import common
@@ -232,20 +246,20 @@ def _print_scores(
     elif form is options.ScoreFormat.parquet:
         if sys.stdout.isatty():
             raise typer.BadParameter("--format parquet requires --output or a pipe")
-        known = list(scores)
+        score_list = list(scores)
         with terminal.printing():
-            written.write_scores(known, form, sys.stdout.buffer)
+            formats.write_scores(score_list, form, sys.stdout.buffer)
     else:
-        waiting: list[str] = []
+        pending_lines: list[str] = []
         try:
-            for line in written.score_lines(scores, form):
-                waiting.append(line)
-                if len(waiting) >= n_together:
-                    terminal.out("\n".join(waiting))
-                    waiting.clear()
-        finally:  # whatever ends it, what was scored is told
-            if waiting:
-                terminal.out("\n".join(waiting))
+            for line in formats.score_lines(scores, form):
+                pending_lines.append(line)
+                if len(pending_lines) >= n_lines:
+                    terminal.out("\n".join(pending_lines))
+                    pending_lines.clear()
+        finally:  # an interrupted run prints what it has scored
+            if pending_lines:
+                terminal.out("\n".join(pending_lines))
 
 
 def explain(
@@ -259,7 +273,7 @@ def explain(
     json: options.Json = False,
 ) -> None:
     """Explain why a record has its scores."""
-    from scoring.cli import formats as written
+    from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.workflows.explain import explain as workflow
 
@@ -272,7 +286,7 @@ def explain(
         reporter=terminal,
     )
     if json:
-        terminal.out(written.to_json(explanation))
+        terminal.out(formats.to_json(explanation))
     else:
         terminal.show(common.explanation(explanation))
 
@@ -294,10 +308,10 @@ def audit(
 
     Each record is compared with models that have not seen it and with its near-duplicates. Kinds:
     quality, lead, heat, published, twin; the worst of each first. With --corrections also correction:
-    those that disagree with one another; findings about corrected labels say so. Findings do not change
-    the exit code.
+    corrections that disagree with one another; findings about corrected labels are marked. Findings do
+    not change the exit code.
     """
-    from scoring.cli import formats as written
+    from scoring.cli import formats
     from scoring.cli.tables import common
     from scoring.workflows.audit import audit as workflow
     from scoring.workflows.train import load_config
@@ -313,11 +327,11 @@ def audit(
     )
     counts = ", ".join(f"{kind} {count}" for kind, count in outcome.counts.items())
     if output is not None:
-        with written.replaced(output) as file:
-            file.writelines(f"{written.to_json(each)}\n".encode() for each in outcome.findings)
+        with formats.replaced(output) as file:
+            file.writelines(f"{formats.to_json(finding)}\n".encode() for finding in outcome.findings)
     elif json:
         for finding in outcome.findings:
-            terminal.out(written.to_json(finding))
+            terminal.out(formats.to_json(finding))
     else:
         terminal.show(common.findings(outcome.findings))
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")

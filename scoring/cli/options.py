@@ -1,4 +1,4 @@
-"""What the commands take: their options, and the frame that makes a command of a function."""
+"""Shared options of the commands, and the wrapper that turns a function into a Typer command."""
 
 from __future__ import annotations
 
@@ -24,45 +24,48 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """The moment, aware UTC: below the command line time is an argument."""
+    """Current time, aware UTC: below the interfaces time is an argument."""
     return datetime.now(UTC)
 
 
 def parse_as_of(text: str) -> datetime | timedelta:
-    from scoring.features import as_of as moment
+    """Parse a moment, or an age as ``published+6h``."""
+    from scoring.features import as_of
 
     try:
-        return moment.parse_as_of(text)
+        return as_of.parse_as_of(text)
     except FeatureError:
-        raise typer.BadParameter(f"got '{text}', expected {moment.EXPECTED}") from None
+        raise typer.BadParameter(f"got '{text}', expected {as_of.EXPECTED}") from None
 
 
 def check_as_of(text: str | None) -> str | None:
-    """The text as it is, for a configuration, if it is an ``as_of``."""
+    """The text unchanged, as a configuration has it, if it is a valid ``as_of``."""
     if text is not None:
         parse_as_of(text)
     return text
 
 
 def parse_moment(text: str) -> datetime:
+    """Parse a moment."""
     moment = parse_as_of(text)
     if not isinstance(moment, datetime):
-        raise typer.BadParameter(f"got '{text}', expected a moment, as 2021-03-04T05:06:07Z")
+        raise typer.BadParameter(f"got '{text}', expected a moment such as 2021-03-04T05:06:07Z")
     return moment
 
 
 def check_name(text: str | None) -> str | None:
-    """The text as it is, if it can be the name of a registered model."""
+    """The text unchanged, if it is a valid name of a registered model."""
     if text is not None and (not text.strip() or "/" in text or ":" in text):
         raise typer.BadParameter(f"got '{text}', expected a name without / and :")
     return text
 
 
 def parse_points(text: str) -> tuple[int, ...]:
+    """Parse integers separated by commas."""
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"got '{text}', expected integers with commas between them") from None
+        raise typer.BadParameter(f"got '{text}', expected integers separated by commas") from None
 
 
 class ScoreFormat(StrEnum):
@@ -97,12 +100,12 @@ Model = Annotated[
     ),
 ]
 AsOf = Annotated[
-    Any,  # a datetime, a timedelta or None: Typer takes no union
+    Any,  # datetime, timedelta or None: Typer does not support a union
     typer.Option(
         parser=parse_as_of,
         metavar="TIME",
-        help="Ignore coverage newer than this: ISO 8601 (UTC unless it has a zone), or a time after each "
-        "record's publication, as published+6h. Default: use all.",
+        help="Ignore coverage newer than this: ISO 8601 (UTC unless it has a zone), or an age of each "
+        "record, as published+6h. Default: use all coverage.",
     ),
 ]
 Config = Annotated[
@@ -112,7 +115,7 @@ Corrections = Annotated[
     Path | None,
     typer.Option(
         metavar="LEDGER",
-        help="Ledger of corrections that the desk keeps; they replace the files' labels.",
+        help="Ledger of the corrections made at the desk; they replace the labels in the files.",
     ),
 ]
 TrainAsOf = Annotated[
@@ -120,27 +123,25 @@ TrainAsOf = Annotated[
     typer.Option(
         callback=check_as_of,
         metavar="TIME",
-        help="Learn from records as they stood: at an age, as published+6h, with their settled labels; "
-        "or at a moment, ignoring what came later. Default: the configuration's.",
+        help="Train on the records as of an age, as published+6h, with their settled labels; or as of a "
+        "moment, ignoring everything later. Default: the configuration's.",
     ),
 ]
 IncludeOwnScores = Annotated[
     bool,
-    typer.Option("--include-own-scores", help="Use labels that scoring itself wrote like any other label."),
+    typer.Option("--include-own-scores", help="Treat labels that scoring itself wrote like any other label."),
 ]
-OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace an existing other model.")]
+OverwriteModel = Annotated[bool, typer.Option("--overwrite", help="Replace another model in the folder.")]
 OverwriteFile = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Since = Annotated[
     Any,
-    typer.Option(parser=parse_moment, metavar="TIME", help="Use only records published from then on."),
+    typer.Option(parser=parse_moment, metavar="TIME", help="Use only records published since this time."),
 ]
 BeginsAt = Annotated[
     Any,
-    typer.Option(
-        parser=parse_moment, metavar="TIME", help="Earliest date of publication. Default: 2018-01-01."
-    ),
+    typer.Option(parser=parse_moment, metavar="TIME", help="Earliest publication date. Default: 2018-01-01."),
 ]
-TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, instead of the setting.")]
+TrackingUri = Annotated[str | None, typer.Option(metavar="URI", help="MLflow store. Default: the setting.")]
 Journal = Annotated[
     Path | None,
     typer.Option(
@@ -149,12 +150,12 @@ Journal = Annotated[
     ),
 ]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the cache of features.")]
-NoTrack = Annotated[bool, typer.Option("--no-track", help="Log no run in MLflow.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
+NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in MLflow.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 POLICY_HELP = {
-    "provider_points": "Possible points of a provider.",
+    "provider_points": "Possible points for a provider.",
     "known_provider_points": "Points for a provider that the site has a picture of.",
     "section_in_title_points": "Points for a title that names the section.",
     "topic_points": "Points for each topic after the section.",
@@ -163,10 +164,10 @@ POLICY_HELP = {
     "large_image_from_px": "Minimum width of a large image, in pixels.",
     "video_points": "Points for a video.",
     "excerpt_points": "Points for an excerpt.",
-    "title_limit_chars": "Title length above which points are lost.",
-    "title_overrun_chars_per_point": "Characters beyond that limit that cost one point.",
-    "noise_ratio": "Share of records labelled off the rubric, 0 to 1.",
-    "noise_points": "Maximum deviation of those, in points.",
+    "title_limit_chars": "Title length in characters above which points are deducted.",
+    "title_overrun_chars_per_point": "Characters above that length that cost one point.",
+    "noise_ratio": "Share of records with a label that deviates from the rubric, 0 to 1.",
+    "noise_points": "Maximum deviation of those labels, in points.",
     "scale": "Quality is scale * points + shift.",
     "shift": "See --scale.",
     "heat_bonus": "Heat that each related record adds to a good lead.",
@@ -178,7 +179,7 @@ POLICY_HELP = {
 
 
 def _policy_options() -> Iterator[inspect.Parameter]:
-    """One option for each field of the sample's policy, with its default."""
+    """One option for each field of the synthetic labelling policy, with its default."""
     for name, default in dataclasses.asdict(Policy()).items():
         is_list = isinstance(default, tuple)
         option = typer.Option(
@@ -195,7 +196,7 @@ def _policy_options() -> Iterator[inspect.Parameter]:
 
 
 def settings_of(terminal: Terminal, **given: Any) -> Settings:
-    """Load the settings, and log as they and the flags say; a home of a newer format is refused."""
+    """Load the settings, set up logging from them and the flags, and check the format of the home."""
     from scoring.settings import load_settings
     from scoring.storage.home import check_home
 
@@ -206,30 +207,34 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
 
 
 def channels_of(terminal: Terminal) -> dict[str, Any]:
-    """What every workflow reads from and tells to."""
+    """Standard input, fault callback and reporter of a workflow."""
     return {"stdin": sys.stdin.buffer, "on_fault": terminal.on_fault, "reporter": terminal}
 
 
 def cache_of(settings: Settings, *, is_used: bool) -> FeatureCache | None:
-    """The home's cache of features, where it is to be used."""
+    """The feature cache of the home; None if it is not used."""
     from scoring.workflows.cache import open_cache
 
     return open_cache(settings, now()) if is_used and settings.cache_mb else None
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
-    """A function that Typer takes for a command, from one whose first parameter is the terminal.
+    """Turn a function whose first parameter is the terminal into a Typer command.
 
-    The command takes the global flags too, so that they may stand before or after its name; keywords
-    that the function collects (``**policy``) are the options of the policy. Every way in which the
-    function can end becomes an exit code. A group's own work gives way to the command below it.
+    The command accepts the global flags too, so that they may be given before or after its name. A
+    function with ``**policy`` gets the options of the synthetic policy. Every outcome of the function
+    becomes an exit code. A group runs its own function only without a subcommand.
     """
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
-    takes_policy = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in own)
+    takes_policy = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in own)
     flags = {"quiet": Quiet, "verbose": Verbose, "debug": Debug}
     parameters = [
         inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
-        *(each.replace(kind=_KEYWORD) for each in own if each.kind is not inspect.Parameter.VAR_KEYWORD),
+        *(
+            parameter.replace(kind=_KEYWORD)
+            for parameter in own
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ),
         *(_policy_options() if takes_policy else ()),
         *(inspect.Parameter(name, _KEYWORD, default=False, annotation=kind) for name, kind in flags.items()),
     ]
@@ -245,12 +250,12 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 
 def _refuse_given(context: typer.Context, options: Iterable[str]) -> None:
-    """Refuse what was given to a group and would be lost, since a command below it does the work."""
+    """Refuse options of a group that its subcommand would ignore."""
     for name in options:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":

@@ -1,4 +1,4 @@
-"""The commands on who is in charge: promote, rollback and retrain."""
+"""The ``promote``, ``rollback`` and ``retrain`` commands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     str | None,
-    typer.Option(
-        callback=options.check_name, metavar="NAME", help="Registered model, instead of the setting."
-    ),
+    typer.Option(callback=options.check_name, metavar="NAME", help="Registered model. Default: the setting."),
 ]
-Figure = Annotated[str, typer.Option(metavar="METRIC", help="Metric that has to improve.")]
+Metric = Annotated[str, typer.Option(metavar="METRIC", help="Metric that has to improve.")]
 AllowEqual = Annotated[
     bool, typer.Option("--allow-equal", help="Also promote a model that is worse by no more than the margin.")
 ]
@@ -30,7 +28,7 @@ Margin = Annotated[
         metavar="RATIO", help="With --allow-equal: share of the champion's metric. Default: 0.02.", min=0
     ),
 ]
-_FIGURE = "quality_mae"
+_METRIC = "quality_mae"
 _MARGIN = 0.02
 
 
@@ -40,8 +38,8 @@ def promote(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="The challenger: models:/NAME/VERSION, runs:/ID, a run's id or 6 or more digits that it "
-            "begins with, a model's folder, or shipped. It is registered where it is not yet.",
+            help="The challenger: models:/NAME/VERSION, runs:/ID, a run ID or its first 6 or more digits, "
+            "a model's folder, or shipped. It is registered if necessary.",
             show_default=False,
         ),
     ],
@@ -49,20 +47,18 @@ def promote(
         list[str] | None,
         typer.Option(
             metavar="PATH",
-            help="Labelled records to evaluate on, later than what either training knew; may be repeated. "
-            "Default: what the runs of both held back.",
+            help="Labelled records to evaluate on, later than the training data of both; may be repeated. "
+            "Default: the held-back records of both runs.",
         ),
     ] = None,
     name: Name = None,
-    figure: Figure = _FIGURE,
+    figure: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Override the gate; requires --why.")] = False,
-    why: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="With --force: the reason, kept with the version.")
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the decision, change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Override the gate; requires --reason.")] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="With --force: reason, kept in the version's tags.")
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -73,19 +69,19 @@ def promote(
 
     It passes if the metric's gain is significant, no other headline metric is significantly worse, and
     no subset of the records significantly worsens beyond its limit; without a champion, if it beats
-    every baseline. The version's tags record why, and the earlier champion keeps the alias previous.
+    every baseline. The version's tags record the reason, and the former champion gets the alias previous.
     Exit code 3 if it is refused.
     """
     from scoring.workflows.promote import promote as workflow
 
-    if force != (why is not None):
-        raise typer.BadParameter("--force requires --why TEXT, and --why requires --force")
+    if force != (reason is not None):
+        raise typer.BadParameter("--force requires --reason TEXT, and --reason requires --force")
     outcome = workflow(
         model,
         on=on or (),
         name=name,
         gate=_gate(figure, allow_equal, margin),
-        why=why,
+        reason=reason,
         is_dry_run=dry_run,
         has_own_scores=include_own_scores,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
@@ -98,8 +94,8 @@ def promote(
 def rollback(
     terminal: Terminal,
     name: Name = None,
-    why: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The reason, kept with both versions.")
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Reason, kept in the tags of both versions.")
     ] = None,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
@@ -111,7 +107,7 @@ def rollback(
 
     outcome = workflow(
         name=name,
-        why=why,
+        reason=reason,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri),
         now=options.now(),
         reporter=terminal,
@@ -139,21 +135,21 @@ def retrain(
         typer.Option(metavar="LEDGER", help="Ledger of corrections. Default: the champion's, if it had one."),
     ] = None,
     name: Name = None,
-    figure: Figure = _FIGURE,
+    figure: Metric = _METRIC,
     allow_equal: AllowEqual = False,
     margin: Margin = None,
     wait: Annotated[
-        float, typer.Option(metavar="MINUTES", min=0, help="How long to wait for another retraining.")
+        float, typer.Option(metavar="MINUTES", min=0, help="Maximum time to wait for another retraining.")
     ] = 0.0,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Train on a grown archive, evaluate on what the champion has not seen, promote or explain.
+    """Train on an updated archive, evaluate on records that the champion has not seen, promote or refuse.
 
-    For scheduled jobs: only one runs at a time, and killed at any moment it leaves a champion that
-    scores. It does not train if there is too little new data. Exit code 3 if the champion stays.
+    For scheduled jobs: only one runs at a time, and a kill at any moment leaves a working champion.
+    It does not train if there is too little new data. Exit code 3 if the champion stays.
     """
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config
@@ -188,13 +184,13 @@ def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
 
 def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None:
     from scoring.cli import formats
-    from scoring.cli.tables import promotion
+    from scoring.cli.tables import promotion as promotion_table
 
     terminal.is_refused = not outcome.is_promoted
     if is_json:
         terminal.out(formats.to_json(outcome))
     else:
-        terminal.show(promotion.promotion(outcome))
+        terminal.show(promotion_table.promotion(outcome))
 
 
 COMMANDS = (promote, rollback, retrain)

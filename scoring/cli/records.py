@@ -1,4 +1,4 @@
-"""The commands on records alone: sample, validate and features."""
+"""The ``sample``, ``validate`` and ``features`` commands, which need no model."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def sample(
     ],
     records: Annotated[int, typer.Option(min=1, help="Number of records.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: the setting.")] = None,
-    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Leave the labels out.")] = False,
+    unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Omit the labels.")] = False,
     begins_at: options.BeginsAt = None,
     days: Annotated[
         int | None,
-        typer.Option(min=1, help="Days that the dates of publication span. Default: 365, more for many."),
+        typer.Option(min=1, help="Days that publication dates span. Default: 365, more for many records."),
     ] = None,
     **policy: Any,
 ) -> None:
@@ -50,7 +50,7 @@ def sample(
 
 
 def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
-    """Check records and report everything that is wrong with them.
+    """Check records and report all their faults.
 
     Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
     """
@@ -59,16 +59,16 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
 
     options.settings_of(terminal)
     progress = functools.partial(terminal.step, "reading")
-    found = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
-    terminal.n_faults = found.n_faulty
+    outcome = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
+    terminal.n_faults = outcome.n_faulty
     if json:
-        terminal.out(formats.to_json(found))
+        terminal.out(formats.to_json(outcome))
         return
-    for fault in found.faults:
+    for fault in outcome.faults:
         terminal.error(str(fault))
-    for warning in found.warnings:
+    for warning in outcome.warnings:
         terminal.note(f"{warning} (warning)")
-    terminal.out(f"{found.n_records} records can be used, {found.n_faulty} cannot")
+    terminal.out(f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot")
 
 
 def features(
@@ -81,12 +81,12 @@ def features(
         typer.Option(metavar="FILE.parquet", help="File to write; with --dask: folder or address."),
     ] = None,
     as_of: options.AsOf = None,
-    catalogue: Annotated[bool, typer.Option("--catalogue", help="List what each column means.")] = False,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="List columns and their meanings.")] = False,
     no_cache: options.NoCache = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
 ) -> None:
-    """Write the feature table of records, or list what its columns mean.
+    """Write the feature table of records, or list its columns with their meanings.
 
     With --dask it is a partitioned data set; the same command resumes an interrupted one.
     """
@@ -99,9 +99,9 @@ def features(
         return
     if not paths or output is None:
         raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")
-    place = cluster.place_of(dask, partition_mb)
-    if place is not None:
-        cluster.features(terminal, paths, place, output=output, as_of=as_of)
+    dask_cluster = cluster.cluster_options(dask, partition_mb)
+    if dask_cluster is not None:
+        cluster.features(terminal, paths, dask_cluster, output=output, as_of=as_of)
         return
     settings = options.settings_of(terminal)
     n_records = workflow.write_features(

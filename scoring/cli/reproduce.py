@@ -1,4 +1,4 @@
-"""The command that makes a training again."""
+"""The ``reproduce`` command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="RUN",
-            help="A training: a run's id or 6 or more digits that it begins with, runs:/ID, "
+            help="A training run: its ID or the first 6 or more digits, runs:/ID, "
             "models:/NAME/VERSION, models:/NAME@ALIAS.",
             show_default=False,
         ),
@@ -26,7 +26,7 @@ def reproduce(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="The run's records, where they are now. Default: where the run had them.",
+            help="The run's records, at their current path. Default: the paths in the run.",
             show_default=False,
         ),
     ] = None,
@@ -34,41 +34,41 @@ def reproduce(
         Path | None,
         typer.Option(
             metavar="LEDGER",
-            help="The run's ledger of corrections, where it is now. Default: where the run had it.",
+            help="The run's ledger of corrections, at its current path. Default: the path in the run.",
         ),
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="Train even if the records are not the run's.")
+    ignore_data_mismatch: Annotated[
+        bool, typer.Option("--ignore-data-mismatch", help="Train even if the records differ from the run's.")
     ] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
     """Repeat a run's training and check whether it gives the same bytes.
 
-    The configuration is the run's, the code is the current one. Nothing is logged or kept. Exit code 3
-    if anything is not the same: a table then lists what differs in data, code, versions and machine, in
-    the model and in the metrics.
+    The configuration is the run's, the code is the current one. Nothing is logged or saved. Exit code 3
+    if anything differs: a table then lists the differences in data, code, versions and machine, in the
+    model and in the metrics.
     """
     from scoring.cli import formats
     from scoring.cli.tables import reproducibility
     from scoring.workflows.reproduce import reproduce as workflow
 
-    found = workflow(
+    outcome = workflow(
         run,
         paths or (),
         corrections=corrections,
         settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
         has_own_scores=include_own_scores,
-        is_anyway=anyway,
+        is_mismatch_ignored=ignore_data_mismatch,
         **options.channels_of(terminal),
     )
-    terminal.is_refused = not found.is_same
+    terminal.is_refused = not outcome.is_same
     if json:
-        terminal.out(formats.to_json(found))
+        terminal.out(formats.to_json(outcome))
     else:
-        terminal.show(reproducibility.reproduction(found))
+        terminal.show(reproducibility.reproduction(outcome))
 
 
 COMMANDS = (reproduce,)

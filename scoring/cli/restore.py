@@ -1,4 +1,4 @@
-"""The command that puts back the labels of a write."""
+"""The ``restore`` command: undo a write of labels."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def restore(
         list[str] | None,
         typer.Argument(
             metavar="PATH",
-            help="Where the records are: folders, Markdown files, globs. Default: the working folder.",
+            help="The records: folders, Markdown files, globs. Default: the working folder.",
             show_default=False,
         ),
     ] = None,
     write_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="The write, as score --write printed it.")
+        str | None, typer.Option(metavar="ID", help="ID of the write, as score --write printed it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes only.")] = False,
     journal: options.Journal = None,
     json: options.Json = False,
 ) -> None:
-    """Restore the labels that a write of scores changed; without --write-id list the writes.
+    """Restore the labels that a write of scores changed; without --write-id, list the writes.
 
     A label that was missing before is removed, any other gets its earlier value back. Labels that
     somebody has changed or accepted since are left alone. Records are matched by content, so moved
-    files are found.
+    files are found too.
     """
     from scoring.workflows.restore import Restorer
 
@@ -40,7 +40,7 @@ def restore(
     if write_id is None:
         if paths or dry_run:
             raise typer.BadParameter("paths and --dry-run require --write-id ID")
-        _list(terminal, settings.journal, is_json=json)
+        _list_writes(terminal, settings.journal, is_json=json)
         return
     if json:
         raise typer.BadParameter("--json applies only to the list of writes")
@@ -58,15 +58,15 @@ def restore(
     finally:
         counts = restorer.counts
         verb = "would be restored" if dry_run else "restored"
-        text = f"{counts.n_restored:,} labels of {counts.n_files:,} files {verb}"
+        message = f"{counts.n_restored:,} labels of {counts.n_files:,} files {verb}"
         if counts.n_left_alone:
-            text += f", {counts.n_left_alone:,} left alone (changed or accepted since)"
+            message += f", {counts.n_left_alone:,} left alone (changed or accepted since)"
         if counts.n_missing:
-            text += f"; {counts.n_missing:,} records of the write were not found there"
-        terminal.note(text)
+            message += f"; {counts.n_missing:,} records of the write were not found there"
+        terminal.note(message)
 
 
-def _list(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
+def _list_writes(terminal: Terminal, journal: Path, *, is_json: bool) -> None:
     from scoring.labels.write_history import list_writes
 
     writes = list_writes(journal)

@@ -1,4 +1,4 @@
-"""The commands on what the store has kept: its runs, and what differs between them."""
+"""The ``runs``, ``runs sync`` and ``compare`` commands."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def runs(
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """List the runs of the store: aliases, headline metrics, data, commit.
+    """List the runs in the store: aliases, headline metrics, data, commit.
 
     A + after the commit marks uncommitted changes. Folds and trials are left out.
     """
     from scoring.cli import formats
-    from scoring.cli.tables import runs as rendering_runs
+    from scoring.cli.tables import runs as runs_table
     from scoring.workflows.runs import runs as workflow
 
     outcome = workflow(
@@ -43,15 +43,15 @@ def runs(
         terminal.out(formats.to_json(outcome.runs))
         return
     if outcome.runs:
-        terminal.show(rendering_runs.runs(outcome.runs, sort))
+        terminal.show(runs_table.runs(outcome.runs, sort))
     if not outcome.runs or len(outcome.runs) < outcome.n_runs:
         terminal.note(f"{len(outcome.runs)} of {outcome.n_runs} runs")
 
 
 def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: options.Json = False) -> None:
-    """Upload the runs that were kept because their store could not be used, the oldest first.
+    """Upload the runs that could not be logged because their store was unavailable, oldest first.
 
-    They are in the folder pending in the home. Each goes to the store that it was meant for, unless
+    They are in the folder pending in the home. Each is uploaded to its intended store, unless
     --tracking-uri names another. A partly uploaded run is completed.
     """
     from scoring.cli import formats
@@ -62,29 +62,29 @@ def sync(terminal: Terminal, tracking_uri: options.TrackingUri = None, json: opt
     synced = workflow(settings, is_store_named=tracking_uri is not None)
     if json:
         terminal.out(formats.to_json(synced))
-    uploaded = [one for one in synced if one.error is None]
-    for one in uploaded if not json else ():
-        version = f", version {one.version}" if one.version else ""
-        terminal.out(f"{one.folder}: run {one.run_id}{version}")
-    kept: dict[str, list[str]] = {}
-    for one in synced:
-        if one.error is not None:
-            kept.setdefault(one.error, []).append(one.folder)
-    errors = [_kept_error(error, folders) for error, folders in kept.items()]
+    uploaded = [run for run in synced if run.error is None]
+    for run in uploaded if not json else ():
+        version = f", version {run.version}" if run.version else ""
+        terminal.out(f"{run.folder}: run {run.run_id}{version}")
+    folders_by_error: dict[str, list[str]] = {}
+    for run in synced:
+        if run.error is not None:
+            folders_by_error.setdefault(run.error, []).append(run.folder)
+    errors = [_kept_error(error, folders) for error, folders in folders_by_error.items()]
     if errors and not uploaded:
         raise TrackingError("\nerror: ".join(errors))
     for error in errors:
         terminal.error(f"error: {error}")
-    terminal.n_faults += sum(map(len, kept.values()))
+    terminal.n_faults += sum(map(len, folders_by_error.values()))
     terminal.note(f"{len(uploaded)} of {len(synced)} pending runs uploaded")
 
 
 def _kept_error(error: str, folders: list[str]) -> str:
-    """An error with the pending runs that it kept from being uploaded, where it does not name them itself."""
-    named = [folder for folder in folders if folder not in error]
-    if not named:
+    """An error with the pending runs that it affects, unless it names them itself."""
+    unnamed = [folder for folder in folders if folder not in error]
+    if not unnamed:
         return error
-    return f"{error}: kept {', '.join(named)}"
+    return f"{error}: kept {', '.join(unnamed)}"
 
 
 def compare(
@@ -93,30 +93,30 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN|PATH",
-            help="Two or more runs or models: a run's id or 6 or more digits that it begins with, runs:/ID, "
-            "models:/NAME/VERSION, models:/NAME@ALIAS, a model's folder. Then records for them to score: "
-            "folders, Markdown files, globs, *.jsonl, or -; without any, those that the runs held back.",
+            help="Two or more runs or models: a run ID or its first 6 or more digits, runs:/ID, "
+            "models:/NAME/VERSION, models:/NAME@ALIAS, a model's folder. Then records to score: folders, "
+            "Markdown files, globs, *.jsonl, or -. Default: the held-back records of the runs.",
             show_default=False,
         ),
     ],
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Maximum changed records to show.")] = 20,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="HTML page to write as well; takes two runs.")
+        Path | None, typer.Option(metavar="FILE", help="HTML page to write as well; requires two runs.")
     ] = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
-    no_track: Annotated[bool, typer.Option("--no-track", help="Log no page in MLflow.")] = False,
+    no_track: Annotated[bool, typer.Option("--no-track", help="Do not log the page in MLflow.")] = False,
     tracking_uri: options.TrackingUri = None,
     json: options.Json = False,
 ) -> None:
-    """Show what differs between runs or models, and which records' published would change.
+    """Compare runs or models, and list the records whose published would change.
 
     Each is compared with the first on the same records. Intervals are 95 %, from a paired bootstrap
     over days: the same days are drawn for both. Each run compared with the first gets the comparison
     as a page among its artifacts.
     """
     from scoring.cli import formats
-    from scoring.cli.tables import runs as rendering_runs
+    from scoring.cli.tables import runs as runs_table
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
@@ -132,14 +132,14 @@ def compare(
         from scoring.report import comparison_report
 
         if len(comparisons) > 1:
-            raise typer.BadParameter(f"--html takes two runs, got {len(comparisons) + 1}")
+            raise typer.BadParameter(f"--html requires two runs, got {len(comparisons) + 1}")
         with formats.replaced(html) as file:
             file.write(comparison_report(comparisons[0]).encode())
         terminal.note(f"{html}: the comparison as a page")
     if json:
         terminal.out(formats.to_json({"comparisons": comparisons}))
     for comparison in comparisons if not json else ():
-        terminal.show(rendering_runs.comparison(comparison), "")
+        terminal.show(runs_table.comparison(comparison), "")
     for comparison in comparisons if not no_track else ():
         if page := keep_page(comparison, settings):
             terminal.note(f"{page}: the comparison as a page")

@@ -1,4 +1,4 @@
-"""The command that starts the HTTP service."""
+"""The ``serve`` command: start the HTTP service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def serve(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Tokens, one a line; every request needs one of them. Read again on SIGHUP.",
+            help="Tokens, one per line; every request needs one of them. Read again on SIGHUP.",
         ),
     ] = None,
     insecure_token_file: Annotated[
@@ -32,10 +32,10 @@ def serve(
         typer.Option("--insecure-token-file", help="Accept a token file that other users can read."),
     ] = False,
     insecure: Annotated[
-        bool, typer.Option("--insecure", help="Listen beyond this machine without a token.")
+        bool, typer.Option("--insecure", help="Accept connections from other machines without a token.")
     ] = False,
     inbox: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder whose records the page shows.")
+        Path | None, typer.Option(metavar="DIR", help="Folder of records that the desk shows.")
     ] = None,
     allow_origin: Annotated[
         list[str] | None,
@@ -45,7 +45,7 @@ def serve(
             "may be repeated.",
         ),
     ] = None,
-    bound: Annotated[
+    limit: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=NUMBER",
@@ -59,17 +59,17 @@ def serve(
 
     The service switches to a new champion when the alias moves. SIGHUP checks for one at once and reads
     the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The
-    log goes to stderr, a line of JSON for each request.
+    log goes to stderr, one line of JSON per request.
     """
     from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
 
     is_local = _is_local(host)
     if not is_local and token_file is None and not insecure:
-        raise typer.BadParameter(f"--host {host} needs --token-file FILE, or --insecure")
+        raise typer.BadParameter(f"--host {host} requires --token-file FILE, or --insecure")
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
-    signals.release()  # what was accepted is answered first
+    signals.release()  # the service answers accepted requests before it stops
     settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     run(
@@ -81,7 +81,7 @@ def serve(
             is_token_file_shared=insecure_token_file,
             hosts=(*_LOCAL, host) if is_local and token_file is None else (),
             origins=tuple(allow_origin or ()),
-            bounds=read_limits(bound or ()),
+            limits=read_limits(limit or ()),
         ),
         host=host,
         port=port,

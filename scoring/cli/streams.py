@@ -1,4 +1,4 @@
-"""Standard streams of the process: closed, full, or of an encoding that lacks some characters."""
+"""Standard streams that are closed, full, or have an encoding without some characters."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import os
 import sys
 
 _ESCAPES = "scoring.escapes"
-# What stands for a descriptor that was closed: reading from the first and writing to the second is an error,
-# as it was, and no file that is opened later gets their numbers. Messages to the third are lost.
+# Modes of the null device that replaces a closed descriptor: reading stdin and writing stdout still fail, and
+# no file opened later gets their numbers. Messages to a closed stderr are lost.
 _MODES = {0: os.O_WRONLY, 1: os.O_RDONLY, 2: os.O_WRONLY}
 
 
 def prepare() -> None:
-    """Make sure that there are three streams, and that every text can be printed to two of them."""
+    """Ensure that all three streams exist, and that stdout and stderr accept every character."""
     for descriptor, mode in _MODES.items():
         try:
             os.fstat(descriptor)
         except OSError:
-            _open_nothing(descriptor, mode)
+            _open_null(descriptor, mode)
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- for as long as the process
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 -- open until the process ends
     if sys.stdout is None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- likewise
     if sys.stderr is None:
@@ -34,32 +34,32 @@ def prepare() -> None:
 
 
 def silence(stream: object) -> None:
-    """Send what is left in a stream, and what may come, nowhere: it cannot be written where it was to go."""
-    # In tests streams have no descriptor.
+    """Redirect a stream that cannot be written, with its buffered text, to the null device."""
+    # In tests, streams have no descriptor.
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        _open_nothing(stream.fileno(), os.O_WRONLY)  # type: ignore[attr-defined]
+        _open_null(stream.fileno(), os.O_WRONLY)  # type: ignore[attr-defined]
 
 
 def flush_messages() -> None:
-    """See that the end of the process does not fail at what standard error did not take."""
+    """Flush stderr, so that the end of the process does not fail on it."""
     try:
         sys.stderr.flush()
     except (OSError, ValueError):
         silence(sys.stderr)
 
 
-def _open_nothing(descriptor: int, mode: int) -> None:
-    nothing = os.open(os.devnull, mode)
-    if nothing != descriptor:
-        os.dup2(nothing, descriptor)
-        os.close(nothing)
+def _open_null(descriptor: int, mode: int) -> None:
+    null = os.open(os.devnull, mode)
+    if null != descriptor:
+        os.dup2(null, descriptor)
+        os.close(null)
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    r"""Characters that an encoding lacks as ``\uXXXX``, which a JSON text may hold as well."""
+    r"""Codec error handler: unencodable characters become ``\uXXXX``, which JSON accepts too."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
     units = text.encode("utf-16-be", "surrogatepass")
-    pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
+    pairs = (units[index : index + 2].hex() for index in range(0, len(units), 2))
     return "".join(f"\\u{pair}" for pair in pairs), error.end

@@ -1,4 +1,4 @@
-"""The command that scores files as they arrive."""
+"""The ``watch`` command: score files as they arrive."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scoring.cli import options, writing
 from scoring.cli.console import Terminal
 
 STOP_SECONDS = 1.5
-"""What a signal to stop leaves for the record at work, before the process is ended whatever it does."""
+"""Time after a stop signal to complete the current record, before the process is killed."""
 
 
 class LineFormat(StrEnum):
-    """How scores are printed as they come."""
+    """Formats of scores that are printed one at a time."""
 
     jsonl = "jsonl"
     csv = "csv"
@@ -29,7 +29,7 @@ class LineFormat(StrEnum):
 def watch(
     terminal: Terminal,
     directory: Annotated[
-        str, typer.Argument(metavar="DIR", help="A folder of Markdown files.", show_default=False)
+        str, typer.Argument(metavar="DIR", help="Folder of Markdown files.", show_default=False)
     ],
     write: writing.Write = False,
     overwrite: writing.Overwrite = False,
@@ -43,22 +43,30 @@ def watch(
 ) -> None:
     """Score the files of a folder as they arrive, each once, and again when it changes.
 
-    It runs until an interrupt or SIGTERM, and ends within two seconds; a second signal ends it at once.
-    Started again, it scores only what is new since. A change of labels alone does not count as a change.
-    A file that cannot be used is reported once it has been unchanged for two seconds. A folder that
-    disappears is reported once, and watched again when it is back. It switches to a new champion when
-    the alias moves. With --write each score also has `labels`: whether each label was filled, renewed,
-    replaced, left alone or unchanged.
+    It runs until SIGINT or SIGTERM, and ends within two seconds; a second signal ends it at once.
+    Restarted, it scores only files that are new or changed since. A change of labels alone does not
+    count. A file that cannot be used is reported once it has been unchanged for two seconds. A folder
+    that disappears is reported once, and watched again when it returns. It switches to a new champion
+    when the alias moves. With --write each score also has `labels`: whether each label was filled,
+    renewed, replaced, left alone or unchanged.
     """
     from scoring.cli import formats
     from scoring.workflows.watch import watch as workflow
 
     writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})
     settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
-    how = {"overwrite": overwrite, "allow_unknown": allow_unknown}
-    writer = writing.writer_of(terminal, settings, [directory], command="watch", **how) if write else None
+    writer = None
+    if write:
+        writer = writing.label_writer(
+            terminal,
+            settings,
+            [directory],
+            command="watch",
+            overwrite=overwrite,
+            allow_unknown=allow_unknown,
+        )
     terminal.ends_with_output = not write
-    with _told_to_stop() as stop:
+    with _stop_on_signals() as stop:
         scores = workflow(
             directory,
             model=model,
@@ -75,32 +83,32 @@ def watch(
                 terminal.flush()
         finally:
             if writer is not None:
-                writing.tell_summary(
+                writing.report_summary(
                     terminal.note, writer, [directory], settings, journal=journal, overwrite=overwrite
                 )
 
 
 @contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """An event that an interrupt, or a SIGTERM, sets: what is at work is done, and no more is begun.
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets: the current record is completed, and no other is started.
 
-    What cannot be done soon (a pipe that nobody reads, a store that does not answer) is given up: a kill at
-    any moment loses nothing that was scored. A second signal does not wait either.
+    If that takes too long (a pipe that nobody reads, a store that does not answer), the process is killed,
+    which loses no scores. A second signal kills it at once.
     """
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     timers: list[threading.Timer] = []
 
-    def hear(number: int, _: object) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_DFL)
-        timer = threading.Timer(STOP_SECONDS, os.kill, (os.getpid(), number))
+    def on_signal(received: int, _: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+        timer = threading.Timer(STOP_SECONDS, os.kill, (os.getpid(), received))
         timer.daemon = True
         timers.append(timer)
         timer.start()
         stop.set()
 
-    before = {number: signal.signal(number, hear) for number in numbers}
+    before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
     finally:

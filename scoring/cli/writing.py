@@ -1,4 +1,4 @@
-"""What the commands that write scores into files share: their options, and what they say of it."""
+"""Options and summary of the commands that write scores into files."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Write = Annotated[
     ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="With --write: also replace labels that people gave.")
+    bool, typer.Option("--overwrite", help="With --write: also replace labels given by people.")
 ]
 AllowUnknown = Annotated[
     bool,
     typer.Option(
         "--allow-unknown",
-        help="With --write: also write records that have no title, or neither date, provider nor topics.",
+        help="With --write: also write records without a title, or without any of date, provider and topics.",
     ),
 ]
 
 
-def writer_of(
+def label_writer(
     terminal: Terminal,
     settings: Settings,
     paths: Sequence[str],
@@ -47,10 +47,10 @@ def writer_of(
     allow_unknown: bool,
     dry_run: bool = False,
 ) -> LabelWriter:
-    """What writes the scores of these paths."""
+    """Label writer for the scores of these paths."""
     from scoring.labels.writer import LabelWriter, WriteOptions
 
-    chosen = WriteOptions(
+    write_options = WriteOptions(
         journal=settings.journal,
         clock=options.now,
         command=command,
@@ -58,17 +58,17 @@ def writer_of(
         allows_unknown=allow_unknown,
         is_dry_run=dry_run,
     )
-    return LabelWriter(chosen, paths=paths, on_fault=terminal.on_fault, reporter=terminal)
+    return LabelWriter(write_options, paths=paths, on_fault=terminal.on_fault, reporter=terminal)
 
 
 def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
-    """Refuse flags that go with ``--write`` only."""
+    """Refuse flags that require ``--write``."""
     for flag, is_given in flags.items():
         if is_given and not write:
             raise typer.BadParameter(f"{flag} requires --write")
 
 
-def tell_summary(
+def report_summary(
     note: Callable[[str], None],
     writer: LabelWriter,
     paths: Sequence[str],
@@ -78,7 +78,7 @@ def tell_summary(
     overwrite: bool,
     dry_run: bool = False,
 ) -> None:
-    """Say what came of a write: counts, why labels were left alone, and how it is taken back."""
+    """Report the result of a write: counts, why labels were left alone, and how to undo it."""
     counts = writer.counts
     note(summary(counts, dry_run=dry_run, overwrite=overwrite))
     if counts.labels["left alone"] and not writer.has_known and not overwrite:
@@ -87,13 +87,13 @@ def tell_summary(
             "left alone (--journal FILE names another)"
         )
     if counts.n_written and not dry_run:
-        named = [] if journal is None else ["--journal", str(journal)]
-        again = shlex.join(["scoring", "restore", "--write-id", writer.write_id, *named, *paths])
-        note(f'write {writer.write_id}: "{again}" restores the labels')
+        journal_option = [] if journal is None else ["--journal", str(journal)]
+        command = shlex.join(["scoring", "restore", "--write-id", writer.write_id, *journal_option, *paths])
+        note(f'write {writer.write_id}: "{command}" restores the labels')
 
 
 def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = False) -> str:
-    """One line that has each count.
+    """One line with all counts.
 
     Examples
     --------
@@ -106,8 +106,8 @@ def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = Fal
     parts = [f"{labels['filled']:,} labels filled", f"{labels['renewed']:,} renewed"]
     if labels["replaced"]:
         parts.append(f"{labels['replaced']:,} replaced")
-    why = "people gave the same" if overwrite else "given by people; --overwrite replaces them"
-    parts.append(f"{labels['left alone']:,} left alone" + (f" ({why})" if labels["left alone"] else ""))
+    reason = "people gave the same" if overwrite else "given by people; --overwrite replaces them"
+    parts.append(f"{labels['left alone']:,} left alone" + (f" ({reason})" if labels["left alone"] else ""))
     if labels["unchanged"]:
         parts.append(f"{labels['unchanged']:,} unchanged")
     if counts.n_refused:

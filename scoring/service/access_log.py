@@ -1,4 +1,4 @@
-"""The log: a line of JSON for each request and event, without a word of any record."""
+"""Logging: one line of JSON per request or event, without any text of records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON: ``time``, ``level``, ``event``, and its ``fields``."""
+    """Formats a log record as one line of JSON: ``time``, ``level``, ``event``, and its ``fields``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record."""
@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
             "event": record.getMessage(),
         }
         if record.exc_info and record.exc_info[0] is not None:
-            # The trace without the message, which may quote a record.
+            # The traceback without the message, which may quote a record.
             line["error"] = record.exc_info[0].__name__
             line["trace"] = traceback.format_tb(record.exc_info[2])
         line |= getattr(record, "fields", {})
@@ -34,9 +34,9 @@ class JsonFormatter(logging.Formatter):
 
 
 class TurnHandler(logging.StreamHandler[TextIO]):
-    """Writes the lines of one turn of the event loop together: by itself each would cost a tenth of a score.
+    """Writes all lines of one event loop iteration together: single writes would cost 10 % of a score each.
 
-    Outside of an event loop each is written at once.
+    Outside an event loop each line is written at once.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -44,7 +44,7 @@ class TurnHandler(logging.StreamHandler[TextIO]):
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, at the end of this turn at the latest."""
+        """Write a line, at the end of this event loop iteration at the latest."""
         try:
             self._lines.append(self.format(record))
             try:
@@ -53,16 +53,16 @@ class TurnHandler(logging.StreamHandler[TextIO]):
                 self.flush()
             else:
                 if len(self._lines) == 1:
-                    loop.call_soon(self._end_turn)
+                    loop.call_soon(self._flush_lines)
         except Exception:
             self.handleError(record)
 
-    def _end_turn(self) -> None:
-        with suppress(OSError, ValueError):  # whoever read the log has gone
+    def _flush_lines(self) -> None:
+        with suppress(OSError, ValueError):  # the reader of the log has closed it
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         with self.lock or nullcontext():
             lines, self._lines = self._lines, []
             if lines:
@@ -71,10 +71,10 @@ class TurnHandler(logging.StreamHandler[TextIO]):
 
 
 def set_up_logging(level: str) -> None:
-    """Send everything from ``level`` up to stderr, a line of JSON each; uvicorn's own messages too."""
+    """Log to stderr from ``level`` up, one line of JSON per record; uvicorn's own messages too."""
     handler = TurnHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
-    # What no line tells is not looked up for each.
+    # Skip lookups whose results no line contains.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("scoring").setLevel(level.upper())

@@ -1,4 +1,4 @@
-"""The application: what is put together for one service."""
+"""The ASGI application of a service."""
 
 from __future__ import annotations
 
@@ -29,40 +29,39 @@ from scoring.service.score import ScoreEndpoint
 
 _LOG = logging.getLogger("scoring.service")
 REPEAT_SECONDS = 10.0
-"""When work in the background that has failed is begun again; seconds."""
+"""Delay before a failed background task is restarted; seconds."""
 
 
 class Service(FastAPI):
-    """The framework behind the door, which is passed before anything of it."""
+    """The FastAPI application; every request passes the middleware before the framework."""
 
-    door: RequestMiddleware
+    request_middleware: RequestMiddleware
     start_error: Exception | None = None
 
     def begin_stop(self) -> None:
-        """End what would go on without end."""
+        """Signal the stop, and end the event streams."""
         self.state.stopping.set()
-        self.door.end_streams()
+        self.request_middleware.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request."""
-        await self.door(scope, receive, send)
+        """Handle one request."""
+        await self.request_middleware(scope, receive, send)
 
 
 def create_app(options: ServiceOptions) -> Service:
-    """Make the application of a service.
+    """Build the application of a service.
 
     Parameters
     ----------
     options : ServiceOptions
-        What it is started with.
+        Start options.
 
     Returns
     -------
     Service
-        Its ``state`` holds ``options``, ``keeper`` (``keeper.current`` is the model at work, to be taken
-        once for all that is scored together), ``tokens``, ``metrics``, ``scoring`` (the endpoint), and
-        ``stopping``: an event that is set when the service begins to stop, on which every endless answer
-        has to end.
+        Its ``state`` has ``options``, ``manager`` (``manager.current`` is the current model, to be read
+        once for records that are scored together), ``tokens``, ``metrics``, ``scoring`` (the endpoint), and
+        ``stopping``: an event that is set when the service begins to stop, which ends every stream.
 
     Raises
     ------
@@ -71,78 +70,79 @@ def create_app(options: ServiceOptions) -> Service:
     """
     tokens = Tokens(options.token_file, is_shared=options.is_token_file_shared)
     metrics = Metrics()
-    keeper = ModelManager(options, metrics.record_swap)
-    keeper.on_swap(metrics.record_model)
-    keeper.on_follow(metrics.record_follow)
-    bench = BatchScorer(keeper, options.bounds)
-    endpoint = ScoreEndpoint(options.bounds, bench, metrics)
+    manager = ModelManager(options, metrics.record_swap)
+    manager.on_swap(metrics.record_model)
+    manager.on_follow(metrics.record_follow)
+    batch_scorer = BatchScorer(manager, options.limits)
+    endpoint = ScoreEndpoint(options.limits, batch_scorer, metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        await asyncio.to_thread(keeper.load)
-        _log_warning(keeper)
-        watching = [
-            asyncio.create_task(_repeat(keeper.follow)),
-            asyncio.create_task(_repeat(partial(_tell_drift, keeper, endpoint.window, metrics))),
+        await asyncio.to_thread(manager.load)
+        _log_warning(manager)
+        background_tasks = [
+            asyncio.create_task(_repeat(manager.follow)),
+            asyncio.create_task(_repeat(partial(_record_drift, manager, endpoint.drift_window, metrics))),
         ]
         try:
-            yield {ON_REFUSED: door.refuse}
+            yield {ON_REFUSED: request_middleware.refuse}
         finally:
             app.state.stopping.set()
-            for task in watching:
+            for task in background_tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
-            bench.close()
-            keeper.close()
+            batch_scorer.close()
+            manager.close()
             metrics.close()
 
     app = Service(title="scoring", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     app.state.options = options
-    app.state.keeper = keeper
+    app.state.manager = manager
     app.state.tokens = tokens
     app.state.metrics = metrics
     app.state.scoring = endpoint
     app.state.stopping = asyncio.Event()
     add_handlers(app)
-    # Each part of the service brings a router of its own.
-    app.router.routes.append(Route(SCORE_PATH, endpoint, methods=["POST"]))  # where other methods are refused
+    app.router.routes.append(Route(SCORE_PATH, endpoint, methods=["POST"]))  # answers other methods with 405
     app.include_router(status.router)
     app.include_router(docs.router)
     app.include_router(routes.router)
-    score: ASGIApp = endpoint
+    score_app: ASGIApp = endpoint
     if options.origins:
-        lets_in = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
-        app.add_middleware(lets_in)
-        score = lets_in(endpoint)
-    app.door = door = RequestMiddleware(partial(FastAPI.__call__, app), score, options, tokens, metrics)
+        add_cors = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
+        app.add_middleware(add_cors)
+        score_app = add_cors(endpoint)
+    app.request_middleware = request_middleware = RequestMiddleware(
+        partial(FastAPI.__call__, app), score_app, options, tokens, metrics
+    )
     return app
 
 
-async def _repeat(work: Callable[[], Awaitable[None]]) -> None:
-    """Do what should go on for ever, also after a defect of it, until cancelled."""
+async def _repeat(task: Callable[[], Awaitable[None]]) -> None:
+    """Run a background task until cancelled; restart it after an error."""
     while True:
         try:
-            await work()
+            await task()
         except Exception as error:
-            # The trace without the message, which may quote a record.
+            # The traceback without the message, which may quote a record.
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         await asyncio.sleep(REPEAT_SECONDS)
 
 
-def _log_warning(keeper: ModelManager) -> None:
-    """Say so where the model is neither the one that was asked for nor the champion, also with --quiet."""
-    resolved = keeper.current.resolved
+def _log_warning(manager: ModelManager) -> None:
+    """Log an error if the model is neither the requested one nor the champion, also with --quiet."""
+    resolved = manager.current.resolved
     if resolved.warning is not None:
         fields = {"warning": resolved.warning, "source": resolved.source, "model": resolved.name}
         _LOG.error("model warning", extra={"fields": fields})
 
 
-async def _tell_drift(keeper: ModelManager, window: DriftWindow, metrics: Metrics) -> None:
-    """Tell how far the last records are from the training records, until cancelled."""
+async def _record_drift(manager: ModelManager, window: DriftWindow, metrics: Metrics) -> None:
+    """Measure the drift of the latest records regularly, until cancelled."""
     while True:
         await asyncio.sleep(SECONDS)
-        drift = await asyncio.to_thread(window.measure, keeper.current)
+        drift = await asyncio.to_thread(window.measure, manager.current)
         if drift is not None:
             metrics.record_drift(drift)

@@ -1,9 +1,9 @@
-"""The work on records: small requests together in the event loop, large ones beside it in a few threads.
+"""Scoring of requests: small ones batched in the event loop, large ones in a thread pool.
 
-Scoring one record costs mostly calls, not trees, and a call that was just made is made again in half the
-time: the records that came in together are read together, and scored together.
-What could take long (YAML, a large body, many records, reasons) is done in threads, where it delays others
-by no more than Python's switch interval.
+The cost of scoring one record is mostly call overhead, and a repeated call takes half the time: concurrent
+small requests are therefore decoded together and scored together.
+Slow work (YAML, a large body, many records, reasons) runs in threads, where it delays other requests by no
+more than Python's switch interval.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from scoring.service.problem_details import Problem, ProblemError
 from scoring.service.request_body import Body, read_part
 
 N_THREADS = 4
-MAX_TOGETHER = 32
-"""Records that are read and scored in one go in the event loop: about 5 ms."""
+MAX_BATCH_SIZE = 32
+"""Maximum batch size in the event loop, in records: about 5 ms."""
 
-PATIENCE = 8
-"""Turns of the event loop for which records wait for others while several come at once: some 50 us."""
+MAX_WAIT_TURNS = 8
+"""Event loop iterations for which a batch waits for more records under concurrent load: about 50 us."""
 
 Result = Score | Explanation | Problem
 
 
 class Done(NamedTuple):
-    """Results in the order of the records, and the name of the model that gave them."""
+    """Results in the order of the records, the records that were scored, and the name of the model."""
 
     results: list[Result]
     documents: list[Document]
@@ -44,45 +44,45 @@ class Done(NamedTuple):
 
 
 class AdmissionControl:
-    """Counts what is in hand, and takes on no more than can be worked off soon.
+    """Limits the requests in progress, and the total size of their bodies.
 
     Parameters
     ----------
-    bounds : RequestLimits
-        How much that is.
+    limits : RequestLimits
+        ``requests`` and ``waiting_bytes`` apply.
     on_change : callable
-        Told of each change of the number of requests.
+        Called with the number of requests after each change.
     """
 
     def __init__(
-        self, bounds: RequestLimits, on_change: Callable[[int], None] = lambda n_requests: None
+        self, limits: RequestLimits, on_change: Callable[[int], None] = lambda n_requests: None
     ) -> None:
-        self._bounds = bounds
+        self._limits = limits
         self._on_change = on_change
         self.n_requests = 0
         self.n_bytes = 0
 
     def enter(self) -> Admission:
-        """Take a request on.
+        """Admit a request.
 
         Raises
         ------
         ProblemError
             If there are too many: status 503.
         """
-        if self.n_requests >= self._bounds.requests:
+        if self.n_requests >= self._limits.requests:
             raise _busy(f"{self.n_requests} requests are in progress", "requests")
         return Admission(self)
 
     def hold(self, n_bytes: int) -> None:
-        """Take bytes on.
+        """Count bytes of an admitted request.
 
         Raises
         ------
         ProblemError
             If there are too many: status 503.
         """
-        if self.n_bytes + n_bytes > self._bounds.waiting_bytes:
+        if self.n_bytes + n_bytes > self._limits.waiting_bytes:
             raise _busy(f"{self.n_bytes:,} bytes of requests are in progress", "waiting_bytes")
         self.n_bytes += n_bytes
 
@@ -93,23 +93,23 @@ class AdmissionControl:
 
 
 class Admission:
-    """A request that was taken on, as a context: at its end its place and its bytes are free."""
+    """Context manager of an admitted request: its end releases the request and its bytes."""
 
-    def __init__(self, intake: AdmissionControl) -> None:
-        self._intake = intake
+    def __init__(self, control: AdmissionControl) -> None:
+        self._control = control
         self._n_bytes = 0
 
     def __enter__(self) -> Admission:
-        self._intake.count(1)
+        self._control.count(1)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._intake.n_bytes -= self._n_bytes
-        self._intake.count(-1)
+        self._control.n_bytes -= self._n_bytes
+        self._control.count(-1)
 
     def hold(self, n_bytes: int) -> None:
         """See :meth:`AdmissionControl.hold`."""
-        self._intake.hold(n_bytes)
+        self._control.hold(n_bytes)
         self._n_bytes += n_bytes
 
 
@@ -118,26 +118,26 @@ def _busy(detail: str, limit: str) -> ProblemError:
 
 
 class BatchScorer:
-    """Scores what requests bring.
+    """Scores the records of requests.
 
     Parameters
     ----------
-    keeper : ModelManager
-        Who has the model at work.
-    bounds : RequestLimits
-        What a record may hold.
+    manager : ModelManager
+        Has the current model.
+    limits : RequestLimits
+        Limits of a record.
     """
 
-    def __init__(self, keeper: ModelManager, bounds: RequestLimits) -> None:
-        self._keeper = keeper
-        self._bounds = bounds
+    def __init__(self, manager: ModelManager, limits: RequestLimits) -> None:
+        self._manager = manager
+        self._limits = limits
         self._threads = ThreadPoolExecutor(N_THREADS, "scoring")
         self._waiting: list[_Waiting] = []
         self._n_turns = 0
-        self._n_before = 1  # records that were scored together the last time
+        self._n_previous = 1  # size of the previous batch
 
     async def score_one(self, body: Body, as_of: AsOf) -> Done:
-        """Read and score a body of one small record, together with the others that wait in this moment."""
+        """Decode and score a body of one small record, in a batch with the others that wait."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._score_waiting)
@@ -146,58 +146,58 @@ class BatchScorer:
         return await future
 
     async def work(self, body: Body, as_of: AsOf, *, is_explained: bool) -> Done:
-        """Read and score all records of a body, in a thread."""
-        served = self._keeper.current
-        job = _Job(body, self._bounds, as_of, is_explained=is_explained)
+        """Decode and score all records of a body, in a thread."""
+        served = self._manager.current
+        job = _Job(body, self._limits, as_of, is_explained=is_explained)
         return await asyncio.get_running_loop().run_in_executor(self._threads, job.run, served)
 
     def close(self) -> None:
-        """End the threads; nobody waits any more for what one of them still does."""
+        """Shut down the threads without waiting for running jobs."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _score_waiting(self) -> None:
-        """Score what waits, or wait one more turn: clients who were answered together come back together."""
-        if self._n_before > 1 and self._n_turns < PATIENCE and len(self._waiting) < MAX_TOGETHER:
+        """Score the waiting records, or wait one more iteration: batched clients tend to return together."""
+        if self._n_previous > 1 and self._n_turns < MAX_WAIT_TURNS and len(self._waiting) < MAX_BATCH_SIZE:
             self._n_turns += 1
             asyncio.get_running_loop().call_soon(self._score_waiting)
             return
-        self._n_turns, self._n_before = 0, len(self._waiting)
-        together, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+        self._n_turns, self._n_previous = 0, len(self._waiting)
+        batch, self._waiting = self._waiting[:MAX_BATCH_SIZE], self._waiting[MAX_BATCH_SIZE:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._score_waiting)
-        self._settle(together)
+        self._settle(batch)
 
-    def _settle(self, together: Sequence[_Waiting]) -> None:
-        """Answer those who wait; where that fails, each by itself, so that nobody fails with another."""
+    def _settle(self, batch: Sequence[_Waiting]) -> None:
+        """Resolve the futures of a batch; if it fails, score each alone, so that one cannot fail another."""
         try:
-            done = self._done(together)
+            done = self._score_batch(batch)
         except Exception as error:
-            if len(together) > 1:
-                for one in together:
-                    self._settle([one])
-            elif not together[0].future.done():
-                together[0].future.set_exception(error)
+            if len(batch) > 1:
+                for waiting in batch:
+                    self._settle([waiting])
+            elif not batch[0].future.done():
+                batch[0].future.set_exception(error)
             return
-        for one, its_own in zip(together, done, strict=True):
-            if not one.future.done():  # who asked may have gone
-                one.future.set_result(its_own)
+        for waiting, result in zip(batch, done, strict=True):
+            if not waiting.future.done():  # the client may have disconnected
+                waiting.future.set_result(result)
 
-    def _done(self, together: Sequence[_Waiting]) -> list[Done]:
-        """Step by step for all of them: what is done again and again is done faster."""
-        scorer = self._keeper.current.scorer
-        read = [read_part(one.body.parts[0], one.body.form, self._bounds) for one in together]
-        asked = zip(read, together, strict=True)
+    def _score_batch(self, batch: Sequence[_Waiting]) -> list[Done]:
+        """Run each step for the whole batch: repeated calls of one function are faster."""
+        scorer = self._manager.current.scorer
+        decoded = [read_part(waiting.body.parts[0], waiting.body.form, self._limits) for waiting in batch]
+        pairs = zip(decoded, batch, strict=True)
         scores = scorer.score_features(
-            [extracted(found, one.as_of) for found, one in asked if isinstance(found, Document)]
+            [extracted(item, waiting.as_of) for item, waiting in pairs if isinstance(item, Document)]
         )
         return [
-            Done([next(scores)], [one], scorer.name) if isinstance(one, Document) else Done([one], [], "")
-            for one in read
+            Done([next(scores)], [item], scorer.name) if isinstance(item, Document) else Done([item], [], "")
+            for item in decoded
         ]
 
 
 class _Waiting(NamedTuple):
-    """A body of one record, and who waits for what it is worth."""
+    """A body of one record, with the future of its result."""
 
     body: Body
     as_of: AsOf
@@ -205,10 +205,10 @@ class _Waiting(NamedTuple):
 
 
 class _Job:
-    """All records of a body."""
+    """Decodes and scores all records of a body."""
 
-    def __init__(self, body: Body, bounds: RequestLimits, as_of: AsOf, *, is_explained: bool) -> None:
-        self._body, self._bounds, self._as_of = body, bounds, as_of
+    def __init__(self, body: Body, limits: RequestLimits, as_of: AsOf, *, is_explained: bool) -> None:
+        self._body, self._limits, self._as_of = body, limits, as_of
         self._is_explained = is_explained
 
     def run(self, served: Served) -> Done:
@@ -216,11 +216,11 @@ class _Job:
         documents: list[Document] = []
         for begin in range(0, len(self._body.parts), BATCH):
             parts = self._body.parts[begin : begin + BATCH]
-            read = [read_part(one, self._body.form, self._bounds) for one in parts]
-            found = [one for one in read if isinstance(one, Document)]
-            scores = self._scores(found, served)
-            results += [one if isinstance(one, Problem) else next(scores) for one in read]
-            documents += found
+            decoded = [read_part(record, self._body.form, self._limits) for record in parts]
+            batch = [item for item in decoded if isinstance(item, Document)]
+            scores = self._scores(batch, served)
+            results += [item if isinstance(item, Problem) else next(scores) for item in decoded]
+            documents += batch
         return Done(results, documents, served.saved.name)
 
     def _scores(self, documents: Sequence[Document], served: Served) -> Iterator[Score | Explanation]:

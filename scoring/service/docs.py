@@ -1,4 +1,4 @@
-"""The pages that tell how to ask: one for programs, one for people that needs no script."""
+"""API documentation: the OpenAPI document, and an HTML page without scripts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
-    """Describe the service to programs."""
+    """The OpenAPI document."""
     return Response(msgspec.json.encode(await _description(request)), media_type="application/json")
 
 
 @router.get("/docs")
 async def docs(request: Request) -> Response:
-    """Describe the service to people."""
+    """The HTML page."""
     page = (
         _environment()
         .get_template("docs.html.j2")
@@ -37,19 +37,19 @@ async def docs(request: Request) -> Response:
 
 @router.get("/docs/style.css")
 async def style() -> Response:
-    """Give the page's style."""
+    """The style sheet of the page."""
     return Response(_style(), media_type="text/css")
 
 
 async def _description(request: Request) -> dict[str, Any]:
-    """The OpenAPI document; made once for each model, in a thread, since its examples are scored."""
+    """The OpenAPI document; built once for each model, in a thread, since its examples are scored."""
     state = request.app.state
-    served = state.keeper.current
+    served = state.manager.current
     if getattr(state, "described", ("",))[0] != served.saved.sha256:
-        made = await asyncio.to_thread(describe, request.app, served, state.options.bounds)
-        state.described = served.saved.sha256, made
-    found: dict[str, Any] = state.described[1]
-    return found
+        document = await asyncio.to_thread(describe, request.app, served, state.options.limits)
+        state.described = served.saved.sha256, document
+    description: dict[str, Any] = state.described[1]
+    return description
 
 
 @cache
@@ -72,16 +72,16 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> str:
-    """An example as text."""
+    """Text of an example."""
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """A schema in a few words."""
+    """Short name of a schema's type."""
     if "$ref" in schema:
         return str(schema["$ref"]).rpartition("/")[2]
     if "anyOf" in schema:
-        return " or ".join(_kind(each) for each in schema["anyOf"])
+        return " or ".join(_kind(option) for option in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema.get('items') or {})}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):

@@ -1,4 +1,4 @@
-"""The last records that were scored, held against the training records of the model."""
+"""Drift of the latest scored records from the training records of the model."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from scoring.records.record import Document, Record
 from scoring.service.model_manager import Served
 
 SECONDS = 30.0
-"""How often the last records are looked at; seconds."""
+"""Interval between drift measurements; seconds."""
 
 
 class DriftWindow:
-    """A bounded number of the last records.
+    """A window of the latest records.
 
-    Records are only put aside while they are scored. What is known of them is made when they are looked at:
-    where more come in between than are put aside, the first of them stand for all.
+    Scoring only appends records to a buffer; features are extracted when drift is measured. If more records
+    arrive between two measurements than the buffer holds, the first of them represent all.
 
     Parameters
     ----------
-    n_aside : int
-        Records that are put aside.
+    buffer_size : int
+        Size of the buffer, in records.
     n_records : int
-        Records that are looked at.
+        Size of the window, in records.
     """
 
-    def __init__(self, n_aside: int = 256, n_records: int = 1000) -> None:
-        self._aside: list[Record] = []
-        self._n_aside = n_aside
+    def __init__(self, buffer_size: int = 256, n_records: int = 1000) -> None:
+        self._buffer: list[Record] = []
+        self._buffer_size = buffer_size
         self._rows: deque[Row] = deque(maxlen=n_records)
 
     def add(self, documents: Sequence[Document]) -> None:
-        """Put records aside."""
-        if n_free := self._n_aside - len(self._aside):
-            self._aside.extend(document.record for document in documents[:n_free])
+        """Add records to the buffer, while it has room."""
+        if n_free := self._buffer_size - len(self._buffer):
+            self._buffer.extend(document.record for document in documents[:n_free])
 
     def measure(self, served: Served) -> Drift | None:
-        """Hold the last records against the model's training records; it takes a tenth of a second.
+        """Compare the latest records with the model's training records, in about 0.1 s.
 
         Parameters
         ----------
@@ -53,10 +53,10 @@ class DriftWindow:
         Returns
         -------
         Drift or None
-            None where nothing is new, there are too few records, or the model has no profile.
+            None if there are no new records, too few records, or the model has no profile.
         """
         profile = served.saved.manifest.profile
-        new, self._aside = self._aside, []
+        new, self._buffer = self._buffer, []
         self._rows.extend(extract(record, AS_OF) for record in new)
         if not new or profile is None or len(self._rows) < MIN_WINDOW:
             return None

@@ -1,7 +1,7 @@
-"""What the service counts, for Prometheus: of one process, or of all that serve together.
+"""Prometheus metrics of the service, of one process or of all worker processes together.
 
-Several processes keep their counts in files of one folder (``PROMETHEUS_MULTIPROC_DIR``), so that whichever
-is asked tells of all.
+Several processes keep their metrics in files of one folder (``PROMETHEUS_MULTIPROC_DIR``), so that any of
+them can report the metrics of all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 
 class Metrics:
-    """The service's metrics, in a registry of their own."""
+    """Metrics of the service, in their own registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -82,70 +82,70 @@ class Metrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
-        # Looking a counter up costs more than counting; these are looked up again and again.
+        # Looking up a labelled metric costs more than updating it, so these lookups are cached.
         self._requests_of = cache(self.requests.labels)
         self._seconds_of = cache(self.seconds.labels)
         self._drift = _DriftGauges(registry)
-        self._at_work: tuple[str, str] | None = None
+        self._current_model: tuple[str, str] | None = None
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
+        """Count an answered request."""
         self._requests_of(route, method, status).inc()
         self._seconds_of(route).observe(seconds)
 
     def record_model(self, served: Served) -> None:
-        """Tell which model is at work."""
-        if self._at_work is not None:
-            self.model.labels(*self._at_work).set(0)
-        self._at_work = served.saved.name, served.resolved.address or ""
-        self.model.labels(*self._at_work).set(1)
+        """Record the current model."""
+        if self._current_model is not None:
+            self.model.labels(*self._current_model).set(0)
+        self._current_model = served.saved.name, served.resolved.address or ""
+        self.model.labels(*self._current_model).set(1)
 
     def record_follow(self, failure: FollowFailure | None) -> None:
-        """Tell whether the model can be followed."""
+        """Record whether the model is followed."""
         self.is_followed.set(failure is None)
         self.not_followed_since.set(failure.since.timestamp() if failure else 0)
 
     def record_swap(self, is_swapped: bool) -> None:
-        """Count a model that was tried."""
+        """Count an attempt to switch to a new model."""
         self.loads.labels("swapped" if is_swapped else "failed").inc()
 
     def record_drift(self, drift: Drift) -> None:
-        """Tell how far the records of late are from the training records."""
-        self._drift.tell(drift)
+        """Record the drift of the latest records."""
+        self._drift.record(drift)
 
     def exposition(self) -> bytes:
-        """All of it as Prometheus reads it."""
+        """All metrics in the text format of Prometheus."""
         if FOLDER not in os.environ:
             return generate_latest(self.registry)
-        together = CollectorRegistry()
-        _AllProcesses(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        registry = CollectorRegistry()
+        _AllProcesses(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
     def close(self) -> None:
-        """Take what tells of this process alone out of what all tell together."""
+        """Remove this process's live gauges from the shared folder."""
         if FOLDER in os.environ:
             mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]
 
 
 class _AllProcesses(MultiProcessCollector):
-    """The counts of all processes; a file that one of them is only making holds none yet."""
+    """Collects the metrics of all processes; skips files that a process has not initialized yet."""
 
     def collect(self) -> Iterable[Metric]:
-        files = [str(file) for file in Path(os.environ[FOLDER]).glob("*.db") if _has_begun(file)]
+        files = [str(file) for file in Path(os.environ[FOLDER]).glob("*.db") if _is_initialized(file)]
         return cast("Iterable[Metric]", self.merge(files))  # type: ignore[no-untyped-call]
 
 
-def _has_begun(file: Path) -> bool:
+def _is_initialized(file: Path) -> bool:
     try:
         return file.stat().st_size > 0
-    except FileNotFoundError:  # of a process that has ended
+    except FileNotFoundError:  # its process has ended
         return False
 
 
 class _DriftGauges:
-    """What :func:`scoring.drift.detect.measure_drift` says of the last records; each process has its own.
+    """Result of :func:`scoring.drift.detect.measure_drift` on the latest records of each process.
 
-    Of several processes the highest is told, so that none that sees other records is hidden by the rest.
+    Over several processes the maximum is reported, so that drift in one is not hidden by the others.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -175,14 +175,14 @@ class _DriftGauges:
             "scoring_drift_score_ratio", "Difference of the two means, divided by its limit.", "score"
         )
 
-    def tell(self, drift: Drift) -> None:
+    def record(self, drift: Drift) -> None:
         self.records.set(drift.n_records)
         self.is_refused.set(bool(drift.reasons))
         for family in drift.families:
             self.family.labels(family.family).set(_ratio(family.distance, family.limit))
-        for one in drift.unseen:
-            self.unseen.labels(one.what).set(one.ratio)
-            self.unseen_limit.labels(one.what).set(one.limit_ratio)
+        for unseen in drift.unseen:
+            self.unseen.labels(unseen.what).set(unseen.ratio)
+            self.unseen_limit.labels(unseen.what).set(unseen.limit_ratio)
         for shift in drift.shifts:
             self.mean.labels(shift.name).set(shift.new)
             self.mean_before.labels(shift.name).set(shift.before)

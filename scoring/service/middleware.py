@@ -1,4 +1,4 @@
-"""What every request passes on its way in and out: who asks, under which name, and what the answer bears."""
+"""ASGI middleware for all requests: host, origin and token checks, response headers, metrics, access log."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from scoring.service.problem_details import ProblemError, answer, defect
 _LOG = logging.getLogger("scoring.service.request")
 SCORE_PATH = "/v1/score"
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What needs no token: it tells nothing, and those who watch a service bear none."""
+"""Paths without a token: they reveal nothing, and health checks have no token."""
 
 END_STREAM, ON_REFUSED = "end_stream", "on_refused"
-"""What the state of a request holds: a call that ends its answer, and one that counts refusals."""
+"""Keys of a request's state: a callback that ends its stream, and one that counts refusals."""
 
-_GONE = 499  # what logs say of a request whose sender has gone before it was whole
+_GONE = 499  # logged status if the client disconnected before the request was complete
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _METHODS = _SAFE_METHODS | {"POST", "PUT", "PATCH", "DELETE", "TRACE"}
@@ -37,7 +37,7 @@ PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What a page may do: load its own parts from here, and talk to nobody else."""
+"""Content security policy of pages: same-origin resources and connections only."""
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -49,21 +49,21 @@ _HEADERS = (
 
 
 class RequestMiddleware:
-    """ASGI middleware around everything.
+    """ASGI middleware around the whole application.
 
     Parameters
     ----------
     app : ASGI application
-        What is behind the door.
+        The wrapped application.
     score : ASGI application
-        What answers ``POST /v1/score``: right behind the door, since a framework's way to it costs as much
-        as a third of the scores.
+        Handler of ``POST /v1/score``, called directly, since routing by the framework would add a third to
+        the cost of scoring.
     options : ServiceOptions
-        Hosts and origins that are let in.
+        Allowed hosts and origins.
     tokens : Tokens
-        Tokens that are let in.
+        Valid tokens.
     metrics : Metrics
-        What counts the requests.
+        Metrics of the requests.
     """
 
     def __init__(
@@ -74,17 +74,16 @@ class RequestMiddleware:
         self._metrics = metrics
         self._options = options
         self._tokens = tokens
-        self._streams: dict[
-            Callable[[], None], bytes
-        ] = {}  # what ends each, and by which right it was opened
+        # Callback that ends a stream, to its authorization header.
+        self._streams: dict[Callable[[], None], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         began = perf_counter()
-        headers = dict(scope["headers"])  # of a header that comes twice, the last
+        headers = dict(scope["headers"])  # of repeated headers the last counts
         state = scope.setdefault("state", {})
         state["headers"] = headers
         state["request_id"] = request_id = _request_id(headers.get(b"x-request-id", b""))
@@ -93,7 +92,7 @@ class RequestMiddleware:
         has_begun = False
         end_stream: Callable[[], None] | None = state.get(END_STREAM)
 
-        async def send_on(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status, has_begun
             if message["type"] == "http.response.start":
                 status, has_begun = message["status"], True
@@ -106,23 +105,23 @@ class RequestMiddleware:
             try:
                 self._check(scope, headers)
             except ProblemError as error:
-                await answer(error, scope)(scope, receive, send_on)
+                await answer(error, scope)(scope, receive, send_with_headers)
             else:
-                await (self._score if is_score else self._app)(scope, receive, send_on)
+                await (self._score if is_score else self._app)(scope, receive, send_with_headers)
         except ClientDisconnect:
             state["fault"], status = "gone", _GONE
         except Exception as error:
-            # The trace without the message, which may quote a record.
+            # The traceback without the message, which may quote a record.
             trace = traceback.format_tb(error.__traceback__)
             fields = {"request_id": request_id, "error": type(error).__name__, "trace": trace}
             _LOG.error("defect", extra={"fields": fields})
             if not has_begun:
-                await answer(defect(), scope)(scope, receive, send_on)
+                await answer(defect(), scope)(scope, receive, send_with_headers)
             state["fault"] = "defect"
         finally:
             if end_stream is not None:
                 self._streams.pop(end_stream, None)
-            self._tell(scope, status, perf_counter() - began)
+            self._record(scope, status, perf_counter() - began)
 
     def end_streams(self, *, is_revoked: bool = False) -> int:
         """End open event streams.
@@ -130,24 +129,24 @@ class RequestMiddleware:
         Parameters
         ----------
         is_revoked : bool
-            End those alone whose token is taken no more.
+            End only streams whose token is no longer valid.
 
         Returns
         -------
         int
-            How many were ended.
+            Number of ended streams.
         """
-        ended = [
-            end
-            for end, authorization in self._streams.items()
+        callbacks = [
+            end_stream
+            for end_stream, authorization in self._streams.items()
             if not (is_revoked and self._tokens.admit(authorization))
         ]
-        for end in ended:
-            end()
-        return len(ended)
+        for end_stream in callbacks:
+            end_stream()
+        return len(callbacks)
 
     def refuse(self, error: ProblemError) -> None:
-        """Count and log what was refused before it was a request."""
+        """Count and log input that was refused before it became a request."""
         self._metrics.faults.labels(error.kind).inc()
         self._metrics.record_request("-", "-", error.status, 0.0)
         if _LOG.isEnabledFor(logging.INFO):
@@ -164,19 +163,19 @@ class RequestMiddleware:
         if origin and scope["method"] not in _SAFE_METHODS and not self._is_known(origin, host):
             raise ProblemError(403, "origin", "requests from pages of this origin are not allowed")
         if scope["path"] not in OPEN_PATHS and not self._tokens.admit(headers.get(b"authorization", b"")):
-            # Browsers ask their user on "Basic"; the token is the password.
-            # "Basic" first: of one line Chromium takes the first scheme alone, and would not ask.
-            wanted = 'Basic realm="scoring", Bearer realm="scoring"'
+            # Browsers ask for a password on "Basic"; the token is the password. "Basic" comes first, because
+            # Chromium reads only the first scheme of the header.
+            challenge = 'Basic realm="scoring", Bearer realm="scoring"'
             raise ProblemError(
-                401, "token", "expected a token of the service", headers={"WWW-Authenticate": wanted}
+                401, "token", "expected a token of the service", headers={"WWW-Authenticate": challenge}
             )
 
     def _is_known(self, origin: str, host: str) -> bool:
         return origin in self._options.origins or origin.partition("://")[2] == host
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
-        # Never the path itself: anything may stand in it.
+        # The route, never the path itself, which may contain anything.
         route = state.get("route") or getattr(scope.get("route"), "path", "-")
         method = scope["method"] if scope["method"] in _METHODS else "-"
         self._metrics.record_request(route, method, status, seconds)
@@ -192,7 +191,7 @@ class RequestMiddleware:
                 **({"fault": state["fault"]} if "fault" in state else {}),
                 **state.get("log", {}),
             }
-            # Made here, since a logger would look through the stack for the line that called it.
+            # Built directly, since a logger would inspect the stack for the calling line.
             record = {"name": _LOG.name, "levelno": logging.INFO, "levelname": "INFO", "msg": "request"}
             _LOG.handle(logging.makeLogRecord({**record, "fields": fields}))
 
@@ -204,7 +203,7 @@ def _request_id(given: bytes) -> str:
 
 @lru_cache(32)
 def _name_of(host: str) -> str:
-    """A host without its port; empty where it is none."""
+    """Host without its port; empty if it is invalid."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -212,7 +211,7 @@ def _name_of(host: str) -> str:
 
 
 def _add_headers(message: Message, request_id: str) -> bool:
-    """Add what every answer bears, and tell whether it is an event stream."""
+    """Add the headers of every response, and return whether it is an event stream."""
     headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode()), *_HEADERS]
     given = dict(headers)
     if b"cache-control" not in given:

@@ -1,6 +1,6 @@
-"""The model at work: resolved at the start, checked before it scores, and followed where it moves.
+"""The current model: resolved at the start, smoke-tested before use, and replaced when its alias moves.
 
-Whatever happens to its store, a running service keeps the model that it has.
+Whatever happens to the store, a running service keeps its model.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from scoring.settings import sqlite_file
 
 _LOG = logging.getLogger(__name__)
 RETRY_SECONDS = 30.0
-"""When a model that could not be put to work is tried again, if nothing has moved before; seconds."""
+"""Delay before a failed model is tried again, if nothing changes earlier; seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model at work; never changed, so that who has taken it scores with it to the end.
+    """A loaded model; immutable, so that a request scores all its records with one model.
 
     Parameters
     ----------
     saved : SavedModel
-        The model, with what is known of it.
+        The model with its manifest.
     scorer : Scorer
-        What scores with it.
+        Scorer of the model.
     resolved : ResolvedModel
-        Which model it is, and why.
+        Its address, and how it was chosen.
     loaded_at : datetime
-        Aware UTC.
+        Load time, aware UTC.
     """
 
     saved: SavedModel
@@ -53,21 +53,21 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class FollowFailure:
-    """Why the model cannot be followed, and since when, aware UTC; the one at work goes on meanwhile."""
+    """Why the model cannot be followed, and since when (aware UTC); the current one stays in use."""
 
     cause: str
     since: datetime
 
 
 class ModelManager:
-    """Holds the model at work, and follows it.
+    """Holds the current model, and replaces it when its alias moves.
 
     Parameters
     ----------
     options : ServiceOptions
-        Which model, and how often to look.
+        Model address and check interval.
     on_try : callable
-        Told of each model that was tried: whether it is at work now.
+        Called after each attempt to switch, with whether it succeeded.
     """
 
     def __init__(
@@ -82,57 +82,57 @@ class ModelManager:
         self._follow_listeners: list[Callable[[FollowFailure | None], None]] = []
         self._last_cause = ""
         self._state_at_start: tuple[object, ...] = ()
-        self._is_asked = asyncio.Event()
-        self._store = RegistryProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
+        self._is_check_requested = asyncio.Event()
+        self._registry = RegistryProcess(is_kept=sqlite_file(options.settings.tracking_uri) is None)
 
     @property
     def is_ready(self) -> bool:
-        """Whether a model is at work."""
+        """Whether a model is loaded."""
         return self._served is not None
 
     @property
     def current(self) -> Served:
-        """The model at work. A caller takes it once for all that it scores together."""
+        """The current model. A caller reads it once for records that are scored together."""
         if self._served is None:
             raise RuntimeError("no model is loaded")
         return self._served
 
     @property
     def failure(self) -> FollowFailure | None:
-        """Why the model cannot be followed; None where it can."""
+        """Why the model cannot be followed; None if it can."""
         return self._failure
 
     def on_follow(self, listener: Callable[[FollowFailure | None], None]) -> None:
-        """Have a listener called whenever the model could not be followed, or can be again."""
+        """Add a listener that is called when following the model fails or works again."""
         self._follow_listeners.append(listener)
 
     def on_swap(self, listener: Callable[[Served], None]) -> None:
-        """Have a listener called with each model that takes over, in the thread that has loaded it."""
+        """Add a listener that is called with each new model, in the thread that loaded it."""
         self._listeners.append(listener)
 
     def load(self) -> bool:
-        """Resolve the model at the start; later follow it, and put another version of it to work.
+        """Resolve the model at the start; later follow it, and switch to another version of it.
 
         Returns
         -------
         bool
-            Whether another model is at work now.
+            Whether the model changed.
 
         Raises
         ------
         ScoringError
-            If it cannot be found, loaded, or does not score; the model of before stays.
+            If it cannot be found, loaded, or fails the smoke test; the current model stays.
         """
         options, before = self._options, self._served
         if before is None or self._loaded is None:
             self._state_at_start = self._state()
-            loaded = resolve(options.model, options.settings, lookup=self._store.ask)
+            loaded = resolve(options.model, options.settings, lookup=self._registry.ask)
         else:
-            loaded = follow(self._loaded, options.model, options.settings, lookup=self._store.ask)
+            loaded = follow(self._loaded, options.model, options.settings, lookup=self._registry.ask)
             if loaded.saved.sha256 == before.saved.sha256:
                 self._loaded = replace(loaded, saved=before.saved)
                 self._served = replace(before, resolved=loaded.resolved)
-                self._tell_failure(None)
+                self._set_failure(None)
                 return False
         resolved = loaded.resolved
         check_scoring(loaded.saved, resolved.address or resolved.folder)
@@ -140,51 +140,51 @@ class ModelManager:
         self._served, self._loaded = served, loaded
         for listener in self._listeners:
             listener(served)
-        self._tell_failure(resolved.store_error)
+        self._set_failure(resolved.store_error)
         return True
 
     def ask(self) -> None:
-        """Have the model looked for at once: what a SIGHUP does."""
-        self._is_asked.set()
+        """Request an immediate check for a new model, as on SIGHUP."""
+        self._is_check_requested.set()
 
     async def follow(self) -> None:
         """Follow the model until cancelled."""
-        # Of before the start: what has changed since then is to be seen too.
-        seen, failed_at = self._state_at_start, time.monotonic() if self._failure else 0.0
+        # The state from before the start, so that changes since then are seen too.
+        last_state, failed_at = self._state_at_start, time.monotonic() if self._failure else 0.0
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._is_asked.wait(), self._options.follow_seconds)
-            state = self._state()  # looked at before the model: what changes in between is seen next time
+                await asyncio.wait_for(self._is_check_requested.wait(), self._options.follow_seconds)
+            state = self._state()  # read before the model: a change in between is seen next time
             is_due = failed_at and time.monotonic() - failed_at > RETRY_SECONDS
-            if state == seen and not self._is_asked.is_set() and not is_due:
+            if state == last_state and not self._is_check_requested.is_set() and not is_due:
                 continue
-            if self._is_asked.is_set():
-                self._is_asked.clear()
-                self._last_cause = ""  # who asks is told again
-            seen, failed_at = state, 0.0 if await asyncio.to_thread(self._try) else time.monotonic()
+            if self._is_check_requested.is_set():
+                self._is_check_requested.clear()
+                self._last_cause = ""  # an explicit request logs a known cause again
+            last_state, failed_at = state, 0.0 if await asyncio.to_thread(self._try) else time.monotonic()
 
     def close(self) -> None:
-        """End what was started to ask the store."""
-        self._store.close()
+        """End the process that queries the store."""
+        self._registry.close()
 
     def _try(self) -> bool:
-        """Load the model; where that fails, in whatever way, the one of before goes on."""
+        """Load the model; after any failure the current one stays."""
         try:
             if self.load():
                 _LOG.warning("model swapped", extra={"fields": {"model": self.current.saved.name}})
                 self._on_try(True)
         except Exception as error:
             cause = str(error) if isinstance(error, ScoringError) else repr(error)
-            if cause != self._last_cause:  # else it was logged, and is tried again and again
+            if cause != self._last_cause:  # retries do not log the same cause again
                 fields = {"cause": cause, "model": self.current.saved.name}
                 _LOG.error("model not swapped", extra={"fields": fields})
-            self._tell_failure(cause)
+            self._set_failure(cause)
             self._on_try(False)
             return False
         return True
 
-    def _tell_failure(self, cause: str | None) -> None:
-        """Keep why the model cannot be followed, and since when; None where it can."""
+    def _set_failure(self, cause: str | None) -> None:
+        """Record why the model cannot be followed, and since when; None if it can."""
         before = self._failure
         if cause is None:
             self._failure = None
@@ -197,7 +197,7 @@ class ModelManager:
             listener(self._failure)
 
     def _state(self) -> tuple[object, ...]:
-        """What differs where the model may have moved; it costs a look at three files."""
+        """A value that changes when the model may have moved; it costs three calls of stat()."""
         settings = self._options.settings
         database = sqlite_file(settings.tracking_uri)
         if database is None:
@@ -210,7 +210,7 @@ class ModelManager:
 
 def _stamp(file: Path) -> tuple[int, int] | None:
     try:
-        state = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return state.st_mtime_ns, state.st_size
+    return status.st_mtime_ns, status.st_size

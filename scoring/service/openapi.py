@@ -1,4 +1,4 @@
-"""What the service says of itself: OpenAPI, with examples that the model at work has answered."""
+"""OpenAPI document of the service, with example answers of the current model."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ _STATUSES = {
 }
 
 
-def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, Any]:
+def describe(app: FastAPI, served: Served, limits: RequestLimits) -> dict[str, Any]:
     """The OpenAPI document.
 
     Parameters
     ----------
     app : FastAPI
-        What other parts of the service say of their addresses.
+        The application, with its routes.
     served : Served
-        The model at work, which answers the examples.
-    bounds : RequestLimits
-        What a request may ask for.
+        The current model, which scores the examples.
+    limits : RequestLimits
+        Limits of a request.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def describe(app: FastAPI, served: Served, bounds: RequestLimits) -> dict[str, A
     }
     document["security"] = [{"token": []}, {"password": []}, {}]
     document["paths"] |= {
-        "/v1/score": {"post": _score(served, bounds)},
+        "/v1/score": {"post": _score(served, limits)},
         "/v1/model": {
             "get": _get("The current model and its metrics on held-back records", JSON, _ref("ModelInfo"))
         },
@@ -105,7 +105,7 @@ def _get(summary: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any
     return {
         "summary": summary,
         "responses": {
-            "200": {"description": "As asked.", "content": {media_type: {"schema": schema}}},
+            "200": {"description": "Success.", "content": {media_type: {"schema": schema}}},
             **_problems([401, 405, 421, 500, 503]),
         },
     }
@@ -113,25 +113,25 @@ def _get(summary: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any
 
 def _problems(statuses: Sequence[int]) -> dict[str, Any]:
     content = {MEDIA_TYPE: {"schema": _ref("Problem")}}
-    return {str(one): {"description": _STATUSES[one], "content": content} for one in statuses}
+    return {str(status): {"description": _STATUSES[status], "content": content} for status in statuses}
 
 
-def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
+def _score(served: Served, limits: RequestLimits) -> dict[str, Any]:
     record = _ref("Record")
     document = decode_json(msgspec.json.encode(EXAMPLE), "-", 1)
     score = msgspec.to_builtins(next(served.scorer.score([document])))
     explained = msgspec.to_builtins(explain(served.scorer, document))
     fault = {"type": "/docs#record", "title": KINDS["record"], "status": 422}
     fault["detail"] = "got '7', expected the fields of a record"
-    one = {"anyOf": [_ref("Score"), _ref("Explanation"), _ref("Problem")]}
+    result = {"anyOf": [_ref("Score"), _ref("Explanation"), _ref("Problem")]}
     lines = "\n".join(msgspec.json.encode(EXAMPLE).decode() for _ in range(2)) + "\n"
     return {
         "summary": "Score records",
-        "description": f"One record, or up to {bounds.records:,} of them as an array or as JSON lines. "
+        "description": f"One record, or up to {limits.records:,} of them as an array or as JSON lines. "
         f"A single record returns its scores, or a problem. Several return a list in the same order, "
-        f"with scores or a problem for each. Limits: {bounds.body_bytes:,} bytes a body, "
-        f"{bounds.record_bytes:,} bytes a record, {bounds.topics:,} topics and "
-        f"{bounds.coverage:,} related records of a record. Labels of records are ignored.",
+        f"with scores or a problem for each. Limits: {limits.body_bytes:,} bytes a body, "
+        f"{limits.record_bytes:,} bytes a record, {limits.topics:,} topics and "
+        f"{limits.coverage:,} related records of a record. Labels of records are ignored.",
         "parameters": [
             {
                 "name": "as_of",
@@ -146,7 +146,7 @@ def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
             {
                 "name": "explain",
                 "in": "query",
-                "description": f"Also return the reasons, for at most {bounds.explained} records.",
+                "description": f"Also return the reasons, for at most {limits.explained} records.",
                 "schema": {"type": "boolean", "default": False},
             },
         ],
@@ -166,7 +166,7 @@ def _score(served: Served, bounds: RequestLimits) -> dict[str, Any]:
                 "description": "Scores, in the order of the records.",
                 "content": {
                     JSON: {
-                        "schema": {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]},
+                        "schema": {"anyOf": [*result["anyOf"], {"type": "array", "items": result}]},
                         "examples": {
                             "one": {"value": score},
                             "with reasons": {"value": explained},

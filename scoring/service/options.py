@@ -1,4 +1,4 @@
-"""What a service is started with, and the bounds that keep any one request from hurting the others."""
+"""Start options of a service, and limits that protect it from single requests."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from scoring.errors import SettingsError
 from scoring.records.limits import RecordLimits
 from scoring.settings import Settings
 
-MAX_BOUND = 10_000_000_000
-"""What no bound reaches."""
+MAX_LIMIT = 10_000_000_000
+"""Exclusive maximum of every limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """What a request may ask for, and how much is taken on at once.
+    """Limits of a request, and of all requests in progress.
 
     Parameters
     ----------
     body_bytes : int
-        Size of a body; bytes.
+        Maximum size of a body; bytes.
     record_bytes : int
-        Size of one record in it; bytes.
+        Maximum size of one record; bytes.
     records : int
-        Records of a request.
+        Maximum number of records of a request.
     explained : int
-        Records of a request that asks for reasons, which cost far more than scores.
+        Maximum number of records of a request with reasons, which cost far more than scores.
     coverage : int
-        Related records of a record.
+        Maximum number of related records of a record.
     topics : int
-        Topics of a record: each is looked for in the title.
+        Maximum number of topics of a record; each is searched for in the title.
     body_seconds : float
-        Time in which a body has to arrive; seconds.
+        Maximum time for a body to arrive; seconds.
     head_bytes : int
-        Size of a request's head, and of the trailers of a chunked body; bytes.
+        Maximum size of a request's head, and of the trailers of a chunked body; bytes.
     head_lines : int
-        Lines of a request's head, the first one included, and of trailers.
+        Maximum number of lines of a head, including the request line, and of trailers.
     head_seconds : float
-        Time in which a request's head has to arrive, and trailers; seconds.
+        Maximum time for a head, or trailers, to arrive; seconds.
     requests : int
-        Requests to score that are in hand at once; one more is answered 503.
+        Maximum number of scoring requests in progress; further ones are answered 503.
     waiting_bytes : int
-        Size of all their bodies together; bytes.
+        Maximum total size of their bodies; bytes.
     stop_seconds : float
-        Time that a stop gives to what was accepted; seconds.
+        Maximum time to complete accepted requests at a stop; seconds.
     """
 
     body_bytes: int = 64_000_000
@@ -65,71 +65,71 @@ class RequestLimits:
 
     @property
     def of_record(self) -> RecordLimits:
-        """Those of a single record, whichever way it comes in."""
+        """Limits of a single record, from any source."""
         return RecordLimits(self.record_bytes, self.coverage, self.topics)
 
 
 def read_limits(given: Iterable[str]) -> RequestLimits:
-    """Bounds of which some are given as text.
+    """Parse limits; those not given have their defaults.
 
     Parameters
     ----------
     given : iterable of str
-        ``NAME=NUMBER`` each, by the names of :class:`RequestLimits`; of several for one name the last counts.
+        ``NAME=NUMBER`` each, with names of :class:`RequestLimits`; of repeated names the last counts.
 
     Raises
     ------
     SettingsError
-        If there is no such bound, or its number is none or not above 0.
+        If a name is unknown, or a number is invalid or out of range.
 
     Examples
     --------
-    >>> read_bounds(["records=5000", "body_seconds=7.5"]).records
+    >>> read_limits(["records=5000", "body_seconds=7.5"]).records
     5000
     """
     kinds: dict[str, type] = {name: type(value) for name, value in asdict(RequestLimits()).items()}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in given:
         name, _, number = text.partition("=")
         if name not in kinds:
-            raise SettingsError(f"--bound: got {text!r}, expected NAME=NUMBER with one of {', '.join(kinds)}")
+            raise SettingsError(f"--limit: got {text!r}, expected NAME=NUMBER with one of {', '.join(kinds)}")
         try:
-            found[name] = kinds[name](number)
+            values[name] = kinds[name](number)
         except ValueError:
-            found[name] = None
-        if not (found[name] and 0 < found[name] < MAX_BOUND):
+            values[name] = None
+        if not (values[name] and 0 < values[name] < MAX_LIMIT):
             kind = "an integer" if kinds[name] is int else "a number"
             raise SettingsError(
-                f"--bound: {name}: got {number!r}, expected {kind} above 0 and below {MAX_BOUND:,}"
+                f"--limit: {name}: got {number!r}, expected {kind} above 0 and below {MAX_LIMIT:,}"
             )
-    return RequestLimits(**found)
+    return RequestLimits(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What a service is started with.
+    """Start options of a service.
 
     Parameters
     ----------
     settings : Settings
-        Where the store is.
+        Home, store and journal.
     model : str or None
-        See :func:`scoring.deployment.resolve_model.resolve`; followed where it moves.
+        Model address, followed if it is an alias: see :func:`scoring.deployment.resolve_model.resolve`.
     inbox : Path or None
-        Folder whose records the page shows.
+        Folder of records that the desk shows.
     token_file : Path or None
-        File with a token a line; without it everybody may ask.
+        File with one token per line; without it no token is needed.
     is_token_file_shared : bool
-        Whether other users of the machine may read it.
+        Whether other users of the machine may be able to read it.
     hosts : tuple of str
-        Names under which the service may be addressed; empty for any. Where there is no token, this keeps
-        a page of another site from reaching it under a name of its own.
+        Allowed host names; empty for any. Without a token, this keeps pages of other sites from reaching
+        the service by DNS rebinding.
     origins : tuple of str
-        Origins whose pages may ask from a browser (CORS); no other page may.
+        Origins whose pages may send requests from a browser (CORS).
     follow_seconds : float
-        How often to look whether the model has moved; seconds.
-    bounds : RequestLimits
-        What a request may ask for.
+        Interval between checks for a new model; seconds.
+    limits : RequestLimits
+        Limits of a request.
     """
 
     settings: Settings
@@ -140,4 +140,4 @@ class ServiceOptions:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     follow_seconds: float = 2.0
-    bounds: RequestLimits = field(default_factory=RequestLimits)
+    limits: RequestLimits = field(default_factory=RequestLimits)

@@ -1,4 +1,4 @@
-"""What a request gets that cannot be answered: problem details by RFC 9457, whoever found the problem."""
+"""Problem details for HTTP APIs (RFC 9457): the answer to every request that fails."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     type : str
         Address of the description of this kind of problem.
     title : str
-        The same in words.
+        Short description of this kind of problem.
     status : int
         HTTP status.
     detail : str
@@ -45,7 +45,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     faults : tuple of FieldFault
         Everything that is wrong with the record.
     request_id : str
-        As in the log and in the header ``X-Request-ID``.
+        ID in the log and in the header ``X-Request-ID``.
     """
 
     type: str
@@ -58,7 +58,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProblemError(Exception):
-    """A problem, raised where it is found.
+    """An error that is answered as a :class:`Problem`.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class ProblemError(Exception):
     faults : tuple of FieldFault
         What is wrong with the record.
     headers : mapping of str to str
-        More headers of the answer.
+        Additional headers of the answer.
     """
 
     def __init__(
@@ -109,12 +109,12 @@ KINDS = {
     "request": "The request cannot be answered",
     "defect": "This is a defect of scoring",
 }
-"""Each kind of problem, in words."""
+"""Title of each kind of problem."""
 
 
 def record_problem(error: RecordError, *, limit: str = "") -> Problem:
-    """What a record that cannot be used is answered with, at its place."""
-    faults = tuple(FieldFault(one.line, one.field, one.got, one.expected) for one in error.faults)
+    """The result of a record that cannot be used."""
+    faults = tuple(FieldFault(fault.line, fault.field, fault.got, fault.expected) for fault in error.faults)
     first = faults[0]
     where = f"{first.field}: " if first.field else ""
     detail = f"{where}got {first.got}, expected {first.expected}"
@@ -124,7 +124,7 @@ def record_problem(error: RecordError, *, limit: str = "") -> Problem:
 
 
 def answer(error: ProblemError, scope: Scope) -> Response:
-    """A problem as a response to a request, whose state is told of it."""
+    """Response with a problem; its kind is recorded in the state of the request."""
     state = scope["state"]
     state["fault"] = error.kind
     problem = msgspec.structs.replace(error.problem, request_id=state["request_id"])
@@ -132,12 +132,12 @@ def answer(error: ProblemError, scope: Scope) -> Response:
 
 
 def defect() -> ProblemError:
-    """What is answered where something went wrong that should not."""
+    """The answer to an unexpected error."""
     return ProblemError(500, "defect", "see the log entries with this request_id")
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Answer every error of the framework as a problem too."""
+    """Answer errors of the framework as problems too."""
 
     async def of_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)  # noqa: S101 -- for the type alone
@@ -161,4 +161,4 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, of_problem)
     app.add_exception_handler(HTTPException, of_framework)
     app.add_exception_handler(RequestValidationError, of_validation)
-    app.add_exception_handler(Exception, of_defect)  # and is raised again, so that the door tells of it
+    app.add_exception_handler(Exception, of_defect)  # raised again by Starlette: the middleware logs it

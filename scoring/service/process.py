@@ -1,4 +1,4 @@
-"""One process that serves: its start, its signals, its end."""
+"""A serving process: start, signals and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ from scoring.service.options import ServiceOptions
 _LOG = logging.getLogger("scoring.service")
 BACKLOG = 1024
 LEFT_SECONDS = 1.0
-"""How long what nobody waits for (a look through the inbox, a model that loads) may go on after the drain."""
+"""Time for background work (reading the inbox, loading a model) after all requests are answered."""
 
 _SWITCH_SECONDS = 0.0005
-"""How long a thread with much work may hold up the others: Python's own 5 ms would show in every answer."""
+"""Thread switch interval: Python's default of 5 ms would add to the time of every answer."""
 
-_TICKS_OF_A_BEAT = 10  # uvicorn has ten ticks a second
+_TICKS_PER_HEARTBEAT = 10  # uvicorn has ten ticks a second
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which a first signal drains and a second one ends at once.
+    """uvicorn's server: a first signal drains it, a second one ends it at once.
 
     Parameters
     ----------
     app : Service
-        What is served.
+        The application.
     options : ServiceOptions
-        What it was made with.
+        Start options.
     lifeline : socket.socket or None
-        To the process that has started this one: a byte a second tells it that the event loop turns, and
-        its end ends this one. With it the other process decides about a second signal.
+        Connection to the supervisor: this process sends a heartbeat byte every second, and stops if the
+        connection closes. With a supervisor, the supervisor handles a second signal.
     """
 
     def __init__(self, app: Service, options: ServiceOptions, lifeline: socket.socket | None = None) -> None:
         config = uvicorn.Config(
             app,
-            http=functools.partial(Protocol, options.bounds),  # type: ignore[arg-type]
+            http=functools.partial(Protocol, options.limits),  # type: ignore[arg-type]
             ws="none",
             loop="uvloop" if sys.platform != "win32" else "asyncio",
             lifespan="on",
@@ -60,17 +60,17 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=cast(int, options.bounds.stop_seconds),  # any number does
+            timeout_graceful_shutdown=cast(int, options.limits.stop_seconds),  # any number does
             backlog=BACKLOG,
         )
         super().__init__(config)
         self.stop_signal: int | None = None
         self._app = app
         self._lifeline = lifeline
-        self._last_resort = _LastResort(options.bounds.stop_seconds)
+        self._last_resort = _LastResort(options.limits.stop_seconds)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal."""
+        """Drain at the first signal, end at the second one."""
         if self.stop_signal is None and self.started:
             self.stop_signal = sig
             self.should_exit = True
@@ -79,14 +79,14 @@ class Server(uvicorn.Server):
             end_at_once(sig)
 
     async def on_tick(self, counter: int) -> bool:
-        """Tell the process that has started this one that the event loop turns."""
-        if self._lifeline is not None and counter % _TICKS_OF_A_BEAT == 0:
+        """Send a heartbeat to the supervisor."""
+        if self._lifeline is not None and counter % _TICKS_PER_HEARTBEAT == 0:
             with suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
                 self._lifeline.send(b".")
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and from then on see the end of the process that has started this one."""
+        """Start, and watch the connection to the supervisor."""
         await super().startup(sockets)
         self._last_resort.start()
         if self._lifeline is not None:
@@ -94,13 +94,13 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().add_reader(self._lifeline, self._on_lifeline)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End what would go on without end, then wait for what was accepted."""
+        """End the event streams, then wait for accepted requests."""
         self._app.begin_stop()
         await super().shutdown(sockets)
         self._last_resort.shorten()
 
     def _on_lifeline(self) -> None:
-        """The other end says nothing: it has closed."""
+        """Stop because the supervisor has closed the connection by its end."""
         assert self._lifeline is not None  # noqa: S101 -- for the type alone
         asyncio.get_running_loop().remove_reader(self._lifeline)
         if self.stop_signal is None:
@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
 
 
 class _LastResort:
-    """A thread that ends the process when its time to stop is over, whatever still works in it."""
+    """A thread that ends the process when the time to stop is over, whatever still runs."""
 
     def __init__(self, stop_seconds: float) -> None:
         self._seconds = stop_seconds + LEFT_SECONDS
@@ -149,23 +149,23 @@ def serve(
     Parameters
     ----------
     options : ServiceOptions
-        What is served.
+        Start options.
     listener : socket.socket
-        Where; it is closed at the end.
+        Listening socket; closed at the end.
     log_level : str
-        From which level up is logged.
+        Minimum level of log records.
     lifeline : socket.socket or None
         See :class:`Server`.
 
     Returns
     -------
     int
-        The signal.
+        The signal that stopped it.
 
     Raises
     ------
     ScoringError
-        If it cannot start, or ends without having been told to.
+        If it cannot start, or ends without a signal.
     """
     app = application(options, log_level)
     server = Server(app, options, lifeline)
@@ -179,7 +179,7 @@ def serve(
 
 
 def application(options: ServiceOptions, log_level: str) -> Service:
-    """The application, in the process that serves it."""
+    """Build the application in its serving process, and set up logging."""
     set_up_logging(log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
     app = create_app(options)
@@ -189,8 +189,8 @@ def application(options: ServiceOptions, log_level: str) -> Service:
     async def lifespan(app_: Any) -> AsyncIterator[Any]:
         try:
             async with inner(app_) as state:
-                gc.freeze()  # model and libraries stay: they need not be looked through again and again
-                with _hangups(app):
+                gc.freeze()  # model and libraries stay alive: collections skip them
+                with _reload_on_hangup(app):
                     yield state
         except Exception as error:
             app.start_error = error
@@ -201,8 +201,8 @@ def application(options: ServiceOptions, log_level: str) -> Service:
 
 
 @contextmanager
-def _hangups(app: Service) -> Iterator[None]:
-    """Take a SIGHUP from now on; one that came before was held back."""
+def _reload_on_hangup(app: Service) -> Iterator[None]:
+    """Handle SIGHUP from now on; it was blocked before."""
     if hasattr(signal, "SIGHUP"):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload, app)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
@@ -210,29 +210,30 @@ def _hangups(app: Service) -> Iterator[None]:
 
 
 def reload(app: Service) -> None:
-    """What a SIGHUP does: read the tokens anew, end the streams of those revoked, and look for the model."""
+    """Handle SIGHUP: read the tokens again, end streams of revoked tokens, and check for a new model."""
     try:
         app.state.tokens.reload()
     except ScoringError as error:
         _LOG.error("tokens not read", extra={"fields": {"cause": str(error)}})
     else:
         _LOG.warning(
-            "tokens read", extra={"fields": {"streams_ended": app.door.end_streams(is_revoked=True)}}
+            "tokens read",
+            extra={"fields": {"streams_ended": app.request_middleware.end_streams(is_revoked=True)}},
         )
-    app.state.keeper.ask()
+    app.state.manager.ask()
 
 
 def end_at_once(number: int) -> NoReturn:
-    """End this process as the signal would have, had nobody taken it."""
+    """End this process by the default action of a signal."""
     _LOG.warning("ended at once", extra={"fields": {"signal": signal.Signals(number).name}})
     _flush()
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     signal.raise_signal(number)
-    os._exit(128 + number)  # where a signal ends no process
+    os._exit(128 + number)  # if the default action did not end the process
 
 
 def _flush() -> None:
     for handler in logging.root.handlers:
-        with suppress(OSError, ValueError):  # whoever read the log has gone
+        with suppress(OSError, ValueError):  # the reader of the log has closed it
             handler.flush()

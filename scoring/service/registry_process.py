@@ -1,4 +1,4 @@
-"""Asking the store in a process of its own: MLflow's import would halt the requests for seconds."""
+"""Registry queries in a separate process: importing MLflow would block requests for seconds."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from scoring.settings import Settings
 
 
 class RegistryProcess:
-    """A process that asks the store; one question at a time, from any thread.
+    """A process that queries the registry; one query at a time, from any thread.
 
     Parameters
     ----------
     is_kept : bool
-        Keep it for the next question, where the store is asked again and again; else it ends with the answer.
+        Keep the process for the next query, for a store that is polled; otherwise it ends after the answer.
     """
 
     def __init__(self, *, is_kept: bool) -> None:
@@ -36,7 +36,7 @@ class RegistryProcess:
         Raises
         ------
         TrackingError
-            If the store has no such model, cannot be reached, or the process is ended.
+            If the store has no such model or cannot be reached, or the process has ended.
         """
         with self._lock:
             connection = self._connection or self._start()
@@ -53,22 +53,22 @@ class RegistryProcess:
         return answer
 
     def close(self) -> None:
-        """End the process, whatever it does; who waits for it gets an error."""
+        """End the process, even during a query; the caller of that query gets an error."""
         if (process := self._process) is not None:
-            with suppress(ValueError):  # it has ended in this moment
+            with suppress(ValueError):  # it has just ended
                 process.kill()
         with self._lock:
             self._end()
 
     def _start(self) -> Connection:
-        # Spawned: what is forked from a process with threads may hold their locks.
+        # Spawned: a fork of a process with threads may inherit held locks.
         context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        self._process = context.Process(target=_answer, args=(theirs,), daemon=True)
+        parent_end, child_end = context.Pipe()
+        self._process = context.Process(target=_answer_queries, args=(child_end,), daemon=True)
         self._process.start()
-        theirs.close()  # else its end would not be seen from here
-        self._connection = ours
-        return ours
+        child_end.close()  # otherwise the end of the child would not close the pipe
+        self._connection = parent_end
+        return parent_end
 
     def _end(self) -> None:
         if self._connection is not None:
@@ -79,16 +79,16 @@ class RegistryProcess:
         self._connection = self._process = None
 
 
-def _answer(questions: Connection) -> None:
-    # Signals of the keyboard reach all processes; this one ends with who asks.
+def _answer_queries(connection: Connection) -> None:
+    # Terminal signals reach all processes of the group; this one ends with its parent.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while True:
         try:
-            spec, settings = questions.recv()
+            spec, settings = connection.recv()
         except EOFError:
             return
         try:
-            questions.send(look_up(spec, settings))
+            connection.send(look_up(spec, settings))
         except ScoringError as error:
-            questions.send(error)
+            connection.send(error)

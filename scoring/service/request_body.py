@@ -1,4 +1,4 @@
-"""From a request's body to the records in it: read within bounds, and parted without reading them twice."""
+"""Request bodies: read within limits, and split into records that are decoded later."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ JSON, JSON_LINES, MARKDOWN = "application/json", "application/x-ndjson", "text/m
 _FORMS = {JSON: JSON, JSON_LINES: JSON_LINES, "application/jsonl": JSON_LINES, MARKDOWN: MARKDOWN}
 _PARTS = msgspec.json.Decoder(list[msgspec.Raw])
 IS_WHOLE = "is_whole"
-"""What the state of a request says once all of its body is here."""
+"""Key of a request's state, set once its body has arrived completely."""
 
-_DEEP = "deeper nesting than any record has"
+_TOO_DEEP = "deeper nesting than any record has"
 
 
 class Part(NamedTuple):
-    """One record's bytes, and its line in the body (of an array: its place, from 1)."""
+    """Bytes of one record, and its line in the body (in an array: its index from 1)."""
 
     data: bytes
     line: int
 
 
 class Body(NamedTuple):
-    """A body, parted.
+    """A body split into records.
 
     Parameters
     ----------
     form : str
         ``application/json``, ``application/x-ndjson`` or ``text/markdown``.
     parts : list of Part
-        Its records.
+        The undecoded records.
     is_many : bool
-        Whether it may hold any number of records, so that each is answered at its place.
+        Whether it may contain any number of records, so that the answer is a list.
     """
 
     form: str
@@ -55,12 +55,12 @@ class Body(NamedTuple):
 
 
 def form_of(headers: dict[bytes, bytes]) -> str:
-    """Form of a body by its headers.
+    """Format of a body by its headers.
 
     Raises
     ------
     ProblemError
-        If it is none that the service reads: status 415.
+        If the format is not supported: status 415.
     """
     return _form(headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity"))
 
@@ -69,14 +69,14 @@ def form_of(headers: dict[bytes, bytes]) -> str:
 def _form(content_type: bytes, encoding: bytes) -> str:
     media_type, *parameters = content_type.decode("latin-1").lower().split(";")
     form = _FORMS.get(media_type.strip())
-    takes = {"Accept": ", ".join(_FORMS)}
+    accepted = {"Accept": ", ".join(_FORMS)}
     if form is None:
         detail = f"content-type: got {media_type.strip()[:40]!r}, expected one of {', '.join(_FORMS)}"
-        raise ProblemError(415, "media-type", detail, headers=takes)
+        raise ProblemError(415, "media-type", detail, headers=accepted)
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
         if name == "charset" and value.strip("\"'") not in ("utf-8", "utf8", "us-ascii"):
-            raise ProblemError(415, "media-type", "charset: expected utf-8", headers=takes)
+            raise ProblemError(415, "media-type", "charset: expected utf-8", headers=accepted)
     if encoding.lower() != b"identity":
         detail = "content-encoding: expected a body that is not compressed"
         raise ProblemError(415, "media-type", detail, headers={"Accept-Encoding": "identity"})
@@ -86,25 +86,25 @@ def _form(content_type: bytes, encoding: bytes) -> str:
 async def read_body(
     receive: Receive,
     headers: dict[bytes, bytes],
-    bounds: RequestLimits,
+    limits: RequestLimits,
     hold: Callable[[int], None],
     *,
     is_whole: bool = False,
 ) -> bytes:
-    """Read a body.
+    """Read a body within its limits.
 
     Parameters
     ----------
     receive : ASGI callable
-        What it comes from.
+        Source of the messages.
     headers : dict of bytes to bytes
-        Of the request.
-    bounds : RequestLimits
-        How large it may be, and how long it may take.
+        Headers of the request.
+    limits : RequestLimits
+        Maximum size and time of the body.
     hold : callable
-        Told of the bytes as they come; it may refuse them.
+        Called with the size of each chunk; may raise to refuse it.
     is_whole : bool
-        Whether all of it is known to be here: then no time is taken, which would cost some.
+        Whether the body has arrived completely: no timeout is needed then.
 
     Raises
     ------
@@ -112,60 +112,60 @@ async def read_body(
         If it is too large (413) or too slow (408).
     """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > bounds.body_bytes:
-        raise _too_large(bounds)
+    if declared.isdigit() and int(declared) > limits.body_bytes:
+        raise _too_large(limits)
     chunks: list[bytes] = []
     n_bytes = 0
     try:
-        async with nullcontext() if is_whole else asyncio.timeout(bounds.body_seconds):
+        async with nullcontext() if is_whole else asyncio.timeout(limits.body_seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 chunk = message.get("body", b"")
                 n_bytes += len(chunk)
-                if n_bytes > bounds.body_bytes:
-                    raise _too_large(bounds)
+                if n_bytes > limits.body_bytes:
+                    raise _too_large(limits)
                 hold(len(chunk))
                 chunks.append(chunk)
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        detail = f"expected the whole body within {bounds.body_seconds:g} seconds"
+        detail = f"expected the whole body within {limits.body_seconds:g} seconds"
         raise ProblemError(
             408, "timeout", detail, limit="body_seconds", headers={"Connection": "close"}
         ) from None
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _too_large(bounds: RequestLimits) -> ProblemError:
-    return ProblemError(413, "limit", f"expected at most {bounds.body_bytes:,} bytes", limit="body_bytes")
+def _too_large(limits: RequestLimits) -> ProblemError:
+    return ProblemError(413, "limit", f"expected at most {limits.body_bytes:,} bytes", limit="body_bytes")
 
 
 def part(data: bytes, form: str, max_records: int, limit: str = "records") -> Body:
-    """Part a body into its records.
+    """Split a body into its records.
 
     Parameters
     ----------
     data : bytes
         The body.
     form : str
-        As :func:`form_of` gives it.
+        Format by :func:`form_of`.
     max_records : int
-        How many there may be.
+        Maximum number of records.
     limit : str
-        Name of that limit.
+        Name of that limit, for the problem.
 
     Raises
     ------
     ProblemError
-        If it holds nothing, cannot be parted (422), or holds too many (413).
+        If it is empty or cannot be split (422), or has too many records (413).
     """
     if not data.strip():
         raise ProblemError(422, "body", "got an empty body, expected a record")
     is_array = form == JSON and data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
     if is_array:
-        parts = [Part(bytes(raw), place) for place, raw in enumerate(_array(data), start=1)]
+        parts = [Part(bytes(raw), index) for index, raw in enumerate(_array(data), start=1)]
     elif form == JSON_LINES:
         lines = data.split(b"\n")
         parts = [Part(line, number) for number, line in enumerate(lines, start=1) if line.strip()]
@@ -181,18 +181,24 @@ def _array(data: bytes) -> list[msgspec.Raw]:
     try:
         return _PARTS.decode(data.removeprefix(codecs.BOM_UTF8))
     except RecursionError:
-        raise ProblemError(422, "body", f"got {_DEEP}, expected an array of records") from None
+        raise ProblemError(422, "body", f"got {_TOO_DEEP}, expected an array of records") from None
     except msgspec.DecodeError as error:
         raise ProblemError(422, "body", f"got JSON that does not parse ({error})") from None
 
 
-def read_part(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
-    """The record of a part, or what is wrong with it."""
+def read_part(record: Part, form: str, limits: RequestLimits) -> Document | Problem:
+    """Decode a record; a problem if it cannot be used."""
     try:
-        bounds.of_record.check_bytes(len(one.data), "-", one.line)
-        document = decode_file(one.data, "-") if form == MARKDOWN else decode_json(one.data, "-", one.line)
-        return bounds.of_record.check(document, one.line)
+        limits.of_record.check_bytes(len(record.data), "-", record.line)
+        document = _decode(record, form)
+        return limits.of_record.check(document, record.line)
     except RecordLimitError as error:
         return record_problem(error, limit=error.limit)
     except RecordError as error:
         return record_problem(error)
+
+
+def _decode(record: Part, form: str) -> Document:
+    if form == MARKDOWN:
+        return decode_file(record.data, "-")
+    return decode_json(record.data, "-", record.line)

@@ -1,4 +1,4 @@
-"""Checks of a request's head that the parser leaves to its users (RFC 9112)."""
+"""Checks of a request's head that httptools does not make (RFC 9112)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(?::[0-
 
 
 def without_upgrade(head: bytes) -> bytes:
-    """A head without the wish for another protocol, which a server may ignore and the parser does not.
+    """A head without ``Upgrade`` headers, which a server may ignore but the parser does not.
 
     Examples
     --------
@@ -27,27 +27,27 @@ def without_upgrade(head: bytes) -> bytes:
 def check_head(
     parser: httptools.HttpRequestParser, url: bytes, headers: MutableSequence[tuple[bytes, bytes]]
 ) -> int | None:
-    """Check a head that was parsed.
+    """Check a parsed head.
 
     Parameters
     ----------
     parser : httptools.HttpRequestParser
-        What has parsed it.
+        The parser of the head.
     url : bytes
-        Its target; the host of a whole address takes the place of the header's.
+        Request target; the host of an absolute URL replaces the ``Host`` header.
     headers : list of (bytes, bytes)
-        Names, in lower case, and values.
+        Lower-case names, and values; ``Host`` may be replaced in place.
 
     Returns
     -------
     int or None
-        Bytes of the body; None where it is chunked.
+        Size of the body in bytes; None if it is chunked.
 
     Raises
     ------
     ProblemError
-        If the version is not HTTP/1 (505), the method or the coding of the body is none that is known
-        here (501), or ``Host`` is missing, repeated, or no host (400).
+        If the version is not HTTP/1 (505), the method or the transfer coding is not supported (501), or
+        ``Host`` is missing, repeated or invalid (400).
     """
     version = parser.get_http_version()
     if version not in ("1.1", "1.0"):
@@ -71,16 +71,16 @@ def check_head(
         if not url.startswith(b"/") and (host := _host_of(url)):
             headers[hosts[0]] = (b"host", host)
         if not _HOST.fullmatch(headers[hosts[0]][1]):
-            raise ProblemError(400, "request", "host: expected the name of a host, and a port")
+            raise ProblemError(400, "request", "host: expected a host name, and optionally a port")
     return n_body_bytes
 
 
 def _host_of(url: bytes) -> bytes:
-    """The host, with its port, of a target that is a whole address."""
+    """Host and port of an absolute request target."""
     try:
         parsed = httptools.parse_url(url)
     except httptools.HttpParserError:
-        return b""  # the target will be refused
+        return b""  # the target is refused later
     host: bytes = parsed.host or b""
     if b":" in host:
         host = b"[%s]" % host

@@ -1,4 +1,4 @@
-"""``POST /v1/score``: records in, scores out, in their order."""
+"""The endpoint ``POST /v1/score``."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from scoring.service.problem_details import Problem, ProblemError, answer
 from scoring.service.request_body import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 
 SMALL_BYTES = 32_768
-"""Size up to which a record of JSON is read in the event loop: about a millisecond."""
+"""Maximum size of a JSON record that is decoded in the event loop, in about 1 ms; bytes."""
 
 _ENCODER = msgspec.json.Encoder()
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 class ScoreEndpoint:
-    """What the endpoint works with: held by the application's state as ``scoring``."""
+    """ASGI application of the endpoint; ``scoring`` in the state of the service."""
 
-    def __init__(self, bounds: RequestLimits, bench: BatchScorer, metrics: Metrics) -> None:
-        self.bounds = bounds
-        self.bench = bench
+    def __init__(self, limits: RequestLimits, batch_scorer: BatchScorer, metrics: Metrics) -> None:
+        self.limits = limits
+        self.batch_scorer = batch_scorer
         self.metrics = metrics
-        self.intake = AdmissionControl(bounds, metrics.in_hand.set)
-        self.window = DriftWindow()
+        self.admission_control = AdmissionControl(limits, metrics.in_hand.set)
+        self.drift_window = DriftWindow()
         self._scored = metrics.records.labels("scored")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: an ASGI application of its own."""
+        """Answer one request."""
         state = scope["state"]
         state["route"] = SCORE_PATH
         try:
@@ -50,38 +50,39 @@ class ScoreEndpoint:
         await send({"type": "http.response.body", "body": content})
 
     async def _answer(self, query: bytes, state: dict[str, Any], receive: Receive) -> tuple[bytes, bytes]:
-        """What is answered, and its type."""
+        """Content and media type of the answer."""
         as_of, is_explained = _query(query) if query else (None, False)
         headers: dict[bytes, bytes] = state["headers"]
         form = form_of(headers)
-        with self.intake.enter() as ticket:
+        with self.admission_control.enter() as admission:
             is_whole = state.get(IS_WHOLE, False)
-            data = await read_body(receive, headers, self.bounds, ticket.hold, is_whole=is_whole)
-            most = ("explained", self.bounds.explained) if is_explained else ("records", self.bounds.records)
-            body = part(data, form, most[1], most[0])
+            data = await read_body(receive, headers, self.limits, admission.hold, is_whole=is_whole)
+            limit = "explained" if is_explained else "records"
+            max_records = self.limits.explained if is_explained else self.limits.records
+            body = part(data, form, max_records, limit)
             if form == JSON and not body.is_many and not is_explained and len(data) <= SMALL_BYTES:
-                done = await self.bench.score_one(body, as_of)
+                done = await self.batch_scorer.score_one(body, as_of)
             else:
-                done = await self.bench.work(body, as_of, is_explained=is_explained)
-        self._tell(state, done, len(data))
+                done = await self.batch_scorer.work(body, as_of, is_explained=is_explained)
+        self._record(state, done, len(data))
         return _content(body, done)
 
-    def _tell(self, state: dict[str, Any], done: Done, n_bytes: int) -> None:
+    def _record(self, state: dict[str, Any], done: Done, n_bytes: int) -> None:
         n_scored = len(done.documents)
         n_faulty = len(done.results) - n_scored
-        self.window.add(done.documents)
+        self.drift_window.add(done.documents)
         self._scored.inc(n_scored)
         log = {"records": n_scored, "bytes": n_bytes, "model": done.model}
         if n_faulty:
             self.metrics.records.labels("faulty").inc(n_faulty)
             log["faulty"] = n_faulty
-            if len(done.results) > 1:  # that of a single record is counted as the request's
+            if len(done.results) > 1:  # the fault of a single record is counted with its request
                 self.metrics.faults.labels("record").inc(n_faulty)
         state["log"] = log
 
 
 def _content(body: Body, done: Done) -> tuple[bytes, bytes]:
-    """What is answered, and its type."""
+    """Content and media type of the answer."""
     if body.is_many:
         if body.form == JSON_LINES:
             return _ENCODER.encode_lines(done.results), JSON_LINES.encode()
@@ -93,14 +94,14 @@ def _content(body: Body, done: Done) -> tuple[bytes, bytes]:
 
 
 def _query(query: bytes) -> tuple[AsOf, bool]:
-    """``as_of`` and ``explain``."""
+    """Parse the query: ``as_of`` and ``explain``."""
     given = QueryParams(query)
     for name in given:
         if name not in ("as_of", "explain"):
             raise ProblemError(422, "query", f"got {name[:40]!r}, expected as_of or explain")
         if len(given.getlist(name)) > 1:
             raise ProblemError(422, "query", f"{name}: given more than once")
-    is_explained = _TRUTHS.get(given.get("explain", "false").lower())
+    is_explained = _BOOLEANS.get(given.get("explain", "false").lower())
     if is_explained is None:
         raise ProblemError(422, "query", f"explain: got {given['explain'][:40]!r}, expected true or false")
     try:

@@ -1,4 +1,4 @@
-"""Serving the application at an address, in one process or several."""
+"""Serve the application at an address, in one process or several."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ _LOG = logging.getLogger("scoring.service")
 
 
 def run(options: ServiceOptions, *, host: str, port: int, workers: int = 1, log_level: str = "info") -> None:
-    """Serve until told to stop.
+    """Serve until SIGINT or SIGTERM.
 
     Parameters
     ----------
     options : ServiceOptions
-        What is served.
+        Start options.
     host, port : str, int
-        Where to listen; port 0 is one that is free.
+        Address to listen at; port 0 for a free port.
     workers : int
-        Processes that serve; >= 1.
+        Number of worker processes; >= 1.
     log_level : str
-        From which level up is logged.
+        Minimum level of log records.
 
     Raises
     ------
     ScoringError
-        Before anything listens, if the model or the token file cannot be used, or the address is taken;
-        later, if it ends without having been told to.
+        Before the start, if the model or the token file cannot be used, or the address is in use; later, if
+        the service ends without a signal.
     KeyboardInterrupt
         After a stop by SIGINT.
     """
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # one that comes early is taken later
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # pending until the service can handle it
     _check(options)
     set_up_logging(log_level)
-    with _bound(host, port) as listener:
+    with _listen(host, port) as listener:
         address = "{}:{}".format(*listener.getsockname())
         _LOG.info("listening", extra={"fields": {"address": address, "workers": workers}})
         try:
@@ -64,30 +64,30 @@ def run(options: ServiceOptions, *, host: str, port: int, workers: int = 1, log_
         raise KeyboardInterrupt
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind)
+        listener = socket.socket(family, kind)
     except OSError as error:
         raise SettingsError(f"cannot listen at {host}:{port}: {error.strerror}") from None
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(BACKLOG)  # who asks while the model is loaded waits, and is answered
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)  # requests wait while the model is loaded
     except OSError as error:
-        bound.close()
+        listener.close()
         raise SettingsError(f"cannot listen at {host}:{port}: {error.strerror}") from None
-    return bound
+    return listener
 
 
 def _check(options: ServiceOptions) -> None:
-    """See at once, and once for all processes, what would keep each of them from its start."""
+    """Check tokens and model once, before any process starts."""
     Tokens(options.token_file, is_shared=options.is_token_file_shared)
-    keeper = ModelManager(options)
+    manager = ModelManager(options)
     try:
-        keeper.load()
+        manager.load()
     finally:
-        keeper.close()
+        manager.close()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Whether the service is up, ready, and with which model."""
+"""Health, readiness, model and metrics endpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.service.metrics import CONTENT_TYPE, Metrics
 from scoring.service.model_manager import ModelManager
 from scoring.service.problem_details import ProblemError
 
-router = APIRouter(include_in_schema=False)  # scoring.service.openapi tells more than the framework would
+router = APIRouter(include_in_schema=False)  # described by scoring.service.openapi
 _ALIAS = re.compile(r"models:/[^/@]+@([^/@]+)")
 
 
@@ -24,20 +24,20 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     name : str
-        Name and version, as they stand in each score.
+        Name and version, as in each score.
     sha256 : str
-        Hex digest of all of its files.
+        Hex digest of all its files.
     address : str or None
         Address in the store: ``models:/NAME/3``; None for a folder without a store.
     alias : str or None
-        The alias that the service follows; None where it follows none.
+        The alias that the service follows, if any.
     trained_at : datetime or None
-        When its training began; None without a store.
+        Start of its training; None without a store.
     source : str
         How it was chosen: ``explicit``, ``champion``, ``last_known_champion`` (its store is unavailable,
         or has no champion any more) or ``shipped``.
     loaded_at : datetime
-        When this process began to score with it.
+        When this process loaded it.
     is_followed : bool
         Whether new versions in the store can be found and used.
     not_followed_since : datetime or None
@@ -49,7 +49,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     n_records : int
         Number of training records.
     begins_at, ends_at : datetime
-        First and last date of publication among them.
+        First and last publication date of the training records.
     figures : dict of str to Figure
         Metrics on held-back records, with 95 % intervals.
     """
@@ -73,37 +73,37 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 @router.get("/healthz")
 async def healthz() -> Response:
-    """Tell that the process answers."""
+    """Liveness: the process answers."""
     return Response(b"ok\n", media_type="text/plain")
 
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Tell whether records can be scored."""
-    keeper: ModelManager = request.app.state.keeper
-    if not keeper.is_ready or request.app.state.stopping.is_set():
+    """Readiness: records can be scored."""
+    manager: ModelManager = request.app.state.manager
+    if not manager.is_ready or request.app.state.stopping.is_set():
         raise ProblemError(503, "not-ready", "no model is loaded, or the service is stopping")
-    if keeper.failure is None:
+    if manager.failure is None:
         return Response(b"ready\n", media_type="text/plain")
-    # Whoever asks needs no token, so the cause, which names the store, is told by /v1/model.
-    text = f"ready\nmodel not followed since {keeper.failure.since:%Y-%m-%dT%H:%M:%SZ}\n"
+    # This path needs no token, so the cause, which names the store, is only in /v1/model.
+    text = f"ready\nmodel not followed since {manager.failure.since:%Y-%m-%dT%H:%M:%SZ}\n"
     return Response(text.encode(), media_type="text/plain")
 
 
 @router.get("/v1/model")
 async def model(request: Request) -> Response:
     """Return the current model and its metrics on held-back records."""
-    keeper: ModelManager = request.app.state.keeper
-    served, failure = keeper.current, keeper.failure
+    manager: ModelManager = request.app.state.manager
+    served, failure = manager.current, manager.failure
     options = request.app.state.options
     spec = options.model or options.settings.model
-    found = _ALIAS.fullmatch(spec or "")
+    match = _ALIAS.fullmatch(spec or "")
     facts = served.saved.manifest.training
     info = ModelInfo(
         name=served.saved.name,
         sha256=served.saved.sha256,
         address=served.resolved.address,
-        alias=found[1] if found else "champion" if spec is None and served.resolved.address else None,
+        alias=match[1] if match else "champion" if spec is None and served.resolved.address else None,
         trained_at=served.resolved.trained_at,
         source=served.resolved.source,
         loaded_at=served.loaded_at,
@@ -121,6 +121,6 @@ async def model(request: Request) -> Response:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Tell the counts, as Prometheus reads them."""
-    found: Metrics = request.app.state.metrics
-    return Response(found.exposition(), media_type=CONTENT_TYPE)
+    """Metrics in the text format of Prometheus."""
+    service_metrics: Metrics = request.app.state.metrics
+    return Response(service_metrics.exposition(), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Worker processes that share one port: started, watched, and started again where one dies."""
+"""Supervisor of worker processes that share one port: starts, monitors and restarts them."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from scoring.service.options import ServiceOptions
 from scoring.service.process import LEFT_SECONDS, serve
 
 _LOG = logging.getLogger("scoring.service")
-_SPAWN = get_context("spawn")  # what is forked from a process with threads may hold their locks
+_SPAWN = get_context("spawn")  # a fork of a process with threads may inherit held locks
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a supervisor waits for what.
+class RestartPolicy:
+    """Delays and limits for restarting workers.
 
     Parameters
     ----------
     first_seconds, most_seconds : float
-        Before a worker that died is started again: the first time, doubled each time after, and at most.
+        Delay before a dead worker is restarted: initial value, doubled after each failure, and maximum.
     steady_seconds : float
-        A worker that has served so long counts as new when it dies.
+        Serving time after which the failures of a worker are reset.
     n_failures : int
-        So many deaths of each worker in a row, with none that serves, end the service.
+        Consecutive failures of every worker, with none serving, after which the service ends.
     start_seconds, silent_seconds : float
-        A worker that does not serve so long after its start, or whose event loop stands still for so long,
-        is killed.
+        A worker is killed if it does not serve within ``start_seconds``, or its event loop is blocked for
+        ``silent_seconds``.
     """
 
     first_seconds: float = 0.5
@@ -51,20 +51,20 @@ class Patience:
 
 
 class Supervisor:
-    """Keeps so many worker processes.
+    """Keeps a number of worker processes running.
 
     Parameters
     ----------
     options : ServiceOptions
-        What they serve.
+        Start options.
     listener : socket.socket
-        Where; it is closed when the stop begins.
+        Listening socket; closed when the stop begins.
     n_workers : int
-        How many.
+        Number of workers.
     log_level : str
-        From which level up is logged.
-    patience : Patience
-        How long to wait for what.
+        Minimum level of log records.
+    policy : RestartPolicy
+        Delays and limits for restarting workers.
     """
 
     def __init__(
@@ -73,36 +73,36 @@ class Supervisor:
         listener: socket.socket,
         n_workers: int,
         log_level: str,
-        patience: Patience = Patience(),
+        policy: RestartPolicy = RestartPolicy(),
     ) -> None:
         self._options, self._listener, self._log_level = options, listener, log_level
-        self._patience = patience
-        self._places = [_Place() for _ in range(n_workers)]
+        self._policy = policy
+        self._slots = [_WorkerSlot() for _ in range(n_workers)]
         self._stopping = asyncio.Event()
         self._signal: int | None = None
         self._is_cut_off = False
 
     def run(self) -> int:
-        """Keep the workers until a signal.
+        """Keep the workers running until a signal.
 
         Returns
         -------
         int
-            The signal; every worker has ended.
+            The signal, after all workers have ended.
 
         Raises
         ------
         ServiceError
-            If every worker died again and again.
+            If every worker failed repeatedly.
         """
         try:
             asyncio.run(self._run())
         finally:
-            for place in self._places:
-                if place.worker is not None:
-                    place.worker.kill()
+            for slot in self._slots:
+                if slot.worker is not None:
+                    slot.worker.kill()
         if self._signal is None:
-            raise ServiceError(f"each worker ended {self._patience.n_failures} times in a row: see the log")
+            raise ServiceError(f"each worker ended {self._policy.n_failures} times in a row: see the log")
         if self._is_cut_off:
             raise SecondSignalError(self._signal)
         return self._signal
@@ -111,32 +111,32 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
-        keeping = [asyncio.create_task(self._keep(place)) for place in self._places]
+        keepers = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait([*keeping, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*keepers, stopping], return_when=asyncio.FIRST_COMPLETED)
         self._stopping.set()
-        seconds = self._options.bounds.stop_seconds + 2 * LEFT_SECONDS
-        _, late = await asyncio.wait(keeping, timeout=seconds)
+        seconds = self._options.limits.stop_seconds + 2 * LEFT_SECONDS
+        _, late = await asyncio.wait(keepers, timeout=seconds)
         if late:
             _LOG.error("workers cut off", extra={"fields": {"count": len(late)}})
             self._kill_all()
-        await asyncio.gather(*keeping)
+        await asyncio.gather(*keepers)
 
-    async def _keep(self, place: _Place) -> None:
-        """Have a worker in a place until the stop, or until it is no use."""
-        patience = self._patience
+    async def _keep(self, slot: _WorkerSlot) -> None:
+        """Run a worker in a slot, restarting it until the stop, or until all workers fail."""
+        policy = self._policy
         while not self._stopping.is_set():
-            worker = place.worker = _Worker(self._options, self._listener, self._log_level)
+            worker = slot.worker = _Worker(self._options, self._listener, self._log_level)
             _LOG.info("worker started", extra={"fields": {"worker": worker.pid}})
-            code, n_seconds = await self._end_of(worker)
-            place.worker = None
+            code, n_seconds = await self._wait_for_end(worker)
+            slot.worker = None
             mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
             if self._stopping.is_set():
                 return
-            place.n_failures = 1 if n_seconds >= patience.steady_seconds else place.n_failures + 1
-            delay = min(patience.first_seconds * 2 ** (place.n_failures - 1), patience.most_seconds)
+            slot.n_failures = 1 if n_seconds >= policy.steady_seconds else slot.n_failures + 1
+            delay = min(policy.first_seconds * 2 ** (slot.n_failures - 1), policy.most_seconds)
             fields = {"worker": worker.pid, "cause": _cause(code), "again_in_seconds": delay}
             _LOG.error("worker ended", extra={"fields": fields})
             if self._is_hopeless():
@@ -144,60 +144,60 @@ class Supervisor:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
-    async def _end_of(self, worker: _Worker) -> tuple[int, float]:
-        """Wait for a worker's end, and kill it where it stands still.
+    async def _wait_for_end(self, worker: _Worker) -> tuple[int, float]:
+        """Wait for a worker's end, and kill it if it hangs.
 
         Returns
         -------
         int, float
-            Its exit code, and how long it has served; seconds.
+            Exit code, and serving time in seconds.
         """
         began, ended = asyncio.get_running_loop().time(), worker.watch()
         n_silent = 0.0
         while not ended.done():
-            n_beats = worker.n_beats
+            n_heartbeats = worker.n_heartbeats
             await asyncio.wait([ended], timeout=1.0)
-            # Counted, since the clock goes on where this process stands still.
-            n_silent = 0 if worker.n_beats > n_beats else n_silent + 1
-            most = self._patience.silent_seconds if worker.n_beats else self._patience.start_seconds
-            if n_silent > most and not self._stopping.is_set():
+            # Counted, since the clock goes on while this process is suspended.
+            n_silent = 0 if worker.n_heartbeats > n_heartbeats else n_silent + 1
+            max_silent = self._policy.silent_seconds if worker.n_heartbeats else self._policy.start_seconds
+            if n_silent > max_silent and not self._stopping.is_set():
                 _LOG.error("worker hangs", extra={"fields": {"worker": worker.pid, "seconds": n_silent}})
                 worker.kill()
                 n_silent = 0
-        n_seconds = asyncio.get_running_loop().time() - began if worker.n_beats else 0.0
+        n_seconds = asyncio.get_running_loop().time() - began if worker.n_heartbeats else 0.0
         return worker.close(), n_seconds
 
     def _is_hopeless(self) -> bool:
-        is_serving = any(place.worker is not None and place.worker.n_beats for place in self._places)
-        n_fewest = min(place.n_failures for place in self._places)
-        return n_fewest >= self._patience.n_failures and not is_serving
+        is_serving = any(slot.worker is not None and slot.worker.n_heartbeats for slot in self._slots)
+        n_fewest = min(slot.n_failures for slot in self._slots)
+        return n_fewest >= self._policy.n_failures and not is_serving
 
     def _stop(self, number: int) -> None:
-        """Have the workers drain; where that was asked for before, end them at once."""
+        """Drain the workers at the first signal, kill them at the second one."""
         if self._signal is not None:
             self._is_cut_off = True
             self._kill_all()
             return
         self._signal = number
         self._stopping.set()
-        self._listener.close()  # else the system would accept what nobody answers
-        for place in self._places:
-            if place.worker is not None:
-                place.worker.send_signal(signal.SIGTERM)
+        self._listener.close()  # otherwise the system would accept connections that nobody answers
+        for slot in self._slots:
+            if slot.worker is not None:
+                slot.worker.send_signal(signal.SIGTERM)
 
-    def _hang_up(self) -> None:
-        for place in self._places:
-            if place.worker is not None:
-                place.worker.send_signal(signal.SIGHUP)
+    def _on_hangup(self) -> None:
+        for slot in self._slots:
+            if slot.worker is not None:
+                slot.worker.send_signal(signal.SIGHUP)
 
     def _kill_all(self) -> None:
-        for place in self._places:
-            if place.worker is not None:
-                place.worker.kill()
+        for slot in self._slots:
+            if slot.worker is not None:
+                slot.worker.kill()
 
 
 class SecondSignalError(Exception):
-    """A second signal has come: clear up, and end.
+    """A second signal was received: clean up, and end at once.
 
     Parameters
     ----------
@@ -211,31 +211,31 @@ class SecondSignalError(Exception):
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where a worker is, or will be again."""
+class _WorkerSlot:
+    """A worker, if it is running, and its consecutive failures."""
 
     worker: _Worker | None = None
     n_failures: int = 0
 
 
 class _Worker:
-    """A process that serves, and the line over which it tells that it does."""
+    """A worker process, and the connection for its heartbeats."""
 
     def __init__(self, options: ServiceOptions, listener: socket.socket, log_level: str) -> None:
-        self._line, theirs = socket.socketpair()
-        self._line.setblocking(False)
+        self._connection, lifeline = socket.socketpair()
+        self._connection.setblocking(False)
         self._process: SpawnProcess = _SPAWN.Process(
-            target=_work, args=(options, listener, log_level, theirs), name="worker"
+            target=_run_worker, args=(options, listener, log_level, lifeline), name="worker"
         )
-        with _held_back(signal.SIGHUP, signal.SIGINT):
+        with _blocked_signals(signal.SIGHUP, signal.SIGINT):
             self._process.start()
-        theirs.close()
+        lifeline.close()
         assert self._process.pid is not None  # noqa: S101 -- it was started
         self.pid: int = self._process.pid
-        self.n_beats = 0
+        self.n_heartbeats = 0
 
     def watch(self) -> asyncio.Future[None]:
-        """Listen to it, and give what is done when it ends."""
+        """Monitor the worker; the returned future is done when it ends."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
@@ -244,11 +244,11 @@ class _Worker:
             ended.set_result(None)
 
         loop.add_reader(self._process.sentinel, end)
-        loop.add_reader(self._line, self._hear)
+        loop.add_reader(self._connection, self._on_heartbeat)
         return ended
 
     def send_signal(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal, if it is still running."""
         if self._process.is_alive():
             os.kill(self.pid, number)
 
@@ -257,31 +257,34 @@ class _Worker:
         self._process.kill()
 
     def close(self) -> int:
-        """Clear up after its end, and give its exit code."""
-        asyncio.get_running_loop().remove_reader(self._line)
-        self._line.close()
+        """Clean up after its end, and return its exit code."""
+        asyncio.get_running_loop().remove_reader(self._connection)
+        self._connection.close()
         self._process.join()
         code = self._process.exitcode
         self._process.close()
         return code or 0
 
-    def _hear(self) -> None:
+    def _on_heartbeat(self) -> None:
         try:
-            heard = self._line.recv(4096)
+            data = self._connection.recv(4096)
         except BlockingIOError:
             return
         except ConnectionResetError:
-            heard = b""
-        if heard and not self.n_beats:
+            data = b""
+        if data and not self.n_heartbeats:
             _LOG.info("worker serves", extra={"fields": {"worker": self.pid}})
-        self.n_beats += len(heard)
-        if not heard:
-            asyncio.get_running_loop().remove_reader(self._line)
+        self.n_heartbeats += len(data)
+        if not data:
+            asyncio.get_running_loop().remove_reader(self._connection)
 
 
-def _work(options: ServiceOptions, listener: socket.socket, log_level: str, lifeline: socket.socket) -> None:
-    """What a worker process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a keyboard, which reaches all: the supervisor decides
+def _run_worker(
+    options: ServiceOptions, listener: socket.socket, log_level: str, lifeline: socket.socket
+) -> None:
+    """Main function of a worker process."""
+    # A terminal sends SIGINT to all processes of the group: the supervisor decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         serve(options, listener, log_level, lifeline)
@@ -289,15 +292,15 @@ def _work(options: ServiceOptions, listener: socket.socket, log_level: str, life
         _LOG.error("worker failed", extra={"fields": {"cause": str(error)}})
         sys.exit(2)
     except Exception as error:
-        # The trace without the message, which may quote a record.
+        # The traceback without the message, which may quote a record.
         fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
         _LOG.error("defect", extra={"fields": fields})
         sys.exit(70)
 
 
 @contextmanager
-def _held_back(*numbers: int) -> Iterator[None]:
-    """Start processes to which these signals come only once they ask for them."""
+def _blocked_signals(*numbers: int) -> Iterator[None]:
+    """Block signals, so that started processes inherit the block until they lift it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
@@ -306,5 +309,5 @@ def _held_back(*numbers: int) -> Iterator[None]:
 
 
 def _cause(code: int) -> str:
-    """An exit code in words."""
+    """Text of an exit code."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

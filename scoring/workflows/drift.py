@@ -35,7 +35,7 @@ class DriftOutcome:
 def drift(
     paths: list[str],
     *,
-    against: str | None = None,
+    model: str | None = None,
     limit: float | None = None,
     settings: Settings,
     now: datetime,
@@ -52,7 +52,7 @@ def drift(
     ----------
     paths : list of str
         Files, folders, globs or ``-`` (see :func:`scoring.records.corpus.read_documents`), labelled or not.
-    against : str, optional
+    model : str, optional
         The model: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
         Maximum expected error, as a multiple of the error on the test records; see
@@ -81,7 +81,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or there are too few records.
     """
-    saved = open_model(against, settings, reporter)
+    saved = open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
         raise ModelError(f"{saved.name}: the model has no profile of its training records: train it again")

@@ -73,7 +73,7 @@ def promote(
     on: Sequence[str] = (),
     name: str | None = None,
     gate: GateConfig | None = None,
-    why: str | None = None,
+    reason: str | None = None,
     is_dry_run: bool = False,
     has_own_scores: bool = False,
     settings: Settings,
@@ -95,7 +95,7 @@ def promote(
         Registered model; the setting's if not given.
     gate : GateConfig, optional
         Rule of the gate.
-    why : str, optional
+    reason : str, optional
         Reason for promoting whatever the verdict is; it is recorded.
     is_dry_run : bool
         Change nothing.
@@ -139,10 +139,10 @@ def promote(
             )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:
-        if why is None:
+        if reason is None:
             raise
         judged = Judged(refuse(f"it could not be judged: {error}", gate))
-    is_promoted = judged.verdict.is_passed or why is not None
+    is_promoted = judged.verdict.is_passed or reason is not None
     run_id = challenger.run.summary.run_id if challenger.run else None
     if is_promoted and not is_dry_run:
         run_id = run_id or _log_folder(Path(spec), saved, store, settings, now)
@@ -154,7 +154,7 @@ def promote(
             champion=standing.address if standing else None,
             instead_of=standing.registered if standing else None,
             version=version,
-            why=why,
+            why=reason,
             settings=settings,
             now=now,
             reporter=reporter,
@@ -167,7 +167,7 @@ def promote(
         champion=standing.address if standing else None,
         is_promoted=is_promoted,
         is_dry_run=is_dry_run,
-        by="gate" if judged.verdict.is_passed or why is None else "force",
+        by="gate" if judged.verdict.is_passed or reason is None else "force",
         verdict=judged.verdict,
         data_sha256=judged.data_sha256,
     )

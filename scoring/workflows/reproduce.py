@@ -44,7 +44,7 @@ def reproduce(
     *,
     corrections: Path | None = None,
     settings: Settings,
-    is_anyway: bool = False,
+    is_mismatch_ignored: bool = False,
     has_own_scores: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
@@ -63,7 +63,7 @@ def reproduce(
         The run's ledger of corrections. Default: the run's own path, if it had a ledger.
     settings : Settings
         Store, number of threads, and journal. The run's journal is used if it exists and none is named.
-    is_anyway : bool
+    is_mismatch_ignored : bool
         Whether to train although the records differ from the run's.
     has_own_scores : bool
         Whether to use labels written by scoring. They are always used if the run used them.
@@ -100,7 +100,7 @@ def reproduce(
         reporter=reporter,
     )
     outcome = _before_training(record, corpus)
-    if outcome.data and not is_anyway:
+    if outcome.data and not is_mismatch_ignored:
         return outcome
     if outcome.code:
         reporter.note("training with the current code, which may differ from the run's")

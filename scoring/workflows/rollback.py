@@ -27,7 +27,7 @@ class RollbackOutcome:
 def rollback(
     *,
     name: str | None = None,
-    why: str | None = None,
+    reason: str | None = None,
     settings: Settings,
     now: datetime,
     reporter: Reporter = SILENT,
@@ -38,7 +38,7 @@ def rollback(
     ----------
     name : str, optional
         Registered model; the setting's if not given.
-    why : str, optional
+    reason : str, optional
         Reason, recorded in the tags of both versions.
     settings : Settings
         Home and store.
@@ -72,7 +72,7 @@ def rollback(
             "interrupted; promote the intended version"
         )
     loaded = check_scores(previous, settings)
-    time, reason = now.isoformat(timespec="seconds"), why or "no reason given"
+    time, reason = now.isoformat(timespec="seconds"), reason or "no reason given"
     restore_previous(
         store,
         champion=current,

@@ -157,7 +157,11 @@ def test_without_a_command_the_help_is_shown() -> None:
         (["validate", "bad.md"], 1, "bad.md:2: quality: got 'high', expected an integer"),
         (["train"], 2, "Missing argument"),
         (["sample", "new", "--records", "0"], 2, "--records"),
-        (["sample", "new", "--provider-points", "1,x"], 2, "got '1,x', expected integers with commas"),
+        (
+            ["sample", "new", "--provider-points", "1,x"],
+            2,
+            "got '1,x', expected integers separated by commas",
+        ),
         (["sample", "new", "--noise-ratio", "2"], 2, "noise_ratio"),
         (["sample", "full"], 2, "error: full: got a folder or file with content, expected a new or empty"),
         (

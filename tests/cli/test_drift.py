@@ -11,6 +11,8 @@ from scoring import cli
 from scoring.records.synthetic.generate import write_sample
 from scoring.workflows.train import TrainOutcome
 
+STRICT = ("--max-error-increase", 1.5)
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(
@@ -19,7 +21,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_accepted(training: TrainOutcome, archive: Path) -> None:
-    done = run(archive, "--against", training.model)
+    done = run(archive, "--model", training.model)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0].startswith("400 records compared with the training records of small@")
@@ -31,34 +33,32 @@ def test_accepted(training: TrainOutcome, archive: Path) -> None:
 
 def test_refused_as_text_and_as_json(training: TrainOutcome, tmp_path: Path) -> None:
     write_sample(tmp_path / "other", n_records=60, seed=3, section="Elsewhere")
-    done = run(tmp_path / "other", "--against", training.model, "--output", tmp_path / "out", "--limit", 1.5)
+    done = run(tmp_path / "other", "--model", training.model, "--output", tmp_path / "out", *STRICT)
     assert done.exit_code == 3, done.output
     at = done.stdout.splitlines().index("refused")
     assert "  unseen topic: 100.0% of records, limit" in done.stdout.splitlines()[at + 2]
     assert "exceeds 1.5 times" in done.stdout
-    shown = run(tmp_path / "other", "--against", training.model, "--json", "--limit", 1.5)
+    shown = run(tmp_path / "other", "--model", training.model, "--json", *STRICT)
     assert shown.exit_code == 3
     told = json.loads(shown.stdout)
     assert list(told) == ["run_id", "drift"]
     assert told["run_id"] is None
     assert told["drift"] == json.loads((tmp_path / "out" / "drift.json").read_text())
-    assert (
-        run(tmp_path / "other", "--against", training.model, "--json", "--limit", 1.5).stdout == shown.stdout
-    )
+    assert run(tmp_path / "other", "--model", training.model, "--json", *STRICT).stdout == shown.stdout
 
 
 def test_a_refusal_goes_before_a_faulty_record(training: TrainOutcome, archive: Path, tmp_path: Path) -> None:
     write_sample(tmp_path / "other", n_records=20, seed=3, section="Elsewhere")
     (tmp_path / "other" / "bad.md").write_text("---\nquality: high\n---\n")
-    done = run(tmp_path / "other", "--against", training.model)
+    done = run(tmp_path / "other", "--model", training.model)
     assert (done.exit_code, "got 'high'" in done.stderr) == (3, True)
-    assert run(archive, tmp_path / "other" / "bad.md", "--against", training.model).exit_code == 1
+    assert run(archive, tmp_path / "other" / "bad.md", "--model", training.model).exit_code == 1
 
 
 def test_nothing_done(training: TrainOutcome, archive: Path, tmp_path: Path) -> None:
-    assert run(archive, "--against", tmp_path / "none").exit_code == 2
-    assert run(archive, "--against", training.model, "--limit", -1).exit_code == 2
+    assert run(archive, "--model", tmp_path / "none").exit_code == 2
+    assert run(archive, "--model", training.model, "--max-error-increase", -1).exit_code == 2
     write_sample(tmp_path / "few", n_records=3, seed=3)
-    done = run(tmp_path / "few", "--against", training.model)
+    done = run(tmp_path / "few", "--model", training.model)
     assert done.exit_code == 2
     assert done.stderr == "error: new records: got 3 usable records, expected 10 or more\n"

@@ -33,7 +33,7 @@ def test_promoted_and_rolled_back(registry: Registry) -> None:
     assert "on 60 labelled records of 31 days" in lines
     assert f"promoted: {SECOND} is the champion of scoring" in lines
     assert " ".join(done.stdout.split()).endswith("simultaneous for subsets.")
-    back = run(registry, "rollback", "--why", "too many were published")
+    back = run(registry, "rollback", "--reason", "too many were published")
     assert (back.exit_code, back.stderr) == (0, "")
     assert [line.split()[:2] for line in back.stdout.splitlines()] == [
         ["champion", FIRST],
@@ -58,10 +58,10 @@ def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
 
 
 def test_dry_runs_and_force(registry: Registry) -> None:
-    dry = run(registry, "promote", registry.worse, "--dry-run", "--force", "--why", "the editors ask")
+    dry = run(registry, "promote", registry.worse, "--dry-run", "--force", "--reason", "the editors ask")
     assert dry.exit_code == 0
     assert "would be promoted (gate overridden)" in dry.stdout
-    done = run(registry, "promote", registry.worse, "--force", "--why", "the editors ask", "--json")
+    done = run(registry, "promote", registry.worse, "--force", "--reason", "the editors ask", "--json")
     told = json.loads(done.stdout)
     assert (done.exit_code, told["by"], told["version"], told["champion"]) == (0, "force", SECOND, FIRST)
 
@@ -69,8 +69,8 @@ def test_dry_runs_and_force(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--force"], "--force requires --why TEXT, and --why requires --force"),
-        (["--why", "so"], "--force requires --why TEXT, and --why requires --force"),
+        (["--force"], "--force requires --reason TEXT, and --reason requires --force"),
+        (["--reason", "so"], "--force requires --reason TEXT, and --reason requires --force"),
         (["--margin", "0.1"], "--margin requires --allow-equal"),
         (["--figure", "beauty"], "figure: got 'beauty'"),
     ],

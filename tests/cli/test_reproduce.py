@@ -30,8 +30,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the workflow was asked; tests/workflows/test_reproduce.py trains in earnest."""
     found: list[Any] = []
 
-    def answer(run: str, paths: tuple[str, ...], *, is_anyway: bool, **_: Any) -> Reproduction:
-        found.append((run, list(paths), is_anyway))
+    def answer(run: str, paths: tuple[str, ...], *, is_mismatch_ignored: bool, **_: Any) -> Reproduction:
+        found.append((run, list(paths), is_mismatch_ignored))
         return SAME if run == "476aacb" else OTHER
 
     monkeypatch.setattr(reproduce, "reproduce", answer)
@@ -42,9 +42,9 @@ def test_answers_and_exit_codes(asked: list[Any]) -> None:
     done = run("reproduce", "476aacb")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("the same bytes")
-    done = run("reproduce", "a7f166b", "news", "more", "--anyway")
+    done = run("reproduce", "a7f166b", "news", "more", "--ignore-data-mismatch")
     assert done.exit_code == 3
-    assert done.stdout.splitlines()[-1].startswith("not the same records")
+    assert done.stdout.splitlines()[-1].startswith("the records differ")
     assert asked == [("476aacb", [], False), ("a7f166b", ["news", "more"], True)]
 
 

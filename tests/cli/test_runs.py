@@ -85,7 +85,7 @@ def test_comparison_as_a_page(kept_runs: KeptRuns, tmp_path: Path) -> None:
     several = [kept_runs.trained, kept_runs.judged, kept_runs.fewer]
     done = run(kept_runs, "compare", *several, "--html", str(tmp_path / "several.html"))
     assert done.exit_code == 2
-    assert "--html takes two runs, got 3" in done.stderr
+    assert "--html requires two runs, got 3" in done.stderr
     assert not (tmp_path / "several.html").exists()
 
 

@@ -110,7 +110,7 @@ def built_site(
     settings.home.mkdir()
     shutil.copy(template, settings.home)
     save_variant(base / "other", saved, name="other", points=30)
-    promote(training.model, why="a test", settings=settings, now=NOW, on_fault=stop)
+    promote(training.model, reason="a test", settings=settings, now=NOW, on_fault=stop)
     (manifest,) = (settings.home / "artifacts").rglob("manifest.json")
     site = Site(settings, base / "kept", base / "other", manifest.parent)
     site.kept.mkdir()

@@ -26,7 +26,7 @@ def champion_of(site: Site) -> str | None:
 
 def test_a_promotion_and_a_rollback_renew_the_copy(registry: Registry) -> None:
     settings = registry.settings
-    found = promote(registry.small, why="a test", settings=settings, now=NOW, on_fault=stop)
+    found = promote(registry.small, reason="a test", settings=settings, now=NOW, on_fault=stop)
     copy = find_copy(settings, "scoring")
     assert copy is not None
     assert (copy.facts.address, copy.facts.model) == (found.version, found.model)
@@ -46,7 +46,7 @@ def test_a_challenger_is_judged_against_the_last_known_champion(site: Site) -> N
     assert "a new model has to beat the last known one" in line
     assert champion_of(site) is None
     other = str(site.folder)
-    forced = promote(other, why="it is wanted", settings=site.settings, now=NOW, on_fault=stop)
+    forced = promote(other, reason="it is wanted", settings=site.settings, now=NOW, on_fault=stop)
     assert (forced.champion, forced.version) == ("models:/scoring/1", champion_of(site))
     assert forced.version != forced.champion
 

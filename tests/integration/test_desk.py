@@ -110,7 +110,7 @@ def test_orders_filters_and_stories(desk: Page) -> None:
     assert all(text.startswith(provider) for text in desk.locator(".record .facts").all_inner_texts())
     desk.locator("#provider").select_option("")
     desk.locator("#state").select_option("labelled")
-    expect(desk.get_by_role("heading", name="No record passes the filter")).to_be_visible()
+    expect(desk.get_by_role("heading", name="No records match the filter")).to_be_visible()
     desk.locator("#state").select_option("")
 
     desk.get_by_label("By story").check()
@@ -182,15 +182,15 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     desk.keyboard.press("a")
     third = active(desk)
     desk.keyboard.press("a")
-    expect(desk.get_by_role("button", name="Write 3")).to_be_enabled()
+    expect(desk.get_by_role("button", name="Save 3")).to_be_enabled()
     desk.keyboard.press("u")
     assert active(desk) == third
-    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+    expect(desk.get_by_role("button", name="Save 2")).to_be_enabled()
     expect(desk.locator(".record .chip.pending")).to_have_text(["corrected", "accepted"])
     assert {file.name: file.read_bytes() for file in inbox.iterdir()} == before
 
     desk.keyboard.press("w")
-    expect(desk.locator("#toast")).to_have_text("2 files written")
+    expect(desk.locator("#toast")).to_have_text("2 files saved")
     changed = {file.name: file.read_bytes() for file in inbox.iterdir()}
     one, other = file_of(inbox, first).name, file_of(inbox, second).name
     assert {name for name in before if changed[name] != before[name]} == {one, other}
@@ -207,10 +207,10 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     desk.locator("#grid").focus()
 
     desk.keyboard.press("u")
-    expect(desk.locator("#toast")).to_have_text("2 files as before")
+    expect(desk.locator("#toast")).to_have_text("2 files restored")
     assert {file.name: file.read_bytes() for file in inbox.iterdir()} == before
     assert read_ledger(place / "home" / "corrections.jsonl").holding() == {}
-    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+    expect(desk.get_by_role("button", name="Save 2")).to_be_enabled()
 
 
 def test_what_was_decided_outlives_a_reload_but_not_a_change_of_the_record(desk: Page, inbox: Path) -> None:
@@ -219,16 +219,16 @@ def test_what_was_decided_outlives_a_reload_but_not_a_change_of_the_record(desk:
     first, second, *_ = titles(desk)
     desk.reload()
     loaded(desk)
-    expect(desk.get_by_role("button", name="Write 2")).to_be_enabled()
+    expect(desk.get_by_role("button", name="Save 2")).to_be_enabled()
     file = file_of(inbox, first)
     file.write_bytes(file.read_bytes().replace(b'\ntitle: "', b'\ntitle: "Now ', 1))
-    expect(desk.get_by_role("button", name="Write 1")).to_be_enabled()
+    expect(desk.get_by_role("button", name="Save 1")).to_be_enabled()
     expect(desk.locator("#toast")).to_contain_text("has changed")
     file = file_of(inbox, second)
     file.chmod(0o640)
     content = file.read_bytes()
     desk.keyboard.press("w")
-    expect(desk.locator("#toast")).to_have_text("1 file written")
+    expect(desk.locator("#toast")).to_have_text("1 file saved")
     assert file.read_bytes() != content
     assert file.stat().st_mode & 0o777 == 0o640
 
@@ -286,12 +286,12 @@ def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
         expect(desk.locator("#receipt .path")).to_have_text(spelled)
         expect(desk.locator(".waterfall")).to_be_visible()
         desk.keyboard.press("a")
-        expect(desk.get_by_role("button", name=f"Write {at + 1}")).to_be_enabled()
+        expect(desk.get_by_role("button", name=f"Save {at + 1}")).to_be_enabled()
     desk.keyboard.press("w")
-    expect(desk.locator("#toast")).to_have_text("4 files written")
+    expect(desk.locator("#toast")).to_have_text("4 files saved")
     assert all(b"\nquality: " in (inbox / name).read_bytes() for name in names)
     desk.keyboard.press("u")
-    expect(desk.locator("#toast")).to_have_text("4 files as before")
+    expect(desk.locator("#toast")).to_have_text("4 files restored")
     assert not any(b"\nquality: " in (inbox / name).read_bytes() for name in names)
 
     bad = inbox / "faulty\u202edm.md"
@@ -340,18 +340,18 @@ def test_dropped_files_are_looked_at_and_not_kept(desk: Page, inbox: Path, place
     expect(desk.locator("#drop")).to_be_hidden()
     desk.locator("#text").fill("orchard opens")
     expect(desk.locator(".record .title")).to_have_text(["Orchard opens"])
-    expect(desk.locator(".record .chip.soft")).to_have_text("not kept")
+    expect(desk.locator(".record .chip.soft")).to_have_text("not saved")
     drawn(desk).click()
     expect(desk.locator(".waterfall")).to_be_visible()
-    expect(desk.locator(".receipt .labels")).to_contain_text("looked at only")
+    expect(desk.locator(".receipt .labels")).to_contain_text("cannot be labelled")
     desk.keyboard.press("a")
-    expect(desk.locator("#toast")).to_have_text("Dropped files are looked at only")
+    expect(desk.locator("#toast")).to_have_text("Dropped files cannot be labelled")
     expect(desk.locator("#write")).to_be_disabled()
     desk.locator("#text").fill("")
     desk.locator("#state").select_option("fault")
     expect(desk.locator(".record.faulty")).to_contain_text("lines.jsonl:2")
     drop(desk, ("page.html", "<p>"))
-    expect(desk.locator("#toast")).to_contain_text("no Markdown and no JSON lines")
+    expect(desk.locator("#toast")).to_contain_text("neither Markdown nor JSON lines")
     assert sorted(file.name for file in inbox.iterdir()) == before
     desk.reload()
     loaded(desk)
@@ -395,10 +395,10 @@ def test_a_service_with_a_token_and_one_that_goes_away(
             loaded(page)
             page.keyboard.press("a")
             page.keyboard.press("w")
-            expect(page.locator("#toast")).to_have_text("1 file written")
+            expect(page.locator("#toast")).to_have_text("1 file saved")
             page.keyboard.press("a")
-        expect(page.locator("#banner")).to_contain_text("does not answer")
+        expect(page.locator("#banner")).to_contain_text("does not respond")
         expect(page.locator("#link")).to_have_text("not connected")
         page.keyboard.press("w")
-        expect(page.locator("#toast")).to_contain_text("Not written")
-        expect(page.get_by_role("button", name="Write 1")).to_be_enabled()
+        expect(page.locator("#toast")).to_contain_text("Not saved")
+        expect(page.get_by_role("button", name="Save 1")).to_be_enabled()

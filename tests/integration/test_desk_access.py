@@ -61,7 +61,7 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
         box = each.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
-    for name in ("Add", "Undo", "Write", "Help"):
+    for name in ("Add", "Undo", "Save", "Help"):
         box = page.get_by_role("button", name=name).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= PHONE["width"]
@@ -73,7 +73,7 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
     assert overhang() <= 0
     assert page.evaluate("(receipt.scrollWidth - receipt.clientWidth)") <= 0
     page.get_by_role("button", name="Accept").tap()
-    expect(page.get_by_role("button", name="Write 1")).to_be_attached()
+    expect(page.get_by_role("button", name="Save 1")).to_be_attached()
 
 
 def test_dark_is_dark(open_page: Open, desk_service: Service, inbox: Path) -> None:

@@ -67,7 +67,7 @@ def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: py
         )
         runs[name] = str(found["run_id"])
     for name in ("first", "second"):
-        run("promote", runs[name], "--force", "--why", "a test")
+        run("promote", runs[name], "--force", "--reason", "a test")
     before = model_of(tmp_path / "inbox")
     assert before.startswith("second@")
 
@@ -81,7 +81,7 @@ def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: py
     reproduced = run("reproduce", runs["second"])
     assert f"is read from the current home: {new}/corrections.jsonl" in reproduced.stderr
     assert run("rollback").stdout.split()[1:3] == ["models:/scoring/1", model_of(tmp_path / "inbox")]
-    run("promote", runs["second"], "--force", "--why", "back again")
+    run("promote", runs["second"], "--force", "--reason", "back again")
     with serving(tmp_path, SCORING_HOME=str(new)) as service:
         assert json.loads(service.ask("/v1/model")[1])["name"] == before
     begins_at = datetime(2019, 3, 1, tzinfo=UTC)

@@ -260,8 +260,8 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--host", "0.0.0.0"], "--host 0.0.0.0 needs --token-file FILE, or --insecure"),  # noqa: S104 -- is refused
-        (["--host", "desk.example"], "--host desk.example needs --token-file FILE"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 requires --token-file FILE, or --insecure"),  # noqa: S104 -- is refused
+        (["--host", "desk.example"], "--host desk.example requires --token-file FILE"),
         (["--token-file", "nowhere"], "nowhere: No such file or directory"),
         (["--token-file", "SHARED"], "got mode 0644, expected a file that nobody else can read"),
         (["--model", "nowhere"], "model: got 'nowhere', expected a folder"),

@@ -19,7 +19,7 @@ import pytest
 from scoring.workflows.train import TrainOutcome
 from tests.integration.test_service import GOOD, JSON, Service, address, is_up, serving, wait_until
 
-PATIENT = ("--bound", "stop_seconds=600", "--bound", "body_seconds=600", "--bound", "head_seconds=600")
+PATIENT = ("--limit", "stop_seconds=600", "--limit", "body_seconds=600", "--limit", "head_seconds=600")
 """What only ends in time where nothing waits for it."""
 
 
@@ -99,7 +99,7 @@ def is_refused(service: Service) -> bool:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_the_drain_has_an_end(training: TrainOutcome, tmp_path: Path, workers: str) -> None:
-    options = ("--model", training.model, "--workers", workers, *PATIENT, "--bound", "stop_seconds=0.5")
+    options = ("--model", training.model, "--workers", workers, *PATIENT, "--limit", "stop_seconds=0.5")
     with serving(tmp_path, *options) as service, connected(service, post(GOOD, is_half=True)):
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=60) == 0
@@ -112,14 +112,14 @@ STUCK = """\
 import sys, time
 from pathlib import Path
 from typing import Any
-from scoring.service.model_manager import ModelKeeper
-from scoring.service.options import ServiceOptions, read_bounds
+from scoring.service.model_manager import ModelManager
+from scoring.service.options import ServiceOptions, read_limits
 from scoring.service.server import run
 from scoring.settings import load_settings
 
-ModelKeeper._try = lambda self: time.sleep(600)
-bounds = read_bounds(["stop_seconds=600"])
-options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1], bounds=bounds)
+ModelManager._try = lambda self: time.sleep(600)
+limits = read_limits(["stop_seconds=600"])
+options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1], limits=limits)
 run(options, host="127.0.0.1", port=0)
 """
 
@@ -248,12 +248,12 @@ from typing import Any
 from scoring.errors import ScoringError
 from scoring.service import server
 from scoring.service.options import ServiceOptions
-from scoring.service.supervisor import Patience, Supervisor
+from scoring.service.supervisor import RestartPolicy, Supervisor
 from scoring.settings import load_settings
 
 if __name__ == "__main__":
-    patience = Patience(first_seconds=0.01, n_failures=3, silent_seconds=3)
-    server.Supervisor = functools.partial(Supervisor, patience=patience)
+    policy = RestartPolicy(first_seconds=0.01, n_failures=3, silent_seconds=3)
+    server.Supervisor = functools.partial(Supervisor, policy=policy)
     server._check = lambda options: None
     options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1])
     try:
@@ -303,7 +303,7 @@ def test_a_service_that_ends_unasked_ends_with_a_code(training: TrainOutcome, tm
         "from scoring.cli import main\n"
         "from scoring.service import app\n"
         "async def fail(*_): sys.exit(0)\n"
-        "app._tell_drift = fail\n"
+        "app._record_drift = fail\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", training.model]

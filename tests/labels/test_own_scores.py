@@ -241,8 +241,8 @@ COMMANDS: dict[str, Command] = {
     "train": lambda config, _: ["train", "--config", config, "--output", "new", "--overwrite", "--no-track"],
     "evaluate": lambda _, model: ["evaluate", "--model", model, "--no-track"],
     "audit": lambda config, _: ["audit", "--config", config],
-    "drift": lambda _, model: ["drift", "--against", model, "--no-track"],
-    "backtest": lambda config, _: ["backtest", "--config", config, "--from", "2019-05", "--no-track"],
+    "drift": lambda _, model: ["drift", "--model", model, "--no-track"],
+    "backtest": lambda config, _: ["backtest", "--config", config, "--since", "2019-05", "--no-track"],
     "compare": lambda _, model: ["compare", model, "twin", "--no-track"],
     "promote": lambda _, model: ["promote", model, "--dry-run"],
 }

@@ -12,7 +12,7 @@ from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-BOUNDS = RequestLimits()
+LIMITS = RequestLimits()
 
 
 def head_of(n_bytes: int) -> bytes:
@@ -32,7 +32,7 @@ def trailers_of(n_bytes: int) -> bytes:
 
 def cut_all(data: bytes, sizes: random.Random | None) -> list[bytes]:
     """All pieces of some bytes, which come whole or in parts of random sizes; those of one body together."""
-    framing, pieces, is_open = Framing(BOUNDS), [b""], False
+    framing, pieces, is_open = Framing(LIMITS), [b""], False
     while data:
         n_bytes = sizes.randint(1, 7) if sizes else len(data)
         framing.push(data[:n_bytes])
@@ -61,7 +61,7 @@ def test_pieces_lie_in_one_part_of_one_request(seed: int | None) -> None:
 
 
 def test_empty_lines_before_a_head_are_skipped() -> None:
-    framing = Framing(BOUNDS)
+    framing = Framing(LIMITS)
     framing.push(b"\r\n\n\r\n")
     assert framing.cut() is None
     framing.push(b"\r\nGET / HTTP/1.1\r\n\r\n")
@@ -72,15 +72,15 @@ def test_empty_lines_before_a_head_are_skipped() -> None:
 @pytest.mark.parametrize(
     ("prefix", "good", "bad", "limit"),
     [
-        (b"", head_of(BOUNDS.head_bytes), head_of(BOUNDS.head_bytes + 1), "head_bytes"),
-        (b"", head_with(BOUNDS.head_lines), head_with(BOUNDS.head_lines + 1), "head_lines"),
+        (b"", head_of(LIMITS.head_bytes), head_of(LIMITS.head_bytes + 1), "head_bytes"),
+        (b"", head_with(LIMITS.head_lines), head_with(LIMITS.head_lines + 1), "head_lines"),
         (b"", head_with(2), b"GET /" + b"a" * 10**6, "head_bytes"),
         (b"", head_with(2), b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 10**4, "head_lines"),
         (b"", head_with(2), b"GET / HTTP/1.1\n" + b"\n" * 10**4, "head_lines"),
         (
             b"0\r\n",
-            trailers_of(BOUNDS.head_bytes),
-            trailers_of(BOUNDS.head_bytes + 1),
+            trailers_of(LIMITS.head_bytes),
+            trailers_of(LIMITS.head_bytes + 1),
             "head_bytes",
         ),
         (b"0\r\n", b"A: b\r\n" * 100 + b"\r\n", b"A: b\r\n" * 101 + b"\r\n", "head_lines"),
@@ -90,7 +90,7 @@ def test_empty_lines_before_a_head_are_skipped() -> None:
 )
 def test_limits(n_bytes: int, prefix: bytes, good: bytes, bad: bytes, limit: str) -> None:
     for data, is_good in ((good, True), (bad, False)):
-        framing = Framing(BOUNDS)
+        framing = Framing(LIMITS)
         if prefix:
             framing.push(CHUNKED)
             framing.cut()
@@ -101,7 +101,7 @@ def test_limits(n_bytes: int, prefix: bytes, good: bytes, bad: bytes, limit: str
         for begin in range(0, len(data), n_bytes):
             framing.push(data[begin : begin + n_bytes])
             n_read += len(data[begin : begin + n_bytes])
-            assert framing.n_pending_bytes <= BOUNDS.head_bytes + n_bytes
+            assert framing.n_pending_bytes <= LIMITS.head_bytes + n_bytes
             try:
                 piece = framing.cut()
             except ProblemError as found:
@@ -114,12 +114,12 @@ def test_limits(n_bytes: int, prefix: bytes, good: bytes, bad: bytes, limit: str
         else:
             assert error is not None
             assert (pieces, error.status, error.problem.limit) == ([], 431, limit)
-            assert n_read <= BOUNDS.head_bytes + n_bytes
+            assert n_read <= LIMITS.head_bytes + n_bytes
 
 
 @pytest.mark.parametrize("line", [b"x\r\n", b"\r\n", b"0;" + b"a" * MAX_CHUNK_LINE_BYTES, b"1" * 10**6])
 def test_a_chunk_without_a_size_is_refused(line: bytes) -> None:
-    framing = Framing(BOUNDS)
+    framing = Framing(LIMITS)
     framing.begin_body(None)
     framing.push(line)
     with pytest.raises(ProblemError, match="expected the size of a chunk"):
@@ -127,14 +127,14 @@ def test_a_chunk_without_a_size_is_refused(line: bytes) -> None:
 
 
 def test_what_is_no_http_is_refused_at_its_first_byte() -> None:
-    framing = Framing(BOUNDS)
+    framing = Framing(LIMITS)
     framing.push(b"\x16")
     with pytest.raises(ProblemError, match="expected an HTTP"):
         framing.cut()
 
 
 def test_a_large_body_is_handed_on_and_not_kept() -> None:
-    framing = Framing(BOUNDS)
+    framing = Framing(LIMITS)
     framing.begin_body(64_000_000)
     data = b"a" * 250_000
     tracemalloc.start()

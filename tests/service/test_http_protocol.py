@@ -24,10 +24,10 @@ HEAD_SECONDS = 0.3
 
 @pytest.fixture
 def port(training: TrainOutcome, settings: Settings) -> Iterator[int]:
-    bounds = RequestLimits(head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS)
+    limits = RequestLimits(head_seconds=HEAD_SECONDS, body_seconds=HEAD_SECONDS)
     config = uvicorn.Config(
-        create_app(ServiceOptions(settings, training.model, bounds=bounds)),
-        http=functools.partial(Protocol, bounds),  # type: ignore[arg-type]
+        create_app(ServiceOptions(settings, training.model, limits=limits)),
+        http=functools.partial(Protocol, limits),  # type: ignore[arg-type]
         port=0,
         ws="none",
         log_config=None,

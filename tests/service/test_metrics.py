@@ -72,7 +72,7 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     profile = saved.manifest.profile
     assert profile is not None
     documents = [decode_json(line, "-", 1) for line in lines]
-    window = DriftWindow(n_aside=32, n_records=48)
+    window = DriftWindow(buffer_size=32, n_records=48)
     assert window.measure(served(saved)) is None
     window.add(documents[:8])
     assert window.measure(served(saved)) is None, "too few"

@@ -71,8 +71,8 @@ def test_tokens(token_file: Path, authorization: str, is_let_in: bool) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (None, "No such file or directory, expected a file with one token a line"),
-        ("# none\n\n", "contains no token, expected one a line"),
+        (None, "No such file or directory, expected a file with one token per line"),
+        ("# none\n\n", "contains no token, expected one per line"),
         ("# one\nshort\n", "tokens:2: got a token of 5 characters, expected 16 or more"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(
     for spoil in spoils:
         n_failed = loads(client, "failed")
         spoil()
-        client.app.state.keeper.ask()  # type: ignore[attr-defined]
+        client.app.state.manager.ask()  # type: ignore[attr-defined]
         wait_until(lambda n_failed=n_failed: loads(client, "failed") > n_failed)  # type: ignore[misc]
         assert said(client)["model"] == first.name
     assert client.get("/readyz").status_code == 200
@@ -140,7 +140,7 @@ def test_requests_go_on_while_the_model_is_swapped(serve: Serve, saved: SavedMod
     body = b"[" + b",".join([GOOD] * 600) + b"]"
     for off in (10, 20, 30, 40):
         names.add(write(folder, saved, off=off).name)
-        client.app.state.keeper.ask()  # type: ignore[attr-defined]
+        client.app.state.manager.ask()  # type: ignore[attr-defined]
         for _ in range(3):
             found = {one["model"] for one in client.post("/v1/score", content=body, headers=JSON).json()}
             assert len(found) == 1
@@ -176,19 +176,19 @@ def test_the_store_is_asked_outside_of_the_service(
 
     monkeypatch.setattr("scoring.tracking.registry.load_mlflow", fail)
     monkeypatch.setattr("scoring.tracking.store.load_mlflow", fail)
-    keeper = ModelManager(ServiceOptions(registry.settings))
-    assert keeper.load()
-    assert keeper.current.resolved.address == "models:/scoring/1"
-    assert not keeper.load()
-    keeper.close()
+    manager = ModelManager(ServiceOptions(registry.settings))
+    assert manager.load()
+    assert manager.current.resolved.address == "models:/scoring/1"
+    assert not manager.load()
+    manager.close()
 
 
 def test_a_model_that_is_not_there_at_the_start(settings: Settings) -> None:
-    keeper = ModelManager(ServiceOptions(settings, "/nowhere"))
+    manager = ModelManager(ServiceOptions(settings, "/nowhere"))
     with pytest.raises(ModelError):
-        keeper.load()
-    assert not keeper.is_ready
-    keeper.close()
+        manager.load()
+    assert not manager.is_ready
+    manager.close()
 
 
 def test_a_model_that_failed_is_tried_again_by_and_by(
@@ -196,8 +196,8 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
 ) -> None:
     folder = tmp_path / "model"
     write(folder, saved)
-    keeper = ModelManager(ServiceOptions(settings, str(folder), follow_seconds=0.01))
-    keeper.load()
+    manager = ModelManager(ServiceOptions(settings, str(folder), follow_seconds=0.01))
+    manager.load()
     tried: list[bool] = []
     outcomes = iter([False, False, True])
 
@@ -205,12 +205,12 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
         tried.append(next(outcomes))
         return tried[-1]
 
-    monkeypatch.setattr(keeper, "_try", attempt)
+    monkeypatch.setattr(manager, "_try", attempt)
     monkeypatch.setattr("scoring.service.model_manager.RETRY_SECONDS", 0.05)
 
     async def play() -> None:
-        following = asyncio.create_task(keeper.follow())
-        keeper.ask()
+        following = asyncio.create_task(manager.follow())
+        manager.ask()
         await asyncio.sleep(0.6)
         following.cancel()
 
@@ -323,19 +323,19 @@ def test_a_start_without_the_store_is_on_the_last_known_champion(
 
 
 def test_a_store_that_goes_away_before_the_first_look_is_noticed(registry: Registry) -> None:
-    keeper = ModelManager(ServiceOptions(registry.settings, follow_seconds=0.01))
-    keeper.load()
+    manager = ModelManager(ServiceOptions(registry.settings, follow_seconds=0.01))
+    manager.load()
     (registry.settings.home / "mlflow.db").unlink()
 
     async def play() -> None:
-        following = asyncio.create_task(keeper.follow())
+        following = asyncio.create_task(manager.follow())
         for _ in range(500):
-            if keeper.failure is not None:
+            if manager.failure is not None:
                 break
             await asyncio.sleep(0.02)
         following.cancel()
 
     asyncio.run(play())
-    keeper.close()
-    assert keeper.failure is not None
-    assert keeper.failure.cause.startswith("no store at ")
+    manager.close()
+    assert manager.failure is not None
+    assert manager.failure.cause.startswith("no store at ")

@@ -20,11 +20,11 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from scoring.service import http_protocol
-from scoring.service.http_protocol import PIECES_OF_A_TURN, Protocol
+from scoring.service.http_protocol import MAX_PIECES_PER_TURN, Protocol
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError
 
-BOUNDS = RequestLimits(head_seconds=0.5, body_seconds=0.5, body_bytes=100_000)
+LIMITS = RequestLimits(head_seconds=0.5, body_seconds=0.5, body_bytes=100_000)
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -86,7 +86,7 @@ class App:
 def serving(app: App) -> Iterator[int]:
     config = uvicorn.Config(
         app,
-        http=partial(Protocol, BOUNDS),  # type: ignore[arg-type]
+        http=partial(Protocol, LIMITS),  # type: ignore[arg-type]
         port=0,
         ws="none",
         log_config=None,
@@ -303,7 +303,7 @@ def test_many_chunks_are_parsed_in_turns(monkeypatch: pytest.MonkeyPatch) -> Non
         answer = answers(port, CHUNKED + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n" + GET + b"\x00")
     assert statuses(answer) == [200, 200, 400]
     assert b'"body": 20000' in answer
-    assert max(fed) == PIECES_OF_A_TURN
+    assert max(fed) == MAX_PIECES_PER_TURN
     assert sum(fed) == 1 + 2 * 20_000 + 2 + 1
 
 
@@ -311,7 +311,7 @@ def test_a_body_that_nobody_reads_has_a_time(port: int) -> None:
     began = time.monotonic()
     answer = answers(port, b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
     assert statuses(answer) == [200]
-    assert 0.9 * BOUNDS.body_seconds <= time.monotonic() - began < 20 * BOUNDS.body_seconds
+    assert 0.9 * LIMITS.body_seconds <= time.monotonic() - began < 20 * LIMITS.body_seconds
     whole = b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + b"a" * 100
     assert statuses(answers(port, whole, GET, b"\x00", seconds=0.05)) == [200, 200, 400]
 
@@ -330,13 +330,13 @@ def test_a_body_that_nobody_reads_has_a_size(port: int) -> None:
 
 @pytest.mark.parametrize("begin", [CHUNKED + b"0\r\nX-A: ", GET + b"GET / HTTP"], ids=["trailers", "head"])
 def test_slow_lines_are_given_up(port: int, begin: bytes) -> None:
-    answer = answers(port, begin, *[b"a"] * 4, seconds=BOUNDS.head_seconds / 3)
+    answer = answers(port, begin, *[b"a"] * 4, seconds=LIMITS.head_seconds / 3)
     assert statuses(answer)[-1] == 408
     assert json.loads(answer.rpartition(b"\r\n\r\n")[2])["limit"] == "head_seconds"
 
 
 def test_empty_lines_keep_no_connection_open(port: int) -> None:
-    assert statuses(answers(port, GET, *[b"\r\n"] * 10, seconds=BOUNDS.head_seconds / 4)) == [200]
+    assert statuses(answers(port, GET, *[b"\r\n"] * 10, seconds=LIMITS.head_seconds / 4)) == [200]
 
 
 def test_a_stream_that_nobody_reads_can_be_ended(port: int, app: App) -> None:

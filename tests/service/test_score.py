@@ -90,7 +90,7 @@ def test_a_record_too_large_for_the_event_loop(
 def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = client.app.state.scoring.bench  # type: ignore[attr-defined]
+    batch_scorer = client.app.state.scoring.batch_scorer  # type: ignore[attr-defined]
     together: list[int] = []
     score_features = Scorer.score_features
 
@@ -101,7 +101,7 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 
     monkeypatch.setattr(Scorer, "score_features", count)
 
-    found = at_once(client, bench, lines)
+    found = at_once(client, batch_scorer, lines)
     assert together == [32, 8]
     assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == scores(
         saved, lines
@@ -111,25 +111,27 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(one: Part, form: str, bounds: RequestLimits) -> Document | Problem:
+    def fail(one: Part, form: str, limits: RequestLimits) -> Document | Problem:
         if one.data == lines[3]:
             raise ZeroDivisionError
-        return read_part(one, form, bounds)
+        return read_part(one, form, limits)
 
     monkeypatch.setattr(batching, "read_part", fail)
-    bench = client.app.state.scoring.bench  # type: ignore[attr-defined]
-    found = at_once(client, bench, lines[:6])
+    batch_scorer = client.app.state.scoring.batch_scorer  # type: ignore[attr-defined]
+    found = at_once(client, batch_scorer, lines[:6])
     assert isinstance(found.pop(3), ZeroDivisionError)
     expected = scores(saved, [*lines[:3], *lines[4:6]])
     assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == expected
 
 
-def at_once(client: TestClient, bench: BatchScorer, lines: list[bytes]) -> list[Any]:
+def at_once(client: TestClient, batch_scorer: BatchScorer, lines: list[bytes]) -> list[Any]:
     """What becomes of records that are asked for in one moment."""
 
     async def ask() -> list[Any]:
         bodies = [part(line, "application/json", 1) for line in lines]
-        return await asyncio.gather(*(bench.score_one(one, None) for one in bodies), return_exceptions=True)
+        return await asyncio.gather(
+            *(batch_scorer.score_one(one, None) for one in bodies), return_exceptions=True
+        )
 
     assert client.portal is not None
     return client.portal.call(ask)

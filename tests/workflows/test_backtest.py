@@ -213,7 +213,7 @@ def invoke(*arguments: object) -> Result:
 def test_command_prints_a_row_for_each_month(two_sections: Path, tmp_path: Path) -> None:
     config = tmp_path / "tiny.yaml"
     config.write_text(msgspec.yaml.encode(msgspec.to_builtins(CONFIG)).decode())
-    arguments = ["backtest", two_sections, "--config", config, "--from", "2018-03", "--no-track"]
+    arguments = ["backtest", two_sections, "--config", config, "--since", "2018-03", "--no-track"]
     done = invoke(*arguments)
     assert done.exit_code == 0, done.output
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("2018-03"))
@@ -226,9 +226,9 @@ def test_command_prints_a_row_for_each_month(two_sections: Path, tmp_path: Path)
 
 
 def test_command_refuses_what_makes_no_sense(two_sections: Path) -> None:
-    done = invoke("backtest", two_sections, "--from", "2018-13")
+    done = invoke("backtest", two_sections, "--since", "2018-13")
     assert done.exit_code == 2
     assert "got '2018-13', expected a month such as 2021-01" in " ".join(done.stderr.split())
-    done = invoke("backtest", two_sections, "--by", "section", "--from", "2018-03")
+    done = invoke("backtest", two_sections, "--by", "section", "--since", "2018-03")
     assert done.exit_code == 2
-    assert "--from requires --by month" in done.stderr
+    assert "--since requires --by month" in done.stderr

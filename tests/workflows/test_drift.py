@@ -23,9 +23,9 @@ def stop(error: RecordError) -> None:
     raise error
 
 
-def run(against: str, settings: Settings, *paths: Path, **options: Any) -> DriftOutcome:
+def run(model: str, settings: Settings, *paths: Path, **options: Any) -> DriftOutcome:
     options = dict[str, Any](is_tracked=False, on_fault=stop) | options
-    return drift([str(path) for path in paths], against=against, settings=settings, now=NOW, **options)
+    return drift([str(path) for path in paths], model=model, settings=settings, now=NOW, **options)
 
 
 def test_own_records_are_accepted(training: TrainOutcome, settings: Settings, archive: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_dry_run_tells_and_changes_nothing(registry: Registry) -> None:
 
 def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None:
     settings = registry.settings
-    found = run(registry.worse, settings, why="the editors asked for it")
+    found = run(registry.worse, settings, reason="the editors asked for it")
     assert (found.is_promoted, found.by, found.verdict.is_passed) == (True, "force", False)
     assert in_charge(settings) == (SECOND, FIRST)
     (version,) = read_run(Store(settings.tracking_uri, settings.home), registry.worse).summary.versions
@@ -102,7 +102,7 @@ def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None
 
 
 def test_force_that_was_not_needed_is_told_as_the_gates(registry: Registry) -> None:
-    found = run(registry.small, registry.settings, why="at any rate")
+    found = run(registry.small, registry.settings, reason="at any rate")
     assert (found.is_promoted, found.by) == (True, "gate")
 
 
@@ -115,7 +115,7 @@ def test_force_needs_no_champion_that_can_be_used(
     monkeypatch.setattr(workflow, "judge_logged", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.small, registry.settings)
-    found = run(registry.small, registry.settings, why="the champion is damaged")
+    found = run(registry.small, registry.settings, reason="the champion is damaged")
     assert found.verdict.reasons == ("it could not be judged: damaged",)
     assert in_charge(registry.settings) == (SECOND, FIRST)
 

@@ -148,14 +148,14 @@ def test_other_records_are_told_and_nothing_is_trained(
     assert (found.n_records, found.is_trained, found.is_same) == (119, False, False)
     assert (found.parts, found.figures) == ((), ())
 
-    anyway = again(run_id, str(fewer), settings=home, is_anyway=True)
-    assert (anyway.data, anyway.is_trained, anyway.is_same) == (found.data, True, False)
-    parts = {part.name: (part.first, part.second) for part in anyway.parts}
+    trained = again(run_id, str(fewer), settings=home, is_mismatch_ignored=True)
+    assert (trained.data, trained.is_trained, trained.is_same) == (found.data, True, False)
+    parts = {part.name: (part.first, part.second) for part in trained.parts}
     assert parts["training.n_records"] == ("120", "119")
     assert set(parts) & set(PARTS) >= {"quality", "baseline_quality"}
     assert re.fullmatch("[1-4] trees, sha256 [0-9a-f]{8}", str(parts["quality"][0]))
     assert not parts.keys() & {"files", "training.config", "feature_names", "training.versions"}
-    figures = {figure.name: figure for figure in anyway.figures}
+    figures = {figure.name: figure for figure in trained.figures}
     assert figures["quality_mae"].first == tracked.metrics["quality_mae"]
     assert figures["quality_mae"].second not in (None, tracked.metrics["quality_mae"])
     assert not figures.keys() & {"n_train", "n_test", "n_all"}

@@ -70,7 +70,7 @@ def test_what_was_rolled_back_does_not_return_by_itself(
 ) -> None:
     settings, paths = registry.settings, [str(archive), later]
     assert run(paths, settings).version == SECOND
-    rollback(why="too few were published", settings=settings, now=NOW)
+    rollback(reason="too few were published", settings=settings, now=NOW)
     found = run(paths, settings)
     assert (found.is_promoted, found.champion, found.version) == (False, FIRST, None)
     assert found.verdict.reasons == (

@@ -20,8 +20,8 @@ from tests.workflows.test_promote import FIRST, GATE, SECOND, in_charge, stop
 NOW = datetime(2019, 7, 1, 12, tzinfo=UTC)
 
 
-def run(settings: Settings, why: str | None = None) -> tuple[str, str]:
-    done = rollback(why=why, settings=settings, now=NOW)
+def run(settings: Settings, reason: str | None = None) -> tuple[str, str]:
+    done = rollback(reason=reason, settings=settings, now=NOW)
     return done.champion, done.previous
 
 

@@ -1,1 +1,1 @@
-"""Tables for people."""
+"""Results rendered as rich tables."""

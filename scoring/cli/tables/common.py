@@ -1,4 +1,4 @@
-"""Results as people read them: tables. What programs read is in :mod:`.written`."""
+"""Tables of scores, evaluations, explanations and findings; :mod:`scoring.cli.formats` has JSON and CSV."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from scoring.explanation.results import Change, Explanation
 from scoring.model.score import Score
 from scoring.settings import Origin
 
-_MAX_SLICES = 10  # of one family in a table; JSON has all parts and figures
-_MAX_REASONS = 10  # of one target, likewise
-_INGEST_FIGURES = (
+_MAX_SLICES = 10  # per family; JSON has all slices and metrics
+_MAX_REASONS = 10  # per target; JSON has all reasons
+_INGEST_METRICS = (
     *("lead_accuracy", "lead_brier", "heat_mae", "heat_within_5", "heat_ndcg_10"),
     *("published_f1", "published_brier"),
 )
-_SLICE_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
+_SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
 
 
 def scores_table(scores: Iterable[Score]) -> Table:
-    """Scores, the highest heat first."""
+    """Scores, highest heat first."""
     numbers = ("heat>", "settles at>", "quality>", "90 % interval>", "lead>", "published>")
     table = empty_table(*numbers, "record", "warnings")
     for score in sorted(scores, key=lambda score: (-score.heat, -score.quality, score.path)):
@@ -44,19 +44,19 @@ def scores_table(scores: Iterable[Score]) -> Table:
 
 
 def evaluation(evaluation: Evaluation) -> RenderableType:
-    """Figures with their intervals beside the baselines', then those at ingest, then the slices."""
+    """Metrics with intervals beside those of the baselines, then metrics at ingest, then slices."""
     names = list(evaluation.baselines)
     figures = empty_table("metric", "value>", "95 % interval>", *(f"{name}>" for name in names))
     for name, figure in evaluation.figures.items():
-        others = [shown_number(evaluation.baselines[baseline].get(name)) for baseline in names]
-        figures.add_row(name, shown_number(figure.value), shown_interval(figure), *others)
+        baseline_values = [shown_number(evaluation.baselines[baseline].get(name)) for baseline in names]
+        figures.add_row(name, shown_number(figure.value), shown_interval(figure), *baseline_values)
     span = f", {_day(evaluation.begins_at)} to {_day(evaluation.ends_at)}"
     heading = f"{evaluation.n_records} records with labels{span if evaluation.begins_at else ''}"
     return Group(Text(heading), figures, Text(), *_at_ingest(evaluation), _slices(evaluation))
 
 
 def explanation(explanation: Explanation) -> RenderableType:
-    """A score, then for each target what it starts from and what each feature adds."""
+    """A score, then for each target its base value and the contribution of each feature."""
     views: list[RenderableType] = [scores_table([explanation.score])]
     views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
@@ -64,24 +64,26 @@ def explanation(explanation: Explanation) -> RenderableType:
         table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "base value of all records")
         for reason in reasons[:_MAX_REASONS]:
             table.add_row(f"{reason.contribution:+.2f}", reason.feature, Text(reason.text))
-        if rest := reasons[_MAX_REASONS:]:
+        if smaller := reasons[_MAX_REASONS:]:
             table.add_row(
-                f"{sum(reason.contribution for reason in rest):+.2f}", "", f"{len(rest)} smaller reasons"
+                f"{sum(reason.contribution for reason in smaller):+.2f}",
+                "",
+                f"{len(smaller)} smaller reasons",
             )
         views += [Text(), table]
     return Group(*views, Text(), _changes(explanation.changes))
 
 
 def findings(findings: Iterable[Finding]) -> Table:
-    """Labels that look wrong, in their order."""
+    """Labels that look wrong, in the given order."""
     table = empty_table("kind", "field", "is>", "expected>", "interval>", "off by>", "record", "why")
     for finding in findings:
         is_flag = isinstance(finding.label, bool)
         table.add_row(
             finding.kind,
             finding.field,
-            _plainly(finding.label),
-            _plainly(finding.expected),
+            _label_text(finding.label),
+            _label_text(finding.expected),
             "" if finding.low is None else f"{finding.low:.0f} to {finding.high:.0f}",
             "" if is_flag else f"{finding.difference:+.0f}",
             Text(finding.path, overflow="fold"),
@@ -91,19 +93,20 @@ def findings(findings: Iterable[Finding]) -> Table:
 
 
 def _changes(changes: Iterable[Change]) -> RenderableType:
-    """Edits with what the scores would be after each."""
+    """Edits with the scores after each."""
     table = empty_table("quality>", "heat>", "published>", "reverses", "change")
     for change in changes:
-        shown = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
-        turned = ", ".join(change.decisions)
-        table.add_row(str(change.quality), str(change.heat), shown, turned, Text(change.text))
+        published = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
+        reversed_decisions = ", ".join(change.decisions)
+        cells = (str(change.quality), str(change.heat), published, reversed_decisions, Text(change.text))
+        table.add_row(*cells)
     if not table.row_count:
         return Text("none of the single changes tried would reverse a decision or raise a score")
     return table
 
 
 def named(rows: Iterable[tuple[str, object]]) -> Table:
-    """Names beside values, without a head."""
+    """Names beside values, without a header."""
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
         table.add_row(name, Text("" if value is None else str(value), overflow="fold"))
@@ -111,7 +114,7 @@ def named(rows: Iterable[tuple[str, object]]) -> Table:
 
 
 def catalogue(columns: Iterable[Any]) -> Table:
-    """Feature columns with what they mean."""
+    """Feature columns with their meanings."""
     table = empty_table("column", "family", "type", "unit", "range", "meaning")
     for column in columns:
         cells = (column.name, column.family, column.type, column.unit, column.range, column.meaning)
@@ -120,31 +123,30 @@ def catalogue(columns: Iterable[Any]) -> Table:
 
 
 def origins(origins: Iterable[Origin]) -> Table:
-    """Settings with where each comes from."""
+    """Settings with their origins."""
     table = empty_table("setting", "value", "origin")
     for name, value, origin in origins:
-        shown = Text("" if value is None else str(value), overflow="fold")
-        table.add_row(name, shown, Text(origin))
+        table.add_row(name, Text("" if value is None else str(value), overflow="fold"), Text(origin))
     return table
 
 
 def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
-    """What was said at an age of each record of then and of later, beside what was said when it settled."""
+    """Metrics at ingest of the scores then and of the forecasts, beside the metrics once settled."""
     if not evaluation.at_ingest:
         return
     settled = {name: figure.value for name, figure in evaluation.figures.items()}
-    table = empty_table("as of", *(f"{name}>" for name in _INGEST_FIGURES))
+    table = empty_table("as of", *(f"{name}>" for name in _INGEST_METRICS))
     for name, figures in evaluation.at_ingest.items():
-        for row, said in ((name, figures), (f"{name}, forecast", evaluation.forecast.get(name, {}))):
-            table.add_row(row, *(shown_number(said.get(figure)) for figure in _INGEST_FIGURES))
-    table.add_row("settled", *(shown_number(settled.get(figure)) for figure in _INGEST_FIGURES))
+        for row, values in ((name, figures), (f"{name}, forecast", evaluation.forecast.get(name, {}))):
+            table.add_row(row, *(shown_number(values.get(figure)) for figure in _INGEST_METRICS))
+    table.add_row("settled", *(shown_number(settled.get(figure)) for figure in _INGEST_METRICS))
     yield table
     yield Text()
 
 
 def _slices(evaluation: Evaluation) -> Table:
-    """The parts of the records; the first of each family, and one figure for each target."""
-    names = [name for name in _SLICE_FIGURES if name in evaluation.figures]
+    """Subsets of the records: the first of each family, with one metric per target."""
+    names = [name for name in _SLICE_METRICS if name in evaluation.figures]
     table = empty_table("by", "part", "records>", *(f"{name}>" for name in names))
     for family in dict.fromkeys(part.family for part in evaluation.slices):
         parts = [part for part in evaluation.slices if part.family == family][:_MAX_SLICES]
@@ -155,14 +157,14 @@ def _slices(evaluation: Evaluation) -> Table:
 
 
 def empty_table(*columns: str) -> Table:
-    """An empty table; a column whose name ends in ``>`` stands to the right."""
+    """An empty table; a column whose name ends in ``>`` is right-aligned."""
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
     return table
 
 
-def _plainly(label: bool | int) -> str:
+def _label_text(label: bool | int) -> str:
     return ("yes" if label else "no") if isinstance(label, bool) else str(label)
 
 

@@ -1,4 +1,4 @@
-"""Drift as people read it."""
+"""Table of the ``drift`` command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.text import Text
 from scoring.cli.tables.common import empty_table, shown_number
 from scoring.drift.detect import Drift, Shift
 
-_MAX_COLUMNS = 3  # of one family; JSON has more
+_MAX_COLUMNS = 3  # per family; JSON has more
 
 
 def drift(drift: Drift) -> RenderableType:
-    """Distances, unseen names and shifts beside their limits; then the verdict and its rule."""
+    """Distances, unseen names and shifts with their limits; then the verdict and its rule."""
     return Group(
         Text(f"{drift.n_records} records compared with the training records of {drift.model}"),
         _families(drift),
@@ -31,32 +31,33 @@ def drift(drift: Drift) -> RenderableType:
 
 def _families(drift: Drift) -> Table:
     table = empty_table("family", "times typical>", "limit>", "", "largest")
-    for one in drift.families:
-        farthest = [f"{name} {times:.1f}" for name, times in list(one.columns.items())[:_MAX_COLUMNS]]
-        told = Text(", ".join(farthest), overflow="fold")
-        table.add_row(one.family, f"{one.distance:.2f}", f"{one.limit:.2f}", _mark(one.is_beyond), told)
+    for family in drift.families:
+        columns = [f"{name} {ratio:.1f}" for name, ratio in list(family.columns.items())[:_MAX_COLUMNS]]
+        distances = (f"{family.distance:.2f}", f"{family.limit:.2f}")
+        largest = Text(", ".join(columns), overflow="fold")
+        table.add_row(family.family, *distances, _mark(family.is_beyond), largest)
     return table
 
 
 def _unseen(drift: Drift) -> Table:
     table = empty_table("unseen", "records>", "typical>", "limit>", "", "most often")
-    for one in drift.unseen:
-        names = Text(", ".join(f"{name} {count}" for name, count in one.names.items()), overflow="fold")
-        shares = (f"{share:.1%}" for share in (one.ratio, one.usual_ratio, one.limit_ratio))
-        table.add_row(one.what, *shares, _mark(one.is_beyond), names)
+    for unseen in drift.unseen:
+        names = Text(", ".join(f"{name} {count}" for name, count in unseen.names.items()), overflow="fold")
+        ratios = (f"{ratio:.1%}" for ratio in (unseen.ratio, unseen.usual_ratio, unseen.limit_ratio))
+        table.add_row(unseen.what, *ratios, _mark(unseen.is_beyond), names)
     return table
 
 
 def _shifts(drift: Drift) -> Table:
     table = empty_table("mean", "before>", "new>", "shift>", "typical>", "limit>", "")
-    for one in drift.shifts:
-        cells = (shown_number(value) for value in (one.before, one.new))
-        table.add_row(one.name, *cells, *_distances(one), _mark(one.is_beyond))
+    for shift in drift.shifts:
+        means = (shown_number(mean) for mean in (shift.before, shift.new))
+        table.add_row(shift.name, *means, *_distances(shift), _mark(shift.is_beyond))
     return table
 
 
-def _distances(one: Shift) -> tuple[str, ...]:
-    return f"{one.new - one.before:+.3f}", shown_number(one.usual), shown_number(one.limit)
+def _distances(shift: Shift) -> tuple[str, ...]:
+    return f"{shift.new - shift.before:+.3f}", shown_number(shift.usual), shown_number(shift.limit)
 
 
 def _error(drift: Drift) -> list[Text]:

@@ -1,4 +1,4 @@
-"""Backtests and searches as people read them."""
+"""Tables of the ``backtest`` and ``tune`` commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.tuning.search_space import Trial
 
 MAX_TRIALS = 10
-_SHORT = {
+_SHORT_NAMES = {
     "quality_mae": "MAE",
     "quality_within_1": "within 1",
     "quality_r2": "R2",
@@ -28,33 +28,36 @@ _SHORT = {
 
 
 def backtest(by: str, folds: Sequence[FoldResult], pooled: Evaluation) -> RenderableType:
-    """The headline figures of each fold, then those of all together with their intervals."""
-    table = empty_table(by, "trained on>", "records>", *(f"{_SHORT[name]}>" for name in HEADLINES))
+    """Headline metrics of each fold, then metrics of all folds pooled, with intervals."""
+    table = empty_table(by, "trained on>", "records>", *(f"{_SHORT_NAMES[name]}>" for name in HEADLINES))
     for fold in folds:
         figures = [fold.figures.get(name) for name in HEADLINES]
         cells = [shown_number(None if figure is None else figure.value) for figure in figures]
         table.add_row(Text(fold.name), str(fold.n_training), str(fold.n_records), *cells)
-    together = empty_table("all together", "", "value>", "95 % interval>")
+    pooled_table = empty_table("all together", "", "value>", "95 % interval>")
     for name, figure in pooled.figures.items():
-        together.add_row(name, _SHORT.get(name, ""), shown_number(figure.value), shown_interval(figure))
-    return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} folds"), together)
+        pooled_table.add_row(
+            name, _SHORT_NAMES.get(name, ""), shown_number(figure.value), shown_interval(figure)
+        )
+    return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} folds"), pooled_table)
 
 
 def trials(trials: Iterable[Trial]) -> Table:
-    """The best trials, the lowest error first; those that were given up stand last."""
+    """The best trials, lowest error first; pruned trials last."""
     table = empty_table("trial>", "MAE>", "rubric alone>", "trees>", "")
-    ranked = sorted(trials, key=lambda one: (one.quality_mae is None, one.quality_mae, one.rubric_mae))
-    for one in ranked[:MAX_TRIALS]:
-        state = "given up" if one.quality_mae is None else ""
-        trees = "" if one.n_trees is None else str(one.n_trees)
-        table.add_row(
-            str(one.number), shown_number(one.quality_mae), shown_number(one.rubric_mae), trees, state
-        )
+    ranked = sorted(
+        trials, key=lambda trial: (trial.quality_mae is None, trial.quality_mae, trial.rubric_mae)
+    )
+    for trial in ranked[:MAX_TRIALS]:
+        errors = (shown_number(trial.quality_mae), shown_number(trial.rubric_mae))
+        trees = "" if trial.n_trees is None else str(trial.n_trees)
+        state = "given up" if trial.quality_mae is None else ""
+        table.add_row(str(trial.number), *errors, trees, state)
     return table
 
 
 def best_values(given: Trial, best: Trial, importances: Mapping[str, float]) -> Table:
-    """Each parameter as it was given and as it is best, the most important first."""
+    """Given and best value of each parameter, most important first."""
     table = empty_table("parameter", "given>", "best>", "importance>")
     for name in sorted(given.values, key=lambda name: -importances.get(name, 0.0)):
         share = f"{importances[name]:.0%}" if name in importances else ""

@@ -1,4 +1,4 @@
-"""What lies in a home, as people read it."""
+"""Table of the ``home`` command."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from scoring.workflows.check_home import HomeReport
 _MAX_ROWS = 20
 
 
-def report(found: HomeReport) -> RenderableType:
-    """Home and store, what lies there, where versions have their files, and what others may read."""
-    return Group(*_blocks(found))
+def report(home: HomeReport) -> RenderableType:
+    """Home and store, its entries, the files of versions, and files that other users can reach."""
+    return Group(*_blocks(home))
 
 
-def _blocks(found: HomeReport) -> Iterator[RenderableType]:
-    version = "none" if found.format is None else str(found.format)
-    yield named([("home", found.home), ("format", version), ("mode", found.mode), ("store", found.store)])
-    if found.entries:
-        yield _entries(found)
-    if versions := [item for item in found.artifacts if item.kind == "version"]:
+def _blocks(home: HomeReport) -> Iterator[RenderableType]:
+    version = "none" if home.format is None else str(home.format)
+    yield named([("home", home.home), ("format", version), ("mode", home.mode), ("store", home.store)])
+    if home.entries:
+        yield _entries(home)
+    if versions := [item for item in home.artifacts if item.kind == "version"]:
         table = empty_table("version", "aliases", "files", "where")
         for item in versions[-_MAX_ROWS:]:
             table.add_row(Text(item.name), Text(" ".join(item.aliases)), item.state, Text(item.path))
         yield table
-    counts = Counter((item.kind, item.state) for item in found.artifacts if item.kind != "experiment")
+    counts = Counter((item.kind, item.state) for item in home.artifacts if item.kind != "experiment")
     for kind, state in sorted(counts):
         yield Text(f"{counts[kind, state]} {kind}s: files {state}")
-    if any(item.state == "moved" for item in found.artifacts):
+    if any(item.state == "moved" for item in home.artifacts):
         yield Text(
             "moved: found in this home, while the store names another place; "
             "`scoring home check --repair` corrects the store, for other programs"
         )
-    if found.n_wider:
+    if home.n_wider:
         yield Text(
-            f"{found.n_wider} files and folders can be reached by other users: chmod -R go= {found.home}"
+            f"{home.n_wider} files and folders can be reached by other users: chmod -R go= {home.home}"
         )
 
 
-def _entries(found: HomeReport) -> Table:
+def _entries(home: HomeReport) -> Table:
     table = empty_table("name", "what", "mode", "files>", "bytes>", "format")
-    for entry in found.entries:
+    for entry in home.entries:
         size = f"{entry.n_bytes:,}"
         table.add_row(
             Text(entry.name),

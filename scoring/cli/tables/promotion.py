@@ -1,4 +1,4 @@
-"""What the gate said, as people read it."""
+"""Table of the ``promote`` and ``retrain`` commands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from scoring.workflows.promote import PromoteOutcome
 
 
 def promotion(outcome: PromoteOutcome) -> RenderableType:
-    """Who stood against whom, what was looked at, the verdict with its reasons, and the rule."""
+    """Challenger and champion, the checks, the verdict with its reasons, and the rule."""
     return Group(*_blocks(outcome))
 
 
 def _blocks(outcome: PromoteOutcome) -> Iterator[RenderableType]:
-    who = [("challenger", " ".join(filter(None, (outcome.model, outcome.version)))), ("run", outcome.run_id)]
-    yield named((name, value) for name, value in [("champion", outcome.champion or "none"), *who] if value)
+    challenger = [
+        ("challenger", " ".join(filter(None, (outcome.model, outcome.version)))),
+        ("run", outcome.run_id),
+    ]
+    yield named(
+        (name, value) for name, value in [("champion", outcome.champion or "none"), *challenger] if value
+    )
     verdict = outcome.verdict
     if verdict.checks:
         yield Text(_records(verdict))
@@ -33,23 +38,23 @@ def _blocks(outcome: PromoteOutcome) -> Iterator[RenderableType]:
 
 def _records(verdict: Verdict) -> str:
     if not verdict.n_records:
-        return "on what its training held back"
+        return "on the held-back records of its training"
     days = f" of {verdict.n_days} days" if verdict.n_days else ""
     return f"on {verdict.n_records} labelled records{days}"
 
 
 def _checks(verdict: Verdict) -> Table:
-    """Every figure on all records; of the parts those that fail."""
+    """All metrics on all records; on subsets only those that fail."""
     table = empty_table(
         "metric", "against", "theirs>", "challenger>", "gain>", "95 % interval>", "expected", ""
     )
     for check in verdict.checks:
         if not check.part or not check.is_passed:
-            where = f"{check.figure} of {check.part}" if check.part else check.figure
+            metric = f"{check.figure} of {check.part}" if check.part else check.figure
             gain, _, interval = check.shown_gain.partition(" (")
             values = (shown_number(check.first), shown_number(check.second), gain, interval.rstrip(")"))
             mark = Text("" if check.is_passed else "fails", style="bold")
-            table.add_row(Text(where), check.against, *values, check.expected, mark)
+            table.add_row(Text(metric), check.against, *values, check.expected, mark)
     return table
 
 

@@ -1,4 +1,4 @@
-"""What came of making a training again, as people read it."""
+"""Table of the ``reproduce`` command."""
 
 from __future__ import annotations
 
@@ -11,45 +11,50 @@ from scoring.artifact.model_folder import FILES
 from scoring.artifact.reproducibility import FigureChange, Reproduction
 from scoring.cli.tables.common import empty_table
 
-_MAX_FIGURES = 15  # JSON has all
+_MAX_METRICS = 15  # JSON has all
 
 
-def reproduction(found: Reproduction) -> RenderableType:
-    """What differs around the training, in the model and in the figures; the answer stands last."""
+def reproduction(outcome: Reproduction) -> RenderableType:
+    """Differences in the environment, the model and the metrics; then the verdict."""
     return Group(
-        Text(f"run {found.run_id[:7]} {found.run_name}, {found.model}, {found.n_records} records"),
-        *_tables(found),
-        Text(_answer(found), style="bold"),
+        Text(f"run {outcome.run_id[:7]} {outcome.run_name}, {outcome.model}, {outcome.n_records} records"),
+        *_tables(outcome),
+        Text(_verdict(outcome), style="bold"),
     )
 
 
-def _tables(found: Reproduction) -> Iterator[RenderableType]:
-    around = {"data": found.data, "code": found.code, "versions": found.versions, "machine": found.machine}
+def _tables(outcome: Reproduction) -> Iterator[RenderableType]:
+    environment = {
+        "data": outcome.data,
+        "code": outcome.code,
+        "versions": outcome.versions,
+        "machine": outcome.machine,
+    }
     table = empty_table("what differs", "", "run", "now")
-    for kind, values in (around | {"model": found.parts}).items():
-        for each in values:
-            cells = ("-" if value is None else value for value in (each.first, each.second))
-            table.add_row(kind, each.name, *(Text(cell, overflow="fold") for cell in cells))
+    for kind, values in (environment | {"model": outcome.parts}).items():
+        for difference in values:
+            cells = ("-" if value is None else value for value in (difference.first, difference.second))
+            table.add_row(kind, difference.name, *(Text(cell, overflow="fold") for cell in cells))
     if table.row_count:
         yield table
-    if found.figures:
-        yield _figures(found.figures)
+    if outcome.figures:
+        yield _figures(outcome.figures)
 
 
 def _figures(changes: tuple[FigureChange, ...]) -> RenderableType:
-    """Figures to their last digit, those without a dot, which are of the model itself, first."""
+    """Metrics to their last digit; metrics without a dot, which are the model's own, come first."""
     ordered = sorted(changes, key=lambda change: "." in change.name)
     table = empty_table("metric", "run>", "now>")
-    for each in ordered[:_MAX_FIGURES]:
-        cells = ("-" if value is None else repr(value) for value in (each.first, each.second))
-        table.add_row(Text(each.name, overflow="fold"), *cells)
-    rest = len(changes) - table.row_count
-    return Group(table, *([Text(f"{rest} more: --json has them")] if rest else []))
+    for change in ordered[:_MAX_METRICS]:
+        cells = ("-" if value is None else repr(value) for value in (change.first, change.second))
+        table.add_row(Text(change.name, overflow="fold"), *cells)
+    n_omitted = len(changes) - table.row_count
+    return Group(table, *([Text(f"{n_omitted} more: --json has them")] if n_omitted else []))
 
 
-def _answer(found: Reproduction) -> str:
-    if found.is_same:
+def _verdict(outcome: Reproduction) -> str:
+    if outcome.is_same:
         return f"the same bytes: {len(FILES)} files, and every metric"
-    if not found.is_trained:
-        return "not the same records: nothing was trained; use --anyway to train on them"
-    return f"not the same: {len(found.parts)} parts of the model and {len(found.figures)} metrics differ"
+    if not outcome.is_trained:
+        return "the records differ, nothing was trained: --ignore-data-mismatch trains anyway"
+    return f"not the same: {len(outcome.parts)} parts of the model and {len(outcome.figures)} metrics differ"

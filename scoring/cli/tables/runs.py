@@ -1,4 +1,4 @@
-"""Runs, and what differs between them, as people read them."""
+"""Tables of the ``runs`` and ``compare`` commands."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from scoring.tracking import RunSummary
 
 MAX_SLICES = 15  # JSON has all
 _HEADLINES = {"quality_mae": "MAE", "lead_accuracy": "lead", "heat_within_5": "heat", "published_f1": "F1"}
-_SHORT = 7  # characters of a hash
-_MAX_VALUE = 60  # characters of a parameter
+_HASH_CHARS = 7
+_MAX_VALUE_CHARS = 60
 
 
 def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
-    """Runs in their order; the figure that they are sorted by stands among the headlines."""
+    """Runs in the given order; the metric that they are sorted by comes before the headline metrics."""
     figures = _HEADLINES if sort in (None, *_HEADLINES) else {str(sort): str(sort), **_HEADLINES}
     heads = [f"{head}>" for head in figures.values()]
     table = empty_table("run", "when (UTC)", "name", "kind", "aliases", *heads, "data", "commit")
@@ -31,29 +31,34 @@ def runs(runs: Sequence[RunSummary], sort: str | None = None) -> Table:
     for run in runs:
         kind = run.kind if run.status == "FINISHED" else f"{run.kind} {run.status.lower()}"
         table.add_row(
-            run.run_id[:_SHORT],
+            run.run_id[:_HASH_CHARS],
             f"{run.started_at:%Y-%m-%d %H:%M}",
             Text(run.name, overflow="fold"),
             kind,
-            _leads(run, is_one=len(registered) == 1),
+            _aliases(run, is_single_model=len(registered) == 1),
             *(shown_number(run.metrics.get(figure)) for figure in figures),
-            run.data_sha256[:_SHORT],
-            run.git_commit[:_SHORT] + ("+" if run.is_dirty else ""),
+            run.data_sha256[:_HASH_CHARS],
+            run.git_commit[:_HASH_CHARS] + ("+" if run.is_dirty else ""),
         )
     return table
 
 
-def _leads(run: RunSummary, *, is_one: bool) -> Text:
-    """Versions of the run's model with their aliases; their name only where there are several."""
+def _aliases(run: RunSummary, *, is_single_model: bool) -> Text:
+    """Versions of the run's model with their aliases; with model names only if there are several."""
     shown = [
-        " ".join((*version.aliases, f"v{version.number}" if is_one else f"{version.name}/{version.number}"))
+        " ".join(
+            (
+                *version.aliases,
+                f"v{version.number}" if is_single_model else f"{version.name}/{version.number}",
+            )
+        )
         for version in run.versions
     ]
     return Text(", ".join(shown), style="bold" if any(version.aliases for version in run.versions) else "")
 
 
 def comparison(comparison: Comparison) -> RenderableType:
-    """What differs: who, parameters, data, features, figures, slices, flips."""
+    """Differences of two models: parameters, data, features, metrics, slices, decisions."""
     return Group(*_separated(_blocks(comparison)))
 
 
@@ -70,9 +75,9 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
         sides.add_row(Text(name, style="bold"), Text(side.name), Text(side.model))
     yield sides
     if comparison.parameters:
-        yield _unlike("parameter", comparison.parameters)
+        yield _value_differences("parameter", comparison.parameters)
     if comparison.data:
-        yield _unlike("data", comparison.data)
+        yield _value_differences("data", comparison.data)
     if comparison.features:
         yield _features(comparison.features)
     if not (comparison.parameters or comparison.data or comparison.features):
@@ -80,26 +85,27 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
     yield Group(Text(_records(comparison)), *([_figures(comparison)] if comparison.differences else []))
     if comparison.slices:
         yield _slices(comparison)
-    yield from _flips(comparison.n_records, comparison.flip_counts, comparison.flips)
+    yield from _decision_changes(comparison.n_records, comparison.flip_counts, comparison.flips)
 
 
-def _unlike(head: str, values: Iterable[ValueDiff]) -> Table:
+def _value_differences(head: str, values: Iterable[ValueDiff]) -> Table:
     table = empty_table(head, "first", "second")
-    for each in values:
-        cells = ("-" if value is None else _cut(value) for value in (each.first, each.second))
-        table.add_row(each.name, *(Text(cell, overflow="fold") for cell in cells))
+    for difference in values:
+        pair = (difference.first, difference.second)
+        cells = ("-" if value is None else _cut(value) for value in pair)
+        table.add_row(difference.name, *(Text(cell, overflow="fold") for cell in cells))
     return table
 
 
 def _cut(value: str) -> str:
-    return value if len(value) <= _MAX_VALUE else value[: _MAX_VALUE - 3] + "..."
+    return value if len(value) <= _MAX_VALUE_CHARS else value[: _MAX_VALUE_CHARS - 3] + "..."
 
 
 def _features(differences: Iterable[FeatureDifference]) -> Table:
     table = empty_table("features of", "only first", "only second")
-    for each in differences:
-        names = (each.parts, each.only_first, each.only_second)
-        table.add_row(*(Text(", ".join(one)) for one in names))
+    for difference in differences:
+        lists = (difference.parts, difference.only_first, difference.only_second)
+        table.add_row(*(Text(", ".join(names)) for names in lists))
     return table
 
 
@@ -113,13 +119,13 @@ def _records(comparison: Comparison) -> str:
 
 
 def _figures(comparison: Comparison) -> RenderableType:
-    """Figures that differ; which do not is said in a line."""
+    """Metrics that differ as a table, the others in one line."""
     table = empty_table("metric", "first>", "second>", "gain>", "95 % interval>", "second is")
-    same = [each.name for each in comparison.differences.values() if each.verdict == "same"]
-    for each in comparison.differences.values():
-        if each.verdict != "same":
-            numbers = (shown_number(each.first), shown_number(each.second), _signed(each.gain))
-            table.add_row(each.name, *numbers, _interval(each.low, each.high), _verdict(each.verdict))
+    same = [metric.name for metric in comparison.differences.values() if metric.verdict == "same"]
+    for metric in comparison.differences.values():
+        if metric.verdict != "same":
+            numbers = (shown_number(metric.first), shown_number(metric.second), _signed(metric.gain))
+            table.add_row(metric.name, *numbers, _interval(metric.low, metric.high), _verdict(metric.verdict))
     views: list[RenderableType] = [table] if table.row_count else []
     return Group(*views, *([Text(f"the same: {', '.join(same)}")] if same else []))
 
@@ -129,7 +135,7 @@ def _interval(low: float | None, high: float | None) -> str:
 
 
 def _signed(value: float) -> str:
-    """Three digits, but never a nought for what is none: its sign decides who is better."""
+    """Three decimals, but never zero for a value other than zero: the sign shows which is better."""
     return f"{value:+.3f}" if value == 0 or abs(value) >= 0.0005 else f"{value:+.0e}"
 
 
@@ -138,28 +144,28 @@ def _verdict(verdict: str) -> Text:
 
 
 def _slices(comparison: Comparison) -> RenderableType:
-    """Parts of the records on which a figure has moved, the surest move first."""
-    moved = [
-        (part, each)
+    """Subsets on which a metric changed significantly, largest relative change first."""
+    changed = [
+        (part, metric)
         for part in comparison.slices
-        for each in part.differences.values()
-        if each.verdict in ("better", "worse")
+        for metric in part.differences.values()
+        if metric.verdict in ("better", "worse")
     ]
     n_all = sum(len(part.differences) for part in comparison.slices)
     by_chance = f"expected by chance: about {0.05 * n_all:.0f}"
-    heading = f"{len(moved)} of {n_all} metrics on subsets changed significantly; {by_chance}"
-    if not moved:
+    heading = f"{len(changed)} of {n_all} metrics on subsets changed significantly; {by_chance}"
+    if not changed:
         return Text(heading)
-    moved.sort(key=lambda one: -abs(one[1].gain) / ((one[1].high or 0) - (one[1].low or 0) or 1e-9))
+    changed.sort(key=lambda pair: -abs(pair[1].gain) / ((pair[1].high or 0) - (pair[1].low or 0) or 1e-9))
     table = empty_table("by", "part", "records>", "metric", "first>", "second>", "gain>", "95 % interval>")
-    for part, each in moved[:MAX_SLICES]:
-        numbers = (shown_number(each.first), shown_number(each.second), _signed(each.gain))
-        where = (part.family, Text(part.name, overflow="fold"), str(part.n_records))
-        table.add_row(*where, each.name, *numbers, _interval(each.low, each.high))
+    for part, metric in changed[:MAX_SLICES]:
+        numbers = (shown_number(metric.first), shown_number(metric.second), _signed(metric.gain))
+        subset = (part.family, Text(part.name, overflow="fold"), str(part.n_records))
+        table.add_row(*subset, metric.name, *numbers, _interval(metric.low, metric.high))
     return Group(Text(heading), table)
 
 
-def _flips(
+def _decision_changes(
     n_records: int, counts: DecisionChangeCounts, flips: Sequence[DecisionChange]
 ) -> Iterator[RenderableType]:
     if not counts.n_flips:
@@ -171,23 +177,23 @@ def _flips(
         text += f"\nright by the labels: first {counts.n_first_right}, second {counts.n_second_right}"
     yield Text(text)
     for flip in flips:
-        yield _flip(flip)
+        yield _decision_change(flip)
     if len(flips) < counts.n_flips:
         yield Text(f"{counts.n_flips - len(flips)} more: --limit shows them")
 
 
-def _flip(flip: DecisionChange) -> RenderableType:
-    """A record with both receipts, and what the models see differently."""
+def _decision_change(flip: DecisionChange) -> RenderableType:
+    """A record with the scores of both models, and the reasons that differ."""
     table = empty_table("", "quality>", "90 % interval>", "heat>", "lead>", "published>", "")
     for name, score in (("first", flip.first), ("second", flip.second)):
-        table.add_row(name, *_receipt(score), "right" if flip.right == name else "")
+        table.add_row(name, *_score_cells(score), "right" if flip.right == name else "")
     views: list[RenderableType] = [Text(f"{_day(flip.published_at)} {flip.path}", overflow="fold"), table]
     if flip.reasons:
         views.append(_reasons(flip.reasons))
     return Group(views[0], *(Padding(view, (0, 0, 0, 2), expand=False) for view in views[1:]))
 
 
-def _receipt(score: Score) -> tuple[str | Text, ...]:
+def _score_cells(score: Score) -> tuple[str | Text, ...]:
     return (
         str(score.quality),
         f"{score.quality_low:.0f} to {score.quality_high:.0f}",
@@ -203,14 +209,14 @@ def _receipt(score: Score) -> tuple[str | Text, ...]:
 def _reasons(pairs: Iterable[ReasonPair]) -> Table:
     table = empty_table("why", "first>", "second>", "")
     for pair in pairs:
-        both = (pair.first, pair.second)
-        added = ("-" if reason is None else f"{reason.contribution:+.2f}" for reason in both)
-        table.add_row(pair.target, *added, Text(_words(pair), overflow="fold"))
+        reasons = (pair.first, pair.second)
+        added = ("-" if reason is None else f"{reason.contribution:+.2f}" for reason in reasons)
+        table.add_row(pair.target, *added, Text(_reason_text(pair), overflow="fold"))
     return table
 
 
-def _words(pair: ReasonPair) -> str:
-    """What the reason is; what both call the same is said once."""
+def _reason_text(pair: ReasonPair) -> str:
+    """Text of a reason; text that both models share is given once."""
     first, *other = dict.fromkeys(reason.text for reason in (pair.first, pair.second) if reason)
     if not other:
         return first

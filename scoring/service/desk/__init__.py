@@ -1,1 +1,1 @@
-"""The curators' page and the routes that only it calls."""
+"""The desk: the curators' page, and its routes."""

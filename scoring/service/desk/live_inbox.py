@@ -1,4 +1,4 @@
-"""The inbox as the desk shows it: kept up to date beside the requests, and told to every open page."""
+"""The inbox of the desk: refreshed in the background, and streamed to every open page."""
 
 from __future__ import annotations
 
@@ -24,54 +24,54 @@ from scoring.service.options import ServiceOptions
 from scoring.service.problem_details import ProblemError
 
 LEDGER = "corrections.jsonl"
-"""Name of the ledger in the home."""
+"""File name of the ledger in the home."""
 
 PING_SECONDS = 15.0
-"""How often a page hears that the line is still there."""
+"""Interval of status events that keep a stream alive; seconds."""
 
 RETRY_SECONDS = 2.0
-"""How often to look again at what is wrong, since nobody may tell when it is right."""
+"""Interval of refreshes after a fault, whose end causes no file event; seconds."""
 
-_ROWS_OF_ONE_EVENT = 500
+_ROWS_PER_EVENT = 500
 _MAX_TROUBLES = 5
 _LOG = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
 
 
 class LiveInbox:
-    """The inbox of a service, if it has one.
+    """The inbox of a service, if it has one, and its event streams.
 
     Parameters
     ----------
     options : ServiceOptions
-        Which folder, and the home of the ledger.
-    keeper : ModelManager
-        Who has the model at work.
+        Folder of the inbox, and home with the ledger.
+    manager : ModelManager
+        Has the current model.
     stopping : asyncio.Event
-        Ends all that would go on.
+        Set when the service stops; ends the streams.
     queue : WorkQueue
-        Where the folder is looked at.
+        Thread that refreshes the inbox.
     """
 
     def __init__(
-        self, options: ServiceOptions, keeper: ModelManager, stopping: asyncio.Event, queue: WorkQueue
+        self, options: ServiceOptions, manager: ModelManager, stopping: asyncio.Event, queue: WorkQueue
     ) -> None:
-        self._keeper, self._stopping, self._queue = keeper, stopping, queue
+        self._manager, self._stopping, self._queue = manager, stopping, queue
         self._inbox: Inbox | None = None
         self._decisions: Decisions | None = None
         if options.inbox is not None:
             ledger = options.settings.home / LEDGER
-            self._inbox = Inbox(options.inbox, ledger, options.bounds.of_record)
+            self._inbox = Inbox(options.inbox, ledger, options.limits.of_record)
             self._decisions = Decisions(self._inbox, options.settings.journal)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()
         self._loop = asyncio.get_running_loop()
         self._progress = (0, 0)
         self._fault = ""
-        self._unwatched = ""  # why the system does not watch the folder
-        self._told: object = None  # what the pages were told of last
+        self._unwatched = ""  # why file events are not available
+        self._published: object = None  # status and version last published to the pages
         self._is_read = False
-        keeper.on_swap(self._on_swap)
+        manager.on_swap(self._on_swap)
 
     @property
     def inbox(self) -> Inbox:
@@ -88,22 +88,22 @@ class LiveInbox:
 
     @property
     def decisions(self) -> Decisions:
-        """What writes into it; raises as :attr:`inbox` does."""
+        """Writer of decisions into the inbox; raises like :attr:`inbox`."""
         if self._decisions is None:
             raise _no_inbox()
         return self._decisions
 
     @property
     def saved(self) -> SavedModel:
-        """The model at work."""
-        return self._keeper.current.saved
+        """The current model."""
+        return self._manager.current.saved
 
-    def ask(self) -> None:
-        """Have the folder looked at, from the event loop."""
+    def request_refresh(self) -> None:
+        """Request a refresh; called in the event loop."""
         self._is_due.set()
 
     async def follow(self) -> None:
-        """Keep the rows up to date until cancelled."""
+        """Refresh the rows whenever a refresh is requested, until cancelled."""
         if self._inbox is None:
             return
         stop = threading.Event()
@@ -112,7 +112,7 @@ class LiveInbox:
         )
         watching.start()
         try:
-            self.ask()
+            self.request_refresh()
             while True:
                 await self._is_due.wait()
                 self._is_due.clear()
@@ -122,39 +122,39 @@ class LiveInbox:
             await asyncio.to_thread(watching.join)
 
     async def events(self) -> AsyncIterator[bytes]:
-        """All rows, then those that change, as server-sent events."""
-        told = asyncio.Event()
-        self._listeners.add(told)
+        """All rows, then changed rows, as server-sent events."""
+        changed = asyncio.Event()
+        self._listeners.add(changed)
         try:
             yield self._event("begin", self._status())
             version = 0
             while not self._stopping.is_set():
-                told.clear()
-                status = self._status()  # looked at before the rows: what it says is read, they hold
+                changed.clear()
+                status = self._status()  # read before the rows: rows that it counts as read are in them
                 if self._inbox is not None:
                     changes = self._inbox.since(version)
-                    if changes.gone and version:  # who has seen nothing misses nothing
+                    if changes.gone and version:  # a new page has no rows to remove
                         yield self._event("rows", {"rows": [], "gone": changes.gone})
-                    for begin in range(0, len(changes.rows), _ROWS_OF_ONE_EVENT):
-                        rows = changes.rows[begin : begin + _ROWS_OF_ONE_EVENT]
+                    for begin in range(0, len(changes.rows), _ROWS_PER_EVENT):
+                        rows = changes.rows[begin : begin + _ROWS_PER_EVENT]
                         yield self._event("rows", {"rows": rows, "gone": []})
                     version = changes.version
                 yield self._event("status", status)
-                await self._wait(told)
+                await self._wait(changed)
         finally:
-            self._listeners.discard(told)
+            self._listeners.discard(changed)
 
-    async def _wait(self, told: asyncio.Event) -> None:
-        """Wait until there is something to tell, or it is time to say that nothing is."""
-        waiting = [asyncio.create_task(each.wait()) for each in (told, self._stopping)]
+    async def _wait(self, changed: asyncio.Event) -> None:
+        """Wait for a change, the stop, or the next keep-alive."""
+        tasks = [asyncio.create_task(event.wait()) for event in (changed, self._stopping)]
         try:
-            await asyncio.wait(waiting, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, timeout=PING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in waiting:
-                each.cancel()
+            for task in tasks:
+                task.cancel()
 
     def _watch(self, inbox: Inbox, stop: threading.Event) -> None:
-        """Have the folder looked at whenever something in it may differ, in a thread."""
+        """Request a refresh whenever the folder may have changed; runs in a thread."""
         last = time.monotonic()
         for look in looks(str(inbox.folder), stop):
             if look.trouble != self._unwatched:
@@ -164,10 +164,10 @@ class LiveInbox:
             is_wrong = bool(self._fault) or inbox.has_unread
             if look.is_due or (is_wrong and time.monotonic() - last >= RETRY_SECONDS):
                 last = time.monotonic()
-                self._loop.call_soon_threadsafe(self.ask)
+                self._loop.call_soon_threadsafe(self.request_refresh)
 
     def _refresh(self, inbox: Inbox) -> None:
-        """Look at the folder, in a thread."""
+        """Read the folder; runs in a thread."""
         event = "inbox not read"
         try:
             inbox.refresh(self.saved, self._on_progress)
@@ -176,8 +176,8 @@ class LiveInbox:
             return
         except (ScoringError, OSError) as error:
             fault = str(error)
-        except Exception as error:  # a defect does not end the looking
-            # The trace without the message, which may quote a record.
+        except Exception as error:  # an unexpected error does not end the refreshes
+            # The traceback without the message, which may quote a record.
             fault = "a defect of scoring: see the log"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
@@ -190,24 +190,24 @@ class LiveInbox:
                 _LOG.warning("inbox read again")
         self._fault = fault
         self._progress = (0, 0)
-        if (now := (self._status(), inbox.version)) != self._told:
-            self._told = now
-            self._loop.call_soon_threadsafe(self._tell)
+        if (published := (self._status(), inbox.version)) != self._published:
+            self._published = published
+            self._loop.call_soon_threadsafe(self._notify)
 
     def _on_progress(self, done: int, total: int) -> None:
         if self._stopping.is_set():
             raise _EndedError
         self._progress = (done, total)
-        self._told = None
-        self._loop.call_soon_threadsafe(self._tell)
+        self._published = None
+        self._loop.call_soon_threadsafe(self._notify)
 
     def _on_swap(self, _: Served) -> None:
-        self._loop.call_soon_threadsafe(self.ask)
-        self._loop.call_soon_threadsafe(self._tell)
+        self._loop.call_soon_threadsafe(self.request_refresh)
+        self._loop.call_soon_threadsafe(self._notify)
 
-    def _tell(self) -> None:
-        for told in self._listeners:
-            told.set()
+    def _notify(self) -> None:
+        for changed in self._listeners:
+            changed.set()
 
     def _status(self) -> dict[str, Any]:
         saved, (done, total) = self.saved, self._progress
@@ -227,11 +227,11 @@ class LiveInbox:
 
 
 class _EndedError(Exception):
-    """The service stops: what is not read yet need not be."""
+    """The service is stopping: a refresh is abandoned."""
 
 
 def _summary(troubles: Sequence[str]) -> str:
-    """The first of what is wrong, and how much there is more."""
+    """The first troubles, and the number of further ones."""
     more = f"; and {len(troubles) - _MAX_TROUBLES} more" if len(troubles) > _MAX_TROUBLES else ""
     return "; ".join(troubles[:_MAX_TROUBLES]) + more
 

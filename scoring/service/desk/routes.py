@@ -1,4 +1,4 @@
-"""The desk: the page that curators work on, and the addresses that only it calls."""
+"""Routes of the desk: the curators' page, and the endpoints that only it calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scoring.service.problem_details import ProblemError, record_problem
 from scoring.service.request_body import JSON, form_of, read_body
 
 OWN_HEADER = "x-scoring-desk"
-"""What the page sends with all that it asks for: no form and no link of another site can."""
+"""Header of all requests of the page; forms and links of other sites cannot send it."""
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -41,28 +41,28 @@ _ENCODER = msgspec.json.Encoder()
 T = TypeVar("T")
 
 
-class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files that somebody has dropped onto the page: they are looked at, and not kept."""
+class PreviewRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files dropped onto the page, to be scored but not saved."""
 
     files: list[UploadedFile]
 
 
-class Decided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be written, and who says so."""
+class WriteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Decisions to write, and the name of the person."""
 
     decisions: list[Decision]
     by: str = ""
 
 
-class TakenBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files whose last write is to be taken back, and who says so."""
+class UndoRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files whose last write is to be undone, and the name of the person."""
 
     paths: list[str]
     by: str = ""
 
 
-class Result(msgspec.Struct, frozen=True):
-    """What became of one file: nothing but its path, or why it was not done."""
+class FileResult(msgspec.Struct, frozen=True):
+    """Result of one file: its path, and a fault if it failed."""
 
     path: str
     fault: str = ""
@@ -71,9 +71,11 @@ class Result(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     folder = files("scoring.service.desk") / "page"
-    app.state.page = {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
-    work = app.state.desk_work = DeskWork(app.state.options.bounds)
-    inbox = app.state.inbox = LiveInbox(app.state.options, app.state.keeper, app.state.stopping, work.looks)
+    app.state.page = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    work = app.state.desk_work = DeskWork(app.state.options.limits)
+    inbox = app.state.inbox = LiveInbox(
+        app.state.options, app.state.manager, app.state.stopping, work.refreshes
+    )
     task = asyncio.create_task(inbox.follow())
     try:
         yield
@@ -95,18 +97,18 @@ async def page(request: Request) -> Response:
 
 
 @router.get("/page/{name}")
-async def part(request: Request, name: str) -> Response:
-    """A part of the page."""
-    found: bytes | None = request.app.state.page.get(name)
+async def page_file(request: Request, name: str) -> Response:
+    """A file of the page."""
+    content: bytes | None = request.app.state.page.get(name)
     media_type = _TYPES.get(name.rpartition(".")[2])
-    if found is None or media_type is None:
-        raise ProblemError(404, "not-found", "no such file of the page")
-    return Response(found, media_type=media_type)
+    if content is None or media_type is None:
+        raise ProblemError(404, "not-found", "the page has no such file")
+    return Response(content, media_type=media_type)
 
 
 @router.get("/desk/events")
 async def events(request: Request) -> Response:
-    """All rows of the inbox, then what changes of them, as server-sent events, without end."""
+    """All rows of the inbox, then changed rows, as an endless stream of server-sent events."""
     inbox: LiveInbox = request.app.state.inbox
     return StreamingResponse(inbox.events(), media_type="text/event-stream")
 
@@ -116,70 +118,71 @@ async def receipt(request: Request, path: str) -> Response:
     """Why a record of the inbox has its scores."""
     inbox: LiveInbox = request.app.state.inbox
     queue = request.app.state.desk_work.pages
-    with queue.intake.enter():
-        return await _told(queue, partial(inbox.inbox.details, path, inbox.saved))
+    with queue.admission_control.enter():
+        return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
 
 
 @router.post("/desk/look")
 async def rows_of_dropped(request: Request) -> Response:
-    """Rows of dropped files."""
-    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
-    with queue.intake.enter() as ticket:
-        dropped = await _body(request, Files, queue, ticket)
-        _check_count(len(dropped.files), "files", bounds)
-        saved = request.app.state.keeper.current.saved
-        return await _json(queue, partial(preview, dropped.files, saved, bounds.of_record))
+    """Score dropped files."""
+    queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
+    with queue.admission_control.enter() as admission:
+        dropped = await _body(request, PreviewRequest, queue, admission)
+        _check_count(len(dropped.files), "files", limits)
+        saved = request.app.state.manager.current.saved
+        return await _json(queue, partial(preview, dropped.files, saved, limits.of_record))
 
 
 @router.post("/desk/look/receipt")
 async def receipt_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
-    queue, bounds = request.app.state.desk_work.pages, request.app.state.options.bounds
-    with queue.intake.enter() as ticket:
-        dropped = await _body(request, UploadedFile, queue, ticket)
-        saved = request.app.state.keeper.current.saved
-        return await _told(queue, partial(explain_preview, dropped, saved, bounds.of_record))
+    queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
+    with queue.admission_control.enter() as admission:
+        dropped = await _body(request, UploadedFile, queue, admission)
+        saved = request.app.state.manager.current.saved
+        return await _details(queue, partial(explain_preview, dropped, saved, limits.of_record))
 
 
 @router.post("/desk/write")
 async def write(request: Request) -> Response:
-    """Write decisions into their files; each is answered at its place."""
+    """Write decisions into their files; the results are in the order of the decisions."""
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
-    with queue.intake.enter() as ticket:
-        decided = await _body(request, Decided, queue, ticket)
-        _check_count(len(decided.decisions), "decisions", request.app.state.options.bounds)
+    with queue.admission_control.enter() as admission:
+        decided = await _body(request, WriteRequest, queue, admission)
+        _check_count(len(decided.decisions), "decisions", request.app.state.options.limits)
         write_one = partial(inbox.decisions.write, by=_name(decided.by), now=datetime.now(UTC))
-        return await _done(queue, inbox, {each.path: partial(write_one, each) for each in decided.decisions})
+        work = {decision.path: partial(write_one, decision) for decision in decided.decisions}
+        return await _run_all(queue, inbox, work)
 
 
 @router.post("/desk/take-back")
 async def take_back(request: Request) -> Response:
-    """Take the last write of some files back; each is answered at its place."""
+    """Undo the last write of files; the results are in the order of the paths."""
     queue, inbox = request.app.state.desk_work.writes, request.app.state.inbox
-    with queue.intake.enter() as ticket:
-        taken = await _body(request, TakenBack, queue, ticket)
-        _check_count(len(taken.paths), "paths", request.app.state.options.bounds)
-        take_one = partial(inbox.decisions.take_back, by=_name(taken.by), now=datetime.now(UTC))
-        return await _done(queue, inbox, {path: partial(take_one, path) for path in taken.paths})
+    with queue.admission_control.enter() as admission:
+        undone = await _body(request, UndoRequest, queue, admission)
+        _check_count(len(undone.paths), "paths", request.app.state.options.limits)
+        undo_one = partial(inbox.decisions.take_back, by=_name(undone.by), now=datetime.now(UTC))
+        return await _run_all(queue, inbox, {path: partial(undo_one, path) for path in undone.paths})
 
 
-async def _body(request: Request, type_: type[T], queue: WorkQueue, ticket: Admission) -> T:
-    """What the page sends, within the bounds of every body."""
+async def _body(request: Request, type_: type[T], queue: WorkQueue, admission: Admission) -> T:
+    """Read and decode a body, within the limits of request bodies."""
     if OWN_HEADER not in request.headers:
-        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, as the desk sends it")
+        raise ProblemError(403, "origin", f"{OWN_HEADER}: expected this header, which the desk sends")
     headers = dict(request.scope["headers"])
     if form_of(headers) != JSON:
         raise ProblemError(415, "media-type", f"content-type: expected {JSON}", headers={"Accept": JSON})
-    data = await read_body(request.receive, headers, request.app.state.options.bounds, ticket.hold)
+    data = await read_body(request.receive, headers, request.app.state.options.limits, admission.hold)
     try:
         return await queue.run(partial(msgspec.json.decode, data, type=type_))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(422, "body", str(error)) from None
 
 
-def _check_count(count: int, what: str, bounds: RequestLimits) -> None:
-    if count > bounds.records:
-        detail = f"got {count:,} {what}, expected at most {bounds.records:,}"
+def _check_count(count: int, what: str, limits: RequestLimits) -> None:
+    if count > limits.records:
+        detail = f"got {count:,} {what}, expected at most {limits.records:,}"
         raise ProblemError(413, "limit", detail, limit="records")
 
 
@@ -190,30 +193,30 @@ def _name(by: str) -> str:
     return by.strip()
 
 
-async def _done(queue: WorkQueue, inbox: LiveInbox, works: Mapping[str, Callable[[], None]]) -> Response:
-    """Do something with files, one after the other; each is answered at its place."""
-    answer = await _json(queue, lambda: [_result(path, work) for path, work in works.items()])
-    inbox.ask()
-    return answer
+async def _run_all(queue: WorkQueue, inbox: LiveInbox, works: Mapping[str, Callable[[], None]]) -> Response:
+    """Run work on files in sequence, and answer with the results in the same order."""
+    response = await _json(queue, lambda: [_result(path, work) for path, work in works.items()])
+    inbox.request_refresh()
+    return response
 
 
-def _result(path: str, work: Callable[[], None]) -> Result:
+def _result(path: str, work: Callable[[], None]) -> FileResult:
     try:
         work()
     except RecordError as error:
-        return Result(path, str(error))
-    return Result(path)
+        return FileResult(path, str(error))
+    return FileResult(path)
 
 
-async def _told(queue: WorkQueue, work: Callable[[], RecordDetails]) -> Response:
+async def _details(queue: WorkQueue, work: Callable[[], RecordDetails]) -> Response:
     try:
         return await _json(queue, work)
     except RecordError as error:
         limit = error.limit if isinstance(error, RecordLimitError) else ""
-        found = record_problem(error)
-        raise ProblemError(422, "record", found.detail, limit=limit, faults=found.faults) from None
+        problem = record_problem(error)
+        raise ProblemError(422, "record", problem.detail, limit=limit, faults=problem.faults) from None
 
 
 async def _json(queue: WorkQueue, work: Callable[[], Any]) -> Response:
-    """What a piece of work gives, which is written as JSON beside the requests too."""
+    """Response with the result of work, both computed and encoded in a thread of the queue."""
     return Response(await queue.run(lambda: _ENCODER.encode(work())), media_type=JSON)

@@ -1,4 +1,4 @@
-"""Threads of the desk's own: its pages wait for each other, and hold up neither writes nor scores."""
+"""Work queues of the desk: its pages delay neither its writes nor scoring requests."""
 
 from __future__ import annotations
 
@@ -11,61 +11,61 @@ from scoring.service.batching import AdmissionControl
 from scoring.service.options import RequestLimits
 
 N_PAGE_THREADS = 2
-"""How many details and previews are made at once."""
+"""Details and previews computed in parallel."""
 
 T = TypeVar("T")
 
 
 class WorkQueue:
-    """Some threads, and what waits for them, within the bounds of a service.
+    """A thread pool with admission control.
 
     Parameters
     ----------
-    bounds : RequestLimits
-        How many requests, and how many bytes, are taken on.
+    limits : RequestLimits
+        Maximum number of requests, and of bytes, in progress.
     n_threads : int
-        How many are worked on at once; >= 1.
+        Number of threads; >= 1.
     name : str
-        Of the threads.
+        Prefix of the thread names.
     """
 
-    def __init__(self, bounds: RequestLimits, n_threads: int, name: str) -> None:
-        self.intake = AdmissionControl(bounds)
+    def __init__(self, limits: RequestLimits, n_threads: int, name: str) -> None:
+        self.admission_control = AdmissionControl(limits)
         self._threads = ThreadPoolExecutor(n_threads, name)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do something in one of the threads."""
+        """Run work in one of the threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
-        """Begin nothing more, and end the threads once they have done what they have begun."""
+        """Cancel waiting work; the threads end after their running work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class DeskWork:
-    """What the desk works with: three queues that do not wait for each other.
+    """The three independent work queues of the desk.
 
     Parameters
     ----------
-    bounds : RequestLimits
-        Of each queue.
+    limits : RequestLimits
+        Limits of each queue.
 
     Attributes
     ----------
     pages : WorkQueue
         Details and previews.
     writes : WorkQueue
-        What is written, one after the other.
-    looks : WorkQueue
-        Looks at the inbox.
+        Writes, in sequence.
+    refreshes : WorkQueue
+        Refreshes of the inbox, in sequence.
     """
 
-    def __init__(self, bounds: RequestLimits) -> None:
-        self.pages = WorkQueue(bounds, N_PAGE_THREADS, "desk-page")
-        self.writes = WorkQueue(bounds, 1, "desk-write")
-        self.looks = WorkQueue(bounds, 1, "desk-look")
+    def __init__(self, limits: RequestLimits) -> None:
+        self.pages = WorkQueue(limits, N_PAGE_THREADS, "desk-page")
+        self.writes = WorkQueue(limits, 1, "desk-write")
+        self.refreshes = WorkQueue(limits, 1, "desk-refresh")
 
     def close(self) -> None:
-        """Close all three."""
-        for queue in (self.pages, self.writes, self.looks):
+        """Close all queues."""
+        for queue in (self.pages, self.writes, self.refreshes):
             queue.close()

@@ -57,7 +57,7 @@ def test_other_records() -> None:
     printed = lines(msgspec.structs.replace(SAME, is_trained=False, is_same=False, data=data))
     assert printed[1] == "what differs run now"
     assert "".join(printed[2:-1]).count("b") == 64
-    assert printed[-1] == "not the same records: nothing was trained; use --anyway to train on them"
+    assert printed[-1] == "the records differ, nothing was trained: --ignore-data-mismatch trains anyway"
 
 
 def test_all_that_can_differ() -> None:

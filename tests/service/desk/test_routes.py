@@ -166,7 +166,7 @@ def test_rows_are_scored_again_where_the_model_moves(
     wait_for(client, 5)
     shutil.rmtree(place)
     other = save_model(place, saved.models, msgspec.structs.replace(saved.manifest.training, name="other"))
-    assert client.app.state.keeper.load()  # type: ignore[attr-defined]
+    assert client.app.state.manager.load()  # type: ignore[attr-defined]
     ends = time.monotonic() + 30
     while {row["score"]["model"] for row in rows(client)} != {other.name}:
         assert time.monotonic() < ends

@@ -1,4 +1,4 @@
-"""The desk's pages, writes and looks do not wait for each other, and the bounds of scoring hold for all."""
+"""The desk's pages, writes and looks do not wait for each other, and the limits of scoring hold for all."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
         pages.submit(asks[at % len(asks)])
     assert blocked.acquire(timeout=SECONDS)
     ends = time.monotonic() + SECONDS
-    while desk.app.state.desk_work.pages.intake.n_requests < N_PAGES:  # type: ignore[attr-defined]
+    while desk.app.state.desk_work.pages.admission_control.n_requests < N_PAGES:  # type: ignore[attr-defined]
         assert time.monotonic() < ends
         time.sleep(0.02)
     (answer,) = desk.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
@@ -83,7 +83,7 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
 def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
     serve: Serve, folder: Path, blocked: threading.Semaphore, request: Any
 ) -> None:
-    client = serve(inbox=folder, bounds=RequestLimits(requests=3))
+    client = serve(inbox=folder, limits=RequestLimits(requests=3))
     wait_for(client, 5)
     row = rows(client)[0]
     pages = ThreadPoolExecutor(3)
@@ -91,7 +91,7 @@ def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
     for _ in range(3):
         pages.submit(client.get, "/desk/receipt", params={"path": row["path"]})
     ends = time.monotonic() + SECONDS
-    while client.app.state.desk_work.pages.intake.n_requests < 3:  # type: ignore[attr-defined]
+    while client.app.state.desk_work.pages.admission_control.n_requests < 3:  # type: ignore[attr-defined]
         assert time.monotonic() < ends
         time.sleep(0.02)
     answer = client.get("/desk/receipt", params={"path": row["path"]})

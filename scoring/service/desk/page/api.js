@@ -1,8 +1,8 @@
-// What the page asks the service for.
+// Requests to the service.
 
-const OWN = { "X-Scoring-Desk": "1" };
+const DESK_HEADER = { "X-Scoring-Desk": "1" };
 
-async function answered(response) {
+async function decoded(response) {
   if (response.ok) return response.json();
   const type = response.headers.get("Content-Type") ?? "";
   const problem = type.includes("json") ? await response.json() : { detail: `status ${response.status}` };
@@ -10,19 +10,19 @@ async function answered(response) {
 }
 
 const post = (address, body) =>
-  fetch(address, { method: "POST", headers: { "Content-Type": "application/json", ...OWN }, body: JSON.stringify(body) }).then(answered);
+  fetch(address, { method: "POST", headers: { "Content-Type": "application/json", ...DESK_HEADER }, body: JSON.stringify(body) }).then(decoded);
 
-export const look = (files) => post("/desk/look", { files });
+export const preview = (files) => post("/desk/look", { files });
 export const write = (decisions, by) => post("/desk/write", { decisions, by });
 export const takeBack = (paths, by) => post("/desk/take-back", { paths, by });
 
-/** The receipt of a record: of the inbox by its path, of a dropped file by its text. */
+/** Details of a record: of the inbox by its path, of a dropped file by its text. */
 export const receipt = (row) =>
   row.dropped
     ? post("/desk/look/receipt", row.dropped)
-    : fetch(`/desk/receipt?${new URLSearchParams({ path: row.path })}`, { headers: OWN }).then(answered);
+    : fetch(`/desk/receipt?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
 
-/** Follow the inbox: all rows, then what changes. The browser connects again by itself. */
+/** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
 export function follow({ begin, rows, status, link }) {
   const source = new EventSource("/desk/events");
   source.addEventListener("begin", (event) => begin(JSON.parse(event.data)));

@@ -1,4 +1,4 @@
-// The desk: what each part does when a file comes, a key is pressed, a record is decided.
+// The desk: events of the inbox, keys and controls.
 
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
@@ -6,12 +6,12 @@ import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.
 import { store } from "./store.js";
 import { list } from "./list.js";
 import { receipt } from "./receipt.js";
-import { many, number, shown } from "./format.js";
+import { h, many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
 let status = { folder: null, read: false, total: 0, done: 0, fault: "", model: "" };
 let isLinked = false;
-let stale = null; // paths that a fresh start has not told of again
+let stale = null; // paths that a new stream has not sent yet
 
 // Drawing ---------------------------------------------------------------
 
@@ -26,13 +26,13 @@ function redraw() {
     list.lay();
     if (isFromTop) list.end(false);
     isFromTop = false;
-    tellChoices();
+    updateChoices();
     const all = store.rows.size;
     $("count").textContent = count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
     for (const head of document.querySelectorAll("[data-order]"))
       head.setAttribute("aria-sort", head.dataset.order === store.order ? "descending" : "none");
-    tellDecided();
-    tellEmpty(count);
+    updateButtons();
+    updateEmpty(count);
     if (receipt.row) {
       const row = store.rows.get(receipt.row.path);
       if (row) receipt.update(row);
@@ -41,16 +41,16 @@ function redraw() {
   });
 }
 
-function tellDecided() {
+function updateButtons() {
   const count = store.decided.size;
-  $("write").textContent = count ? `Write ${number(count)}` : "Write";
+  $("write").replaceChildren(count ? `Save ${number(count)}` : "Save", h("span", { class: "wide", text: " to files" }));
   $("write").disabled = !count || isWriting();
   $("undo").disabled = !store.written.length || isWriting();
 }
 
-function tellChoices() {
-  choose($("topic"), "Every topic", store.choices((row) => row.topics ?? []));
-  choose($("provider"), "Every provider", store.choices((row) => [row.provider]));
+function updateChoices() {
+  choose($("topic"), "All topics", store.choices((row) => row.topics ?? []));
+  choose($("provider"), "All providers", store.choices((row) => [row.provider]));
 }
 
 function choose(select, first, choices) {
@@ -63,33 +63,33 @@ function choose(select, first, choices) {
   store.filter[select.id] = select.value;
 }
 
-function tellEmpty(count) {
+function updateEmpty(count) {
   $("empty").hidden = count > 0;
   $("grid").hidden = count === 0;
   if (count) return;
   const isLoading = status.folder && (!status.read || status.total > 0);
   const [title, text] = store.rows.size
-    ? ["No record passes the filter", "Change the filter, or press Esc in the field of words to clear it."]
+    ? ["No records match the filter", "Change the filter, or press Esc in the text filter to clear it."]
     : isLoading
       ? ["Reading the inbox", ""]
       : status.folder
-        ? ["The inbox is empty", "New files appear here by themselves. Dropped files are looked at, and not kept."]
-        : ["Drop records here", "Markdown files or JSON lines. They are scored, and not kept."];
+        ? ["The inbox is empty", "New files appear here automatically. Dropped files are scored, but not saved."]
+        : ["Drop records here", "Markdown files or JSON lines. They are scored, but not saved."];
   $("empty-title").textContent = title;
   $("empty-text").textContent = text;
   $("choose").hidden = store.rows.size > 0 || isLoading;
 }
 
-function tellStatus() {
+function updateStatus() {
   $("place").textContent = shown([status.folder, status.model].filter(Boolean).join(" · "));
   $("link").textContent = !isLinked ? "not connected" : status.total ? `reading ${number(status.done)} of ${number(status.total)}` : status.folder ? "live" : "";
   $("link").dataset.state = !isLinked ? "off" : status.total ? "busy" : "on";
-  const fault = !isLinked ? "The service does not answer. The page tries again by itself; what was decided is kept." : status.fault;
+  const fault = !isLinked ? "The service does not respond. The page reconnects automatically; decisions are kept." : status.fault;
   $("banner").textContent = shown(fault);
   $("banner").hidden = !fault || isFresh;
 }
 
-let isFresh = true; // nothing has been heard yet: not being linked is no news
+let isFresh = true; // not connected yet, which is not a fault
 let fading = 0;
 function say(text, isFault = false) {
   $("toast").textContent = shown(text);
@@ -106,15 +106,15 @@ function take(row) {
   if (decision && decision.record_sha256 !== row.record_sha256) {
     store.decided.delete(row.path);
     store.keep();
-    say(`${row.path} has changed: what was decided of it is dropped`, true);
+    say(`${row.path} has changed: its decision is discarded`, true);
   }
 }
 
 api.follow({
-  begin(told) {
+  begin(current) {
     stale = new Set([...store.rows.values()].filter((row) => !row.dropped).map((row) => row.path));
-    status = told;
-    tellStatus();
+    status = current;
+    updateStatus();
   },
   rows({ rows, gone }) {
     for (const row of rows) {
@@ -124,22 +124,22 @@ api.follow({
     for (const path of gone) store.rows.delete(path);
     redraw();
   },
-  status(told) {
-    status = told;
-    list.threshold = told.threshold;
-    if (stale && told.read && !told.total) {
+  status(current) {
+    status = current;
+    list.threshold = current.threshold;
+    if (stale && current.read && !current.total) {
       for (const path of stale) store.rows.delete(path);
       store.forget((path) => store.rows.has(path));
       stale = null;
     }
-    tellStatus();
+    updateStatus();
     redraw();
   },
   link(isThere) {
     if (isThere) isFresh = false;
     isLinked = isThere;
-    if (!isThere) setTimeout(() => { isFresh = false; tellStatus(); }, 2000);
-    tellStatus();
+    if (!isThere) setTimeout(() => { isFresh = false; updateStatus(); }, 2000);
+    updateStatus();
   },
 });
 
@@ -147,16 +147,16 @@ api.follow({
 
 dropped(async (files) => {
   try {
-    const rows = await api.look(files);
-    rows.forEach((row, at) => take({ ...row, dropped: files[at] }));
+    const rows = await api.preview(files);
+    rows.forEach((row, index) => take({ ...row, dropped: files[index] }));
     redraw();
-    say(`${many(rows.length, "record")} to look at`);
+    say(`${many(rows.length, "record")} scored`);
   } catch (error) {
     say(error.message, true);
   }
 }, (text) => say(text, true));
 
-// The receipt ---------------------------------------------------------------
+// The details ---------------------------------------------------------------
 
 list.onOpen = (row) => receipt.open(row);
 list.onActive = (row) => receipt.isOpen && receipt.open(row);
@@ -186,7 +186,7 @@ function edit() {
 function order(name) {
   store.order = name;
   $("order").value = name;
-  isFromTop = true; // what an order puts first is what it was chosen for
+  isFromTop = true; // a new order shows its first records
   redraw();
 }
 
@@ -247,17 +247,17 @@ addEventListener("keydown", (event) => {
   }
   const isButton = target.matches("button, a, input");
   if (isButton && (key === "Enter" || key === " ")) return;
-  const work = KEYS[key];
-  if (!work) return;
+  const action = KEYS[key];
+  if (!action) return;
   event.preventDefault();
-  work();
+  action();
 });
 
 addEventListener("beforeunload", (event) => {
   if (isWriting()) event.preventDefault();
 });
 
-decisions({ redraw, say, tellDecided });
+decisions({ redraw, say, updateButtons });
 store.remember();
 $("grid").focus({ preventScroll: true });
 redraw();

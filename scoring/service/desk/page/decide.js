@@ -1,4 +1,4 @@
-// Decisions: labels accepted or corrected, written into the files, and taken back.
+// Decisions: labels accepted or corrected, saved to the files, and undone.
 
 import * as api from "./api.js";
 import { FIELDS, store } from "./store.js";
@@ -6,9 +6,9 @@ import { list } from "./list.js";
 import { many } from "./format.js";
 
 const NAME = "scoring.by";
-const MOST = 500; // files of one request
+const MAX_FILES = 500; // per request
 const grid = document.getElementById("grid");
-let page = {}; // how the page is drawn and told: redraw, say, tellDecided
+let page = {}; // callbacks of the page: redraw, say, updateButtons
 let isBusy = false;
 
 export function decisions(given) {
@@ -17,7 +17,7 @@ export function decisions(given) {
 
 export const isWriting = () => isBusy;
 
-/** Who decides: kept by the browser, sent with what is written. */
+/** Name of the person: stored by the browser, sent with every save. */
 export const by = {
   get: () => localStorage.getItem(NAME) ?? "",
   set: (name) => localStorage.setItem(NAME, name.trim()),
@@ -25,17 +25,17 @@ export const by = {
 
 export function decide(row, labels) {
   if (!row || row.fault) return;
-  if (row.dropped) return page.say("Dropped files are looked at only", true);
+  if (row.dropped) return page.say("Dropped files cannot be labelled", true);
   store.decide(row, labels);
   grid.focus({ preventScroll: true });
   replace(row);
   if (list.active?.path === row.path) list.move(1);
 }
 
-/** Decide what the model says. */
+/** Accept the model's labels. */
 export const accept = (row) => row?.score && decide(row, Object.fromEntries(FIELDS.map((field) => [field, row.score[field]])));
 
-/** Have a row drawn again although nothing of it has changed but what was decided. */
+/** Redraw a row whose decision has changed. */
 function replace(row) {
   if (row) store.rows.set(row.path, { ...row });
   page.redraw();
@@ -45,20 +45,20 @@ export async function write() {
   if (!store.decided.size || isBusy) return;
   const decisions = [...store.decided].map(([path, { record_sha256, labels }]) => ({ path, record_sha256, labels }));
   isBusy = true;
-  page.tellDecided();
+  page.updateButtons();
   try {
-    const results = await inParts(decisions, (part) => api.write(part, by.get()));
-    const done = results.filter((each) => !each.fault).map((each) => each.path);
+    const results = await inBatches(decisions, (batch) => api.write(batch, by.get()));
+    const done = results.filter((result) => !result.fault).map((result) => result.path);
     const before = new Map(done.map((path) => [path, store.decided.get(path)]));
     for (const path of done) store.decided.delete(path);
     store.keep();
-    // What was decided cannot be undone by itself any more; what was written can.
-    store.written = store.written.filter((each) => each.path && store.decided.has(each.path));
+    // Saved decisions can no longer be undone one by one; the save can.
+    store.written = store.written.filter((step) => step.path && store.decided.has(step.path));
     if (done.length) store.written.push({ paths: done, decided: before });
     for (const path of done) replace(store.rows.get(path));
-    tell(results, `${many(done.length, "file")} written`);
+    report(results, `${many(done.length, "file")} saved`);
   } catch (error) {
-    page.say(`Not written: ${error.message}`, true);
+    page.say(`Not saved: ${error.message}`, true);
   } finally {
     isBusy = false;
     page.redraw();
@@ -78,38 +78,38 @@ export async function undo() {
   }
   isBusy = true;
   try {
-    const results = await inParts(last.paths, (part) => api.takeBack(part, by.get()));
+    const results = await inBatches(last.paths, (batch) => api.takeBack(batch, by.get()));
     for (const { path, fault } of results) if (!fault) store.decided.set(path, last.decided.get(path));
     store.keep();
     for (const path of last.paths) replace(store.rows.get(path));
-    tell(results, `${many(results.filter((each) => !each.fault).length, "file")} as before`);
+    report(results, `${many(results.filter((result) => !result.fault).length, "file")} restored`);
   } catch (error) {
     store.written.push(last);
-    page.say(`Not taken back: ${error.message}`, true);
+    page.say(`Not undone: ${error.message}`, true);
   } finally {
     isBusy = false;
     page.redraw();
   }
 }
 
-/** What several requests answer for some entries each; where a later one fails, its entries have the fault. */
-async function inParts(all, ask) {
+/** Send entries in several requests; if a later one fails, its entries get the fault. */
+async function inBatches(entries, send) {
   const results = [];
-  for (let begin = 0; begin < all.length; begin += MOST) {
-    const part = all.slice(begin, begin + MOST);
+  for (let begin = 0; begin < entries.length; begin += MAX_FILES) {
+    const batch = entries.slice(begin, begin + MAX_FILES);
     try {
-      results.push(...(await ask(part)));
+      results.push(...(await send(batch)));
     } catch (error) {
       if (!begin) throw error;
-      results.push(...all.slice(begin).map((each) => ({ path: each.path ?? each, fault: error.message })));
+      results.push(...entries.slice(begin).map((entry) => ({ path: entry.path ?? entry, fault: error.message })));
       break;
     }
   }
   return results;
 }
 
-function tell(results, text) {
-  const faults = results.filter((each) => each.fault);
+function report(results, text) {
+  const faults = results.filter((result) => result.fault);
   if (!faults.length) return page.say(text);
-  page.say(`${faults.length < results.length ? `${text}; ` : ""}${many(faults.length, "file")} not: ${faults[0].fault}`, true);
+  page.say(`${faults.length < results.length ? `${text}; ` : ""}${many(faults.length, "file")} failed: ${faults[0].fault}`, true);
 }

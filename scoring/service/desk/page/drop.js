@@ -1,12 +1,12 @@
-// Files that are dropped or chosen: read as text in the browser, handed over some at a time.
+// Dropped or chosen files: decoded in the browser, passed on in batches.
 
 const $ = (id) => document.getElementById(id);
 const RECORDS = /\.(md|jsonl|ndjson)$/i;
-const MOST = 200; // files of one request
+const MAX_FILES = 200; // per request
 
-/** Have `take` called with files as {name, text, line}, and `complain` with what cannot be taken. */
+/** Call `take` with batches of {name, text, line}, and `complain` with a message for files that cannot be read. */
 export function dropped(take, complain) {
-  let depth = 0; // an event comes for every element that is passed
+  let depth = 0; // dragenter and dragleave fire for every element
   const isFiles = (event) => event.dataTransfer?.types.includes("Files");
   addEventListener("dragenter", (event) => {
     if (isFiles(event)) $("drop").hidden = ++depth === 0;
@@ -34,20 +34,20 @@ export function dropped(take, complain) {
 
   async function receive(files) {
     const records = files.filter((file) => RECORDS.test(file.name));
-    if (records.length < files.length) complain(`${files.length - records.length} of ${files.length} files are no Markdown and no JSON lines`);
+    if (records.length < files.length) complain(`${files.length - records.length} of ${files.length} files are neither Markdown nor JSON lines`);
     const read = [];
     for (const file of records) {
       try {
         read.push(...parts(file.name, new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await file.arrayBuffer())));
       } catch {
-        complain(`${file.name}: bytes that are no UTF-8`);
+        complain(`${file.name}: not valid UTF-8`);
       }
     }
-    for (let begin = 0; begin < read.length; begin += MOST) await take(read.slice(begin, begin + MOST));
+    for (let begin = 0; begin < read.length; begin += MAX_FILES) await take(read.slice(begin, begin + MAX_FILES));
   }
 }
 
 function parts(name, text) {
   if (/\.md$/i.test(name)) return [{ name: `dropped:${name}`, text }];
-  return text.split("\n").map((line, at) => ({ name: `dropped:${name}`, text: line, line: at + 1 })).filter((part) => part.text.trim());
+  return text.split("\n").map((line, index) => ({ name: `dropped:${name}`, text: line, line: index + 1 })).filter((part) => part.text.trim());
 }

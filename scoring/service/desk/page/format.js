@@ -1,15 +1,15 @@
-// Words, numbers and elements.
+// Formatting of text and numbers, and creation of elements.
 
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 
-// What moves or turns writing, and halves of characters; breaks of lines and tabs are blanks to a page.
+// Control and bidirectional characters, and lone surrogates; line breaks and tabs are white space in a page.
 const HIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
 
-/** Text in which what could hide or turn other text is spelled out: whatever others have written is shown so. */
-export const shown = (text) => String(text).replace(HIDDEN, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** Text with those characters escaped; all text of records is shown this way. */
+export const shown = (text) => String(text).replace(HIDDEN, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** An element with attributes (`class`, `text`, `on`, any other by its name; false leaves one out) and children. */
+/** An element with attributes (`class`, `text`, `on`, or any name; false omits one) and children. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -23,7 +23,7 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** Set custom properties: what a style attribute would do, which the page's policy forbids. */
+/** Set custom properties; the content security policy forbids style attributes. */
 export function place(element, properties) {
   for (const [name, value] of Object.entries(properties)) element.style.setProperty(`--${name}`, value);
   return element;
@@ -33,15 +33,15 @@ export const number = (value) => NUMBER.format(value).replace("-", "−");
 export const percent = (ratio) => `${Math.round(100 * ratio)}%`;
 export const signed = (value, digits = 1) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
 export const yesNo = (value) => (value === true ? "yes" : value === false ? "no" : value === null || value === undefined ? "none" : number(value));
-export const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
+export const many = (count, singular, plural = `${singular}s`) => `${number(count)} ${count === 1 ? singular : plural}`;
 
-/** What the heat may be; below 0 another record leads, and it has none. */
+/** Interval of the heat; below 0 another record leads, and there is no heat. */
 export function heats({ heat_low, heat_high }) {
   if (heat_high < 0) return "none";
   return `${heat_low < 0 ? "none" : number(heat_low)} to ${number(heat_high)}`;
 }
 
-/** How long ago, in the largest unit that says something. */
+/** Age, in the largest suitable unit. */
 export function age(moment, now = Date.now()) {
   if (!moment) return "no date";
   const passed = now - new Date(moment).getTime();
@@ -54,7 +54,7 @@ export function age(moment, now = Date.now()) {
 
 export const when = (moment) => (moment ? new Date(moment).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "no date");
 
-/** An address that may be linked to, or nothing. */
+/** The URL if it is safe to link to, else an empty string. */
 export function safeUrl(text) {
   try {
     const url = new URL(text);

@@ -1,6 +1,6 @@
-// The list: a grid of which only the rows in sight are in the document, however many there are.
+// The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, needsEyes, store } from "./store.js";
+import { FIELDS, isLabelled, needsReview, store } from "./store.js";
 import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
 
 const OVERSCAN = 8;
@@ -8,8 +8,8 @@ const grid = document.getElementById("grid");
 const pane = document.getElementById("window");
 const narrow = matchMedia("(max-width: 44rem)");
 
-let offsets = [0]; // where each item begins, and the end of the last; px
-let active = 0; // place of the item that has the focus
+let offsets = [0]; // top of each item, and bottom of the last; px
+let active = 0; // index of the focused item
 let activePath = "";
 let threshold = 0.5;
 let drawn = new Map(); // path or story: {element, item, top}
@@ -26,24 +26,24 @@ export const list = {
     threshold = value;
   },
 
-  /** Lay the items out anew, keep the focus on its record, and draw what is in sight. */
+  /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
     const heights = narrow.matches ? { row: 132, story: 36 } : { row: 52, story: 34 };
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
-    store.items.forEach((item, at) => (offsets[at + 1] = offsets[at] + (item.row ? heights.row : heights.story)));
+    store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + (item.row ? heights.row : heights.story)));
     place(pane, { height: `${offsets.at(-1)}px` });
     grid.setAttribute("aria-rowcount", store.items.length + 1);
-    const found = store.items.findIndex((item) => item.row?.path === activePath);
-    active = found >= 0 ? found : Math.min(active, Math.max(store.items.length - 1, 0));
+    const index = store.items.findIndex((item) => item.row?.path === activePath);
+    active = index >= 0 ? index : Math.min(active, Math.max(store.items.length - 1, 0));
     if (store.items[active] && !store.items[active].row) active = Math.min(active + 1, store.items.length - 1);
     if (isFresh) for (const { element } of drawn.values()) element.remove();
     if (isFresh) drawn = new Map();
     draw();
-    tellActive();
+    updateActive();
   },
 
-  /** Move the focus by so many records. */
+  /** Move the focus to the next or previous record. */
   move(step) {
     let next = active;
     do next += Math.sign(step);
@@ -53,7 +53,7 @@ export const list = {
   },
 
   end(isLast) {
-    const rows = store.items.map((item, at) => (item.row ? at : -1)).filter((at) => at >= 0);
+    const rows = store.items.map((item, index) => (item.row ? index : -1)).filter((index) => index >= 0);
     if (rows.length) this.go(isLast ? rows.at(-1) : rows[0]);
   },
 
@@ -65,62 +65,62 @@ export const list = {
     else this.move(step);
   },
 
-  go(at) {
-    active = at;
-    activePath = store.items[at].row.path;
+  go(index) {
+    active = index;
+    activePath = store.items[index].row.path;
     const head = grid.querySelector(".heads").offsetHeight;
-    const [top, bottom] = [offsets[at], offsets[at + 1]];
+    const [top, bottom] = [offsets[index], offsets[index + 1]];
     if (top < grid.scrollTop) grid.scrollTop = top;
     else if (bottom + head > grid.scrollTop + grid.clientHeight) grid.scrollTop = bottom + head - grid.clientHeight;
     draw();
-    tellActive();
-    this.onActive(store.items[at].row);
+    updateActive();
+    this.onActive(store.items[index].row);
   },
 
   goTo(path) {
-    const at = store.items.findIndex((item) => item.row?.path === path);
-    if (at >= 0) this.go(at);
-    return at >= 0;
+    const index = store.items.findIndex((item) => item.row?.path === path);
+    if (index >= 0) this.go(index);
+    return index >= 0;
   },
 };
 
 function draw() {
   const top = grid.scrollTop;
-  const first = Math.max(placeAt(top) - OVERSCAN, 0);
-  const last = Math.min(placeAt(top + grid.clientHeight) + OVERSCAN, store.items.length - 1);
-  const wanted = new Map();
-  for (let at = first; at <= last; at++) {
-    const item = store.items[at];
+  const first = Math.max(indexAt(top) - OVERSCAN, 0);
+  const last = Math.min(indexAt(top + grid.clientHeight) + OVERSCAN, store.items.length - 1);
+  const visible = new Map();
+  for (let index = first; index <= last; index++) {
+    const item = store.items[index];
     const key = item.row ? item.row.path : `story ${item.story}`;
     const known = drawn.get(key);
-    const made = known?.subject === (item.row ?? item.rows) ? known : { subject: item.row ?? item.rows, element: elementOf(item) };
-    if (known && known !== made) known.element.remove();
-    place(made.element, { top: `${offsets[at]}px` });
-    made.element.setAttribute("aria-rowindex", at + 2);
-    made.element.id = `row-${at}`;
-    made.element.classList.toggle("active", at === active);
-    made.element.setAttribute("aria-selected", at === active);
-    wanted.set(key, made);
+    const entry = known?.subject === (item.row ?? item.rows) ? known : { subject: item.row ?? item.rows, element: elementOf(item) };
+    if (known && known !== entry) known.element.remove();
+    place(entry.element, { top: `${offsets[index]}px` });
+    entry.element.setAttribute("aria-rowindex", index + 2);
+    entry.element.id = `row-${index}`;
+    entry.element.classList.toggle("active", index === active);
+    entry.element.setAttribute("aria-selected", index === active);
+    visible.set(key, entry);
   }
-  for (const [key, { element }] of drawn) if (!wanted.has(key)) element.remove();
-  // In the order of the list, as a screen reader walks through it.
-  let before = null;
-  for (const { element } of wanted.values()) {
-    if (element.parentNode !== pane || element.previousSibling !== before) pane.insertBefore(element, before ? before.nextSibling : pane.firstChild);
-    before = element;
+  for (const [key, { element }] of drawn) if (!visible.has(key)) element.remove();
+  // In list order, for screen readers.
+  let previous = null;
+  for (const { element } of visible.values()) {
+    if (element.parentNode !== pane || element.previousSibling !== previous) pane.insertBefore(element, previous ? previous.nextSibling : pane.firstChild);
+    previous = element;
   }
-  drawn = wanted;
+  drawn = visible;
 }
 
-function tellActive() {
+function updateActive() {
   const isThere = Boolean(store.items[active]?.row);
   if (isThere) activePath = store.items[active].row.path;
   if (isThere && drawn.has(activePath)) grid.setAttribute("aria-activedescendant", `row-${active}`);
   else grid.removeAttribute("aria-activedescendant");
 }
 
-/** Place of the item at a height. */
-function placeAt(y) {
+/** Index of the item at a vertical position, by binary search. */
+function indexAt(y) {
   let [low, high] = [0, offsets.length - 1];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
@@ -150,7 +150,7 @@ function storyOf(rows) {
 }
 
 function rowOf(row, isInStory) {
-  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsEyes(row) && "open"].filter(Boolean);
+  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open"].filter(Boolean);
   const element = h("div", { role: "row", class: classes.join(" ") });
   if (row.fault) {
     element.append(
@@ -182,16 +182,16 @@ function qualityCell({ score }) {
 }
 
 function publishedCell({ score }) {
-  const label = `${percent(score.published_probability)} likely to be published: ${score.published ? "yes" : "no"}`;
+  const label = `Probability of publication ${percent(score.published_probability)}: ${score.published ? "yes" : "no"}`;
   const meter = place(h("i", { class: "meter", "aria-hidden": true }), { value: score.published_probability, cut: threshold });
   return h("span", { role: "gridcell", class: `published number ${score.published ? "yes" : "no"}`, title: label },
     h("b", { text: percent(score.published_probability), "aria-label": label }), meter);
 }
 
 function bar(low, high, value, scale) {
-  const at = (points) => Math.min(Math.max(points / scale, 0), 1);
-  const made = h("i", { class: "bar", "aria-hidden": true });
-  return place(made, { low: at(low), high: at(high), value: at(value) });
+  const position = (points) => Math.min(Math.max(points / scale, 0), 1);
+  const element = h("i", { class: "bar", "aria-hidden": true });
+  return place(element, { low: position(low), high: position(high), value: position(value) });
 }
 
 function whatCell(row) {
@@ -214,10 +214,10 @@ function stateCell(row) {
   if (decision) {
     const isSame = FIELDS.every((field) => decision.labels[field] === row.score[field]);
     cell.append(chip(isSame ? "accepted" : "corrected", "pending"), values(decision.labels));
-  } else if (needsEyes(row)) cell.append(chip("needs eyes", "doubt", row.doubt.reason));
+  } else if (needsReview(row)) cell.append(chip("needs review", "doubt", row.doubt.reason));
   else if (row.corrected?.length) cell.append(chip("corrected", "done"));
   if (!decision && isLabelled(row)) cell.append(values(row.labels));
-  if (row.dropped) cell.append(chip("not kept", "soft"));
+  if (row.dropped) cell.append(chip("not saved", "soft"));
   return cell;
 }
 
@@ -228,6 +228,6 @@ const values = (labels) => h("span", {
   title: "quality · heat · published",
 });
 
-grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), tellActive())), { passive: true });
+grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), updateActive())), { passive: true });
 new ResizeObserver(() => list.lay(false)).observe(grid);
 narrow.addEventListener("change", () => list.lay());

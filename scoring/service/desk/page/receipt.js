@@ -1,4 +1,4 @@
-// The receipt: why a record has its scores, what would change them, what the model did not know; and its labels.
+// The details of a record: reasons for its scores, edits that would change them, warnings, and labels.
 
 import * as api from "./api.js";
 import { FIELDS, isLabelled, store } from "./store.js";
@@ -14,9 +14,9 @@ const TARGETS = {
 const panel = document.getElementById("receipt");
 const desk = document.getElementById("desk");
 
-let shown = null; // the row
+let shown = null; // the row whose details are open
 let target = "quality";
-let asked = 0; // number of the last request: an answer that comes late is dropped
+let latest = 0; // number of the latest request: late answers to earlier ones are ignored
 
 export const receipt = {
   onAccept: () => {},
@@ -33,32 +33,32 @@ export const receipt = {
     return !panel.hidden;
   },
 
-  /** Show a row's receipt; what is known already stands at once. */
+  /** Show a row at once, then its explanation when it arrives. */
   async open(row) {
     const isAnother = shown?.path !== row.path;
     shown = row;
     panel.hidden = false;
     desk.classList.add("with-receipt");
-    const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Asking the model …" }));
+    const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Loading the reasons …" }));
     panel.replaceChildren(...headOf(row), body);
     if (isAnother) panel.scrollTop = 0;
     if (row.fault) return;
-    const mine = ++asked;
+    const request = ++latest;
     try {
-      const found = await api.receipt(row);
-      if (mine === asked) body.replaceChildren(...reasonsOf(row, found));
+      const details = await api.receipt(row);
+      if (request === latest) body.replaceChildren(...reasonsOf(row, details));
     } catch (error) {
-      if (mine === asked) body.replaceChildren(h("p", { class: "fault", text: `No reasons: ${error.message}` }));
+      if (request === latest) body.replaceChildren(h("p", { class: "fault", text: `Reasons not available: ${error.message}` }));
     }
   },
 
-  /** Draw again what hangs on the row and on what was decided of it. */
+  /** Redraw the parts that depend on the row and its decision. */
   update(row) {
     if (shown?.path !== row.path) return;
-    const isOther = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
+    const hasChanged = shown.record_sha256 !== row.record_sha256 || shown.score?.model !== row.score?.model;
     const editing = panel.querySelector("form")?.contains(document.activeElement);
     shown = row;
-    if (isOther) this.open(row);
+    if (hasChanged) this.open(row);
     else if (!editing) panel.querySelector(".labels")?.replaceWith(labelsOf(row));
   },
 
@@ -70,7 +70,7 @@ export const receipt = {
     panel.hidden = true;
     desk.classList.remove("with-receipt");
     shown = null;
-    asked++;
+    latest++;
   },
 };
 
@@ -79,12 +79,12 @@ function headOf(row) {
   const title = url
     ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: row.title })
     : h("span", { text: row.title });
-  const close = h("button", { type: "button", class: "round close", "aria-label": "Close the receipt", title: "Close (Esc)", text: "×", on: { click: () => receipt.onClose() } });
+  const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => receipt.onClose() } });
   const head = h("header", {}, h("h2", {}, title), close);
   if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
   const facts = [row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
-  if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs eyes: ${row.doubt.reason}.` }));
+  if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs review: ${row.doubt.reason}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
   parts.push(labelsOf(row));
   return parts;
@@ -110,20 +110,20 @@ function leaderOf(leader) {
 
 function labelsOf(row) {
   if (row.dropped)
-    return h("section", { class: "labels" }, h("p", { class: "soft", text: "Dropped files are looked at only; labels are written into the files of an inbox." }));
+    return h("section", { class: "labels" }, h("p", { class: "soft", text: "Dropped files cannot be labelled; labels are saved only to the files of an inbox." }));
   const decision = store.decided.get(row.path);
   const labels = decision?.labels ?? Object.fromEntries(FIELDS.map((field) => [field, row.labels?.[field] ?? row.score[field]]));
-  const input = (field, least) =>
+  const input = (field, min) =>
     h("label", {}, h("span", { text: field[0].toUpperCase() + field.slice(1) }),
-      h("input", { type: "number", id: `label-${field}`, name: field, value: String(labels[field]), step: 1, min: least, max: 999999999, required: true, inputmode: "numeric" }));
+      h("input", { type: "number", id: `label-${field}`, name: field, value: String(labels[field]), step: 1, min, max: 999999999, required: true, inputmode: "numeric" }));
   const checkbox = h("input", { type: "checkbox", id: "label-published", name: "published" });
   checkbox.checked = labels.published;
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit } },
     h("div", { class: "fields" }, input("quality", undefined), input("heat", -1), h("label", { class: "check" }, checkbox, h("span", { text: "Published" }))),
-    h("p", { class: "soft", text: labelsTold(row, decision) }),
+    h("p", { class: "soft", text: labelSummary(row, decision) }),
     h("div", { class: "buttons" },
-      h("button", { type: "button", text: "Accept", title: "Take what the model says (a)", on: { click: () => receipt.onAccept(row) } }),
-      h("button", { type: "submit", text: "Correct", title: "Keep these values (Enter)" }),
+      h("button", { type: "button", text: "Accept", title: "Accept the model's labels (a)", on: { click: () => receipt.onAccept(row) } }),
+      h("button", { type: "submit", text: "Save correction", title: "Save these values (Enter)" }),
       decision ? h("button", { type: "button", text: "Undo", title: "Undo (u)", on: { click: () => receipt.onUndo() } }) : null));
   return form;
 
@@ -137,10 +137,10 @@ function labelsOf(row) {
   }
 }
 
-function labelsTold(row, decision) {
-  const told = (labels) => FIELDS.map((field) => `${field} ${yesNo(labels[field])}`).join(", ");
-  const held = isLabelled(row) ? `The file has ${told(row.labels)}` : "The file has no labels yet";
-  return `${decision ? "Decided, not written. " : ""}${held}; the model says ${told(row.score)}.`;
+function labelSummary(row, decision) {
+  const values = (labels) => FIELDS.map((field) => `${field} ${yesNo(labels[field])}`).join(", ");
+  const current = isLabelled(row) ? `The file has ${values(row.labels)}` : "The file has no labels yet";
+  return `${decision ? "Decided, not saved. " : ""}${current}; the model predicts ${values(row.score)}.`;
 }
 
 function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
@@ -150,11 +150,11 @@ function reasonsOf(row, { explanation, excerpt, coverage, corrections }) {
     parts.push(section("What the model did not know", h("ul", { class: "unknown" }, ...row.score.warnings.map((text) => h("li", { text })))));
   parts.push(whyOf(explanation), changesOf(explanation));
   if (coverage.length)
-    parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((each) =>
-      h("li", {}, h("b", { text: each.quality === undefined ? "–" : number(each.quality) }), h("span", { text: each.title }), h("span", { class: "soft", text: each.provider ?? "" }))))));
+    parts.push(section(coverage.length < row.coverage_count ? `Coverage: the best ${coverage.length} of ${number(row.coverage_count)}` : "Coverage", h("ol", { class: "coverage" }, ...coverage.map((record) =>
+      h("li", {}, h("b", { text: record.quality === undefined ? "–" : number(record.quality) }), h("span", { text: record.title }), h("span", { class: "soft", text: record.provider ?? "" }))))));
   if (corrections.length)
-    parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((each) =>
-      h("li", { text: `${when(each.at)}${each.by ? `, ${each.by}` : ""}: ${each.field} ${each.value === null ? "taken back" : `${yesNo(each.predicted)} → ${yesNo(each.value)}`}` })))));
+    parts.push(section("Corrections", h("ul", { class: "history" }, ...corrections.map((entry) =>
+      h("li", { text: `${when(entry.at)}${entry.by ? `, ${entry.by}` : ""}: ${entry.field} ${entry.value === null ? "undone" : `${yesNo(entry.predicted)} → ${yesNo(entry.value)}`}` })))));
   return parts;
 }
 
@@ -177,41 +177,41 @@ function whyOf(explanation) {
   return section("Why", tabs, chart);
 }
 
-/** What each feature adds, as steps from where every record starts to where this one ends. */
+/** Contributions of the features, as steps from the base value to the prediction. */
 function waterfall(explanation, name) {
   const base = explanation.base[name] ?? 0;
-  const reasons = explanation.reasons[name].filter((each) => each.contribution);
-  const notes = explanation.reasons[name].filter((each) => !each.contribution);
+  const reasons = explanation.reasons[name].filter((reason) => reason.contribution);
+  const notes = explanation.reasons[name].filter((reason) => !reason.contribution);
   const steps = reasons.slice(0, MAX_REASONS);
-  const rest = reasons.slice(MAX_REASONS);
-  if (rest.length) steps.push({ text: `${rest.length} smaller reasons`, contribution: rest.reduce((sum, each) => sum + each.contribution, 0) });
+  const smaller = reasons.slice(MAX_REASONS);
+  if (smaller.length) steps.push({ text: `${smaller.length} smaller reasons`, contribution: smaller.reduce((sum, reason) => sum + reason.contribution, 0) });
   let level = base;
-  const bars = steps.map((each) => ({ ...each, from: level, to: (level += each.contribution) }));
-  const ends = [0, base, ...bars.map((each) => each.to)];
+  const bars = steps.map((step) => ({ ...step, from: level, to: (level += step.contribution) }));
+  const ends = [0, base, ...bars.map((bar) => bar.to)];
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const at = (value) => (high > low ? (value - low) / (high - low) : 0);
+  const position = (value) => (high > low ? (value - low) / (high - low) : 0);
   const row = (text, from, to, value, kind) => {
-    const track = place(h("td", { class: `track ${kind}`, "aria-hidden": true }), { from: at(Math.min(from, to)), to: at(Math.max(from, to)), zero: at(0) });
+    const track = place(h("td", { class: `track ${kind}`, "aria-hidden": true }), { from: position(Math.min(from, to)), to: position(Math.max(from, to)), zero: position(0) });
     return h("tr", {}, h("th", { scope: "row", text }), track, h("td", { class: "value", text: value }));
   };
   const head = h("tr", { class: "unseen" }, h("th", { scope: "col", text: "Reason" }), h("td"), h("th", { scope: "col", text: `Adds, ${TARGETS[name]}` }));
   const body = [
     ...(base ? [row("base value of all records", 0, base, base.toFixed(1), "total")] : []),
-    ...bars.map((each) => row(each.text, each.from, each.to, signed(each.contribution), each.contribution < 0 ? "less" : "more")),
+    ...bars.map((bar) => row(bar.text, bar.from, bar.to, signed(bar.contribution), bar.contribution < 0 ? "less" : "more")),
     row(name === "heat" || name === "quality" ? name : `${name}, ${TARGETS[name]}`, 0, level, level.toFixed(1), "total"),
   ];
   const table = h("table", { class: "waterfall" }, h("caption", { class: "unseen", text: `Why this ${name}` }), h("thead", {}, head), h("tbody", {}, ...body));
-  const made = document.createDocumentFragment();
-  made.append(...notes.map((each) => h("p", { class: "soft", text: each.text })), table);
-  return made;
+  const fragment = document.createDocumentFragment();
+  fragment.append(...notes.map((note) => h("p", { class: "soft", text: note.text })), table);
+  return fragment;
 }
 
 function changesOf({ changes, score }) {
-  if (!changes.length) return section("What would change it", h("p", { class: "soft", text: "No single edit that was tried." }));
-  const told = (each) => {
-    const after = [`quality ${number(score.quality)} → ${number(each.quality)}`, `heat ${number(score.heat)} → ${number(each.heat)}`, `published ${percent(score.published_probability)} → ${percent(each.published_probability)}`];
-    const turns = each.decisions.length ? h("span", { class: "chip doubt", text: `turns ${each.decisions.join(", ")}` }) : null;
-    return h("li", {}, h("span", { text: each.text[0].toUpperCase() + each.text.slice(1) }), turns, h("span", { class: "soft", text: after.join(" · ") }));
+  if (!changes.length) return section("What would change it", h("p", { class: "soft", text: "None of the edits tried." }));
+  const item = (change) => {
+    const after = [`quality ${number(score.quality)} → ${number(change.quality)}`, `heat ${number(score.heat)} → ${number(change.heat)}`, `published ${percent(score.published_probability)} → ${percent(change.published_probability)}`];
+    const reversal = change.decisions.length ? h("span", { class: "chip doubt", text: `reverses ${change.decisions.join(", ")}` }) : null;
+    return h("li", {}, h("span", { text: change.text[0].toUpperCase() + change.text.slice(1) }), reversal, h("span", { class: "soft", text: after.join(" · ") }));
   };
-  return section("What would change it", h("ul", { class: "changes" }, ...changes.map(told)));
+  return section("What would change it", h("ul", { class: "changes" }, ...changes.map(item)));
 }

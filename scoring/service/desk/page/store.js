@@ -1,23 +1,23 @@
-// What is known: the rows, what was decided of them, and which of them are shown in which order.
+// State of the page: rows, decisions, filter, order, and the items shown.
 
 export const FIELDS = ["quality", "heat", "published"];
-const KEPT = "scoring.decided";
+const STORAGE_KEY = "scoring.decided";
 
 const expected = (row) => row.score?.heat_expected ?? -Infinity;
 const time = (row) => (row.published_at ? Date.parse(row.published_at) : -Infinity);
 const ORDERS = {
-  heat: (one, other) => expected(other) - expected(one),
-  quality: (one, other) => (other.score?.quality ?? -Infinity) - (one.score?.quality ?? -Infinity),
-  published: (one, other) => (other.score?.published_probability ?? -1) - (one.score?.published_probability ?? -1),
-  newest: (one, other) => time(other) - time(one),
-  // What is open comes first, the most open of it before the rest.
-  doubt: (one, other) =>
-    needsEyes(other) - needsEyes(one) ||
-    (needsEyes(one) ? one.doubt.distance - other.doubt.distance : 0) ||
-    expected(other) - expected(one),
+  heat: (a, b) => expected(b) - expected(a),
+  quality: (a, b) => (b.score?.quality ?? -Infinity) - (a.score?.quality ?? -Infinity),
+  published: (a, b) => (b.score?.published_probability ?? -1) - (a.score?.published_probability ?? -1),
+  newest: (a, b) => time(b) - time(a),
+  // Records that need review first, the most uncertain of them before the others.
+  doubt: (a, b) =>
+    needsReview(b) - needsReview(a) ||
+    (needsReview(a) ? a.doubt.distance - b.doubt.distance : 0) ||
+    expected(b) - expected(a),
 };
 const STATES = {
-  doubt: (row) => needsEyes(row),
+  doubt: (row) => needsReview(row),
   open: (row) => row.score && !isLabelled(row),
   labelled: (row) => isLabelled(row),
   corrected: (row) => Boolean(row.corrected?.length),
@@ -29,20 +29,20 @@ const STATES = {
 
 export const isLabelled = (row) => FIELDS.some((field) => row.labels?.[field] !== null && row.labels?.[field] !== undefined);
 
-/** Whether the model leaves a record open, and nobody has decided it yet. */
-export const needsEyes = (row) => Boolean(row.doubt?.reason) && !isLabelled(row) && !store.decided.has(row.path);
+/** Whether the model is uncertain about a record, and nobody has decided it yet. */
+export const needsReview = (row) => Boolean(row.doubt?.reason) && !isLabelled(row) && !store.decided.has(row.path);
 
 export const store = {
   rows: new Map(), // by path
-  decided: new Map(), // by path: record_sha256 and labels, not written yet
-  written: [], // what undo takes back, the last at the end: {path, before} or {paths}
+  decided: new Map(), // by path: record_sha256 and labels, not saved yet
+  written: [], // undo stack: {path, before} for a decision, {paths, decided} for a save
   filter: { text: "", state: "", topic: "", provider: "" },
   order: "heat",
   isGrouped: false,
-  items: [], // what the list shows: {row} or {story, rows}
+  items: [], // items of the list: {row} or {story, rows}
   scale: { quality: 1, heat: 1 },
 
-  /** The rows that pass the filter, in order; grouped, each story stands where its first row would. */
+  /** Rows that match the filter, in order; grouped, each story is at the position of its first row. */
   arrange() {
     const words = this.filter.text.toLowerCase().split(/\s+/).filter(Boolean);
     const isIn = STATES[this.filter.state] ?? (() => true);
@@ -55,49 +55,49 @@ export const store = {
       shown.push(row);
     }
     const order = ORDERS[this.order];
-    shown.sort((one, other) => order(one, other) || (one.path < other.path ? -1 : 1));
+    shown.sort((a, b) => order(a, b) || (a.path < b.path ? -1 : 1));
     this.items = this.isGrouped ? inStories(shown) : shown.map((row) => ({ row }));
     this.scale = { quality: scaleOf(this.rows, (row) => row.score?.quality_high), heat: scaleOf(this.rows, (row) => row.doubt?.heat_high) };
     return shown.length;
   },
 
-  /** Decide a row's labels; what was decided before can be had back. */
+  /** Decide a row's labels; the previous decision can be restored. */
   decide(row, labels) {
     this.written.push({ path: row.path, before: this.decided.get(row.path) ?? null });
     this.decided.set(row.path, { record_sha256: row.record_sha256, labels });
     this.keep();
   },
 
-  /** Keep what was decided for a reload of this tab; it bears no text of a record. */
+  /** Store the decisions for a reload of this tab; they contain no text of records. */
   keep() {
-    sessionStorage.setItem(KEPT, JSON.stringify([...this.decided]));
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify([...this.decided]));
   },
 
-  /** What was decided before the page was loaded anew. */
+  /** Restore the decisions after a reload. */
   remember() {
     try {
-      this.decided = new Map(JSON.parse(sessionStorage.getItem(KEPT) ?? "[]"));
+      this.decided = new Map(JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "[]"));
     } catch {
-      sessionStorage.removeItem(KEPT);
+      sessionStorage.removeItem(STORAGE_KEY);
     }
   },
 
-  /** Drop what was decided of records that are not there. */
+  /** Discard the decisions of records that no longer exist. */
   forget(isThere) {
     for (const path of this.decided.keys()) if (!isThere(path)) this.decided.delete(path);
     this.keep();
   },
 
-  /** Values for a choice: how many rows have each, the most frequent first. */
+  /** Values for a filter with their row counts, most frequent first. */
   choices(of) {
     const counts = new Map();
     for (const row of this.rows.values()) for (const name of of(row)) if (name) counts.set(name, (counts.get(name) ?? 0) + 1);
-    return [...counts].sort(([one, n], [other, m]) => m - n || one.localeCompare(other));
+    return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
   },
 };
 
 function haystack(row) {
-  // Made once for each row; a row that changes comes as another object.
+  // Cached in the row; a changed row is another object.
   row.words ??= [row.title, row.provider, row.path, ...(row.topics ?? [])].join("\n").toLowerCase();
   return row.words;
 }
@@ -117,11 +117,11 @@ function inStories(shown) {
   return items;
 }
 
-/** Where a bar ends: what nearly all values stay below, so that one giant does not flatten the rest. */
+/** Scale of the bars: the 98th percentile, so that an outlier does not flatten the others. */
 function scaleOf(rows, of) {
   const values = [];
   for (const row of rows.values()) if (of(row) !== undefined) values.push(of(row));
   if (!values.length) return 1;
-  values.sort((one, other) => one - other);
+  values.sort((a, b) => a - b);
   return Math.max(values[Math.floor(0.98 * (values.length - 1))], 1);
 }

@@ -102,8 +102,8 @@ def test_types_that_are_not_read(client: TestClient, headers: dict[str, str], wo
 
 
 def test_limits_are_named(serve: Serve) -> None:
-    bounds = RequestLimits(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
-    client = serve(bounds=bounds)
+    limits = RequestLimits(body_bytes=2000, record_bytes=300, records=3, explained=1, coverage=2, topics=2)
+    client = serve(limits=limits)
     for content, query, status, limit in [
         (b'{"title": "' + b"x" * 3000 + b'"}', "", 413, "body_bytes"),
         (b'{"title": "' + b"x" * 400 + b'"}', "", 422, "record_bytes"),
@@ -122,7 +122,7 @@ def test_limits_are_named(serve: Serve) -> None:
 
 
 def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) -> None:
-    client = serve(bounds=RequestLimits(body_bytes=2000))
+    client = serve(limits=RequestLimits(body_bytes=2000))
     routes = {
         path
         for path, methods in client.get("/openapi.json").json()["paths"].items()
@@ -159,7 +159,7 @@ def routes_of(app: Any) -> list[Any]:
 
 
 def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
-    client = serve(bounds=RequestLimits(body_bytes=2000))
+    client = serve(limits=RequestLimits(body_bytes=2000))
     answer = client.post("/v1/score", content=iter([b" " * 100] * 100), headers=JSON)
     assert (answer.status_code, answer.json()["limit"]) == (413, "body_bytes")
 
@@ -204,8 +204,8 @@ class Request:
 
 @pytest.fixture
 def options(training: TrainOutcome, settings: Settings) -> Any:
-    def make(**bounds: Any) -> ServiceOptions:
-        return ServiceOptions(settings, training.model, bounds=RequestLimits(**bounds))
+    def make(**limits: Any) -> ServiceOptions:
+        return ServiceOptions(settings, training.model, limits=RequestLimits(**limits))
 
     return make
 
@@ -226,7 +226,10 @@ def test_what_is_too_much_at_once_is_put_off(options: Any) -> None:
             assert await large.finish(b'{"title": "' + b"x" * 200 + b'"}') == 503
             assert large.problem["limit"] == "waiting_bytes"
             assert await Request(app).finish(GOOD) == 200  # what was held is free again
-            assert (app.state.scoring.intake.n_requests, app.state.scoring.intake.n_bytes) == (0, 0)
+            assert (
+                app.state.scoring.admission_control.n_requests,
+                app.state.scoring.admission_control.n_bytes,
+            ) == (0, 0)
 
     asyncio.run(play())
 
@@ -241,7 +244,7 @@ def test_a_slow_body_is_given_up(options: Any) -> None:
             assert await slow.finish() == 408
             assert (slow.problem["limit"], slow.headers[b"connection"]) == ("body_seconds", b"close")
             assert await Request(app).finish(GOOD) == 200
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
 
     asyncio.run(play())
 
@@ -256,7 +259,7 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
             gone.messages.put_nowait({"type": "http.disconnect"})
             await gone.task
             assert gone.answer == []
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
             dropped = Request(app)
             dropped.messages.put_nowait({"type": "http.request", "body": GOOD, "more_body": False})
             await asyncio.sleep(0)
@@ -264,7 +267,7 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await dropped.task
             assert await Request(app).finish(GOOD) == 200
-            assert app.state.scoring.intake.n_requests == 0
+            assert app.state.scoring.admission_control.n_requests == 0
 
     asyncio.run(play())
 
@@ -278,9 +281,9 @@ def test_bounds_are_those_of_the_docs() -> None:
 
 
 def test_bounds_are_set_by_name(serve: Serve) -> None:
-    bounds = read_limits(["records=3", "head_seconds=0.5", "records=2"])
-    assert bounds == RequestLimits(records=2, head_seconds=0.5)
-    client = serve(bounds=bounds)
+    limits = read_limits(["records=3", "head_seconds=0.5", "records=2"])
+    assert limits == RequestLimits(records=2, head_seconds=0.5)
+    client = serve(limits=limits)
     problem = refused(client, b"\n".join([GOOD] * 3), {"content-type": "application/x-ndjson"})
     assert (problem["limit"], problem["detail"]) == ("records", "got 3 records, expected at most 2")
     assert "up to 2 of them" in client.get("/openapi.json").text
