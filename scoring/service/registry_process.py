@@ -55,7 +55,7 @@ class RegistryProcess:
     def close(self) -> None:
         """End the process, even during a query; the caller of that query gets an error."""
         if (process := self._process) is not None:
-            with suppress(ValueError):  # it has just ended
+            with suppress(ValueError, AttributeError):  # it has just ended, or another thread closes it
                 process.kill()
         with self._lock:
             self._end()
@@ -64,8 +64,9 @@ class RegistryProcess:
         # Spawned: a fork of a process with threads may inherit held locks.
         context = get_context("spawn")
         parent_end, child_end = context.Pipe()
-        self._process = context.Process(target=_answer_queries, args=(child_end,), daemon=True)
-        self._process.start()
+        process = context.Process(target=_answer_queries, args=(child_end,), daemon=True)
+        process.start()
+        self._process = process
         child_end.close()  # otherwise the end of the child would not close the pipe
         self._connection = parent_end
         return parent_end
