@@ -18,7 +18,6 @@ COUNTS = {
     "tests/model/test_hostile.py::N_MUTATIONS": "{} manifests",
     "tests/storage/test_atomic_folder.py::N_KILLS": "2 ways, {} kills each",
     "tests/integration/test_train_killed.py::N_KILLS": "{} kills; by hand 100",
-    "tests/fuzz/test_corpus.py::SECONDS": "5 targets, {} s each: some 100,000 inputs",
     "tests/records/test_limits.py::FILES": "{} files",
     "tests/records/test_limits.py::LINES": "{} lines",
     "tests/workflows/test_explained_limits.py::KINDS": "{} kinds",
