@@ -179,7 +179,7 @@ WRITING = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from scoring.model.score import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tracking import EvaluationRun, Store, log_evaluation, runs
 
 def wait(run, folder):

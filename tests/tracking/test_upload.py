@@ -183,7 +183,7 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 import numpy as np
-from scoring.model.score import Evaluation
+from scoring.evaluation.results import Evaluation
 from scoring.tracking import EvaluationRun, Store, log_evaluation, upload
 
 def wait(*_, **__):
