@@ -44,8 +44,24 @@ def run(options: ServiceOptions, *, host: str, port: int, workers: int = 1, log_
     KeyboardInterrupt
         After a stop by SIGINT.
     """
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])  # pending until the service can handle it
+    with _hang_up_pending():
+        _run(options, host, port, workers, log_level)
+
+
+@contextmanager
+def _hang_up_pending() -> Iterator[None]:
+    """Keep SIGHUP pending until the service can handle it; afterwards signals are blocked as before."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(options: ServiceOptions, host: str, port: int, workers: int, log_level: str) -> None:
     _check(options)
     set_up_logging(log_level)
     with _listen(host, port) as listener:

@@ -167,7 +167,7 @@ def test_without_a_command_the_help_is_shown() -> None:
         (
             ["score", "full", "--as-of", "noon"],
             2,
-            "got 'noon', expected a moment, as 2021-03-04T05:06:07Z",
+            "got 'noon', expected a time such as 2021-03-04T05:06:07Z",
         ),
         (["score", "full", "--dry-run"], 2, "--dry-run requires --write"),
         (["score", "full", "--overwrite"], 2, "--overwrite requires --write"),

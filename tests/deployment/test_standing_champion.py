@@ -57,7 +57,7 @@ def test_the_last_known_champion_itself_can_be_put_back(site: Site) -> None:
     listener = Listener()
     found = promote("models:/scoring/1", settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
     assert (found.is_promoted, champion_of(site)) == (True, "models:/scoring/1")
-    assert listener.notes == ["models:/scoring/1 is the last known champion itself: its alias is restored"]
+    assert listener.notes == ["models:/scoring/1 is the last known champion: its alias is restored"]
 
 
 def test_a_retraining_is_judged_against_the_last_known_champion(site: Site, archive: Path) -> None:

@@ -67,7 +67,7 @@ def test_table_is_for_people(doubtful: tuple[Path, str]) -> None:
     assert head.split() == ["kind", "field", "is", "expected", "interval", "off", "by", "record", "why"]
     (row,) = [row for row in rows if row.startswith("published")]
     assert row.split()[:4] == ["published", "published", "no", "yes"]
-    assert "this one is not shown" in done.stdout
+    assert "not published, others are" in done.stdout
     assert wrong.rpartition("/")[2][:20] in done.stdout
 
 

@@ -311,7 +311,7 @@ def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
 
 def test_an_inbox_that_goes_away_is_told_and_comes_back(desk: Page, inbox: Path) -> None:
     inbox.rename(inbox.with_name("aside"))
-    expect(desk.locator("#banner")).to_contain_text("the folder of the inbox, which is looked for")
+    expect(desk.locator("#banner")).to_contain_text("the folder of the inbox; it is polled until it exists")
     inbox.with_name("aside").rename(inbox)
     expect(desk.locator("#banner")).to_be_hidden()
     (inbox / "new.md").write_text("---\ntitle: Orchard opens\n---\n", "utf-8")

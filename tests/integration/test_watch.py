@@ -133,7 +133,7 @@ def test_while_its_folder_is_away_it_stops_cleanly(
     (tmp_path / "inbox").rename(tmp_path / "aside")
     time.sleep(1)
     code, told = process.end(number)
-    assert (code, told.count("expected the watched folder, which is looked for")) == (1, 1)
+    assert (code, told.count("expected the watched folder; it is polled until it exists")) == (1, 1)
 
 
 @pytest.fixture

@@ -135,7 +135,9 @@ def test_a_run_that_has_judged_nothing(store: Store, make_run: Make) -> None:
     with opened(store, "begin a run", writes=True) as client:
         run_id = client.create_run("0", tags={"type": "tune"}).info.run_id
     run = read_run(store, run_id)
-    with pytest.raises(TrackingError, match=r"kind 'tune' without evaluation\.json, expected one that has"):
+    with pytest.raises(
+        TrackingError, match=r"kind 'tune' without evaluation\.json, expected a run with an evaluation"
+    ):
         read_evaluation(store, run)
     with pytest.raises(TrackingError, match=r"kind 'tune' without config\.json"):
         read_config(store, run)
