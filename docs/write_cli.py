@@ -25,7 +25,7 @@ Written by `make docs` from the help of the commands themselves; a test holds th
 | 70 | A defect of this program. |
 | 130 | Interrupted. |
 | 141 | The reader of the output went away; what a command writes to files was written all the same. |
-| 143 | Told to end (SIGTERM). |
+| 143 | Terminated (SIGTERM). |
 """
 
 

@@ -6,6 +6,7 @@ settings as the command line, and give the same numbers.
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -474,13 +475,14 @@ def compare(
 
 
 class _Warnings:
-    """A reporter that passes warnings on as Python's, and drops progress and notes."""
+    """A reporter that gives warnings as Python's, logs notes at level INFO, and drops progress."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
         """Drop the step."""
 
     def note(self, text: str) -> None:
-        """Drop the note."""
+        """Log the note."""
+        logging.getLogger("scoring").info(text)
 
     def warn(self, text: str) -> None:
         """Give a Python warning."""

@@ -1,0 +1,1 @@
+"""Prediction: rubric, boosters, conformal intervals, cascade; nothing here is fitted."""

@@ -1,0 +1,1 @@
+"""Records: front matter and JSON lines read into typed values, and labels written back."""

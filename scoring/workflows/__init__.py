@@ -1,0 +1,1 @@
+"""Workflows: one verb a module, between the interfaces and the packages below."""

@@ -246,7 +246,7 @@ def _check_file(file: Path, search: Search, trials: Sequence[Trial]) -> None:
 
 
 def _config_text(search: Search, trials: Sequence[Trial]) -> str:
-    """The best configuration of some trials as a file that a training takes; it bears the file's name."""
+    """The best configuration of some trials as a training configuration, named after its file."""
     best = min(trials, key=_order)
     description = (
         f"Best of {len(trials)} trials: quality MAE {best.quality_mae:.3f} on the validation block, "

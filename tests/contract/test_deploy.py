@@ -1,4 +1,4 @@
-"""The systemd unit, held against what the service does."""
+"""The systemd unit agrees with the service."""
 
 from __future__ import annotations
 
