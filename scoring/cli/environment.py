@@ -43,7 +43,7 @@ def cache(terminal: Terminal, json: options.Json = False) -> None:
     """Show the size and contents of the feature cache: features of records that were read before."""
     from scoring.cli import formats
     from scoring.cli.tables import common
-    from scoring.workflows.cache import open_cache
+    from scoring.features.cache import open_cache
 
     feature_cache = open_cache(options.settings_of(terminal), options.now())
     cache_info = feature_cache.info()
@@ -61,7 +61,7 @@ def info(terminal: Terminal, json: options.Json = False) -> None:
 
 def clear(terminal: Terminal) -> None:
     """Delete the cached features; they are computed again when needed."""
-    from scoring.workflows.cache import open_cache
+    from scoring.features.cache import open_cache
 
     feature_cache = open_cache(options.settings_of(terminal), options.now())
     n_records = feature_cache.clear()

@@ -213,7 +213,7 @@ def channels_of(terminal: Terminal) -> dict[str, Any]:
 
 def cache_of(settings: Settings, *, is_used: bool) -> FeatureCache | None:
     """The feature cache of the home; None if it is not used."""
-    from scoring.workflows.cache import open_cache
+    from scoring.features.cache import open_cache
 
     return open_cache(settings, now()) if is_used and settings.cache_mb else None
 

@@ -13,11 +13,13 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TypeVar
 
 from scoring.errors import HomeError
+from scoring.settings import Settings
 from scoring.storage.home import check_database, create_file, newer_format, prepare_folder
 
 T = TypeVar("T")
@@ -27,6 +29,7 @@ _TIMEOUT_SECONDS = 5.0
 _SHARE_KEPT = 0.75  # share of the size limit that is kept when it is exceeded
 _MAX_MARKS = 500  # parameters of one statement
 _CHECKSUM_BYTES = 8  # bytes
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FORMAT = 1
 """Format version of the file; keys include the version of the code that computed the values."""
 _MAKE = (
@@ -215,3 +218,17 @@ def code_version() -> bytes:
         for file in sorted((package / folder).glob("*.py")):
             digest.update(file.read_bytes())
     return digest.digest()
+
+
+def open_cache(settings: Settings, now: datetime) -> FeatureCache:
+    """Open the home's feature cache at a time (aware UTC); the file is created at the first write.
+
+    Raises
+    ------
+    HomeError
+        If the cache has a newer format.
+    """
+    file = settings.home / "cache" / "features.db"
+    cache = FeatureCache(file, settings.cache_mb * 10**6, (now - _EPOCH).days, home=settings.home)
+    cache.check()
+    return cache

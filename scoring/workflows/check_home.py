@@ -15,6 +15,7 @@ import msgspec
 from scoring.artifact.model_folder import MANIFEST, read_files
 from scoring.deployment.champion_copy import find_copy
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
+from scoring.features.cache import open_cache
 from scoring.inbox.watch_state import FORMAT as WATCH_FORMAT
 from scoring.records.ledger import read_ledger
 from scoring.settings import Settings
@@ -27,7 +28,6 @@ from scoring.tracking import (
     repair_addresses,
     stored_artifacts,
 )
-from scoring.workflows.cache import open_cache
 
 LEDGER = "corrections.jsonl"
 _MAX_WIDER = 20  # listed paths; all are counted
