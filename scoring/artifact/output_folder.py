@@ -7,7 +7,6 @@ trainings, ``models/NAME`` in the home, a training replaces only models saved th
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from scoring.artifact.model_folder import MANIFEST, holds_something_else, manife
 from scoring.errors import ModelError, shown
 from scoring.progress import SILENT, Reporter
 from scoring.storage.home import create_file
+from scoring.storage.replacement import open_replacement
 
 
 class _Training(msgspec.Struct, frozen=True):
@@ -121,13 +121,9 @@ class ModelOutput:
             raise ModelError(f"{shown(str(self._digests_path))}: cannot be read: {error}") from error
 
     def _write_trained_digests(self, digests: list[str]) -> None:
-        scratch = self._digests_path.with_name(f"{self._digests_path.name}.new")
-        create_file(scratch)
-        with scratch.open("w", encoding="ascii") as file:
-            file.writelines(f"{digest}\n" for digest in digests)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self._digests_path)
+        create_file(self._digests_path)
+        with open_replacement(self._digests_path) as file:
+            file.writelines(f"{digest}\n".encode() for digest in digests)
 
 
 def _existing_model(folder: Path) -> _ExistingModel | None:

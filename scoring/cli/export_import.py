@@ -30,7 +30,7 @@ def export(
     The file contains the model's files with their hashes; the same model gives the same bytes. A file
     with other content is replaced only with --overwrite.
     """
-    from scoring.cli import formats
+    from scoring.storage.replacement import open_replacement
     from scoring.workflows.export import export_model as workflow
 
     exported = workflow(
@@ -40,7 +40,7 @@ def export(
         is_overwrite=overwrite,
         reporter=terminal,
     )
-    with formats.replaced(file) as target:
+    with open_replacement(file) as target:
         target.write(exported.data)
     terminal.note(f"{file}: {exported.name}")
 

@@ -1,19 +1,14 @@
-"""Machine-readable results: JSON, JSON lines, CSV and Parquet, written to atomically replaced files."""
+"""Machine-readable results: JSON, JSON lines, CSV and Parquet."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
-from scoring.errors import naming
 from scoring.evaluation.results import Evaluation
 from scoring.model.score import Score
 
@@ -75,44 +70,6 @@ def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
     return n_lines
 
 
-@contextmanager
-def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that replaces ``path`` if the block succeeds, and is deleted if it fails.
-
-    A reader of ``path`` sees the old content or the new, never a part. An existing path that is not a
-    regular file (a FIFO, a device such as ``/dev/stdout``) is written to directly.
-
-    Raises
-    ------
-    OSError
-        If ``path`` cannot be written; it has ``path`` as its file name.
-    """
-    with naming(path), _opened(path) as file:
-        yield file
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            yield file
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    try:
-        with open(handle, "wb") as file:
-            yield file
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def _plain(value: Any) -> Any:
     """The value as JSON accepts it, without the predictions of single records."""
     if isinstance(value, Evaluation):
@@ -131,9 +88,3 @@ def _write_parquet(scores: list[Score], file: IO[bytes]) -> int:
 
     parquet.write_table(score_table(scores), file)
     return len(scores)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -228,6 +228,7 @@ def _print_scores(
     n_lines: int,
 ) -> None:
     from scoring.cli import formats
+    from scoring.storage.replacement import open_replacement
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
@@ -236,7 +237,7 @@ def _print_scores(
     if output is not None:
         if form is options.ScoreFormat.table:
             raise typer.BadParameter("--output takes jsonl, csv or parquet")
-        with formats.replaced(output) as file:
+        with open_replacement(output) as file:
             n_scores = formats.write_scores(scores, form, file)
         terminal.note(f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
@@ -313,6 +314,7 @@ def audit(
     """
     from scoring.cli import formats
     from scoring.cli.tables import common
+    from scoring.storage.replacement import open_replacement
     from scoring.workflows.audit import audit as workflow
     from scoring.workflows.train import load_config
 
@@ -327,7 +329,7 @@ def audit(
     )
     counts = ", ".join(f"{kind} {count}" for kind, count in outcome.counts.items())
     if output is not None:
-        with formats.replaced(output) as file:
+        with open_replacement(output) as file:
             file.writelines(f"{formats.to_json(finding)}\n".encode() for finding in outcome.findings)
     elif json:
         for finding in outcome.findings:

@@ -130,10 +130,11 @@ def compare(
     )
     if html is not None:
         from scoring.report import comparison_report
+        from scoring.storage.replacement import open_replacement
 
         if len(comparisons) > 1:
             raise typer.BadParameter(f"--html requires two runs, got {len(comparisons) + 1}")
-        with formats.replaced(html) as file:
+        with open_replacement(html) as file:
             file.write(comparison_report(comparisons[0]).encode())
         terminal.note(f"{html}: the comparison as a page")
     if json:

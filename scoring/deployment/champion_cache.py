@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,6 +15,7 @@ from scoring.errors import TrackingError
 from scoring.settings import Settings, mask_credentials, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.regular_files import read_regular
+from scoring.storage.replacement import open_replacement
 
 
 class RegistryEntry(msgspec.Struct, frozen=True):
@@ -84,9 +84,8 @@ def find_champion(settings: Settings, lookup: RegistryLookup) -> RegistryEntry |
     file = _file(settings)
     with suppress(OSError):  # the cache only saves time
         prepare_folder(settings.home, file.parent.name)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as temporary:
-            temporary.write(msgspec.json.encode(msgspec.structs.replace(key, located=located)))
-        os.replace(temporary.name, file)
+        with open_replacement(file, mode=0o600) as replacement:
+            replacement.write(msgspec.json.encode(msgspec.structs.replace(key, located=located)))
     return located
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import STDIN, expand, identify, irregular, read_bytes, unreadable
 from scoring.storage.regular_files import kind_of
+from scoring.storage.replacement import open_replacement
 
 _LOCAL = "file://"
 _GLOB_CHARACTERS = frozenset("*?[")
@@ -247,17 +248,8 @@ def replace_file(url: str, data: bytes) -> None:
         if is_remote(url):
             fs.pipe_file(path, data)
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        scratch = f"{os.path.dirname(path)}/.{os.path.basename(path)}.{uuid4().hex}"
-        try:
-            with open(scratch, "xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(scratch, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(scratch)
+        with open_replacement(Path(path)) as file:
+            file.write(data)
 
 
 def read_file(url: str) -> bytes | None:

@@ -49,21 +49,37 @@ def replace_folder(
         fresh = scratch / "new"
         fresh.mkdir()
         for name, data in contents.items():
-            with (fresh / name).open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            (fresh / name).write_bytes(data)
         if not folder.exists():
-            _sync(fresh)
-            fresh.rename(folder)
+            publish_folder(fresh, folder)
         else:
             for kept in folder.iterdir():
                 if kept.name not in ours:
                     copy = shutil.copy2 if kept.is_file() else shutil.copytree
                     copy(kept, fresh / kept.name)
-            _sync(fresh)
+            _flush(fresh)
             _exchange(fresh, folder, scratch / "old")
-        _sync(folder.parent)
+            _sync(folder.parent)
+
+
+def publish_folder(complete: Path, folder: Path) -> None:
+    """Give a complete folder its name, after all of it is on disk.
+
+    Raises
+    ------
+    OSError
+        If it cannot be flushed or renamed, or ``folder`` exists and is not empty.
+    """
+    _flush(complete)
+    complete.rename(folder)
+    _sync(folder.parent)
+
+
+def _flush(folder: Path) -> None:
+    """Flush a folder to disk, with all files and folders in it."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir() or path.is_file():
+            _sync(path)
 
 
 @contextmanager
@@ -107,8 +123,8 @@ def _exchange(fresh: Path, folder: Path, old: Path) -> None:
         raise
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

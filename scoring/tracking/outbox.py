@@ -6,7 +6,6 @@ folder with its final name is complete. The process that works on it holds its l
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import msgspec
 
 from scoring.errors import TrackingError
 from scoring.settings import sqlite_file
+from scoring.storage.atomic_folder import publish_folder
 from scoring.storage.home import LOCK_MODE, narrow, prepare_folder
 from scoring.tracking.caller_state import parent_tag
 from scoring.tracking.staged_run import ARTIFACTS, PreparedRun, read_prepared, write_prepared
@@ -198,11 +198,7 @@ def _write(folder: Path, run: PreparedRun, write: Callable[[Path], None]) -> Non
     write(partial)
     write_prepared(run, partial)
     narrow(partial)
-    for path in partial.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    partial.rename(folder)
+    publish_folder(partial, folder)
 
 
 def _discard(folder: Path) -> None:

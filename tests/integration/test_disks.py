@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from scoring.cli.formats import replaced
 from scoring.records.synthetic.generate import write_sample
+from scoring.storage.replacement import open_replacement
 
 N_RECORDS = 20
 DEFAULT = Path(__file__).parents[2] / "models" / "default"
@@ -119,7 +119,7 @@ def test_a_disk_that_fails_names_the_file_too(tmp_path: Path) -> None:
     (tmp_path / "out.csv").write_text("before")
     with (
         pytest.raises(OSError, match=r"Input/output error: '.*/out\.csv'") as caught,
-        replaced(tmp_path / "out.csv"),
+        open_replacement(tmp_path / "out.csv"),
     ):
         raise OSError(5, "Error writing bytes to file. Detail: [errno 5] Input/output error")
     assert caught.value.filename == str(tmp_path / "out.csv")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -115,32 +114,6 @@ def test_scores_are_counted(form: str, n_lines: int) -> None:
     file = io.BytesIO()
     assert formats.write_scores([LOW, HIGH], form, file) == 2
     assert file.getvalue().count(b"\n") == n_lines
-
-
-def test_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "scores.csv"
-    with formats.replaced(path) as file:
-        file.write(b"first")
-    path.chmod(0o640)
-    with formats.replaced(path) as file:
-        file.write(b"second")
-        assert path.read_bytes() == b"first"
-    assert path.read_bytes() == b"second"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-
-
-def test_file_is_kept_when_the_work_fails(tmp_path: Path) -> None:
-    path = tmp_path / "scores.csv"
-    path.write_text("old")
-
-    def fail() -> None:
-        with formats.replaced(path) as file:
-            file.write(b"half")
-            raise RuntimeError("stopped")
-
-    with pytest.raises(RuntimeError, match="stopped"):
-        fail()
-    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"scores.csv": "old"}
 
 
 def test_table_has_the_highest_heat_first() -> None:
