@@ -229,7 +229,7 @@ def best_iteration(booster: lgb.Booster, X: Floats, y: Floats, patience: int) ->
     predicted = np.zeros(len(y))
     best, lowest_error = 1, np.inf
     for n_trees in range(1, booster.num_trees() + 1):
-        predicted += booster.predict(X, start_iteration=n_trees - 1, num_iteration=1)
+        predicted += np.asarray(booster.predict(X, start_iteration=n_trees - 1, num_iteration=1))
         error = float(np.abs(y - predicted).mean())
         if error < lowest_error:
             best, lowest_error = n_trees, error

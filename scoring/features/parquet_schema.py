@@ -38,9 +38,9 @@ def feature_tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
         table = assemble([record.row for record in batch])
         yield pa.table(
             [
-                [record.path for record in batch],
-                *([text or None for text in table.text(name)] for name in TEXT_NAMES),
-                [list(topics) for topics in table.topics],
+                pa.array([record.path for record in batch]),
+                *(pa.array([text or None for text in table.text(name)], pa.string()) for name in TEXT_NAMES),
+                pa.array([list(topics) for topics in table.topics], pa.list_(pa.string())),
                 *(pa.array(table.number(name), from_pandas=True) for name in NUMBER_NAMES),
             ],
             schema=FEATURE_SCHEMA,

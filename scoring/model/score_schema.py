@@ -9,7 +9,12 @@ import pyarrow as pa
 
 from scoring.model.score import Score
 
-_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+_TYPES: dict[str, pa.DataType] = {
+    "str": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+}
 SCORE_SCHEMA = pa.schema(
     [(name, _TYPES.get(kind, pa.list_(pa.string()))) for name, kind in Score.__annotations__.items()]
 )

@@ -7,6 +7,8 @@ since an indicator has few records: their pattern is computed once, and a pass o
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array
@@ -14,7 +16,7 @@ from scipy.sparse.linalg import splu
 
 from scoring.features.table import Floats
 
-Indices = NDArray[np.intp]
+Indices = NDArray[np.signedinteger[Any]]
 
 
 class SparseDesign:
