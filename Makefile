@@ -21,8 +21,8 @@ FAST := tests/property tests/leakage $(foreach room,records features labels stor
 # More for pytest.
 ARGS ?=
 # What reads records and models, and what fuzzing found: these run on the system's own Python too.
-READERS := tests/records tests/property tests/fuzz tests/contract/test_patterns.py tests/integration/test_no_yaml.py \
-	tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
+READERS := tests/records tests/property tests/fuzz tests/features/test_extraction.py tests/contract/test_patterns.py \
+	tests/integration/test_no_yaml.py tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
 	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
 # What depends on the place of the clone.
 PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contract/test_doors.py tests/contract/test_public_names.py tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py

@@ -333,8 +333,8 @@ def _process_in_parallel(
         except BrokenProcessPool:
             raise ScoringError("a worker process that reads records was killed (out of memory?)") from None
         finally:
-            for _, future in waiting:
-                future.cancel()
+            # Not `future.cancel`: Python before 3.11.4 waits for ever for what was cancelled one by one.
+            pool.shutdown(cancel_futures=True)
 
 
 def _pool(n_processes: int) -> ProcessPoolExecutor:

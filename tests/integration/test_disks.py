@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,7 +16,7 @@ from scoring.storage.replacement import open_replacement
 
 N_RECORDS = 20
 DEFAULT = Path(__file__).parents[2] / "models" / "default"
-PROGRAM = f"{sys.executable} -m scoring"
+PROGRAM = f"{shlex.quote(sys.executable)} -m scoring"
 FULL = "File too large"  # what the system says of a limit on the size of files, which any user may set
 # Each writer, and the file that its message names.
 WRITERS = {
@@ -24,7 +25,7 @@ WRITERS = {
     "score inbox --output out.parquet": "error: out.parquet: {}",
     "features inbox --output out.parquet": "error: out.parquet: cannot write the features: {}",
     "sample new --records 9": "error: new/./2018-",
-    f"export {DEFAULT} out.zip": "error: out.zip: {}",
+    f"export {shlex.quote(str(DEFAULT))} out.zip": "error: out.zip: {}",
     "import model.zip --output out": "error: out: cannot write the model: {}",
     "evaluate labelled --output out --no-track": "error: out: cannot write the evaluation: {}",
     "evaluate labelled": "home/pending/",
@@ -57,7 +58,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("command", WRITERS)
 def test_the_file_is_named(tmp_path: Path, command: str) -> None:
     if command.startswith("import"):
-        assert shell(f"{PROGRAM} export {DEFAULT} model.zip").returncode == 0
+        assert shell(f"{PROGRAM} export {shlex.quote(str(DEFAULT))} model.zip").returncode == 0
     if command == "evaluate labelled":  # the store is there: making it is another writer
         assert shell(f"{PROGRAM} evaluate labelled").returncode == 0
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
@@ -110,7 +111,7 @@ except OSError as error:
 
 
 def test_a_ledger_names_its_file(tmp_path: Path) -> None:
-    done = shell(f"ulimit -f 1; {sys.executable} -c '{APPEND}'")
+    done = shell(f"ulimit -f 1; {shlex.quote(sys.executable)} -c '{APPEND}'")
     assert "ledger.jsonl" in done.stdout, done
     assert (tmp_path / "ledger.jsonl").read_bytes() == b""
 

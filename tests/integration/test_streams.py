@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from scoring.records.synthetic.generate import write_sample
 
 N_RECORDS = 5
 ODD_NAME = "zebra é \N{SNOWMAN} \N{GRINNING FACE}.md"
-PROGRAM = f"{sys.executable} -m scoring"
+PROGRAM = f"{shlex.quote(sys.executable)} -m scoring"
 # What each command prints to standard output, and is done in the shell.
 COMMANDS = {
     "score": "score inbox",
@@ -44,7 +45,7 @@ def inbox(tmp_path: Path) -> Path:
 def model_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("export") / "model.zip"
     folder = Path(__file__).parents[2] / "models" / "default"
-    subprocess.run([*PROGRAM.split(), "export", str(folder), str(file)], check=True, capture_output=True)
+    subprocess.run([*shlex.split(PROGRAM), "export", str(folder), str(file)], check=True, capture_output=True)
     return file
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import stat
 import subprocess
@@ -142,7 +143,7 @@ def test_a_fifo_that_is_named_itself_is_read_like_standard_input(tmp_path: Path,
 
 
 def test_process_substitution(tmp_path: Path) -> None:
-    line = f"{sys.executable} -m scoring validate <(printf '%s\\n' '{{\"title\": \"Rain\"}}')"
+    line = f"{shlex.quote(sys.executable)} -m scoring validate <(printf '%s\\n' '{{\"title\": \"Rain\"}}')"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60)  # noqa: S607 -- the system's
     assert done.stdout == "1 records can be used, 0 cannot\n", done.stderr
 

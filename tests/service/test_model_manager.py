@@ -297,7 +297,7 @@ def test_a_champion_that_is_taken_away_is_kept_and_the_next_is_followed(
     with opened(store, "promote", writes=True) as mlflow:
         mlflow.set_registered_model_alias("scoring", "champion", address.rpartition("/")[2])
     wait_until(lambda: said(client)["model"].startswith("small@"))
-    assert client.get("/v1/model").json()["is_followed"]
+    wait_until(lambda: client.get("/v1/model").json()["is_followed"])
 
 
 def test_a_start_without_the_store_is_on_the_last_known_champion(
