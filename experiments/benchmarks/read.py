@@ -12,7 +12,7 @@ from functools import partial
 import parsers
 from timing import Figure, arguments, machine, publish, ratio, records, size_of, table, take_turns
 
-from scoring.records.corpus import expand
+from scoring.records.files import expand
 
 SLOW_SHARE = 20  # ruamel.yaml reads every 20th file; its seconds are scaled up by bytes
 

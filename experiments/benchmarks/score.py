@@ -30,7 +30,7 @@ from timing import (
     take_turns,
 )
 
-from scoring.records.corpus import expand
+from scoring.records.files import expand
 
 
 def main() -> None:

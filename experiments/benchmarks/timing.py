@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from blocks import markdown
 
-from scoring.records.corpus import expand
+from scoring.records.files import expand
 from scoring.records.synthetic.generate import write_sample
 
 HERE = Path(__file__).resolve().parent

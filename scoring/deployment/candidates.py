@@ -24,7 +24,8 @@ from scoring.evaluation.paired_figures import align
 from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
-from scoring.records.corpus import OnFault, data_sha256, read_documents
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
 from scoring.tracking import (

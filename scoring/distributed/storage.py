@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scoring.errors import Fault, RecordError, ScoringError
-from scoring.records.corpus import STDIN, expand, identify, irregular, read_bytes, unreadable
+from scoring.records.corpus import read_bytes
+from scoring.records.files import STDIN, expand, identify, irregular, unreadable
 from scoring.storage.regular_files import kind_of
 from scoring.storage.replacement import open_replacement
 
@@ -81,7 +82,7 @@ def find(paths: Sequence[str]) -> list[Found]:
     Parameters
     ----------
     paths : sequence of str
-        Folders, files and globs, as for :func:`scoring.records.corpus.expand`, also as URLs (``s3://...``).
+        Folders, files and globs, as for :func:`scoring.records.files.expand`, also as URLs (``s3://...``).
 
     Returns
     -------

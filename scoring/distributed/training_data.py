@@ -20,7 +20,7 @@ from scoring.features.cache import code_version
 from scoring.features.extraction import tables_of
 from scoring.features.table import FeatureTable, concatenated
 from scoring.progress import Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.records.ledger import Digests, digests_of
 from scoring.records.record import Coverage, Document, Record
 

@@ -26,7 +26,8 @@ from scoring.errors import RecordError, ScoringError, shown
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.cache import FeatureCache
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
-from scoring.records.corpus import STDIN, OnFault, Source, expand, sources_of
+from scoring.records.corpus import Source, sources_of
+from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.record import Document
 
 CHUNK_BYTES = 2**21

@@ -18,9 +18,10 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.folder_watch import State, state_of
 from scoring.inbox.rows import RecordDetails, Row, Scored, put_together, record_details, score_rows
-from scoring.records.corpus import files_within, read_bytes
+from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.file_names import name_of, path_of
+from scoring.records.files import files_within
 from scoring.records.ledger import Digests, Holding, Ledger, read_ledger
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document

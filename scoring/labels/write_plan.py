@@ -134,7 +134,7 @@ def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]] | Non
     score : Score
         The score.
     names : callable or None
-        Returns the files by displayed path: :func:`scoring.records.corpus.shown_names`; None if the scores
+        Returns the files by displayed path: :func:`scoring.records.files.shown_names`; None if the scores
         have unescaped paths.
 
     Raises

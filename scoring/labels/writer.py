@@ -26,8 +26,9 @@ from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels,
 from scoring.labels.write_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, read_bytes, shown_names
+from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_in
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file

@@ -19,7 +19,8 @@ from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
-from scoring.records.corpus import OnFault, data_sha256, read_documents
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.files import OnFault
 from scoring.records.record import Document, Record
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig

@@ -17,7 +17,7 @@ from scoring.errors import ModelError
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings

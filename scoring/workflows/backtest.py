@@ -18,7 +18,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
 from scoring.training.config import TrainConfig

@@ -21,7 +21,7 @@ from scoring.errors import RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 
 if TYPE_CHECKING:

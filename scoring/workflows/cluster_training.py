@@ -10,7 +10,7 @@ from scoring.distributed.storage import find
 from scoring.errors import RecordError
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, dataset_of

@@ -23,7 +23,7 @@ from scoring.evaluation.paired_figures import compare_predictions, is_labelled, 
 from scoring.explanation.attribution import explain
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page

@@ -18,7 +18,8 @@ from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, data_sha256, read_documents
+from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
 from scoring.training.training_set import as_floats

@@ -21,7 +21,7 @@ from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation

@@ -17,7 +17,7 @@ from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.extraction import read_features
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 
 
 def catalogue() -> tuple[Column, ...]:

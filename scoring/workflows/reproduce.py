@@ -17,7 +17,7 @@ from scoring.errors import ModelError, TrackingError, shown
 from scoring.evaluation.comparison import ValueDiff, diff
 from scoring.labels.own_scores import PATH_TAG, USE_TAG, USED, is_journal_named
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import STDIN, OnFault
+from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 from scoring.tracking import (
     RunRecord,

@@ -17,8 +17,9 @@ from scoring.labels.journal import Journal, JournalWriter, RecordKeys, new_write
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.labels.write_history import WriteHistory, read_write, written_labels
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import STDIN, OnFault, expand, holds_lines, read_bytes
+from scoring.records.corpus import holds_lines, read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.write_back import Change, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file

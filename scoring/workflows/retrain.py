@@ -21,7 +21,7 @@ from scoring.deployment.standing_champion import StandingChampion, find_standing
 from scoring.errors import TrackingError
 from scoring.evaluation.evaluate import prediction_columns
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one

@@ -12,7 +12,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import STDIN, OnFault
+from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 
 if TYPE_CHECKING:

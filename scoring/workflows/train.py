@@ -19,7 +19,7 @@ from scoring.errors import SettingsError, shown
 from scoring.evaluation.results import Evaluation
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular

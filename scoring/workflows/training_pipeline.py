@@ -25,7 +25,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
 from scoring.progress import Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
 from scoring.training.config import TrainConfig

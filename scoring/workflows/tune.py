@@ -16,7 +16,7 @@ import yaml
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault
+from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study

@@ -24,9 +24,10 @@ from scoring.labels.writer import LabelWriter, WrittenScore
 from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import OnFault, files_within, read_bytes
+from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.file_names import name_of
+from scoring.records.files import OnFault, files_within
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file

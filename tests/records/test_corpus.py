@@ -11,7 +11,8 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records import corpus
-from scoring.records.corpus import data_sha256, expand, read_bytes, read_documents
+from scoring.records.corpus import data_sha256, read_bytes, read_documents
+from scoring.records.files import expand
 from scoring.records.front_matter import MAX_BYTES
 from scoring.records.record import Document
 

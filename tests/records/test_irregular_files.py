@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from scoring.artifact.model_folder import read_file
 from scoring.cli import app
 from scoring.errors import ModelError, RecordError, SettingsError
-from scoring.records.corpus import expand, read_bytes, read_documents
+from scoring.records.corpus import read_bytes, read_documents
+from scoring.records.files import expand
 from scoring.records.ledger import read_ledger
 from scoring.records.write_back import write_labels
 from scoring.storage.regular_files import read_regular
