@@ -22,7 +22,8 @@ from scoring.progress import SILENT
 from scoring.records.record import Document
 from scoring.records.synthetic.generate import write_sample
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, cutoffs_before, read_dataset
+from scoring.training.dataset import LabelledDataset, cutoffs_before
+from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config

@@ -6,21 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import BinaryIO, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.errors import RecordError
 from scoring.features import story
 from scoring.features.as_of import AsOf, moment_of, parse_as_of
 from scoring.features.extraction import tables_of
 from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
-from scoring.progress import Reporter
-from scoring.records.corpus import data_sha256, read_documents
-from scoring.records.files import OnFault
+from scoring.records.corpus import data_sha256
 from scoring.records.record import Document, Record
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
@@ -54,7 +51,7 @@ class _LocalFeatures:
         return documents
 
 
-_LOCAL_FEATURES: FeatureSource = _LocalFeatures()
+LOCAL_FEATURES: FeatureSource = _LocalFeatures()
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class LabelledDataset:
     n_faults: int
     n_unlabelled: int
     data_sha256: str
-    extractor: FeatureSource = _LOCAL_FEATURES
+    extractor: FeatureSource = LOCAL_FEATURES
     corrections: Corrections | None = None
     own_scores: OwnScores | None = None
     n_own_labels: int = 0
@@ -291,131 +288,3 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 
 def _has_coverage_after(record: Record, moment: datetime) -> bool:
     return any(entry.published_at is not None and entry.published_at > moment for entry in record.related)
-
-
-def read_dataset(
-    paths: Sequence[str],
-    *,
-    stdin: BinaryIO | None,
-    on_fault: OnFault,
-    reporter: Reporter,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    corrections: Corrections | None = None,
-    own_scores: OwnScores | None = None,
-) -> LabelledDataset:
-    """Read the records that have a quality and a date.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        See :func:`scoring.records.corpus.read_documents`.
-    stdin : binary file, optional
-        Stream of the path ``-``.
-    on_fault : callable
-        Called with the error of each unreadable record, and of each unreadable line of the corrections.
-    reporter : Reporter
-        Receives the progress.
-    since, until : datetime, optional
-        Skip records published earlier, or later; aware UTC.
-    corrections : Corrections, optional
-        Corrected labels that replace those of the files.
-    own_scores : OwnScores, optional
-        Drops labels that scoring wrote itself, unless corrected; without it every label counts.
-
-    Returns
-    -------
-    LabelledDataset
-    """
-    n_faults = 0
-
-    def count_fault(error: RecordError) -> None:
-        nonlocal n_faults
-        n_faults += 1
-        on_fault(error)
-
-    def report_progress(done: int, total: int) -> None:
-        reporter.step("reading", done, total)
-
-    documents = list(read_documents(paths, stdin=stdin, on_fault=count_fault, on_progress=report_progress))
-    if own_scores is not None:
-        documents = own_scores.put_to(documents)
-    if corrections is not None:
-        for torn_line in corrections.ledger.torn:
-            on_fault(RecordError(torn_line))
-        documents = corrections.put_to(documents, reporter)
-    corpus = dataset_of(
-        documents, n_faults, reporter=reporter, since=since, until=until, own_scores=own_scores
-    )
-    return replace(corpus, corrections=corrections)
-
-
-def dataset_of(
-    read: Sequence[Document],
-    n_faults: int,
-    *,
-    reporter: Reporter,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    extractor: FeatureSource = _LOCAL_FEATURES,
-    own_scores: OwnScores | None = None,
-) -> LabelledDataset:
-    """Dataset of the documents that have a quality and a date.
-
-    Parameters
-    ----------
-    read : sequence of Document
-        Documents read.
-    n_faults : int
-        Records that could not be read.
-    reporter, since, until
-        See :func:`read_dataset`.
-    extractor : FeatureSource
-        Source of the features.
-    own_scores : OwnScores, optional
-        Has looked up the labels of each document.
-    """
-    usable = [
-        document
-        for document in read
-        if document.labels.quality is not None and document.record.published_at is not None
-    ]
-    own_labels = own_scores.names if own_scores else [frozenset[str]()] * len(read)
-    n_own_qualities = sum(
-        document.labels.quality is None and document.record.published_at is not None and "quality" in names
-        for document, names in zip(read, own_labels, strict=True)
-    )
-    n_unlabelled = len(read) - len(usable) - n_own_qualities
-    if n_unlabelled:
-        reporter.note(f"{n_unlabelled} records without a quality or a date are left out")
-    if since is not None or until is not None:
-        n_usable = len(usable)
-        usable = [document for document in usable if _is_between(document.record.published_at, since, until)]
-        reporter.note(f"{n_usable - len(usable)} records outside the chosen period are left out")
-    n_own_labels = sum(
-        len(names)
-        for document, names in zip(read, own_labels, strict=True)
-        if (since is None and until is None) or _is_between(document.record.published_at, since, until)
-    )
-    if own_scores is not None:
-        own_scores.note(len(usable), n_own_labels, reporter)
-    usable.sort(key=_order)
-    digest = data_sha256(document.sha256 for document in usable)
-    return LabelledDataset(
-        usable,
-        n_faults,
-        n_unlabelled,
-        digest,
-        extractor,
-        own_scores=own_scores,
-        n_own_labels=n_own_labels,
-    )
-
-
-def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:
-    return moment is not None and (since is None or moment >= since) and (until is None or moment <= until)
-
-
-def _order(document: Document) -> tuple[datetime, str]:
-    assert document.record.published_at is not None  # noqa: S101 -- dataset_of skips such records
-    return document.record.published_at, document.sha256

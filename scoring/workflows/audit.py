@@ -22,7 +22,7 @@ from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import read_dataset
+from scoring.training.read_dataset import read_dataset
 
 
 @dataclass(frozen=True, slots=True)

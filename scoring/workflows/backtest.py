@@ -22,8 +22,9 @@ from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, latest_moments, read_dataset
+from scoring.training.dataset import LabelledDataset, latest_moments
 from scoring.training.fit import fit_models
+from scoring.training.read_dataset import read_dataset
 from scoring.training.training_set import TrainingSet
 
 

@@ -13,8 +13,9 @@ from scoring.progress import Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, dataset_of
+from scoring.training.dataset import LabelledDataset
 from scoring.training.lightgbm_trainer import BoosterTrainer
+from scoring.training.read_dataset import dataset_of
 from scoring.workflows.cluster import ClusterOptions, opened
 from scoring.workflows.training_pipeline import until_of, with_records
 

@@ -25,7 +25,8 @@ from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
-from scoring.training.dataset import LabelledDataset, read_dataset
+from scoring.training.dataset import LabelledDataset
+from scoring.training.read_dataset import read_dataset
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
-from scoring.training.dataset import LabelledDataset, read_dataset
+from scoring.training.dataset import LabelledDataset
+from scoring.training.read_dataset import read_dataset
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,10 @@ from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, read_dataset
+from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.fit import fit_models
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
+from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 

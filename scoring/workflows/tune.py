@@ -21,8 +21,9 @@ from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
 from scoring.tracking import Store, StudyRun, log_study
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, cutoffs_before, read_dataset
+from scoring.training.dataset import LabelledDataset, cutoffs_before
 from scoring.training.fit import MIN_RECORDS, MIN_VALIDATION
+from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import latest_mask, test_mask
 from scoring.tuning.search_space import Trial
 from scoring.tuning.study import (

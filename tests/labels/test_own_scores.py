@@ -24,7 +24,8 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.write_back import write_labels
 from scoring.settings import Settings, load_settings
 from scoring.tracking import Store, read_run
-from scoring.training.dataset import LabelledDataset, read_dataset
+from scoring.training.dataset import LabelledDataset
+from scoring.training.read_dataset import read_dataset
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.retrain import retrain
 from scoring.workflows.train import TrainOutcome, train

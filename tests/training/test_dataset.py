@@ -11,7 +11,8 @@ import pytest
 from scoring.errors import RecordError
 from scoring.progress import SILENT
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, read_dataset, section_of
+from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, section_of
+from scoring.training.read_dataset import read_dataset
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"
 LABELS = "quality: 20\nheat: 25\npublished: false\n"

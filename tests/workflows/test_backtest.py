@@ -22,7 +22,8 @@ from scoring.records.record import Coverage, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
-from scoring.training.dataset import LabelledDataset, read_dataset
+from scoring.training.dataset import LabelledDataset
+from scoring.training.read_dataset import read_dataset
 from scoring.workflows.backtest import BacktestOutcome, _training_set, backtest
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)

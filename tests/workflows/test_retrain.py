@@ -20,7 +20,7 @@ from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
 from scoring.training.config import SplitConfig, TrainConfig
-from scoring.training.dataset import read_dataset
+from scoring.training.read_dataset import read_dataset
 from scoring.workflows import retrain as workflow
 from scoring.workflows.promote import PromoteOutcome
 from scoring.workflows.promote import promote as promote_run

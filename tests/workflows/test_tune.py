@@ -22,7 +22,7 @@ from scoring.records.record import Coverage, Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 from scoring.settings import Settings, load_settings
 from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, SplitConfig, TrainConfig
-from scoring.training.dataset import read_dataset
+from scoring.training.read_dataset import read_dataset
 from scoring.tuning.search_space import space_around, values_of, with_values
 from scoring.tuning.study import Search, opened_study, run_trial, trials_of
 from scoring.workflows import tune as tune_module
