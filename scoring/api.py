@@ -374,7 +374,7 @@ def train(
 def evaluate(
     paths: PathLike | Iterable[PathLike],
     *,
-    model: PathLike | None = None,
+    model: PathLike | Model | None = None,
     as_of: AsOf = None,
     since: datetime | None = None,
     output: PathLike | None = None,
@@ -389,8 +389,10 @@ def evaluate(
     ----------
     paths : path or iterable of paths
         Folders and files of labelled records.
-    model, as_of, settings
+    model : Model, str or path-like, optional
         As in :func:`score`.
+    as_of : datetime, timedelta or str, optional
+        As in :func:`score`; the labels are the final ones.
     since : datetime, optional
         Only records published at or after this time (aware UTC).
     output : path-like, optional
@@ -401,6 +403,8 @@ def evaluate(
         Time of the evaluation (aware UTC); the current time if not given.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
+    settings : Settings, optional
+        Home, store and experiment; those of this place if not given.
 
     Returns
     -------
@@ -416,7 +420,7 @@ def evaluate(
 
     return workflow(
         _paths(paths),
-        model=None if model is None else os.fspath(model),
+        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         as_of=as_of,

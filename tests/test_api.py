@@ -89,6 +89,8 @@ def test_train_evaluate_and_compare(archive: Path, tmp_path: Path, training: Tra
     assert trained.metrics["quality_mae"] > 0
     evaluated = scoring.evaluate(archive, model=trained.model, tracked=False)
     assert evaluated.n_records == trained.n_records
+    loaded = scoring.evaluate(archive, model=scoring.load_model(trained.model), tracked=False)
+    assert loaded.evaluation.figures == evaluated.evaluation.figures
     [comparison] = scoring.compare(training.model, trained.model, on=archive)
     assert comparison.n_records == trained.n_records
     with pytest.raises(scoring.ModelError, match="overwrite"):

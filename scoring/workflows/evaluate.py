@@ -47,7 +47,7 @@ class EvaluateOutcome:
 def evaluate(
     paths: list[str],
     *,
-    model: str | None = None,
+    model: str | SavedModel | None = None,
     settings: Settings,
     now: datetime,
     as_of: AsOf = None,
@@ -65,8 +65,8 @@ def evaluate(
     ----------
     paths : list of str
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
-    model : str, optional
-        See :func:`scoring.deployment.resolve_model.resolve`.
+    model : str or SavedModel, optional
+        A loaded model, or a name for :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, experiment, seed and threads.
     now : datetime
@@ -94,7 +94,7 @@ def evaluate(
     ModelError
         If the model cannot be used, or no record has a quality and a date.
     """
-    saved = open_model(model, settings, reporter)
+    saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     corpus = read_dataset(
         paths,
         stdin=stdin,
