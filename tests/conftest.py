@@ -65,14 +65,18 @@ def clean_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clean_logging() -> Iterator[None]:
-    """Take back what a command or a service set up for the log of its process."""
-    loggers = [logging.getLogger(name) for name in (None, "scoring", "uvicorn")]
-    before = [(list(logger.handlers), logger.level) for logger in loggers]
+    """Take back what a command or a service set up for the log of its process, in a fixture or in a test."""
+    _reset_levels()
+    handlers = set(logging.root.handlers)
     yield
-    for logger, (handlers, level) in zip(loggers, before, strict=True):
-        for handler in set(logger.handlers) - set(handlers):
-            logger.removeHandler(handler)
-        logger.setLevel(level)
+    for handler in set(logging.root.handlers) - handlers:
+        logging.root.removeHandler(handler)
+    _reset_levels()
+
+
+def _reset_levels() -> None:
+    for name, level in ((None, logging.WARNING), ("scoring", logging.NOTSET), ("uvicorn", logging.NOTSET)):
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture
