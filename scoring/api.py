@@ -220,8 +220,11 @@ def extract_features(records: Records, *, as_of: AsOf = None, on_error: OnError 
 
     from scoring.features.extraction import extracted
     from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
+    from scoring.features.sections import FIRST_TOPIC
 
-    features = (extracted(document, as_of) for document in read_records(records, on_error=on_error))
+    features = (
+        extracted(document, as_of, FIRST_TOPIC) for document in read_records(records, on_error=on_error)
+    )
     table = pa.concat_tables([FEATURE_SCHEMA.empty_table(), *feature_tables(features)])
     frame: pd.DataFrame = table.to_pandas()
     return frame.set_index("path")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -120,14 +119,17 @@ def judge_on(
     models = [saved for saved in (champion, challenger) if saved is not None]
     mask = np.ones(len(corpus.documents), dtype=bool)
     for saved in models:
-        mask &= is_later(corpus, saved.manifest.training.section_ends_at)
+        mask &= is_later(corpus, saved)
     n_known = int((~mask).sum())
     if n_known:
         reporter.note(f"{n_known} of {len(mask)} records are left out: they may have been trained on")
     later_records = corpus.take(mask)
     if lacking := too_few(len(later_records.documents), later_records.n_days, gate):
         return Judged(refuse(f"records later than all training data: {lacking}", gate))
-    records = later_records.as_seen(np.ones(len(later_records.documents), dtype=bool))
+    all_records = np.ones(len(later_records.documents), dtype=bool)
+    # Each model has its own rule for the section of a record, and its features depend on it.
+    seen_by = [later_records.under(saved.scorer.sections).as_seen(all_records) for saved in models]
+    records = seen_by[-1]
     paths = [document.path for document in later_records.documents]
     if champion is None:
         evaluation = evaluate_models(
@@ -138,18 +140,39 @@ def judge_on(
     else:
         reporter.step("judging", 0, 1)
         first, second = (
-            prediction_columns(saved.scorer, records, paths, num_threads=settings.threads) for saved in models
+            prediction_columns(
+                saved.scorer,
+                replace(seen, sections=records.sections),
+                paths,
+                num_threads=settings.threads,
+            )
+            for saved, seen in zip(models, seen_by, strict=True)
         )
         verdict = compare_paired(first, second, gate, seed=settings.seed)
         reporter.step("judging", 1, 1)
     return Judged(verdict, later_records.data_sha256)
 
 
-def is_later(corpus: LabelledDataset, ends_at: Mapping[str, datetime]) -> NDArray[np.bool_]:
+def is_later(corpus: LabelledDataset, saved: SavedModel) -> NDArray[np.bool_]:
     """Mask of the records later than the last training record of their section, shape (n_records,).
 
-    All records of a section that has no training records are later.
+    All records of a section that has no training records are later. Sections are the model's own.
     """
-    ends = np.array([to_moment(ends_at.get(section)) for section in corpus.sections], dtype="datetime64[us]")
+    ends_at = saved.manifest.training.section_ends_at
+    sections = corpus.under(saved.scorer.sections).sections
+    ends = np.array([to_moment(ends_at.get(section)) for section in sections], dtype="datetime64[us]")
     is_new: NDArray[np.bool_] = np.isnat(ends) | (corpus.moments > ends)
     return is_new
+
+
+def section_ends(corpus: LabelledDataset, saved: SavedModel) -> dict[str, datetime]:
+    """Moment up to which a model may have been trained on records, by section of the dataset (aware UTC)."""
+    if saved.scorer.sections == corpus.section_rule:
+        return saved.manifest.training.section_ends_at
+    ends: dict[str, datetime] = {}
+    for document, section, is_new in zip(
+        corpus.documents, corpus.sections, is_later(corpus, saved), strict=True
+    ):
+        if not is_new and document.record.published_at is not None:
+            ends[section] = max(document.record.published_at, ends.get(section, document.record.published_at))
+    return ends

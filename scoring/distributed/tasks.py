@@ -20,6 +20,7 @@ from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
+from scoring.features.sections import SectionRule
 from scoring.model.score import Score
 from scoring.model.score_schema import score_table
 from scoring.records.record import Document
@@ -74,11 +75,14 @@ class Work:
         The job.
     as_of : datetime, timedelta or None
         As for :func:`scoring.features.table.extract`.
+    sections : SectionRule
+        How the section of a record is found.
     """
 
     dataset: DataSet
     job: Job
     as_of: AsOf
+    sections: SectionRule
 
     def __call__(self, partition: Partition) -> tuple[Done, bool]:
         """Process a partition; return its entry, and whether it was finished before.
@@ -94,7 +98,9 @@ class Work:
             return done, True
         reading = Reading(partition)
         with _rare_garbage_collection():
-            n_rows, data = self._render(extracted(document, self.as_of) for document in reading.documents())
+            n_rows, data = self._render(
+                extracted(document, self.as_of, self.sections) for document in reading.documents()
+            )
         done = Done(
             name=name,
             partition_sha256=partition.sha256,

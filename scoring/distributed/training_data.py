@@ -18,6 +18,7 @@ from scoring.distributed.tasks import Reading, check_code
 from scoring.errors import Fault
 from scoring.features.cache import code_version
 from scoring.features.extraction import tables_of
+from scoring.features.sections import SectionRule
 from scoring.features.table import FeatureTable, concatenated
 from scoring.progress import Reporter
 from scoring.records.files import OnFault
@@ -71,9 +72,11 @@ def _needs_digests(document: Document, *, has_digests: bool) -> bool:
     return labels != (None, None, None) and (has_digests or None in labels)
 
 
-def _tables(partition: _LoadedPartition, rows: Sequence[int], moments: Moments) -> tuple[FeatureTable, ...]:
+def _tables(
+    partition: _LoadedPartition, rows: Sequence[int], moments: Moments, sections: SectionRule
+) -> tuple[FeatureTable, ...]:
     documents = _DECODER.decode(partition.packed)
-    return tables_of([documents[row] for row in rows], moments)
+    return tables_of([documents[row] for row in rows], moments, sections)
 
 
 def _whole(partition: _LoadedPartition, row: int) -> Document:
@@ -128,7 +131,9 @@ class ClusterArchive:
     loaded: list[Any]
     positions: dict[tuple[str, str], tuple[int, int]]
 
-    def tables(self, documents: Sequence[Document], moments: Moments) -> tuple[FeatureTable, ...]:
+    def tables(
+        self, documents: Sequence[Document], moments: Moments, sections: SectionRule
+    ) -> tuple[FeatureTable, ...]:
         """As :func:`scoring.features.extraction.tables_of`, computed by the workers."""
         wanted: dict[int, list[int]] = defaultdict(list)  # indices of documents by partition
         for index, document in enumerate(documents):
@@ -139,13 +144,14 @@ class ClusterArchive:
                 self.loaded[number],
                 [self._position(documents[index])[1] for index in indices],
                 [[times[index] for index in indices] for times in moments],
+                sections,
                 pure=False,
             )
             for number, indices in wanted.items()
         ]
         parts = [self.cluster.result(future) for future in futures]
         if not parts:
-            return tables_of([], moments)
+            return tables_of([], moments, sections)
         order = np.argsort(np.concatenate(list(wanted.values())))
         return tuple(concatenated(tables).take(order) for tables in zip(*parts, strict=True))
 

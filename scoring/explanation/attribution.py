@@ -69,8 +69,8 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     -------
     Explanation
     """
-    record = document.record
-    features = extracted(document, as_of)
+    record = scorer.sections.placed(document.record, document.path)
+    features = extracted(document, as_of, scorer.sections)
     table = assemble([features.row])
     predictions = scorer.predict(table)
     feature_text = _FeatureText(scorer.models.quality, table, record, as_of)
@@ -111,6 +111,7 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
 
 def quality_reasons(model: QualityModel, record: Record, as_of: AsOf = None) -> tuple[Reason, ...]:
     """Reasons for the predicted quality of a record, in points, the largest first; see :func:`explain`."""
+    record = model.encoder.sections_.placed(record)
     table = assemble([extract(record, as_of)])
     return _explain_quality(model, table, _FeatureText(model, table, record, as_of))[1]
 
@@ -224,7 +225,7 @@ class _FeatureText:
             terms = self.rubric.found_terms(self.table.topics[0], self.table.title_words[0])
             return f"{meaning}: {', '.join(terms) or 'none with points'}"
         if name == "topics":
-            return f"{meaning}: {', '.join(self.record.topics) or 'none'}"
+            return f"{meaning}: {', '.join(filter(None, self.record.topics)) or 'none'}"
         if value is None:
             value = self.values.get(name)
         return meaning if value is None else f"{meaning}: {self._format(column, value)}"

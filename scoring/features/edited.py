@@ -29,7 +29,7 @@ class EditedFeatures:
     Parameters
     ----------
     record : Record
-        The record.
+        The record, its section placed first: see :meth:`scoring.features.sections.SectionRule.placed`.
     as_of : datetime, timedelta or None
         As for :func:`scoring.features.table.extract`.
     model_topics : set of str
@@ -127,7 +127,7 @@ class EditedFeatures:
             sum(self._flags[index] if text is self._texts[index] else mentioned(self._names[1:], text))
             for index, text in enumerate(texts)
         ]
-        return topics.values_of(self._names, texts, counts)
+        return topics.values_of(topics.topic_count(self.record), self._names, texts, counts)
 
     def _row(
         self,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scoring.errors import FeatureError
 from scoring.features.column import Column
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import (
     NUMBER_COLUMNS,
     NUMBER_INDEX,
@@ -104,12 +105,15 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         All topics of the training records.
     providers_ : ProviderStatistics
         Statistics of the providers.
+    sections_ : SectionRule
+        How the section of a record is found.
     """
 
     levels_: dict[str, list[str]]
     topics_: list[str]
     known_topics_: list[str]
     providers_: ProviderStatistics
+    sections_: SectionRule = FIRST_TOPIC
 
     @classmethod
     def fit(cls, table: FeatureTable, y: Floats, *, min_level_count: int = 5) -> Encoder:

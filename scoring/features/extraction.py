@@ -25,6 +25,7 @@ import msgspec
 from scoring.errors import RecordError, ScoringError, shown
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.cache import FeatureCache
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
 from scoring.records.corpus import Source, sources_of
 from scoring.records.files import STDIN, OnFault, expand
@@ -67,9 +68,9 @@ class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
     warnings: tuple[str, ...]
 
 
-def extracted(document: Document, as_of: AsOf = None) -> Extracted:
+def extracted(document: Document, as_of: AsOf, sections: SectionRule) -> Extracted:
     """Extract the features of a document: see :func:`scoring.features.table.extract`."""
-    record = document.record
+    record = sections.placed(document.record, document.path)
     moment = moment_of(record, as_of)
     known = known_coverage(record, moment)
     n_unscored = sum(entry.quality is None for entry in known)
@@ -77,7 +78,7 @@ def extracted(document: Document, as_of: AsOf = None) -> Extracted:
 
 
 def tables_of(
-    documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+    documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]], sections: SectionRule
 ) -> tuple[FeatureTable, ...]:
     """Extract the features of documents at several times.
 
@@ -87,14 +88,17 @@ def tables_of(
         `n_records` documents.
     moments : sequence of sequence of datetime or None
         For each table, the time of each document: aware UTC, or None for the document as it is.
+    sections : SectionRule
+        How the section of each document is found.
 
     Returns
     -------
     tuple of FeatureTable
         One table per sequence of times, each with `n_records` rows.
     """
+    records = [sections.placed(document.record, document.path) for document in documents]
     return tuple(
-        assemble([extract(document.record, time) for document, time in zip(documents, times, strict=True)])
+        assemble([extract(record, time) for record, time in zip(records, times, strict=True)])
         for times in moments
     )
 
@@ -103,6 +107,7 @@ def read_features(
     paths: Sequence[str],
     *,
     as_of: AsOf = None,
+    sections: SectionRule = FIRST_TOPIC,
     n_processes: int = 1,
     cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
@@ -120,6 +125,8 @@ def read_features(
         As for :func:`scoring.records.corpus.read_documents`.
     as_of : datetime, timedelta or None
         As for :func:`scoring.features.table.extract`.
+    sections : SectionRule
+        How the section of each record is found.
     n_processes : int
         Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux) before
         progress is reported.
@@ -139,7 +146,7 @@ def read_features(
         If a path does not exist or contains no record.
     """
     files = expand(paths, on_fault=on_fault)
-    chunks, task = _chunks(files, stdin), _ExtractionTask(as_of, cache)
+    chunks, task = _chunks(files, stdin), _ExtractionTask(as_of, sections, cache)
     # Standard input may be slow: it is not read before the first record is requested.
     if n_processes > 1 and STDIN not in files and _is_large(files):
         results = _process_in_parallel(chunks, task, n_processes, ahead_bytes=_AHEAD_BYTES)
@@ -196,11 +203,12 @@ class _ExtractionTask(NamedTuple):
     """Extraction task of a chunk, for any process."""
 
     as_of: AsOf
+    sections: SectionRule
     cache: FeatureCache | None
 
     def results(self, chunk: _Chunk) -> _Results:
         contents = [_content(source) for source in chunk.sources]
-        keys = [b"" if isinstance(content, RecordError) else self._key(content) for content in contents]
+        keys = self._keys(chunk.sources, contents)
         kept = self.cache.get(keys) if self.cache else {}
         results: list[_Packed | RecordError] = []
         new: dict[bytes, _Packed] = {}
@@ -220,12 +228,23 @@ class _ExtractionTask(NamedTuple):
             self.cache.complaints.clear()
         return _Results(results, complaints)
 
-    def _key(self, content: bytes) -> bytes:
-        return self.cache.key(content, repr(self.as_of)) if self.cache else b""
+    def _keys(self, sources: Sequence[Source], contents: Sequence[bytes | RecordError]) -> list[bytes]:
+        """Cache key of each content that could be read; empty for others, or without a cache."""
+        if self.cache is None:
+            return [b""] * len(contents)
+        circumstances = repr((self.as_of, self.sections))
+        keys = []
+        for source, content in zip(sources, contents, strict=True):
+            folder = os.path.dirname(source.path) if self.sections.by == "folder" else ""
+            if isinstance(content, RecordError):
+                keys.append(b"")
+            else:
+                keys.append(self.cache.key(content, circumstances + folder))
+        return keys
 
     def _extract(self, source: Source, content: bytes) -> _Packed | RecordError:
         try:
-            features = extracted(source.document(content, is_hashed=False), self.as_of)
+            features = extracted(source.document(content, is_hashed=False), self.as_of, self.sections)
             return _ENCODER.encode(msgspec.structs.replace(features, path=""))
         except RecordError as error:
             return error

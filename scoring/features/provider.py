@@ -109,7 +109,8 @@ def extract(record: Record) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 def _names_section(labels: str, section: str) -> bool:
     """Whether one of a host's labels is a section's name without spaces and punctuation."""
-    return "".join(character for character in section.lower() if character.isalnum()) in labels.split(".")
+    name = "".join(character for character in section.lower() if character.isalnum())
+    return bool(name) and name in labels.split(".")
 
 
 def _form(record: Record) -> str:

@@ -118,7 +118,10 @@ def extract(record: Record, as_of: AsOf = None) -> Row:
 
 
 def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime | None) -> Row:
-    """Extract the features of one record with the coverage known at a time: see :func:`extract`."""
+    """Extract the features of one record with the coverage known at a time: see :func:`extract`.
+
+    Its section is its first topic: see :meth:`scoring.features.sections.SectionRule.placed`.
+    """
     title_words, excerpt_words = words_of(record.title), words_of(record.excerpt)
     provider_texts, provider_values = provider.extract(record)
     topic_texts, topic_values = topics.extract(record, title_words, excerpt_words)
@@ -131,7 +134,7 @@ def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime 
             *coverage.extract(record, known, title_words),
             *content.extract(record, title_words, excerpt_words),
         ),
-        tuple(dict.fromkeys(record.topics)),
+        tuple(dict.fromkeys(filter(None, record.topics))),
         tuple(title_words),
     )
 

@@ -8,12 +8,19 @@ from urllib.parse import unquote, urlsplit
 
 from scoring.features.column import Column
 from scoring.features.mentions import mentioned
+from scoring.features.sections import WHOLE
 from scoring.features.text import words_of
 from scoring.records.record import Record
 
 TEXT_COLUMNS = (
     Column(
-        "topic_section", "topic", "category", "", "text, missing", "first topic: the site's section", False
+        "topic_section",
+        "topic",
+        "category",
+        "",
+        "text, missing",
+        "the section of the site",
+        False,
     ),
     Column("topic_first", "topic", "category", "", "text, missing", "first finer topic", False),
 )
@@ -72,7 +79,7 @@ def extract(
     texts = searched_texts(record, title_words, excerpt_words)
     names = names_of(record.topics)
     counts = [sum(mentioned(names[1:], text)) for text in texts]
-    return texts_of(record), values_of(names, texts, counts)
+    return texts_of(record), values_of(topic_count(record), names, texts, counts)
 
 
 def texts_of(record: Record) -> tuple[str, str]:
@@ -81,13 +88,20 @@ def texts_of(record: Record) -> tuple[str, str]:
     return section, first
 
 
-def values_of(names: Sequence[str], texts: Sequence[str], named_counts: Sequence[int]) -> tuple[float, ...]:
+def topic_count(record: Record) -> int:
+    """Return the number of topics of a placed record; the section of those without one is none."""
+    return len(record.topics) - (record.topics[:1] in (("",), (WHOLE,)))
+
+
+def values_of(
+    n_topics: int, names: Sequence[str], texts: Sequence[str], named_counts: Sequence[int]
+) -> tuple[float, ...]:
     """Return the values of :data:`COLUMNS`, given the number of finer topics that each text names."""
     section = names[0] if names else " "
     has_section = len(section) > 1
     position = texts[0].find(section) if has_section else -1
     return (
-        float(len(names)),
+        float(n_topics),
         *(float(has_section and section in text) for text in texts),
         *map(float, named_counts),
         position / len(texts[0]) if position >= 0 else float("nan"),

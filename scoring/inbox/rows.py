@@ -127,7 +127,7 @@ def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]
     saved : SavedModel
         The model.
     """
-    features = [extracted(document) for document in documents]
+    features = [extracted(document, None, saved.scorer.sections) for document in documents]
     scores = list(saved.scorer.score_features(features))
     table = assemble([item.row for item in features])
     uncertainties = decision_uncertainty(saved, table, scores)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scoring.features.as_of import AsOf
 from scoring.features.extraction import Extracted, extracted
+from scoring.features.sections import SectionRule
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
@@ -58,6 +59,11 @@ class Scorer:
 
     name: str
     models: FittedComponents
+
+    @property
+    def sections(self) -> SectionRule:
+        """How the section of a record is found."""
+        return self.models.quality.encoder.sections_
 
     def predict(self, table: FeatureTable, num_threads: int = 1) -> Predictions:
         """Score a feature table.
@@ -116,7 +122,7 @@ class Scorer:
         ------
         Score
         """
-        return self.score_features(extracted(document, as_of) for document in documents)
+        return self.score_features(extracted(document, as_of, self.sections) for document in documents)
 
     def score_features(
         self, records: Iterable[Extracted], executor: Executor | None = None

@@ -188,7 +188,11 @@ class BatchScorer:
         decoded = [read_part(waiting.body.parts[0], waiting.body.form, self._limits) for waiting in batch]
         pairs = zip(decoded, batch, strict=True)
         scores = scorer.score_features(
-            [extracted(item, waiting.as_of) for item, waiting in pairs if isinstance(item, Document)]
+            [
+                extracted(item, waiting.as_of, scorer.sections)
+                for item, waiting in pairs
+                if isinstance(item, Document)
+            ]
         )
         return [
             Done([next(scores)], [item], scorer.name) if isinstance(item, Document) else Done([item], [], "")

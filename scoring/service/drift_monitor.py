@@ -10,6 +10,7 @@ import numpy as np
 from scoring.drift.detect import Drift, measure_drift
 from scoring.drift.reference_profile import AS_OF
 from scoring.drift.reference_windows import MIN_WINDOW
+from scoring.features.sections import FIRST_TOPIC
 from scoring.features.table import Row, assemble, extract
 from scoring.records.record import Document, Record
 from scoring.service.model_manager import Served
@@ -36,6 +37,7 @@ class DriftWindow:
         self._buffer: list[Record] = []
         self._buffer_size = buffer_size
         self._rows: deque[Row] = deque(maxlen=n_records)
+        self._sections = FIRST_TOPIC
 
     def add(self, documents: Sequence[Document]) -> None:
         """Add records to the buffer, while it has room."""
@@ -57,7 +59,11 @@ class DriftWindow:
         """
         profile = served.saved.manifest.profile
         new, self._buffer = self._buffer, []
-        self._rows.extend(extract(record, AS_OF) for record in new)
+        sections = served.scorer.sections
+        if sections != self._sections:
+            self._rows.clear()  # rows of another rule would look like drift
+            self._sections = sections
+        self._rows.extend(extract(sections.placed(record), AS_OF) for record in new)
         if not new or profile is None or len(self._rows) < MIN_WINDOW:
             return None
         table = assemble(list(self._rows))

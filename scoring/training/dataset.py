@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scoring.features import story
 from scoring.features.as_of import AsOf, moment_of, parse_as_of
 from scoring.features.extraction import tables_of
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
@@ -31,7 +32,10 @@ class FeatureSource(Protocol):
     """Source of the features of labelled records."""
 
     def tables(
-        self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+        self,
+        documents: Sequence[Document],
+        moments: Sequence[Sequence[datetime | None]],
+        sections: SectionRule,
     ) -> tuple[FeatureTable, ...]:
         """Return feature tables, as :func:`scoring.features.extraction.tables_of` does."""
 
@@ -43,9 +47,12 @@ class _LocalFeatures:
     """Features of complete records in this process."""
 
     def tables(
-        self, documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]]
+        self,
+        documents: Sequence[Document],
+        moments: Sequence[Sequence[datetime | None]],
+        sections: SectionRule,
     ) -> tuple[FeatureTable, ...]:
-        return tables_of(documents, moments)
+        return tables_of(documents, moments, sections)
 
     def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
         return documents
@@ -76,6 +83,8 @@ class LabelledDataset:
         Lookup of labels that scoring wrote itself; None if not looked up.
     n_own_labels : int
         Labels that scoring wrote itself, including those of skipped records.
+    section_rule : SectionRule
+        How the section of each record is found.
     """
 
     documents: list[Document]
@@ -86,6 +95,7 @@ class LabelledDataset:
     corrections: Corrections | None = None
     own_scores: OwnScores | None = None
     n_own_labels: int = 0
+    section_rule: SectionRule = FIRST_TOPIC
 
     @property
     def tags(self) -> dict[str, str]:
@@ -102,8 +112,16 @@ class LabelledDataset:
 
     @property
     def sections(self) -> list[str]:
-        """First topic of each record; empty where it has none."""
-        return [section_of(document.record) for document in self.documents]
+        """Section of each record; empty if unknown."""
+        return [self.section_of(document) for document in self.documents]
+
+    def section_of(self, document: Document) -> str:
+        """Section of one record; empty if unknown."""
+        return self.section_rule.section_of(document.record, document.path)
+
+    def under(self, section_rule: SectionRule) -> LabelledDataset:
+        """The same records, their sections found by another rule."""
+        return self if section_rule == self.section_rule else replace(self, section_rule=section_rule)
 
     @property
     def n_days(self) -> int:
@@ -139,7 +157,7 @@ class LabelledDataset:
             return training_set
         chosen = self.chosen(mask)
         moments = [moment_of(document.record, as_of) for document in chosen]
-        (table,) = self.extractor.tables(chosen, [moments])
+        (table,) = self.extractor.tables(chosen, [moments], self.section_rule)
         return replace(training_set, table=table)
 
     def at_ingest(self, mask: NDArray[np.bool_]) -> dict[str, TrainingSet]:
@@ -173,7 +191,7 @@ class LabelledDataset:
         moments: list[list[datetime | None]] = [[] for _ in ages]
         heats, published = [], []
         for document in chosen:
-            cutoff = cuts.get(section_of(document.record)) if cuts else None
+            cutoff = cuts.get(self.section_of(document)) if cuts else None
             for moments_at_age, record_age in zip(moments, ages, strict=True):
                 moments_at_age.append(_earliest(cutoff, moment_of(document.record, record_age)))
             is_settled = cutoff is None or not _has_coverage_after(document.record, cutoff)
@@ -184,10 +202,16 @@ class LabelledDataset:
             as_floats(heats),
             as_floats(published),
         )
-        table, *early_tables = self.extractor.tables(chosen, moments)
-        sections = [section_of(document.record) for document in chosen]
+        table, *early_tables = self.extractor.tables(chosen, moments, self.section_rule)
+        sections = [self.section_of(document) for document in chosen]
         return TrainingSet(
-            table, labels, self.moments[mask], sections, self.copies[mask], tuple(early_tables)
+            table,
+            labels,
+            self.moments[mask],
+            sections,
+            self.copies[mask],
+            tuple(early_tables),
+            self.section_rule,
         )
 
     def training_split(
@@ -232,11 +256,6 @@ class LabelledDataset:
     def stories(self) -> NDArray[np.intp]:
         """Group of each record; see :func:`scoring.features.story.stories`."""
         return story.stories([document.record for document in self.documents])
-
-
-def section_of(record: Record) -> str:
-    """Section of a record: its first topic."""
-    return record.topics[0] if record.topics else ""
 
 
 def cutoffs_before(

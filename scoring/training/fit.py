@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from scoring.errors import ModelError
@@ -99,7 +101,9 @@ def fit_models(
         validation = training.take(is_validation)
         thresholds = _choose_thresholds(cascade_draft.result(), validation, quality, pool.num_threads)
         on_step("baselines")
-        return FittedComponents(quality.model, cascade, forecast, thresholds, baselines.result())
+        encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
+        quality_model = replace(quality.model, encoder=encoder)
+        return FittedComponents(quality_model, cascade, forecast, thresholds, baselines.result())
 
 
 def _fit_cascade_and_forecast(

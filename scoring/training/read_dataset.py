@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
-from scoring.errors import RecordError
+from scoring.errors import RecordError, shown
+from scoring.features.sections import SectionRule, learn_sections
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
@@ -27,6 +29,7 @@ def read_dataset(
     until: datetime | None = None,
     corrections: Corrections | None = None,
     own_scores: OwnScores | None = None,
+    sections: SectionRule | None = None,
 ) -> LabelledDataset:
     """Read the records that have a quality and a date.
 
@@ -46,6 +49,9 @@ def read_dataset(
         Corrected labels that replace those of the files.
     own_scores : OwnScores, optional
         Drops labels that scoring wrote itself, unless corrected; without it every label counts.
+    sections : SectionRule, optional
+        How the section of a record is found. Default: learned from the topics of these records, those of each
+        folder by themselves.
 
     Returns
     -------
@@ -69,9 +75,25 @@ def read_dataset(
             on_fault(RecordError(torn_line))
         documents = corrections.put_to(documents, reporter)
     corpus = dataset_of(
-        documents, n_faults, reporter=reporter, since=since, until=until, own_scores=own_scores
+        documents,
+        n_faults,
+        reporter=reporter,
+        since=since,
+        until=until,
+        own_scores=own_scores,
+        sections=sections or learn_sections(archives_of(documents, paths)),
     )
     return replace(corpus, corrections=corrections)
+
+
+def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:
+    """Topics of each document, by archive: each path that is a folder is one, all other paths are another."""
+    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
+    archives: dict[str, list[tuple[str, ...]]] = {}
+    for document in documents:
+        folder = next((folder for folder in folders if document.path.startswith(folder)), "")
+        archives.setdefault(folder, []).append(document.record.topics)
+    return list(archives.values())
 
 
 def dataset_of(
@@ -83,6 +105,7 @@ def dataset_of(
     until: datetime | None = None,
     extractor: FeatureSource = LOCAL_FEATURES,
     own_scores: OwnScores | None = None,
+    sections: SectionRule,
 ) -> LabelledDataset:
     """Dataset of the documents that have a quality and a date.
 
@@ -98,6 +121,8 @@ def dataset_of(
         Source of the features.
     own_scores : OwnScores, optional
         Has looked up the labels of each document.
+    sections : SectionRule
+        How the section of a record is found.
     """
     usable = [
         document
@@ -133,6 +158,7 @@ def dataset_of(
         extractor,
         own_scores=own_scores,
         n_own_labels=n_own_labels,
+        section_rule=sections,
     )
 
 

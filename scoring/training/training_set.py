@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Floats
 from scoring.training.cascade import CascadeLabels
 
@@ -25,11 +26,13 @@ class TrainingSet:
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication, UTC.
     sections : sequence of str
-        First topic of each record.
+        Section of each record; empty if unknown.
     copies : ndarray of int, shape (n_records,)
         Group of copies of each record.
     early : tuple of FeatureTable
         Features at the ages of the forecast; if empty, the forecast is fitted on `table`.
+    section_rule : SectionRule
+        How the section of each record was found.
     """
 
     table: FeatureTable
@@ -38,14 +41,21 @@ class TrainingSet:
     sections: Sequence[str]
     copies: NDArray[np.intp]
     early: tuple[FeatureTable, ...] = ()
+    section_rule: SectionRule = FIRST_TOPIC
 
     def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
         """Records of a mask of shape (n_records,)."""
         labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
         sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
         early_tables = tuple(table.take(mask) for table in self.early)
-        return TrainingSet(
-            self.table.take(mask), labels, self.moments[mask], sections, self.copies[mask], early_tables
+        return replace(
+            self,
+            table=self.table.take(mask),
+            labels=labels,
+            moments=self.moments[mask],
+            sections=sections,
+            copies=self.copies[mask],
+            early=early_tables,
         )
 
 

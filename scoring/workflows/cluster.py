@@ -20,6 +20,7 @@ from scoring.distributed.tasks import Work
 from scoring.errors import RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
@@ -149,6 +150,7 @@ def score_on_cluster(
         on_fault,
         reporter,
         model=(loaded.saved.name, loaded.files),
+        sections=loaded.saved.scorer.sections,
     )
 
 
@@ -178,6 +180,7 @@ def _run_job(
     reporter: Reporter,
     *,
     model: tuple[str, ModelFiles] | None = None,
+    sections: SectionRule = FIRST_TOPIC,
 ) -> ClusterOutcome:
     require_dask()
     dataset = DataSet(absolute(output))
@@ -198,7 +201,7 @@ def _run_job(
     with opened(place, settings) as cluster:
         dataset.begin(job)
         with cluster.with_model(model[1]) if model else nullcontext():
-            results = cluster.each(Work(dataset, job, as_of), partitions, name=kind)
+            results = cluster.each(Work(dataset, job, as_of, sections), partitions, name=kind)
             outcome = _gather(dataset, job, partitions, results, on_fault, reporter)
     return msgspec.structs.replace(outcome, output=output)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from scoring.distributed.partitions import plan
 from scoring.distributed.storage import find
 from scoring.errors import RecordError
+from scoring.features.sections import learn_sections
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import Reporter
 from scoring.records.files import OnFault
@@ -15,7 +16,7 @@ from scoring.settings import Settings
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.lightgbm_trainer import BoosterTrainer
-from scoring.training.read_dataset import dataset_of
+from scoring.training.read_dataset import archives_of, dataset_of
 from scoring.workflows.cluster import ClusterOptions, opened
 from scoring.workflows.training_pipeline import until_of, with_records
 
@@ -86,6 +87,12 @@ def opened_training(
         )
         until = until_of(config)
         corpus = dataset_of(
-            documents, n_faults, reporter=reporter, until=until, extractor=archive, own_scores=own_scores
+            documents,
+            n_faults,
+            reporter=reporter,
+            until=until,
+            extractor=archive,
+            own_scores=own_scores,
+            sections=learn_sections(archives_of(documents, paths)),
         )
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

@@ -100,7 +100,9 @@ def drift(
     measured = measure_drift(
         profile,
         saved.scorer,
-        build_table([document.record for document in documents], AS_OF),
+        build_table(
+            [saved.scorer.sections.placed(document.record, document.path) for document in documents], AS_OF
+        ),
         as_floats([document.labels.quality for document in documents]),
         limit=limit,
         num_threads=settings.threads,

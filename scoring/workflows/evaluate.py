@@ -102,6 +102,7 @@ def evaluate(
         reporter=reporter,
         since=since,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+        sections=saved.scorer.sections,
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to evaluate on")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +15,7 @@ import numpy as np
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.activate import activate
 from scoring.deployment.gate import GateConfig, judge_first, refuse, too_few
-from scoring.deployment.judge import Judged, is_later
+from scoring.deployment.judge import Judged, is_later, section_ends
 from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
@@ -165,11 +165,11 @@ def _train_next(
     job: _Job, corpus: LabelledDataset, config: TrainConfig, standing: StandingChampion, current: SavedModel
 ) -> PromoteOutcome:
     """Train, and compare with the champion on a block that it has not seen; refuse if that is too small."""
-    ends_at = current.manifest.training.section_ends_at
+    ends_at = section_ends(corpus, current)
     split = split_after(corpus, config.split, ends_at)
     block = corpus.take(test_mask(corpus.moments, corpus.sections, split))
-    new_records = corpus.take(is_later(corpus, ends_at))
-    since = f"{max(ends_at.values()):%Y-%m-%d}"
+    new_records = corpus.take(is_later(corpus, current))
+    since = f"{max(current.manifest.training.section_ends_at.values()):%Y-%m-%d}"
     if lacking := too_few(len(new_records.documents), new_records.n_days, job.gate):
         return _refused(job, f"no new data to evaluate on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
@@ -177,9 +177,11 @@ def _train_next(
         return _refused(job, reason, standing)
     fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
     job.reporter.step("judging", 0, 1)
+    all_records = np.ones(len(block.documents), dtype=bool)
+    seen = block.under(current.scorer.sections).as_seen(all_records, as_of_training(config))
     champion_predictions = prediction_columns(
         current.scorer,
-        block.as_seen(np.ones(len(block.documents), dtype=bool), as_of_training(config)),
+        replace(seen, sections=block.sections),
         [document.path for document in block.documents],
         num_threads=job.settings.threads,
     )

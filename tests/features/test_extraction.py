@@ -20,6 +20,7 @@ from scoring.features import extraction
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, extracted, read_features
+from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import extract
 from scoring.records.corpus import read_documents
 from scoring.records.record import Document
@@ -53,7 +54,7 @@ def told(records: list[Extracted]) -> list[str]:
 @pytest.mark.usefixtures("small_chunks")
 def test_several_processes_give_what_one_gives(archive: Path, as_of: AsOf) -> None:
     documents = list(read_documents([str(archive)], on_fault=stop))
-    expected = [extracted(document, as_of) for document in documents]
+    expected = [extracted(document, as_of, FIRST_TOPIC) for document in documents]
     assert repr(expected[7].row) == repr(extract(documents[7].record, as_of))
     for n_processes in (1, 2, 3):
         steps: list[tuple[int, int]] = []
@@ -136,10 +137,10 @@ def test_a_bounded_number_of_records_is_held(lines: bytes) -> None:
 
 @pytest.mark.usefixtures("small_chunks")
 def test_a_process_that_is_killed_is_told(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(document: Document, as_of: AsOf = None) -> Extracted:
+    def die(document: Document, as_of: AsOf, sections: SectionRule) -> Extracted:
         if document.path.endswith("n200.md"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return extracted(document, as_of)
+        return extracted(document, as_of, sections)
 
     monkeypatch.setattr(extraction, "extracted", die)
     found: list[Any] = []
@@ -180,9 +181,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The records whose features are computed, in this process."""
     computed: list[str] = []
 
-    def count(document: Document, as_of: AsOf = None) -> Extracted:
+    def count(document: Document, as_of: AsOf, sections: SectionRule) -> Extracted:
         computed.append(document.path)
-        return extracted(document, as_of)
+        return extracted(document, as_of, sections)
 
     monkeypatch.setattr(extraction, "extracted", count)
     return computed

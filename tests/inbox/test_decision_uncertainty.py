@@ -25,7 +25,10 @@ def stop(error: Exception) -> None:
 
 @pytest.fixture(scope="module")
 def scored(saved: SavedModel, later: str) -> tuple[FeatureTable, list[Score]]:
-    features = [extracted(document) for document in read_documents([later], on_fault=stop)]
+    features = [
+        extracted(document, None, saved.scorer.sections)
+        for document in read_documents([later], on_fault=stop)
+    ]
     return assemble([one.row for one in features]), list(saved.scorer.score_features(features))
 
 

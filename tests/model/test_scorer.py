@@ -12,6 +12,7 @@ import pytest
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.features.extraction import extracted
+from scoring.features.sections import FIRST_TOPIC
 from scoring.model import scorer
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
@@ -41,7 +42,7 @@ def test_batches_side_by_side_are_those_one_after_the_other(
 ) -> None:
     expected = list(saved.scorer.score(DOCUMENTS))
     monkeypatch.setattr(scorer, "BATCH", batch)
-    records = [extracted(document) for document in DOCUMENTS]
+    records = [extracted(document, None, FIRST_TOPIC) for document in DOCUMENTS]
     with ThreadPoolExecutor(2) as threads:
         assert list(saved.scorer.score_features(records, threads)) == expected
         assert list(saved.scorer.score_features([], threads)) == []

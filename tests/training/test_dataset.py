@@ -11,7 +11,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.progress import SILENT
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments, section_of
+from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.read_dataset import read_dataset
 
 FRONT = "---\ntitle: {title}\npublishedDateTime: {date}\n{labels}topics: [{topics}]\n{related}---\n"
@@ -93,7 +93,7 @@ def test_what_came_after_the_moment_of_a_section_is_hidden(folder: Path) -> None
 
 
 def test_section_is_the_first_topic(folder: Path) -> None:
-    assert section_of(read(folder).documents[0].record) == "Land"
+    assert read(folder).sections[0] == "Land"
 
 
 def test_no_usable_record(tmp_path: Path) -> None:

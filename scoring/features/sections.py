@@ -1,0 +1,172 @@
+"""Sections: which topic, folder or field says what section of a site a record belongs to.
+
+A site gives each record of a section one topic that all of them share, wherever it stands among the others.
+The section topics of an archive are found from its topics alone: they are the few topics of which most
+records have exactly one. An exact cover is NP-hard; a greedy one with every choice undone once finds it for
+real archives.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from scoring.records.record import Document, Record
+
+MIN_RECORDS = 5
+"""Records that a section has to add; in an archive of fewer than 50 records, a tenth of it."""
+
+MIN_COVERED_RATIO = 0.8
+"""An archive in which fewer records have exactly one section topic has no sections."""
+
+WHOLE = "*"
+"""Section of all records of an archive without sections."""
+
+_SYNONYM_RATIO = 0.97  # a topic on nearly as many records is preferred if fewer other archives have it
+
+FIELDS: Mapping[str, str] = {
+    "category": "category",
+    "type": "type",
+    "featuredContent": "featured_content",
+}
+"""Fields that may name the section: name in files, name in :class:`~scoring.records.record.Record`."""
+
+Topics = frozenset[str]
+
+
+class SectionRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the section of a record is found.
+
+    Parameters
+    ----------
+    by : {"first topic", "topic", "folder", "field"}
+        The first topic, whatever it is; one of `names` among the topics; the folder of the file; a field.
+    names : tuple of str
+        Section topics, the most frequent first.
+    rest : str
+        Section of the records with none of these topics; empty if they are of an unknown section.
+    field : str
+        The field, as files name it: see :data:`FIELDS`.
+    """
+
+    by: Literal["first topic", "topic", "folder", "field"] = "first topic"
+    names: tuple[str, ...] = ()
+    rest: str = ""
+    field: str = ""
+
+    def section_of(self, record: Record, path: str = "") -> str:
+        """Return the section of a record; empty if unknown.
+
+        Parameters
+        ----------
+        record : Record
+            The record, as it was read.
+        path : str
+            Its file; empty or ``-`` if it has none, and then no folder either.
+        """
+        if self.by == "topic":
+            return next((name for name in self.names if name in record.topics), self.rest)
+        if self.by == "folder":
+            return os.path.basename(os.path.dirname(path))
+        if self.by == "field":
+            value: str = getattr(record, FIELDS[self.field])
+            return value
+        return record.topics[0] if record.topics else ""
+
+    def placed(self, record: Record, path: str = "") -> Record:
+        """Return the record with its section, empty if unknown, as the first topic."""
+        if self.by == "first topic":
+            return record
+        section = self.section_of(record, path)
+        if record.topics[:1] == (section,):
+            return record
+        others = tuple(topic for topic in record.topics if topic != section)
+        return msgspec.structs.replace(record, topics=(section, *others))
+
+    def placed_document(self, document: Document) -> Document:
+        """Return the document with its record as :meth:`placed` returns it."""
+        record = self.placed(document.record, document.path)
+        return document if record is document.record else msgspec.structs.replace(document, record=record)
+
+
+FIRST_TOPIC = SectionRule()
+"""The first topic is the section: the rule of models that were trained before sections were learned."""
+
+
+def learn_sections(archives: Iterable[Sequence[tuple[str, ...]]]) -> SectionRule:
+    """Find the section topics of archives; neither the order of topics nor any label matters.
+
+    Parameters
+    ----------
+    archives : iterable of sequence of tuple of str
+        For each archive, the topics of each of its records.
+
+    Returns
+    -------
+    SectionRule
+        By topic.
+
+    Examples
+    --------
+    >>> learn_sections([[("tea", "rain")] * 8 + [("kites", "tea")] * 9 + [("boats",)] * 7]).names
+    ('tea', 'boats')
+    """
+    topic_sets = [[frozenset(topics) - {""} for topics in archive] for archive in archives]
+    counts = [Counter(topic for topics in archive for topic in topics) for archive in topic_sets]
+    total = sum(counts, Counter[str]())
+    names: set[str] = set()
+    rest = ""
+    for archive, count in zip(topic_sets, counts, strict=True):
+        found = _section_topics(archive, total - count)
+        n_covered = sum(len(found & topics) == 1 for topics in archive)
+        if n_covered >= MIN_COVERED_RATIO * len(archive):
+            names |= found
+        elif archive:
+            rest = WHOLE
+    return SectionRule("topic", tuple(sorted(names, key=lambda name: (-total[name], name))), rest)
+
+
+def _section_topics(archive: Sequence[Topics], elsewhere: Mapping[str, int]) -> set[str]:
+    """Topics of which the most records have exactly one, less the cost of each: :data:`MIN_RECORDS`."""
+    chosen = _add_topics(archive, set(), elsewhere, barred=frozenset())
+    best = _value(archive, chosen)
+    is_improved = True
+    while is_improved:
+        is_improved = False
+        for topic in sorted(chosen):
+            other = _add_topics(archive, chosen - {topic}, elsewhere, barred=frozenset({topic}))
+            if (value := _value(archive, other)) > best:
+                chosen, best, is_improved = other, value, True
+                break
+    return chosen
+
+
+def _value(archive: Sequence[Topics], chosen: set[str]) -> float:
+    return sum(len(chosen & topics) == 1 for topics in archive) - _cost(archive) * len(chosen)
+
+
+def _cost(archive: Sequence[Topics]) -> float:
+    return min(MIN_RECORDS, len(archive) / 10)
+
+
+def _add_topics(
+    archive: Sequence[Topics], chosen: set[str], elsewhere: Mapping[str, int], *, barred: Topics
+) -> set[str]:
+    """Add the topic that makes the most records have exactly one, until none makes enough."""
+    chosen = set(chosen)
+    while True:
+        gains: Counter[str] = Counter()
+        for topics in archive:
+            n_chosen = len(chosen & topics)
+            if n_chosen < 2:
+                for topic in topics - chosen - barred:
+                    gains[topic] += 1 if n_chosen == 0 else -1
+        most = max(gains.values(), default=0)
+        if most <= _cost(archive):
+            return chosen
+        nearly = [topic for topic, gain in gains.items() if gain >= _SYNONYM_RATIO * most]
+        chosen.add(min(nearly, key=lambda topic: (elsewhere.get(topic, 0), -gains[topic], topic)))
