@@ -30,7 +30,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean
+.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ test-clone:  ## Run the demo and some tests in a clone where it is hardest: only
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
 	for target in $(TARGETS); do $(BIN)/python -m tests.fuzz.run $$target $(SECONDS) || exit 1; done
+
+mutants: $(READY)  ## Check that tests notice small changes of the core: make mutants ARGS='training/rubric gate'
+	$(BIN)/python tests/mutants/run.py $(ARGS)
 
 lock: $(UV)  ## Write down the versions and hashes of all that is needed
 	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra tune \

@@ -37,6 +37,8 @@ _ENCODER = msgspec.json.Encoder()
 _INPUTS = Record.__struct_fields__
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST = re.compile(rb"\[\]|\{\}")
+# Fractions of a second that a parser may round up to a whole one.
+_NEARLY_A_SECOND = re.compile(rb"\.9{6}")
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
@@ -155,7 +157,7 @@ def decode_fast(data: bytes | memoryview) -> tuple[Record, Labels, tuple[str, ..
             coverage.published_at is not None and not _is_clear_time(coverage.published_at)
         ):
             return None
-    if not _is_clear_time(labelled.published_at):
+    if not _is_clear_time(labelled.published_at) or _NEARLY_A_SECOND.search(data):
         return None
     values = {name: getattr(labelled, name) for name in _INPUTS}
     values["title"] = html.unescape(labelled.title)

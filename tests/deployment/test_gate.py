@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scoring.deployment.gate import GateConfig, judge, judge_first
+from scoring.deployment.gate import GateConfig, judge, judge_first, too_few
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 
 EQUAL = GateConfig(margin=0.05)
@@ -41,6 +41,21 @@ def test_the_figure_has_to_gain_or_be_as_good(config: GateConfig, low: float, is
     assert verdict.is_passed is is_passed
     (check,) = verdict.checks
     assert (check.figure, check.is_passed, check.n_records) == ("quality_mae", is_passed, 40)
+
+
+@pytest.mark.parametrize(("low", "is_passed"), [(-0.2, True), (-0.2001, False)])
+def test_margin_is_a_ratio_of_the_size_of_the_figure(low: float, is_passed: bool) -> None:
+    below_0 = Difference("quality_mae", -4.0, -4.1, 0.1, low, 1.0)
+    assert judge({"quality_mae": below_0}, (), EQUAL, n_records=40).is_passed is is_passed
+
+
+@pytest.mark.parametrize(
+    ("n_records", "n_days", "suffices"), [(30, 7, True), (29, 7, False), (30, 6, False), (29, 6, False)]
+)
+def test_a_verdict_takes_enough_records_and_days(n_records: int, n_days: int, suffices: bool) -> None:
+    message = too_few(n_records, n_days, GateConfig(min_records=30, min_days=7))
+    expected = f"got {n_records} labelled records of {n_days} days, expected 30 or more of 7 days or more"
+    assert message == ("" if suffices else expected)
 
 
 def test_no_other_headline_may_be_surely_worse() -> None:

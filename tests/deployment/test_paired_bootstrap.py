@@ -104,6 +104,28 @@ def test_parts_have_enough_records_and_days() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_judged"),
+    [
+        ({"min_records": 50}, True),
+        ({"min_records": 51}, False),
+        ({"min_records": 50, "min_days": 25}, True),  # 50 records, one each twelve hours
+        ({"min_records": 50, "min_days": 26}, False),
+    ],
+)
+def test_a_part_may_have_just_enough(changes: dict[str, int], is_judged: bool) -> None:
+    side = predictions(4)
+    side["coverage_count"] = np.where(np.arange(120) < 50, 0, 5)
+    slices = measure(side, side, msgspec.structs.replace(QUICK, **changes), seed=0)[1]
+    assert (("coverage", "none") in {(entry.family, entry.name) for entry in slices}) is is_judged
+
+
+def test_all_records_are_no_part_of_themselves() -> None:
+    side = predictions(4)
+    side["section"] = np.full(120, "Sea", dtype=object)
+    assert {entry.family for entry in measure(side, side, QUICK, seed=0)[1]} == {"provider"}
+
+
 def test_a_part_that_falls_refuses_where_the_whole_gains() -> None:
     first, second = predictions(6), predictions(1)
     is_sea = first["section"] == "Sea"

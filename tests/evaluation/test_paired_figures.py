@@ -168,6 +168,17 @@ def test_parts_are_sections_providers_and_months() -> None:
     assert differences["section", "Sea"].differences["quality_mae"].verdict == "same"
 
 
+@pytest.mark.parametrize(("n_others", "is_compared"), [(MIN_PART - 1, False), (MIN_PART, True)])
+def test_a_part_has_enough_records_and_not_all(n_others: int, is_compared: bool) -> None:
+    side = predictions(5)
+    side["provider"] = np.where(np.arange(120) < n_others, "b.example", "a.example").astype(object)
+    side["section"] = np.full(120, "Sea", dtype=object)
+    names = {(entry.family, entry.name) for entry in slice_differences(side, side, n_draws=0, seed=0)}
+    assert ("provider", "a.example") in names
+    assert (("provider", "b.example") in names) is is_compared
+    assert ("section", "Sea") not in names
+
+
 def test_records_are_joined_by_path_and_date_in_the_order_of_the_first() -> None:
     whole = predictions(5)
     first = {name: values[20:] for name, values in whole.items()}

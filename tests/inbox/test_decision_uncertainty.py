@@ -105,5 +105,18 @@ def test_the_cut_and_the_level_are_the_models_own(
     assert first.distance == pytest.approx(np.log(0.96 / 0.04), abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("probability", "is_near"), [(0.89, True), (0.91, False), (0.11, True), (0.09, False), (0.75, True)]
+)
+def test_a_probability_nearer_to_a_half_than_the_level_is_open(
+    saved: SavedModel, scored: tuple[FeatureTable, list[Score]], probability: float, is_near: bool
+) -> None:
+    assert saved.manifest.training.config.model.interval_level == 0.9
+    table, scores = scored
+    even = replace(saved, models=replace(saved.models, thresholds=Thresholds(published=0.5)))
+    equal = [msgspec.structs.replace(score, published_probability=probability) for score in narrowed(scores)]
+    assert open_rows(even, table, equal) == (list(range(len(equal))) if is_near else [])
+
+
 def test_no_record_has_no_doubt(saved: SavedModel, archive: Path) -> None:
     assert decision_uncertainty(saved, assemble([]), []) == []

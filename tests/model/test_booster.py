@@ -50,6 +50,12 @@ def test_threads_and_layout_change_nothing() -> None:
     assert booster.predict(X[:0]).shape == (0,)
 
 
+def test_text_does_not_tell_the_number_of_threads() -> None:
+    text = theirs("regression").model_to_string()
+    assert "[num_threads: 1]" in text
+    assert Booster(text).text == text.replace("[num_threads: 1]", "[num_threads: 0]")
+
+
 def test_it_survives_a_trip_through_pickle() -> None:
     booster = Booster(theirs("binary").model_to_string())
     again = pickle.loads(pickle.dumps(booster))  # noqa: S301 -- its own bytes

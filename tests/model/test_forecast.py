@@ -12,13 +12,14 @@ import pytest
 
 from scoring.features.table import NUMBER_INDEX, FeatureTable, build_table
 from scoring.model.cascade import Cascade
-from scoring.model.forecast import Forecast
+from scoring.model.forecast import GROWTH_NAMES, SETTLED_LEAD_NAMES, Forecast, _matrix
 from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training.cascade import fit_cascade
 from scoring.training.config import BoosterConfig, ModelConfig
 from scoring.training.forecast import fit_forecast
 from scoring.training.training_set import TrainingSet
+from tests.model.doubles import booster_of, table_of
 
 CONFIG = ModelConfig()
 #: Fast learning from few records.
@@ -130,3 +131,30 @@ def test_labels_that_are_unknown_teach_nothing(
 def test_certain_probabilities_stay_finite(forecast: Forecast, earlier: TrainingSet) -> None:
     quality = np.full(len(earlier.table), 1e6)
     assert np.isfinite(forecast.lead_probability(earlier.table, quality)).all()
+
+
+NOTHING = booster_of(lambda columns: 0.0)
+
+
+def test_odds_of_leading_are_multiplied() -> None:
+    tripled = Forecast(Cascade(NOTHING, NOTHING, NOTHING), booster_of(lambda columns: np.log(3.0)), NOTHING)
+    now = np.array([0.5, 0.25, 0.0, 1.0])
+    settled = tripled.lead_probability(table_of(4), np.zeros(4), now=now)
+    # Probabilities end at 0.0001 and 0.9999 before.
+    assert settled == pytest.approx([0.75, 0.5, 3 / (3 + 9999), 3 * 9999 / (3 * 9999 + 1)])
+
+
+def test_heat_is_multiplied_and_grows_from_a_point_at_least() -> None:
+    tripled = Forecast(Cascade(NOTHING, NOTHING, NOTHING), NOTHING, booster_of(lambda columns: np.log(3.0)))
+    settled = tripled.heat_if_lead(table_of(3), np.zeros(3), now=np.array([40.0, 0.0, -8.0]))
+    assert settled == pytest.approx([120, 2, -6])
+
+
+def test_columns_are_in_the_order_of_their_names() -> None:
+    table = table_of(2, coverage_quality_max=[30, 70], coverage_count=[3, 4], has_image=[0, 1])
+    X = _matrix(table, np.array([50.0, 60.0]), np.array([7.0, 8.0]))
+    for names in (SETTLED_LEAD_NAMES, GROWTH_NAMES):
+        columns = dict(zip(names, X.T.tolist(), strict=True))
+        assert columns[names[0]] == [7, 8]
+        assert (columns["quality"], columns["quality_margin"]) == ([50, 60], [20, -10])
+        assert (columns["coverage_count"], columns["has_image"]) == ([3, 4], [0, 1])

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scoring.features.encoding import Encoder
 from scoring.features.table import Floats, build_table
 from scoring.model.booster import Booster
-from scoring.model.conformal import MAX_ATOMS, NO_ERRORS
+from scoring.model.conformal import MAX_ATOMS, MIN_SPREAD, NO_ERRORS, ResidualDistribution
+from scoring.model.quality import QualityModel
+from scoring.model.rubric import Rubric
 from scoring.records.record import Record
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training import quality
@@ -25,6 +27,7 @@ from scoring.training.quality import leave_section_out_errors
 from scoring.training.rubric import fit_rubric
 from scoring.training.splits import group_folds
 from scoring.training.thresholds import best_threshold
+from tests.model.doubles import booster_of
 
 CONFIG = ModelConfig()
 
@@ -183,3 +186,49 @@ def test_one_section_tells_nothing_of_others() -> None:
     assert np.array_equal(
         leave_section_out_errors(table, DesignMatrix.of(table, CONFIG.rubric), y, CONFIG), y - np.median(y)
     )
+
+
+def model(errors: ResidualDistribution) -> tuple[QualityModel, int]:
+    """A model whose boosters answer with the first two columns; and the index of the section's column."""
+    encoder = Encoder.fit(build_table([Record(topics=("Kites",))]), np.array([20.0]))
+    return QualityModel(
+        encoder,
+        Rubric(20.0, {}, {}, {}, {}, 10.0),
+        booster_of(lambda columns: columns[0]),
+        booster_of(lambda columns: columns[1]),
+        errors,
+    ), encoder.place_of("topic_section")
+
+
+FOREIGN = ResidualDistribution([1.0, 6.0], [[0.0]] * 3, [[1.0]] * 3, 2.0, 9.0)
+
+
+def test_quality_is_what_rubric_and_booster_sum_to_but_not_below_the_lowest_label() -> None:
+    quality_model, _ = model(NO_ERRORS)
+    X = np.zeros((3, len(quality_model.names)))
+    X[:, -1], X[:, 0] = [30.0, 30.0, 12.0], [4.0, -4.0, -9.0]
+    assert quality_model.predict(X).tolist() == [34, 26, 10]
+
+
+def test_interval_is_a_multiple_of_the_spread_and_ends_at_the_lowest_label() -> None:
+    quality_model, _ = model(FOREIGN)
+    low, high = quality_model.interval(np.array([50.0, 12.0]), np.array([3.0, 3.0]))
+    assert low.tolist() == [44, 10]
+    assert high.tolist() == [56, 18]
+
+
+def test_spread_is_never_below_the_least() -> None:
+    quality_model, _ = model(NO_ERRORS)
+    X = np.zeros((3, len(quality_model.names)))
+    X[:, 1] = [-1.0, 0.1, 7.0]
+    assert quality_model.predict_spread(X).tolist() == [MIN_SPREAD, MIN_SPREAD, 7]
+
+
+def test_only_unseen_sections_have_the_spread_of_unseen_sections() -> None:
+    quality_model, section = model(FOREIGN)
+    X = np.zeros((4, len(quality_model.names)))
+    X[:, 1] = [2.0, 2.0, 5.9, 70.0]
+    X[:, section] = [0, np.nan, 0, 0]
+    # The last two stay below the edge, 6, of the group of unseen sections.
+    below = 6 - MIN_SPREAD
+    assert quality_model.predict_spread(X).tolist() == [2, 9, below, below]

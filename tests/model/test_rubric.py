@@ -182,3 +182,32 @@ def test_labels_all_alike_need_no_words() -> None:
     fitted = fit_rubric(MATERIAL, np.full(len(Y), 5.0))
     assert fitted.terms_ == {}
     assert predict(fitted, *LATER) == pytest.approx(np.full(len(LATER), 5.0), abs=0.05)
+
+
+def plain(**values: object) -> Rubric:
+    """A rubric with some effects, and nothing else."""
+    nothing: dict[str, object] = {name: {} for name in ("numbers_", "hinges_", "levels_", "terms_")}
+    return msgspec.convert({"intercept_": 0, "floor_": -999, **nothing, **values}, Rubric)
+
+
+def test_a_number_that_is_missing_has_no_points() -> None:
+    record = Record(title="sloop buoy")
+    assert np.isnan(build_table([record]).number("age_hours")).all()
+    fitted = plain(numbers_={"age_hours": 5.0, "title_word_count": 3.0})
+    assert predict(fitted, record).tolist() == [6]
+
+
+@pytest.mark.parametrize("n_more_words", [0, 400])
+def test_terms_are_whole_words_in_a_row_in_titles_of_any_length(n_more_words: int) -> None:
+    terms = {
+        "net": 1.0,
+        "reef pier": 2.0,
+        "reef cove": 4.0,
+        "cove pier keel": 8.0,
+        "keel": 16.0,
+        "storm": 32.0,
+    }
+    title = ["cabinet", "reef", "cove", "pier", "keel", *(f"word{number}" for number in range(n_more_words))]
+    record = Record(title=" ".join(title), topics=("Sea",))
+    # Not "net", a part of a word; not "reef pier", whose words are apart; not "storm".
+    assert predict(plain(terms_={"Sea": terms, "Tides": terms}), record).tolist() == [4 + 8 + 16]

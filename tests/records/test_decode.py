@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from scoring.errors import RecordError
+from scoring.errors import Fault, RecordError
 from scoring.records import decode
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import find_front_matter, to_json
@@ -473,3 +474,83 @@ def test_json_that_nests_deeply_is_refused_in_any_field(opening: str, closing: s
 def test_brackets_of_a_text_are_no_levels(title: str) -> None:
     line = json.dumps({"title": title, "topics": ["Sea"], "provider": {"name": "x"}})
     assert decode_json(line.encode(), "a.jsonl", 1).record.title == title
+
+
+Values = tuple[Record, Labels, tuple[str, ...]]
+
+
+def strictly(line: bytes) -> Values:
+    return read_record(decode._parse_json(line, "a.jsonl", 1), "a.jsonl")
+
+
+def as_a_line(line: bytes) -> Values:
+    document = decode_json(line, "a.jsonl", 1)
+    return document.record, document.labels, document.warnings
+
+
+def result_of(read: Callable[[bytes], Values], line: bytes) -> Values | tuple[Fault, ...]:
+    """The values of a line, or its faults."""
+    try:
+        return read(line)
+    except RecordError as error:
+        return tuple(error.faults)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"publishedDateTime": "2021-03-04T05:06:07"},
+        {"publishedDateTime": "2021-03-04T05:06:07.1234567Z"},  # one digit more than a datetime has
+        {"publishedDateTime": "2021-03-04T05:06:07.9999999Z"},
+        {"publishedDateTime": "2021-03-04T22:06:07-08:00"},
+        {"provider": {"name": "", "domain": "example.com"}},
+        {"provider": {}},
+        {"topics": ["Weather", ""]},
+        {"related": [{"title": "Sun", "type": ""}]},
+        {"related": [{"title": "Sun", "publishedDateTime": "2021-03-04T05:06:07"}]},
+        {"related": [{"title": "Sun", "publishedDateTime": "2021-03-04T05:06:07.9999999Z"}]},
+        {"related": [{"title": "Sun &amp; sea"}, {"excerpt": "Sun &amp; sea"}]},
+        {"related": [{"title": "Sun", "publishedDateTime": "2021-03-04T22:06:07-08:00"}]},
+    ],
+)
+def test_both_ways_agree_on_json(fields: dict[str, object]) -> None:
+    line = to_line(**fields)
+    expected, found = (result_of(read, line) for read in (strictly, as_a_line))
+    assert found == expected
+
+
+def test_times_have_the_zone_utc() -> None:
+    west = "2021-03-04T22:06:07-08:00"
+    record = decode_json(
+        to_line(publishedDateTime=west, related=[{"publishedDateTime": west}]), "a.jsonl", 1
+    ).record
+    for time in (record.published_at, record.related[0].published_at):
+        assert time is not None
+        assert time.tzinfo is UTC
+        assert time.isoformat() == "2021-03-05T06:06:07+00:00"
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', '"\\', '\\\\"', 'a", "quality": 5, "b": "'])
+def test_quotes_and_backslashes_of_the_opaque_field_do_not_end_it(text: str) -> None:
+    document = decode_json(to_line(secured=text, quality=67), "a.jsonl", 1)
+    assert document.labels == Labels(67)
+
+
+def test_the_opaque_field_is_not_parsed_whatever_it_is() -> None:
+    node = decode._parse_json(b'{"title": "Rain", "secured": ["hush"]}', "a.jsonl", 1)
+    assert isinstance(node.value, dict)
+    assert list(node.value) == ["title"]
+
+
+@pytest.mark.parametrize("title", ["Rain", 2021])  # the second is left to the strict path
+def test_the_deepest_levels_are_read(title: object) -> None:
+    line = '{"title": %s, "topics": ["Sea"], "provider": {"name": "x"}, "other": %s1%s}'
+    for n_lists in (MAX_DEPTH - 1, MAX_DEPTH):  # in the fields of the record, which are a level too
+        data = (line % (json.dumps(title), "[" * n_lists, "]" * n_lists)).encode()
+        assert decode._is_shallow(data) is (n_lists < MAX_DEPTH)
+        if n_lists < MAX_DEPTH:
+            assert decode_json(data, "a.jsonl", 1).record.title == str(title)
+        else:
+            with pytest.raises(RecordError, match="deeper nesting"):
+                decode_json(data, "a.jsonl", 1)

@@ -13,7 +13,8 @@ from scoring.errors import RecordError
 from scoring.records import write_back
 from scoring.records.decode import decode_file
 from scoring.records.record import Labels
-from scoring.records.write_back import Change, replace_labels, write_labels
+from scoring.records.write_back import Change, Edit, put_back, replace_labels, write_labels
+from scoring.records.yaml_nodes import parse_nodes
 
 NEW = Labels(84, 104, True)
 
@@ -198,6 +199,108 @@ def test_a_failure_leaves_the_file_and_no_other(file: Path, monkeypatch: pytest.
         write_labels("inbox/a.md", NEW, roots=["inbox"])
     assert file.read_bytes() == before
     assert os.listdir("inbox") == ["a.md"]
+
+
+def test_a_folder_is_no_folder_that_begins_with_its_name(file: Path) -> None:
+    before = file.read_bytes()
+    os.rename("inbox", "inbox-2")
+    os.mkdir("inbox")
+    with pytest.raises(RecordError, match="outside the given folders"):
+        write_labels("inbox-2/a.md", NEW, roots=["inbox"])
+    assert Path("inbox-2/a.md").read_bytes() == before
+
+
+def test_a_file_itself_may_be_given(file: Path) -> None:
+    assert write_labels("inbox/a.md", NEW, roots=["inbox/a.md"]).changed
+
+
+def test_0_and_false_are_written() -> None:
+    data = b"---\ntitle: Rain\nquality: 5\n---\n"
+    expected = b"---\ntitle: Rain\nquality: 0\nheat: 0\npublished: false\n---\n"
+    assert replace_labels(data, Labels(0, 0, False)) == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "hunks"),
+    [
+        # Lines side by side are one hunk.
+        (
+            "title: Rain\nquality: 5\nheat: 3\n",
+            "@@ -3,2 +3,2 @@\n-quality: 5\n-heat: 3\n+quality: 84\n+heat: 104\n",
+        ),
+        # A line less at first moves the ones below.
+        (
+            "quality: |\n  5\ntitle: Rain\nheat: 3\n",
+            "@@ -2,2 +2 @@\n-quality: |\n-  5\n+quality: 84\n@@ -5 +4 @@\n-heat: 3\n+heat: 104\n",
+        ),
+        # New lines are after the line that is named.
+        (
+            "title: Rain\ntype: video\nx: 1\n",
+            "@@ -3,0 +4,2 @@\n+quality: 84\n+heat: 104\n",
+        ),
+        (
+            "type: video\nx: 1\nquality: 5\n",
+            "@@ -2,0 +3 @@\n+heat: 104\n@@ -4 +5 @@\n-quality: 5\n+quality: 84\n",
+        ),
+    ],
+)
+def test_diff_has_the_lines_as_diff_u0_has_them(file: Path, block: str, hunks: str) -> None:
+    file.write_text(f"---\n{block}---\n")
+    change = write_labels("inbox/a.md", {"quality": 84, "heat": 104}, roots=["inbox"], dry_run=True)
+    assert change.diff == f"--- inbox/a.md\n+++ inbox/a.md\n{hunks}"
+
+
+@pytest.mark.parametrize(
+    ("edited", "is_same"),
+    [
+        ("a: 1\nb: [1, {c: 2}]\nquality: 84\n", True),
+        ("a: 1\nb: [1, {c: 2}]\nquality: '84'\n", False),  # a text
+        ("a: 1\nb: [1, {c: 2}]\nquality: 85\n", False),
+        ("a: 1\nb: [1, {c: 2}]\n", False),
+        ("b: [1, {c: 2}]\na: 1\nquality: 84\n", False),  # another order
+        ("a: 2\nb: [1, {c: 2}]\nquality: 84\n", False),
+        ("a: '1'\nb: [1, {c: 2}]\nquality: 84\n", False),
+        ("a: 1\nb: [1, {c: 2}, 3]\nquality: 84\n", False),
+        ("a: 1\nb: [1]\nquality: 84\n", False),
+        ("a: 1\nb: [1, {c: 2, d: 3}]\nquality: 84\n", False),
+        ("a: 1\nb: [1, {c: 3}]\nquality: 84\n", False),
+        ("a: 1\nb: 1\nquality: 84\n", False),
+        ("- a\n", False),
+        ("[", False),
+    ],
+)
+def test_a_document_is_the_same_but_for_its_labels(edited: str, is_same: bool) -> None:
+    before = parse_nodes("a: 1\nb: [1, {c: 2}]\nquality: 5\n", "")
+    assert write_back._is_same_but(before, edited, {"quality": "84"}) is is_same
+
+
+def test_fields_keep_their_order_even_if_their_values_are_alike() -> None:
+    before = parse_nodes("a: 1\nb: 1\nquality: 5\n", "")
+    assert write_back._is_same_but(before, "a: 1\nb: 1\nquality: 84\n", {"quality": "84"})
+    assert not write_back._is_same_but(before, "b: 1\na: 1\nquality: 84\n", {"quality": "84"})
+
+
+@pytest.mark.parametrize("block", ["title: Rain\nquality: 5\n", "title: &a Rain\nquality: 5\n"])
+def test_an_edit_that_would_change_another_field_is_refused(
+    block: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        write_back, "_edits", lambda *_: [Edit(7, 7, "No "), Edit(len(block) - 2, len(block) - 1, "84")]
+    )
+    with pytest.raises(RecordError, match="YAML that this edit would break"):
+        replace_labels(f"---\n{block}---\n".encode(), {"quality": 84})
+
+
+def test_bytes_are_put_back_unless_the_file_was_changed(file: Path) -> None:
+    before = file.read_bytes()
+    write_labels("inbox/a.md", NEW, roots=["inbox"])
+    after = file.read_bytes()
+    put_back("inbox/a.md", before=before, after=after, roots=["inbox"])
+    assert file.read_bytes() == before
+    file.write_bytes(after + b" and more")
+    with pytest.raises(RecordError, match="changed since"):
+        put_back("inbox/a.md", before=before, after=after, roots=["inbox"])
+    assert file.read_bytes() == after + b" and more"
 
 
 def test_real_files_come_back_to_the_byte(real_files: list[Path], tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path, "a", "2021-03-05T10:00:00Z")
     write(tmp_path, "b", "2021-03-04T23:30:00-08:00", later="2021-03-09T00:00:00Z")
     write(tmp_path, "c", "2021-03-01T10:00:00Z", topics="Land, Dunes")
-    write(tmp_path, "d", "2021-03-01T10:00:00Z", labels="")
+    write(tmp_path, "d", "2021-03-01T10:00:00Z", labels="", topics="Land")
     write(tmp_path, "e", "2021-03-02T10:00:00Z", labels="quality: 0\n")
     return tmp_path
 
@@ -92,7 +92,7 @@ def test_what_came_after_the_moment_of_a_section_is_hidden(folder: Path) -> None
     assert age_hours[2] == 62
 
 
-def test_section_is_the_first_topic(folder: Path) -> None:
+def test_a_section_is_the_topic_that_its_records_share(folder: Path) -> None:
     assert read(folder).sections[0] == "Land"
 
 

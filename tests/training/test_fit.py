@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -12,14 +12,22 @@ import pytest
 from scoring.errors import ModelError
 from scoring.evaluation.metrics import mean_absolute_error, precision_recall_f1
 from scoring.features.table import Floats
-from scoring.model.components import FittedComponents
+from scoring.model.cascade import Cascade
+from scoring.model.components import FittedComponents, Thresholds
+from scoring.model.conformal import ResidualDistribution
 from scoring.model.marginalize import QualityDistribution, marginalize_now
+from scoring.model.quality import QualityModel
+from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import sample_documents
+from scoring.training import fit
+from scoring.training.cascade import CascadeLabels
 from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.training.fit import fit_models
+from scoring.training.quality import QualityFit
 from scoring.training.training_set import TrainingSet
+from tests.model.doubles import booster_of, table_of
 
 LABELLED = list(sample_documents(n_records=120, seed=1))
 FULL = ModelConfig()
@@ -225,3 +233,76 @@ def test_parameter_that_lightgbm_refuses_is_named(
     with pytest.raises(ModelError, match="nonsense"):
         fit_models(make_training(LABELLED), msgspec.structs.replace(SMALL, model=model), num_threads=1)
     capfd.readouterr()  # LightGBM prints to the terminal too
+
+
+def test_twenty_records_suffice(make_training: Make) -> None:
+    assert fit_models(make_training(LABELLED[:20]), SMALL, num_threads=1).cascade.lead.num_trees == 10
+
+
+class EnoughError(Exception):
+    """Ends a fit whose beginning is all that a test looks at."""
+
+
+@pytest.mark.parametrize(("ratio", "n_later"), [(0.0, 24), (0.01, 24), (0.2, None), (1.0, 24)])
+def test_validation_block_is_the_latest_records_and_the_draft_is_fitted_on_the_rest(
+    make_training: Make, monkeypatch: pytest.MonkeyPatch, ratio: float, n_later: int | None
+) -> None:
+    masks, drafts = [], []
+
+    def stop(*arguments: Any, **_: Any) -> None:
+        masks.append(arguments[3])
+        raise EnoughError
+
+    monkeypatch.setattr(fit, "_draft_cascade", lambda earlier, *_, **__: drafts.append(earlier))
+    monkeypatch.setattr(fit, "_fit_cascade_and_forecast", lambda *_, **__: None)
+    monkeypatch.setattr(fit, "start_quality", stop)
+    training = make_training(LABELLED[::-1])
+    config = msgspec.structs.replace(SMALL, split=SplitConfig(validation_ratio=ratio))
+    with pytest.raises(EnoughError):
+        fit_models(training, config, num_threads=1)
+    (mask,), (draft,) = masks, drafts
+    assert draft.moments.tolist() == training.moments[~mask].tolist()
+    if n_later is None:  # of each section
+        assert 5 <= mask.sum() <= 24
+    else:
+        assert mask.sum() == n_later
+        assert training.moments[mask].min() >= training.moments[~mask].max()
+
+
+def choose_thresholds(quality: Floats, heat: Floats, published: Floats) -> Thresholds:
+    """Thresholds of a draft whose probability of leading is quality / 20, and of publishing 0.1 less.
+
+    Qualities are off by 5 points, as often above as below, and at least 10.
+    """
+    n_records = len(quality)
+    draft = Cascade(
+        booster_of(lambda columns: columns[0] / 20),  # the margin to coverage of quality 0
+        booster_of(lambda columns: 0.0),
+        booster_of(lambda columns: columns[1] / 20 - 0.1),
+    )
+    errors = ResidualDistribution([], [[-5.0, 5.0]], [[0.5, 0.5]], 1.0)
+    rubric = Rubric(0.0, {}, {}, {}, {}, 10.0)
+    model = QualityModel(cast(Any, None), rubric, draft.lead, draft.lead, errors)
+    validation = TrainingSet(
+        table_of(n_records, coverage_quality_max=0.0),
+        CascadeLabels(quality, heat, published),
+        np.zeros(n_records, dtype="datetime64[us]"),
+        [""] * n_records,
+        np.arange(n_records),
+    )
+    return fit._choose_thresholds(draft, validation, QualityFit(model, quality, np.ones(n_records)), 1)
+
+
+def test_thresholds_lie_between_the_known_records_of_either_kind() -> None:
+    # Mean qualities of 12 and 10 are 13.5 and 12.5, since none is below 10; those of 11 have no heat.
+    quality = np.repeat([12.0, 10.0, 11.0], 20)
+    heat = np.repeat([40.0, -1.0, np.nan], 20)
+    published = np.repeat([1.0, 0.0, 0.0], 20)
+    thresholds = choose_thresholds(quality, heat, published)
+    assert thresholds.lead == pytest.approx(13 / 20)
+    assert thresholds.published == pytest.approx(13 / 20 - 0.1)
+
+
+def test_thresholds_are_a_half_where_nothing_is_known() -> None:
+    unknown = np.full(5, np.nan)
+    assert choose_thresholds(np.full(5, 12.0), unknown, np.ones(5)) == Thresholds(0.5, 0.5)

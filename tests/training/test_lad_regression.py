@@ -54,6 +54,40 @@ def test_fit_passes_through_most_records_and_below_the_floor() -> None:
     assert fit.fitted.min() < fit.floor == -4.0
 
 
+def dense_passes(X: Floats, y: Floats, penalty: Floats, n_passes: int) -> Floats:
+    """Fitted values by the dense equations of each pass, row by row."""
+    floor, tolerance, fitted = y.min(), np.std(y) / 100, y
+    for _ in range(n_passes):
+        targets, weights = [], []
+        for label, value in zip(y, fitted, strict=True):
+            error = abs(value - label)
+            # Half of |t| + t: the slope is 0 below the floor and 1 above it.
+            targets.append(floor - error if label == floor else label)
+            weights.append((0.5 if label == floor else 1.0) / max(error, tolerance))
+        scaled = np.array(weights) / max(weights)
+        normal = X.T @ (X * scaled[:, None]) + np.diag(penalty)
+        fitted = X @ np.linalg.solve(normal, X.T @ (scaled * np.array(targets)))
+    return fitted
+
+
+@pytest.mark.parametrize("n_passes", [1, 2, 5])
+def test_passes_are_those_of_the_dense_equations(n_passes: int) -> None:
+    random = np.random.default_rng(4)
+    indicators, dense = draw_indicators(20, 1), draw_dense(3, 2)
+    y = np.maximum(random.normal(size=N_RECORDS), -0.5)
+    penalty = np.full(24, 0.02)
+    fit = CensoredLAD(y)
+    fit.run(SparseDesign(indicators, dense, penalty), n_passes)
+    expected = dense_passes(np.hstack([indicators.toarray(), dense]), y, penalty, n_passes)
+    assert fit.fitted == pytest.approx(expected)
+
+
+def test_residual_is_0_where_label_and_prediction_are_at_the_floor_or_below() -> None:
+    fit = CensoredLAD(np.array([2.0, 2.0, 5.0, 9.0]))
+    fit.fitted = np.array([-3.0, 4.0, 1.0, 8.0])
+    assert fit.residual.tolist() == [0, -2, 3, 1]
+
+
 def test_more_passes_never_raise_the_error() -> None:
     random = np.random.default_rng(0)
     y = np.maximum(random.normal(size=N_RECORDS), -0.5)

@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
+import numpy as np
 import pytest
 
+from scoring.model.booster import Booster
+from scoring.training.lightgbm_trainer import StoppedError, train_booster
 from scoring.training.parallel import fit_pool
 
 MANY = 10**6  # enough records for many threads to pay off
@@ -67,3 +71,20 @@ def test_single_worker_runs_inline() -> None:
         failed = pool.executor.submit(fail)
         with pytest.raises(ValueError, match="of the fit"):
             failed.result()
+
+
+def test_fits_stop_where_another_fails() -> None:
+    X = np.random.default_rng(0).normal(size=(500, 5))
+    has_begun = threading.Event()
+
+    def fit() -> Booster:
+        has_begun.set()
+        options: dict[str, Any] = {"num_iterations": 5000, "num_threads": 1, "seed": 0}
+        params = {"objective": "regression"}
+        return train_booster(X, X[:, 0], names=list("abcde"), params=params, **options)
+
+    with pytest.raises(ValueError, match="elsewhere"), fit_pool(2, 500) as pool:  # noqa: PT012
+        future = pool.executor.submit(fit)
+        has_begun.wait()
+        raise ValueError("elsewhere")
+    assert isinstance(future.exception(), StoppedError)

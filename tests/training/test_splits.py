@@ -10,7 +10,7 @@ import pytest
 from scoring.errors import ModelError
 from scoring.training import splits
 from scoring.training.config import SplitConfig
-from scoring.training.splits import group_folds, latest_mask, to_moment
+from scoring.training.splits import as_datetime, group_folds, latest_mask, to_moment
 
 
 def days(*numbers: int) -> np.ndarray:
@@ -55,6 +55,13 @@ def test_moments_are_utc() -> None:
     west = datetime(2021, 3, 4, 20, tzinfo=timezone(timedelta(hours=-8)))
     assert to_moment(west) == np.datetime64("2021-03-05T04:00:00", "us")
     assert np.isnat(to_moment(None))
+
+
+def test_moments_come_back_as_aware_utc() -> None:
+    moment = as_datetime(np.datetime64("2021-03-05T04:00:00.000001", "us"))
+    assert moment == datetime(2021, 3, 5, 4, 0, 0, 1, tzinfo=UTC)
+    assert moment.tzinfo is UTC
+    assert as_datetime(np.datetime64("NaT", "us")) is None
 
 
 def test_records_of_a_group_share_a_fold() -> None:
