@@ -166,6 +166,8 @@ def _is_between(moment: datetime | None, since: datetime | None, until: datetime
     return moment is not None and (since is None or moment >= since) and (until is None or moment <= until)
 
 
-def _order(document: Document) -> tuple[datetime, str]:
-    assert document.record.published_at is not None  # noqa: S101 -- dataset_of skips such records
-    return document.record.published_at, document.sha256
+def _order(document: Document) -> tuple[datetime, str, str, str]:
+    """By date; records of one moment by what does not change with the order of their topics."""
+    record = document.record
+    assert record.published_at is not None  # noqa: S101 -- dataset_of skips such records
+    return record.published_at, record.title, record.url, document.sha256
