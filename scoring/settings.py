@@ -51,6 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model : str or None
         Model to score with: a folder, ``models:/NAME@ALIAS``, ``runs:/ID`` or ``shipped``; None for the
         champion.
+    section : str
+        What names the section of a record in training: ``topic`` (the topic that the records of a section
+        share), ``folder``, or ``field NAME`` (``category``, ``type`` or ``featuredContent``).
     seed : int
         Random seed; >= 0.
     threads : int
@@ -76,6 +79,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(min_length=1, pattern=r"^[^/:]+$", description="a name without / and :")
     ] = "scoring"
     model: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description=_TEXT)] = None
+    section: Annotated[
+        str,
+        Meta(
+            pattern=r"^(topic|folder|field (category|type|featuredContent))$",
+            description="'topic', 'folder' or 'field NAME', NAME being category, type or featuredContent",
+        ),
+    ] = "topic"
     seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
     threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(
         default_factory=lambda: min(2, os.cpu_count() or 1)

@@ -53,6 +53,7 @@ def backtest(
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for metrics and plots.")] = None,
+    section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
@@ -77,7 +78,7 @@ def backtest(
         first=since,
         config=load_config(config),
         settings=options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal, section=section
         ),
         has_own_scores=include_own_scores,
         now=options.now(),
@@ -113,6 +114,7 @@ def tune(
         ),
     ] = None,
     overwrite: options.OverwriteFile = False,
+    section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
@@ -136,7 +138,7 @@ def tune(
         n_trials=trials,
         config=load_config(config),
         settings=options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal, section=section
         ),
         has_own_scores=include_own_scores,
         now=options.now(),

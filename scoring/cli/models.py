@@ -35,6 +35,7 @@ def train(
         str | None,
         typer.Option(callback=options.check_name, metavar="NAME", help="Register the model under that name."),
     ] = None,
+    section: options.Section = None,
     as_of: options.TrainAsOf = None,
     corrections: options.Corrections = None,
     journal: options.Journal = None,
@@ -55,7 +56,7 @@ def train(
     from scoring.workflows.train import train as workflow
 
     settings = options.settings_of(
-        terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal
+        terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal, section=section
     )
     training_config = load_config(config)
     outcome = workflow(
@@ -297,6 +298,7 @@ def audit(
     paths: options.Paths,
     config: options.Config = None,
     corrections: options.Corrections = None,
+    section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Maximum findings of each kind.")] = 20,
@@ -323,7 +325,7 @@ def audit(
         config=load_config(config),
         corrections=corrections,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, journal=journal),
+        settings=options.settings_of(terminal, journal=journal, section=section),
         limit=limit,
         **options.channels_of(terminal),
     )

@@ -149,6 +149,15 @@ Journal = Annotated[
         help="Journal of the labels that scoring itself wrote. Default: the setting, else in the home.",
     ),
 ]
+Section = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE",
+        help="What names a record's section: 'topic' (one that the records of a section share), 'folder' "
+        "or 'field NAME'. Default: the setting.",
+        callback=lambda values: _only_one(values, "--section"),
+    ),
+]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in MLflow.")]
@@ -200,10 +209,19 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
     from scoring.settings import load_settings
     from scoring.storage.home import check_home
 
+    if section := given.get("section"):
+        given["section"] = section[0]
     settings = load_settings(**given)
     terminal.set_up_logging(settings.log_level)
     check_home(settings.home)
     return settings
+
+
+def _only_one(values: list[str] | None, option: str) -> list[str] | None:
+    """Refuse an option that is given twice with different values."""
+    if len(set(values or ())) > 1:
+        raise typer.BadParameter(f"got {' and '.join(map(repr, values or ()))}, expected one {option}")
+    return values
 
 
 def channels_of(terminal: Terminal) -> dict[str, Any]:

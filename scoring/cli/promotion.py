@@ -141,6 +141,7 @@ def retrain(
     wait: Annotated[
         float, typer.Option(metavar="MINUTES", min=0, help="Maximum time to wait for another retraining.")
     ] = 0.0,
+    section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
@@ -162,7 +163,7 @@ def retrain(
         gate=_gate(figure, allow_equal, margin),
         wait_minutes=wait,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal, section=section),
         now=options.now(),
         **options.channels_of(terminal),
     )

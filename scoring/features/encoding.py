@@ -202,13 +202,14 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             ]
         )
 
-    def unknown(self, domain: str, topics: tuple[str, ...]) -> list[str]:
-        """Describe the provider and topics of a record that were not in the training records."""
-        notes = (
-            []
-            if not domain or domain in self.providers_.counts_
-            else [f"provider unknown to the model: {domain}"]
-        )
+    def unknown(self, domain: str, section: str, topics: tuple[str, ...]) -> list[str]:
+        """Describe provider, section and topics of a record that were not in the training records."""
+        notes = []
+        if domain and domain not in self.providers_.counts_:
+            notes.append(f"provider unknown to the model: {domain}")
+        if self.sections_.by != "first topic" and section not in self.levels_["topic_section"]:
+            notes.append(f"section unknown to the model: {section or 'none of the topics is one'}")
+            topics = tuple(topic for topic in topics if topic != section)
         return notes + [
             f"topic unknown to the model: {topic}" for topic in topics if topic not in self._known_topics
         ]

@@ -58,6 +58,11 @@ class SectionRule(msgspec.Struct, frozen=True, omit_defaults=True):
     rest: str = ""
     field: str = ""
 
+    @property
+    def setting(self) -> str:
+        """The setting ``section`` that leads to this rule."""
+        return f"field {self.field}" if self.by == "field" else self.by if self.by == "folder" else "topic"
+
     def section_of(self, record: Record, path: str = "") -> str:
         """Return the section of a record; empty if unknown.
 
@@ -95,6 +100,20 @@ class SectionRule(msgspec.Struct, frozen=True, omit_defaults=True):
 
 FIRST_TOPIC = SectionRule()
 """The first topic is the section: the rule of models that were trained before sections were learned."""
+
+
+def rule_named(setting: str) -> SectionRule | None:
+    """Return the rule of the setting ``section``; None if the sections are learned from topics.
+
+    Parameters
+    ----------
+    setting : str
+        ``topic``, ``folder`` or ``field NAME``: see :class:`scoring.settings.Settings`.
+    """
+    kind, _, field = setting.partition(" ")
+    if kind == "folder":
+        return SectionRule("folder")
+    return SectionRule("field", field=field) if kind == "field" else None
 
 
 def learn_sections(archives: Iterable[Sequence[tuple[str, ...]]]) -> SectionRule:

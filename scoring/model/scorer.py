@@ -180,8 +180,8 @@ class Scorer:
 
     def warnings(self, record: Extracted) -> list[str]:
         """Warnings about inputs of a record that the model does not know."""
-        (domain, *_), _, topics, _ = record.row
-        warnings = self.models.quality.encoder.unknown(domain, topics)
+        (domain, *_, section, _), _, topics, _ = record.row
+        warnings = self.models.quality.encoder.unknown(domain, section, topics)
         if record.n_unscored:
             warnings.append(f"coverage without a quality: {record.n_unscored}")
         return warnings

@@ -25,6 +25,7 @@ from scoring.training.config import TrainConfig
 from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 
+SECTION_TAG = "section"
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
 
@@ -99,9 +100,11 @@ class LabelledDataset:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of the run about the origin of the labels."""
+        """Tags of the run about the origin of the labels, and how sections were found unless by topic."""
         own_score_tags = self.own_scores.tags(self.n_own_labels) if self.own_scores else {}
-        return own_score_tags | (self.corrections.tags if self.corrections else {})
+        setting = self.section_rule.setting
+        section_tags = {} if setting == "topic" else {SECTION_TAG: setting}
+        return own_score_tags | section_tags | (self.corrections.tags if self.corrections else {})
 
     @property
     def moments(self) -> NDArray[np.datetime64]:

@@ -14,6 +14,7 @@ import numpy as np
 from scoring.audit.finding import Finding
 from scoring.audit.label_issues import audit as audit_labels
 from scoring.errors import ModelError
+from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
@@ -95,6 +96,7 @@ def audit(
         reporter=reporter,
         corrections=open_corrections(corrections),
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+        sections=rule_named(settings.section),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to audit")

@@ -14,6 +14,7 @@ from scoring.errors import ModelError, shown
 from scoring.evaluation.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
+from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
@@ -120,6 +121,7 @@ def backtest(
         on_fault=on_fault,
         reporter=reporter,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+        sections=rule_named(settings.section),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date for the backtest")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from scoring.distributed.partitions import plan
 from scoring.distributed.storage import find
 from scoring.errors import RecordError
-from scoring.features.sections import learn_sections
+from scoring.features.sections import learn_sections, rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import Reporter
 from scoring.records.files import OnFault
@@ -93,6 +93,6 @@ def opened_training(
             until=until,
             extractor=archive,
             own_scores=own_scores,
-            sections=learn_sections(archives_of(documents, paths)),
+            sections=rule_named(settings.section) or learn_sections(archives_of(documents, paths)),
         )
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

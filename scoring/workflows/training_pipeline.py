@@ -20,6 +20,7 @@ from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf, parse_as_of
+from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
@@ -105,6 +106,7 @@ def read_training(
         until=until_of(config),
         corrections=open_corrections(corrections),
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+        sections=rule_named(settings.section),
     )
     return with_records(corpus)
 

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -153,6 +154,7 @@ def tune(
         on_fault=on_fault,
         reporter=reporter,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
+        sections=rule_named(settings.section),
     )
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)

@@ -15,6 +15,7 @@ from scoring.features.encoding import (
     ProviderStatistics,
     topic_columns,
 )
+from scoring.features.sections import SectionRule
 from scoring.features.table import NUMBER_NAMES, FeatureTable, build_table
 from scoring.records.record import Provider, Record
 
@@ -69,13 +70,24 @@ def test_provider_means_are_shrunken_to_the_mean_of_all(encoder: Encoder) -> Non
 
 
 def test_what_is_unknown_is_said(encoder: Encoder) -> None:
-    assert encoder.unknown("often.example", ("Sea",)) == []
-    assert encoder.unknown("seldom.example", ()) == []  # seen once is seen
-    assert encoder.unknown("", ()) == []
-    assert encoder.unknown("never.example", ("Sea", "Reefs")) == [
+    assert encoder.unknown("often.example", "Sea", ("Sea",)) == []
+    assert encoder.unknown("seldom.example", "", ()) == []  # seen once is seen
+    assert encoder.unknown("", "", ()) == []
+    assert encoder.unknown("never.example", "Sea", ("Sea", "Reefs")) == [
         "provider unknown to the model: never.example",
         "topic unknown to the model: Reefs",
     ]
+
+
+def test_an_unknown_section_is_reported(encoder: Encoder) -> None:
+    by_topic = msgspec.structs.replace(encoder, sections_=SectionRule("topic", ("Sea",)))
+    assert by_topic.unknown("", "Sea", ("Sea",)) == []
+    assert by_topic.unknown("", "", ("Reefs",)) == [
+        "section unknown to the model: none of the topics is one",
+        "topic unknown to the model: Reefs",
+    ]
+    by_folder = msgspec.structs.replace(encoder, sections_=SectionRule("folder"))
+    assert by_folder.unknown("", "reefs", ("reefs", "Sea")) == ["section unknown to the model: reefs"]
 
 
 def test_domain_is_the_same_in_any_case(encoder: Encoder) -> None:
