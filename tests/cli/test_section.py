@@ -36,7 +36,7 @@ def test_sections_are_learned_unless_told_otherwise(archive: Path, tmp_path: Pat
     assert done.exit_code == 0, done.stderr
     manifest = load_manifest(tmp_path / "model")
     (name,) = manifest["training"]["sections"]
-    assert manifest["encoder"]["sections_"] == {"by": "topic", "names": [name]}
+    assert manifest["encoder"]["sections_"] == {"by": "topic", "names": (name,)}
 
 
 @pytest.mark.parametrize(
