@@ -43,7 +43,7 @@ class FeatureTable:
     texts : ndarray of object, shape (n_records, len(TEXT_COLUMNS))
         Categories as text; empty if missing.
     topics : tuple of tuple of str
-        Topics of each record, the section first.
+        Topics of each record, its section first.
     title_words : tuple of tuple of str
         Words of each title, in order.
     """

@@ -47,7 +47,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title, url, provider, type : str
         Fields of the record; the provider's name, else its domain.
     topics : tuple of str
-        Topics, the section first.
+        Topics, as the record has them.
     published_at : datetime or None
         Time of publication, aware UTC.
     coverage_count : int

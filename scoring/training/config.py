@@ -152,7 +152,7 @@ class SplitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     test_ratio : float
         Share of each section's records, the latest ones, in the test block; 0 to 1.
     test_from : dict of str to datetime
-        Start of the test block by section (the first topic), aware UTC; overrides `test_ratio`.
+        Start of the test block by section, aware UTC; overrides `test_ratio`.
     validation_ratio : float
         Share of the records before the test block that choose iterations and intervals; 0 to 1.
     gap_hours : float
