@@ -22,7 +22,7 @@ MAX_BYTES = 300_000
 
 
 class Shot(NamedTuple):
-    """A picture: name, size in px, colours, the keys that are pressed, how far the receipt is scrolled."""
+    """A picture: name, size in px, colours, the keys that are pressed, how far the details is scrolled."""
 
     name: str
     width: int
@@ -79,7 +79,7 @@ def _rest(page: Page, shot: Shot) -> None:
     """Wait until everything is drawn."""
     if "Enter" in shot.keys:
         page.locator(".waterfall").wait_for()
-        page.locator("#receipt").evaluate("(panel, top) => { panel.scrollTop = top }", shot.scrolled_px)
+        page.locator("#details").evaluate("(panel, top) => { panel.scrollTop = top }", shot.scrolled_px)
     page.wait_for_timeout(500)
 
 

@@ -73,7 +73,7 @@ class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """A news record without its labels.
 
-    ``published_at`` is aware UTC, None if the record has no date; ``topics`` has the site's section among them.
+    ``published_at`` is aware UTC, None if the record has no date; one of ``topics`` is the site's section.
     HTML entities in texts are resolved.
     """
 

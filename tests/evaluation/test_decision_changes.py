@@ -58,7 +58,7 @@ def test_the_largest_change_comes_first() -> None:
     assert decision_changes(FIRST, FIRST) == ()
 
 
-def test_both_receipts_and_who_was_right() -> None:
+def test_both_explanations_and_who_was_right() -> None:
     unknown, hidden, shown = decision_changes(FIRST, SECOND, models=("old@1", "new@2"))
     assert hidden.first == Score(
         path="b.md", quality=60, quality_low=56.0, quality_high=64.0, heat=60, heat_expected=54.0,

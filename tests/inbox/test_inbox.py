@@ -212,13 +212,13 @@ def test_a_story_tells_who_leads_within_the_inbox_or_out_of_it(saved: SavedModel
     assert (foreign.title, foreign.path) == ("Bridge mended", "")
 
 
-def test_a_receipt_is_the_explanation_of_the_library(inbox: Inbox, folder: Path, saved: SavedModel) -> None:
+def test_details_are_the_explanation_of_the_library(inbox: Inbox, folder: Path, saved: SavedModel) -> None:
     row = max(inbox.since(0).rows, key=lambda row: row.coverage_count)
-    receipt = inbox.details(row.path, saved)
+    details = inbox.details(row.path, saved)
     document = decode_file((folder / row.path).read_bytes(), row.path)
-    assert receipt.explanation == explain(saved.scorer, document)
-    assert receipt.excerpt == document.record.excerpt
-    assert receipt.coverage
+    assert details.explanation == explain(saved.scorer, document)
+    assert details.excerpt == document.record.excerpt
+    assert details.coverage
     with pytest.raises(RecordError, match="a file that is not in the inbox"):
         inbox.details("../home/secrets.md", saved)
 

@@ -121,26 +121,26 @@ def test_orders_filters_and_stories(desk: Page) -> None:
     assert having(desk, "#window > *", "within")[begin : begin + count] == [True] * count
 
 
-def test_a_receipt_adds_up_and_follows_the_keys(desk: Page) -> None:
+def test_details_add_up_and_follow_the_keys(desk: Page) -> None:
     drawn(desk).nth(1).click()
-    receipt = desk.locator("#receipt")
-    expect(receipt.locator("h2")).to_have_text(titles(desk)[1])
-    expect(receipt.locator(".waterfall")).to_be_visible()
-    *parts, total = map(signed, receipt.locator(".value").all_inner_texts())
+    details = desk.locator("#details")
+    expect(details.locator("h2")).to_have_text(titles(desk)[1])
+    expect(details.locator(".waterfall")).to_be_visible()
+    *parts, total = map(signed, details.locator(".value").all_inner_texts())
     assert sum(parts) == pytest.approx(total, abs=0.06 * len(parts))
-    quality = receipt.locator(".figures b").first.inner_text()
+    quality = details.locator(".figures b").first.inner_text()
     assert round(total) == pytest.approx(int(quality), abs=1)
     for target in ("lead", "heat", "published"):
-        receipt.get_by_role("button", name=target, exact=True).click()
-        expect(receipt.locator(".waterfall caption")).to_have_text(f"Why this {target}")
-    expect(receipt.get_by_role("heading", name="What would change it")).to_be_visible()
+        details.get_by_role("button", name=target, exact=True).click()
+        expect(details.locator(".waterfall caption")).to_have_text(f"Why this {target}")
+    expect(details.get_by_role("heading", name="What would change it")).to_be_visible()
     desk.locator("#grid").focus()
     desk.keyboard.press("j")
-    expect(receipt.locator("h2")).to_have_text(titles(desk)[2])
+    expect(details.locator("h2")).to_have_text(titles(desk)[2])
     desk.keyboard.press("Escape")
-    expect(receipt).to_be_hidden()
+    expect(details).to_be_hidden()
     desk.keyboard.press("Enter")
-    expect(receipt).to_be_visible()
+    expect(details).to_be_visible()
     desk.keyboard.press("Escape")
 
 
@@ -165,7 +165,7 @@ def test_details_say_of_how_much_coverage_they_show_the_best(desk: Page, inbox: 
     expect(desk.locator(".record .title")).to_have_text(["A kite over the mill"])
     drawn(desk).click()
     expect(desk.get_by_role("heading", name="Coverage: the best 12 of 20")).to_be_visible()
-    expect(desk.locator("#receipt .coverage li")).to_have_count(12)
+    expect(desk.locator("#details .coverage li")).to_have_count(12)
 
 
 def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox: Path, place: Path) -> None:
@@ -246,12 +246,12 @@ def test_files_that_come_change_and_go_are_seen_by_every_page(
     faulty = desk.locator(".record.faulty")
     expect(faulty).to_contain_text("new.md:3: quality: got 'high', expected an integer")
     faulty.click()
-    expect(desk.locator("#receipt .fault")).to_contain_text("expected an integer")
+    expect(desk.locator("#details .fault")).to_contain_text("expected an integer")
     desk.locator("#state").select_option("")
     (inbox / "new.md").unlink()
     for page in (desk, other):
         expect(page.locator("#count")).to_have_text(f"{N_RECORDS} records")
-    expect(desk.locator("#receipt")).to_be_hidden()
+    expect(desk.locator("#details")).to_be_hidden()
 
 
 def test_a_ledger_that_cannot_be_used_is_told_until_it_can(desk: Page, inbox: Path, place: Path) -> None:
@@ -283,7 +283,7 @@ def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
         desk.locator("#text").fill(f"peculiar{at}")
         expect(desk.locator(".record .title")).to_have_count(1)
         drawn(desk).click()
-        expect(desk.locator("#receipt .path")).to_have_text(spelled)
+        expect(desk.locator("#details .path")).to_have_text(spelled)
         expect(desk.locator(".waterfall")).to_be_visible()
         desk.keyboard.press("a")
         expect(desk.get_by_role("button", name=f"Save {at + 1}")).to_be_enabled()
@@ -343,7 +343,7 @@ def test_dropped_files_are_looked_at_and_not_kept(desk: Page, inbox: Path, place
     expect(desk.locator(".record .chip.soft")).to_have_text("not saved")
     drawn(desk).click()
     expect(desk.locator(".waterfall")).to_be_visible()
-    expect(desk.locator(".receipt .labels")).to_contain_text("cannot be labelled")
+    expect(desk.locator(".details .labels")).to_contain_text("cannot be labelled")
     desk.keyboard.press("a")
     expect(desk.locator("#toast")).to_have_text("Dropped files cannot be labelled")
     expect(desk.locator("#write")).to_be_disabled()

@@ -67,11 +67,11 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
         assert box["x"] + box["width"] <= PHONE["width"]
     drawn(page).first.tap()
     expect(page.locator(".waterfall")).to_be_visible()
-    box = page.locator("#receipt").bounding_box()
+    box = page.locator("#details").bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, PHONE["width"])
     assert overhang() <= 0
-    assert page.evaluate("(receipt.scrollWidth - receipt.clientWidth)") <= 0
+    assert page.evaluate("(details.scrollWidth - details.clientWidth)") <= 0
     page.get_by_role("button", name="Accept").tap()
     expect(page.get_by_role("button", name="Save 1")).to_be_attached()
 

@@ -1,4 +1,4 @@
-"""The report of a comparison: only what differs, with intervals and both receipts."""
+"""The report of a comparison: only what differs, with intervals and both explanations."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
     assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
 
 
-def test_flips_bear_both_receipts(page: Any) -> None:
+def test_flips_bear_both_explanations(page: Any) -> None:
     tiles = [text for text in page.texts("li") if text.startswith(("Changed decisions", "The second was"))]
     assert tiles == [
         "Changed decisions5of 1,200 records",

@@ -113,8 +113,8 @@ async def events(request: Request) -> Response:
     return StreamingResponse(inbox.events(), media_type="text/event-stream")
 
 
-@router.get("/desk/receipt")
-async def receipt(request: Request, path: str) -> Response:
+@router.get("/desk/details")
+async def details(request: Request, path: str) -> Response:
     """Why a record of the inbox has its scores."""
     inbox: LiveInbox = request.app.state.inbox
     queue = request.app.state.desk_work.pages
@@ -122,7 +122,7 @@ async def receipt(request: Request, path: str) -> Response:
         return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
 
 
-@router.post("/desk/look")
+@router.post("/desk/preview")
 async def rows_of_dropped(request: Request) -> Response:
     """Score dropped files."""
     queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
@@ -133,8 +133,8 @@ async def rows_of_dropped(request: Request) -> Response:
         return await _json(queue, partial(preview, dropped.files, saved, limits.of_record))
 
 
-@router.post("/desk/look/receipt")
-async def receipt_of_dropped(request: Request) -> Response:
+@router.post("/desk/preview/details")
+async def details_of_dropped(request: Request) -> Response:
     """Why a dropped record has its scores."""
     queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.admission_control.enter() as admission:

@@ -1,4 +1,4 @@
-"""What the desk's page calls: its parts, rows and receipts of dropped files, writing and taking back."""
+"""What the desk's page calls: its parts, rows and details of dropped files, writing and taking back."""
 
 from __future__ import annotations
 
@@ -84,20 +84,22 @@ def test_the_page_and_its_parts_are_there_and_may_load_nothing_else(client: Test
 def test_dropped_files_are_scored_and_explained(client: TestClient, folder: Path, saved: SavedModel) -> None:
     documents = list(read_documents([str(folder)], on_fault=stop))
     files = [{"name": Path(one.path).name, "text": Path(one.path).read_text("utf-8")} for one in documents]
-    answer = client.post("/desk/look", json={"files": [*files, {"name": "b.md", "text": "x"}]}, headers=OWN)
+    answer = client.post(
+        "/desk/preview", json={"files": [*files, {"name": "b.md", "text": "x"}]}, headers=OWN
+    )
     *found, broken = answer.json()
     scores = [msgspec.structs.replace(one, path=Path(one.path).name) for one in saved.scorer.score(documents)]
     assert [row["score"] for row in found] == as_json(scores)
     assert broken["fault"] == (
         "b.md:1: got a first line that is not '---', expected front matter between two lines '---'"
     )
-    receipt = client.post("/desk/look/receipt", json=files[0], headers=OWN).json()
-    assert receipt["explanation"]["score"] == found[0]["score"]
-    answer = client.post("/desk/look/receipt", json={"name": "b.md", "text": "x"}, headers=OWN)
+    details = client.post("/desk/preview/details", json=files[0], headers=OWN).json()
+    assert details["explanation"]["score"] == found[0]["score"]
+    answer = client.post("/desk/preview/details", json={"name": "b.md", "text": "x"}, headers=OWN)
     assert (answer.status_code, answer.json()["faults"][0]["line"]) == (422, 1)
 
 
-@pytest.mark.parametrize("path", ["/desk/look", "/desk/look/receipt", "/desk/write", "/desk/take-back"])
+@pytest.mark.parametrize("path", ["/desk/preview", "/desk/preview/details", "/desk/write", "/desk/take-back"])
 def test_only_the_page_itself_may_ask_for_changes(desk: TestClient, path: str, folder: Path) -> None:
     before = {file: file.read_bytes() for file in folder.iterdir()}
     good = {"decisions": [decision(rows(desk)[0])]}
@@ -144,17 +146,17 @@ def test_decisions_are_written_each_at_its_place_and_taken_back(
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_a_receipt_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:
+def test_details_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:
     row = rows(desk)[0]
-    receipt = desk.get("/desk/receipt", params={"path": row["path"]}).json()
-    assert receipt["explanation"]["score"] == row["score"]
-    assert receipt["explanation"]["reasons"].keys() == {"quality", "lead", "heat", "published"}
-    lost = desk.get("/desk/receipt", params={"path": "../secrets.md"})
+    details = desk.get("/desk/details", params={"path": row["path"]}).json()
+    assert details["explanation"]["score"] == row["score"]
+    assert details["explanation"]["reasons"].keys() == {"quality", "lead", "heat", "published"}
+    lost = desk.get("/desk/details", params={"path": "../secrets.md"})
     assert (lost.status_code, lost.json()["detail"]) == (
         422,
         "got a file that is not in the inbox, expected one of its records",
     )
-    assert desk.get("/desk/receipt").status_code == 422
+    assert desk.get("/desk/details").status_code == 422
 
 
 def test_rows_are_scored_again_where_the_model_moves(
@@ -175,7 +177,7 @@ def test_rows_are_scored_again_where_the_model_moves(
 
 def test_limits_are_named(serve: Serve, client: TestClient) -> None:
     files = [{"name": f"{at}.md", "text": ""} for at in range(1001)]
-    answer = client.post("/desk/look", json={"files": files}, headers=OWN)
+    answer = client.post("/desk/preview", json={"files": files}, headers=OWN)
     assert (answer.status_code, answer.json()["limit"]) == (413, "records")
     answer = client.post("/desk/write", json={"decisions": [], "by": "a" * 81}, headers=OWN)
     assert answer.status_code in (404, 422)
@@ -189,7 +191,7 @@ def test_an_inbox_has_to_be_a_folder() -> None:
 
 def test_without_an_inbox_nothing_is_written(client: TestClient) -> None:
     for answer in (
-        client.get("/desk/receipt", params={"path": "a.md"}),
+        client.get("/desk/details", params={"path": "a.md"}),
         client.post("/desk/write", json={"decisions": []}, headers=OWN),
         client.post("/desk/take-back", json={"paths": []}, headers=OWN),
     ):
@@ -203,7 +205,7 @@ def test_the_desk_needs_the_token_too(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("first-0123456789abcdef\n", "utf-8")
     (tmp_path / "tokens").chmod(0o600)
     client = serve(token_file=tmp_path / "tokens")
-    for path in ("/", "/page/app.js", "/desk/events", "/desk/receipt?path=a"):
+    for path in ("/", "/page/app.js", "/desk/events", "/desk/details?path=a"):
         assert client.get(path).status_code == 401
     assert client.get("/", auth=("me", "first-0123456789abcdef")).status_code == 200
 

@@ -53,9 +53,9 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
     row = rows(desk)[0]
     dropped = {"name": "a.md", "text": "x"}
     asks: list[Callable[[], object]] = [
-        lambda: desk.get("/desk/receipt", params={"path": row["path"]}),
-        lambda: desk.post("/desk/look", json={"files": [dropped]}, headers=OWN),
-        lambda: desk.post("/desk/look/receipt", json=dropped, headers=OWN),
+        lambda: desk.get("/desk/details", params={"path": row["path"]}),
+        lambda: desk.post("/desk/preview", json={"files": [dropped]}, headers=OWN),
+        lambda: desk.post("/desk/preview/details", json=dropped, headers=OWN),
     ]
     pages = ThreadPoolExecutor(N_PAGES)
     # Its threads wait until the fixture has let the pages end.
@@ -89,12 +89,12 @@ def test_no_more_pages_are_taken_on_than_requests_to_score_and_writes_go_on(
     pages = ThreadPoolExecutor(3)
     request.addfinalizer(lambda: pages.shutdown(wait=False))
     for _ in range(3):
-        pages.submit(client.get, "/desk/receipt", params={"path": row["path"]})
+        pages.submit(client.get, "/desk/details", params={"path": row["path"]})
     ends = time.monotonic() + SECONDS
     while client.app.state.desk_work.pages.admission_control.n_requests < 3:  # type: ignore[attr-defined]
         assert time.monotonic() < ends
         time.sleep(0.02)
-    answer = client.get("/desk/receipt", params={"path": row["path"]})
+    answer = client.get("/desk/details", params={"path": row["path"]})
     assert (answer.status_code, answer.json()["limit"]) == (503, "requests")
     (written,) = client.post("/desk/write", json={"decisions": [decision(row)]}, headers=OWN).json()
     assert written["fault"] == ""
@@ -123,12 +123,12 @@ def test_the_bounds_of_scoring_hold_for_every_route(
     assert "score" not in row
     answers = [
         desk.post("/v1/score", content=text, headers={"content-type": "text/markdown"}),
-        desk.get("/desk/receipt", params={"path": "large.md"}),
-        desk.post("/desk/look/receipt", json={"name": "large.md", "text": text}, headers=OWN),
+        desk.get("/desk/details", params={"path": "large.md"}),
+        desk.post("/desk/preview/details", json={"name": "large.md", "text": text}, headers=OWN),
     ]
     assert [(answer.status_code, answer.json()["limit"]) for answer in answers] == [(422, limit)] * 3
     assert all(told in answer.json()["detail"] for answer in answers)
-    (seen,) = desk.post("/desk/look", json={"files": [{"name": "a.md", "text": text}]}, headers=OWN).json()
+    (seen,) = desk.post("/desk/preview", json={"files": [{"name": "a.md", "text": text}]}, headers=OWN).json()
     assert told in seen["fault"]
     asked = {"path": "large.md", "record_sha256": "0" * 64, "labels": {"quality": 5}}
     (written,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
@@ -175,8 +175,8 @@ def test_names_of_any_bytes_are_listed_explained_written_and_taken_back(
     stream = desk.app.state.inbox.events()  # type: ignore[attr-defined]
     assert stream is not None
     for path, name in zip(odd, ODD_NAMES, strict=True):
-        receipt = desk.get("/desk/receipt", params={"path": path})
-        assert receipt.json()["explanation"]["score"] == found[path]["score"]
+        details = desk.get("/desk/details", params={"path": path})
+        assert details.json()["explanation"]["score"] == found[path]["score"]
         asked = decision(found[path], quality=found[path]["score"]["quality"] + 3)
         (written,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
         assert written == {"path": path, "fault": ""}
@@ -194,7 +194,7 @@ def test_a_record_with_half_of_a_character_is_a_fault_of_its_own(client: TestCli
         {"name": "a.jsonl", "line": at, "text": f'{{"title": "Rain", {field}}}'}
         for at, field in enumerate(fields, start=1)
     ]
-    *broken, whole = client.post("/desk/look", json={"files": files}, headers=OWN).json()
+    *broken, whole = client.post("/desk/preview", json={"files": files}, headers=OWN).json()
     assert [row["fault"] for row in broken] == [
         f"a.jsonl:{at}: {field}: got half of a character, expected text in Unicode"
         for at, field in enumerate(("provider", "topics", "excerpt"), start=1)

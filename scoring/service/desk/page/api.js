@@ -12,15 +12,15 @@ async function decoded(response) {
 const post = (address, body) =>
   fetch(address, { method: "POST", headers: { "Content-Type": "application/json", ...DESK_HEADER }, body: JSON.stringify(body) }).then(decoded);
 
-export const preview = (files) => post("/desk/look", { files });
+export const preview = (files) => post("/desk/preview", { files });
 export const write = (decisions, by) => post("/desk/write", { decisions, by });
 export const takeBack = (paths, by) => post("/desk/take-back", { paths, by });
 
 /** Details of a record: of the inbox by its path, of a dropped file by its text. */
-export const receipt = (row) =>
+export const details = (row) =>
   row.dropped
-    ? post("/desk/look/receipt", row.dropped)
-    : fetch(`/desk/receipt?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
+    ? post("/desk/preview/details", row.dropped)
+    : fetch(`/desk/details?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
 
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */
 export function follow({ begin, rows, status, link }) {

@@ -5,7 +5,7 @@ import { dropped } from "./drop.js";
 import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
 import { store } from "./store.js";
 import { list } from "./list.js";
-import { receipt } from "./receipt.js";
+import { detailsPane } from "./details.js";
 import { h, many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -33,10 +33,10 @@ function redraw() {
       head.setAttribute("aria-sort", head.dataset.order === store.order ? "descending" : "none");
     updateButtons();
     updateEmpty(count);
-    if (receipt.row) {
-      const row = store.rows.get(receipt.row.path);
-      if (row) receipt.update(row);
-      else receipt.close();
+    if (detailsPane.row) {
+      const row = store.rows.get(detailsPane.row.path);
+      if (row) detailsPane.update(row);
+      else detailsPane.close();
     }
   });
 }
@@ -158,27 +158,27 @@ dropped(async (files) => {
 
 // The details ---------------------------------------------------------------
 
-list.onOpen = (row) => receipt.open(row);
-list.onActive = (row) => receipt.isOpen && receipt.open(row);
-receipt.onAccept = accept;
-receipt.onCorrect = decide;
-receipt.onUndo = undo;
-receipt.onClose = close;
-receipt.onLeader = (path) => {
-  if (list.goTo(path)) receipt.open(store.rows.get(path));
+list.onOpen = (row) => detailsPane.open(row);
+list.onActive = (row) => detailsPane.isOpen && detailsPane.open(row);
+detailsPane.onAccept = accept;
+detailsPane.onCorrect = decide;
+detailsPane.onUndo = undo;
+detailsPane.onClose = close;
+detailsPane.onLeader = (path) => {
+  if (list.goTo(path)) detailsPane.open(store.rows.get(path));
   else if (store.rows.has(path)) say("The filter hides that record", true);
 };
 
 function close() {
-  receipt.close();
+  detailsPane.close();
   $("grid").focus({ preventScroll: true });
 }
 
 function edit() {
   const row = list.active;
   if (!row || row.fault) return;
-  if (!receipt.isOpen || receipt.row.path !== row.path) receipt.open(row);
-  receipt.edit();
+  if (!detailsPane.isOpen || detailsPane.row.path !== row.path) detailsPane.open(row);
+  detailsPane.edit();
 }
 
 // Filters and keys ------------------------------------------------------------
@@ -225,8 +225,8 @@ const KEYS = {
   PageUp: () => list.page(-1),
   Home: () => list.end(false),
   End: () => list.end(true),
-  Enter: () => list.active && receipt.open(list.active),
-  Escape: () => receipt.isOpen && close(),
+  Enter: () => list.active && detailsPane.open(list.active),
+  Escape: () => detailsPane.isOpen && close(),
   a: () => accept(list.active),
   e: edit,
   u: undo,

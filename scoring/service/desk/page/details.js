@@ -11,14 +11,14 @@ const TARGETS = {
   heat: "points",
   published: "log-odds",
 };
-const panel = document.getElementById("receipt");
+const panel = document.getElementById("details");
 const desk = document.getElementById("desk");
 
 let shown = null; // the row whose details are open
 let target = "quality";
 let latest = 0; // number of the latest request: late answers to earlier ones are ignored
 
-export const receipt = {
+export const detailsPane = {
   onAccept: () => {},
   onCorrect: () => {},
   onUndo: () => {},
@@ -38,14 +38,14 @@ export const receipt = {
     const isAnother = shown?.path !== row.path;
     shown = row;
     panel.hidden = false;
-    desk.classList.add("with-receipt");
+    desk.classList.add("with-details");
     const body = h("div", { class: "reasons", "aria-live": "polite" }, h("p", { class: "soft", text: row.fault ? "" : "Loading the reasons …" }));
     panel.replaceChildren(...headOf(row), body);
     if (isAnother) panel.scrollTop = 0;
     if (row.fault) return;
     const request = ++latest;
     try {
-      const details = await api.receipt(row);
+      const details = await api.details(row);
       if (request === latest) body.replaceChildren(...reasonsOf(row, details));
     } catch (error) {
       if (request === latest) body.replaceChildren(h("p", { class: "fault", text: `Reasons not available: ${error.message}` }));
@@ -68,7 +68,7 @@ export const receipt = {
 
   close() {
     panel.hidden = true;
-    desk.classList.remove("with-receipt");
+    desk.classList.remove("with-details");
     shown = null;
     latest++;
   },
@@ -79,7 +79,7 @@ function headOf(row) {
   const title = url
     ? h("a", { href: url, target: "_blank", rel: "noopener noreferrer", text: row.title })
     : h("span", { text: row.title });
-  const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => receipt.onClose() } });
+  const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => detailsPane.onClose() } });
   const head = h("header", {}, h("h2", {}, title), close);
   if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
   const facts = [row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
@@ -103,7 +103,7 @@ function figuresOf({ score, doubt }) {
 function leaderOf(leader) {
   const details = [leader.provider, leader.quality !== undefined && `quality ${number(leader.quality)}`].filter(Boolean).join(", ");
   const name = leader.path
-    ? h("button", { type: "button", class: "plain", text: leader.title, on: { click: () => receipt.onLeader(leader.path) } })
+    ? h("button", { type: "button", class: "plain", text: leader.title, on: { click: () => detailsPane.onLeader(leader.path) } })
     : h("span", { text: leader.title });
   return h("p", { class: "leader" }, h("span", { class: "soft", text: "Led by " }), name, h("span", { class: "soft", text: details && ` (${details})` }));
 }
@@ -122,14 +122,14 @@ function labelsOf(row) {
     h("div", { class: "fields" }, input("quality", undefined), input("heat", -1), h("label", { class: "check" }, checkbox, h("span", { text: "Published" }))),
     h("p", { class: "soft", text: labelSummary(row, decision) }),
     h("div", { class: "buttons" },
-      h("button", { type: "button", text: "Accept", title: "Accept the model's labels (a)", on: { click: () => receipt.onAccept(row) } }),
+      h("button", { type: "button", text: "Accept", title: "Accept the model's labels (a)", on: { click: () => detailsPane.onAccept(row) } }),
       h("button", { type: "submit", text: "Save correction", title: "Save these values (Enter)" }),
-      decision ? h("button", { type: "button", text: "Undo", title: "Undo (u)", on: { click: () => receipt.onUndo() } }) : null));
+      decision ? h("button", { type: "button", text: "Undo", title: "Undo (u)", on: { click: () => detailsPane.onUndo() } }) : null));
   return form;
 
   function submit(event) {
     event.preventDefault();
-    receipt.onCorrect(row, {
+    detailsPane.onCorrect(row, {
       quality: Number(form.elements.quality.value),
       heat: Number(form.elements.heat.value),
       published: form.elements.published.checked,
