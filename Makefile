@@ -90,9 +90,10 @@ $(UV):
 	"$(PYTHON)" -m venv build/uv
 	$(UV:%uv=%pip) install --quiet uv
 
-lint: $(READY)  ## Check style and format
+lint: $(READY)  ## Check style, format, and that public names are documented in full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m docs.check_docstrings
 
 types: $(READY)  ## Check the types
 	$(BIN)/mypy

@@ -73,11 +73,39 @@ class Model:
         return self.saved.name
 
     def score(self, records: Records, *, as_of: AsOf = None, on_error: OnError = "raise") -> Iterator[Score]:
-        """Score records: see :func:`scoring.score`."""
+        """Score records: see :func:`scoring.score`.
+
+        Parameters
+        ----------
+        records : path, document, mapping, or iterable of these
+            As :func:`scoring.read_records` takes them.
+        as_of : datetime, timedelta or None
+            Coverage newer than this moment (aware UTC), or than so long after publication, is unseen.
+        on_error : {"raise", "warn"} or callable
+            As in :func:`scoring.read_records`.
+
+        Returns
+        -------
+        iterator of Score
+            In the order of `records`.
+        """
         return self.saved.scorer.score(read_records(records, on_error=on_error), as_of)
 
     def explain(self, record: Records, *, as_of: AsOf = None) -> Explanation:
-        """Explain the scores of one record: see :func:`scoring.explain`."""
+        """Explain the scores of one record: see :func:`scoring.explain`.
+
+        Parameters
+        ----------
+        record : path, document or mapping
+            One record, as :func:`scoring.read_records` takes it.
+        as_of : datetime, timedelta or None
+            As in :meth:`score`.
+
+        Returns
+        -------
+        Explanation
+            The contribution of each feature, in points or log-odds, largest first.
+        """
         from scoring.explanation.attribution import explain as attribute
 
         documents = list(read_records(record))
@@ -100,6 +128,7 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     Returns
     -------
     Model
+        Its files are checked; the boosters of its baselines are loaded on first use.
 
     Raises
     ------
@@ -209,7 +238,7 @@ def extract_features(records: Records, *, as_of: AsOf = None, on_error: OnError 
     -------
     DataFrame of shape (n_records, n_features)
         Indexed by path, in the order of `records`; NaN or None where a value is missing. ``scoring features
-        --describe`` lists the columns.
+        --catalogue`` lists the columns.
 
     Examples
     --------
@@ -253,15 +282,17 @@ def score(
     settings : Settings, optional
         Home and store; those of this place if not given.
 
-    Yields
-    ------
-    Score
+    Returns
+    -------
+    iterator of Score
         In the order of `records`.
 
     Raises
     ------
-    ModelError, TrackingError, RecordError
-        As :func:`load_model` and :func:`read_records`.
+    ModelError, TrackingError
+        As :func:`load_model`, by the call.
+    RecordError
+        As :func:`read_records`, by the iterator.
 
     Examples
     --------
@@ -285,7 +316,11 @@ def explain(
     ----------
     record : path, document or mapping
         One record, as :func:`read_records` takes it.
-    model, as_of, settings
+    model : Model, str or path-like, optional
+        As in :func:`score`.
+    as_of : datetime, timedelta or None
+        As in :func:`score`.
+    settings : Settings, optional
         As in :func:`score`.
 
     Returns
@@ -394,7 +429,7 @@ def evaluate(
         Folders and files of labelled records.
     model : Model, str or path-like, optional
         As in :func:`score`.
-    as_of : datetime, timedelta or str, optional
+    as_of : datetime, timedelta or None
         As in :func:`score`; the labels are the final ones.
     since : datetime, optional
         Only records published at or after this time (aware UTC).

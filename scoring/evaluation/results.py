@@ -9,7 +9,15 @@ import numpy as np
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """A metric with its 95 % bootstrap interval over days (None if not computed)."""
+    """A metric with its interval.
+
+    Parameters
+    ----------
+    value : float
+        The metric, in its own unit: see :mod:`scoring.evaluation.metrics`.
+    low, high : float or None
+        95 % bootstrap interval over days; None if not computed.
+    """
 
     value: float
     low: float | None = None
@@ -17,7 +25,19 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class Slice(msgspec.Struct, frozen=True):
-    """Metrics of one slice: ``family`` is the split variable, ``name`` the slice."""
+    """Metrics of the records that share a value.
+
+    Parameters
+    ----------
+    family : str
+        What they share: ``section``, ``topic``, ``provider``, ...
+    name : str
+        Its value.
+    n_records : int
+        Number of records.
+    figures : dict of str to float
+        Metrics by name.
+    """
 
     family: str
     name: str

@@ -8,7 +8,17 @@ from scoring.model.score import Score
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """A feature, its value in words, and its contribution to a score (points or log-odds)."""
+    """Contribution of a feature to a score.
+
+    Parameters
+    ----------
+    feature : str
+        Name of the column.
+    text : str
+        The feature and its value, in words.
+    contribution : float
+        Points for quality and heat, log-odds for lead and published.
+    """
 
     feature: str
     text: str
@@ -47,10 +57,20 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """A score with its reasons, largest first, by target: ``quality``, ``lead``, ``heat``, ``published``.
+    """A score with its reasons by target: ``quality``, ``lead``, ``heat``, ``published``.
 
-    ``changes`` are single edits that would change a decision or, if none would, raise the score most; the
-    cheapest first.
+    Parameters
+    ----------
+    score : Score
+        The score.
+    expected_heat : float
+        Mean heat over the predicted distribution, not rounded; points.
+    base : dict of str to float
+        By target, the value that the contributions are added to.
+    reasons : dict of str to tuple of Reason
+        By target, the largest contribution first.
+    changes : tuple of Change
+        Single edits that would change a decision or, if none would, raise the score most; the cheapest first.
     """
 
     score: Score

@@ -23,6 +23,11 @@ def backtest_figure(by: str, folds: Sequence[FoldResult], *, baseline: str = "pl
         Folds, in order.
     baseline : str
         Baseline to draw; missing values leave gaps.
+
+    Returns
+    -------
+    Figure
+        One panel per metric.
     """
     columns = 3
     rows = -(-len(HEADLINES) // columns)

@@ -23,6 +23,11 @@ def differences_figure(differences: Mapping[str, Difference]) -> Figure:
     ----------
     differences : mapping of str to Difference
         By name of the metric, in drawing order.
+
+    Returns
+    -------
+    Figure
+        One panel per unit.
     """
     is_points = {name: MEANINGS.get(name, "").endswith(", in points") for name in differences}
     panels = {

@@ -28,6 +28,11 @@ def drift_figure(drift: Drift) -> Figure:
     ----------
     drift : Drift
         Measured drift.
+
+    Returns
+    -------
+    Figure
+        One panel each for distances, unseen values and shifts of means.
     """
     panels = {
         "Distance from training, by family": [

@@ -17,6 +17,11 @@ def importance_figure(importances: Iterable[tuple[str, str, float, int]]) -> Fig
     ----------
     importances : iterable of (feature, booster, gain, split)
         Gain summed over the booster's trees, >= 0; number of splits.
+
+    Returns
+    -------
+    Figure
+        One panel per booster.
     """
     boosters: dict[str, list[tuple[float, str]]] = {}
     for feature, booster, gain, _ in importances:

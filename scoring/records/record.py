@@ -34,7 +34,17 @@ def archive_name(field: str) -> str:
 
 
 class Image(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """An image: URL, size in px (None if unknown), and whether the site has a copy."""
+    """An image.
+
+    Parameters
+    ----------
+    url : str
+        Address.
+    width, height : int or None
+        Size; px, 0 or more.
+    is_cached : bool
+        Whether the site has a copy.
+    """
 
     url: str = ""
     width: Pixels | None = None
@@ -43,7 +53,17 @@ class Image(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Provider(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
-    """A news provider: name, domain, and the site's images of it (known providers only)."""
+    """A news provider.
+
+    Parameters
+    ----------
+    name : str
+        Name.
+    domain : str
+        Domain, as the record has it.
+    images : tuple of Image
+        Images of the provider that the site has; it has none of unknown providers.
+    """
 
     name: str = ""
     domain: str = ""
@@ -53,8 +73,22 @@ class Provider(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """A related record, as listed in a record.
 
-    ``quality`` is that of the related record, None if the site has not scored it yet; ``published_at`` is
-    aware UTC.
+    Parameters
+    ----------
+    title, excerpt : str
+        Texts, HTML entities resolved.
+    published_at : datetime or None
+        Time of publication, aware UTC.
+    web_url, original_url, amp_web_url, cdn_amp_web_url : str
+        Addresses; empty if not given.
+    type : str
+        ``article`` or ``video``.
+    provider : Provider
+        Its provider.
+    images : tuple of Image
+        Its images.
+    quality : int or None
+        Its quality in points; None if the site has not scored it yet.
     """
 
     title: str = ""
@@ -73,8 +107,28 @@ class Coverage(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """A news record without its labels.
 
-    ``published_at`` is aware UTC, None if the record has no date; one of ``topics`` is the site's section.
-    HTML entities in texts are resolved.
+    Parameters
+    ----------
+    title, excerpt : str
+        Texts, HTML entities resolved.
+    published_at : datetime or None
+        Time of publication, aware UTC.
+    category : str
+        ``news``, usually.
+    type : str
+        ``article`` or ``video``.
+    original_url, web_url, amp_web_url, cdn_amp_web_url : str
+        Addresses; empty if not given.
+    provider : Provider
+        Its provider.
+    topics : tuple of str
+        Topics; one of them is the site's section.
+    images : tuple of Image
+        Its images.
+    related : tuple of Coverage
+        The story's other coverage.
+    featured_content : str
+        As the site has it; empty for most.
     """
 
     title: str = ""
@@ -101,7 +155,14 @@ class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """Labels of a record; None for a missing label.
 
-    ``heat`` is -1 if another record leads the story.
+    Parameters
+    ----------
+    quality : int or None
+        What the record is worth by itself; points.
+    heat : int or None
+        What its story is worth now; points, -1 if another record leads the story.
+    published : bool or None
+        Whether the site shows it.
     """
 
     quality: Points | None = None
@@ -110,11 +171,23 @@ class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
 
 
 class Document(msgspec.Struct, frozen=True, gc=False):
-    """A record with its labels and source: file (``-`` is standard input), line, and warnings.
+    """A record with its labels and its source.
 
-    ``path`` is escaped by :func:`scoring.errors.shown`, since a file name may not be valid text. ``sha256``
-    is the hex digest of the file or line. ``warnings`` has the assumptions made when it was read (a date
-    without a time zone, for example).
+    Parameters
+    ----------
+    path : str
+        File, ``-`` for standard input; escaped by :func:`scoring.errors.shown`, since a file name may not be
+        valid text.
+    line : int
+        Line of a file of JSON lines, from 1; 0 for a whole file.
+    sha256 : str
+        Hex digest of the file or line.
+    record : Record
+        The record.
+    labels : Labels
+        Its labels.
+    warnings : tuple of str
+        Assumptions made when it was read (a date without a time zone, for example).
     """
 
     path: str

@@ -121,7 +121,20 @@ def relocate_experiment(store: Store, experiment: Experiment) -> None:
 
 
 def former_home(store: Store, artifact_uri: str) -> Path | None:
-    """Return the former home in the artifact URI of a run; None for the current home."""
+    """Return the former home in the artifact URI of a run; None for the current home.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    artifact_uri : str
+        URI of a run or an experiment.
+
+    Returns
+    -------
+    Path or None
+        The home that the store was moved from.
+    """
     path = local_path(artifact_uri)
     match = None if path is None else _OWNER.fullmatch(str(path))
     if match is None or not is_former(store, Path(match["home"], ARTIFACTS)):

@@ -125,6 +125,15 @@ def restore_previous(
 def tag_run(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
     """Add tags to a run.
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run_id : str
+        The run.
+    tags : mapping of str to str
+        Value of each tag; earlier values are replaced.
+
     Raises
     ------
     TrackingError

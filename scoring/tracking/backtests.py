@@ -59,6 +59,7 @@ def log_backtest(store: Store, run: BacktestRun) -> str:
     Returns
     -------
     str
+        Id of the outer run.
 
     Raises
     ------
@@ -86,6 +87,17 @@ def write_backtest(
     evaluation: Evaluation, folds: Sequence[FoldResult], plots: Mapping[str, Plot], folder: Path
 ) -> None:
     """Write the results of a backtest: ``folds.csv`` and the files of :func:`write_evaluation`.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of all folds together.
+    folds : sequence of FoldResult
+        Results of the folds, in order.
+    plots : mapping of str to Plot
+        Figures by file name.
+    folder : Path
+        Target folder; created if missing.
 
     Raises
     ------

@@ -59,6 +59,18 @@ class DriftRun:
 def log_drift(store: Store, run: DriftRun) -> str:
     """Log a drift report as a run, and return the run's id.
 
+    Parameters
+    ----------
+    store : Store
+        A SQLite store is created on first use.
+    run : DriftRun
+        The drift report.
+
+    Returns
+    -------
+    str
+        Id of the run.
+
     Raises
     ------
     TrackingError

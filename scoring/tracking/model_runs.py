@@ -24,6 +24,18 @@ _KIND = "model"
 def find_model_run(store: Store, model: str) -> str | None:
     """Return the id of the newest run that logged a model of this name and version; None if none did.
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+    model : str
+        Name and version, as in ``Score.model``.
+
+    Returns
+    -------
+    str or None
+        Id of the run.
+
     Raises
     ------
     TrackingError

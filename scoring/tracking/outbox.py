@@ -35,8 +35,10 @@ class SyncedRun:
     ----------
     folder : str
         Folder of the pending run.
-    run_id, model_uri, version
+    run_id, model_uri : str or None
         As in :class:`LoggedRun`; None if it was not uploaded.
+    version : int or None
+        Registered version.
     error : str or None
         Why it was not uploaded.
     """
@@ -128,7 +130,18 @@ def sync_runs(store: Store, *, is_any: bool = False) -> list[SyncedRun]:
 
 
 def check_pending(home: Path) -> list[str]:
-    """Return the errors of unreadable pending runs of a home, one line each."""
+    """Return the errors of unreadable pending runs of a home, one line each.
+
+    Parameters
+    ----------
+    home : Path
+        The home.
+
+    Returns
+    -------
+    list of str
+        Empty if all pending runs can be read.
+    """
     problems = []
     for folder in sorted(path for path in (home / "pending").glob("[!.]*") if path.is_dir()):
         try:

@@ -47,7 +47,18 @@ def machine_tags() -> dict[str, str]:
 
 
 def git_tags(folder: Path) -> dict[str, str]:
-    """Tags for the Git commit of the folder and uncommitted changes; empty outside a checkout."""
+    """Tags for the Git commit of the folder and uncommitted changes; empty outside a checkout.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder of a checkout.
+
+    Returns
+    -------
+    dict of str to str
+        Commit, and whether there are uncommitted changes.
+    """
     git = shutil.which("git")
     if git is None:
         return {}

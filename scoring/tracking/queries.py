@@ -23,7 +23,19 @@ _VERSION = re.compile(r"models:/(?P<name>[^/@]+)(/(?P<number>\d+)|@(?P<alias>[^/
 
 
 class Version(msgspec.Struct, frozen=True):
-    """A version of a registered model, with its aliases, and the tags that its run does not have."""
+    """A version of a registered model.
+
+    Parameters
+    ----------
+    name : str
+        The registered model.
+    number : int
+        Number of the version.
+    aliases : tuple of str
+        Aliases that point to it.
+    tags : dict of str to str
+        Tags that its run does not have.
+    """
 
     name: str
     number: int
@@ -73,9 +85,20 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All data of a run: summary, parameters, tags, path of its records, and files.
+    """All data of a run.
 
-    ``artifact_uri`` is the stored location of its files, which may have moved since.
+    Parameters
+    ----------
+    summary : RunSummary
+        What :func:`list_runs` gives.
+    params, tags : dict of str to str
+        Logged parameters and tags.
+    data_path : str
+        Paths of its records.
+    files : tuple of str
+        Its artifacts; paths in the run.
+    artifact_uri : str
+        Stored location of its files, which may have moved since.
     """
 
     summary: RunSummary
@@ -99,6 +122,7 @@ def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
     Returns
     -------
     list of RunSummary
+        Without parameters and files: see :func:`read_run`.
 
     Raises
     ------
@@ -120,6 +144,18 @@ def list_runs(store: Store, experiment: str | None = None) -> list[RunSummary]:
 
 def find_run(store: Store, beginning: str) -> str | None:
     """Find a run by the beginning of its id; None if no run matches.
+
+    Parameters
+    ----------
+    store : Store
+        The store; a missing SQLite store is not created.
+    beginning : str
+        First characters of the id; hexadecimal digits.
+
+    Returns
+    -------
+    str or None
+        The whole id.
 
     Raises
     ------
@@ -143,6 +179,18 @@ def find_run(store: Store, beginning: str) -> str | None:
 def run_of_version(store: Store, spec: str) -> str:
     """Return the run id of a registered version (``models:/NAME/VERSION``, ``models:/NAME@ALIAS``).
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+    spec : str
+        The version.
+
+    Returns
+    -------
+    str
+        Id of the run.
+
     Raises
     ------
     TrackingError
@@ -163,6 +211,18 @@ def run_of_version(store: Store, spec: str) -> str:
 
 def read_run(store: Store, run_id: str) -> RunRecord:
     """Read all data of a run.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run_id : str
+        The whole id.
+
+    Returns
+    -------
+    RunRecord
+        Summary, parameters, tags, and the list of files.
 
     Raises
     ------

@@ -35,6 +35,20 @@ def champion(store: Store, name: str, alias: str = "champion") -> str | None:
 
     A missing SQLite store has no champion and is not created.
 
+    Parameters
+    ----------
+    store : Store
+        The store; a missing SQLite store is not created.
+    name : str
+        Registered model.
+    alias : str
+        Alias of the version.
+
+    Returns
+    -------
+    str or None
+        The address.
+
     Raises
     ------
     TrackingError

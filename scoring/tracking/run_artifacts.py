@@ -23,6 +23,18 @@ _EVALUATION, _PREDICTIONS = "evaluation.json", "predictions.parquet"
 def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
     """Read the evaluation of a run: metrics, slices, and predictions per record.
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+
+    Returns
+    -------
+    Evaluation
+        With the predictions of each record.
+
     Raises
     ------
     TrackingError
@@ -46,6 +58,18 @@ def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
 def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
     """Read the complete configuration of a run, with defaults.
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+
+    Returns
+    -------
+    dict
+        As :class:`scoring.training.config.TrainConfig` reads it.
+
     Raises
     ------
     TrackingError
@@ -62,6 +86,18 @@ def read_config(store: Store, run: RunRecord) -> dict[str, Any]:
 
 def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
     """Read the columns of each booster of a run's model; empty if it logged no model.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run : RunRecord
+        The run: see :func:`read_run`.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Features of each booster, in the order of its matrix.
 
     Raises
     ------
@@ -82,6 +118,17 @@ def read_columns(store: Store, run: RunRecord) -> dict[str, tuple[str, ...]]:
 
 def add_page(store: Store, run_id: str, path: str, page: str) -> str:
     """Add a page to the artifacts of a run, or replace an earlier one at that path.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    run_id : str
+        The run.
+    path : str
+        Path among the artifacts.
+    page : str
+        HTML.
 
     Returns
     -------

@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 
 
 class Importance(NamedTuple):
-    """Importance of one feature in one booster: total gain and number of splits."""
+    """Importance of one feature in one booster: total gain and number of splits.
+
+    Parameters
+    ----------
+    feature : str
+        Name of the column.
+    booster : str
+        Name of the booster.
+    gain : float
+        Gain summed over its splits, >= 0.
+    split : int
+        Number of splits.
+    """
 
     feature: str
     booster: str
@@ -134,6 +146,18 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
 def log_evaluation(store: Store, run: EvaluationRun) -> str:
     """Log an evaluation as a run, and return the run's id.
 
+    Parameters
+    ----------
+    store : Store
+        A SQLite store is created on first use.
+    run : EvaluationRun
+        The evaluation.
+
+    Returns
+    -------
+    str
+        Id of the run.
+
     Raises
     ------
     TrackingError
@@ -210,7 +234,18 @@ def _metrics(run: EvaluationRun) -> dict[str, float]:
 
 
 def evaluation_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """Return all metrics of an evaluation by the names in its run."""
+    """Return all metrics of an evaluation by the names in its run.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The evaluation.
+
+    Returns
+    -------
+    dict of str to float
+        Metrics, those of baselines, at ingest and of the forecast, and ``n_evaluated``.
+    """
     figures = figure_metrics(
         evaluation.figures,
         baseline=evaluation.baselines,
@@ -242,7 +277,20 @@ def figure_metrics(
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten a nested mapping to dotted keys."""
+    """Flatten a nested mapping to dotted keys.
+
+    Parameters
+    ----------
+    config : mapping
+        Values, or mappings of the same kind.
+    prefix : str
+        Text before each key.
+
+    Returns
+    -------
+    dict
+        ``{"model.quality.num_leaves": 15}`` for ``{"model": {"quality": {"num_leaves": 15}}}``.
+    """
     leaves: dict[str, Any] = {}
     for key, value in config.items():
         leaves |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}

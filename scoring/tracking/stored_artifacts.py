@@ -96,6 +96,16 @@ class _Change(NamedTuple):
 def stored_artifacts(store: Store) -> list[StoredArtifacts]:
     """Locate the artifacts of all active entries of a SQLite store that have their own files.
 
+    Parameters
+    ----------
+    store : Store
+        The store.
+
+    Returns
+    -------
+    list of StoredArtifacts
+        Experiments, runs, logged models and versions, with the folder of each.
+
     Raises
     ------
     TrackingError
@@ -115,6 +125,16 @@ def stored_artifacts(store: Store) -> list[StoredArtifacts]:
 
 def damages(store: Store) -> list[str]:
     """Check the integrity of a SQLite store; return SQLite's messages, empty if it is intact.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+
+    Returns
+    -------
+    list of str
+        Messages of ``PRAGMA quick_check``.
 
     Raises
     ------

@@ -82,6 +82,7 @@ def log_study(store: Store, run: StudyRun) -> str:
     Returns
     -------
     str
+        Id of the outer run.
 
     Raises
     ------

@@ -40,7 +40,17 @@ _UPLOAD, _NOTE = "upload_id", "mlflow.note.content"
 
 
 class LoggedRun(NamedTuple):
-    """Ids of a logged run; None without a model or a registered version."""
+    """Ids of a logged run; None without a model or a registered version.
+
+    Parameters
+    ----------
+    run_id : str
+        The run.
+    model_uri : str or None
+        Address of its model.
+    version : int or None
+        Registered version.
+    """
 
     run_id: str
     model_uri: str | None

@@ -24,7 +24,13 @@ class RecordModel(PythonModel):
     """Scores of records: a row in, a row out."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the saved model that was logged with this file."""
+        """Load the saved model that was logged with this file.
+
+        Parameters
+        ----------
+        context : PythonModelContext
+            MLflow's: the folder of the model is its artifact ``model``.
+        """
         self.scorer = load_scorer(Path(context.artifacts["model"]))
 
     def predict(
