@@ -65,7 +65,7 @@ def timed(call: Callable[[int], object], n_records: int) -> list[float]:
 
 def measure(scorer: Scorer, documents: Sequence[Document], boosters: Sequence[Booster]) -> Seconds:
     """Seconds of each record, by measured step."""
-    features = [extracted(document) for document in documents]
+    features = [extracted(document, None, scorer.sections) for document in documents]
     calls = [booster_calls(scorer, record) for record in features]
     native_boosters = {id(booster): lgb.Booster(model_str=booster.text) for booster in boosters}
 
@@ -81,7 +81,9 @@ def measure(scorer: Scorer, documents: Sequence[Document], boosters: Sequence[Bo
     n_records = len(documents)
     return {
         "record to scores": timed(lambda index: list(scorer.score([documents[index]])), n_records),
-        "record to features": timed(lambda index: extracted(documents[index]), n_records),
+        "record to features": timed(
+            lambda index: extracted(documents[index], None, scorer.sections), n_records
+        ),
         "features to scores": timed(lambda index: list(scorer.score_features([features[index]])), n_records),
         "its boosters, by lightgbm.Booster.predict": timed(bare, n_records),
         "its boosters, by LightGBM's C interface": timed(own, n_records),
@@ -100,7 +102,8 @@ def main() -> None:
     whole, bare = "record to scores", "its boosters, by lightgbm.Booster.predict"
     trees = ratio(seconds, "its boosters, by LightGBM's C interface", whole)
     n_rows = statistics.median(
-        sum(len(X) for _, X in booster_calls(saved.scorer, extracted(document))) for document in chosen
+        sum(len(X) for _, X in booster_calls(saved.scorer, extracted(document, None, saved.scorer.sections)))
+        for document in chosen
     )
     figures = [
         Figure("record to scores at the median, ms", 1000 * statistics.median(seconds[whole]), 1.0),
