@@ -101,7 +101,7 @@ def test_bad_variable_and_bad_option_are_named(monkeypatch: pytest.MonkeyPatch) 
         load_settings()
 
 
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "scoring.yaml").write_text("seed: x\nthreads: y\nother: z\n")
     with pytest.raises(SettingsError) as caught:
         load_settings()

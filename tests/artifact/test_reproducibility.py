@@ -71,7 +71,7 @@ def test_manifest_of_another_version(model: ModelFiles) -> None:
     assert difference == ValueDiff("later", None, "[1,2]")
 
 
-def test_hashes_of_the_files_are_not_told_twice(model: ModelFiles) -> None:
+def test_hashes_of_the_files_are_not_reported_twice(model: ModelFiles) -> None:
     assert diff_parts(model, with_manifest(model, files={"lead.txt": "0" * 64})) == ()
 
 

@@ -234,7 +234,7 @@ def test_ways_to_stop(
     assert (done.exit_code, done.stdout, done.stderr) == (code, "", stderr)
 
 
-def test_defect_is_told_from_a_wrong_input(failing: Callable[[BaseException], None]) -> None:
+def test_a_defect_is_distinguished_from_a_wrong_input(failing: Callable[[BaseException], None]) -> None:
     failing(KeyError("quality"))
     done = run("config")
     assert done.exit_code == 70
@@ -305,7 +305,7 @@ def test_policy_reaches_the_labels(tmp_path: Path) -> None:
         ("2021-07-15", datetime(2021, 7, 15, tzinfo=UTC)),
     ],
 )
-def test_time_is_utc_where_it_bears_no_zone(text: str, expected: datetime) -> None:
+def test_time_is_utc_where_it_has_no_zone(text: str, expected: datetime) -> None:
     time = options.parse_as_of(text)
     assert isinstance(time, datetime)
     assert time == expected
@@ -325,7 +325,7 @@ def test_bad_time_is_refused(text: str) -> None:
         options.parse_as_of(text)
 
 
-def test_validate_tells_what_can_be_used(tmp_path: Path) -> None:
+def test_validate_reports_what_can_be_used(tmp_path: Path) -> None:
     run("sample", "inbox", "--records", "4")
     (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [a]\nquality: high\n---\n")
     done = run("validate", "inbox")
@@ -346,7 +346,7 @@ def test_validate_reads_standard_input() -> None:
     assert "-:1: quality: got the text 'high', expected an integer\n" in done.stderr
 
 
-def test_config_tells_values_and_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_reports_values_and_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:hidden@mlflow.example.com")
     rows = {row["name"]: row for row in json.loads(run("config", "--json").stdout)}
     assert rows["home"] == {"name": "home", "value": f"{tmp_path}/.scoring", "origin": "default"}

@@ -73,7 +73,7 @@ def test_group_works_alone_or_gives_way(
     assert (done.exit_code, done.stdout) == (code, printed)
 
 
-def test_failures_below_a_group_are_told(app: typer.Typer) -> None:
+def test_failures_below_a_group_are_reported(app: typer.Typer) -> None:
     assert CliRunner().invoke(app, ["stores", "admire"]).stderr == "error: nothing to admire\n"
 
 

@@ -152,7 +152,9 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 9000], ids=["empty", "garbage"])
-def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_told(home: Path, content: bytes) -> None:
+def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_reported(
+    home: Path, content: bytes
+) -> None:
     (home / "mlflow.db").write_bytes(content)
     with (home / "corrections.jsonl").open("a") as ledger:
         ledger.write('{"at": "2019-')
@@ -164,7 +166,7 @@ def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_told(home: Pat
     assert "artifacts" in {entry["name"] for entry in found["entries"]}
 
 
-def test_a_link_that_leads_nowhere_is_told_like_any_other_entry(home: Path) -> None:
+def test_a_link_that_leads_nowhere_is_reported_like_any_other_entry(home: Path) -> None:
     (home / "mlflow.db").unlink()
     (home / "mlflow.db").symlink_to("gone.db")
     code, found = check()
@@ -194,7 +196,7 @@ def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> 
     assert f"{home / FORMAT_FILE}: cannot be read (not a regular file): restore it" in done.stderr
 
 
-def test_repair_is_told_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:
+def test_repair_is_reported_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:
     (home / FORMAT_FILE).unlink()
     before = (home / "mlflow.db").read_bytes()
     code, found = check("--repair")

@@ -118,7 +118,7 @@ def test_wrong_usage(kept_runs: KeptRuns, arguments: list[str], message: str) ->
     assert message in done.stderr
 
 
-def test_what_became_of_pending_runs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_became_of_pending_runs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = SyncedRun("pending/a", "0123", "runs:/0123/model", 2)
     other = SyncedRun("pending/b", "4567")
     damaged = SyncedRun("pending/c", error="pending/c: damaged")

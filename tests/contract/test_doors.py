@@ -68,7 +68,7 @@ def test_what_is_looked_for_would_be_found() -> None:
         assert ast.unparse(call.func) in FORBIDDEN_CALLS
 
 
-def test_each_exception_to_the_linters_bears_its_reason() -> None:
+def test_each_exception_to_the_linters_has_its_reason() -> None:
     """As ``# noqa: S603 -- why`` does."""
     bare = [
         f"{path.relative_to(ROOT)}:{number}"

@@ -49,7 +49,7 @@ def test_test_of_a_promise_is_there(promise: str, file: str, test: str) -> None:
 
 
 @pytest.mark.parametrize("place", COUNTS)
-def test_cases_are_as_many_as_the_page_tells(place: str) -> None:
+def test_cases_are_as_many_as_the_page_says(place: str) -> None:
     file, _, name = place.partition("::")
     values = {
         ast.unparse(target): node.value
@@ -63,7 +63,7 @@ def test_cases_are_as_many_as_the_page_tells(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", MARKED)
-def test_marks_have_as_many_cases_as_the_page_tells(place: str) -> None:
+def test_marks_have_as_many_cases_as_the_page_says(place: str) -> None:
     file, _, name = place.partition("::")
     (test,) = (node for node in body(file) if isinstance(node, ast.FunctionDef) and node.name == name)
     count = 1

@@ -126,7 +126,7 @@ def test_make_targets_exist() -> None:
     assert shown <= targets
 
 
-def test_changelog_tells_why_each_dependency_is_there() -> None:
+def test_changelog_says_why_each_dependency_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     needed = {re.split(r"[>=\[]", requirement)[0] for requirement in project["dependencies"]}
     section = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("### Dependencies, and why each")[2]

@@ -95,7 +95,7 @@ def test_a_part_may_not_surely_fall_beyond_its_limit(high: float, is_passed: boo
         assert verdict.reasons[0].startswith("quality_mae of provider: a.example: champion 4.000, ")
 
 
-def test_every_failure_is_told() -> None:
+def test_every_failure_is_reported() -> None:
     lost = difference("quality_mae", 4.0, -0.1, -0.2, 0.1)
     worse = difference("lead_accuracy", 0.9, -0.1, -0.2, -0.1)
     fallen = part(difference("published_f1", 0.8, -0.5, -0.6, -0.3))
@@ -113,7 +113,7 @@ def test_a_figure_that_these_records_do_not_have_refuses() -> None:
     assert verdict.reasons == ("published_f1: not defined on these records",)
 
 
-def test_what_was_gained_is_told() -> None:
+def test_what_was_gained_is_reported() -> None:
     verdict = judge({"quality_mae": GAINED}, [part(GAINED)], GateConfig(), n_records=100)
     assert verdict.reasons == (
         "quality_mae: champion 4.000, challenger 3.500, gain +0.5 (+0.1 to +0.9); "
@@ -129,7 +129,7 @@ def test_what_was_gained_is_told() -> None:
         ({"margin": 1.0}, "margin: got 1, expected"),
     ],
 )
-def test_a_wrong_configuration_is_told(changes: dict[str, Any], message: str) -> None:
+def test_a_wrong_configuration_is_reported(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         GateConfig(**changes)
 

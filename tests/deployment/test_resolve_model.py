@@ -139,7 +139,7 @@ def test_a_champion_that_is_named_by_its_alias_is_kept_too(site: Site) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_copy_that_cannot_be_kept_is_told(site: Site) -> None:
+def test_a_copy_that_cannot_be_kept_is_reported(site: Site) -> None:
     site.home.chmod(0o500)
     try:
         line = resolve(None, site.settings).resolved.warning
@@ -149,7 +149,7 @@ def test_a_copy_that_cannot_be_kept_is_told(site: Site) -> None:
     assert "cannot keep a copy of the champion of scoring: Permission denied" in line
 
 
-def test_a_copy_for_which_there_is_no_room_is_told(site: Site) -> None:
+def test_a_copy_for_which_there_is_no_room_is_reported(site: Site) -> None:
     (site.home / "champions").write_text("in the way")
     line = resolve(None, site.settings).resolved.warning
     (site.home / "champions").unlink()

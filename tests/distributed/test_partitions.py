@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read_are_faults(tmp_path: Path, monkeypatch: pytes
     ]
 
 
-def test_faults_bear_the_lines_of_their_files() -> None:
+def test_faults_have_the_lines_of_their_files() -> None:
     rows, other = Found("a.jsonl", "/a.jsonl", 30, ""), Found("b.jsonl", "/b.jsonl", 3, "")
     text = Found("c.md", "/c.md", 9, "")
     first = Partition(0, (Piece(rows, 0, 20),))

@@ -124,7 +124,7 @@ def test_as_of_is_heeded(
     assert joined(tmp_path / "out") == aged != one_process([str(archive)], training.model, settings)
 
 
-def test_faults_are_told_as_ever(
+def test_faults_are_reported_as_ever(
     make: Any, training: TrainOutcome, settings: Settings, tmp_path: Path
 ) -> None:
     rows = list(sample_json_lines(n_records=900, seed=4, is_labelled=False))
@@ -280,7 +280,7 @@ def test_a_worker_with_other_code_is_refused(
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://a"])
-def test_a_scheduler_that_is_not_there_is_told(
+def test_a_scheduler_that_is_not_there_is_reported(
     address: str, archive: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("scoring.distributed.cluster._CONNECT_SECONDS", 0.5)
@@ -295,7 +295,7 @@ def test_a_scheduler_that_is_not_there_is_told(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cluster_without_workers_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_workers_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scoring.distributed.cluster._JOIN_SECONDS", 0.1)
     alone = Processes(tmp_path)
     try:

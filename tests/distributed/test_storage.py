@@ -44,7 +44,7 @@ def test_local_files_are_found_as_ever(news: Path) -> None:
     assert (one.path, one.url, one.n_bytes) == ("news/e.txt", str(news.resolve() / "e.txt"), len(RECORD))
 
 
-def test_paths_without_records_are_told_together(tmp_path: Path) -> None:
+def test_paths_without_records_are_reported_together(tmp_path: Path) -> None:
     with pytest.raises(RecordError) as raised:
         find(["nowhere.md", "-", str(tmp_path)])
     assert [fault.got for fault in raised.value.faults] == [
@@ -55,7 +55,7 @@ def test_paths_without_records_are_told_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["nothing://news/a.md", "s3+nothing://news"])
-def test_an_unknown_store_is_told(url: str) -> None:
+def test_an_unknown_store_is_reported(url: str) -> None:
     with pytest.raises(ScoringError, match="no file system for it: Protocol not known"):
         find([url])
 
@@ -126,6 +126,6 @@ def test_lines_and_results_in_an_object_store(bucket: str) -> None:
     assert plan(find([f"{bucket}/rows/a.jsonl"]), 100)[0].sha256 != cut[0].sha256
 
 
-def test_what_a_store_refuses_is_told(bucket: str) -> None:
+def test_what_a_store_refuses_is_reported(bucket: str) -> None:
     with pytest.raises(ScoringError, match=r"^s3://other/a.json: cannot be used: "):
         replace_file("s3://other/a.json", b"one")

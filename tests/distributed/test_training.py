@@ -116,7 +116,7 @@ def test_two_workers_train_one_as_good(cluster: Cluster) -> None:
     assert together.text != alone.text
 
 
-def test_a_parameter_that_is_refused_is_told(cluster: Cluster) -> None:
+def test_a_parameter_that_is_refused_is_reported(cluster: Cluster) -> None:
     with pytest.raises(ModelError, match=r"LightGBM cannot train with .*nonsense"):
         trained(ClusterTrainer(cluster, SILENT), *made_up(200), params={"objective": "nonsense"})
 

@@ -233,7 +233,7 @@ def test_labels_that_nobody_knows_are_the_same() -> None:
         align([first, second], ["one", "two"])
 
 
-def test_coverage_parts_the_records_where_it_is_told() -> None:
+def test_coverage_divides_the_records_where_it_is_configured() -> None:
     columns = predictions(3)
     assert "coverage" not in {family for family, _, _ in parts(columns)}
     columns["coverage_count"] = np.arange(120) % 4

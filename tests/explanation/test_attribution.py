@@ -46,7 +46,7 @@ def test_reasons_add_up_to_the_expected_quality(saved: SavedModel, document: Doc
 
 
 @pytest.mark.parametrize("document", DOCUMENTS[:4], ids=lambda document: document.path)
-def test_reasons_are_told_by_size(saved: SavedModel, document: Document) -> None:
+def test_reasons_are_reported_by_size(saved: SavedModel, document: Document) -> None:
     explanation = explain(saved.scorer, document)
     for target, reasons in explanation.reasons.items():
         assert set(explanation.base) == set(explanation.reasons)

@@ -136,7 +136,7 @@ def test_a_bounded_number_of_records_is_held(lines: bytes) -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_process_that_is_killed_is_told(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_killed_is_reported(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(document: Document, as_of: AsOf, sections: SectionRule) -> Extracted:
         if document.path.endswith("n200.md"):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -85,7 +85,7 @@ def test_rows_have_the_scores_of_the_library(inbox: Inbox, folder: Path, saved: 
         assert row.doubt is not None
 
 
-def test_only_what_has_changed_is_read_and_told(
+def test_only_what_has_changed_is_read_and_reported(
     inbox: Inbox, folder: Path, saved: SavedModel, read_paths: list[str]
 ) -> None:
     version = inbox.since(0).version
@@ -178,7 +178,7 @@ def covered(*entries: tuple[str, str, int]) -> str:
     return "related:\n" + "".join(lines)
 
 
-def test_a_story_tells_who_leads_within_the_inbox_or_out_of_it(saved: SavedModel, tmp_path: Path) -> None:
+def test_a_story_names_its_lead_within_the_inbox_or_out_of_it(saved: SavedModel, tmp_path: Path) -> None:
     folder = tmp_path / "stories"
     folder.mkdir()
     best, led, outside = "https://a.example/1", "https://b.example/2", "https://c.example/3"

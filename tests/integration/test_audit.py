@@ -34,7 +34,7 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, str(path)
 
 
-def test_findings_are_told_and_are_no_faults(doubtful: tuple[Path, str], tmp_path: Path) -> None:
+def test_findings_are_reported_and_are_no_faults(doubtful: tuple[Path, str], tmp_path: Path) -> None:
     folder, wrong = doubtful
     done = run("audit", folder, "--json", "--limit", 2, "--output", "found.jsonl")
     assert (done.exit_code, done.stdout) == (0, "")

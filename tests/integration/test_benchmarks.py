@@ -70,7 +70,7 @@ def test_twins_count_what_agrees() -> None:
     assert sum(int(cells[-1].strip(" |")) for cells in kinds if cells[-1].strip(" |").isdigit()) == missed
 
 
-def test_drift_tells_what_was_spoilt() -> None:
+def test_drift_reports_what_was_spoilt() -> None:
     rows = rows_of(run("drift.py", "--smoke"))
     whole, renamed = rows["2018-09"], rows["2018-09, providers renamed: all unseen"]
     assert (whole[0], whole[1], renamed[0], renamed[1]) == ("6", "0", "6", "3")
@@ -87,7 +87,7 @@ def test_drift_tells_what_was_spoilt() -> None:
         ("one_record.py", ["record to scores", "its boosters, by lightgbm.Booster.predict"]),
     ],
 )
-def test_speed_is_told_in_times_of_one_way(name: str, expected: list[str]) -> None:
+def test_speed_is_reported_in_times_of_one_way(name: str, expected: list[str]) -> None:
     page = (BENCHMARKS.parent / "RESULTS.md").read_bytes()
     printed = run(name, "--smoke", "--sample-records", "120", "--runs", "1")
     rows = rows_of(printed)
@@ -103,7 +103,7 @@ def test_speed_is_told_in_times_of_one_way(name: str, expected: list[str]) -> No
     assert (BENCHMARKS.parent / "RESULTS.md").read_bytes() == page  # a dry run is no result
 
 
-def test_growth_tells_time_and_memory_of_each_size() -> None:
+def test_growth_reports_time_and_memory_of_each_size() -> None:
     rows = rows_of(run("growth.py", "--smoke"))
     for n_records in ("200", "400"):
         seconds, first, _, each_second, peak = (float(cell.replace(",", "")) for cell in rows[n_records])
@@ -112,7 +112,7 @@ def test_growth_tells_time_and_memory_of_each_size() -> None:
         assert 20 < peak < 2_000
 
 
-def test_dask_is_held_against_one_process() -> None:
+def test_dask_is_compared_with_one_process() -> None:
     printed = run("dask_cluster.py", "--smoke")
     rows = rows_of(printed)
     alone, cluster = (float(rows[name][0]) for name in ("one process, two threads", "Dask, two workers"))
@@ -146,7 +146,7 @@ def test_soak_ends_well() -> None:
         assert int(line.split()[0].replace(",", "")) == sum(map(int, counts.values()))
 
 
-def test_service_is_held_against_an_endpoint_that_only_decodes() -> None:
+def test_service_is_compared_with_an_endpoint_that_only_decodes() -> None:
     """MLflow's servers take half a minute to start; tests/integration/test_pyfunc.py starts one."""
     options = ["--runs", "1", "--seconds", "0.5", "--sample-records", "30", "--without-mlflow"]
     printed = run("service.py", "--smoke", *options)

@@ -80,7 +80,7 @@ def scores(*arguments: object, stdin: bytes | None = None) -> list[dict[str, Any
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_training_is_told_and_tracked(trained: Trained) -> None:
+def test_training_is_reported_and_tracked(trained: Trained) -> None:
     outcome = trained.outcome
     assert (outcome["n_records"], outcome["n_faults"]) == (200, 1)
     assert outcome["evaluation"]["n_records"] == 30
@@ -124,7 +124,7 @@ def test_every_form_has_the_same_scores(trained: Trained, inbox: Path, tmp_path:
     assert heats == sorted((one["heat"] for one in expected), reverse=True)
 
 
-def test_what_was_scored_before_an_end_is_told(
+def test_what_was_scored_before_an_end_is_reported(
     trained: Trained, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = workflow.score
@@ -221,7 +221,7 @@ def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -
     )
 
 
-def test_the_command_that_takes_a_write_back_works_as_it_is_told(trained: Trained, inbox: Path) -> None:
+def test_the_printed_command_takes_a_write_back(trained: Trained, inbox: Path) -> None:
     before = {file: file.read_bytes() for file in inbox.iterdir()}
     journal = inbox.parent / "own labels.jsonl"
     told = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr

@@ -144,7 +144,7 @@ def test_details_add_up_and_follow_the_keys(desk: Page) -> None:
     desk.keyboard.press("Escape")
 
 
-def test_what_the_model_did_not_know_is_told(desk: Page, inbox: Path) -> None:
+def test_what_the_model_did_not_know_is_reported(desk: Page, inbox: Path) -> None:
     (inbox / "odd.md").write_text(
         "---\ntitle: A kite over the mill\nprovider:\n  domain: odd.example\ntopics:\n- Kites\n---\n",
         "utf-8",
@@ -254,7 +254,7 @@ def test_files_that_come_change_and_go_are_seen_by_every_page(
     expect(desk.locator("#details")).to_be_hidden()
 
 
-def test_a_ledger_that_cannot_be_used_is_told_until_it_can(desk: Page, inbox: Path, place: Path) -> None:
+def test_a_ledger_that_cannot_be_used_is_reported_until_it_can(desk: Page, inbox: Path, place: Path) -> None:
     ledger = place / "home" / "corrections.jsonl"
     ledger.parent.mkdir(exist_ok=True)
     ledger.write_text("{\n", "utf-8")
@@ -309,7 +309,7 @@ def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
     assert not re.search("[\x00-\x08\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", shown)
 
 
-def test_an_inbox_that_goes_away_is_told_and_comes_back(desk: Page, inbox: Path) -> None:
+def test_an_inbox_that_goes_away_is_reported_and_comes_back(desk: Page, inbox: Path) -> None:
     inbox.rename(inbox.with_name("aside"))
     expect(desk.locator("#banner")).to_contain_text("the folder of the inbox; it is polled until it exists")
     inbox.with_name("aside").rename(inbox)

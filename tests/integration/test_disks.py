@@ -74,7 +74,7 @@ def test_the_file_is_named(tmp_path: Path, command: str) -> None:
     assert {path.parts[len(tmp_path.parts)] for path in left} <= {"new", "out"}, "no half of a file is left"
 
 
-def test_a_cache_that_is_full_stops_no_scoring_and_is_told_once(tmp_path: Path) -> None:
+def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(tmp_path: Path) -> None:
     for number in range(2, 8):
         write_sample(tmp_path / "inbox" / str(number), n_records=300, seed=number, is_labelled=False)
     whole = shell(f"{PROGRAM} score inbox --model shipped --no-cache")

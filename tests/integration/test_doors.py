@@ -151,7 +151,7 @@ def test_the_guard_guards(session: Session, tmp_path: Path) -> None:
     assert "192.0.2.1" in (tmp_path / "log").read_text()
 
 
-def test_no_text_of_a_record_is_kept_or_told(session: Session) -> None:
+def test_no_text_of_a_record_is_kept_or_reported(session: Session) -> None:
     files = dict(written(session))
     names = {place.name for place in files}
     assert {"stdout", "stderr", "mlflow.db", "report.html", "predictions.parquet", "model.zip"} <= names

@@ -44,7 +44,7 @@ def run(*words: str, code: int = 1) -> tuple[str, str]:
     return out, err
 
 
-def test_every_form_bears_them(inbox: Path) -> None:
+def test_every_form_has_them(inbox: Path) -> None:
     expected = {f"inbox/{name}" for name in ODD.values()}
     assert "4 records can be used, 1 cannot" in "".join(run("validate", "inbox"))
     paths = {json.loads(line)["path"] for line in run("score", "inbox", "--format", "jsonl")[0].splitlines()}
@@ -73,7 +73,7 @@ def test_scores_are_written_into_them(inbox: Path) -> None:
         assert is_same == (name == BAD), name
 
 
-def test_two_names_that_are_shown_alike_are_told_of(inbox: Path) -> None:
+def test_two_names_that_are_shown_alike_are_reported(inbox: Path) -> None:
     data = (inbox / os.fsdecode(b"caf\xe9\xff.md")).read_bytes()
     (inbox / "caf\\xe9\\xff.md").write_bytes(data)
     _, said = run("score", "inbox", "--write")

@@ -269,7 +269,7 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
         (["--port", "TAKEN"], "cannot listen at 127.0.0.1:"),
     ],
 )
-def test_what_cannot_be_served_is_told_at_once(options: list[str], words: str) -> None:
+def test_what_cannot_be_served_is_reported_at_once(options: list[str], words: str) -> None:
     Path("SHARED").write_text(TOKEN)
     Path("SHARED").chmod(0o644)
     with socket.socket() as taken:

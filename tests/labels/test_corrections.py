@@ -106,7 +106,7 @@ def test_data_are_the_same_where_no_label_changes(
     assert read(news, ledger).data_sha256 == plain.data_sha256
 
 
-def test_a_correction_follows_its_record_and_one_without_a_record_is_told(
+def test_a_correction_follows_its_record_and_one_without_a_record_is_reported(
     news: Path, documents: list[Document], ledger: Path, correct: Correct, tmp_path: Path
 ) -> None:
     correct(documents[0], "quality", 5)
@@ -135,12 +135,12 @@ def test_an_unlabelled_record_is_labelled_by_its_correction(
     assert corpus.n_unlabelled == 1
 
 
-def test_a_ledger_that_is_not_there_is_told(news: Path, ledger: Path) -> None:
+def test_a_ledger_that_is_not_there_is_reported(news: Path, ledger: Path) -> None:
     with pytest.raises(RecordError, match=r"corrections\.jsonl: got no such file, expected a ledger"):
         read(news, ledger)
 
 
-def test_a_torn_line_is_told_and_training_and_audit_go_on(
+def test_a_torn_line_is_reported_and_training_and_audit_go_on(
     news: Path, documents: list[Document], ledger: Path, correct: Correct, settings: Settings
 ) -> None:
     correct(documents[0], "quality", 5)
@@ -208,7 +208,7 @@ def test_retrain_takes_the_ledger_of_the_champion(
     assert listener.notes[0] == f"{ledger}: changed the labels of 1 of 120 records"
 
 
-def test_an_audit_tells_what_was_corrected_and_what_is_disputed(
+def test_an_audit_reports_what_was_corrected_and_what_is_disputed(
     news: Path, documents: list[Document], ledger: Path, correct: Correct, tmp_path: Path
 ) -> None:
     odd, disputed, settled = documents[3], documents[10], documents[11]

@@ -247,7 +247,7 @@ def test_no_text_and_no_path_stands_there(journal: Journal) -> None:
         assert word not in content
 
 
-def test_a_torn_line_is_told_once_and_skipped(journal: Journal) -> None:
+def test_a_torn_line_is_reported_once_and_skipped(journal: Journal) -> None:
     write(journal, WRITTEN)
     whole = journal.path.read_bytes()
     torn = encode_lines([entry(journal, document(path="b.md"), WRITTEN, write_id="w2")])[:90]
@@ -351,7 +351,7 @@ def test_who_finds_it_locked_waits_and_then_says_so(
         pass
 
 
-def test_a_journal_in_a_place_that_cannot_be_is_told(tmp_path: Path) -> None:
+def test_a_journal_in_a_place_that_cannot_be_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(RecordError, match=r"file/journal\.jsonl: .*--journal FILE names another"),

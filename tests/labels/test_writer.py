@@ -192,7 +192,7 @@ def test_an_edited_record_is_renewed(place: Place) -> None:
 
 @pytest.mark.parametrize("names", [("a.md", "b.md"), ("b.md", "a.md")])
 @pytest.mark.parametrize("batch_files", [1, 64])
-def test_two_files_of_a_record_with_different_labels_are_told_and_each_keeps_its_own(
+def test_two_files_of_a_record_with_different_labels_are_reported_and_each_keeps_its_own(
     place: Place, names: tuple[str, str], batch_files: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = place.add(names[0], {"quality": 50, "published": True}, RECORD % b"a")
@@ -238,7 +238,7 @@ def test_records_of_which_nothing_is_known_are_refused_and_the_others_written(pl
     assert labels_of(bare) == labels_of(empty) == FIRST
 
 
-def test_a_dry_run_tells_the_same_and_writes_nothing(place: Place) -> None:
+def test_a_dry_run_reports_the_same_and_writes_nothing(place: Place) -> None:
     place.add("a.md", {"quality": 50})
     place.add("b.md", {"quality": 51}, RECORD % b"a.md")
     place.add("c.md", None, b"---\ntitle: Rain\n---\n")
@@ -253,7 +253,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(place: Place) -> None:
     assert len(told) == 1
 
 
-def test_a_file_that_cannot_be_written_is_told_and_not_taken_for_written(
+def test_a_file_that_cannot_be_written_is_reported_and_not_taken_for_written(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = place.add("a.md"), place.add("b.md")
@@ -468,7 +468,7 @@ def test_link_that_leads_out_is_not_followed(inbox: Path, tmp_path: Path, write:
     assert outside.read_bytes() == before
 
 
-def test_file_that_went_away_is_told(place: Place) -> None:
+def test_file_that_went_away_is_reported(place: Place) -> None:
     first, _ = place.add("a.md"), place.add("b.md")
     first.unlink()
     counts = place.write(FIRST, first, place.folder / "b.md").counts

@@ -50,7 +50,7 @@ def test_it_is_the_sum_over_atoms(saved: SavedModel, table: FeatureTable) -> Non
     assert alone.published_probability.tolist() == now.published_probability.tolist()
 
 
-def test_a_record_is_told_the_same_alone(saved: SavedModel, table: FeatureTable) -> None:
+def test_a_record_is_described_the_same_alone(saved: SavedModel, table: FeatureTable) -> None:
     quality = np.full(len(table), 50.0)
     support = quality[:, None] + np.array([-5.0, 0.0, 5.0])
     probabilities = np.full(support.shape, 1 / 3)

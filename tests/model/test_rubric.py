@@ -159,7 +159,7 @@ def test_known_knots_are_kept() -> None:
     assert fitted.knots["title_chars"] == 30
 
 
-def test_words_that_count_are_told(rubric: Rubric) -> None:
+def test_words_that_count_are_reported(rubric: Rubric) -> None:
     (description,) = rubric.found_terms(("Wrecks",), ("storm",))
     assert description.startswith("storm under Wrecks +")
     assert rubric.found_terms(("Gulls",), ("storm",)) == []

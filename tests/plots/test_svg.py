@@ -41,7 +41,7 @@ def test_text_is_escaped() -> None:
     assert "&lt;/svg&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in svg
 
 
-def test_ids_are_used_and_bear_the_name() -> None:
+def test_ids_are_used_and_have_the_name() -> None:
     svg = to_svg(cloud(20), name="cloud", label="b")
     ids = re.findall(r' id="([^"]*)"', svg)
     used = re.findall(r'href="#([^"]*)"', svg) + re.findall(r"url\(#([^)]*)\)", svg)

@@ -83,7 +83,7 @@ def test_globs_match_files_and_names_with_brackets_are_names(tmp_path: Path) -> 
     assert expand(["in/[x].md"]) == ["in/[x].md"]
 
 
-def test_every_path_that_names_nothing_is_told_before_anything_is_read(tmp_path: Path) -> None:
+def test_every_path_that_names_nothing_is_reported_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "void").mkdir()
     with pytest.raises(RecordError) as caught:
         read("lost.md", "void", "*.nothing")
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     assert faults == ["./a.md: got No such file or directory, expected a file that can be read"]
 
 
-def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "in/a.md")
     write(tmp_path / "in/deep/b.md")
     list_folder = os.scandir

@@ -272,7 +272,7 @@ def test_only_true_and_false_are_truths(text: str) -> None:
     assert fault.endswith("expected true or false")
 
 
-def test_every_fault_is_told_in_the_order_of_the_file() -> None:
+def test_faults_are_reported_in_the_order_of_the_file() -> None:
     data = b"""---
 title: ""
 quality: high
@@ -373,7 +373,7 @@ def test_yaml_bombs_and_deep_nests_are_refused() -> None:
         (b"---\ntitle: Rain\n<<: 5\n---\n", "a.md:3: got a merge key without a mapping, expected a mapping"),
     ],
 )
-def test_what_is_no_record_is_told(data: bytes, text: str) -> None:
+def test_what_is_no_record_is_reported(data: bytes, text: str) -> None:
     (fault,) = faults(data)
     assert text in fault
 

@@ -82,7 +82,7 @@ def test_nothing_added_makes_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "corrections.jsonl").exists()
 
 
-def test_a_line_bears_no_text_of_the_record(tmp_path: Path) -> None:
+def test_a_line_has_no_text_of_the_record(tmp_path: Path) -> None:
     append_corrections(tmp_path / "l.jsonl", [correction()])
     assert json.loads((tmp_path / "l.jsonl").read_text("utf-8")).keys() == LINE.keys() | {"by", "format"}
 
@@ -179,7 +179,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("wrong", "told"), FAULTS, ids=[told for _, told in FAULTS])
-def test_a_wrong_line_is_told_with_its_place(wrong: dict[str, Any], told: str, tmp_path: Path) -> None:
+def test_a_wrong_line_is_reported_with_its_place(wrong: dict[str, Any], told: str, tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
     ledger.write_text(f"{json.dumps(LINE)}\n{json.dumps(LINE | wrong)}\n", "utf-8")
     with pytest.raises(RecordError) as caught:
@@ -187,7 +187,7 @@ def test_a_wrong_line_is_told_with_its_place(wrong: dict[str, Any], told: str, t
     assert str(caught.value) == f"{ledger}:2: {told}"
 
 
-def test_every_wrong_line_is_told(tmp_path: Path) -> None:
+def test_every_wrong_line_is_reported(tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
     lines = [b"{", b"[1]", json.dumps(LINE).encode(), b"\xff", b'{"at": "2026-03-01T12:00:00Z"}']
     ledger.write_bytes(b"\n".join(lines))
@@ -216,7 +216,7 @@ TORN = {
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the middle", "last"])
 @pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
-def test_a_torn_line_is_told_and_skipped(torn: bytes, place: int, tmp_path: Path) -> None:
+def test_a_torn_line_is_reported_and_skipped(torn: bytes, place: int, tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
     first, second = (correction(value=value, by="ann") for value in (60, 61))
     lines = [msgspec.json.encode(first), msgspec.json.encode(second)]
@@ -296,7 +296,7 @@ def test_a_line_of_a_newer_format_is_refused_whatever_else_it_has(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", ["one", -1, 1.5, None])
-def test_a_format_that_is_no_number_is_told(tmp_path: Path, value: object) -> None:
+def test_a_format_that_is_no_number_is_reported(tmp_path: Path, value: object) -> None:
     ledger = tmp_path / "corrections.jsonl"
     ledger.write_text(json.dumps(LINE | {"format": value}))
     with pytest.raises(RecordError) as caught:

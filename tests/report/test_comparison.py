@@ -109,7 +109,7 @@ def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
     assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
 
 
-def test_flips_bear_both_explanations(page: Any) -> None:
+def test_decision_changes_have_both_explanations(page: Any) -> None:
     tiles = [text for text in page.texts("li") if text.startswith(("Changed decisions", "The second was"))]
     assert tiles == [
         "Changed decisions5of 1,200 records",
@@ -142,7 +142,7 @@ def test_a_forecast_that_an_earlier_run_has_not_logged_is_a_dash(make_page: Make
     assert "nan" not in page.html
 
 
-def test_only_what_they_are_made_of_that_differs_is_told(page: Any) -> None:
+def test_only_what_they_are_made_of_that_differs_is_reported(page: Any) -> None:
     assert page.rows("Parameters that differ")[1:] == [["model.lead.num_leaves", "15", "–"]]  # noqa: RUF001
     _, features = page.rows("Features of one side only")
     assert features == ["quality, spread", "age_hours, host_depth", "–"]  # noqa: RUF001
@@ -161,7 +161,7 @@ def test_twins_are_said_to_be_the_same(make_page: MakePage) -> None:
     assert not page.all("table", "svg")
 
 
-def test_records_without_labels_have_flips_alone(make_page: MakePage) -> None:
+def test_records_without_labels_have_decision_changes_alone(make_page: MakePage) -> None:
     flip = msgspec.structs.replace(FLIP, label=None, published_at=None, reasons=())
     unknown = msgspec.structs.replace(COMPARISON, differences={}, slices=(), flips=(flip,), n_labelled=0)
     page = make_page(comparison_report(unknown))

@@ -125,7 +125,7 @@ def test_contributions_have_bars_as_long_as_their_points(page: Any) -> None:
     assert bars == [("--share: 1.000", "8.00"), ("--share: 0.250", "2.00")]
 
 
-def test_data_and_configuration_are_told(page: Any, values: Any) -> None:
+def test_data_and_configuration_are_reported(page: Any, values: Any) -> None:
     told = dict(zip(page.texts("dt"), page.texts("dd"), strict=True))
     training = values["training"]
     assert told["Model"] == "small"

@@ -49,7 +49,7 @@ def test_answers_have_the_types_that_the_document_names(client: TestClient, docu
     assert client.get("/v1/model").json().keys() == schemas["ModelInfo"]["properties"].keys()
 
 
-def test_the_page_tells_all_and_loads_nothing_from_elsewhere(
+def test_the_page_shows_all_and_loads_nothing_from_elsewhere(
     client: TestClient, document: dict[str, Any]
 ) -> None:
     page = client.get("/docs").text

@@ -135,7 +135,7 @@ def test_every_metric_is_in_the_docs() -> None:
     assert told == set(re.findall(r"^\| `(scoring_\w+)` \|", page, re.MULTILINE))
 
 
-def test_of_several_processes_the_one_that_is_farthest_off_is_told(tmp_path: Path) -> None:
+def test_of_several_processes_the_one_that_is_farthest_off_is_reported(tmp_path: Path) -> None:
     script = """
 import sys
 from prometheus_client import CollectorRegistry

@@ -162,7 +162,7 @@ def test_a_service_without_a_token_has_one_name(serve: Serve) -> None:
         assert client.get("/healthz", headers={"host": host}).status_code == status
 
 
-def test_every_answer_bears_the_headers_of_security(client: TestClient) -> None:
+def test_every_answer_has_the_headers_of_security(client: TestClient) -> None:
     pages = {"/docs": "default-src 'none'; script-src 'self'; style-src 'self'"}
     for path in ("/healthz", "/docs", "/docs/style.css", "/openapi.json", "/metrics", "/nowhere"):
         headers = client.get(path).headers
@@ -202,7 +202,7 @@ def test_errors_of_the_framework_are_problems_too(
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_the_log_tells_of_requests_but_of_no_record(
+def test_the_log_has_requests_but_no_record(
     client: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "scoring")

@@ -253,7 +253,7 @@ def not_followed(client: TestClient) -> tuple[str, bool, str | None, float]:
     return answer.text, page["is_followed"], page["not_followed_because"], float(gauge.split()[-1])
 
 
-def test_a_store_that_is_away_changes_nothing_but_what_is_told_of_it(
+def test_a_store_that_is_away_changes_only_what_is_reported(
     serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = registry.settings.home / "mlflow.db"

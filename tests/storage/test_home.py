@@ -116,7 +116,7 @@ def test_a_newer_home_is_refused_and_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "{", "[1]", "{}", '{"format": "1"}', '{"format": -1}', '{"format": true}']
 )
-def test_a_damaged_format_file_is_told(tmp_path: Path, content: str) -> None:
+def test_a_damaged_format_file_is_reported(tmp_path: Path, content: str) -> None:
     (tmp_path / FORMAT_FILE).write_text(content)
     with pytest.raises(HomeError, match=rf"^{tmp_path}/{FORMAT_FILE}: .*restore it from a backup$"):
         check_home(tmp_path)

@@ -72,7 +72,7 @@ def test_the_champion_before_is_kept(versions: Store) -> None:
     assert tags_of(versions, 2) == {"promoted_by": "force", "promoted_reason": "why"}
 
 
-def test_who_was_judged_against_another_champion_is_not_put_in_charge(versions: Store) -> None:
+def test_who_was_judged_against_another_champion_is_not_made_champion(versions: Store) -> None:
     set_champion(versions, FIRST, instead_of=None, tags={})
     message = f"champion of scoring: got {FIRST}, which was set meanwhile, expected none: compare again"
     with pytest.raises(TrackingError, match=message):
@@ -172,7 +172,7 @@ def test_a_run_without_a_model_is_not_registered(store: Store) -> None:
         register_run(store, "scoring", run_id, description="", tags={})
 
 
-def test_a_run_is_told_what_the_gate_said(store: Store) -> None:
+def test_a_run_gets_the_verdict_of_the_gate(store: Store) -> None:
     with opened(store, "log", writes=True) as client:
         run_id = client.create_run("0").info.run_id
     tag_run(store, run_id, {"gate": "refused"})

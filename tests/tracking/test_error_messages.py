@@ -100,7 +100,7 @@ def test_a_server_that_is_down_is_one_line_within_seconds(tmp_path: Path) -> Non
     assert str(caught.value) == f"http://***@127.0.0.1:{port}: cannot read: [Errno 111] Connection refused"
 
 
-def test_the_systems_own_error_counts_and_bears_no_credentials() -> None:
+def test_the_systems_own_error_counts_and_has_no_credentials() -> None:
     error = RuntimeError("wrapped:\nin many lines")
     error.__cause__ = sqlite3.OperationalError("database is locked")
     assert cause_of(error) == "database is locked"

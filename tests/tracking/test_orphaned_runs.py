@@ -22,7 +22,7 @@ def dead() -> int:
     return process.pid
 
 
-def test_a_process_is_told_by_its_id_and_its_start(dead: int) -> None:
+def test_a_process_is_identified_by_its_id_and_its_start(dead: int) -> None:
     tags = process_tags()
     assert tags["process.pid"] == str(os.getpid())
     assert tags == process_tags()

@@ -48,7 +48,7 @@ def test_processor(
     }
 
 
-def test_a_run_bears_them_all() -> None:
+def test_a_run_has_them_all() -> None:
     tags = environment_tags("train")
     assert tags["mlflow.source.name"] == "scoring train"
     assert version_tags().items() | machine_tags().items() <= tags.items()

@@ -64,7 +64,7 @@ def test_runs_are_listed_newest_first_with_who_leads(store: Store, make_run: Mak
         list_runs(store, "none")
 
 
-def test_the_state_of_the_checkout_is_told(store: Store, make_run: Make) -> None:
+def test_the_state_of_the_checkout_is_reported(store: Store, make_run: Make) -> None:
     log_evaluation(store, make_run(tags={"git_commit": "abc", "git_dirty": "true"}))
     log_evaluation(store, make_run(tags={"git_commit": "abc", "git_dirty": "false"}, started_at=LATER))
     assert [(run.git_commit, run.is_dirty) for run in list_runs(store)] == [("abc", False), ("abc", True)]

@@ -76,7 +76,7 @@ def test_a_model_that_is_not_there_is_one_line(store: Store, spec: str, message:
     assert "\n" not in str(caught.value)
 
 
-def test_a_run_without_a_model_and_a_model_of_another_kind_are_told(store: Store, make_run: Make) -> None:
+def test_a_run_without_a_model_and_a_model_of_another_kind_are_reported(store: Store, make_run: Make) -> None:
     run_id = log_training(store, make_run()).run_id
     folder = resolve_model(store, f"runs:/{run_id}")
     description = folder.parents[1] / "MLmodel"
@@ -89,7 +89,7 @@ def test_a_run_without_a_model_and_a_model_of_another_kind_are_told(store: Store
         resolve_model(store, f"runs:/{empty}")
 
 
-def test_files_that_are_gone_are_told(store: Store, make_run: Make) -> None:
+def test_files_that_are_gone_are_reported(store: Store, make_run: Make) -> None:
     run_id = log_training(store, make_run()).run_id
     shutil.rmtree(store.home / "artifacts")
     with pytest.raises(TrackingError, match=rf": cannot load runs:/{run_id}: ") as caught:

@@ -57,7 +57,7 @@ def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run
     assert "git_commit" not in tags  # the working folder is no checkout
 
 
-def test_the_data_set_bears_the_whole_hash(store: Store, make_run: Make, tmp_path: Path) -> None:
+def test_the_data_set_has_the_whole_hash(store: Store, make_run: Make, tmp_path: Path) -> None:
     log_training(store, make_run())
     (data,) = search(store)[0].inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("news", SHA256[:36])

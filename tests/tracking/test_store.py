@@ -118,7 +118,7 @@ def test_a_home_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"sqlite:///{tmp_path}/home/mlflow.db: cannot open: [Errno ")
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").write_text("not a database, but long enough to look like one" * 9)
     store = Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
     with (
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_a_store_that_another_process_holds_is_told_in_time(store: Store) -> None:
+def test_a_store_that_another_process_holds_is_reported_in_time(store: Store) -> None:
     with closing(sqlite3.connect(str(store.database))) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with (
@@ -195,7 +195,7 @@ def test_an_empty_file_is_no_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spec", ["runs:/" + "0" * 32, "models:/scoring/1", "models:/scoring@champion"])
-def test_a_store_that_is_not_there_is_told(tmp_path: Path, spec: str) -> None:
+def test_a_store_that_is_not_there_is_reported(tmp_path: Path, spec: str) -> None:
     store = Store(f"sqlite:///{tmp_path}/home/mlflow.db", tmp_path / "home")
     with pytest.raises(TrackingError) as caught:
         resolve_model(store, spec)
@@ -268,7 +268,7 @@ def test_mlflow_is_quiet_unless_asked(store: Store, caplog: pytest.LogCaptureFix
         assert logger.level == before
 
 
-def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_told(
+def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)

@@ -147,7 +147,7 @@ def test_a_signal_before_it_is_up_ends_it(
     assert not (stub.parent / "self").exists()
 
 
-def test_a_server_that_does_not_start_is_told(
+def test_a_server_that_does_not_start_is_reported(
     store: Store, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")

@@ -61,7 +61,7 @@ def test_digest_does_not_hang_on_names_and_places(folder: Path, tmp_path: Path) 
     assert read(folder).data_sha256 != before
 
 
-def test_faults_are_counted_and_told(folder: Path) -> None:
+def test_faults_are_counted_and_reported(folder: Path) -> None:
     (folder / "bad.md").write_text("---\ntitle: [a]\n---\n")
     faults: list[RecordError] = []
     corpus = read(folder, faults)

@@ -132,7 +132,7 @@ def test_seed_is_used(make_training: Make) -> None:
     assert first["quality"] != other["quality"]
 
 
-def test_steps_are_told(make_training: Make) -> None:
+def test_steps_are_reported(make_training: Make) -> None:
     steps: list[str] = []
     fit_models(make_training(LABELLED), SMALL, num_threads=1, on_step=steps.append)
     assert steps == ["quality", "lead, heat and published", "baselines"]

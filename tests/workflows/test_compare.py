@@ -138,7 +138,7 @@ def test_figures_are_those_of_the_records_with_labels(
     assert labelled.slices == whole.slices
 
 
-def test_records_without_labels_have_flips_and_no_figures(
+def test_records_without_labels_have_decision_changes_and_no_figures(
     kept_runs: KeptRuns, training: TrainOutcome, later: str
 ) -> None:
     (found,) = run([training.model, SHIPPED, f"{later}/new"], kept_runs)

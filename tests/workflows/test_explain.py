@@ -45,7 +45,7 @@ def test_one_record_only(training: TrainOutcome, settings: Settings, tmp_path: P
         explain(str(tmp_path / "two"), model=training.model, settings=settings)
 
 
-def test_bad_record_is_told(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
+def test_bad_record_is_reported(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "bad.md").write_text("---\ntitle: [a]\n---\n")
     with pytest.raises(RecordError, match=r"bad\.md:2: title: got "):
         explain(str(tmp_path / "bad.md"), model=training.model, settings=settings)

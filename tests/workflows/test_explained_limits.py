@@ -137,7 +137,7 @@ def test_the_rows_that_are_predicted_are_bounded_by_the_model(
         assert max(rows) <= len(saved.models.quality.encoder.topics_) + 20
 
 
-def test_what_the_model_does_not_know_is_all_told(saved: SavedModel) -> None:
+def test_what_the_model_does_not_know_is_all_reported(saved: SavedModel) -> None:
     document = decode_json(line("topics", 100_000), "a.jsonl", 1)
     told = explain(saved.scorer, document)
     n_topics = len(set(document.record.topics))

@@ -83,7 +83,7 @@ def test_a_worse_run_is_refused_and_nothing_changes(registry: Registry) -> None:
     assert (registry.settings.home / "mlflow.db").read_bytes() == before
 
 
-def test_a_dry_run_tells_and_changes_nothing(registry: Registry) -> None:
+def test_a_dry_run_reports_and_changes_nothing(registry: Registry) -> None:
     before = (registry.settings.home / "mlflow.db").read_bytes()
     found = run(registry.small, registry.settings, is_dry_run=True)
     assert (found.is_promoted, found.is_dry_run, found.version) == (True, True, None)
@@ -101,7 +101,7 @@ def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None
     assert version.tags["promoted_against_gate"] == "; ".join(found.verdict.reasons)
 
 
-def test_force_that_was_not_needed_is_told_as_the_gates(registry: Registry) -> None:
+def test_an_unneeded_force_is_reported_as_a_pass_of_the_gate(registry: Registry) -> None:
     found = run(registry.small, registry.settings, reason="at any rate")
     assert (found.is_promoted, found.by) == (True, "gate")
 
@@ -266,12 +266,12 @@ def test_what_is_not_shared_is_refused_with_a_way_out(
 
 
 @pytest.mark.parametrize("spec", ["absent", "abcdef", "models:/scoring/9"])
-def test_a_model_that_is_not_there_is_told(registry: Registry, spec: str) -> None:
+def test_a_model_that_is_not_there_is_reported(registry: Registry, spec: str) -> None:
     with pytest.raises((ModelError, TrackingError), match=rf"{spec}"):
         run(spec, registry.settings)
 
 
-def test_a_model_that_does_not_score_is_not_put_in_charge(
+def test_a_model_that_does_not_score_is_not_made_champion(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

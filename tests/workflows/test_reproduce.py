@@ -135,7 +135,7 @@ def test_place_threads_and_seed_of_the_settings_change_nothing(
         assert (found.run_id, found.is_same) == (run_id, True)
 
 
-def test_other_records_are_told_and_nothing_is_trained(
+def test_other_records_are_reported_and_nothing_is_trained(
     news: Path, home: Settings, run_id: str, tracked: TrainOutcome, tmp_path: Path
 ) -> None:
     fewer = tmp_path / "fewer"
@@ -161,7 +161,7 @@ def test_other_records_are_told_and_nothing_is_trained(
     assert not figures.keys() & {"n_train", "n_test", "n_all"}
 
 
-def test_what_differs_around_the_training_is_told(changed: Callable[..., Settings], run_id: str) -> None:
+def test_what_differs_around_the_training_is_reported(changed: Callable[..., Settings], run_id: str) -> None:
     tags = {
         "version.numpy": "1.0",
         "version.scoring": "0.0.1",

@@ -126,7 +126,7 @@ def test_a_watch_that_wrote_a_file_twice_is_taken_back_as_one_write(place: Place
     assert labels_of(path) == {"quality": None, "heat": 5, "published": None}
 
 
-def test_a_file_that_cannot_be_put_back_is_told_and_stays_scorings_own(
+def test_a_file_that_cannot_be_put_back_is_reported_and_stays_scorings_own(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared, fine = place.add("a.md"), place.add("b.md")

@@ -74,7 +74,7 @@ def test_first_scores_come_before_everything_is_read(training: TrainOutcome, set
     assert sum(1 for _ in found) == n_records - 1
 
 
-def test_bad_record_is_told_and_the_others_are_scored(
+def test_bad_record_is_reported_and_the_others_are_scored(
     training: TrainOutcome, settings: Settings, inbox: Path
 ) -> None:
     (inbox / "bad.md").write_text("---\ntitle: [a]\n---\n")

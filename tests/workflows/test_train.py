@@ -69,7 +69,7 @@ def test_training_beats_the_baselines(training: TrainOutcome) -> None:
     assert figures["quality_r2"] > 0.8
 
 
-def test_training_tells_what_it_did(training: TrainOutcome) -> None:
+def test_training_reports_what_it_did(training: TrainOutcome) -> None:
     assert (training.n_records, training.n_faults) == (400, 0)
     assert (training.run_id, training.model_uri) == (None, None)
     assert Path(training.model).name == "small"
@@ -157,7 +157,7 @@ def test_five_runs_on_one_two_and_four_threads_give_the_same_bytes(
     assert len(saved) == 1
 
 
-def test_faulty_record_is_told_and_the_rest_is_used(news: Path, settings: Settings) -> None:
+def test_faulty_record_is_reported_and_the_rest_is_used(news: Path, settings: Settings) -> None:
     (news / "bad.md").write_text("---\ntitle: [a]\n---\n")
     faults: list[RecordError] = []
     listener = Listener()

@@ -11,7 +11,7 @@ from scoring.errors import Fault, RecordError
 from scoring.workflows.validate import validate
 
 
-def test_every_fault_of_every_record_is_told(tmp_path: Path) -> None:
+def test_every_fault_of_every_record_is_reported(tmp_path: Path) -> None:
     good = b"---\ntitle: Rain\ntopics: [Rain]\nprovider: Daily\npublishedDateTime: 2021-03-04\n---\n"
     (tmp_path / "a.md").write_bytes(good)
     (tmp_path / "b.md").write_bytes(b"---\ntitle: Rain\nquality: high\nheat: -5\n---\n")

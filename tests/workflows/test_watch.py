@@ -223,7 +223,7 @@ def test_a_half_written_file_is_waited_for(
     assert (len(watcher.scores), watcher.faults) == (4, [])
 
 
-def test_a_fault_is_told_once_until_it_is_another(
+def test_a_fault_is_reported_once_until_it_is_another(
     start: Callable[..., Watcher], folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow, "SETTLE_SECONDS", 0.3)
@@ -281,7 +281,7 @@ def test_the_model_is_followed_and_one_that_cannot_be_used_is_not(
 
 
 @pytest.mark.parametrize("is_written", [False, True])
-def test_a_store_that_is_away_is_told_once_and_the_model_stays(
+def test_a_store_that_is_away_is_reported_once_and_the_model_stays(
     folder: Path, others: list[Path], registry: Registry, is_written: bool
 ) -> None:
     database = registry.settings.home / "mlflow.db"

@@ -181,7 +181,7 @@ ODD_NAMES = [
 ]
 
 
-def test_names_of_any_bytes_are_scored_once_written_and_told(
+def test_names_of_any_bytes_are_scored_once_written_and_reported(
     start: Start, folder: Path, others: list[Path]
 ) -> None:
     content = others[0].read_bytes()
@@ -243,7 +243,7 @@ def test_what_could_not_be_read_is_tried_again(
     assert len(watcher.faults) == 2
 
 
-def test_a_folder_that_the_system_cannot_watch_is_told_and_looked_into(
+def test_a_folder_that_the_system_cannot_watch_is_reported_and_looked_into(
     start: Start, folder: Path, others: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

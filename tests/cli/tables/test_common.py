@@ -166,7 +166,7 @@ CHANGE = Change(
 )
 
 
-def test_explanation_tells_what_would_change_it() -> None:
+def test_explanation_reports_what_would_change_it() -> None:
     without = Explanation(score=HIGH, expected_heat=88.5, base={}, reasons={})
     assert cells(common.explanation(without))[-1] == [
         "none of the single changes tried would reverse a decision or raise a score"

@@ -137,7 +137,7 @@ def test_only_what_differs_is_shown() -> None:
     assert not any(line.startswith("month") for line in shown)
 
 
-def test_a_flip_has_both_explanations_and_reasons() -> None:
+def test_a_decision_change_has_both_explanations_and_reasons() -> None:
     shown = lines(runs.comparison(COMPARISON))
     at = shown.index("2021-03-04 inbox/a.md")
     assert shown[at - 3 : at - 1] == [

@@ -467,7 +467,7 @@ class TestFiles:
         assert len(files) == 100
         assert all(file.name.startswith(file.parent.name) for file in files)
 
-    def test_tells_how_far_it_is(self, tmp_path: Path) -> None:
+    def test_reports_how_far_it_is(self, tmp_path: Path) -> None:
         told: list[tuple[int, int]] = []
         write_sample(
             tmp_path / "a", n_records=1200, on_progress=lambda done, total: told.append((done, total))

@@ -206,7 +206,7 @@ def fault_of(client: TestClient) -> str:
     return client.app.state.inbox._status()["fault"]  # type: ignore[attr-defined,no-any-return]
 
 
-def test_an_inbox_that_goes_is_told_once_and_read_again_when_it_is_back(
+def test_an_inbox_that_goes_is_reported_once_and_read_again_when_it_is_back(
     desk: TestClient, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     row = rows(desk)[0]
@@ -257,7 +257,7 @@ def test_a_fault_goes_with_its_cause(desk: TestClient, folder: Path, settings: S
     until(lambda: not [row for row in rows(desk) if "fault" in row] and len(rows(desk)) == 7)
 
 
-def test_a_torn_line_of_the_ledger_is_told_and_the_desk_goes_on(
+def test_a_torn_line_of_the_ledger_is_reported_and_the_desk_goes_on(
     desk: TestClient, folder: Path, settings: Settings
 ) -> None:
     ledger = settings.home / LEDGER
