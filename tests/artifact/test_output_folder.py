@@ -148,6 +148,7 @@ def test_a_model_that_comes_during_a_training_is_left_alone(
     assert contents(tmp_path / "model") == contents(other)
 
 
+@pytest.mark.slow
 def test_a_training_replaces_its_own_model_in_the_default_folder_and_no_other(
     other: Path, config: Path, news: Callable[[int], Path], tmp_path: Path
 ) -> None:

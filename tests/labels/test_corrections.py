@@ -172,6 +172,7 @@ def home(template: Path, settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 def test_a_training_on_corrections_is_made_again_with_them(
     news: Path, documents: list[Document], home: Settings, ledger: Path, correct: Correct, tmp_path: Path
 ) -> None:
@@ -196,6 +197,7 @@ def test_a_training_on_corrections_is_made_again_with_them(
     assert not grown.is_trained
 
 
+@pytest.mark.slow
 def test_retrain_takes_the_ledger_of_the_champion(
     news: Path, documents: list[Document], home: Settings, ledger: Path, correct: Correct
 ) -> None:

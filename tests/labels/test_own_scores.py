@@ -301,6 +301,7 @@ def home(template: Path, settings: Settings) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 def test_a_training_is_made_again_whatever_scoring_has_written_since(
     news: Path, inbox: Path, home: Settings, tmp_path: Path
 ) -> None:
@@ -337,6 +338,7 @@ def test_a_training_is_made_again_whatever_scoring_has_written_since(
     assert reproduce(str(second.run_id), settings=named, on_fault=stop).is_same
 
 
+@pytest.mark.slow
 def test_the_journal_of_a_run_is_taken_by_what_makes_it_again(
     news: Path, inbox: Path, home: Settings, tmp_path: Path
 ) -> None:
@@ -348,6 +350,7 @@ def test_the_journal_of_a_run_is_taken_by_what_makes_it_again(
     assert reproduce(str(trained.run_id), settings=home, on_fault=stop).is_same
 
 
+@pytest.mark.slow
 def test_retraining_does_not_learn_what_the_champion_has_written(
     news: Path, home: Settings, tmp_path: Path
 ) -> None:

@@ -349,6 +349,7 @@ list(writer.write([score_of(path, SECOND) for path in sorted(folder.iterdir())])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_done", [0, 1, 3])
 def test_killed_between_journal_and_files_nothing_is_taken_for_what_it_is_not(
     place: Place, n_done: int
@@ -374,6 +375,7 @@ def test_killed_between_journal_and_files_nothing_is_taken_for_what_it_is_not(
     assert [labels_of(path)["heat"] for path in own] == [80] * 3
 
 
+@pytest.mark.slow
 def test_two_writers_at_once_do_not_undo_each_other(place: Place) -> None:
     for at in range(40):
         place.add(f"{at:02}.md")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -82,6 +83,7 @@ def test_documents_of_the_sample(tmp_path: Path) -> None:
         check(file.read_bytes())
 
 
+@pytest.mark.slow
 def test_real_records(real_files: list[Path]) -> None:
     for file in real_files:
         check(file.read_bytes())

@@ -202,9 +202,7 @@ def test_errors_of_the_framework_are_problems_too(
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_the_log_has_requests_but_no_record(
-    client: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_has_requests_but_no_record(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "scoring")
     client.post("/v1/score", content=GOOD, headers=JSON | {"x-request-id": "one"})
     client.post("/v1/score", content=b'{"title": ["Harbour"]}', headers=JSON | {"x-request-id": "two"})

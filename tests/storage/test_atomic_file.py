@@ -145,6 +145,7 @@ def test_order_of_what_a_power_cut_would_find(file: Path, monkeypatch: pytest.Mo
     assert calls == ["write", "fsync file", "replace", "fsync folder"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment(folder: Path) -> None:
     rng = random.Random(7)  # noqa: S311 -- moments, not secrets
     paths = sorted(folder.iterdir())

@@ -27,6 +27,7 @@ def files(training: TrainOutcome) -> ModelFiles:
     return read_files(Path(training.model))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_killed_at_any_moment(
     files: ModelFiles, tmp_path: Path, can_exchange: bool, monkeypatch: pytest.MonkeyPatch

@@ -40,6 +40,7 @@ print(count() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="threads are counted on Linux")
 @pytest.mark.parametrize(
     ("num_threads", "expected"), [(2, ["1 0", "3"]), (4, ["1 0", "3"]), (1, ["1 3", "3"])]
