@@ -353,7 +353,7 @@ def _process_in_parallel(
         except BrokenProcessPool:
             raise ScoringError("a worker process that reads records was killed (out of memory?)") from None
         finally:
-            # Not `future.cancel`: Python before 3.11.4 waits for ever for what was cancelled one by one.
+            # Not `future.cancel`: Python 3.11.2 then waits for ever for futures that were never started.
             pool.shutdown(cancel_futures=True)
 
 
