@@ -2,8 +2,8 @@
 
 A site gives each record of a section one topic that all of them share, wherever it stands among the others.
 The section topics of an archive are found from its topics alone: they are the few topics of which most
-records have exactly one. An exact cover is NP-hard; a greedy one with every choice undone once finds it for
-real archives.
+records have exactly one. The best set is NP-hard to find, so topics are chosen greedily, and each choice is
+reconsidered until none improves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-from scoring.records.record import Document, Record
+from scoring.records.record import Record
 
 MIN_RECORDS = 5
 """Records that a section has to add; in an archive of fewer than 50 records, a tenth of it."""
@@ -91,11 +91,6 @@ class SectionRule(msgspec.Struct, frozen=True, omit_defaults=True):
             return record
         others = tuple(topic for topic in record.topics if topic != section)
         return msgspec.structs.replace(record, topics=(section, *others))
-
-    def placed_document(self, document: Document) -> Document:
-        """Return the document with its record as :meth:`placed` returns it."""
-        record = self.placed(document.record, document.path)
-        return document if record is document.record else msgspec.structs.replace(document, record=record)
 
 
 FIRST_TOPIC = SectionRule()

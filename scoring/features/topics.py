@@ -89,7 +89,7 @@ def texts_of(record: Record) -> tuple[str, str]:
 
 
 def topic_count(record: Record) -> int:
-    """Return the number of topics of a placed record; the section of those without one is none."""
+    """Return the number of topics of a placed record, without the placeholder of a missing section."""
     return len(record.topics) - (record.topics[:1] in (("",), (WHOLE,)))
 
 
