@@ -124,7 +124,7 @@ class _Auditor:
         label, expected = int(self.training.labels.quality[row]), round(float(self.predictions.quality[row]))
         half_width = float(self.predictions.half_width[row])
         model = self.predictions.models[self.predictions.folds[row]]
-        reasons = quality_reasons(model, self.documents[row].record)[:N_REASONS]
+        reasons = quality_reasons(model, self.documents[row])[:N_REASONS]
         contributions = "; ".join(f"{reason.text} ({reason.contribution:+.0f})" for reason in reasons)
         side = "above" if label > expected else "below"
         return Finding(

@@ -109,7 +109,7 @@ def worst_misses(
             predicted=float(predictions["quality_predicted"][row]),
             low=float(predictions["quality_low"][row]),
             high=float(predictions["quality_high"][row]),
-            reasons=quality_reasons(model, documents[row].record, as_of),
+            reasons=quality_reasons(model, documents[row], as_of),
         )
         for row in worst[:N_MISSES]
     )

@@ -109,9 +109,9 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     )
 
 
-def quality_reasons(model: QualityModel, record: Record, as_of: AsOf = None) -> tuple[Reason, ...]:
-    """Reasons for the predicted quality of a record, in points, the largest first; see :func:`explain`."""
-    record = model.encoder.sections_.placed(record)
+def quality_reasons(model: QualityModel, document: Document, as_of: AsOf = None) -> tuple[Reason, ...]:
+    """Reasons for the predicted quality of a document, in points, the largest first; see :func:`explain`."""
+    record = model.encoder.sections_.placed(document.record, document.path)
     table = assemble([extract(record, as_of)])
     return _explain_quality(model, table, _FeatureText(model, table, record, as_of))[1]
 

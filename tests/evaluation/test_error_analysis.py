@@ -49,7 +49,7 @@ def test_reasons_are_those_of_the_record_as_it_stood(saved: SavedModel) -> None:
     model = saved.models.quality
     for as_of in (None, moment):
         (miss,) = worst_misses(model, DOCUMENTS[:1], predictions([4.0]), as_of)
-        assert miss.reasons == quality_reasons(model, DOCUMENTS[0].record, as_of)
+        assert miss.reasons == quality_reasons(model, DOCUMENTS[0], as_of)
 
 
 def test_account_has_both(saved: SavedModel) -> None:
@@ -70,8 +70,8 @@ def test_contributions_are_the_mean_size_of_each_records(saved: SavedModel) -> N
         contribution.feature: contribution for contribution in mean_contributions(model, build_table(RECORDS))
     }
     reasons_by_record = [
-        {reason.feature: abs(reason.contribution) for reason in quality_reasons(model, record)}
-        for record in RECORDS
+        {reason.feature: abs(reason.contribution) for reason in quality_reasons(model, document)}
+        for document in DOCUMENTS
     ]
     for name in ("provider_domain", "topic_count", "has_image"):
         mean = np.mean([reasons.get(name, 0.0) for reasons in reasons_by_record])
