@@ -13,6 +13,8 @@ from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ResidualDistribution
 from scoring.model.rubric import Rubric
+from scoring.model.section_policy import SectionPolicy
+from scoring.model.story_policy import StoryPolicy
 from scoring.training.config import TrainConfig
 
 
@@ -56,7 +58,7 @@ class TrainingFacts(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, dict[str, float]]
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything of a model except its trees; the fields are documented in their classes."""
 
     training: TrainingFacts
@@ -65,6 +67,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     encoder: Encoder
     rubric: Rubric
     errors: ResidualDistribution
+    policies: dict[str, SectionPolicy] = {}
+    story_policies: dict[str, StoryPolicy] = {}
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

@@ -52,12 +52,18 @@ def check_manifest(manifest: Manifest, path: str) -> None:
 
 
 def _checks(manifest: Manifest) -> Iterator[_Check]:
-    parts = (manifest.rubric, manifest.errors, manifest.medians, manifest.profile)
+    policies = (manifest.policies, manifest.story_policies)
+    parts = (manifest.rubric, manifest.errors, policies, manifest.medians, manifest.profile)
     numbers = (number for part in parts for number in _all_numbers(part))
     yield "numbers", all(abs(number) <= MAX_NUMBER for number in numbers), f"none beyond {MAX_NUMBER:g}"
     yield from _encoder(manifest.encoder)
-    yield from _rubric(manifest.rubric)
-    yield from _errors(manifest.errors)
+    yield from _rubric("rubric", manifest.rubric)
+    yield from _errors("errors", manifest.errors)
+    for section, policy in manifest.policies.items():
+        name = f"policies: {section!r}"
+        yield from _rubric(f"{name}: difference_", policy.difference_)
+        yield from _errors(f"{name}: errors_", policy.errors_)
+        yield f"{name}: constants_", policy.constants_.keys() <= set(NUMBER_NAMES), "names of features"
     is_probability = all(
         0 <= threshold <= 1 for threshold in (manifest.thresholds.lead, manifest.thresholds.published)
     )
@@ -84,26 +90,30 @@ def _encoder(encoder: Encoder) -> Iterator[_Check]:
     yield "encoder.providers_", is_within_limits, f"sums within {MAX_NUMBER**1.5:g}"
 
 
-def _rubric(rubric: Rubric) -> Iterator[_Check]:
-    yield "rubric.numbers_", rubric.numbers_.keys() <= set(NUMBER_NAMES), "names of features"
-    yield "rubric.hinges_", rubric.hinges_.keys() <= set(NUMBER_NAMES), "names of features"
-    yield "rubric.hinges_", all(rubric.hinges_.values()), "a knot or more for each"
-    yield "rubric.levels_", rubric.levels_.keys() <= {*TEXT_NAMES, TOPICS}, "names of features"
+def _rubric(name: str, rubric: Rubric) -> Iterator[_Check]:
+    yield f"{name}.numbers_", rubric.numbers_.keys() <= set(NUMBER_NAMES), "names of features"
+    yield f"{name}.hinges_", rubric.hinges_.keys() <= set(NUMBER_NAMES), "names of features"
+    yield f"{name}.hinges_", all(rubric.hinges_.values()), "a knot or more for each"
+    yield f"{name}.levels_", rubric.levels_.keys() <= {*TEXT_NAMES, TOPICS}, "names of features"
 
 
-def _errors(errors: ResidualDistribution) -> Iterator[_Check]:
+def _errors(name: str, errors: ResidualDistribution) -> Iterator[_Check]:
     n_groups = len(errors.edges_) + 1
-    yield "errors.edges_", _is_ascending(errors.edges_), "edges in order"
-    yield "errors.atoms_", len(errors.atoms_) == len(errors.weights_) == n_groups, f"{n_groups} groups"
+    yield f"{name}.edges_", _is_ascending(errors.edges_), "edges in order"
+    yield f"{name}.atoms_", len(errors.atoms_) == len(errors.weights_) == n_groups, f"{n_groups} groups"
     for support, probabilities in zip(errors.atoms_, errors.weights_, strict=True):
-        yield "errors.atoms_", 0 < len(support) == len(probabilities) <= MAX_ATOMS, "as many atoms as weights"
+        yield (
+            f"{name}.atoms_",
+            0 < len(support) == len(probabilities) <= MAX_ATOMS,
+            "as many atoms as weights",
+        )
         is_valid = (
             all(probability >= 0 for probability in probabilities) and abs(sum(probabilities) - 1) < 1e-6
         )
-        yield "errors.weights_", is_valid, "probabilities that sum to 1"
-    yield "errors", errors.half_width_ >= 0 and errors.foreign_spread_ >= 0, "widths of at least 0"
+        yield f"{name}.weights_", is_valid, "probabilities that sum to 1"
+    yield name, errors.half_width_ >= 0 and errors.foreign_spread_ >= 0, "widths of at least 0"
     # The last edge separates records of unseen sections.
-    yield "errors.foreign_spread_", not errors.foreign_spread_ or bool(errors.edges_), "an edge before it"
+    yield f"{name}.foreign_spread_", not errors.foreign_spread_ or bool(errors.edges_), "an edge before it"
 
 
 def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:

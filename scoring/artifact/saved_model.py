@@ -146,6 +146,8 @@ def save_model(
         encoder=models.quality.encoder,
         rubric=models.quality.rubric,
         errors=models.quality.errors,
+        policies=dict(models.quality.policies),
+        story_policies=dict(models.cascade.policies),
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files=hashes_of(parts),
@@ -204,13 +206,15 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
         )
     quality, spread = (_booster(files, part, len(names)) for part in ("quality", "spread"))
     boosters = {part: _booster(files, part, len(columns)) for part, columns in cascade_names.items()}
-    cascade_model = Cascade(boosters["lead"], boosters["heat"], boosters["published"])
+    cascade_model = Cascade(
+        boosters["lead"], boosters["heat"], boosters["published"], manifest.story_policies
+    )
     baselines = _BaselineBoosters(files, len(encoder.names))
     return SavedModel(
         files.sha256,
         manifest,
         FittedComponents(
-            QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors),
+            QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors, manifest.policies),
             cascade_model,
             Forecast(cascade_model, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,

@@ -103,11 +103,8 @@ def out_of_fold(
             )
             model = finish().model
         models.append(model)
-        X = model.matrix(held_out.table)
-        columns[:2, is_held_out] = (
-            model.predict(X, num_threads),
-            model.errors.half_width_ * model.predict_spread(X, num_threads),
-        )
+        expected, spread = model.estimate(held_out.table, num_threads)
+        columns[:2, is_held_out] = expected, model.half_widths(held_out.table, spread)
         if _has_cascade_labels(training_part):
             fold_cascade = fit_cascade(training_part.table, training_part.labels, config.model, **options)
             columns[2:, is_held_out] = _cascade_predictions(fold_cascade, held_out, num_threads)

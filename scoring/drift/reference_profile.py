@@ -111,7 +111,7 @@ def fit_profile(
     columns = {name: Histogram.fit(FAMILIES[name], values[name]) for name in values}
     predictions = earlier.predict(held.table, num_threads)
     # Group by the spread of the final model, as for new records: the spreads of two models differ.
-    spread = models.quality.predict_spread(models.quality.matrix(held.table), num_threads)
+    spread = models.quality.estimate(held.table, num_threads)[1]
     is_seen = _is_seen(earlier.models.quality.encoder, held.table)
     errors = ErrorGroups.fit(spread, is_seen, np.abs(held.labels.quality - predictions.quality))
     expected = errors.expected(spread, is_seen)
@@ -173,13 +173,14 @@ def expected_errors(
     -------
     ndarray of shape (n_records,)
     """
-    spread = quality.predict_spread(quality.matrix(table), num_threads)
+    spread = quality.estimate(table, num_threads)[1]
     expected = groups.expected(spread, _is_seen(quality.encoder, table))
     if not quality.errors.foreign_spread_:
         return expected
     support, probabilities = quality.errors.spread_out(np.zeros(len(spread)), spread)
-    is_unseen_section = spread >= quality.errors.edges_[-1]
-    return np.where(is_unseen_section, (np.abs(support) * probabilities).sum(axis=1), expected)
+    return np.where(
+        quality.is_of_unseen_section(table), (np.abs(support) * probabilities).sum(axis=1), expected
+    )
 
 
 def unseen(encoder: Encoder, table: FeatureTable) -> dict[str, list[tuple[str, ...]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.explanation.counterfactuals import counterfactuals
 from scoring.explanation.results import Explanation, Reason
@@ -18,6 +19,7 @@ from scoring.model import cascade
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, Rubric
 from scoring.model.scorer import Scorer
+from scoring.model.section_policy import SectionPolicy
 from scoring.records.record import Coverage, Document, Record
 
 MAX_EXPLAINED = 1000  # records sampled for mean contributions
@@ -81,7 +83,7 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
         cascade.lead_matrix(table, predicted_quality)
     )[0]
     published_contributions = scorer.models.cascade.published.contributions(
-        cascade.published_matrix(table, predicted_quality, predictions.heat)
+        scorer.models.cascade.published_matrix(table, predicted_quality, predictions.heat)
     )[0]
     return Explanation(
         next(scorer.scores_of([features], predictions)),
@@ -162,8 +164,31 @@ def _quality_contributions(model: QualityModel, table: FeatureTable) -> tuple[fl
     for name, values in zip(model.names, shap[:, :-1].T, strict=True):
         points[_reported_name(name)] = points.get(_reported_name(name), 0.0) + values
     base = model.rubric.intercept_ + sum(means.values()) + float(shap[0, -1])
-    points[_FLOOR] = model.predict(X) - base - sum(points.values())
+    for rows, policy in model.policies_of(table):
+        _add_policy(points, policy, table, rows, base)
+    points[_FLOOR] = model.estimate(table)[0] - base - sum(points.values())
     return base, points
+
+
+def _add_policy(
+    points: dict[str, Floats],
+    policy: SectionPolicy,
+    table: FeatureTable,
+    rows: NDArray[np.intp],
+    base: float,
+) -> None:
+    """Scale the points of a section's records, and add what its policy adds to each feature."""
+    for values in points.values():
+        values[rows] *= policy.scale_
+    own_points = {
+        _reported_name(name): values for name, values in policy.difference_.parts(table.take(rows)).items()
+    }
+    # What the policy changes for all of its records is a contribution of the section.
+    own_points["topic_section"] = np.full(
+        len(rows), (policy.scale_ - 1.0) * base + policy.difference_.intercept_
+    )
+    for name, values in own_points.items():
+        points.setdefault(name, np.zeros(len(table)))[rows] += values
 
 
 def _explain_quality(
@@ -173,7 +198,7 @@ def _explain_quality(
     base, points = _quality_contributions(model, table)
     floor_points = float(points.pop(_FLOOR)[0])
     reasons = [Reason(name, feature_text.describe(name), float(values[0])) for name, values in points.items()]
-    reasons.append(Reason(_FLOOR, f"no quality is below {model.rubric.floor_:g}", floor_points))
+    reasons.append(Reason(_FLOOR, f"no quality is below {model.floors(table)[0]:g}", floor_points))
     return base, _largest_first(reasons)
 
 

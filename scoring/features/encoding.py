@@ -202,12 +202,32 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             ]
         )
 
-    def unknown(self, domain: str, section: str, topics: tuple[str, ...]) -> list[str]:
-        """Describe provider, section and topics of a record that were not in the training records."""
+    def unknown(
+        self, domain: str, section: str, topics: tuple[str, ...], *, is_section_known: bool = False
+    ) -> list[str]:
+        """Describe provider, section and topics of a record that were not in the training records.
+
+        Parameters
+        ----------
+        domain, section : str
+            Provider's domain and section; empty if missing.
+        topics : tuple of str
+            Topics of the record.
+        is_section_known : bool
+            The section has a policy of its own, fitted on records that the encoder was not.
+
+        Returns
+        -------
+        list of str
+            One warning each.
+        """
         notes = []
         if domain and domain not in self.providers_.counts_:
             notes.append(f"provider unknown to the model: {domain}")
-        if self.sections_.by != "first topic" and section not in self.levels_["topic_section"]:
+        is_known = (
+            is_section_known or self.sections_.by == "first topic" or section in self.levels_["topic_section"]
+        )
+        if not is_known:
             notes.append(f"section unknown to the model: {section or 'none of the topics is one'}")
             topics = tuple(topic for topic in topics if topic != section)
         return notes + [

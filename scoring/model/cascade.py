@@ -7,12 +7,14 @@ For a new record the quality is a distribution, and the predictions are averaged
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
+from scoring.model.story_policy import StoryPolicy
 
 NOT_LEADING = -1.0
 
@@ -70,11 +72,12 @@ MAX_STEP = 100_000.0
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """The boosters of lead, heat and published."""
+    """The boosters of lead, heat and published, and the sections whose rules differ from the learned ones."""
 
     lead: Booster
     heat: Booster
     published: Booster
+    policies: Mapping[str, StoryPolicy] = field(default_factory=dict)
 
     def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Probability of leading the story, shape (n_records,)."""
@@ -82,14 +85,30 @@ class Cascade:
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Heat if the record leads: quality plus heat per related record; shape (n_records,), points."""
-        heat_per_coverage = self.heat.predict(heat_matrix(table, quality), num_threads)
+        ratio, shift = self._by_section(table, "bonus_ratio_"), self._by_section(table, "bonus_shift_")
+        heat_per_coverage = ratio * self.heat.predict(heat_matrix(table, quality - shift), num_threads)
         return quality + heat_per_coverage * np.maximum(table.number("coverage_count"), 1.0)
 
     def published_probability(
         self, table: FeatureTable, quality: Floats, heat: Floats, num_threads: int = 1
     ) -> Floats:
         """Probability of being published, shape (n_records,)."""
-        return self.published.predict(published_matrix(table, quality, heat), num_threads)
+        return self.published.predict(self.published_matrix(table, quality, heat), num_threads)
+
+    def published_matrix(self, table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
+        """Features of the published booster, with quality and heat on the scale of the shared rule."""
+        shift = self._by_section(table, "published_shift_")
+        shared_heat = np.where(heat > NOT_LEADING, np.maximum(heat - shift, 0.0), heat)
+        return published_matrix(table, quality - shift, shared_heat)
+
+    def _by_section(self, table: FeatureTable, name: str) -> Floats:
+        """A parameter of the rules of each record's section, shape (n_records,)."""
+        values = np.full(len(table), getattr(StoryPolicy(), name))
+        if self.policies:
+            sections = table.text("topic_section")
+            for section, policy in self.policies.items():
+                values[sections == section] = getattr(policy, name)
+        return values
 
     def learned_thresholds(self, highest: float) -> LearnedThresholds:
         """Find the thresholds of the boosters for qualities and heats from 0 to `highest` points.

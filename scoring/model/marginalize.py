@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.cascade import NOT_LEADING, PUBLISHED_NAMES, Cascade, published_matrix
+from scoring.model.cascade import NOT_LEADING, Cascade
 from scoring.model.forecast import Forecast
 
 
@@ -121,8 +121,7 @@ def _average(
 ) -> list[Outlook]:
     """Outlook of each pair of lead and heat; one call predicts all the probabilities of being published."""
     not_leading = np.full(len(quality), NOT_LEADING)
-    X = np.tile(published_matrix(repeated, quality, not_leading), (len(heats) + 1, 1))
-    X[: len(heats) * len(quality), PUBLISHED_NAMES.index("heat")] = np.concatenate(heats)
+    X = np.vstack([cascade.published_matrix(repeated, quality, heat) for heat in (*heats, not_leading)])
     *published_if_lead, published_if_not_lead = cascade.published.predict(X, num_threads).reshape(
         -1, len(quality)
     )

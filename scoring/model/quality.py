@@ -1,29 +1,38 @@
-"""Quality model: additive rubric, boosted residual, prediction interval."""
+"""Quality model: additive rubric, boosted residual, policies of sections, prediction interval."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.conformal import MIN_SPREAD, ResidualDistribution
+from scoring.model.marginalize import QualityDistribution
 from scoring.model.rubric import Rubric
+from scoring.model.section_policy import SectionPolicy
 
 RUBRIC_COLUMN = "rubric_quality"
 
 
 @dataclass(frozen=True, slots=True)
 class QualityModel:
-    """Predicts the quality, its interval and its residual distribution."""
+    """Predicts the quality, its interval and its residual distribution.
+
+    The encoder, the rubric and the boosters make up the policy that sections share; ``policies`` holds those
+    of the sections that differ from it.
+    """
 
     encoder: Encoder
     rubric: Rubric
     booster: Booster
     spread: Booster
     errors: ResidualDistribution
+    policies: Mapping[str, SectionPolicy] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -34,13 +43,36 @@ class QualityModel:
         """Features of the boosters, shape (n_records, len(names)); the rubric's prediction is last."""
         return np.column_stack([self.encoder.transform(table), self.rubric.predict(table)])
 
+    def estimate(self, table: FeatureTable, num_threads: int = 1) -> tuple[Floats, Floats]:
+        """Predicted quality, and scale of its error, by the policy of each record's section.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records.
+        num_threads : int
+            Threads of the boosters.
+
+        Returns
+        -------
+        quality, spread : ndarray of shape (n_records,)
+            Points; the spread is above 0.
+        """
+        X = self.matrix(table)
+        quality, spread = self.predict(X, num_threads), self.predict_spread(X, num_threads)
+        for rows, policy in self.policies_of(table):
+            part = table.take(rows)
+            quality[rows] = policy.predict(part, quality[rows])
+            spread[rows] = policy.spread(part, self.known_spread(X[rows], num_threads))
+        return quality, spread
+
     def predict(self, X: Floats, num_threads: int = 1) -> Floats:
-        """Predicted quality, shape (n_records,); points."""
+        """Quality by the shared policy, shape (n_records,); points."""
         return np.maximum(X[:, -1] + self.booster.predict(X, num_threads), self.rubric.floor_)
 
     def predict_spread(self, X: Floats, num_threads: int = 1) -> Floats:
-        """Predicted scale of the error, shape (n_records,); points, above 0."""
-        spread = np.maximum(self.spread.predict(X, num_threads), MIN_SPREAD)
+        """Scale of the error of the shared policy, shape (n_records,); points, above 0."""
+        spread = self.known_spread(X, num_threads)
         foreign_spread = self.errors.foreign_spread_
         if not foreign_spread:
             return spread
@@ -50,7 +82,65 @@ class QualityModel:
             is_unseen_section, foreign_spread, np.minimum(spread, self.errors.edges_[-1] - MIN_SPREAD)
         )
 
-    def interval(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def known_spread(self, X: Floats, num_threads: int) -> Floats:
+        """Scale of the error if every section is known, shape (n_records,); points."""
+        return np.maximum(self.spread.predict(X, num_threads), MIN_SPREAD)
+
+    def is_of_unseen_section(self, table: FeatureTable) -> NDArray[np.bool_]:
+        """Whether the training data lack the section of each record, shape (n_records,)."""
+        known = [*self.encoder.levels_["topic_section"], *self.policies]
+        return ~np.isin(table.text("topic_section"), np.array(known, dtype=object))
+
+    def policies_of(self, table: FeatureTable) -> Iterator[tuple[NDArray[np.intp], SectionPolicy]]:
+        """Rows of a table whose section has a policy of its own, with that policy."""
+        if self.policies:
+            sections = table.text("topic_section")
+            for name, policy in self.policies.items():
+                rows = np.flatnonzero(sections == name)
+                if len(rows):
+                    yield rows, policy
+
+    def unknown(self, domain: str, section: str, topics: tuple[str, ...]) -> list[str]:
+        """Describe provider, section and topics of a record that were not in the training records."""
+        policy = self.policies.get(section)
+        if policy is None:
+            return self.encoder.unknown(domain, section, topics)
+        return self.encoder.unknown(
+            "" if domain in policy.providers_ else domain,
+            section,
+            tuple(topic for topic in topics if topic not in policy.topics_),
+            is_section_known=True,
+        )
+
+    def floors(self, table: FeatureTable) -> Floats:
+        """Lowest quality of each record's section, shape (n_records,); points."""
+        floors = np.full(len(table), self.rubric.floor_)
+        for rows, policy in self.policies_of(table):
+            floors[rows] = policy.difference_.floor_
+        return floors
+
+    def half_widths(self, table: FeatureTable, spread: Floats) -> Floats:
+        """Half width of the interval of each record, shape (n_records,); points."""
+        half_widths = self.errors.half_width_ * spread
+        for rows, policy in self.policies_of(table):
+            half_widths[rows] = policy.errors_.half_width_ * spread[rows]
+        return half_widths
+
+    def interval(self, table: FeatureTable, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Lower and upper ends of the interval, shapes (n_records,); points."""
-        half_width = self.errors.half_width_ * spread
-        return np.maximum(quality - half_width, self.rubric.floor_), quality + half_width
+        half_widths = self.half_widths(table, spread)
+        return np.maximum(quality - half_widths, self.floors(table)), quality + half_widths
+
+    def distribution(self, table: FeatureTable, quality: Floats, spread: Floats) -> QualityDistribution:
+        """Distribution of the quality around its estimate."""
+        support, probabilities = self.errors.spread_out(quality, spread)
+        for rows, policy in self.policies_of(table):
+            own = policy.errors_.spread_out(quality[rows], spread[rows])
+            n_more = own[0].shape[1] - support.shape[1]
+            if n_more > 0:  # values without probability make the rows equally long
+                support = np.column_stack([support, np.repeat(quality[:, None], n_more, axis=1)])
+                probabilities = np.pad(probabilities, ((0, 0), (0, n_more)))
+            n_own = own[0].shape[1]
+            support[rows, :n_own], probabilities[rows, :n_own] = own
+            support[rows, n_own:], probabilities[rows, n_own:] = quality[rows, None], 0.0
+        return QualityDistribution(quality, np.maximum(support, self.floors(table)[:, None]), probabilities)

@@ -17,7 +17,7 @@ from scoring.features.sections import SectionRule
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
-from scoring.model.marginalize import QualityDistribution, marginalize
+from scoring.model.marginalize import marginalize
 from scoring.model.score import Score
 from scoring.records.record import Document
 
@@ -80,13 +80,10 @@ class Scorer:
         Predictions
         """
         quality_model, thresholds = self.models.quality, self.models.thresholds
-        X = quality_model.matrix(table)
-        floor = quality_model.rubric.floor_
-        expected, spread = quality_model.predict(X, num_threads), quality_model.predict_spread(X, num_threads)
-        low, high = quality_model.interval(expected, spread)
+        expected, spread = quality_model.estimate(table, num_threads)
+        low, high = quality_model.interval(table, expected, spread)
         quality = np.round(expected)
-        support, probabilities = quality_model.errors.spread_out(quality, spread)
-        distribution = QualityDistribution(quality, np.maximum(support, floor), probabilities)
+        distribution = quality_model.distribution(table, quality, spread)
         now, settled = marginalize(
             self.models.cascade, self.models.forecast, table, distribution, num_threads
         )
@@ -181,7 +178,7 @@ class Scorer:
     def warnings(self, record: Extracted) -> list[str]:
         """Warnings about inputs of a record that the model does not know."""
         (domain, *_, section, _), _, topics, _ = record.row
-        warnings = self.models.quality.encoder.unknown(domain, section, topics)
+        warnings = self.models.quality.unknown(domain, section, topics)
         if record.n_unscored:
             warnings.append(f"coverage without a quality: {record.n_unscored}")
         return warnings

@@ -21,6 +21,7 @@ from scoring.model.cascade import (
 )
 from scoring.training.config import BoosterConfig, ModelConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
+from scoring.training.story_policy import plan_stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def fit_cascade(
     Cascade
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
+    plan = plan_stories(table, labels.quality, labels.heat, labels.published, config.sections)
     is_known = ~np.isnan(labels.heat)
     is_lead = is_known & (labels.heat > NOT_LEADING)
     X = lead_matrix(table, labels.quality)
@@ -74,6 +76,7 @@ def fit_cascade(
         **options,
     )
 
+    is_lead &= plan.has_shared_bonus
     leads = table.take(is_lead)
     coverage_count = np.maximum(leads.number("coverage_count"), 1.0)
     heat_per_coverage = (labels.heat - labels.quality)[is_lead] / coverage_count
@@ -91,7 +94,7 @@ def fit_cascade(
         **options,
     )
 
-    is_known = is_known & ~np.isnan(labels.published)
+    is_known = is_known & ~np.isnan(labels.published) & plan.has_shared_publication
     X = published_matrix(table, labels.quality, labels.heat)
     monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
     published = _fit(
@@ -102,7 +105,7 @@ def fit_cascade(
         {"monotone_constraints": monotone},
         **options,
     )
-    return Cascade(lead, heat, published)
+    return Cascade(lead, heat, published, dict(sorted(plan.policies.items())))
 
 
 def _fit(

@@ -57,6 +57,37 @@ class BoosterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"params: got {sorted(self.params)}, expected an objective")
 
 
+class SectionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fit options of the sections' own policies of quality.
+
+    Parameters
+    ----------
+    design : {"difference", "affine", "shared"}
+        What a section may have of its own: a scale, a shift and single points; a scale and a shift; nothing.
+    min_shared_records : int
+        Labelled records from which a section's labels take part in the shared fit, once the difference is
+        subtracted; so do those of a section with `min_shared_ratio` of the records fitted so far.
+    min_shared_ratio : float
+        See `min_shared_records`; 0 to 1.
+    min_records : int
+        Labelled records from which a section may have a policy of its own.
+    support : float
+        Records that must support an effect that contradicts the shared policy.
+    own_support : float
+        Records that must support an effect that the shared policy lacks.
+    n_folds : int
+        Folds of the section's residuals.
+    """
+
+    design: Literal["difference", "affine", "shared"] = "difference"
+    min_shared_records: Positive = 150
+    min_shared_ratio: Ratio = 0.2
+    min_records: Positive = 8
+    support: Annotated[float, msgspec.Meta(gt=0)] = 1.5
+    own_support: Annotated[float, msgspec.Meta(gt=0)] = 3.0
+    n_folds: Annotated[int, msgspec.Meta(ge=2)] = 20
+
+
 class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fit options of every model.
 
@@ -64,6 +95,8 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ----------
     rubric : RubricConfig
         The additive part of quality.
+    sections : SectionConfig
+        The sections' own policies of quality.
     quality, spread, lead, heat, published : BoosterConfig
         The boosters: residual of the rubric, its typical absolute error, probability of leading, heat
         added per related record, and probability of being published.
@@ -83,6 +116,7 @@ class ModelConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     rubric: RubricConfig = RubricConfig()
+    sections: SectionConfig = SectionConfig()
     quality: BoosterConfig = BoosterConfig(
         300,
         {

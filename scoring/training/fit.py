@@ -13,7 +13,7 @@ from scoring.errors import ModelError
 from scoring.model.cascade import NOT_LEADING, Cascade
 from scoring.model.components import FittedComponents, Thresholds
 from scoring.model.forecast import Forecast
-from scoring.model.marginalize import QualityDistribution, marginalize_now
+from scoring.model.marginalize import marginalize_now
 from scoring.training.baselines import fit_baselines
 from scoring.training.cascade import CascadeLabels, fit_cascade
 from scoring.training.config import ModelConfig, TrainConfig
@@ -141,11 +141,8 @@ def _choose_thresholds(
     if draft is None or not is_known.any():
         return Thresholds()
     quality_mode = np.round(quality.validation_quality)
-    support, probabilities = quality.model.errors.spread_out(quality_mode, quality.validation_spread)
-    support = np.maximum(support, quality.model.rubric.floor_)
-    outlook = marginalize_now(
-        draft, validation.table, QualityDistribution(quality_mode, support, probabilities), num_threads
-    )
+    distribution = quality.model.distribution(validation.table, quality_mode, quality.validation_spread)
+    outlook = marginalize_now(draft, validation.table, distribution, num_threads)
     return Thresholds(
         best_threshold(outlook.lead_probability[is_known], heat[is_known] > NOT_LEADING),
         best_threshold(outlook.published_probability[is_known], published[is_known] > 0.5),

@@ -22,6 +22,7 @@ from scoring.training.design_matrix import DesignMatrix
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import FitPool
 from scoring.training.rubric import fit_rubric
+from scoring.training.section_plan import SectionPlan, plan_sections, with_policies
 from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
@@ -77,22 +78,15 @@ def start_quality(
     callable
         Waits for the fits and returns the :class:`QualityFit`.
     """
-    validation_table, validation_y = table.take(is_validation), y[is_validation]
-    is_earlier, submit = ~is_validation, pool.executor.submit
+    submit = pool.executor.submit
     options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": seed}
     design_matrix = DesignMatrix.of(table, config.rubric)
+    whole = _Labelled(table, design_matrix, y, copies)
+    plan, earlier_plan = whole.plan(config), whole.take(~is_validation).plan(config)
+    inputs_fit = submit(prepare, *whole.planned(plan), config, **options)
     draft_fit = submit(
-        fit_once,
-        table.take(is_earlier),
-        y[is_earlier],
-        copies[is_earlier],
-        config,
-        (validation_table, validation_y),
-        design_matrix=design_matrix.take(is_earlier),
-        trainer=trainer,
-        **options,
+        _fit_draft, whole, is_validation, plan, earlier_plan, config, trainer=trainer, **options
     )
-    inputs_fit = submit(prepare, table, design_matrix, y, copies, config, **options)
     unseen_section_errors = submit(leave_section_out_errors, table, design_matrix, y, config)
 
     def finish() -> QualityFit:
@@ -101,15 +95,65 @@ def start_quality(
         final_config = msgspec.structs.replace(config, quality=final)
         inputs = inputs_fit.result()
         final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
-        X = draft.matrix(validation_table)
-        expected, spread = draft.predict(X), draft.predict_spread(X)
-        errors = fit_residuals(validation_y - expected, spread, config)
+        expected, spread = draft.estimate(table.take(is_validation))
+        is_shared = plan.in_shared_policy(table)[is_validation]
+        errors = fit_residuals((y[is_validation] - expected)[is_shared], spread[is_shared], config)
         errors = add_unseen_section(
-            errors, float(spread.max(initial=0.0)), unseen_section_errors.result(), config
+            errors, float(spread[is_shared].max(initial=0.0)), unseen_section_errors.result(), config
         )
-        return QualityFit(replace(final_fit.result(), errors=errors), expected, spread)
+        out_of_fold = np.full(len(table), np.nan)
+        out_of_fold[plan.is_shared] = inputs.X[:, -1]
+        model = with_policies(
+            replace(final_fit.result(), errors=errors), plan, table, y, copies, config, out_of_fold
+        )
+        return QualityFit(model, expected, spread)
 
     return finish
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """Labelled records: see :func:`start_quality`."""
+
+    table: FeatureTable
+    design_matrix: DesignMatrix
+    y: Floats
+    copies: Groups
+
+    def take(self, mask: NDArray[np.bool_]) -> _Labelled:
+        """Records of a mask of shape (n_records,)."""
+        return _Labelled(
+            self.table.take(mask), self.design_matrix.take(mask), self.y[mask], self.copies[mask]
+        )
+
+    def plan(self, config: ModelConfig) -> SectionPlan:
+        """Plan of their shared fit."""
+        return plan_sections(self.table, self.design_matrix, self.y, self.copies, config)
+
+    def planned(self, plan: SectionPlan) -> tuple[FeatureTable, DesignMatrix, Floats, Groups]:
+        """Table, design matrix, labels and copies of the shared fit."""
+        shared = self.take(plan.is_shared)
+        return shared.table, shared.design_matrix, plan.y[plan.is_shared], shared.copies
+
+
+def _fit_draft(
+    whole: _Labelled,
+    is_validation: NDArray[np.bool_],
+    plan: SectionPlan,
+    earlier_plan: SectionPlan,
+    config: ModelConfig,
+    **options: Any,
+) -> QualityModel:
+    """Fit without the validation block, whose shared records stop the booster early."""
+    earlier = whole.take(~is_validation)
+    table, design_matrix, y, copies = earlier.planned(earlier_plan)
+    is_later = is_validation & plan.in_shared_policy(whole.table)
+    validation = (whole.table.take(is_later), whole.y[is_later]) if is_later.any() else None
+    model = fit_once(table, y, copies, config, validation, design_matrix=design_matrix, **options)
+    threads: int = options["num_threads"]
+    return with_policies(
+        model, earlier_plan, earlier.table, earlier.y, earlier.copies, config, num_threads=threads
+    )
 
 
 def fit_once(

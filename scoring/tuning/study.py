@@ -101,7 +101,7 @@ class Search:
             on_rubric=check_rubric,
         )
         trial.set_user_attr("n_trees", model.booster.num_trees)
-        return _rounded_mae(validation.labels.quality, model.predict(model.matrix(validation.table)))
+        return _rounded_mae(validation.labels.quality, model.estimate(validation.table)[0])
 
 
 def _rounded_mae(truth: Floats, predicted: Floats) -> float:

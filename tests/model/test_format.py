@@ -13,10 +13,17 @@ from scoring.artifact.manifest import Manifest
 from scoring.artifact.model_folder import FILES, FORMAT_VERSION, read_files
 from scoring.artifact.saved_model import load_model
 from scoring.drift.reference_windows import ReferenceLimits
+from scoring.model.conformal import ResidualDistribution
+from scoring.model.rubric import Rubric
 from scoring.records.decode import decode_json
 
 ROOT = Path(__file__).parents[2]
 SAVED = Path(__file__).parent / "format_1"
+DOCUMENTED_ONCE: dict[Any, str] = {
+    ReferenceLimits: "limits.",
+    Rubric: "rubric.",
+    ResidualDistribution: "errors.",
+}
 DOC = (ROOT / "docs" / "model-format.md").read_text("utf-8")
 
 
@@ -45,8 +52,8 @@ def fields_of(kind: Any, way: str = "") -> set[str]:
         ways.add(here)
         for inner in (field.type, *getattr(field.type, "__args__", ())):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-                # Limits stand in several places and are told once.
-                ways |= fields_of(inner, "limits." if inner is ReferenceLimits else f"{here}.")
+                # These stand in several places, and are documented once.
+                ways |= fields_of(inner, DOCUMENTED_ONCE.get(inner, f"{here}."))
     return ways
 
 

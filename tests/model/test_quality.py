@@ -212,7 +212,8 @@ def test_quality_is_what_rubric_and_booster_sum_to_but_not_below_the_lowest_labe
 
 def test_interval_is_a_multiple_of_the_spread_and_ends_at_the_lowest_label() -> None:
     quality_model, _ = model(FOREIGN)
-    low, high = quality_model.interval(np.array([50.0, 12.0]), np.array([3.0, 3.0]))
+    table = build_table([Record(title="one"), Record(title="two")])
+    low, high = quality_model.interval(table, np.array([50.0, 12.0]), np.array([3.0, 3.0]))
     assert low.tolist() == [44, 10]
     assert high.tolist() == [56, 18]
 

@@ -1,0 +1,89 @@
+"""Policy of a section: how its quality differs from the policy that the other sections share."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.conformal import ResidualDistribution
+from scoring.model.rubric import Rubric
+
+LABEL_STEP = 0.5  # points; rounding a label to an integer moves it by up to that much
+
+
+class SectionPolicy(msgspec.Struct, frozen=True):
+    """A section's own policy of quality, as its difference from the shared one.
+
+    The quality of its records is ``scale_`` times the shared quality, plus the points of ``difference_``, and
+    not below the floor of ``difference_``.
+
+    Parameters
+    ----------
+    scale_ : float
+        Points for each point of the shared quality.
+    difference_ : Rubric
+        What is added to that; its terms are empty.
+    errors_ : ResidualDistribution
+        Residuals of the section's labelled records, predicted without their own labels.
+    n_records_ : int
+        Number of those records.
+    providers_, topics_ : list of str
+        Their provider domains and topics, sorted.
+    constants_ : dict of str to float
+        Columns that have one value in all training records. Nothing is known of a record with another one.
+    """
+
+    scale_: float
+    difference_: Rubric
+    errors_: ResidualDistribution
+    n_records_: int
+    providers_: list[str]
+    topics_: list[str]
+    constants_: dict[str, float] = {}
+
+    def points(self, table: FeatureTable) -> Floats:
+        """Points that are added to the scaled shared quality, shape (n_records,)."""
+        parts = list(self.difference_.parts(table).values())
+        points: Floats = self.difference_.intercept_ + np.sum(parts, axis=0)
+        return points
+
+    def predict(self, table: FeatureTable, shared: Floats) -> Floats:
+        """Quality of the section's records, shape (n_records,); points.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records of the section.
+        shared : ndarray of shape (n_records,)
+            Their quality by the shared policy; points.
+        """
+        return np.maximum(self.scale_ * shared + self.points(table), self.difference_.floor_)
+
+    def spread(self, table: FeatureTable, shared: Floats) -> Floats:
+        """Scale of the error of the section's records, shape (n_records,); points.
+
+        Parameters
+        ----------
+        table : FeatureTable
+            Features of `n_records` records of the section.
+        shared : ndarray of shape (n_records,)
+            Scale of the error by the shared policy; points.
+        """
+        spread = abs(self.scale_) * shared + LABEL_STEP * (1.0 + abs(self.scale_))
+        if not self.errors_.foreign_spread_:
+            return spread
+        below = np.minimum(spread, np.nextafter(self.errors_.edges_[-1], 0.0))
+        return np.where(self.is_novel(table), self.errors_.foreign_spread_, below)
+
+    def is_novel(self, table: FeatureTable) -> NDArray[np.bool_]:
+        """Whether a record has a value that no training record had, shape (n_records,)."""
+        return is_other(table, self.constants_)
+
+
+def is_other(table: FeatureTable, constants: dict[str, float]) -> NDArray[np.bool_]:
+    """Whether a column of a record differs from its constant, shape (n_records,)."""
+    values = np.nan_to_num(table.columns(list(constants)))
+    is_any: NDArray[np.bool_] = np.any(values != np.array(list(constants.values())), axis=1)
+    return is_any

@@ -1,0 +1,219 @@
+"""Which sections' labels the shared policy of quality is fitted on, and on what scale.
+
+The section with the most labels sets the scale. Where the labels of another section contradict its policy,
+what differs is subtracted from them, so that they still teach what the sections have in common. A section
+with few labels takes no part: its difference is fitted afterwards, on what the others teach.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.quality import QualityModel
+from scoring.model.rubric import Rubric
+from scoring.model.section_policy import SectionPolicy
+from scoring.training.config import ModelConfig
+from scoring.training.design_matrix import DesignMatrix
+from scoring.training.rubric import fit_rubric
+from scoring.training.section_policy import (
+    Difference,
+    Groups,
+    constants_of,
+    fit_difference,
+    fit_policy,
+    policy_of,
+    with_residuals,
+)
+from scoring.training.splits import group_folds
+
+N_FOLDS = 5  # of the comparison of a section's policy with the shared one
+MIN_ERRORS = 4.0  # standard errors by which a policy of its own has to predict a section better
+MIN_SCALE = 0.05  # labels of a section with a lower scale say too little about the shared policy
+
+
+@dataclass(frozen=True, slots=True)
+class SectionPlan:
+    """Plan of the shared fit for `n_records` labelled records.
+
+    Parameters
+    ----------
+    is_shared : ndarray of bool, shape (n_records,)
+        The records that the shared policy is fitted on.
+    y : ndarray of shape (n_records,)
+        Their labels on the shared scale; points. The labels themselves elsewhere.
+    differences : dict of str to Difference
+        What was subtracted, by section.
+    own : tuple of str
+        The sections that take no part.
+    """
+
+    is_shared: NDArray[np.bool_]
+    y: Floats
+    differences: Mapping[str, Difference]
+    own: tuple[str, ...]
+
+    def in_shared_policy(self, table: FeatureTable) -> NDArray[np.bool_]:
+        """The records of the shared fit whose section has no policy of its own, shape (n_records,)."""
+        return self.is_shared & ~np.isin(table.text("topic_section"), list(self.differences))
+
+
+def plan_sections(
+    table: FeatureTable, design_matrix: DesignMatrix, y: Floats, copies: Groups, config: ModelConfig
+) -> SectionPlan:
+    """Decide for each section whether and how it takes part in the shared fit.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        `n_records` labelled records.
+    design_matrix : DesignMatrix
+        Their candidate columns of the rubric.
+    y : ndarray of shape (n_records,)
+        Their qualities; points.
+    copies : ndarray of int, shape (n_records,)
+        Group of copies of each record.
+    config : ModelConfig
+        Fit options.
+
+    Returns
+    -------
+    SectionPlan
+    """
+    options, sections = config.sections, table.text("topic_section")
+    counts = Counter(section for section in sections if section)
+    others = sorted((name for name in counts), key=lambda name: (-counts[name], name))
+    others = [name for name in others if counts[name] >= options.min_records]
+    is_shared, aligned = np.ones(len(table), dtype=bool), y.copy()
+    differences: dict[str, Difference] = {}
+    own = []
+    if options.design == "shared" or len(others) < 2:
+        return SectionPlan(is_shared, aligned, differences, ())
+    reference, *others = others
+    n_shared = counts[reference]
+    is_small = dict.fromkeys(others, False)
+    for name in others:
+        is_small[name] = counts[name] < min(options.min_shared_records, options.min_shared_ratio * n_shared)
+        n_shared += 0 if is_small[name] else counts[name]
+    is_reference = sections == reference
+    shared: Rubric | None = None
+    for name in others:
+        rows = sections == name
+        if is_small[name]:
+            own.append(name)
+            is_shared[rows] = False
+            continue
+        if shared is None:
+            shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
+        part = table.take(rows)
+        difference = _contradiction(shared, part, y[rows], copies[rows], config, float(y[is_reference].std()))
+        if difference is None:
+            continue
+        if difference.scale < MIN_SCALE:
+            own.append(name)
+            is_shared[rows] = False
+            continue
+        differences[name] = difference
+        policy = policy_of(difference, shared, part, {})
+        aligned[rows] = (y[rows] - policy.points(part)) / policy.scale_
+        # The lowest label of a section only says that the points are not above it.
+        is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
+        aligned[rows] = np.maximum(aligned[rows], shared.floor_)
+    return SectionPlan(is_shared, aligned, differences, tuple(own))
+
+
+def _contradiction(
+    shared: Rubric, table: FeatureTable, y: Floats, copies: Groups, config: ModelConfig, deviation: float
+) -> Difference | None:
+    """What of a section's policy contradicts the shared one; None unless it predicts other records better."""
+    quality = shared.predict(table)
+    folds = group_folds(copies, N_FOLDS, 0)
+    gains = np.zeros(len(y))
+    for fold in np.unique(folds):
+        is_held = folds == fold
+        if is_held.all():
+            return None
+        known, held = table.take(~is_held), table.take(is_held)
+        errors = []
+        for is_own_only in (False, True):
+            difference = fit_difference(
+                shared,
+                known,
+                quality[~is_held],
+                y[~is_held],
+                config.sections,
+                deviation,
+                is_own_only=is_own_only,
+            )
+            policy = policy_of(difference, shared, known, {})
+            errors.append(np.abs(y[is_held] - policy.predict(held, quality[is_held])))
+        gains[is_held] = errors[1] - errors[0]
+    if gains.mean() <= MIN_ERRORS * gains.std() / np.sqrt(len(gains)):
+        return None
+    difference = fit_difference(shared, table, quality, y, config.sections, deviation)
+    return difference.contradiction if difference.contradiction.effects else None
+
+
+def with_policies(
+    model: QualityModel,
+    plan: SectionPlan,
+    table: FeatureTable,
+    y: Floats,
+    copies: Groups,
+    config: ModelConfig,
+    out_of_fold: Floats | None = None,
+    num_threads: int = 1,
+) -> QualityModel:
+    """The shared policy with the policies of the sections that differ from it.
+
+    Parameters
+    ----------
+    model : QualityModel
+        The shared policy, fitted as planned.
+    plan : SectionPlan
+        The plan.
+    table, y, copies, config
+        See :func:`plan_sections`.
+    out_of_fold : ndarray of shape (n_records,), optional
+        Shared quality of each record of the shared fit, predicted without it; points. NaN or by default:
+        predicted with it.
+    num_threads : int
+        Threads of the boosters.
+
+    Returns
+    -------
+    QualityModel
+    """
+    X = model.matrix(table)
+    quality, spread = model.predict(X, num_threads), model.known_spread(X, num_threads)
+    sections, deviation = table.text("topic_section"), float(plan.y[plan.is_shared].std())
+    constants = constants_of(table.take(plan.is_shared))
+    policies: dict[str, SectionPolicy] = {}
+    for name in plan.own:
+        rows = np.flatnonzero(sections == name)
+        policies[name] = fit_policy(
+            model.rubric,
+            table.take(rows),
+            quality[rows],
+            spread[rows],
+            y[rows],
+            copies[rows],
+            config,
+            deviation,
+            constants,
+        )
+    if out_of_fold is not None:
+        quality = np.where(np.isnan(out_of_fold), quality, out_of_fold)
+    for name, difference in plan.differences.items():
+        rows = np.flatnonzero(sections == name)
+        part = table.take(rows)
+        policy = policy_of(difference, model.rubric, part, {})
+        residual = y[rows] - policy.predict(part, quality[rows])
+        is_novel = np.zeros(len(rows), dtype=bool)
+        policies[name] = with_residuals(policy, part, residual, spread[rows], y[rows], is_novel, config)
+    return replace(model, policies=dict(sorted(policies.items())))

@@ -1,0 +1,199 @@
+"""Fit of how the sections' rules of heat and publication differ.
+
+Both rules are thresholds that labels show directly: from what quality a related record adds heat, and how
+much; from what heat a record is published. The section with the most labels sets the shared rule; another one
+differs where its own labels contradict that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.cascade import NOT_LEADING
+from scoring.model.section_policy import LABEL_STEP
+from scoring.model.story_policy import StoryPolicy
+from scoring.training.config import SectionConfig
+
+MIN_RECORDS = 3  # that contradict a shared rule, beyond those that contradict the section's own
+MAX_THRESHOLDS = 200  # possible thresholds of a bonus
+MIN_BONUS = 1.0  # points; a lower bonus of the shared rule cannot be scaled
+
+
+@dataclass(frozen=True, slots=True)
+class StoryPlan:
+    """Which records the boosters of heat and publication are fitted on, and how other sections differ.
+
+    Parameters
+    ----------
+    has_shared_bonus, has_shared_publication : ndarray of bool, shape (n_records,)
+        Whether the shared rule holds for a record's section.
+    policies : dict of str to StoryPolicy
+        Those of the other sections.
+    """
+
+    has_shared_bonus: NDArray[np.bool_]
+    has_shared_publication: NDArray[np.bool_]
+    policies: dict[str, StoryPolicy]
+
+
+@dataclass(frozen=True, slots=True)
+class BonusRule:
+    """Heat that each related record adds to a lead of at least some quality; points."""
+
+    bonus: float
+    from_quality: float
+
+    def heat(self, quality: Floats, n_related: Floats) -> Floats:
+        """Heat of leads, shape (n_records,)."""
+        return quality + self.bonus * n_related * (quality >= self.from_quality)
+
+
+def plan_stories(
+    table: FeatureTable, quality: Floats, heat: Floats, published: Floats, config: SectionConfig
+) -> StoryPlan:
+    """Find the sections whose labels contradict the rules of the section with the most labels.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        `n_records` labelled records.
+    quality, heat, published : ndarray of shape (n_records,)
+        Their labels; NaN: unknown.
+    config : SectionConfig
+        Design of the sections' policies.
+
+    Returns
+    -------
+    StoryPlan
+    """
+    sections = table.text("topic_section")
+    n_related = np.nan_to_num(table.number("coverage_count"))
+    everything = np.ones(len(table), dtype=bool)
+    plan = StoryPlan(everything.copy(), everything.copy(), {})
+    if config.design == "shared":
+        return plan
+    has_bonus = np.isfinite(heat) & (heat > NOT_LEADING) & (n_related > 0)
+    has_decision = np.isfinite(heat) & np.isfinite(published)
+    for name, rows in _other_sections(sections, has_bonus):
+        reference = has_bonus & (sections == _largest(sections, has_bonus))
+        shared = fit_bonus(quality[reference], heat[reference], n_related[reference])
+        own = fit_bonus(quality[rows], heat[rows], n_related[rows])
+        labels = quality[rows], heat[rows], n_related[rows]
+        if shared.bonus >= MIN_BONUS and _is_contradicted(shared, own, *labels):
+            plan.has_shared_bonus[sections == name] = False
+            plan.policies[name] = StoryPolicy(
+                bonus_ratio_=own.bonus / shared.bonus,
+                bonus_shift_=own.from_quality - shared.from_quality,
+                n_bonus_records_=int(rows.sum()),
+            )
+    for name, rows in _other_sections(sections, has_decision):
+        reference = has_decision & (sections == _largest(sections, has_decision))
+        threshold = fit_threshold(heat[reference], published[reference] > 0.5)
+        own_threshold = fit_threshold(heat[rows], published[rows] > 0.5, threshold)
+        if abs(own_threshold - threshold) >= LABEL_STEP * 2:
+            plan.has_shared_publication[sections == name] = False
+            plan.policies[name] = msgspec.structs.replace(
+                plan.policies.get(name, StoryPolicy()),
+                published_shift_=own_threshold - threshold,
+                n_published_records_=int(rows.sum()),
+            )
+    return plan
+
+
+def _largest(sections: NDArray[np.object_], mask: NDArray[np.bool_]) -> str:
+    """The section with the most records of a mask; the first by name of several."""
+    counts = Counter(section for section in sections[mask] if section)
+    return min(counts, key=lambda name: (-counts[name], name), default="")
+
+
+def _other_sections(
+    sections: NDArray[np.object_], mask: NDArray[np.bool_]
+) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The other sections with enough records of a mask to contradict anything, and those records."""
+    names = sorted({section for section in sections[mask] if section} - {_largest(sections, mask)})
+    masks = [(name, mask & (sections == name)) for name in names]
+    return [(name, rows) for name, rows in masks if rows.sum() >= MIN_RECORDS]
+
+
+def fit_bonus(quality: Floats, heat: Floats, n_related: Floats) -> BonusRule:
+    """Rule with the least absolute errors of the heat.
+
+    Parameters
+    ----------
+    quality, heat, n_related : ndarray of shape (n_records,)
+        Quality, heat and number of related records of leads that have some.
+
+    Examples
+    --------
+    >>> quality, n_related = np.array([30.0, 48.0, 50.0, 70.0]), np.array([3.0, 1.0, 2.0, 1.0])
+    >>> fit_bonus(quality, np.array([30.0, 48.0, 90.0, 90.0]), n_related)
+    BonusRule(bonus=20.0, from_quality=50.0)
+    """
+    thresholds = np.unique(quality)
+    if len(thresholds) > MAX_THRESHOLDS:
+        thresholds = np.unique(np.quantile(quality, np.linspace(0, 1, MAX_THRESHOLDS)).round())
+    added, rules = heat - quality, []
+    for threshold in thresholds.tolist():
+        rows = quality >= threshold
+        if rows.any():
+            bonus = _weighted_median(added[rows] / n_related[rows], n_related[rows])
+            error = np.abs(added - bonus * n_related * rows).sum()
+            rules.append((float(error), threshold, bonus))
+    _, threshold, bonus = min(rules)
+    return BonusRule(float(bonus), threshold)
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
+
+
+def _is_contradicted(
+    shared: BonusRule, own: BonusRule, quality: Floats, heat: Floats, n_related: Floats
+) -> bool:
+    """Whether the section's own rule fits some records clearly better than the shared one."""
+    gains = np.abs(heat - shared.heat(quality, n_related)) - np.abs(heat - own.heat(quality, n_related))
+    n_better, n_worse = np.count_nonzero(gains > MIN_BONUS), np.count_nonzero(gains < -MIN_BONUS)
+    deviation = float(gains.std()) / np.sqrt(len(gains))
+    return bool(n_better - n_worse >= MIN_RECORDS and gains.mean() > 2 * deviation)
+
+
+def fit_threshold(heat: Floats, is_published: NDArray[np.bool_], shared: float | None = None) -> float:
+    """Heat from which records are published, with the fewest errors.
+
+    Parameters
+    ----------
+    heat : ndarray of shape (n_records,)
+        Heat of labelled records; points.
+    is_published : ndarray of bool, shape (n_records,)
+        Whether each was published.
+    shared : float, optional
+        The threshold that holds unless :data:`MIN_RECORDS` or more records contradict it.
+
+    Returns
+    -------
+    float
+        Between two heats; the middle of the best thresholds.
+
+    Examples
+    --------
+    >>> heat, is_published = np.array([10.0, 40.0, 60.0, 80.0]), np.array([False, False, True, True])
+    >>> fit_threshold(heat, is_published), fit_threshold(heat, is_published, 70.0)
+    (50.0, 70.0)
+    """
+    values = np.unique(heat)
+    thresholds = np.concatenate([values[:1] - 0.5, (values[1:] + values[:-1]) / 2, values[-1:] + 0.5])
+    errors = np.array([np.count_nonzero((heat >= threshold) != is_published) for threshold in thresholds])
+    if shared is not None:
+        n_shared_errors = np.count_nonzero((heat >= shared) != is_published)
+        if n_shared_errors - errors.min() < MIN_RECORDS:
+            return shared
+    best = thresholds[errors == errors.min()]
+    return float(best[(len(best) - 1) // 2])
