@@ -22,7 +22,7 @@ def write_own(
     labels_of: Callable[[Document], dict[str, Any]],
     owner: Literal["scoring", "people"] = "scoring",
 ) -> None:
-    """Write labels into the files of documents, each write later than the one before."""
+    """Write labels into the files of documents, each call later than the one before."""
     at = next(_MOMENTS)
     known, write_id = Journal(journal), f"{at:%Y%m%dT%H%M%SZ}"
     with known.locked() as writer:

@@ -1,4 +1,4 @@
-"""Work under the modes of files, for root as for anybody."""
+"""Run a test without root's right to ignore file modes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of two invented sites that are judged without noise: the same records, other constants."""
+"""Models of two synthetic sites without label noise: equal records, different constants."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from scoring.training.fit import fit_models
 from scoring.training.training_set import TrainingSet
 
 
-class Judged(NamedTuple):
-    """A site's models, and the later records that they have not seen."""
+class LabelledSite(NamedTuple):
+    """A site's models, and later records with their predictions."""
 
     models: FittedComponents
     later: TrainingSet
     predictions: Predictions
 
 
-def judge(make_training: Callable[[Any], TrainingSet], **constants: Any) -> Judged:
+def label(make_training: Callable[[Any], TrainingSet], **constants: Any) -> LabelledSite:
     policy = replace(DEFAULT_POLICY, **constants).without_noise()
     everything = make_training(list(sample_documents(n_records=1500, seed=5, policy=policy)))
     is_later = np.arange(1500) >= 1100
     models = fit_models(everything.take(~is_later), TrainConfig(), num_threads=1)
     later = everything.take(is_later)
-    return Judged(models, later, Scorer("site", models).predict(later.table))
+    return LabelledSite(models, later, Scorer("site", models).predict(later.table))
 
 
 @pytest.fixture(scope="session")
-def first_site(make_training: Callable[[Any], TrainingSet]) -> Judged:
-    return judge(make_training)
+def first_site(make_training: Callable[[Any], TrainingSet]) -> LabelledSite:
+    return label(make_training)
 
 
 @pytest.fixture(scope="session")
-def other_site(make_training: Callable[[Any], TrainingSet]) -> Judged:
-    """Quality halved and shifted, another bonus from another quality, another cut of what is shown."""
-    return judge(
+def other_site(make_training: Callable[[Any], TrainingSet]) -> LabelledSite:
+    """Another scale and shift of quality, another heat bonus, another threshold of publication."""
+    return label(
         make_training, scale=0.5, shift=4.0, heat_bonus=7, bonus_from_quality=30, published_from_heat=45
     )
 
 
 class Deployed(NamedTuple):
-    """A model with its profile, the records that it was trained on, and those that came after them."""
+    """A model with its profile, its training records, and later records."""
 
     scorer: Scorer
     profile: Profile

@@ -1,4 +1,4 @@
-"""The public functions give the numbers of the command line."""
+"""The public functions give the same numbers as the command line."""
 
 from __future__ import annotations
 

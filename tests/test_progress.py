@@ -1,4 +1,4 @@
-"""The reporter of programs that show no progress."""
+"""The reporter that shows no progress."""
 
 from __future__ import annotations
 

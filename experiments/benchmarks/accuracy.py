@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     blocks, config = load(options, parser)
     print(f"{describe(blocks, options.threads)}\n", flush=True)
-    outcomes = {"scoring": _ours(blocks, config, options.threads)}
+    outcomes = {"scoring": _fit_scoring(blocks, config, options.threads)}
     budget = max(BUDGET_RATIO * outcomes["scoring"].seconds, 0.0 if options.smoke else MIN_BUDGET_SECONDS)
     for name, (module, competitor) in COMPETITORS.items():
         if options.only and name not in options.only:
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _ours(blocks: Blocks, config: TrainConfig, threads: int) -> Outcome:
+def _fit_scoring(blocks: Blocks, config: TrainConfig, threads: int) -> Outcome:
     """Fit and predict with scoring, as `scoring train` does for its metrics."""
     begins = time.perf_counter(), time.process_time()
     models = fit_models(blocks.earlier, config, num_threads=threads)
@@ -95,7 +95,7 @@ def tables(blocks: Blocks, outcomes: dict[str, Outcome]) -> str:
     ]
     parts = []
     for title, mask in masks.items():
-        ours = _errors(blocks, outcomes["scoring"])[mask]
+        scoring_errors = _errors(blocks, outcomes["scoring"])[mask]
         rows = []
         for name, outcome in outcomes.items():
             figures = compute({key: column[mask] for key, column in _columns(blocks, outcome).items()})
@@ -105,7 +105,9 @@ def tables(blocks: Blocks, outcomes: dict[str, Outcome]) -> str:
                     *(_digits(key, figures.get(key)) for key in FIGURES),
                     "-"
                     if name == "scoring"
-                    else difference(_errors(blocks, outcome)[mask] - ours, blocks.later.moments[mask]),
+                    else difference(
+                        _errors(blocks, outcome)[mask] - scoring_errors, blocks.later.moments[mask]
+                    ),
                     f"{outcome.seconds:.0f} ({outcome.cpu_seconds:.0f})",
                 ]
             )

@@ -23,8 +23,8 @@ import numpy as np
 from blocks import markdown
 
 from scoring.artifact.saved_model import SavedModel, load_model
-from scoring.drift.detect import EXPECTED_ERROR, Drift, measure_drift
-from scoring.drift.reference_profile import AS_OF, Profile
+from scoring.drift.detect import Drift, measure_drift
+from scoring.drift.reference_profile import AS_OF, EXPECTED_ERROR, Profile
 from scoring.errors import RecordError
 from scoring.features.table import build_table
 from scoring.progress import SILENT

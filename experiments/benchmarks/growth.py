@@ -69,15 +69,18 @@ def run(lines: Sequence[bytes], n_records: int) -> Run:
     with subprocess.Popen(  # noqa: S603 -- our own
         scoring("score", "-", "--format", "jsonl", "--quiet"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None  # noqa: S101 -- for the type alone
+        assert stdout is not None  # noqa: S101 -- for the type alone
         threads = [
-            Thread(target=feed, args=(process.stdin, lines, n_records)),
+            Thread(target=feed, args=(stdin, lines, n_records)),
             Thread(target=watch, args=(process, samples)),
         ]
         for thread in threads:
             thread.start()
-        process.stdout.readline()
+        stdout.readline()
         first = time.perf_counter() - begins
-        n_scores = 1 + sum(1 for _ in process.stdout)
+        n_scores = 1 + sum(1 for _ in stdout)
         for thread in threads:
             thread.join()
     if process.returncode or n_scores != n_records:

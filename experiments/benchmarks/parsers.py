@@ -28,13 +28,13 @@ def bare(files: Sequence[str]) -> None:
         Path(file).read_bytes()
 
 
-def ours(files: Sequence[str]) -> None:
+def scoring_reader(files: Sequence[str]) -> None:
     """Read typed and validated records."""
     for _ in read_documents(files, on_fault=_stop):
         pass
 
 
-def our_features(files: Sequence[str], n_processes: int = 1) -> None:
+def scoring_features(files: Sequence[str], n_processes: int = 1) -> None:
     """Read features, which is what processes exchange."""
     for _ in read_features(files, n_processes=n_processes, on_fault=_stop):
         pass

@@ -26,9 +26,9 @@ def main() -> None:
         n = options.threads
         runs = {
             "bytes alone": partial(parsers.bare, files),
-            "records": partial(parsers.ours, files),
-            "features": partial(parsers.our_features, files),
-            f"features, {n} processes": partial(parsers.our_features, files, n),
+            "records": partial(parsers.scoring_reader, files),
+            "features": partial(parsers.scoring_features, files),
+            f"features, {n} processes": partial(parsers.scoring_features, files, n),
             "PyYAML's C loader": partial(parsers.pyyaml, files),
             f"PyYAML's C loader, {n} processes": partial(parsers.pyyaml, files, n),
         }
@@ -43,8 +43,8 @@ def main() -> None:
             seconds["ruamel.yaml"] = [value / share for value in seconds["ruamel.yaml"]]
             sample_text = f"{len(sampled_files)} files, {share:.1%} of the bytes"
             notes.append(f"ruamel.yaml read {sample_text}; its seconds are for all.")
-        against = "PyYAML's C loader"
-        figure = Figure(f"records against {against}", ratio(seconds, "records", against), 1 / 4)
+        reference = "PyYAML's C loader"
+        figure = Figure(f"records against {reference}", ratio(seconds, "records", reference), 1 / 4)
         publish(
             "read",
             [

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 
@@ -46,7 +47,7 @@ def main() -> None:
             shutil.rmtree(os.environ["SCORING_HOME"], ignore_errors=True)
             run_program(*score)
 
-        runs = {
+        runs: dict[str, Callable[[], object]] = {
             "cold cache": cold,
             "warm cache": partial(run_program, *score),
             "no cache": partial(run_program, *score, "--no-cache"),
@@ -68,8 +69,8 @@ def main() -> None:
             Figure("--help, s", sorted(seconds["--help"])[options.runs // 2], 0.25),
         ]
         if "obvious script" in runs:
-            against = ratio(seconds, "cold cache", "obvious script")
-            figures.append(Figure("cold cache against the obvious script", against, 1 / 10))
+            cold_ratio = ratio(seconds, "cold cache", "obvious script")
+            figures.append(Figure("cold cache against the obvious script", cold_ratio, 1 / 10))
         publish(
             "score",
             [

@@ -6,7 +6,8 @@ python experiments/benchmarks/service.py --smoke
 MLflow serves the logged model (with a column signature, the slow form), and the same scorer with the type
 hint ``list[dict]``, its fastest form for records. An endpoint of the same framework that only decodes the
 body measures the cost of HTTP itself. The ways take turns. Batches are compared with the library: the same
-lines are read, scored and written in one process.
+lines are read, scored and written in one process. ``--checkout FOLDER`` adds the service of another checkout,
+which shows what a change costs or gains: its requests per second in ours, turn by turn.
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def log_both(saved: SavedModel, folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def all_served(
-    record: bytes, saved: SavedModel, folder: Path, *, has_mlflow: bool
+    record: bytes, saved: SavedModel, folder: Path, *, has_mlflow: bool, checkouts: Sequence[Path] = ()
 ) -> Iterator[dict[str, Served]]:
     """Start all servers."""
     (folder / "decoder.py").write_text(DECODER)
@@ -184,6 +185,10 @@ def all_served(
         served = {
             OURS: Served(start("ours", scoring("serve", "--port", "PORT"), "/readyz"), "/v1/score", body)
         }
+        for checkout in checkouts:
+            command = ["env", f"PYTHONPATH={checkout.resolve()}", sys.executable, "-m", "scoring", "serve"]
+            port = start(checkout.name, [*command, "--port", "PORT"], "/readyz")
+            served[f"checkout {checkout.name}"] = Served(port, "/v1/score", body)
         command = [sys.executable, "-m", "uvicorn", "decoder:app", "--port", "PORT", *fast]
         served[DECODES] = Served(start("decoder", command, "/docs"), "/v1/score", body)
         rivals = zip((COLUMNS, RECORDS), log_both(saved, folder), strict=True) if has_mlflow else ()
@@ -252,17 +257,22 @@ def main() -> None:
     parser = arguments(__doc__, runs=5)
     parser.add_argument("--without-mlflow", action="store_true", help="leave out what takes long to start")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load")
+    parser.add_argument(
+        "--checkout", type=Path, action="append", default=[], help="another one to compare with"
+    )
     options = parser.parse_args()
     if not (options.archives or options.smoke):
         parser.error("archives: got none, expected folders of records (or --smoke)")
     lines = records_of(options)
     record = lines[len(lines) // 2]
-    batch = [lines[at % len(lines)] for at in range(0, 7 * BATCH, 7)]
+    batch = [lines[index % len(lines)] for index in range(0, 7 * BATCH, 7)]
     saved = load_model(default_model_folder())
     loads: dict[tuple[str, int], list[Load]] = {}
     with (
         own_home(options) as folder,
-        all_served(record, saved, folder, has_mlflow=not options.without_mlflow) as served,
+        all_served(
+            record, saved, folder, has_mlflow=not options.without_mlflow, checkouts=options.checkout
+        ) as served,
     ):
         for _ in range(options.runs):
             for name, server in served.items():
@@ -271,7 +281,19 @@ def main() -> None:
                     print(name, n_clients, loads[name, n_clients][-1], file=sys.stderr, flush=True)
         library, service = batch_seconds(served[OURS].port, batch, 3 * options.runs)
     medians = {key: Load(*map(median, zip(*runs, strict=True))) for key, runs in loads.items()}
-    publish("service", _parts(medians, record, batch, library, service, options), options)
+    parts = _parts(medians, record, batch, library, service, options)
+    publish("service", [*parts, *filter(None, [_paired(loads)])], options)
+
+
+def _paired(loads: dict[tuple[str, int], list[Load]]) -> str:
+    """Requests per second of other checkouts in ours: the median over the turns."""
+    lines = []
+    for (name, n_clients), runs in loads.items():
+        if name.startswith("checkout "):
+            pairs = zip(runs, loads[OURS, n_clients], strict=True)
+            ratio = median(other.per_second / own.per_second for other, own in pairs)
+            lines.append(f"- requests a second of {name} in ours, {n_clients} clients: {ratio:.3f}")
+    return "\n".join(lines)
 
 
 def _parts(
@@ -286,17 +308,21 @@ def _parts(
         [name, str(n_clients), f"{result.per_second:,.0f}", f"{result.median_ms:.2f}", f"{result.p99_ms:.2f}"]
         for (name, n_clients), result in medians.items()
     ]
-    ours, decodes = medians[OURS, N_CLIENTS], medians[DECODES, N_CLIENTS]
+    scoring_load, decodes = medians[OURS, N_CLIENTS], medians[DECODES, N_CLIENTS]
     figures = [
-        Figure("requests a second of decoding only, in ours", decodes.per_second / ours.per_second, 2.0),
+        Figure(
+            "requests a second of decoding only, in ours", decodes.per_second / scoring_load.per_second, 2.0
+        ),
         Figure("seconds of a batch, in the library's own", service / library, 1 / 0.8),
     ]
     if rivals := [medians[name, N_CLIENTS] for name in (COLUMNS, RECORDS) if (name, N_CLIENTS) in medians]:
         fastest = max(rival.per_second for rival in rivals)
         lowest_median = min(rival.median_ms for rival in rivals)
         figures += [
-            Figure("requests a second of the fastest mlflow, in ours", fastest / ours.per_second, 1 / 5),
-            Figure("our median in that of the fastest mlflow", ours.median_ms / lowest_median, 1 / 3),
+            Figure(
+                "requests a second of the fastest mlflow, in ours", fastest / scoring_load.per_second, 1 / 5
+            ),
+            Figure("our median in that of the fastest mlflow", scoring_load.median_ms / lowest_median, 1 / 3),
         ]
     return [
         f"One record of {len(record):,} bytes (the median), {options.runs} turns of {options.seconds:g} "

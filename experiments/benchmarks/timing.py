@@ -100,9 +100,9 @@ def scoring(*arguments: str) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name("scoring")), *arguments)
 
 
-def table(seconds: Seconds, against: str, *, unit: str = "s", scale: float = 1.0) -> str:
+def table(seconds: Seconds, baseline: str, *, unit: str = "s", scale: float = 1.0) -> str:
     """Markdown table: median and fastest run of each, and the median as a multiple of a reference's."""
-    reference = median(seconds[against])
+    reference = median(seconds[baseline])
     rows = [
         [
             name,
@@ -113,7 +113,7 @@ def table(seconds: Seconds, against: str, *, unit: str = "s", scale: float = 1.0
         ]
         for name, values in seconds.items()
     ]
-    return markdown(["what", f"median, {unit}", f"fastest, {unit}", f"times '{against}'", "runs"], rows)
+    return markdown(["what", f"median, {unit}", f"fastest, {unit}", f"times '{baseline}'", "runs"], rows)
 
 
 def ratio(seconds: Seconds, of: str, to: str) -> float:

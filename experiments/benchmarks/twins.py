@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     levels = keys_by_level(everything.table, quality.rubric)
     print(f"Twins among all records\n\n{bounds(levels, everything.labels.quality, everything.sections)}\n")
     print(f"{amounts(levels, everything.labels.quality, everything.moments)}\n")
-    print(f"Records after the cut with twins before it\n\n{beside_ours(levels, blocks, predicted)}\n")
+    print(f"Records after the cut with twins before it\n\n{twins_beside_model(levels, blocks, predicted)}\n")
     missed = blocks.later.labels.quality - predicted
     print(f"Misses after the cut\n\n{misses(missed, blocks.later.table, quality.rubric)}")
     return 0
@@ -165,7 +165,7 @@ def amounts(levels: dict[str, Keys], quality: Floats, moments: NDArray[np.dateti
     return markdown(["twins agree in", "points off their median", "records", "published"], rows)
 
 
-def beside_ours(levels: dict[str, Keys], blocks: Blocks, predicted: Floats) -> str:
+def twins_beside_model(levels: dict[str, Keys], blocks: Blocks, predicted: Floats) -> str:
     """Median of a record's earlier twins compared with the model's prediction, as a Markdown table."""
     y = blocks.later.labels.quality
     rows = []

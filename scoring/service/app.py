@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from scoring.service import docs, status
 from scoring.service.auth import Tokens
@@ -21,11 +21,11 @@ from scoring.service.batching import BatchScorer
 from scoring.service.desk import routes
 from scoring.service.drift_monitor import SECONDS, DriftWindow
 from scoring.service.metrics import Metrics
-from scoring.service.middleware import ON_REFUSED, SCORE_PATH, RequestMiddleware
+from scoring.service.middleware import ON_REFUSED, RequestMiddleware
 from scoring.service.model_manager import ModelManager
 from scoring.service.options import ServiceOptions
 from scoring.service.problem_details import add_handlers
-from scoring.service.score import ScoreEndpoint
+from scoring.service.score import SCORE_PATH, ScoreEndpoint
 
 _LOG = logging.getLogger("scoring.service")
 REPEAT_SECONDS = 10.0
@@ -108,13 +108,10 @@ def create_app(options: ServiceOptions) -> Service:
     app.include_router(status.router)
     app.include_router(docs.router)
     app.include_router(routes.router)
-    score_app: ASGIApp = endpoint
     if options.origins:
-        add_cors = partial(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
-        app.add_middleware(add_cors)
-        score_app = add_cors(endpoint)
+        app.add_middleware(CORSMiddleware, allow_origins=options.origins, allow_methods=["GET", "POST"])
     app.request_middleware = request_middleware = RequestMiddleware(
-        partial(FastAPI.__call__, app), score_app, options, tokens, metrics
+        partial(FastAPI.__call__, app), options, tokens, metrics
     )
     return app
 

@@ -33,8 +33,8 @@ STALL_SECONDS = 60.0
 class CoalescingTransport:
     """A transport that sends all writes of one event loop iteration in one call.
 
-    uvicorn writes head and body of an answer separately. Sent separately, they wake the client twice, which
-    costs both sides as much as half a score.
+    uvicorn writes head and body of an answer separately. Sent separately, they wake the client twice: with
+    eight clients on the same machine that costs a tenth of the requests a second.
 
     Parameters
     ----------

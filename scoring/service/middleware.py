@@ -20,7 +20,6 @@ from scoring.service.options import ServiceOptions
 from scoring.service.problem_details import ProblemError, answer, defect
 
 _LOG = logging.getLogger("scoring.service.request")
-SCORE_PATH = "/v1/score"
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Paths without a token: they reveal nothing, and health checks have no token."""
 
@@ -55,9 +54,6 @@ class RequestMiddleware:
     ----------
     app : ASGI application
         The wrapped application.
-    score : ASGI application
-        Handler of ``POST /v1/score``, called directly, since routing by the framework would add a third to
-        the cost of scoring.
     options : ServiceOptions
         Allowed hosts and origins.
     tokens : Tokens
@@ -66,11 +62,8 @@ class RequestMiddleware:
         Metrics of the requests.
     """
 
-    def __init__(
-        self, app: ASGIApp, score: ASGIApp, options: ServiceOptions, tokens: Tokens, metrics: Metrics
-    ) -> None:
+    def __init__(self, app: ASGIApp, options: ServiceOptions, tokens: Tokens, metrics: Metrics) -> None:
         self._app = app
-        self._score = score
         self._metrics = metrics
         self._options = options
         self._tokens = tokens
@@ -87,7 +80,6 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         state["headers"] = headers
         state["request_id"] = request_id = _request_id(headers.get(b"x-request-id", b""))
-        is_score = scope["path"] == SCORE_PATH and scope["method"] == "POST"
         status = 500
         has_begun = False
         end_stream: Callable[[], None] | None = state.get(END_STREAM)
@@ -107,7 +99,7 @@ class RequestMiddleware:
             except ProblemError as error:
                 await answer(error, scope)(scope, receive, send_with_headers)
             else:
-                await (self._score if is_score else self._app)(scope, receive, send_with_headers)
+                await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
             state["fault"], status = "gone", _GONE
         except Exception as error:

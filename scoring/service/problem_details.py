@@ -10,7 +10,8 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from scoring.errors import RecordError
 
@@ -136,6 +137,13 @@ def defect() -> ProblemError:
     return ProblemError(500, "defect", "see the log entries with this request_id")
 
 
+class _NoResponse(Response):
+    """Nothing is sent: the client has gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send nothing."""
+
+
 def add_handlers(app: FastAPI) -> None:
     """Answer errors of the framework as problems too."""
 
@@ -155,7 +163,9 @@ def add_handlers(app: FastAPI) -> None:
         where = ".".join(map(str, first["loc"]))
         return answer(ProblemError(422, "query", f"{where}: {first['msg']}"), request.scope)
 
-    async def of_defect(request: Request, _: Exception) -> Response:
+    async def of_defect(request: Request, error: Exception) -> Response:
+        if isinstance(error, ClientDisconnect):
+            return _NoResponse()
         return answer(defect(), request.scope)
 
     app.add_exception_handler(ProblemError, of_problem)

@@ -13,11 +13,11 @@ from scoring.features.as_of import EXPECTED, AsOf, parse_as_of
 from scoring.service.batching import AdmissionControl, BatchScorer, Done
 from scoring.service.drift_monitor import DriftWindow
 from scoring.service.metrics import Metrics
-from scoring.service.middleware import SCORE_PATH
 from scoring.service.options import RequestLimits
-from scoring.service.problem_details import Problem, ProblemError, answer
+from scoring.service.problem_details import Problem, ProblemError
 from scoring.service.request_body import IS_WHOLE, JSON, JSON_LINES, Body, form_of, part, read_body
 
+SCORE_PATH = "/v1/score"
 SMALL_BYTES = 32_768
 """Maximum size of a JSON record that is decoded in the event loop, in about 1 ms; bytes."""
 
@@ -40,11 +40,7 @@ class ScoreEndpoint:
         """Answer one request."""
         state = scope["state"]
         state["route"] = SCORE_PATH
-        try:
-            content, media_type = await self._answer(scope["query_string"], state, receive)
-        except ProblemError as error:
-            await answer(error, scope)(scope, receive, send)
-            return
+        content, media_type = await self._answer(scope["query_string"], state, receive)
         headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})

@@ -208,7 +208,7 @@ def test_depth_is_bounded(text: str, n_nodes: int) -> None:
         "is_linear": [0],
         "shrinkage": [1],
     }
-    lines = [f"{name}={' '.join(map(str, each))}" for name, each in values.items()]
+    lines = [f"{name}={' '.join(map(str, numbers))}" for name, numbers in values.items()]
     chain = "\n".join(["Tree=0", *lines, "", "", ""])
     made = changed(text, r"(?s)Tree=0.*(?=end of trees)", chain)
     if n_nodes > MAX_DEPTH:
@@ -225,7 +225,7 @@ def mutated(text: str, rng: random.Random) -> str:
     """The text with one or two damaged lines: lost, doubled, cut, longer, or with another number."""
     lines = text.partition("\nend of trees")[0].split("\n")
     for _ in range(rng.choice([1, 1, 2])):
-        at = rng.choice([at for at, line in enumerate(lines) if "=" in line])
+        at = rng.choice([index for index, line in enumerate(lines) if "=" in line])
         name, _, values = lines[at].partition("=")
         parts = values.split(" ")
         kind = rng.randrange(8)

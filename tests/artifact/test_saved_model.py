@@ -91,10 +91,10 @@ def test_bit_that_flipped(folder: Path, name: str) -> None:
     places = np.random.default_rng(0).integers(0, len(data), 12).tolist()
     if name == MANIFEST:
         places += range(150)  # each byte of the envelope
-    for place in places:
+    for offset in places:
         for bit in (0, 5, 7):
             damaged = bytearray(data)
-            damaged[place] ^= 1 << bit
+            damaged[offset] ^= 1 << bit
             (folder / name).write_bytes(damaged)
             assert name in refused(folder)
     (folder / name).write_bytes(data)

@@ -133,10 +133,10 @@ def test_links_and_folders(model: ModelFiles, path: Path, change: Change) -> Non
 
 def with_directory(data: bytes, offset: int, form: str, value: int) -> bytes:
     """The zip with a value in the directory's entry of ``lead.txt``."""
-    place = data.rindex(b"lead.txt", 0, data.rindex(b"settled_lead.txt")) - 46
-    assert data[place : place + 4] == b"PK\x01\x02"
+    start = data.rindex(b"lead.txt", 0, data.rindex(b"settled_lead.txt")) - 46
+    assert data[start : start + 4] == b"PK\x01\x02"
     changed = bytearray(data)
-    struct.pack_into(form, changed, place + offset, value)
+    struct.pack_into(form, changed, start + offset, value)
     return bytes(changed)
 
 
@@ -181,11 +181,11 @@ def test_bit_that_flipped_changes_nothing_or_is_found(model: ModelFiles, path: P
     rng = np.random.default_rng(0)
     inside = rng.integers(0, directory, 30).tolist()
     around = rng.integers(directory, len(data), 200).tolist()
-    heads = [match.start() + at for match in re.finditer(rb"PK\x03\x04", data) for at in range(30)]
+    heads = [match.start() + index for match in re.finditer(rb"PK\x03\x04", data) for index in range(30)]
     n_refused = 0
-    for place in [*inside, *around, *heads]:
+    for offset in [*inside, *around, *heads]:
         damaged = bytearray(data)
-        damaged[place] ^= 1 << int(rng.integers(8))
+        damaged[offset] ^= 1 << int(rng.integers(8))
         path.write_bytes(damaged)
         try:
             unpacked = unpack(path)
@@ -194,7 +194,7 @@ def test_bit_that_flipped_changes_nothing_or_is_found(model: ModelFiles, path: P
         else:
             # A date, an unused field, or padding bits of the compressed data.
             assert unpacked.contents == model.contents
-            assert method == zipfile.ZIP_DEFLATED or place not in inside
+            assert method == zipfile.ZIP_DEFLATED or offset not in inside
     assert n_refused > 200
 
 

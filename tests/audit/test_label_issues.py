@@ -29,7 +29,8 @@ CONFIG = TrainConfig()
 def documents(n_records: int = 400) -> list[Document]:
     sample = sample_documents(n_records=n_records, seed=1, policy=POLICY)
     return [
-        Document(f"{at:03}.md", 1, "0" * 64, record, labels) for at, (record, labels) in enumerate(sample)
+        Document(f"{index:03}.md", 1, "0" * 64, record, labels)
+        for index, (record, labels) in enumerate(sample)
     ]
 
 
@@ -44,14 +45,14 @@ class Planted:
     documents: list[Document]
     wrong: dict[str, str]
 
-    def spoil(
+    def plant_error(
         self, kind: str, where: Callable[[Document], bool], **labels: Callable[[Document], Any]
     ) -> None:
-        """Set labels of the first record that fits and that is still right."""
+        """Change labels of the first matching record without a planted error."""
         taken = self.wrong.values()
         at, chosen = next(
-            (at, document)
-            for at, document in enumerate(self.documents)
+            (index, document)
+            for index, document in enumerate(self.documents)
             if where(document) and document.path not in taken
         )
         self.documents[at] = relabelled(chosen, **{name: of(chosen) for name, of in labels.items()})
@@ -73,49 +74,51 @@ def margin(document: Document) -> int:
 
 def plant() -> Planted:
     planted = Planted(documents(), {})
-    planted.spoil(
+    planted.plant_error(
         "quality",
         lambda document: (
             not is_lead(document) and document.record.provider.domain == BIG and quality(document) > 80
         ),
         quality=lambda document: quality(document) - 50,
     )
-    planted.spoil(
+    planted.plant_error(
         "lead",
         lambda document: is_lead(document) and margin(document) > 10 and bool(document.record.related),
         heat=lambda document: -1,
         published=lambda document: False,
     )
-    planted.spoil(
+    planted.plant_error(
         "false lead",
         lambda document: not is_lead(document) and margin(document) < -20 and quality(document) > 70,
         heat=lambda document: quality(document) + 20 * len(document.record.related),
         published=lambda document: True,
     )
-    planted.spoil(
+    planted.plant_error(
         "lists itself",
         lambda document: not document.record.related and quality(document) > 60,
         heat=lambda document: -1,
         published=lambda document: False,
     )
     at = next(
-        at for at, document in enumerate(planted.documents) if document.path == planted.wrong["lists itself"]
+        index
+        for index, document in enumerate(planted.documents)
+        if document.path == planted.wrong["lists itself"]
     )
     alone = planted.documents[at]
     itself = Coverage(web_url=alone.record.web_url, quality=quality(alone))
     record = msgspec.structs.replace(alone.record, related=(itself,))
     planted.documents[at] = msgspec.structs.replace(alone, record=record)
-    planted.spoil(
+    planted.plant_error(
         "heat",
         lambda document: (
             is_lead(document) and len(document.record.related) == 0 and 75 < quality(document) < 90
         ),
         heat=lambda document: quality(document) + 60,
     )
-    planted.spoil(
+    planted.plant_error(
         "hidden", lambda document: (document.labels.heat or 0) > 90, published=lambda document: False
     )
-    planted.spoil(
+    planted.plant_error(
         "shown", lambda document: 20 < (document.labels.heat or 0) < 50, published=lambda document: True
     )
     twin = next(
@@ -154,10 +157,10 @@ def audited(training_of: Callable[[Iterable[Document]], TrainingSet]) -> Audited
 
 
 def first(findings: list[Finding], path: str, within: int = 1) -> Finding:
-    """The finding of a record, which is among the first."""
-    found = {finding.path: finding for finding in findings[:within]}
-    assert path in found, [(finding.path, finding.difference) for finding in findings]
-    return found[path]
+    """The finding of a record, which is among the first ones."""
+    by_path = {finding.path: finding for finding in findings[:within]}
+    assert path in by_path, [(finding.path, finding.difference) for finding in findings]
+    return by_path[path]
 
 
 def test_wrong_quality_is_found_first(audited: Audited) -> None:
@@ -249,10 +252,10 @@ def test_label_changes_nothing_of_its_own_opinion(
     right = documents(120)
     wrong = [relabelled(right[0], quality=999), *right[1:]]
 
-    def opinion(of: list[Document]) -> OutOfFold:
+    def out_of_fold_of(of: list[Document]) -> OutOfFold:
         return out_of_fold(training_of(of), CONFIG)
 
-    before, after = opinion(right), opinion(wrong)
+    before, after = out_of_fold_of(right), out_of_fold_of(wrong)
     same_fold = before.folds == before.folds[0]
     assert before.quality[same_fold].tolist() == after.quality[same_fold].tolist()
     assert not np.array_equal(before.quality, after.quality)

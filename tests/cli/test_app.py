@@ -74,7 +74,9 @@ SLOW_MODULES = [
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:
     """Run a command in this process."""
-    return CliRunner().invoke(cli.app, [str(each) for each in arguments], prog_name="scoring", input=stdin)
+    return CliRunner().invoke(
+        cli.app, [str(argument) for argument in arguments], prog_name="scoring", input=stdin
+    )
 
 
 def program(*arguments: str) -> list[str]:
@@ -332,10 +334,10 @@ def test_validate_reports_what_can_be_used(tmp_path: Path) -> None:
     assert (done.exit_code, done.stdout) == (1, "4 records can be used, 1 cannot\n")
     assert "inbox/bad.md:3: quality: got 'high', expected an integer\n" in done.stderr
     done = run("validate", "inbox", "--json")
-    found = json.loads(done.stdout)
+    summary = json.loads(done.stdout)
     assert (done.exit_code, done.stderr) == (1, "")
-    assert (found["n_records"], found["n_faulty"]) == (4, 1)
-    assert {fault["path"] for fault in found["faults"]} == {"inbox/bad.md"}
+    assert (summary["n_records"], summary["n_faulty"]) == (4, 1)
+    assert {fault["path"] for fault in summary["faults"]} == {"inbox/bad.md"}
     (tmp_path / "inbox" / "bad.md").unlink()
     assert run("validate", "inbox").exit_code == 0
 
@@ -371,26 +373,26 @@ def test_ui_says_why_it_cannot_be_served(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:
     def stderr_on_a_terminal(*arguments: str) -> str:
-        ours, theirs = pty.openpty()
+        master_fd, slave_fd = pty.openpty()
         environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         done = subprocess.run(
             program("sample", *arguments),
             stdout=subprocess.PIPE,
-            stderr=theirs,
+            stderr=slave_fd,
             env=environment | {"TERM": "xterm"},
             check=True,
         )
-        os.close(theirs)
+        os.close(slave_fd)
         text = b""
         while True:
             try:
-                part = os.read(ours, 4096)
+                part = os.read(master_fd, 4096)
             except OSError:  # how Linux tells that the other end is closed
                 break
             if not part:
                 break
             text += part
-        os.close(ours)
+        os.close(master_fd)
         assert done.stdout == b""
         return text.decode()
 
@@ -403,7 +405,7 @@ def test_bars_are_on_a_terminal_only(tmp_path: Path) -> None:
 
 
 def test_signals_are_the_callers_again_after_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the command line within its own process is not ended by a later signal."""
+    """The caller's signal handlers are restored: a later signal does not end it."""
     monkeypatch.setattr(sys, "argv", ["scoring", "--version"])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     threshold = gc.get_threshold()

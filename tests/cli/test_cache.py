@@ -1,4 +1,4 @@
-"""`scoring cache`, and the commands that use it, from the command line."""
+"""`scoring cache`, and the commands that use the cache, from the command line."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from scoring.workflows.train import TrainOutcome
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 def n_kept() -> int:
-    found = json.loads(run("cache", "info", "--json").stdout)
-    assert found == json.loads(run("cache", "--json").stdout)
-    assert Path(found["file"]).exists() == (found["n_bytes"] > 0)
-    assert found["max_bytes"] == 256_000_000
-    return int(found["n_records"])
+    info = json.loads(run("cache", "info", "--json").stdout)
+    assert info == json.loads(run("cache", "--json").stdout)
+    assert Path(info["file"]).exists() == (info["n_bytes"] > 0)
+    assert info["max_bytes"] == 256_000_000
+    return int(info["n_records"])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The options of a cluster, and what is said where there is none; tests/distributed has real ones."""
+"""Cluster options without a cluster: conflicts and messages; tests/distributed has real clusters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scoring.cli import app
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["score", "news", "--partition-mb", "8"], "--partition-mb requires --dask"),
         (["features", "news", "--output", "out", "--partition-mb", "8"], "--partition-mb requires --dask"),
@@ -33,10 +33,10 @@ from scoring.cli import app
         ),
     ],
 )
-def test_options_that_do_not_go_together(arguments: list[str], told: str) -> None:
+def test_options_that_do_not_go_together(arguments: list[str], message: str) -> None:
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
-    assert told in done.output.replace("\n", " ")
+    assert message in done.output.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,16 @@ def test_table_in_a_pipe_is_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
 def test_flags_and_setting_decide_what_is_logged(
     monkeypatch: pytest.MonkeyPatch, terminal: Terminal, setting: str, level: int
 ) -> None:
-    root, ours, stderr = logging.RootLogger(logging.NOTSET), logging.getLogger("scoring"), io.StringIO()
+    root, scoring_logger, stderr = (
+        logging.RootLogger(logging.NOTSET),
+        logging.getLogger("scoring"),
+        io.StringIO(),
+    )
     monkeypatch.setattr(logging, "root", root)
-    monkeypatch.setattr(ours, "level", ours.level)  # put back at the end
+    monkeypatch.setattr(scoring_logger, "level", scoring_logger.level)  # put back at the end
     monkeypatch.setattr(sys, "stderr", stderr)
     terminal.set_up_logging(setting)
-    assert ours.level == level
+    assert scoring_logger.level == level
     assert root.level == max(level, logging.WARNING)
     root.error("lost")
     assert stderr.getvalue() == "ERROR root: lost\n"

@@ -1,4 +1,4 @@
-"""``scoring drift`` from its words to its exit code."""
+"""`scoring drift` from the command line: output and exit codes."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_refused_as_text_and_as_json(training: TrainOutcome, tmp_path: Path) -> 
     assert "exceeds 1.5 times" in done.stdout
     shown = run(tmp_path / "other", "--model", training.model, "--json", *STRICT)
     assert shown.exit_code == 3
-    told = json.loads(shown.stdout)
-    assert list(told) == ["run_id", "drift"]
-    assert told["run_id"] is None
-    assert told["drift"] == json.loads((tmp_path / "out" / "drift.json").read_text())
+    output = json.loads(shown.stdout)
+    assert list(output) == ["run_id", "drift"]
+    assert output["run_id"] is None
+    assert output["drift"] == json.loads((tmp_path / "out" / "drift.json").read_text())
     assert run(tmp_path / "other", "--model", training.model, "--json", *STRICT).stdout == shown.stdout
 
 

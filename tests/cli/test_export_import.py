@@ -13,7 +13,7 @@ from scoring.workflows.train import TrainOutcome
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 def test_there_and_back(training: TrainOutcome, saved: SavedModel, tmp_path: Path) -> None:
@@ -44,11 +44,11 @@ def test_what_cannot_be_done(tmp_path: Path, arguments: list[str], message: str)
     done = run(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
-    assert [each.name for each in tmp_path.iterdir()] == ["notes.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.zip"]
 
 
 def test_place_that_is_taken(training: TrainOutcome, tmp_path: Path) -> None:
     (tmp_path / "folder.zip").mkdir()
     done = run("export", training.model, "folder.zip")
     assert (done.exit_code, done.stderr) == (2, "error: folder.zip: Is a directory\n")
-    assert [each.name for each in tmp_path.iterdir()] == ["folder.zip"]
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.zip"]

@@ -1,4 +1,4 @@
-"""Groups of commands: what they do alone, what goes on to the commands below them, their order."""
+"""Command groups: behaviour without a subcommand, options passed on, order of the help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scoring home check` from the command line, and what a home of a newer format does to every command."""
+"""`scoring home check` from the command line, and homes of a newer format."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.conftest import KeptRuns
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 def check(*arguments: object) -> tuple[int, dict[str, Any]]:
     done = run("home", "check", "--json", *arguments)
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert [line for line in done.stderr.splitlines() if "repaired" not in line] == found["problems"]
-    return done.exit_code, found
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert [line for line in done.stderr.splitlines() if "repaired" not in line] == report["problems"]
+    return done.exit_code, report
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_a_home_that_is_whole(home: Path, kept_runs: KeptRuns) -> None:
     (home / "journal.jsonl").write_text('{"format": 4}\n')
     (home / "champions").mkdir(exist_ok=True)
     before = files(home)
-    code, found = check()
-    assert (code, found["problems"], found["home"], found["format"]) == (0, [], str(home), 1)
-    entries = {entry["name"]: entry for entry in found["entries"]}
+    code, report = check()
+    assert (code, report["problems"], report["home"], report["format"]) == (0, [], str(home), 1)
+    entries = {entry["name"]: entry for entry in report["entries"]}
     assert {
         "artifacts",
         "champions",
@@ -79,13 +79,13 @@ def test_a_home_that_is_whole(home: Path, kept_runs: KeptRuns) -> None:
     assert entries["artifacts"]["n_bytes"] == sum(
         path.stat().st_size for path in (home / "artifacts").rglob("*") if path.is_file()
     )
-    (version,) = (item for item in found["artifacts"] if item["kind"] == "version")
+    (version,) = (item for item in report["artifacts"] if item["kind"] == "version")
     assert (version["name"], version["aliases"], version["state"]) == (
         "models:/scoring/1",
         ["champion"],
         "moved",
     )
-    runs = {item["name"] for item in found["artifacts"] if item["kind"] == "run"}
+    runs = {item["name"] for item in report["artifacts"] if item["kind"] == "run"}
     assert runs == {kept_runs.fewer, kept_runs.trained, kept_runs.judged}
     assert files(home) == before  # nothing is changed by looking
     shown = run("home").stdout
@@ -102,9 +102,9 @@ def test_what_is_missing_or_damaged_is_named(home: Path, kept_runs: KeptRuns) ->
     manifest.write_bytes(manifest.read_bytes().replace(b"small", b"SMALL"))
     with (home / "corrections.jsonl").open("a") as ledger:
         ledger.write('{"at": "2019-')
-    code, found = check()
+    code, report = check()
     assert code == 1
-    run_, version, line = found["problems"]
+    run_, version, line = report["problems"]
     path = home / "artifacts" / kept_runs.judged / "artifacts"
     assert run_.endswith(f"run {kept_runs.judged}: {path} is missing: restore it from a backup")
     assert f"version models:/scoring/1 @champion: {manifest}: got other bytes than its hash names" in version
@@ -117,8 +117,8 @@ def test_a_store_that_has_lost_its_champion_is_named(home: Path) -> None:
     assert check()[0] == 0
     with closing(sqlite3.connect(home / "mlflow.db")) as db, db:
         db.execute("DELETE FROM registered_model_aliases")
-    code, found = check()
-    (lost,) = found["problems"]
+    code, report = check()
+    (lost,) = report["problems"]
     assert code == 1
     assert lost.startswith(
         f"no champion of scoring in sqlite:///{home}/mlflow.db, but this home has a copy of "
@@ -133,9 +133,9 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (home / "mlflow.db").unlink()
-    code, found = check()
-    assert (code, len(found["problems"])) == (1, 1)
-    (lost,) = found["problems"]
+    code, report = check()
+    assert (code, len(report["problems"])) == (1, 1)
+    (lost,) = report["problems"]
     assert "no such file, while" in lost
     for command in (["runs"], ["rollback"], ["ui"], ["promote", "0123456"], ["reproduce", "0123456"]):
         done = run(*command)
@@ -143,8 +143,8 @@ def test_a_store_that_is_gone_and_a_home_that_is_gone(
     assert not (home / "mlflow.db").exists()
     monkeypatch.setenv("SCORING_HOME", str(tmp_path / "none"))
     assert check() == check("--repair")
-    code, found = check()
-    assert (code, found["problems"]) == (
+    code, report = check()
+    assert (code, report["problems"]) == (
         1,
         [f"{tmp_path}/none: no such folder: set SCORING_HOME, or restore it from a backup"],
     )
@@ -158,21 +158,21 @@ def test_a_store_that_cannot_be_read_is_a_problem_and_the_rest_is_reported(
     (home / "mlflow.db").write_bytes(content)
     with (home / "corrections.jsonl").open("a") as ledger:
         ledger.write('{"at": "2019-')
-    code, found = check()
+    code, report = check()
     assert code == 1
-    store, line = found["problems"]
+    store, line = report["problems"]
     assert store.startswith(f"sqlite:///{home}/mlflow.db: cannot ")
     assert line.startswith(f"{home}/corrections.jsonl:2: got a line that is not JSON")
-    assert "artifacts" in {entry["name"] for entry in found["entries"]}
+    assert "artifacts" in {entry["name"] for entry in report["entries"]}
 
 
 def test_a_link_that_leads_nowhere_is_reported_like_any_other_entry(home: Path) -> None:
     (home / "mlflow.db").unlink()
     (home / "mlflow.db").symlink_to("gone.db")
-    code, found = check()
-    assert (code, len(found["problems"])) == (1, 1)
-    assert "no such file, while" in found["problems"][0]
-    assert "mlflow.db" in {entry["name"] for entry in found["entries"]}
+    code, report = check()
+    assert (code, len(report["problems"])) == (1, 1)
+    assert "no such file, while" in report["problems"][0]
+    assert "mlflow.db" in {entry["name"] for entry in report["entries"]}
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,9 @@ def test_a_fifo_in_the_home_is_not_waited_for(home: Path, name: str, cause: str)
     fifo = home / name
     fifo.parent.mkdir(parents=True, exist_ok=True)
     os.mkfifo(fifo)
-    code, found = check()
+    code, report = check()
     assert code == 1
-    assert [f"{fifo}: {cause}" in problem for problem in found["problems"]] == [True]
+    assert [f"{fifo}: {cause}" in problem for problem in report["problems"]] == [True]
 
 
 def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> None:
@@ -199,11 +199,11 @@ def test_a_fifo_in_the_place_of_the_format_file_is_a_damaged_one(home: Path) -> 
 def test_repair_is_reported_and_changes_what_it_has_to(home: Path, kept_runs: KeptRuns) -> None:
     (home / FORMAT_FILE).unlink()
     before = (home / "mlflow.db").read_bytes()
-    code, found = check("--repair")
-    assert (code, found["format"]) == (0, 1)
-    assert {item["state"] for item in found["artifacts"] if item["kind"] != "experiment"} == {"here"}
-    assert found["n_repaired"] > 4
-    assert Path(found["backup"]).read_bytes()[100:] == before[100:]
+    code, report = check("--repair")
+    assert (code, report["format"]) == (0, 1)
+    assert {item["state"] for item in report["artifacts"] if item["kind"] != "experiment"} == {"here"}
+    assert report["n_repaired"] > 4
+    assert Path(report["backup"]).read_bytes()[100:] == before[100:]
     assert check("--repair")[1]["backup"] is None
     with closing(sqlite3.connect(home / "mlflow.db")) as db:
         assert not [line for line in db.iterdump() if kept_runs.settings.home.as_uri() in line]
@@ -215,9 +215,9 @@ def test_wider_modes_are_reported_and_not_changed(home: Path) -> None:
     assert check()[1]["n_wider"] == 0
     home.chmod(0o755)
     (home / "corrections.jsonl").chmod(0o644)
-    code, found = check("--repair")
-    assert (code, found["mode"], found["n_wider"]) == (0, "0755", 2)
-    assert found["wider"] == [str(home), str(home / "corrections.jsonl")]
+    code, report = check("--repair")
+    assert (code, report["mode"], report["n_wider"]) == (0, "0755", 2)
+    assert report["wider"] == [str(home), str(home / "corrections.jsonl")]
     assert f"chmod -R go= {home}" in " ".join(run("home", "check").stdout.split())
     assert home.stat().st_mode & 0o777 == 0o755
 
@@ -253,10 +253,10 @@ def newer_ledger(home: Path) -> str:
 
 @pytest.mark.parametrize("make", [newer_cache, newer_watch, newer_pending, newer_ledger])
 def test_files_of_a_newer_format_are_named(home: Path, make: Any) -> None:
-    place = make(home)
-    told = f"{place}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
-    code, found = check()
-    assert (code, found["problems"]) == (1, [told])
+    file = make(home)
+    message = f"{file}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
+    code, report = check()
+    assert (code, report["problems"]) == (1, [message])
 
 
 def test_a_newer_home_is_refused_by_every_command_that_uses_one(home: Path, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_newer_home_is_refused_by_every_command_that_uses_one(home: Path, tmp_
     (home / FORMAT_FILE).write_text('{"format": 2}\n')
     before = files(home)
     inbox = str(tmp_path / "inbox")
-    told = f"error: {home}: format 2 is newer than this version of scoring supports (1): upgrade scoring\n"
+    message = f"error: {home}: format 2 is newer than this version of scoring supports (1): upgrade scoring\n"
     for arguments in (
         ["score", inbox],
         ["train", inbox],
@@ -282,7 +282,7 @@ def test_a_newer_home_is_refused_by_every_command_that_uses_one(home: Path, tmp_
         ["home", "check", "--repair"],
     ):
         done = run(*arguments)
-        assert (done.exit_code, done.stderr) == (2, told), arguments
+        assert (done.exit_code, done.stderr) == (2, message), arguments
     assert run("config").exit_code == 0
     assert files(home) == before
 

@@ -51,10 +51,10 @@ def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
     assert (done.exit_code, done.stderr) == (3, "")
     assert f"refused: {FIRST} stays champion" in done.stdout
     assert "expected its interval above 0" in " ".join(done.stdout.split())
-    found = run(registry, "promote", registry.worse, "--json")
-    told = json.loads(found.stdout)
-    assert (found.exit_code, told["is_promoted"], told["champion"]) == (3, False, FIRST)
-    assert told["verdict"]["checks"][0]["figure"] == "quality_mae"
+    as_json = run(registry, "promote", registry.worse, "--json")
+    output = json.loads(as_json.stdout)
+    assert (as_json.exit_code, output["is_promoted"], output["champion"]) == (3, False, FIRST)
+    assert output["verdict"]["checks"][0]["figure"] == "quality_mae"
 
 
 def test_dry_runs_and_force(registry: Registry) -> None:
@@ -62,12 +62,17 @@ def test_dry_runs_and_force(registry: Registry) -> None:
     assert dry.exit_code == 0
     assert "would be promoted (gate overridden)" in dry.stdout
     done = run(registry, "promote", registry.worse, "--force", "--reason", "the editors ask", "--json")
-    told = json.loads(done.stdout)
-    assert (done.exit_code, told["by"], told["version"], told["champion"]) == (0, "force", SECOND, FIRST)
+    output = json.loads(done.stdout)
+    assert (done.exit_code, output["by"], output["version"], output["champion"]) == (
+        0,
+        "force",
+        SECOND,
+        FIRST,
+    )
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--force"], "--force requires --reason TEXT, and --reason requires --force"),
         (["--reason", "so"], "--force requires --reason TEXT, and --reason requires --force"),
@@ -75,19 +80,19 @@ def test_dry_runs_and_force(registry: Registry) -> None:
         (["--figure", "beauty"], "figure: got 'beauty'"),
     ],
 )
-def test_options_that_do_not_go_together(registry: Registry, options: list[str], told: str) -> None:
+def test_options_that_do_not_go_together(registry: Registry, options: list[str], message: str) -> None:
     done = run(registry, "promote", registry.small, *options)
     assert done.exit_code == 2
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_what_the_gate_is_asked_for(
     registry: Registry, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[GateConfig] = []
+    gates: list[GateConfig] = []
 
     def answer(*_: object, gate: GateConfig, **__: Any) -> None:
-        asked.append(gate)
+        gates.append(gate)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(retrain, "retrain", answer)
@@ -97,7 +102,7 @@ def test_what_the_gate_is_asked_for(
         ("--allow-equal", "--margin", "0.1", "--figure", "lead_accuracy"),
     ):
         assert run(registry, "retrain", archive, *options).exit_code == 130
-    assert [(gate.figure, gate.margin) for gate in asked] == [
+    assert [(gate.figure, gate.margin) for gate in gates] == [
         ("quality_mae", None),
         ("quality_mae", 0.02),
         ("lead_accuracy", 0.1),

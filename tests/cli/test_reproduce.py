@@ -26,34 +26,34 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the workflow was asked; tests/workflows/test_reproduce.py trains in earnest."""
-    found: list[Any] = []
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Arguments of the calls of the workflow, which is replaced; tests/workflows/test_reproduce.py trains."""
+    recorded: list[Any] = []
 
     def answer(run: str, paths: tuple[str, ...], *, is_mismatch_ignored: bool, **_: Any) -> Reproduction:
-        found.append((run, list(paths), is_mismatch_ignored))
+        recorded.append((run, list(paths), is_mismatch_ignored))
         return SAME if run == "476aacb" else OTHER
 
     monkeypatch.setattr(reproduce, "reproduce", answer)
-    return found
+    return recorded
 
 
-def test_answers_and_exit_codes(asked: list[Any]) -> None:
+def test_answers_and_exit_codes(calls: list[Any]) -> None:
     done = run("reproduce", "476aacb")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines()[-1].startswith("the same bytes")
     done = run("reproduce", "a7f166b", "news", "more", "--ignore-data-mismatch")
     assert done.exit_code == 3
     assert done.stdout.splitlines()[-1].startswith("the records differ")
-    assert asked == [("476aacb", [], False), ("a7f166b", ["news", "more"], True)]
+    assert calls == [("476aacb", [], False), ("a7f166b", ["news", "more"], True)]
 
 
 @pytest.mark.parametrize(("run_id", "code", "is_same"), [("476aacb", 0, True), ("a7f166b", 3, False)])
-def test_answers_for_programs(asked: list[Any], run_id: str, code: int, is_same: bool) -> None:
+def test_answers_for_programs(calls: list[Any], run_id: str, code: int, is_same: bool) -> None:
     done = run("reproduce", run_id, "--json")
-    found = json.loads(done.stdout)
-    assert (done.exit_code, found["is_same"], found["n_records"]) == (code, is_same, 600)
-    assert found["data"] == ([] if is_same else [{"name": "sha256", "first": "a" * 64, "second": "b" * 64}])
+    output = json.loads(done.stdout)
+    assert (done.exit_code, output["is_same"], output["n_records"]) == (code, is_same, 600)
+    assert output["data"] == ([] if is_same else [{"name": "sha256", "first": "a" * 64, "second": "b" * 64}])
 
 
 def test_run_that_cannot_be_made_again(kept_runs: KeptRuns, monkeypatch: pytest.MonkeyPatch) -> None:

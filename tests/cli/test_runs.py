@@ -23,8 +23,8 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(kept_runs: KeptRuns | None, *arguments: str) -> Result:
-    place = {"SCORING_HOME": str(kept_runs.settings.home)} if kept_runs else {}
-    return CliRunner().invoke(app, [*arguments], env=place, prog_name="scoring")
+    environment = {"SCORING_HOME": str(kept_runs.settings.home)} if kept_runs else {}
+    return CliRunner().invoke(app, [*arguments], env=environment, prog_name="scoring")
 
 
 def test_runs_are_listed(kept_runs: KeptRuns) -> None:
@@ -140,7 +140,7 @@ def test_what_became_of_pending_runs_is_reported(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr("scoring.workflows.sync.sync", lambda *_, synced=synced, **__: list(synced))
         done = run(None, "runs", "sync")
         assert (done.exit_code, done.stderr) == (code, stderr)
-        assert done.stdout == "".join(lines.get(one, "") for one in synced)
+        assert done.stdout == "".join(lines.get(synced_run, "") for synced_run in synced)
         done = run(None, "runs", "sync", "--json", "--quiet")
         assert done.exit_code == code
-        assert json.loads(done.stdout) == [asdict(one) for one in synced]
+        assert json.loads(done.stdout) == [asdict(synced_run) for synced_run in synced]

@@ -1,4 +1,4 @@
-"""The option that says what names the section of a record."""
+"""The option `--section`."""
 
 from __future__ import annotations
 

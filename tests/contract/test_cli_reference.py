@@ -1,4 +1,4 @@
-"""docs/cli.md says what the commands' own help says."""
+"""docs/cli.md equals the help of the commands."""
 
 from __future__ import annotations
 

@@ -42,6 +42,6 @@ def test_a_stop_has_time_for_the_drain_and_is_of_the_first_process() -> None:
 def test_its_command_is_one() -> None:
     program, command, *arguments = shlex.split(unit()["ExecStart"])
     assert Path(program).name == "scoring"
-    found = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
-    known = {name for parameter in found.params for name in parameter.opts}
-    assert {each for each in arguments if each.startswith("--")} <= known
+    typer_command = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    known = {name for parameter in typer_command.params for name in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known

@@ -1,4 +1,4 @@
-"""The distribution is `news-scoring`: on the Python index the name of the import is another project's."""
+"""The distribution is `news-scoring`; on the Python index, `scoring` is another project."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ RIGHT_FORMS = (
 
 
 def texts() -> Iterator[Path]:
-    """Files of the tree that people wrote."""
+    """Text files of the project that are not generated."""
     for base, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name == ".ci" or not name.startswith(".")]
         if Path(base) == ROOT:

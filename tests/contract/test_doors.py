@@ -1,4 +1,4 @@
-"""What the code may not do at all, and the reasons of the exceptions to what the linters ask."""
+"""Calls that the code must not make, and reasons for each exception to the linters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame of the repository: targets, CI and the rules that hold the layers."""
+"""Repository setup: make targets, CI, and the rules of import-linter."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_check_is_everything_and_tests_last() -> None:
 
 @pytest.mark.parametrize("name", ["READERS", "PLACED"])
 def test_what_runs_elsewhere_too_is_there(name: str) -> None:
-    """On the system's own Python and in another place: each path, after make has put it together."""
+    """Paths of the targets for the system's Python and for a clone exist, after expansion by make."""
     printed = subprocess.run(
         ["make", "--no-print-directory", f"--eval=shown: ; @echo $({name})", "shown"],  # noqa: S607 -- the developer's make
         cwd=ROOT,
@@ -65,7 +65,7 @@ def test_what_runs_elsewhere_too_is_there(name: str) -> None:
 
 
 def test_the_environment_is_of_the_python_that_is_asked_for(tmp_path: Path) -> None:
-    """Where there is one of another Python, it is made anew."""
+    """An environment of another Python is replaced."""
     python = tmp_path / "another python"
     python.write_text("#!/bin/sh\necho 3.99.0\n", "utf-8")
     python.chmod(0o755)
@@ -98,7 +98,11 @@ def test_no_module_escapes_the_forbidden_imports() -> None:
         "dask": {"distributed"},
         "scipy": ROOMS - {"model"},
     }
-    forbidden = {each["forbidden_modules"][0]: each for each in CONTRACTS if each["type"] == "forbidden"}
+    forbidden = {
+        contract["forbidden_modules"][0]: contract
+        for contract in CONTRACTS
+        if contract["type"] == "forbidden"
+    }
     assert forbidden.keys() == owners.keys()
     for package, contract in forbidden.items():
         held = {name.removeprefix("scoring.") for name in contract["source_modules"]}

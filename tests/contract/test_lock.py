@@ -1,4 +1,4 @@
-"""requirements.lock has a version with hashes for all that pyproject.toml asks for, and within its bounds."""
+"""requirements.lock pins every requirement of pyproject.toml, with hashes and within its bounds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_entry_has_hashes() -> None:
 
 
 def test_lock_is_of_this_project_as_it_is() -> None:
-    """After a change of pyproject.toml: `make lock`."""
+    """If this fails after a change of pyproject.toml, run `make lock`."""
     wrong = {
         str(need)
         for need in NEEDED
@@ -40,6 +40,6 @@ def test_lock_is_of_this_project_as_it_is() -> None:
 
 
 def test_every_requirement_has_a_lowest_version() -> None:
-    """So that `make test-lowest` means something."""
+    """`make test-lowest` needs them."""
     bounds = {need.name: {bound.operator for bound in need.specifier} for need in NEEDED}
     assert [name for name, operators in bounds.items() if not operators & {">=", "=="}] == []

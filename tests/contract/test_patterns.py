@@ -1,6 +1,6 @@
-"""No pattern stands on what a supported Python matches wrongly: possessive quantifiers and atomic groups.
+"""Regular expressions avoid possessive quantifiers and atomic groups.
 
-Python 3.11.0 to 3.11.4 takes what they must not match, and leaves what they must.
+Python 3.11.0 to 3.11.4 matches these wrongly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODULES = sorted(
 
 
 def constructs(pattern: str | bytes, flags: int = 0) -> set[str]:
-    """Names of all that a pattern is built of."""
+    """Names of all constructs of a pattern."""
     parser: Any = importlib.import_module("re._parser")
 
     def names(part: Any) -> Iterator[str]:
@@ -38,8 +38,8 @@ def constructs(pattern: str | bytes, flags: int = 0) -> set[str]:
                 yield str(operation)
                 yield from names(argument)
         elif isinstance(part, list | tuple):
-            for one in part:
-                yield from names(one)
+            for item in part:
+                yield from names(item)
 
     return set(names(parser.parse(pattern, flags)))
 
@@ -49,17 +49,17 @@ def is_wrong_somewhere(pattern: str | bytes, flags: int = 0) -> bool:
 
 
 def patterns(value: Any) -> Iterator[re.Pattern[Any]]:
-    """The patterns that a module's name holds, also by their methods and in what contains them."""
+    """Patterns of a module, also in containers and bound methods."""
     if isinstance(value, re.Pattern):
         yield value
     elif isinstance(getattr(value, "__self__", None), re.Pattern):
         yield value.__self__
     elif isinstance(value, dict):
-        for one in list(value.values()):
-            yield from patterns(one)
+        for item in list(value.values()):
+            yield from patterns(item)
     elif isinstance(value, list | tuple | set | frozenset):
-        for one in value:
-            yield from patterns(one)
+        for item in value:
+            yield from patterns(item)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_is_looked_for_would_be_found(pattern: str | bytes, is_wrong: bool)
 
 
 def test_no_module_of_the_package_has_such_a_pattern() -> None:
-    found = {
+    compiled = {
         f"{name}.{key}": pattern
         for name in MODULES
         for key, value in vars(importlib.import_module(name)).items()
@@ -88,12 +88,16 @@ def test_no_module_of_the_package_has_such_a_pattern() -> None:
     assert {
         "scoring.records.front_matter._LINE",
         "scoring.artifact.lightgbm_validation._FORMS",
-    } <= found.keys()
-    assert [name for name, one in found.items() if is_wrong_somewhere(one.pattern, one.flags)] == []
+    } <= compiled.keys()
+    assert [
+        name
+        for name, compiled_pattern in compiled.items()
+        if is_wrong_somewhere(compiled_pattern.pattern, compiled_pattern.flags)
+    ] == []
 
 
 def test_no_call_spells_one() -> None:
-    """Wherever the pattern is a text of its own: what is put together of several is found in its module."""
+    """Literal patterns in calls; composed patterns are found in their modules."""
     spelled = {
         f"{path.relative_to(ROOT)}:{call.lineno}": call
         for path in SOURCES
@@ -103,8 +107,8 @@ def test_no_call_spells_one() -> None:
     }
     assert len(spelled) > 50
     wrong = [
-        place
-        for place, call in spelled.items()
+        location
+        for location, call in spelled.items()
         if is_wrong_somewhere(ast.literal_eval(call.args[0]), re.VERBOSE * ("VERBOSE" in ast.unparse(call)))
     ]
     assert wrong == []

@@ -1,4 +1,4 @@
-"""docs/promises.md names tests that are there, and every counted one as it is counted."""
+"""docs/promises.md names existing tests, with the number of their cases."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_test_of_a_promise_is_there(promise: str, file: str, test: str) -> None:
     assert test in functions, promise
 
 
-@pytest.mark.parametrize("place", COUNTS)
-def test_cases_are_as_many_as_the_page_says(place: str) -> None:
-    file, _, name = place.partition("::")
+@pytest.mark.parametrize("case_id", COUNTS)
+def test_cases_are_as_many_as_the_page_says(case_id: str) -> None:
+    file, _, name = case_id.partition("::")
     values = {
         ast.unparse(target): node.value
         for node in body(file)
@@ -59,12 +59,12 @@ def test_cases_are_as_many_as_the_page_says(place: str) -> None:
     }
     value = values[name]
     count = len(value.keys) if isinstance(value, ast.Dict) else ast.literal_eval(value)
-    assert COUNTS[place].format(count) in [cases for _, where, _, cases in ROWS if where == file]
+    assert COUNTS[case_id].format(count) in [cases for _, where, _, cases in ROWS if where == file]
 
 
-@pytest.mark.parametrize("place", MARKED)
-def test_marks_have_as_many_cases_as_the_page_says(place: str) -> None:
-    file, _, name = place.partition("::")
+@pytest.mark.parametrize("case_id", MARKED)
+def test_marks_have_as_many_cases_as_the_page_says(case_id: str) -> None:
+    file, _, name = case_id.partition("::")
     (test,) = (node for node in body(file) if isinstance(node, ast.FunctionDef) and node.name == name)
     count = 1
     for mark in test.decorator_list:
@@ -76,5 +76,5 @@ def test_marks_have_as_many_cases_as_the_page_says(place: str) -> None:
             len(case.value.elts) if isinstance(case, ast.Starred) and isinstance(case.value, ast.Tuple) else 1
             for case in cases.elts
         )
-    (told,) = (cases for _, *where, cases in ROWS if where == [file, name])
-    assert told == MARKED[place].format(count)
+    (described,) = (cases for _, *where, cases in ROWS if where == [file, name])
+    assert described == MARKED[case_id].format(count)

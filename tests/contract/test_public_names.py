@@ -1,4 +1,4 @@
-"""What others may import by name from the package itself."""
+"""Public names of the package."""
 
 from __future__ import annotations
 

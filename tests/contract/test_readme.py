@@ -1,4 +1,4 @@
-"""README.md and the model card show what is there: commands, options, settings, figures."""
+"""README.md and the model card agree with the code: commands, options, settings, metrics."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CARD = (ROOT / "models" / "MODEL_CARD.md").read_text("utf-8")
 
 
 def commands_below(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Each command by the words that call it; those of a group stand below the group's own."""
+    """Commands by their words; those of a group follow the group itself."""
     for name, command in getattr(group, "commands", {}).items():
         yield " ".join((*words, name)), command
         yield from commands_below(command, (*words, name))
@@ -58,7 +58,7 @@ EXIT_CODES = {"drift": 3}  # of the commands whose example shows something else 
 
 
 class Example(NamedTuple):
-    """A line that begins with a prompt: its words, what it is given on stdin, what it is shown to print."""
+    """A line after a prompt: its words, its standard input, and the output shown."""
 
     line: str
     words: list[str]
@@ -77,7 +77,7 @@ def examples(page: str) -> Iterator[Example]:
 
 
 def parted(words: list[str]) -> tuple[str, list[str]]:
-    """The command that words call, the longest that there is, and what it is given."""
+    """Split words into the longest command name and its arguments."""
     name = max((name for name in COMMANDS if words[: len(name.split())] == name.split()), key=len)
     return name, words[len(name.split()) :]
 
@@ -88,7 +88,7 @@ OWN = [example for example in EXAMPLES + list(examples(CARD)) if example.words[0
 
 
 def is_as_shown(printed: str, shown: str) -> bool:
-    """Whether a command prints what the page shows, where ``...`` stands for anything."""
+    """Whether printed output equals the output shown, where ``...`` stands for anything."""
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     return doctest.OutputChecker().check_output(shown, printed, flags)
 
@@ -130,8 +130,8 @@ def test_changelog_says_why_each_dependency_is_there() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     needed = {re.split(r"[>=\[]", requirement)[0] for requirement in project["dependencies"]}
     section = (ROOT / "CHANGELOG.md").read_text("utf-8").partition("### Dependencies, and why each")[2]
-    told = re.findall(r"^- ((?:`[\w-]+`(?:, )?)+): \w", section, re.MULTILINE)
-    assert {name for line in told for name in re.findall(r"`([\w-]+)`", line)} == needed
+    entries = re.findall(r"^- ((?:`[\w-]+`(?:, )?)+): \w", section, re.MULTILINE)
+    assert {name for line in entries for name in re.findall(r"`([\w-]+)`", line)} == needed
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""The copy of the last known champion: whose it is, that it is whole, and that it is renewed."""
+"""Copy of the last known champion: found by store and name, checked, renewed."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_what_is_kept_is_found_by_store_and_name_alone(settings: Settings, model
     assert find_copy(settings, "scoring") is None
     assert not settings.home.exists()
     keep_copy(settings, facts_of(models[0]), models[0])
-    found = find_copy(settings, "scoring")
-    assert found is not None
-    assert (found.facts, found.files.contents) == (facts_of(models[0]), models[0].contents)
-    assert abs((found.seen_at - datetime.now(UTC)).total_seconds()) < 3600
+    champion_copy = find_copy(settings, "scoring")
+    assert champion_copy is not None
+    assert (champion_copy.facts, champion_copy.files.contents) == (facts_of(models[0]), models[0].contents)
+    assert abs((champion_copy.seen_at - datetime.now(UTC)).total_seconds()) < 3600
     assert find_copy(settings, "sports") is None
     other = msgspec.structs.replace(settings, tracking_uri=f"sqlite:///{settings.home}/other.db")
     assert find_copy(other, "scoring") is None
@@ -87,16 +87,16 @@ def test_the_same_champion_is_not_written_again_and_another_is(
     assert keep(models[0]) == first
     second = keep(models[1])
     assert second != first
-    for spoil in (
+    for damage in (
         lambda: (folder / "quality.txt").write_bytes(b""),
         lambda: (folder / "growth.txt").unlink(),
         lambda: (folder / FACTS).write_bytes(b"{}"),
     ):
-        spoil()
+        damage()
         keep(models[1])
-        found = find_copy(settings, "scoring")
-        assert found is not None
-        assert found.files.contents == models[1].contents
+        champion_copy = find_copy(settings, "scoring")
+        assert champion_copy is not None
+        assert champion_copy.files.contents == models[1].contents
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing is left beside it"
 
 
@@ -150,9 +150,9 @@ def test_readers_meet_writers_and_find_a_whole_copy(settings: Settings, models: 
 
     def read() -> None:
         while not is_done.is_set():
-            found = find_copy(settings, "scoring")
-            assert found is not None
-            assert found.files.sha256 == found.facts.sha256
+            champion_copy = find_copy(settings, "scoring")
+            assert champion_copy is not None
+            assert champion_copy.files.sha256 == champion_copy.facts.sha256
 
     def guarded(work: Callable[..., None], *given: ModelFiles) -> None:
         try:
@@ -174,7 +174,7 @@ def test_readers_meet_writers_and_find_a_whole_copy(settings: Settings, models: 
 def test_a_model_folder_is_all_that_a_copy_is(
     settings: Settings, training: TrainOutcome, models: list[ModelFiles]
 ) -> None:
-    """So it can be named with --model, exported, or copied elsewhere."""
+    """A copy can be named with --model, exported, or copied elsewhere."""
     keep_copy(settings, facts_of(models[0]), models[0])
     assert read_files(copy_folder(settings, "scoring")).sha256 == models[0].sha256
     assert read_files(Path(training.model)).sha256 != models[0].sha256

@@ -1,4 +1,4 @@
-"""The gate at its edges: what a challenger has to show to take the champion's place."""
+"""The gate at its limits: what a challenger needs to replace the champion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def difference(name: str, first: float, gain: float, low: float, high: float) ->
     return Difference(name, first, first + sign * gain, gain, low, high)
 
 
-def part(each: Difference, n_records: int = 40) -> SliceDifference:
-    return SliceDifference("provider", "a.example", n_records, {each.name: each})
+def part(metric_difference: Difference, n_records: int = 40) -> SliceDifference:
+    return SliceDifference("provider", "a.example", n_records, {metric_difference.name: metric_difference})
 
 
 GAINED = difference("quality_mae", 4.0, 0.5, 0.1, 0.9)

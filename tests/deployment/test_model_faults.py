@@ -1,4 +1,4 @@
-"""What scores, for every combination of what can be missing: the expected outcomes stand in a table."""
+"""Which model scores for every combination of missing parts: a table of expected outcomes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ COMMAND = get_command(app)
 
 
 class State(NamedTuple):
-    """What is there; each ``yes`` or ``no``."""
+    """Which parts exist; each ``yes`` or ``no``."""
 
     known: str
     store: str
@@ -90,7 +90,7 @@ def record(tmp_path: Path) -> Path:
 
 
 class Done(NamedTuple):
-    """What a command came to."""
+    """Result of a command."""
 
     exit_code: int
     stdout: str
@@ -98,7 +98,7 @@ class Done(NamedTuple):
 
 
 def score(*arguments: object) -> Done:
-    """Run ``scoring score``; the command, which takes long to make, is made once."""
+    """Run ``scoring score``; the command object, slow to build, is built once."""
     words = ["score", *map(str, arguments), "--no-cache"]
     with redirect_stdout(StringIO()) as stdout, redirect_stderr(StringIO()) as stderr:
         exit_code = COMMAND.main(words, prog_name="scoring", standalone_mode=False)
@@ -136,10 +136,10 @@ def test_what_scores_is_what_was_meant_or_nothing_is_written(
         done = score(record, *given, *(["--write"] if write == "yes" else []))
         outcome = expected(model, state, named)
         name, line = names.get(outcome, shipped), LINES[outcome]
-        told, after = WRITE_SUMMARY.sub("", done.stderr), record.read_bytes()
+        messages, after = WRITE_SUMMARY.sub("", done.stderr), record.read_bytes()
         checks = {
             "exit code": done.exit_code == (2 if outcome == "refused" else 0),
-            "line": told.startswith(line) and told.count("\n") == bool(line),
+            "line": messages.startswith(line) and messages.count("\n") == bool(line),
             "no store is made": site.database.exists() == (state.store == "yes"),
         }
         if outcome == "refused":
@@ -152,8 +152,10 @@ def test_what_scores_is_what_was_meant_or_nothing_is_written(
         else:
             checks["labels"] = before != after == written.setdefault(name, after)
         if outcome in ("last-known", "shipped-unasked"):
-            checks["model is named"] = name in told
-        unlike += [(model, named, write, outcome, what, told) for what, holds in checks.items() if not holds]
+            checks["model is named"] = name in messages
+        unlike += [
+            (model, named, write, outcome, what, messages) for what, holds in checks.items() if not holds
+        ]
     assert unlike == []
     assert len(set(written.values())) == len(written) > 1, "each model writes other labels"
 

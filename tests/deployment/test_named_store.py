@@ -1,4 +1,4 @@
-"""Commands that only read make no store where one was named that is not there."""
+"""Read-only commands do not create a store that is named but missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which model a command gets."""
+"""Model resolution of a command, and the importances of a model."""
 
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ def test_tracked_model_without_a_store(settings: Settings, spec: str) -> None:
 
 
 def test_importances_name_each_column_of_each_booster_that_scores(saved: SavedModel) -> None:
-    found = importances_of(saved.models)
-    assert {"quality", "spread", "lead", "heat", "published"} <= {one.booster for one in found}
-    assert not any(one.booster.startswith("baseline") for one in found)
-    quality = [one for one in found if one.booster == "quality"]
-    assert tuple(one.feature for one in quality) == saved.models.quality.names
+    importances = importances_of(saved.models)
+    assert {"quality", "spread", "lead", "heat", "published"} <= {
+        importance.booster for importance in importances
+    }
+    assert not any(importance.booster.startswith("baseline") for importance in importances)
+    quality = [importance for importance in importances if importance.booster == "quality"]
+    assert tuple(importance.feature for importance in quality) == saved.models.quality.names
     booster = saved.models.quality.booster
     gains, splits = booster.importances()
-    assert [one.gain for one in quality] == gains.tolist()
-    assert [one.split for one in quality] == splits.tolist()
+    assert [importance.gain for importance in quality] == gains.tolist()
+    assert [importance.split for importance in quality] == splits.tolist()
     assert sum(splits) > 100

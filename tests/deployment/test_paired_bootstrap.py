@@ -1,4 +1,4 @@
-"""Two models weighed: on all records, on parts, with intervals that hold together."""
+"""Paired comparison of two models: all records, slices, simultaneous intervals."""
 
 from __future__ import annotations
 
@@ -89,18 +89,18 @@ def test_parts_have_enough_records_and_days() -> None:
     first, second = predictions(9), predictions(3)
     for side in (first, second):
         side["coverage_count"] = np.where(np.arange(120) < 50, 0, 5)
-    found = {(one.family, one.name): one for one in measure(first, second, QUICK, seed=0)[1]}
-    assert found.keys() == {
+    slices = {(slice_.family, slice_.name): slice_ for slice_ in measure(first, second, QUICK, seed=0)[1]}
+    assert slices.keys() == {
         ("section", "Land"),
         ("section", "Sea"),
         ("provider", "a.example"),
         ("coverage", "none"),
         ("coverage", "3 or more"),
     }  # b.example has 5 records, and months do not come again
-    assert found["coverage", "none"].n_records == 50
+    assert slices["coverage", "none"].n_records == 50
     busy = msgspec.structs.replace(QUICK, min_days=30)
     assert ("coverage", "none") not in {
-        (one.family, one.name) for one in measure(first, second, busy, seed=0)[1]
+        (slice_.family, slice_.name) for slice_ in measure(first, second, busy, seed=0)[1]
     }
 
 

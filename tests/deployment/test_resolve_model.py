@@ -1,4 +1,4 @@
-"""Which model is resolved, how it is followed, and what is asked of the registry for it."""
+"""Model resolution: which model, whether it is followed, and the number of registry lookups."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ SHIPPED = load_model(default_model_folder()).name
 
 def test_a_home_that_knows_no_champion_gets_the_shipped_model_with_one_line(settings: Settings) -> None:
     listener = Listener()
-    found = resolve(None, settings, reporter=listener).resolved
-    assert (found.source, found.name) == (ModelSource.SHIPPED, SHIPPED)
+    resolved = resolve(None, settings, reporter=listener).resolved
+    assert (resolved.source, resolved.name) == (ModelSource.SHIPPED, SHIPPED)
     (line,) = listener.warnings
     assert line.startswith(f"no store at {settings.tracking_uri}: using the shipped model {SHIPPED}")
     assert '"scoring retrain PATH"' in line
@@ -41,8 +41,8 @@ def test_a_home_that_knows_no_champion_gets_the_shipped_model_with_one_line(sett
 def test_the_shipped_model_can_be_asked_for(settings: Settings, is_setting: bool) -> None:
     listener = Listener()
     given = msgspec.structs.replace(settings, model="shipped") if is_setting else settings
-    found = resolve(None if is_setting else "shipped", given, reporter=listener).resolved
-    assert (found.source, found.name, listener.warnings) == (ModelSource.SHIPPED, SHIPPED, [])
+    resolved = resolve(None if is_setting else "shipped", given, reporter=listener).resolved
+    assert (resolved.source, resolved.name, listener.warnings) == (ModelSource.SHIPPED, SHIPPED, [])
 
 
 def test_a_folder_named_shipped_is_not_passed_over_in_silence(
@@ -105,8 +105,8 @@ def test_the_last_known_champion_is_named_with_version_and_cause(site: Site) -> 
     assert (first.source, first.address, first.warning) == (ModelSource.CHAMPION, "models:/scoring/1", None)
     site.database.unlink()
     listener = Listener()
-    found = resolve(None, site.settings, reporter=listener).resolved
-    assert (found.source, found.sha256, found.address, found.trained_at) == (
+    resolved = resolve(None, site.settings, reporter=listener).resolved
+    assert (resolved.source, resolved.sha256, resolved.address, resolved.trained_at) == (
         ModelSource.LAST_KNOWN_CHAMPION,
         first.sha256,
         first.address,
@@ -158,7 +158,7 @@ def test_a_copy_for_which_there_is_no_room_is_reported(site: Site) -> None:
 
 
 def by_answers(*answers: str | None) -> tuple[RegistryLookup, Callable[[], int]]:
-    """A registry that has its champion in these folders, one after the other, and how often it was asked."""
+    """A registry with these champion folders, in turn, and the number of its lookups."""
     waiting = list(answers)
 
     def lookup(_: str | None, __: Settings) -> RegistryEntry | None:
@@ -171,21 +171,21 @@ def by_answers(*answers: str | None) -> tuple[RegistryLookup, Callable[[], int]]
 def test_the_registry_is_asked_again_only_when_the_store_has_changed(
     settings: Settings, saved: SavedModel, training: TrainOutcome
 ) -> None:
-    """MLflow takes seconds to import, and most scores come from the champion of before."""
+    """MLflow takes seconds to import, and most scores come from an unchanged champion."""
     model = training.model
     lookup, count = by_answers(model, model, model, model)
     settings.home.mkdir(parents=True)
     database = settings.home / "mlflow.db"
     database.write_bytes(b"one")
     pointer = settings.home / "cache" / "champion.json"
-    spoils: list[Callable[[], object]] = [
+    damages: list[Callable[[], object]] = [
         lambda: None,
         lambda: database.write_bytes(b"another"),
         lambda: pointer.write_bytes(pointer.read_bytes().replace(model.encode(), b"/nowhere")),
         lambda: pointer.write_bytes(b"{"),
     ]
-    for number, spoil in enumerate(spoils, start=1):
-        spoil()
+    for number, damage in enumerate(damages, start=1):
+        damage()
         for _ in range(2):
             assert resolve(None, settings, lookup=lookup).saved.name == saved.name
         assert count() == number
@@ -197,21 +197,21 @@ def test_that_there_is_no_champion_is_remembered_of_a_store_that_stayed_where_it
     settings.home.mkdir(parents=True)
     database = settings.home / "mlflow.db"
     database.write_bytes(b"one")
-    asked: list[bool] = []
+    lookups: list[bool] = []
 
     def lookup(_: str | None, __: Settings) -> RegistryEntry | None:
-        asked.append(True)
-        if len(asked) == 1:  # moved away and back while it is asked: it says that there is nothing
+        lookups.append(True)
+        if len(lookups) == 1:  # moved away and back while it is asked: it says that there is nothing
             database.rename(database.with_name("away")).rename(database)
         return None
 
     for n_asked in (1, 2, 2):
         assert resolve(None, settings, lookup=lookup).resolved.source is ModelSource.SHIPPED
-        assert len(asked) == n_asked
+        assert len(lookups) == n_asked
 
 
 def test_a_store_that_was_replaced_is_read_anew(registry: Registry) -> None:
-    """A connection that MLflow keeps would go on reading the file of before."""
+    """A connection kept by MLflow would continue to read the deleted file."""
     settings = registry.settings
     store = Store(settings.tracking_uri, settings.home)
     assert champion(store, "scoring") == "models:/scoring/1"
@@ -250,9 +250,9 @@ def test_a_process_follows_the_registered_model_and_nothing_else(registry: Regis
     assert after.saved.name.startswith("small@")
     assert after.resolved.address == address
     assert after.resolved.source is ModelSource.CHAMPION
-    found = find_copy(settings, "scoring")
-    assert found is not None
-    assert found.facts.address == address
+    champion_copy = find_copy(settings, "scoring")
+    assert champion_copy is not None
+    assert champion_copy.facts.address == address
 
 
 def test_a_process_on_the_last_known_champion_takes_the_store_up_again(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""What a new model has to beat where the registry has lost its champion."""
+"""The reference of a new model if the registry has lost its champion."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def champion_of(site: Site) -> str | None:
 
 def test_a_promotion_and_a_rollback_renew_the_copy(registry: Registry) -> None:
     settings = registry.settings
-    found = promote(registry.small, reason="a test", settings=settings, now=NOW, on_fault=stop)
+    outcome = promote(registry.small, reason="a test", settings=settings, now=NOW, on_fault=stop)
     copy = find_copy(settings, "scoring")
     assert copy is not None
-    assert (copy.facts.address, copy.facts.model) == (found.version, found.model)
+    assert (copy.facts.address, copy.facts.model) == (outcome.version, outcome.model)
     back = rollback(settings=settings, now=NOW)
     copy = find_copy(settings, "scoring")
     assert copy is not None
@@ -40,8 +40,8 @@ def test_a_challenger_is_judged_against_the_last_known_champion(site: Site) -> N
     site.add_copy()
     site.set_store(has_alias=False, has_version=True)
     listener = Listener()
-    found = promote(str(site.folder), settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
-    assert (found.champion, found.is_promoted) == ("models:/scoring/1", False)
+    outcome = promote(str(site.folder), settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
+    assert (outcome.champion, outcome.is_promoted) == ("models:/scoring/1", False)
     (line,) = listener.warnings
     assert "a new model has to beat the last known one" in line
     assert champion_of(site) is None
@@ -55,8 +55,8 @@ def test_the_last_known_champion_itself_can_be_put_back(site: Site) -> None:
     site.add_copy()
     site.set_store(has_alias=False, has_version=True)
     listener = Listener()
-    found = promote("models:/scoring/1", settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
-    assert (found.is_promoted, champion_of(site)) == (True, "models:/scoring/1")
+    outcome = promote("models:/scoring/1", settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
+    assert (outcome.is_promoted, champion_of(site)) == (True, "models:/scoring/1")
     assert listener.notes == ["models:/scoring/1 is the last known champion: its alias is restored"]
 
 
@@ -64,9 +64,9 @@ def test_a_retraining_is_judged_against_the_last_known_champion(site: Site, arch
     site.add_copy()
     site.set_store(has_alias=False, has_version=False)
     listener = Listener()
-    found = retrain([str(archive)], settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
-    assert (found.champion, found.is_promoted) == ("models:/scoring/1", False)
-    assert found.verdict.reasons[0].startswith("no new data to evaluate on since ")
+    outcome = retrain([str(archive)], settings=site.settings, now=NOW, on_fault=stop, reporter=listener)
+    assert (outcome.champion, outcome.is_promoted) == ("models:/scoring/1", False)
+    assert outcome.verdict.reasons[0].startswith("no new data to evaluate on since ")
     first, second = listener.warnings
     assert "no champion of scoring in " in first
     assert second.endswith("if the last known champion had a ledger, name it with --corrections")
@@ -85,17 +85,17 @@ def test_no_other_store_is_begun_in_the_place_of_one_that_is_away(site: Site, ar
 
 def test_a_champion_whose_files_are_damaged_is_loaded_from_its_copy(site: Site) -> None:
     store = Store(site.settings.tracking_uri, site.home)
-    standing = find_standing_champion(store, "scoring", site.settings, Listener())
-    assert standing is not None
-    whole = standing.load(site.settings, Listener())
+    champion = find_standing_champion(store, "scoring", site.settings, Listener())
+    assert champion is not None
+    whole = champion.load(site.settings, Listener())
     for name in MODEL_FILES:
         (site.model / name).write_bytes(b"damaged")
     listener = Listener()
-    assert standing.load(site.settings, listener).saved.sha256 == whole.saved.sha256
+    assert champion.load(site.settings, listener).saved.sha256 == whole.saved.sha256
     assert "using the last known champion of scoring" in listener.warnings[0]
     shutil.rmtree(site.home / "champions")
     with pytest.raises((ModelError, TrackingError)):
-        standing.load(site.settings, Listener())
+        champion.load(site.settings, Listener())
 
 
 def test_without_any_champion_there_is_nothing_to_beat(site: Site) -> None:

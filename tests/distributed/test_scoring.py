@@ -1,4 +1,4 @@
-"""Scores and features made on a real cluster: the same as on one process, whoever is killed on the way."""
+"""Scoring and features on a real cluster: equal to one process, also if processes are killed."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def make(processes: Processes, training: TrainOutcome, settings: Settings) -> An
 
     def run(paths: list[str], output: object, **options: Any) -> ClusterOutcome:
         given: dict[str, Any] = {"form": "jsonl", "on_fault": stop, "model": training.model} | options
-        place = ClusterOptions(processes.address, 1)
-        return score_on_cluster(paths, output=str(output), place=place, settings=settings, **given)
+        cluster_options = ClusterOptions(processes.address, 1)
+        return score_on_cluster(paths, output=str(output), place=cluster_options, settings=settings, **given)
 
     return run
 
 
 @contextmanager
 def client(address: str, model: str, lines: Path, output: Path) -> Iterator[subprocess.Popen[str]]:
-    """`scoring score --dask` in a process of its own."""
+    """`scoring score --dask` as a separate process."""
     options = ("--output", str(output), "--model", model, "--partition-mb", "1")
     with subprocess.Popen(
         [SCORING, "score", str(lines), "--dask", address, *options], stderr=subprocess.PIPE, text=True
@@ -71,12 +71,12 @@ def one_process(
         faults.append(str(error))
 
     scores = score(paths, model=model, settings=settings, as_of=as_of, on_fault=on_fault)
-    return b"".join(msgspec.json.encode(one) + b"\n" for one in scores)
+    return b"".join(msgspec.json.encode(score) + b"\n" for score in scores)
 
 
 @pytest.fixture(scope="module")
 def lines_alone(lines: Path, training: TrainOutcome, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What one process makes of the JSON lines."""
+    """Scores of the JSON lines by one process."""
     settings = load_settings(home=tmp_path_factory.mktemp("alone"), threads=1)
     return one_process([str(lines)], training.model, settings)
 
@@ -86,7 +86,7 @@ def joined(output: Path) -> bytes:
 
 
 def finished(output: Path) -> dict[str, int]:
-    """When each partition was done, by its name."""
+    """Modification time of each partition, by name."""
     return {done.name: done.stat().st_mtime_ns for done in (output / "_done").glob("part-*.json")}
 
 
@@ -111,7 +111,9 @@ def test_scores_are_those_of_one_process(
     assert len(manifest["inputs"]) == 401
     assert len(manifest["partitions"]) == made.n_partitions > 16
     assert manifest["partitions"][1]["inputs"] == [[str(lines), 10**6, 2 * 10**6]]
-    assert sum(one["n_records"] for one in manifest["partitions"]) == manifest["n_records"] == 4900
+    assert (
+        sum(partition["n_records"] for partition in manifest["partitions"]) == manifest["n_records"] == 4900
+    )
     assert [entry.name for entry in (tmp_path / "out").glob(".*")] == []
 
 
@@ -128,8 +130,8 @@ def test_faults_are_reported_as_ever(
     make: Any, training: TrainOutcome, settings: Settings, tmp_path: Path
 ) -> None:
     rows = list(sample_json_lines(n_records=900, seed=4, is_labelled=False))
-    for at in range(7, 900, 50):
-        rows[at] = rows[at].replace(b'"title"', b'"topics": {"a": 1}, "title"', 1)
+    for index in range(7, 900, 50):
+        rows[index] = rows[index].replace(b'"title"', b'"topics": {"a": 1}, "title"', 1)
     rows.insert(3, b"\n")
     rows.append(b'{"title": 3')
     (tmp_path / "rows.jsonl").write_bytes(b"".join(rows))
@@ -138,14 +140,14 @@ def test_faults_are_reported_as_ever(
     paths = [str(tmp_path / name) for name in ("rows.jsonl", "empty.jsonl", "a.md")]
     expected: list[str] = []
     alone = one_process(paths, training.model, settings, faults=expected)
-    told: list[str] = []
-    made = make(paths, tmp_path / "out", on_fault=lambda error: told.append(str(error)))
-    assert told == expected
-    assert made.n_faults == len(told) == 21
+    messages: list[str] = []
+    made = make(paths, tmp_path / "out", on_fault=lambda error: messages.append(str(error)))
+    assert messages == expected
+    assert made.n_faults == len(messages) == 21
     assert made.n_partitions > 2
     assert joined(tmp_path / "out") == alone
     kept = (tmp_path / "out" / "_faults.jsonl").read_bytes().splitlines()
-    assert [str(Fault(**json.loads(line))) for line in kept] == "\n".join(told).splitlines()
+    assert [str(Fault(**json.loads(line))) for line in kept] == "\n".join(messages).splitlines()
 
 
 def test_object_store(
@@ -169,8 +171,8 @@ def test_object_store(
     names = sorted(fs.glob(f"{bucket}/scores/part-*"))
     assert len(names) == made.n_partitions > 1
     alone = [json.loads(line) for line in one_process([str(archive)], training.model, settings).splitlines()]
-    for one in alone:
-        one["path"] = f"{bucket}/archive/{Path(one['path']).name}"
+    for record_score in alone:
+        record_score["path"] = f"{bucket}/archive/{Path(record_score['path']).name}"
     stored = [json.loads(line) for name in names for line in fs.cat_file(name).splitlines()]
     assert stored == alone
 
@@ -209,8 +211,8 @@ def test_a_killed_worker_loses_nothing(
         victim.kill()
         victim.wait()
         assert not (output / "_manifest.json").exists()
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 0, told
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
     assert joined(output) == lines_alone
     processes.wait_for(2)
 
@@ -227,9 +229,9 @@ def test_a_killed_client_goes_on_where_it_stood(
     assert 3 <= len(before) < 17
     assert not (output / "_manifest.json").exists()
     with client(processes.address, training.model, lines, output) as process:
-        _, told = process.communicate(timeout=60)
-    assert process.returncode == 0, told
-    n_before = int(told.partition(" of them done before")[0].rpartition(" ")[2])
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    n_before = int(stderr.partition(" of them done before")[0].rpartition(" ")[2])
     assert n_before >= len(before)
     assert {name: at for name, at in finished(output).items() if name in before} == before
     assert joined(output) == lines_alone

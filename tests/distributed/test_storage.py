@@ -1,4 +1,4 @@
-"""Files on this machine and in an object store."""
+"""Local files and an object store."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def news(tmp_path: Path) -> Path:
     return tmp_path / "news"
 
 
-def names(found: list[Found]) -> list[str]:
-    return [one.path.rpartition("news/")[2] for one in found]
+def names(files: list[Found]) -> list[str]:
+    return [source.path.rpartition("news/")[2] for source in files]
 
 
 def test_local_files_are_found_as_ever(news: Path) -> None:
     os.chdir(news.parent)
-    assert [one.path for one in find(["news"])] == ["news/a.md", "news/b.md", "news/deep/c.md"]
+    assert [source.path for source in find(["news"])] == ["news/a.md", "news/b.md", "news/deep/c.md"]
     assert names(find([f"file://{news}", str(news / "a.md")])) == ["a.md", "b.md", "deep/c.md"]
-    one = find(["news/*.txt"])[0]
-    assert (one.path, one.url, one.n_bytes) == ("news/e.txt", str(news.resolve() / "e.txt"), len(RECORD))
+    file = find(["news/*.txt"])[0]
+    assert (file.path, file.url, file.n_bytes) == ("news/e.txt", str(news.resolve() / "e.txt"), len(RECORD))
 
 
 def test_paths_without_records_are_reported_together(tmp_path: Path) -> None:
@@ -97,17 +97,17 @@ def test_a_file_that_cannot_be_written_leaves_nothing(
 def test_an_object_store(news: Path, bucket: str) -> None:
     fs, _ = opened(bucket)
     fs.put(f"{news}/", f"{bucket}/news/", recursive=True)
-    found = find([f"{bucket}/news"])
-    assert names(found) == ["README.md", "a.md", "b.md", "deep/c.md"]
-    assert {one.is_walked for one in found} == {True}
+    files = find([f"{bucket}/news"])
+    assert names(files) == ["README.md", "a.md", "b.md", "deep/c.md"]
+    assert {source.is_walked for source in files} == {True}
     assert names(find([f"{bucket}/news/*.md", f"{bucket}/news/a.md"])) == [
         "README.md",
         "a.md",
         "b.md",
     ]
-    assert list(read_files(found[1:])) == [RECORD.encode()] * 3
-    gone = found[0]._replace(url=f"{bucket}/news/gone.md", path="gone.md")
-    missing, there = read_files([gone, found[1]])
+    assert list(read_files(files[1:])) == [RECORD.encode()] * 3
+    gone = files[0]._replace(url=f"{bucket}/news/gone.md", path="gone.md")
+    missing, there = read_files([gone, files[1]])
     assert there == RECORD.encode()
     assert str(missing).startswith("gone.md: got")
     with pytest.raises(RecordError, match="no such file or folder"):
@@ -121,7 +121,7 @@ def test_lines_and_results_in_an_object_store(bucket: str) -> None:
     assert sizes(f"{bucket}/rows") == {"a.jsonl": len(data)}
     cut = plan(find([f"{bucket}/rows/a.jsonl"]), 100)
     assert len(cut) == 7
-    assert b"".join(read_lines(piece) for one in cut for piece in one.pieces) == data
+    assert b"".join(read_lines(piece) for partition in cut for piece in partition.pieces) == data
     replace_file(f"{bucket}/rows/a.jsonl", data.replace(b"1", b"2"))
     assert plan(find([f"{bucket}/rows/a.jsonl"]), 100)[0].sha256 != cut[0].sha256
 

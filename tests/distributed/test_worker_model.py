@@ -1,4 +1,4 @@
-"""Models on a worker: loaded once, kept while somebody needs them, and refused when they are not whole."""
+"""Models on a worker: loaded once, released after use, and refused if damaged."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scoring.workflows.train import TrainOutcome
 
 @pytest.fixture
 def files(training: TrainOutcome) -> Iterator[ModelFiles]:
-    found = read_files(Path(training.model))
-    yield found
+    contents = read_files(Path(training.model))
+    yield contents
     for holder in ("one", "other"):
-        release(found.sha256, holder)
+        release(contents.sha256, holder)
 
 
 def test_a_model_is_loaded_once_and_kept_while_it_is_held(files: ModelFiles) -> None:

@@ -51,7 +51,7 @@ def later_parts(deployed: Deployed) -> list[list[tuple[Record, Labels]]]:
 
 
 def beyond(result: Drift) -> dict[str, bool]:
-    return {one.family: one.is_beyond for one in result.families}
+    return {family.family: family.is_beyond for family in result.families}
 
 
 def test_later_records_are_quiet(deployed: Deployed) -> None:
@@ -83,11 +83,11 @@ def test_dropped_images(deployed: Deployed, count: int) -> None:
     assert beyond(result) == dict.fromkeys(["provider", "topic", "recency", "coverage"], False) | {
         "content": True
     }
-    [content] = [one for one in result.families if one.family == "content"]
+    [content] = [family for family in result.families if family.family == "content"]
     assert content.distance > 2 * content.limit
     assert "has_image" in content.columns
     assert list(content.columns.values()) == sorted(content.columns.values(), reverse=True)
-    [points] = [one for one in result.shifts if one.name == "points_by_content"]
+    [points] = [shift for shift in result.shifts if shift.name == "points_by_content"]
     assert points.is_beyond
     assert points.new < points.before - 10
     first, *harm = [reason.partition(":")[0] for reason in result.reasons]
@@ -118,7 +118,7 @@ def test_what_the_model_does_not_look_at_is_harmless(deployed: Deployed) -> None
     result = drift(
         deployed, deployed.later, lambda record: msgspec.structs.replace(record, title=record.title + "!")
     )
-    [content] = [one for one in result.families if one.is_beyond]
+    [content] = [family for family in result.families if family.is_beyond]
     assert (content.family, next(iter(content.columns))) == ("content", "has_title_exclamation")
     assert result.reasons == ()
 
@@ -127,8 +127,11 @@ def test_time_that_passes_is_no_drift(deployed: Deployed) -> None:
     def later(record: Record, days: int = 7 * 200) -> Record:
         assert record.published_at is not None
         related = tuple(
-            msgspec.structs.replace(one, published_at=one.published_at and one.published_at + timedelta(days))
-            for one in record.related
+            msgspec.structs.replace(
+                related_record,
+                published_at=related_record.published_at and related_record.published_at + timedelta(days),
+            )
+            for related_record in record.related
         )
         moment = record.published_at + timedelta(days)
         return msgspec.structs.replace(record, published_at=moment, related=related)
@@ -164,9 +167,9 @@ def test_rule_names_the_limit() -> None:
 
 
 def test_json_is_stable(deployed: Deployed) -> None:
-    one, other = (msgspec.json.encode(drift(deployed, deployed.later[:60])) for _ in range(2))
-    assert one == other
-    assert list(msgspec.json.decode(one)) == [
+    first, second = (msgspec.json.encode(drift(deployed, deployed.later[:60])) for _ in range(2))
+    assert first == second
+    assert list(msgspec.json.decode(first)) == [
         *("model", "n_records", "families", "unseen", "shifts", "error_ratio", "n_labelled", "label_error"),
         *("reasons", "rule"),
     ]

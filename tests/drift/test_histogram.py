@@ -28,9 +28,9 @@ def test_a_column_that_was_always_missing() -> None:
 
 
 def test_texts_keep_the_most_frequent_levels() -> None:
-    values = [(f"level {at}",) for at in range(30) for _ in range(30 - at)] + [()]
+    values = [(f"level {index}",) for index in range(30) for _ in range(30 - index)] + [()]
     bins = Histogram.fit("provider", values)
-    assert bins.levels_ == [f"level {at}" for at in range(MAX_LEVELS)]
+    assert bins.levels_ == [f"level {index}" for index in range(MAX_LEVELS)]
     assert bins.counts_ == [*range(30, 10, -1), sum(range(1, 11)), 1]
     assert bins.tally([("never seen",), ("level 0", "level 1"), ()])[0].tolist() == [1, 1, *[0] * 18, 1, 1]
 

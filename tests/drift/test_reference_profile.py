@@ -47,7 +47,7 @@ def test_limits_are_of_the_later_half_and_of_the_held_back_records(deployed: Dep
         assert limits == sorted(limits)
         assert limits[0] > 1
     for usual in profile.distances_.usual_.values():
-        assert all(0 < one < 1 for one in usual)
+        assert all(0 < distance < 1 for distance in usual)
 
 
 def test_unseen_is_what_was_new_in_its_window(deployed: Deployed) -> None:
@@ -82,7 +82,7 @@ def test_unknown_sections_are_to_be_far_off(deployed: Deployed) -> None:
     model, table = deployed.scorer.models.quality, deployed.training.table
     elsewhere = replace(table, texts=np.where(table.texts == "Tessaril", "Elsewhere", table.texts))
     known, foreign = (
-        expected_errors(deployed.profile.errors_, model, each, 1) for each in (table, elsewhere)
+        expected_errors(deployed.profile.errors_, model, features, 1) for features in (table, elsewhere)
     )
     atoms, weights = model.errors.atoms_[-1], model.errors.weights_[-1]
     assert foreign == pytest.approx(np.full(len(table), np.dot(np.abs(atoms), weights)))
@@ -94,8 +94,8 @@ def test_unseen_names(deployed: Deployed) -> None:
     assert unseen(encoder, table) == {"provider": [(), ()], "topic": [(), ()]}
     table.text("provider_domain")[:] = ["nobody.example", ""]
     table = replace(table, topics=(("Tessaril",), ("Nowhere", "Tessaril", "Nothing")))
-    found = unseen(encoder, table)
-    assert found == {"provider": [("nobody.example",), ()], "topic": [(), ("Nowhere", "Nothing")]}
+    values = unseen(encoder, table)
+    assert values == {"provider": [("nobody.example",), ()], "topic": [(), ("Nowhere", "Nothing")]}
 
 
 def test_too_few_records_have_no_profile(deployed: Deployed) -> None:

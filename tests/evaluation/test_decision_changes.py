@@ -22,7 +22,7 @@ NAN = float("nan")
 
 
 def side(shown: list[float]) -> dict[str, Any]:
-    """Five records, each shown where its probability is over a half; nobody knows what became of the last."""
+    """Five records, published if their probability is above 0.5; the label of the last is unknown."""
     probability = np.array(shown)
     return {
         "path": np.array(["a.md", "b.md", "c.md", "d.md", "e.md"], dtype=object),

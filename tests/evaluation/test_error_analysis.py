@@ -15,8 +15,8 @@ from scoring.records.record import Document, Record
 from scoring.records.synthetic.generate import sample_documents
 
 DOCUMENTS = [
-    Document(f"{at:02}.md", 1, "0" * 64, record, labels)
-    for at, (record, labels) in enumerate(sample_documents(n_records=30, seed=8))
+    Document(f"{index:02}.md", 1, "0" * 64, record, labels)
+    for index, (record, labels) in enumerate(sample_documents(n_records=30, seed=8))
 ]
 RECORDS: list[Record] = [document.record for document in DOCUMENTS]
 
@@ -27,7 +27,7 @@ def predictions(errors: list[float]) -> dict[str, np.ndarray]:
     return {
         "path": np.array([document.path for document in DOCUMENTS[:n_records]], dtype=object),
         "published_at": np.full(n_records, np.datetime64("2018-06-01T10:00", "us")),
-        "provider": np.array([f"p{at}.example" for at in range(n_records)], dtype=object),
+        "provider": np.array([f"p{index}.example" for index in range(n_records)], dtype=object),
         "quality": quality,
         "quality_predicted": quality + np.array(errors),
         "quality_low": quality - 9.0,
@@ -60,8 +60,8 @@ def test_account_has_both(saved: SavedModel) -> None:
 
 
 def test_no_more_than_so_many(saved: SavedModel) -> None:
-    misses = worst_misses(saved.models.quality, DOCUMENTS, predictions([float(at) for at in range(30)]))
-    assert [miss.error for miss in misses] == [float(at) for at in range(29, 29 - N_MISSES, -1)]
+    misses = worst_misses(saved.models.quality, DOCUMENTS, predictions([float(index) for index in range(30)]))
+    assert [miss.error for miss in misses] == [float(index) for index in range(29, 29 - N_MISSES, -1)]
 
 
 def test_contributions_are_the_mean_size_of_each_records(saved: SavedModel) -> None:

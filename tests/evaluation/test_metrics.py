@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
-from sklearn import metrics as oracle  # type: ignore[import-untyped]
+from sklearn import metrics as oracle
 
 from scoring.evaluation import metrics
 from scoring.evaluation.results import Figure
@@ -192,10 +192,12 @@ def test_whole_days_are_drawn() -> None:
     seen = []
 
     def remember(part: dict[str, Any], daily: Any = None) -> dict[str, float]:
-        drawn_days, found = np.unique(part["published_at"].astype("datetime64[D]"), return_counts=True)
+        drawn_days, drawn_counts = np.unique(part["published_at"].astype("datetime64[D]"), return_counts=True)
         # A day that is there is there whole, once or several times.
-        assert all(count % counts[one] == 0 for one, count in zip(drawn_days, found, strict=True))
-        seen.append(sum(found // [counts[one] for one in drawn_days]))
+        assert all(
+            count % counts[day_value] == 0 for day_value, count in zip(drawn_days, drawn_counts, strict=True)
+        )
+        seen.append(sum(drawn_counts // [counts[drawn_day] for drawn_day in drawn_days]))
         return {"size": float(len(part["quality"]))}
 
     metrics.bootstrap(columns, n_draws=20, seed=3, figures=remember)
@@ -203,7 +205,7 @@ def test_whole_days_are_drawn() -> None:
 
 
 def test_days_ndcg_is_drawn_with_its_day() -> None:
-    """The shortcut of the bootstrap (each day's NDCG computed once) gives what the long way gives."""
+    """The bootstrap's shortcut (each day's NDCG is computed once) equals the direct computation."""
     columns = drawn()
     short = metrics.bootstrap(columns, n_draws=30, seed=5)
     long = metrics.bootstrap(
@@ -215,20 +217,20 @@ def test_days_ndcg_is_drawn_with_its_day() -> None:
 
 
 def _slow_figures(part: dict[str, Any], columns: dict[str, Any]) -> dict[str, float]:
-    """Mean NDCG of the days of a draw, a day that was drawn twice counting twice."""
+    """Mean NDCG of the days of a draw; a day drawn twice counts twice."""
     whole = columns["published_at"].astype("datetime64[D]")
     day = part["published_at"].astype("datetime64[D]")
-    found = []
-    for one in np.unique(day):
-        rows = whole == one
+    values = []
+    for day_index in np.unique(day):
+        rows = whole == day_index
         gain = np.maximum(columns["heat"][rows], 0)
-        times = int((day == one).sum() / rows.sum())
+        times = int((day == day_index).sum() / rows.sum())
         if len(gain) > 1 and gain.any():
             value = oracle.ndcg_score(gain[None], columns["heat_expected"][rows][None], k=10)
-            found += [float(value)] * times
+            values += [float(value)] * times
         elif gain.any():
-            found += [1.0] * times
-    return {"heat_ndcg_10": float(np.mean(found))}
+            values += [1.0] * times
+    return {"heat_ndcg_10": float(np.mean(values))}
 
 
 def test_no_draws_no_intervals() -> None:

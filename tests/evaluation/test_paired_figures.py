@@ -23,7 +23,7 @@ Columns = dict[str, Any]
 
 
 def predictions(noise: float, n_records: int = 120, seed: int = 0) -> Columns:
-    """The same records and labels for every noise; the predictions are off by it."""
+    """Predictions with a given noise; records and labels are always the same."""
     random = np.random.default_rng(seed)
     quality = random.integers(20, 100, n_records).astype(float)
     heat = np.where(random.random(n_records) < 0.3, -1.0, quality)
@@ -134,12 +134,8 @@ def test_records_without_a_date_are_a_part() -> None:
     first, second = predictions(5), predictions(4)
     for side in (first, second):
         side["published_at"] = np.where(np.arange(120) < 20, np.datetime64("NaT", "us"), side["published_at"])
-    months = [
-        first_side
-        for first_side in slice_differences(first, second, n_draws=5, seed=0)
-        if first_side.family == "month"
-    ]
-    assert [(first_side.name, first_side.n_records) for first_side in months] == [
+    months = [part for part in slice_differences(first, second, n_draws=5, seed=0) if part.family == "month"]
+    assert [(part.name, part.n_records) for part in months] == [
         ("2021-03", 42),
         ("2021-04", 58),
         ("(none)", 20),
@@ -151,10 +147,9 @@ def test_parts_are_sections_providers_and_months() -> None:
     is_land = second["section"] == "Land"
     second["quality_predicted"] = np.where(is_land, second["quality"], second["quality_predicted"])
     differences = {
-        (first_side.family, first_side.name): first_side
-        for first_side in slice_differences(first, second, n_draws=50, seed=0)
+        (part.family, part.name): part for part in slice_differences(first, second, n_draws=50, seed=0)
     }
-    assert {key: first_side.n_records for key, first_side in differences.items()} == {
+    assert {key: part.n_records for key, part in differences.items()} == {
         ("section", "Land"): 60,
         ("section", "Sea"): 60,
         ("provider", "a.example"): 115,  # the other has fewer than MIN_PART

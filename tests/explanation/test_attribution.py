@@ -16,8 +16,8 @@ from scoring.records.record import Coverage, Document, Labels, Provider, Record
 from scoring.records.synthetic.generate import sample_documents
 
 DOCUMENTS = [
-    Document(f"{at}.md", 1, "0" * 64, record, labels)
-    for at, (record, labels) in enumerate(sample_documents(n_records=12, seed=8))
+    Document(f"{index}.md", 1, "0" * 64, record, labels)
+    for index, (record, labels) in enumerate(sample_documents(n_records=12, seed=8))
 ]
 NOON = datetime(2018, 6, 1, 12, tzinfo=UTC)
 

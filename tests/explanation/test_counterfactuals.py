@@ -34,8 +34,8 @@ def score(saved: SavedModel, record: Record, as_of: datetime | None = None) -> S
 
 
 def change_of(saved: SavedModel, record: Record, kind: str, as_of: datetime | None = None) -> Change:
-    """The one edit of a kind."""
-    (change,) = [each for each in all_changes(saved.scorer, record, as_of) if each.kind == kind]
+    """The only edit of a kind."""
+    (change,) = [change for change in all_changes(saved.scorer, record, as_of) if change.kind == kind]
     return change
 
 

@@ -13,7 +13,7 @@ NOON = datetime(2021, 3, 4, 12, tzinfo=UTC)
 
 
 def story(*hours: float | None) -> Record:
-    """A record of noon with one related record so many hours after it each; None has no date."""
+    """A record published at noon, with related records at these hours after it; None has no date."""
     related = tuple(
         Coverage(title="Kites", quality=40, published_at=None if at is None else NOON + timedelta(hours=at))
         for at in hours

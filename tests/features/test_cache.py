@@ -1,4 +1,4 @@
-"""The cache of features: bounded, shared, and never a condition."""
+"""Feature cache: bounded, shared between processes, and optional."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.errors import HomeError
 from scoring.features import cache as module
 from scoring.features.cache import FeatureCache
 
-KEYS = [bytes([at]) * 32 for at in range(100)]
+KEYS = [bytes([index]) * 32 for index in range(100)]
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_what_was_not_used_for_longest_goes(cache: FeatureCache) -> None:
     small.put({key: bytes(1000) for key in KEYS[:30]})
     later = replace(small, day=101)
     assert set(later.get(KEYS[:5])) == set(KEYS[:5])
-    for at in range(30, 100, 10):
-        later.put({key: bytes(1000) for key in KEYS[at : at + 10]})
+    for index in range(30, 100, 10):
+        later.put({key: bytes(1000) for key in KEYS[index : index + 10]})
         assert later.info().n_bytes <= 100_000
     left = set(later.get(KEYS))
     assert left >= {*KEYS[90:]}

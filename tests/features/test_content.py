@@ -1,4 +1,4 @@
-"""Content: lengths, marks and pictures of the record itself."""
+"""Content features: lengths, punctuation and pictures of a record."""
 
 from __future__ import annotations
 

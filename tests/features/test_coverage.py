@@ -1,4 +1,4 @@
-"""Coverage: counts and statistics of a story's other records, missing parts and ties included."""
+"""Coverage features: counts and statistics of related records, with missing values and ties."""
 
 from __future__ import annotations
 
@@ -133,9 +133,12 @@ def test_nearly_the_same_title(title: str, count: float) -> None:
 def test_largest_story_counts_every_entry() -> None:
     related = tuple(
         Coverage(
-            title=f"Ebb {at}", published_at=hours(at), provider=Provider("", f"{at}.example"), quality=at
+            title=f"Ebb {index}",
+            published_at=hours(index),
+            provider=Provider("", f"{index}.example"),
+            quality=index,
         )
-        for at in range(179)
+        for index in range(179)
     )
     record = Record(title="Ebb", published_at=NOON, related=related)
     assert values(record, "count", "provider_count", "quality_max", "quality_median") == [179, 179, 178, 89]

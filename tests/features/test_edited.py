@@ -1,4 +1,4 @@
-"""Features of edited records: what the edited record itself would give, however it was edited."""
+"""Features of edited records equal those computed from the edited record itself."""
 
 from __future__ import annotations
 
@@ -63,24 +63,24 @@ def test_a_row_is_that_of_the_edited_record(as_of: AsOf) -> None:
 )
 def test_each_topic_that_is_lost_has_its_row_or_that_of_one_like_it(topics: tuple[str, ...]) -> None:
     record = msgspec.structs.replace(RECORDS[0], topics=topics, title=f"Tides and {topics[-1]}")
-    found = list(EditedFeatures(record, None, MODEL_TOPICS).without_topics())
+    rows = list(EditedFeatures(record, None, MODEL_TOPICS).without_topics())
     expected = [
-        (topics[place], row_of(record, topics=topics[:place] + topics[place + 1 :]))
-        for place in range(1, len(topics))
+        (topics[index], row_of(record, topics=topics[:index] + topics[index + 1 :]))
+        for index in range(1, len(topics))
     ]
     distinct: dict[str, tuple[str, Row]] = {}
     for topic, row in expected:
         distinct.setdefault(repr(row), (topic, row))
-    assert {repr(row) for _, row in found} == distinct.keys()
+    assert {repr(row) for _, row in rows} == distinct.keys()
     # Of those that are alike the first comes first.
     first: dict[str, str] = {}
-    for topic, row in found:
+    for topic, row in rows:
         first.setdefault(repr(row), topic)
     assert list(first.items()) == [(key, topic) for key, (topic, _) in distinct.items()]
 
 
 def test_as_many_topics_are_tried_as_the_model_knows() -> None:
-    topics = ("Tessaril", *TOPICS, *(f"unheard of {at}" for at in range(5000)))
+    topics = ("Tessaril", *TOPICS, *(f"unheard of {index}" for index in range(5000)))
     record = msgspec.structs.replace(RECORDS[0], topics=topics)
     rows = list(EditedFeatures(record, None, MODEL_TOPICS).without_topics())
     assert len(rows) <= len(MODEL_TOPICS) + 8

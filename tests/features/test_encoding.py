@@ -1,4 +1,4 @@
-"""The encoder: levels, topics and providers as they were learned."""
+"""Encoder: learned levels, topics and providers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def encoder() -> Encoder:
 def column(encoder: Encoder, records: list[Record], name: str) -> list[float]:
     X = encoder.transform(build_table(records))
     assert X.shape == (len(records), len(encoder.names))
-    return [float(found) for found in X[:, encoder.names.index(name)]]
+    return [float(value) for value in X[:, encoder.names.index(name)]]
 
 
 def test_levels_are_those_seen_often_enough(encoder: Encoder) -> None:
@@ -50,23 +50,25 @@ def test_levels_are_those_seen_often_enough(encoder: Encoder) -> None:
 
 
 def test_unknown_and_absent_levels_are_missing(encoder: Encoder) -> None:
-    asked = [record("often.example"), record("seldom.example"), record("never.example"), record("")]
-    assert np.isnan(column(encoder, asked, "provider_domain")).tolist() == [False, True, True, True]
-    assert column(encoder, asked[:1], "provider_domain") == [0]
+    encoded = [record("often.example"), record("seldom.example"), record("never.example"), record("")]
+    assert np.isnan(column(encoder, encoded, "provider_domain")).tolist() == [False, True, True, True]
+    assert column(encoder, encoded[:1], "provider_domain") == [0]
 
 
 def test_topics_have_columns_of_their_own(encoder: Encoder) -> None:
-    asked = [record("", "Sea", "Gulls"), record("", "Gulls", "Gulls", "Reefs"), record("")]
-    assert column(encoder, asked, TOPIC_PREFIX + "Gulls") == [1, 1, 0]
-    assert column(encoder, asked, TOPIC_PREFIX + "Sea") == [1, 0, 0]
-    assert [one.name for one in topic_columns(encoder)] == [f"topic: {name}" for name in encoder.topics_]
+    encoded = [record("", "Sea", "Gulls"), record("", "Gulls", "Gulls", "Reefs"), record("")]
+    assert column(encoder, encoded, TOPIC_PREFIX + "Gulls") == [1, 1, 0]
+    assert column(encoder, encoded, TOPIC_PREFIX + "Sea") == [1, 0, 0]
+    assert [column.name for column in topic_columns(encoder)] == [
+        f"topic: {name}" for name in encoder.topics_
+    ]
 
 
 def test_provider_means_are_shrunken_to_the_mean_of_all(encoder: Encoder) -> None:
     mean = 25.0
-    asked = [record("often.example"), record("seldom.example"), record("never.example")]
-    assert column(encoder, asked, "provider_seen_count") == [4, 1, 0]
-    assert column(encoder, asked, "provider_quality_mean") == pytest.approx([mean, mean + 45 / 6, mean])
+    encoded = [record("often.example"), record("seldom.example"), record("never.example")]
+    assert column(encoder, encoded, "provider_seen_count") == [4, 1, 0]
+    assert column(encoder, encoded, "provider_quality_mean") == pytest.approx([mean, mean + 45 / 6, mean])
 
 
 def test_what_is_unknown_is_said(encoder: Encoder) -> None:
@@ -98,7 +100,7 @@ def test_names_have_the_order_of_the_matrix(encoder: Encoder) -> None:
     names = encoder.names
     assert names[: len(ENCODED_NUMBERS)] == ENCODED_NUMBERS
     assert set(NUMBER_NAMES) - set(ENCODED_NUMBERS) == {"age_hours"}
-    assert names[-len(FITTED_COLUMNS) :] == tuple(one.name for one in FITTED_COLUMNS)
+    assert names[-len(FITTED_COLUMNS) :] == tuple(column.name for column in FITTED_COLUMNS)
     assert len(set(names)) == len(names)
 
 

@@ -1,4 +1,4 @@
-"""Features of many records: the same on one process and on several, in order, each fault at its place."""
+"""Feature extraction: the same on one and on several processes, in order, with the position of each fault."""
 
 from __future__ import annotations
 
@@ -33,19 +33,21 @@ def stop(error: RecordError) -> None:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks of some records, and more than one process for more than a few of them."""
+    """Small chunks, and several processes for few records."""
     monkeypatch.setattr(extraction, "CHUNK_BYTES", 20_000)
     monkeypatch.setattr(extraction, "PARALLEL_BYTES", 60_000)
 
 
 @pytest.fixture
 def lines() -> bytes:
-    """120 records a line, with a broken one after each tenth."""
+    """JSON lines of 120 records, with an invalid line after each tenth."""
     records = list(sample_json_lines(n_records=120, seed=4))
-    return b"".join(line + (b'{"title": 7\n' if at % 10 == 9 else b"") for at, line in enumerate(records))
+    return b"".join(
+        line + (b'{"title": 7\n' if index % 10 == 9 else b"") for index, line in enumerate(records)
+    )
 
 
-def told(records: list[Extracted]) -> list[str]:
+def as_text(records: list[Extracted]) -> list[str]:
     """Records as text, where NaN is equal to itself."""
     return list(map(repr, records))
 
@@ -62,12 +64,12 @@ def test_several_processes_give_what_one_gives(archive: Path, as_of: AsOf) -> No
         def step(done: int, total: int, steps: list[tuple[int, int]] = steps) -> None:
             steps.append((done, total))
 
-        found = list(
+        actual = list(
             read_features(
                 [str(archive)], as_of=as_of, n_processes=n_processes, on_fault=stop, on_progress=step
             )
         )
-        assert told(found) == told(expected)
+        assert as_text(actual) == as_text(expected)
         assert steps[-1] == (400, 400)
         assert len(steps) > 5
 
@@ -76,17 +78,17 @@ def test_several_processes_give_what_one_gives(archive: Path, as_of: AsOf) -> No
 @pytest.mark.usefixtures("small_chunks")
 def test_each_fault_has_its_place(lines: bytes, n_processes: int) -> None:
     order: list[str] = []
-    found = []
+    extracted_records = []
     for record in read_features(
         ["-"],
         n_processes=n_processes,
         stdin=io.BytesIO(lines),
         on_fault=lambda error: order.append(str(error)),
     ):
-        found.append(record)
+        extracted_records.append(record)
         order.append("record")
-    assert len(found) == 120
-    assert [at for at, each in enumerate(order) if each != "record"] == list(range(10, 132, 11))
+    assert len(extracted_records) == 120
+    assert [index for index, kind in enumerate(order) if kind != "record"] == list(range(10, 132, 11))
     assert order[10] == "-:11: got JSON that does not parse (Expecting ',' delimiter), expected JSON"
     assert order[131].startswith("-:132: ")
 
@@ -115,7 +117,7 @@ def test_output_begins_before_the_input_ends(lines: bytes) -> None:
 
 
 class Feed(io.BytesIO):
-    """Standard input that knows how far it was read."""
+    """Standard input that counts the lines read."""
 
     n_lines = 0
 
@@ -128,8 +130,8 @@ class Feed(io.BytesIO):
 def test_a_bounded_number_of_records_is_held(lines: bytes) -> None:
     for n_processes, most in ((1, 40), (2, 100)):
         feed = Feed(lines * 4)
-        found = read_features(["-"], n_processes=n_processes, stdin=feed, on_fault=lambda _: None)
-        with closing(found) as records:
+        features = read_features(["-"], n_processes=n_processes, stdin=feed, on_fault=lambda _: None)
+        with closing(features) as records:
             for n_taken in range(1, 300):
                 next(records)
                 assert feed.n_lines - n_taken * 1.1 < most
@@ -143,9 +145,9 @@ def test_a_process_that_is_killed_is_reported(archive: Path, monkeypatch: pytest
         return extracted(document, as_of, sections)
 
     monkeypatch.setattr(extraction, "extracted", die)
-    found: list[Any] = []
+    records: list[Any] = []
     with pytest.raises(ScoringError, match="a worker process that reads records was killed"):
-        found.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
+        records.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -195,7 +197,7 @@ def test_features_are_computed_once(archive: Path, lines: bytes, tmp_path: Path,
     def read(*paths: str, as_of: AsOf = None) -> list[str]:
         counted.clear()
         stdin = io.BytesIO(lines)
-        return told(
+        return as_text(
             list(read_features(paths, as_of=as_of, cache=cache, stdin=stdin, on_fault=lambda _: None))
         )
 
@@ -224,11 +226,11 @@ def test_features_are_computed_once(archive: Path, lines: bytes, tmp_path: Path,
 @pytest.mark.usefixtures("small_chunks")
 def test_processes_share_the_cache(archive: Path, tmp_path: Path, counted: list[str]) -> None:
     cache = FeatureCache(tmp_path / "features.db", 10**8, 17_000)
-    first = told(list(read_features([str(archive)], n_processes=3, cache=cache, on_fault=stop)))
+    first = as_text(list(read_features([str(archive)], n_processes=3, cache=cache, on_fault=stop)))
     assert not cache.file.with_name("features.db-wal").exists()  # each closed it in the end
     assert cache.info().n_records == 400
     counted.clear()
-    assert told(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
+    assert as_text(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
     assert counted == []
 
 
@@ -238,8 +240,8 @@ def test_what_is_kept_and_cannot_be_read_is_made_again(
     cache = FeatureCache(tmp_path / "features.db", 10**8, 17_000)
     key = cache.key(sorted(archive.glob("*.md"))[0].read_bytes(), repr(None))
     cache.put({key: b"\xc1 not a record"})
-    first = told(list(read_features([str(archive)], cache=cache, on_fault=stop)))
+    first = as_text(list(read_features([str(archive)], cache=cache, on_fault=stop)))
     assert len(counted) == 400
     counted.clear()
-    assert told(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
+    assert as_text(list(read_features([str(archive)], cache=cache, on_fault=stop))) == first
     assert counted == []

@@ -1,4 +1,4 @@
-"""Which names stand in a text: by one pass over all what a search for each gives."""
+"""Names mentioned in a text: a single pass equals a search for each name."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TEXT = st.lists(WORD, max_size=30).map(lambda words: " " + " ".join(words))
 @given(st.lists(NAME, max_size=12), TEXT)
 def test_one_pass_finds_what_a_search_for_each_finds(names: list[str], text: str) -> None:
     expected = [len(name) > 1 and name in text for name in names]
-    found = mentions._find(dict.fromkeys(names), text.split())
-    assert [name in found for name in names] == expected
+    mentioned_names = mentions._find(dict.fromkeys(names), text.split())
+    assert [name in mentioned_names for name in names] == expected
     assert mentioned(names, text) == expected
 
 
 def n_calls(work: Callable[[], object]) -> int:
-    """Calls of functions, C's among them, that a piece of work makes."""
+    """Number of function calls, including C functions, of a callable."""
     counts = [0]
 
     def count(*_: object) -> None:
@@ -42,19 +42,19 @@ def n_calls(work: Callable[[], object]) -> int:
 
 
 def distinct(n: int) -> tuple[list[str], str]:
-    """Names of three of a few words each, and a text of the same words."""
-    names = [f" a{at % 40} b{at // 40 % 40} c{at // 1600}" for at in range(n)]
-    return names, "".join(f" a{at % 40} b{at % 39} c{at % 38}" for at in range(n))
+    """Names of three words from a small vocabulary, and a text of the same words."""
+    names = [f" a{index % 40} b{index // 40 % 40} c{index // 1600}" for index in range(n)]
+    return names, "".join(f" a{index % 40} b{index % 39} c{index % 38}" for index in range(n))
 
 
 def nested(n: int) -> tuple[list[str], str]:
-    """Names that are all beginnings of each other, and a text that has each of them everywhere."""
+    """Names that are prefixes of each other, and a text that contains each everywhere."""
     return [" a" * length for length in range(1, int(n**0.5))], " a" * n
 
 
 def branching(n: int) -> tuple[list[str], str]:
-    """Names that differ in their last word, and a text in which none of these follows the first."""
-    return [f" a x{at}" for at in range(n)], "".join(f" a y{at} b x{at}" for at in range(n))
+    """Names with different last words, and a text in which none of these follows the first word."""
+    return [f" a x{index}" for index in range(n)], "".join(f" a y{index} b x{index}" for index in range(n))
 
 
 @pytest.mark.parametrize("make", [distinct, nested, branching])

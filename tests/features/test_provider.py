@@ -1,4 +1,4 @@
-"""Provider: domains, hosts and sections of addresses, odd ones too."""
+"""Provider features: domains, hosts and sections of addresses, also unusual ones."""
 
 from __future__ import annotations
 

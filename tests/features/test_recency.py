@@ -1,4 +1,4 @@
-"""Recency: hours, ages and the record's place among its coverage."""
+"""Recency features: hours, ages, and the rank of a record in its coverage."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_record_without_a_date_has_no_times() -> None:
     record = Record(title="Ebb", related=RECORD.related)
     table = build_table([record], THURSDAY)
     by_name = {column.name: float(table.number(column.name)[0]) for column in COLUMNS}
-    missing = {name for name, found in by_name.items() if np.isnan(found)}
+    missing = {name for name, value in by_name.items() if np.isnan(value)}
     assert missing == {
         "published_hour",
         "published_weekday",

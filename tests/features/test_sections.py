@@ -20,7 +20,7 @@ def random_of(seed: int) -> random.Random:
 
 
 def archive(section: str, n_records: int, *, seed: int = 0, finer: tuple[str, ...] = FINER) -> Archive:
-    """Topics of records of one section: it and one to three finer topics, in any order."""
+    """Topics of records of one section: the section and one to three finer topics, in any order."""
     rng = random_of(seed)
     records = []
     for _ in range(n_records):

@@ -1,4 +1,4 @@
-"""Which records are copies of each other, and which tell one story."""
+"""Near-duplicates, and records of one story."""
 
 from __future__ import annotations
 

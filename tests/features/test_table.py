@@ -1,4 +1,4 @@
-"""The table: its columns, its catalogue, its shape for records of every kind."""
+"""Feature table: columns, catalogue, and shape for any records."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_column_says_what_it_is(column: Column) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", [one for one in ALL_COLUMNS if one.name in NUMBER_NAMES], ids=lambda one: one.name
+    "column",
+    [column for column in ALL_COLUMNS if column.name in NUMBER_NAMES],
+    ids=lambda catalogued: catalogued.name,
 )
 @pytest.mark.parametrize("as_of", [None, AS_OF], ids=["as it stands", "as of"])
 def test_values_keep_to_the_range_of_the_catalogue(column: Column, as_of: datetime | None) -> None:
@@ -70,8 +72,8 @@ def test_empty_record_has_a_row() -> None:
     # All that can be missing is, and the rest is 0.
     missing = {column.name for column in ALL_COLUMNS if "missing" in column.range}
     for name in NUMBER_NAMES:
-        found = table.number(name)[0]
-        assert np.isnan(found) if name in missing else found == 0, name
+        value = table.number(name)[0]
+        assert np.isnan(value) if name in missing else value == 0, name
 
 
 def test_no_records_make_an_empty_table() -> None:
@@ -103,5 +105,5 @@ def test_columns_are_those_that_are_named_in_their_order() -> None:
 
 def test_row_depends_on_its_own_record_only() -> None:
     together, alone = build_table(SAMPLE[:20]), [build_table([record]) for record in SAMPLE[:20]]
-    assert np.array_equal(together.numbers, np.vstack([one.numbers for one in alone]), equal_nan=True)
-    assert together.texts.tolist() == [one.texts[0].tolist() for one in alone]
+    assert np.array_equal(together.numbers, np.vstack([table.numbers for table in alone]), equal_nan=True)
+    assert together.texts.tolist() == [table.texts[0].tolist() for table in alone]

@@ -1,4 +1,4 @@
-"""Words: what counts as one, and what names what."""
+"""Words: tokens, and mentions of names."""
 
 from __future__ import annotations
 

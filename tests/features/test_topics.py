@@ -1,4 +1,4 @@
-"""Topics: whether title, excerpt and address say what the record is about."""
+"""Topic features: whether title, excerpt and address name the topics."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_section_and_finer_topics_are_told_apart() -> None:
     table = build_table([record])
     assert table.text("topic_section").tolist() == ["Harbour"]
     assert table.text("topic_first").tolist() == ["Lighthouses"]
-    assert [value(record, f"{place}_names_section") for place in ("title", "excerpt", "url")] == [1, 0, 0]
-    assert [value(record, f"{place}_names_topic_count") for place in ("title", "excerpt", "url")] == [2, 1, 0]
+    assert [value(record, f"{field}_names_section") for field in ("title", "excerpt", "url")] == [1, 0, 0]
+    assert [value(record, f"{field}_names_topic_count") for field in ("title", "excerpt", "url")] == [2, 1, 0]
     assert value(record, "topic_count") == 4
 
 

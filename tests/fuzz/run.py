@@ -15,14 +15,14 @@ TIMEOUT_SECONDS, MEMORY_MB = 1, 1000  # the interpreter with its libraries inclu
 
 
 def main(name: str, seconds: str) -> None:
-    """Fuzz until the time is over or something is found."""
+    """Fuzz until the time is over or a failure is found."""
     import atheris
 
     with atheris.instrument_imports(include=["scoring"]):
         from tests.fuzz.targets import CORPUS, TARGETS
 
-    found = Path("build", "fuzz")
-    found.mkdir(parents=True, exist_ok=True)
+    folder = Path("build", "fuzz")
+    folder.mkdir(parents=True, exist_ok=True)
     # The first folder takes what is new: not the one with the tests.
     with tempfile.TemporaryDirectory() as scratch:
         options = [
@@ -30,7 +30,7 @@ def main(name: str, seconds: str) -> None:
             f"-max_len={MAX_BYTES}",
             f"-timeout={TIMEOUT_SECONDS}",
             f"-rss_limit_mb={MEMORY_MB}",
-            f"-artifact_prefix={found}/{name}-",
+            f"-artifact_prefix={folder}/{name}-",
             "-print_final_stats=1",
             "-verbosity=1",
             scratch,

@@ -44,7 +44,7 @@ def front_matter(data: bytes) -> None:
 
 
 def json_lines(data: bytes) -> None:
-    """Standard input, whichever form it has."""
+    """Standard input in any format."""
     for source in sources_of("-", io.BytesIO(data)):
         try:
             document = source.document(source.content())
@@ -55,7 +55,7 @@ def json_lines(data: bytes) -> None:
 
 
 def write_back(data: bytes) -> None:
-    """A Markdown file into which labels are written: they are then there, and nothing else has changed."""
+    """Labels written into a Markdown file are read back, and nothing else changes."""
     old = Labels(0, 0, False)
     new = Labels(-84, 104, True)
     try:
@@ -75,7 +75,7 @@ def write_back(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """The manifest of a model: as its file, and as what a maker of right hashes has put into one."""
+    """The manifest of a model: as a file, and in a model with valid hashes."""
     inner = with_manifest("model", data, {}).contents[MANIFEST]
     for envelope in (data, inner):
         try:
@@ -89,7 +89,7 @@ def manifest(data: bytes) -> None:
 
 
 def trees(data: bytes) -> None:
-    """The text of a booster: what is taken, LightGBM survives."""
+    """The text of a booster: accepted texts do not crash LightGBM."""
     try:
         text = data.decode()
         check_text(text, "lead.txt")

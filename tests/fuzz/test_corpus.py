@@ -40,7 +40,7 @@ def test_targets_reach_what_they_are_about() -> None:
 
 
 def test_the_search_runs() -> None:
-    """For a second: ``make fuzz`` searches in earnest."""
+    """One second only; ``make fuzz`` searches longer."""
     if not HAS_ATHERIS:
         pytest.skip("atheris has no build for this Python: the search by hypothesis stands for it")
     command = [sys.executable, "-m", "tests.fuzz.run", "front_matter", "1"]
@@ -55,7 +55,7 @@ SEEDS = {name: [path.read_bytes() for path in INPUTS if path.parent.name == name
 
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A target with one of its inputs, some of whose bytes are cut out, doubled, or something else."""
+    """A target with a damaged input: some bytes removed, doubled or replaced."""
     name = draw(st.sampled_from(sorted(TARGETS)))
     data = draw(st.sampled_from(SEEDS[name]))
     for _ in range(draw(st.integers(1, 4))):
@@ -71,6 +71,6 @@ def damaged(draw: st.DrawFn) -> tuple[str, bytes]:
 @settings(max_examples=600)
 @given(damaged())
 @example(("front_matter", b""))
-def test_damaged_inputs(found: tuple[str, bytes]) -> None:
-    name, data = found
+def test_damaged_inputs(target_and_data: tuple[str, bytes]) -> None:
+    name, data = target_and_data
     TARGETS[name](data)

@@ -29,30 +29,37 @@ def scored(saved: SavedModel, later: str) -> tuple[FeatureTable, list[Score]]:
         extracted(document, None, saved.scorer.sections)
         for document in read_documents([later], on_fault=stop)
     ]
-    return assemble([one.row for one in features]), list(saved.scorer.score_features(features))
+    return assemble([feature.row for feature in features]), list(saved.scorer.score_features(features))
 
 
 def open_rows(saved: SavedModel, table: FeatureTable, scores: Sequence[Score]) -> list[int]:
-    return [row for row, doubt in enumerate(decision_uncertainty(saved, table, scores)) if doubt.reason]
+    return [
+        row
+        for row, uncertainty in enumerate(decision_uncertainty(saved, table, scores))
+        if uncertainty.reason
+    ]
 
 
 def narrowed(scores: Sequence[Score]) -> list[Score]:
-    """The scores with intervals of no width."""
-    return [msgspec.structs.replace(one, quality_low=one.quality, quality_high=one.quality) for one in scores]
+    """The scores with intervals of zero width."""
+    return [
+        msgspec.structs.replace(score, quality_low=score.quality, quality_high=score.quality)
+        for score in scores
+    ]
 
 
 def test_heat_lies_between_what_the_ends_of_the_interval_come_to(
     saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
 ) -> None:
     table, scores = scored
-    found = decision_uncertainty(saved, table, scores)
-    for doubt, score in zip(found, scores, strict=True):
-        assert doubt.heat_low <= score.heat <= doubt.heat_high
+    uncertainties = decision_uncertainty(saved, table, scores)
+    for uncertainty, score in zip(uncertainties, scores, strict=True):
+        assert uncertainty.heat_low <= score.heat <= uncertainty.heat_high
     at_high = saved.models.cascade.heat_if_lead(table, np.floor([score.quality_high for score in scores]))
     leads = [row for row, score in enumerate(scores) if score.lead_probability > 0.99]
     assert leads
     expected = [max(round(at_high[row]), scores[row].heat) for row in leads]
-    assert [found[row].heat_high for row in leads] == expected
+    assert [uncertainties[row].heat_high for row in leads] == expected
 
 
 def test_a_sure_record_is_not_open_and_one_near_the_cut_is(
@@ -87,8 +94,8 @@ def test_an_interval_between_two_integers_is_not_across_a_step(
 ) -> None:
     table, scores = scored
     near = [
-        msgspec.structs.replace(one, quality_low=one.quality - 0.4, quality_high=one.quality + 0.4)
-        for one in scores
+        msgspec.structs.replace(score, quality_low=score.quality - 0.4, quality_high=score.quality + 0.4)
+        for score in scores
     ]
     assert decision_uncertainty(saved, table, near) == decision_uncertainty(saved, table, narrowed(scores))
 
@@ -97,7 +104,7 @@ def test_the_cut_and_the_level_are_the_models_own(
     saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
 ) -> None:
     table, scores = scored
-    half = [msgspec.structs.replace(one, published_probability=0.5) for one in narrowed(scores)]
+    half = [msgspec.structs.replace(score, published_probability=0.5) for score in narrowed(scores)]
     assert len(open_rows(saved, table, half)) == len(half)
     strict = replace(saved, models=replace(saved.models, thresholds=Thresholds(published=0.96)))
     assert open_rows(strict, table, half) == []

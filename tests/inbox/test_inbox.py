@@ -121,10 +121,10 @@ def test_another_model_scores_everything_again(
     inbox: Inbox, saved: SavedModel, read_paths: list[str]
 ) -> None:
     other = replace(saved, sha256="f" * 64)
-    told: list[tuple[int, int]] = []
-    inbox.refresh(other, lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    inbox.refresh(other, lambda done, total: steps.append((done, total)))
     assert len(read_paths) == 40
-    assert told == [(40, 40)]
+    assert steps == [(40, 40)]
     assert {row.score.model for row in rows_of(inbox).values() if row.score} == {other.name}
 
 
@@ -181,10 +181,11 @@ def covered(*entries: tuple[str, str, int]) -> str:
 def test_a_story_names_its_lead_within_the_inbox_or_out_of_it(saved: SavedModel, tmp_path: Path) -> None:
     folder = tmp_path / "stories"
     folder.mkdir()
-    best, led, outside = "https://a.example/1", "https://b.example/2", "https://c.example/3"
+    best, follower, outside = "https://a.example/1", "https://b.example/2", "https://c.example/3"
     (folder / "best.md").write_text(record("Orchard opens its gates", best), "utf-8")
     (folder / "led.md").write_text(
-        record("Gates of an orchard stand open", led, related=covered(("Orchard opens", best, 400))), "utf-8"
+        record("Gates of an orchard stand open", follower, related=covered(("Orchard opens", best, 400))),
+        "utf-8",
     )
     (folder / "other.md").write_text(
         record("A bridge is mended", outside, related=covered(("Bridge mended", "https://d.example/4", 400))),
@@ -235,8 +236,8 @@ def decisions(inbox: Inbox) -> Decisions:
 
 def decided(row: Row, **labels: Any) -> Decision:
     assert row.score is not None
-    said = {"quality": row.score.quality, "heat": row.score.heat, "published": row.score.published}
-    return Decision(row.path, row.record_sha256, Labels(**said | labels))
+    predicted = {"quality": row.score.quality, "heat": row.score.heat, "published": row.score.published}
+    return Decision(row.path, row.record_sha256, Labels(**predicted | labels))
 
 
 def test_accepted_labels_are_written_and_are_no_correction(
@@ -279,7 +280,7 @@ def test_what_was_corrected_is_not_corrected_again_and_may_go_back_to_the_model(
     for value in (row.score.quality + 7, row.score.quality + 7, row.score.quality):
         decisions.write(decided(row, quality=value), by="", now=NOW)
         inbox.refresh(saved)
-    values = [each.value for each in read_ledger(inbox.ledger).corrections]
+    values = [correction.value for correction in read_ledger(inbox.ledger).corrections]
     assert values == [row.score.quality + 7, row.score.quality]
 
 
@@ -304,15 +305,15 @@ def test_what_was_written_is_taken_back_byte_by_byte(
 def test_a_file_that_has_changed_since_is_neither_written_nor_taken_back(
     inbox: Inbox, decisions: Decisions, folder: Path
 ) -> None:
-    one, other, *_ = inbox.since(0).rows
-    decisions.write(decided(one), by="", now=NOW)
-    for row in (one, other):
+    first, second, *_ = inbox.since(0).rows
+    decisions.write(decided(first), by="", now=NOW)
+    for row in (first, second):
         change(folder / row.path)
-    before = {row.path: (folder / row.path).read_bytes() for row in (one, other)}
+    before = {row.path: (folder / row.path).read_bytes() for row in (first, second)}
     with pytest.raises(RecordError, match="a file that was changed since"):
-        decisions.take_back(one.path, by="", now=NOW)
+        decisions.take_back(first.path, by="", now=NOW)
     with pytest.raises(RecordError, match="a record that has changed since"):
-        decisions.write(decided(other), by="", now=NOW)
+        decisions.write(decided(second), by="", now=NOW)
     assert {path: (folder / path).read_bytes() for path in before} == before
 
 

@@ -1,4 +1,4 @@
-"""A real Chromium, for the tests of the desk: Debian's, driven by Playwright."""
+"""A real Chromium for the tests of the desk, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLAGS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start it. Where there is none the test is skipped, but for CI, where `make browser` has to bring it."""
+    """Start Chromium; skip the test if it is missing, except in CI, where `make browser` installs it."""
     path = shutil.which("chromium")
     if path is None:
         reason = "no chromium on this machine: make browser installs it"
@@ -42,11 +42,11 @@ def chromium() -> Iterator[Browser]:
 
 
 def loaded(page: Page) -> Page:
-    """The desk, once all records of its inbox are there."""
+    """Wait until the desk shows all records of its inbox."""
     expect(page.locator("#count")).to_have_text(f"{N_RECORDS} records")
     return page
 
 
 def drawn(page: Page) -> Locator:
-    """The records that are in the document."""
+    """Rows that are in the document."""
     return page.locator(".record")

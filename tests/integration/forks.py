@@ -1,7 +1,7 @@
-"""Runs of `scoring` that are killed after so much processor time, which a busy machine does not change.
+"""Runs of `scoring` that are killed after a given processor time, independent of the load of the machine.
 
-Each is forked from one process that has imported all that they need, and has no thread and no file open that
-a child could find half way through something. This file is the one side, and as a program the other.
+Each is forked from a process that has imported everything needed, and has neither threads nor open files.
+This module is the client, and as a program the forking process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ONE_THREAD = {
 
 
 class Ended(NamedTuple):
-    """How a run ended (below 0: by that signal), and the processor time that it had used, in seconds."""
+    """Exit code of a run (negative: signal) and its processor time, in seconds."""
 
     code: int
     seconds: float
@@ -44,22 +44,26 @@ class Forks:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self.threads: list[str] = self._told()
+        self.threads: list[str] = self._read_answer()
 
     def run(self, *arguments: object, kill_at: float | None = None) -> Ended:
         """Run a command; it is killed once it has used that many seconds of processor time."""
         assert self._process.stdin is not None
-        print(json.dumps([[str(one) for one in arguments], kill_at]), file=self._process.stdin, flush=True)
-        return Ended(*self._told())
+        print(
+            json.dumps([[str(argument) for argument in arguments], kill_at]),
+            file=self._process.stdin,
+            flush=True,
+        )
+        return Ended(*self._read_answer())
 
-    def _told(self) -> Any:
+    def _read_answer(self) -> Any:
         assert self._process.stdout is not None
         return json.loads(self._process.stdout.readline())
 
 
 @contextlib.contextmanager
 def forking(home: Path, scratch: Path) -> Iterator[Forks]:
-    """The process that forks, with a home and a folder for temporary files of its own."""
+    """Start the forking process, with its own home and folder for temporary files."""
     env = os.environ | ONE_THREAD | {"SCORING_HOME": str(home), "TMPDIR": str(scratch)}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.integration.forks"],
@@ -75,7 +79,7 @@ def forking(home: Path, scratch: Path) -> Iterator[Forks]:
 
 
 def _import_all() -> None:
-    """Import what a training imports, and leave out the plots: half of the time, and not what is tested."""
+    """Import everything that a training needs, except plots, which take half of the time."""
     from matplotlib.figure import Figure
 
     from scoring.tracking.store import load_mlflow
@@ -120,12 +124,12 @@ def _run(arguments: list[str], kill_at: float | None) -> Ended:
 
 def _serve() -> None:
     _import_all()
-    told = os.fdopen(os.dup(1), "w")
+    output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the commands print is no answer
     threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
-    print(json.dumps(threads), file=told, flush=True)
+    print(json.dumps(threads), file=output, flush=True)
     for line in sys.stdin:
-        print(json.dumps(_run(*json.loads(line))), file=told, flush=True)
+        print(json.dumps(_run(*json.loads(line))), file=output, flush=True)
 
 
 if __name__ == "__main__":

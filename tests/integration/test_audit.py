@@ -1,4 +1,4 @@
-"""scoring audit: as a table, as JSON lines, as a file; findings are no faults."""
+"""`scoring audit`: table, JSON lines and file; findings are not faults."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from scoring.cli import app
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 @pytest.fixture(scope="module")
-def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An archive without noise in which one record is hidden although its heat is high, and its path."""
+def archive_with_errors(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An archive without noise and the path of one record that is wrongly not published."""
     folder = tmp_path_factory.mktemp("site") / "news"
     done = run(
         *("sample", folder, "--records", 150, "--seed", 4, "--noise-ratio", 0, "--engagement-max-count", 0)
@@ -34,8 +34,10 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, str(path)
 
 
-def test_findings_are_reported_and_are_no_faults(doubtful: tuple[Path, str], tmp_path: Path) -> None:
-    folder, wrong = doubtful
+def test_findings_are_reported_and_are_no_faults(
+    archive_with_errors: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, wrong = archive_with_errors
     done = run("audit", folder, "--json", "--limit", 2, "--output", "found.jsonl")
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr.startswith("150 records, ")
@@ -43,7 +45,7 @@ def test_findings_are_reported_and_are_no_faults(doubtful: tuple[Path, str], tmp
     lines = (tmp_path / "found.jsonl").read_text("utf-8").splitlines()
     findings = [json.loads(line) for line in lines]
     assert all(finding.keys() == set(Finding.__struct_fields__) for finding in findings)
-    (shown,) = [each for each in findings if (each["kind"], each["path"]) == ("published", wrong)]
+    (shown,) = [finding for finding in findings if (finding["kind"], finding["path"]) == ("published", wrong)]
     assert (shown["path"], shown["label"], shown["expected"], shown["difference"]) == (
         wrong,
         False,
@@ -56,8 +58,8 @@ def test_findings_are_reported_and_are_no_faults(doubtful: tuple[Path, str], tmp
     assert (done.exit_code, done.stdout.splitlines(), done.stderr) == (0, lines, "")
 
 
-def test_table_is_for_people(doubtful: tuple[Path, str]) -> None:
-    folder, wrong = doubtful
+def test_table_is_for_people(archive_with_errors: tuple[Path, str]) -> None:
+    folder, wrong = archive_with_errors
     (folder / "bad.md").write_text("---\ntitle: [a]\n---\n")
     done = run("audit", folder, "--limit", 1)
     (folder / "bad.md").unlink()
@@ -78,8 +80,8 @@ def test_records_without_labels_cannot_be_audited(tmp_path: Path) -> None:
     assert "error: no records with a quality and a date to audit" in done.stderr
 
 
-def test_configuration_is_checked(doubtful: tuple[Path, str], tmp_path: Path) -> None:
+def test_configuration_is_checked(archive_with_errors: tuple[Path, str], tmp_path: Path) -> None:
     (tmp_path / "new.yaml").write_text("n_boots: 3\n")
-    done = run("audit", doubtful[0], "--config", "new.yaml")
+    done = run("audit", archive_with_errors[0], "--config", "new.yaml")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: new.yaml: ")

@@ -1,4 +1,4 @@
-"""The commands from made-up records to written scores, with a small model that is trained here."""
+"""The commands end to end: synthetic records, a small trained model, written scores."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ model:
 
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring", input=stdin)
+    return CliRunner().invoke(
+        app, [str(argument) for argument in arguments], prog_name="scoring", input=stdin
+    )
 
 
 class Trained(NamedTuple):
@@ -117,11 +119,11 @@ def test_every_form_has_the_same_scores(trained: Trained, inbox: Path, tmp_path:
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["path"], row["heat"]) for row in rows] == [
-        (one["path"], str(one["heat"])) for one in expected
+        (score["path"], str(score["heat"])) for score in expected
     ]
     table = run("score", inbox, "--model", trained.model, "--format", "table").stdout.splitlines()
     heats = [int(line.split()[0]) for line in table[1:] if line.split()[0].lstrip("-").isdigit()]
-    assert heats == sorted((one["heat"] for one in expected), reverse=True)
+    assert heats == sorted((score["heat"] for score in expected), reverse=True)
 
 
 def test_what_was_scored_before_an_end_is_reported(
@@ -144,8 +146,8 @@ def test_registered_model_gives_the_same_scores(
     trained: Trained, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCORING_HOME", str(trained.folder / "home"))
-    ours, theirs = (scores(inbox, "--model", model) for model in (trained.model, "models:/site/1"))
-    assert [one["heat"] for one in ours] == [one["heat"] for one in theirs]
+    local, registered = (scores(inbox, "--model", model) for model in (trained.model, "models:/site/1"))
+    assert [score["heat"] for score in local] == [score["heat"] for score in registered]
 
 
 def test_json_line_has_the_score_of_its_file(trained: Trained, tmp_path: Path) -> None:
@@ -181,7 +183,7 @@ def test_scores_are_written_only_when_asked(trained: Trained, inbox: Path) -> No
     )
     assert sum(line.startswith("+heat: ") for line in done.stdout.splitlines()) == 12
     assert {file: file.read_bytes() for file in inbox.iterdir()} == before
-    expected = {one["path"]: one["heat"] for one in scores(inbox, "--model", trained.model)}
+    expected = {score["path"]: score["heat"] for score in scores(inbox, "--model", trained.model)}
     done = run("score", inbox, "--model", trained.model, "--write")
     first, second = done.stderr.splitlines()
     assert (done.exit_code, first) == (0, "12 of 12 files written: 36 labels filled, 0 renewed, 0 left alone")
@@ -224,8 +226,8 @@ def test_labels_that_people_gave_are_left_alone(trained: Trained, inbox: Path) -
 def test_the_printed_command_takes_a_write_back(trained: Trained, inbox: Path) -> None:
     before = {file: file.read_bytes() for file in inbox.iterdir()}
     journal = inbox.parent / "own labels.jsonl"
-    told = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr
-    (command,) = re.findall(r'"scoring (restore .*)" restores the labels', told)
+    stderr = run("score", inbox, "--model", trained.model, "--write", "--journal", journal).stderr
+    (command,) = re.findall(r'"scoring (restore .*)" restores the labels', stderr)
     done = run(*shlex.split(command))
     assert (done.exit_code, done.stderr) == (0, "36 labels of 12 files restored\n")
     assert {file: file.read_bytes() for file in inbox.iterdir()} == before
@@ -325,5 +327,7 @@ def test_configuration_that_cannot_be_used_is_named(inbox: Path, tmp_path: Path)
 
 def test_copy_of_the_model_is_enough(trained: Trained, inbox: Path, tmp_path: Path) -> None:
     shutil.copytree(trained.model, tmp_path / "copy")
-    heats = [[one["heat"] for one in scores(inbox, "--model", model)] for model in (trained.model, "copy")]
+    heats = [
+        [score["heat"] for score in scores(inbox, "--model", model)] for model in (trained.model, "copy")
+    ]
     assert heats[0] == heats[1]

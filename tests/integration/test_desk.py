@@ -1,4 +1,4 @@
-"""The desk in a real browser: what curators do there, by mouse and by keys."""
+"""The desk in a real browser, by mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stop(error: Exception) -> None:
 
 
 def titles(page: Page) -> list[str]:
-    """Titles of the rows that are drawn, from the top."""
+    """Titles of the visible rows, from top to bottom."""
     return page.locator(".record .title").all_inner_texts()
 
 
@@ -37,21 +37,23 @@ def active(page: Page) -> str:
 
 
 def having(page: Page, selector: str, name: str) -> list[bool]:
-    """Which of the elements have a class, in their order."""
+    """Whether each element has a class."""
     classes = page.locator(selector).evaluate_all("all => all.map(one => [...one.classList])")
-    return [name in each for each in classes]
+    return [name in names for names in classes]
 
 
 def signed(text: str) -> float:
-    """A number as the page shows it, with a minus sign that is one."""
+    """A number as the page shows it, with a typographic minus sign."""
     return float(text.replace("\N{MINUS SIGN}", "-").replace("+", ""))
 
 
 def file_of(inbox: Path, title: str) -> Path:
-    (found,) = [
-        Path(one.path) for one in read_documents([str(inbox)], on_fault=stop) if one.record.title == title
+    (path,) = [
+        Path(document.path)
+        for document in read_documents([str(inbox)], on_fault=stop)
+        if document.record.title == title
     ]
-    return found
+    return path
 
 
 def test_rows_come_by_expected_heat_with_what_the_model_says(
@@ -63,7 +65,7 @@ def test_rows_come_by_expected_heat_with_what_the_model_says(
         status, answer = desk_service.ask("/v1/score", Path(document.path).read_bytes(), kind="text/markdown")
         assert status == 200
         scores.append((document.record.title, json.loads(answer)))
-    scores.sort(key=lambda one: -one[1]["heat_expected"])
+    scores.sort(key=lambda pair: -pair[1]["heat_expected"])
     assert shown == [title for title, _ in scores][: len(shown)]
     first = drawn(desk).first
     _, score = scores[0]
@@ -74,8 +76,8 @@ def test_rows_come_by_expected_heat_with_what_the_model_says(
     assert first.locator(".published b").inner_text() == f"{round(100 * score['published_probability'])}%"
     expect(desk.locator("#link")).to_have_text("live")
     assert desk.locator("#grid").get_attribute("aria-rowcount") == str(N_RECORDS + 1)
-    led = desk.locator(".record .led").first
-    assert re.match("led by .+", led.inner_text())
+    follower = desk.locator(".record .led").first
+    assert re.match("led by .+", follower.inner_text())
 
 
 def test_orders_filters_and_stories(desk: Page) -> None:
@@ -158,7 +160,7 @@ def test_what_the_model_did_not_know_is_reported(desk: Page, inbox: Path) -> Non
 
 
 def test_details_say_of_how_much_coverage_they_show_the_best(desk: Page, inbox: Path) -> None:
-    related = "".join(f"- title: Gull {at}\n  quality: {at}\n" for at in range(20))
+    related = "".join(f"- title: Gull {index}\n  quality: {index}\n" for index in range(20))
     text = f"---\ntitle: A kite over the mill\ntopics:\n- Tessaril\nrelated:\n{related}---\n"
     (inbox / "covered.md").write_text(text, "utf-8")
     desk.locator("#text").fill("kite over")
@@ -192,14 +194,19 @@ def test_corrected_by_keys_alone_undone_written_and_taken_back(desk: Page, inbox
     desk.keyboard.press("w")
     expect(desk.locator("#toast")).to_have_text("2 files saved")
     changed = {file.name: file.read_bytes() for file in inbox.iterdir()}
-    one, other = file_of(inbox, first).name, file_of(inbox, second).name
-    assert {name for name in before if changed[name] != before[name]} == {one, other}
-    labels = re.search(rb"quality: (-?\d+)\nheat: (-?\d+)\npublished: (true|false)\n", changed[one])
+    first_name, second_name = file_of(inbox, first).name, file_of(inbox, second).name
+    assert {name for name in before if changed[name] != before[name]} == {first_name, second_name}
+    labels = re.search(rb"quality: (-?\d+)\nheat: (-?\d+)\npublished: (true|false)\n", changed[first_name])
     assert labels is not None
     assert (int(labels[1]), int(labels[2])) == (quality + 3, heat)
-    assert changed[one].replace(labels[0], b"") == before[one]
+    assert changed[first_name].replace(labels[0], b"") == before[first_name]
     (line,) = read_ledger(place / "home" / "corrections.jsonl").corrections
-    assert (line.path, line.field, line.predicted, line.value) == (one, "quality", quality, quality + 3)
+    assert (line.path, line.field, line.predicted, line.value) == (
+        first_name,
+        "quality",
+        quality,
+        quality + 3,
+    )
     desk.locator("#state").select_option("corrected")
     expect(desk.locator(".record .title")).to_have_text([first])
     expect(desk.locator(".record .values")).to_have_text(re.compile(f"^{quality + 3} · {heat} · (yes|no)$"))
@@ -275,18 +282,18 @@ def test_names_and_titles_that_would_turn_or_hide_text_are_spelled_out(
         "bell\x07.md": r"bell\u0007.md",
         "turned\u202edm.md": r"turned\u202edm.md",
     }
-    for at, name in enumerate(names):
-        titled = content.replace(b'\ntitle: "', f'\ntitle: "Peculiar{at} '.encode(), 1)
+    for index, name in enumerate(names):
+        titled = content.replace(b'\ntitle: "', f'\ntitle: "Peculiar{index} '.encode(), 1)
         (inbox / name).write_bytes(titled)
     expect(desk.locator("#count")).to_have_text(f"{N_RECORDS + len(names)} records")
-    for at, spelled in enumerate(names.values()):
-        desk.locator("#text").fill(f"peculiar{at}")
+    for index, spelled in enumerate(names.values()):
+        desk.locator("#text").fill(f"peculiar{index}")
         expect(desk.locator(".record .title")).to_have_count(1)
         drawn(desk).click()
         expect(desk.locator("#details .path")).to_have_text(spelled)
         expect(desk.locator(".waterfall")).to_be_visible()
         desk.keyboard.press("a")
-        expect(desk.get_by_role("button", name=f"Save {at + 1}")).to_be_enabled()
+        expect(desk.get_by_role("button", name=f"Save {index + 1}")).to_be_enabled()
     desk.keyboard.press("w")
     expect(desk.locator("#toast")).to_have_text("4 files saved")
     assert all(b"\nquality: " in (inbox / name).read_bytes() for name in names)

@@ -1,4 +1,4 @@
-"""The desk for everybody: what axe finds, at the width of a phone, in light and dark."""
+"""Accessibility of the desk: axe, the width of a phone, light and dark colours."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from tests.integration.test_service import Service
 
 
 def serious(page: Page) -> list[tuple[str, str]]:
-    """What axe finds that is serious or critical, with the first place of each."""
-    found = Axe().run(page).response["violations"]
+    """Serious and critical violations found by axe, with the first element of each."""
+    violations = Axe().run(page).response["violations"]
     return [
-        (each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in ("serious", "critical")
+        (violation["id"], violation["nodes"][0]["html"])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
     ]
 
 
@@ -57,8 +59,8 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
         return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
     assert overhang() <= 0
-    for each in drawn(page).all()[:3]:
-        box = each.bounding_box()
+    for row in drawn(page).all()[:3]:
+        box = row.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
     for name in ("Add", "Undo", "Save", "Help"):

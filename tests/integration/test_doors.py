@@ -1,7 +1,7 @@
-"""One session of most commands: nothing of it leaves the machine, and no text of a record is kept or told.
+"""Privacy of a session of most commands: no network access, and no text of a record is kept or printed.
 
-Each record bears words that stand nowhere else. Whatever the session wrote is searched for them: what it
-printed, logged, cached, tracked and exported.
+Each record contains words that occur nowhere else. All that the session printed, logged, cached, tracked and
+exported is searched for them.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ CANARY = re.compile(rb"qx(title|excerpt|address|picture|opaque|body|other)\d+", 
 
 
 def marked(text: str, number: int) -> str:
-    """A record with a word of its own in each place that holds text."""
-    for place, field, form in (
+    """A record with a unique word in each text field."""
+    for kind, field, form in (
         ("title", "title", r'\1 Qxtitle{n}"'),
         ("excerpt", "excerpt", r'\1 Qxexcerpt{n}"'),
         ("address", "(?:webUrl|ampWebUrl|cdnAmpWebUrl|originalUrl)", r'\1-qxaddress{n}"'),
@@ -83,15 +83,15 @@ def marked(text: str, number: int) -> str:
     ):
         pattern = rf'(^ *(?:- )?{field}: "(?:[^"\\\n]|\\.)*)"'
         text, count = re.subn(pattern, form.format(n=number), text, flags=re.MULTILINE)
-        assert count or place in ("picture",), place
+        assert count or kind in ("picture",), kind
     return text.replace("\n---\n", f"\nremoved: Qxother{number}\n---\nQxbody{number}\n", 1)
 
 
 class Session(NamedTuple):
-    """What a session left: its folder, and what was tried to reach other machines."""
+    """Result of a session: its folder, standard error, and attempted connections."""
 
     folder: Path
-    said: str
+    stderr: str
     tried: str
 
 
@@ -119,9 +119,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=folder, env=env, stdout=out, stderr=err, check=False
         )
-    said = (folder / "stderr").read_text()
-    assert done.returncode == 0, said[-3000:]
-    return Session(folder, said, log.read_text() if log.exists() else "")
+    stderr = (folder / "stderr").read_text()
+    assert done.returncode == 0, stderr[-3000:]
+    return Session(folder, stderr, log.read_text() if log.exists() else "")
 
 
 def contents(file: Path) -> bytes:
@@ -131,16 +131,16 @@ def contents(file: Path) -> bytes:
 
 
 def written(session: Session) -> Iterator[tuple[Path, bytes]]:
-    """Every file that the session wrote, but the records that it was given."""
+    """Files written by the session, without its input records."""
     for file in sorted(session.folder.rglob("*")):
-        place = file.relative_to(session.folder)
-        if file.is_file() and place.parts[0] not in ("archive", "later", "inbox", "guard"):
-            yield place, contents(file)
+        path = file.relative_to(session.folder)
+        if file.is_file() and path.parts[0] not in ("archive", "later", "inbox", "guard"):
+            yield path, contents(file)
 
 
 def test_no_other_machine_is_asked_for(session: Session) -> None:
     assert session.tried == ""
-    assert session.said.count("$ ") == SESSION.count("\nrun(")
+    assert session.stderr.count("$ ") == SESSION.count("\nrun(")
 
 
 def test_the_guard_guards(session: Session, tmp_path: Path) -> None:
@@ -153,17 +153,17 @@ def test_the_guard_guards(session: Session, tmp_path: Path) -> None:
 
 def test_no_text_of_a_record_is_kept_or_reported(session: Session) -> None:
     files = dict(written(session))
-    names = {place.name for place in files}
+    names = {path.name for path in files}
     assert {"stdout", "stderr", "mlflow.db", "report.html", "predictions.parquet", "model.zip"} <= names
     assert {"comparison.html", "manifest.json", "features.db", "features.parquet"} <= names
-    found = {
-        (str(place), kind.decode().lower()) for place, data in files.items() for kind in CANARY.findall(data)
+    places = {
+        (str(path), kind.decode().lower()) for path, data in files.items() for kind in CANARY.findall(data)
     }
     # Two exceptions: words of titles in the cache of features, and the title of the best of its coverage that
     # `scoring explain` and `scoring audit` tell of a record. Both stand in SECURITY.md.
-    assert found == {("home/cache/features.db", "title"), ("stdout", "title")}
-    told = [line for line in (session.folder / "stdout").read_text().splitlines() if "Qxtitle" in line]
-    assert [line for line in told if not re.search("(best coverage: |the best is )['\"]", line)] == []
+    assert places == {("home/cache/features.db", "title"), ("stdout", "title")}
+    lines = [line for line in (session.folder / "stdout").read_text().splitlines() if "Qxtitle" in line]
+    assert [line for line in lines if not re.search("(best coverage: |the best is )['\"]", line)] == []
 
 
 def test_labels_were_written_beside_the_canaries(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Records are scored in a bounded memory and in a time that grows with their number, and no faster."""
+"""Scoring takes bounded memory, and time proportional to the number of records."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ print(json.dumps([int(own_kb) / 1024, others.ru_maxrss / 1024, seconds]))
 
 
 class Cost(NamedTuple):
-    """Largest size of the process and of those that it started, in MB, and seconds of all of them."""
+    """Peak memory of a process and of its children, in MB, and the seconds of all of them."""
 
     own_mb: float
     others_mb: float

@@ -1,4 +1,4 @@
-"""Names that are no text, or more than one line: every command takes them, and shows them as text."""
+"""File names with invalid UTF-8 or line breaks: accepted by every command, and printed escaped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def run(*words: str, code: int = 1) -> tuple[str, str]:
-    """What the program says in a process of its own, whose streams are strict UTF-8."""
+    """Run the program with strict UTF-8 streams; its standard output and error."""
     command = [sys.executable, "-m", "scoring", *words]
     env = os.environ | {"SCORING_HOME": "home", "PYTHONUTF8": "1"}
     done = subprocess.run(command, env=env, capture_output=True, check=False)
@@ -64,8 +64,8 @@ def test_scores_are_written_into_them(inbox: Path) -> None:
     before = {name: (Path(os.fsdecode(inbox / os.fsdecode(name)))).read_bytes() for name in names}
     shown, _ = run("score", "inbox", "--write", "--overwrite", "--dry-run")
     assert "+++ inbox/a\\nb\\x1b[31m.md\n" in shown
-    written, said = run("score", "inbox", "--write", "--overwrite")
-    assert "4 of 4 files written" in said
+    written, stderr = run("score", "inbox", "--write", "--overwrite")
+    assert "4 of 4 files written" in stderr
     assert set(written.splitlines()) > {f"inbox/{name}" for name in ODD.values()}
     assert sorted(os.listdir(os.fsencode(inbox))) == names
     for name in names:
@@ -76,9 +76,9 @@ def test_scores_are_written_into_them(inbox: Path) -> None:
 def test_two_names_that_are_shown_alike_are_reported(inbox: Path) -> None:
     data = (inbox / os.fsdecode(b"caf\xe9\xff.md")).read_bytes()
     (inbox / "caf\\xe9\\xff.md").write_bytes(data)
-    _, said = run("score", "inbox", "--write")
+    _, stderr = run("score", "inbox", "--write")
     assert (
-        said.count("caf\\xe9\\xff.md: got a displayed name that two files share, expected distinct names")
+        stderr.count("caf\\xe9\\xff.md: got a displayed name that two files share, expected distinct names")
         == 2
     )
     assert (inbox / "caf\\xe9\\xff.md").read_bytes() == data

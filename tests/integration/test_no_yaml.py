@@ -1,4 +1,4 @@
-"""A file that is no YAML is refused in one line, whatever else is in the folder, and the rest goes on."""
+"""A file without valid YAML is one fault; the other files are processed."""
 
 from __future__ import annotations
 

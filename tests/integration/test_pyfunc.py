@@ -72,13 +72,13 @@ RECORDS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real model of few records: what it says matters less than that all say the same."""
+    """A real model of few records: only the equality of scores matters."""
     records, labels = zip(*sample_documents(n_records=150, seed=1), strict=True)
     moments = [record.published_at for record in records]
     training = TrainingSet(
         build_table(records),
         CascadeLabels(
-            *(as_floats([getattr(one, name) for one in labels]) for name in Labels.__struct_fields__)
+            *(as_floats([getattr(label, name) for label in labels]) for name in Labels.__struct_fields__)
         ),
         np.array([moment.replace(tzinfo=None) for moment in moments], dtype="datetime64[us]"),
         [record.topics[0] for record in records],
@@ -171,12 +171,12 @@ def test_command_line_and_service_give_the_librarys_scores(saved: Path, tmp_path
     assert [json.loads(line) for line in printed.splitlines()] == expected
     options_of_service = ServiceOptions(load_settings(home=tmp_path / "home"), str(saved))
     with TestClient(create_app(options_of_service)) as client:
-        one = [client.post(f"/v1/score?as_of={AS_OF}", json=record).json() for record in RECORDS]
+        single = [client.post(f"/v1/score?as_of={AS_OF}", json=record).json() for record in RECORDS]
         many = client.post(f"/v1/score?as_of={AS_OF}", json=RECORDS).json()
         front_matter = [f"---\n{yaml.safe_dump(record)}---\n" for record in RECORDS]
         kind = {"content-type": "text/markdown"}
         files = [client.post(f"/v1/score?as_of={AS_OF}", content=file, headers=kind) for file in front_matter]
-        assert one == many == [file.json() for file in files] == expected
+        assert single == many == [file.json() for file in files] == expected
 
 
 def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str], saved: Path) -> None:

@@ -1,9 +1,8 @@
-"""The figures on real records, where they are at hand: two sections of one site, on their latest months;
-and every file of them relabelled, and brought back to the byte.
+"""Metrics and relabelling on real records, if available: two sections of one site, on their latest months.
 
-The records are no part of the project. They are looked for in the folder that ``SCORING_CORPUS`` names,
-else in ``shared/corpus`` beside the repository; where they are not, these tests say so and are skipped.
-The figures that are asked for are those of experiments/RESULTS.md with some room.
+The records are not part of the project. They are read from the folder that ``SCORING_CORPUS`` names, or from
+``shared/corpus`` beside the repository; without them these tests are skipped. The required metrics are those
+of experiments/RESULTS.md with some margin.
 """
 
 from __future__ import annotations
@@ -54,8 +53,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> TrainOutcome:
 
 
 def section(outcome: TrainOutcome, name: str) -> Slice:
-    (found,) = (one for one in outcome.evaluation.slices if (one.family, one.name) == ("section", name))
-    return found
+    (slice_metrics,) = (
+        slice_ for slice_ in outcome.evaluation.slices if (slice_.family, slice_.name) == ("section", name)
+    )
+    return slice_metrics
 
 
 LEAST = {
@@ -82,15 +83,15 @@ LEAST = {
 
 @pytest.mark.parametrize(("name", "n_records"), [("Azure", 497), ("Power Apps", 70)])
 def test_later_records_are_scored_well(outcome: TrainOutcome, name: str, n_records: int) -> None:
-    found = section(outcome, name)
-    assert found.n_records == n_records
+    metrics = section(outcome, name)
+    assert metrics.n_records == n_records
     missed = {
-        figure: found.figures[figure]
+        figure: metrics.figures[figure]
         for figure, least in LEAST[name].items()
-        if found.figures[figure] <= least
+        if metrics.figures[figure] <= least
     }
     assert missed == {}
-    assert found.figures["quality_mae"] < 1.2
+    assert metrics.figures["quality_mae"] < 1.2
 
 
 def test_baselines_are_beaten(outcome: TrainOutcome) -> None:
@@ -118,7 +119,7 @@ def test_every_file_is_relabelled_and_comes_back_to_the_byte(tmp_path: Path) -> 
 
 
 def not_the_same(file: Path) -> str:
-    """Relabel a file and put its labels back: its name where that changed anything else, else nothing."""
+    """Relabel a file and restore its labels; return its name if anything else changed."""
     os.fsync = lambda fd: None  # no power is cut here, and 20,000 of them take minutes
     before = file.read_bytes()
     old = decode_file(before, file.name).labels

@@ -1,4 +1,4 @@
-"""The service as it is started: its command, its signals, its processes, and whatever is sent to it."""
+"""The service as a process: its command, signals, worker processes, and arbitrary requests."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ CHECKS = [
 
 
 class Service(NamedTuple):
-    """A service that runs: its address, its process, its log."""
+    """A running service: address, process and log."""
 
     url: str
     process: subprocess.Popen[bytes]
     log: Path
 
     def events(self) -> list[dict[str, Any]]:
-        """What the log says, each line of which is JSON."""
+        """Lines of the log, each JSON."""
         return [json.loads(line) for line in self.log.read_text("utf-8").splitlines()]
 
     def ask(
@@ -91,14 +91,14 @@ def serving(folder: Path, *options: str, **environment: str) -> Iterator[Service
 
 
 def address(process: subprocess.Popen[bytes], log: Path) -> str:
-    found: list[str] = []
+    addresses: list[str] = []
 
     def look() -> bool:
-        found[:] = re.findall(r'"event":"listening","address":"([^"]+)"', log.read_text("utf-8"))
-        return bool(found)
+        addresses[:] = re.findall(r'"event":"listening","address":"([^"]+)"', log.read_text("utf-8"))
+        return bool(addresses)
 
     wait_until(look, process, log)
-    return found[0]
+    return addresses[0]
 
 
 def is_up(service: Service) -> bool:
@@ -113,22 +113,22 @@ def wait_until(
 ) -> None:
     end = time.monotonic() + seconds
     while not check():
-        told = log.read_text("utf-8") if log else ""
-        assert process is None or process.poll() is None, told
-        assert time.monotonic() < end, told
+        text = log.read_text("utf-8") if log else ""
+        assert process is None or process.poll() is None, text
+        assert time.monotonic() < end, text
         time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
 def service(training: TrainOutcome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One service for all tests that leave it as it is."""
-    with serving(tmp_path_factory.mktemp("service"), "--model", training.model) as found:
-        yield found
+    """One service shared by the tests that do not change it."""
+    with serving(tmp_path_factory.mktemp("service"), "--model", training.model) as running:
+        yield running
 
 
 @schemathesis.serializer("application/x-ndjson", "text/markdown")
 def as_text(context: schemathesis.SerializationContext, value: object) -> bytes:
-    """Bodies that are text for schemathesis too."""
+    """Let schemathesis treat bodies as text."""
     return str(value).encode("utf-8", "replace")
 
 
@@ -136,11 +136,11 @@ def as_text(context: schemathesis.SerializationContext, value: object) -> bytes:
 def test_whatever_is_sent_is_answered_as_the_document_says(
     service: Service, mode: schemathesis.GenerationMode
 ) -> None:
-    """Requests that the document allows, and requests that it forbids: no 5xx, no answer that it has not."""
+    """Valid and invalid requests get no 5xx and only documented answers."""
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
     statuses: list[int] = []
-    for found in schema.get_all_operations():
-        operation = found.ok()  # type: ignore[union-attr]
+    for operation_result in schema.get_all_operations():
+        operation = operation_result.ok()  # type: ignore[union-attr]
 
         @hypothesis_settings(
             max_examples=60 if operation.method == "post" else 5,
@@ -226,10 +226,10 @@ def test_a_hangup_has_the_tokens_read_and_the_model_looked_for(
         service.process.send_signal(signal.SIGHUP)
         wait_until(lambda: service.ask("/v1/score", GOOD, token=OTHER)[0] == 200)
         assert service.ask("/v1/score", GOOD, token=TOKEN)[0] == 200
-    told = service.log.read_text("utf-8")
-    assert TOKEN not in told
-    assert OTHER not in told
-    assert "harbour" not in told
+    text = service.log.read_text("utf-8")
+    assert TOKEN not in text
+    assert OTHER not in text
+    assert "harbour" not in text
 
 
 def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path: Path) -> None:
@@ -239,10 +239,10 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
             assert service.ask("/v1/score", GOOD)[0] == 200
 
         def workers() -> float:
-            told = re.findall(
+            lines = re.findall(
                 r"^scoring_model\{.*\} (\S+)$", service.ask("/metrics")[1].decode(), re.MULTILINE
             )
-            return sum(map(float, told))
+            return sum(map(float, lines))
 
         wait_until(lambda: workers() == 2)
         (count,) = re.findall(
@@ -250,7 +250,7 @@ def test_several_processes_tell_of_all_of_them(training: TrainOutcome, tmp_path:
         )
         assert float(count) == 20
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: [each["event"] for each in service.events()].count("tokens read") == 2)
+        wait_until(lambda: [event["event"] for event in service.events()].count("tokens read") == 2)
         assert service.ask("/v1/score", GOOD)[0] == 200
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=60) == 0
@@ -275,7 +275,7 @@ def test_what_cannot_be_served_is_reported_at_once(options: list[str], words: st
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        given = [one.replace("TAKEN", str(taken.getsockname()[1])) for one in options]
+        given = [option.replace("TAKEN", str(taken.getsockname()[1])) for option in options]
         done = CliRunner().invoke(app, ["serve", *given], prog_name="scoring")
     assert done.exit_code == 2
     assert words in re.sub(r"\s+", " ", done.output.replace("│", ""))

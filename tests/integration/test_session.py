@@ -1,4 +1,4 @@
-"""The README's session of two configurations, as it stands there: trained, compared, promoted, taken back."""
+"""The README's session of two configurations: train, compare, promote, roll back."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ids: dict[str, str] = {}
     answers = []
     for line, words, _, shown in examples(SESSION):
-        asked = [ids.get(word, word) for word in words[1:]]
-        done = CliRunner().invoke(app, asked, prog_name="scoring")
+        arguments = [ids.get(word, word) for word in words[1:]]
+        done = CliRunner().invoke(app, arguments, prog_name="scoring")
         assert done.exit_code == (3 if "refused: " in shown else 0), f"{line}: {done.output}"
         # Numbers are those of the machine that wrote the page; what is told in words is told everywhere.
-        for told in (each for each in shown.splitlines() if each.startswith(("promoted", "refused", "  "))):
-            assert told.strip() in " ".join(done.output.split()), f"{line}: {done.output}"
+        for expected in (
+            line for line in shown.splitlines() if line.startswith(("promoted", "refused", "  "))
+        ):
+            assert expected.strip() in " ".join(done.output.split()), f"{line}: {done.output}"
         if words[1] in ("sample", "score"):
             assert is_as_shown(done.output, shown), line
         if words[1] == "runs":
-            found = {run.name: run.run_id for run in list_runs(store)}
-            ids = {short: found[name] for short, name in written.items()}
+            run_ids = {run.name: run.run_id for run in list_runs(store)}
+            ids = {short: run_ids[name] for short, name in written.items()}
             assert len(ids) == 2
         answers.append((parted(words[1:])[0], done.exit_code))
     assert answers[4:] == [

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a command, whatever it is at: with its exit code, without a trace or orphans."""
+"""SIGINT and SIGTERM end every command with its exit code, without a traceback or orphaned processes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ numbers = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids
 
 
 class Command:
-    """A command at work, in a process group of its own."""
+    """A running command in its own process group."""
 
     def __init__(self, *arguments: str, code: str = "", **options: Any) -> None:
         self.process = subprocess.Popen(
@@ -69,7 +69,7 @@ class Command:
         return self.process.stdout.readline()
 
     def ends(self, number: signal.Signals) -> None:
-        """Send a signal; it ends long before its work would, without a trace, and no process is left."""
+        """Send a signal; the command ends early, without a traceback, and leaves no process."""
         self.process.send_signal(number)
         _, stderr = self.process.communicate(timeout=LONG_SECONDS / 4)
         assert (self.process.returncode, stderr.decode()) == (128 + number, "")
@@ -78,7 +78,7 @@ class Command:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Command]]:
-    """Starts commands; one that a test has not ended is ended with it."""
+    """Start commands; those still running are ended with the test."""
     commands: list[Command] = []
 
     def start(*arguments: str, **options: Any) -> Command:
@@ -93,7 +93,7 @@ def start() -> Iterator[Callable[..., Command]]:
 
 
 def group_of(pid: int) -> list[int]:
-    """The processes of a process group that are there."""
+    """Running processes of a process group."""
     members = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""`scoring watch` as it is started: lines as files come, a clean stop, and what a kill leaves."""
+"""`scoring watch` as a process: lines for new files, a clean stop, and recovery after a kill."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Start = Callable[..., "Process"]
 
 
 class Process:
-    """A watch that runs, with the lines that it has printed."""
+    """A running watch, with the lines that it has printed."""
 
     def __init__(self, folder: Path, output: Path, *options: str) -> None:
         self._output = output
@@ -50,9 +50,9 @@ class Process:
 
     def end(self, number: signal.Signals) -> tuple[int, str]:
         self.process.send_signal(number)
-        _, told = self.process.communicate(timeout=SECONDS)
+        _, stderr = self.process.communicate(timeout=SECONDS)
         self._file.close()
-        return self.process.returncode, told
+        return self.process.returncode, stderr
 
 
 @pytest.fixture
@@ -66,9 +66,9 @@ def start(tmp_path: Path, training: TrainOutcome) -> Iterator[Start]:
         return started[-1]
 
     yield begin
-    for one in started:
-        if one.process.poll() is None:
-            one.end(signal.SIGKILL)
+    for process in started:
+        if process.process.poll() is None:
+            process.end(signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -79,10 +79,10 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(
     first.wait(60)
     shutil.copy(min((tmp_path / "inbox").iterdir()), tmp_path / "inbox" / "copy.md")
     first.wait(61)
-    code, said = first.end(number)
+    code, first_stderr = first.end(number)
     assert code == 0
-    assert " of 61 files written: " in said.splitlines()[0]
-    assert '"scoring restore --write-id ' in said.splitlines()[1]
+    assert " of 61 files written: " in first_stderr.splitlines()[0]
+    assert '"scoring restore --write-id ' in first_stderr.splitlines()[1]
     (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [\n---\n", "utf-8")
     (tmp_path / "inbox" / "new.md").write_text(
         "---\ntitle: Orchard opens\ntopics:\n- Tessaril\n---\n", "utf-8"
@@ -90,9 +90,9 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(
     again = start()
     again.wait(1)
     time.sleep(2.5)
-    code, told = again.end(number)
+    code, stderr = again.end(number)
     assert again.paths == ["new.md"]
-    assert (code, told.count("inbox/bad.md:3: ")) == (1, 1)
+    assert (code, stderr.count("inbox/bad.md:3: ")) == (1, 1)
 
 
 def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_path: Path) -> None:
@@ -132,13 +132,13 @@ def test_while_its_folder_is_away_it_stops_cleanly(
     process.wait(60)
     (tmp_path / "inbox").rename(tmp_path / "aside")
     time.sleep(1)
-    code, told = process.end(number)
-    assert (code, told.count("expected the watched folder; it is polled until it exists")) == (1, 1)
+    code, stderr = process.end(number)
+    assert (code, stderr.count("expected the watched folder; it is polled until it exists")) == (1, 1)
 
 
 @pytest.fixture
 def stuck(training: TrainOutcome, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A watch of many records whose output nobody takes, so that it cannot go on."""
+    """A watch whose output is not read, so that it blocks."""
     write_sample(tmp_path / "inbox", n_records=800, seed=5, is_labelled=False)
     command = [sys.executable, "-m", "scoring", "watch", "inbox", "--model", training.model]
     environment = os.environ | {"SCORING_HOME": str(tmp_path / "home")}

@@ -1,4 +1,4 @@
-"""Corrections in the place of labels: in trainings, in what makes them again, and in audits."""
+"""Corrections replace labels in training, reproduction and audit."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def ledger(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def correct(ledger: Path) -> Correct:
-    """Adds a correction of a document's field, each an hour after the one before."""
+    """Add a correction of a document's field, each one hour after the previous one."""
     moments = iter(NOW + timedelta(hours=hours) for hours in range(100))
 
     def add(document: Document, field: Any, value: int | bool | None, **values: Any) -> None:
@@ -80,16 +80,18 @@ def read(news: Path, ledger: Path | None, listener: Listener | None = None) -> L
 def test_corrected_labels_stand_in_the_place_of_the_files(
     news: Path, documents: list[Document], ledger: Path, correct: Correct
 ) -> None:
-    one, other = documents[:2]
-    correct(one, "quality", 5)
-    correct(one, "published", not one.labels.published)
-    correct(one, "quality", 7)
-    correct(other, "quality", other.labels.quality)  # what its file says already
+    first, second = documents[:2]
+    correct(first, "quality", 5)
+    correct(first, "published", not first.labels.published)
+    correct(first, "quality", 7)
+    correct(second, "quality", second.labels.quality)  # what its file says already
     plain, listener = read(news, None), Listener()
     corpus = read(news, ledger, listener)
     labels = {document.path: document.labels for document in corpus.documents}
     expected = {document.path: document.labels for document in plain.documents}
-    expected[one.path] = msgspec.structs.replace(one.labels, quality=7, published=not one.labels.published)
+    expected[first.path] = msgspec.structs.replace(
+        first.labels, quality=7, published=not first.labels.published
+    )
     assert labels == expected
     assert corpus.data_sha256 != plain.data_sha256
     assert listener.notes == [f"{ledger}: changed the labels of 1 of 120 records"]
@@ -114,10 +116,10 @@ def test_a_correction_follows_its_record_and_one_without_a_record_is_reported(
     moved.parent.mkdir()
     shutil.copy(documents[0].path, moved)
     write_labels(str(moved), {"quality": 99}, roots=[str(moved.parent)])
-    assert [one.labels.quality for one in read(moved.parent, ledger).documents] == [5]
+    assert [document.labels.quality for document in read(moved.parent, ledger).documents] == [5]
     other, listener = documents[1], Listener()
     shutil.copy(other.path, moved)
-    assert [one.labels for one in read(moved.parent, ledger, listener).documents] == [other.labels]
+    assert [document.labels for document in read(moved.parent, ledger, listener).documents] == [other.labels]
     assert listener.notes == [
         f"{ledger}: changed the labels of 0 of 1 records",
         f"{ledger}: 1 corrected records were not read: {Path(documents[0].path).name}",
@@ -131,7 +133,7 @@ def test_an_unlabelled_record_is_labelled_by_its_correction(
     (first, _) = read_documents([str(tmp_path / "inbox")], on_fault=stop)
     correct(first, "quality", 5, predicted=8)
     corpus = read(tmp_path / "inbox", ledger)
-    assert [(one.path, one.labels.quality) for one in corpus.documents] == [(first.path, 5)]
+    assert [(document.path, document.labels.quality) for document in corpus.documents] == [(first.path, 5)]
     assert corpus.n_unlabelled == 1
 
 
@@ -147,19 +149,21 @@ def test_a_torn_line_is_reported_and_training_and_audit_go_on(
     with ledger.open("ab") as file:
         file.write(b'{"at": "2026-03-01T12:0')  # where the power went
     correct(documents[1], "quality", 6)
-    told = f"{ledger}:2: got a line that is not JSON (cut off?), expected a correction; the line is skipped"
+    message = (
+        f"{ledger}:2: got a line that is not JSON (cut off?), expected a correction; the line is skipped"
+    )
     options: dict[str, Any] = {"config": CONFIG, "corrections": ledger, "settings": settings}
     faults: list[str] = []
 
-    def hear(error: RecordError) -> None:
+    def on_fault(error: RecordError) -> None:
         faults.append(str(error))
 
-    trained = train([str(news)], now=NOW, on_fault=hear, is_tracked=False, **options)
-    assert (faults, trained.n_faults) == ([told], 0)
-    audited = audit([str(news)], limit=5, on_fault=hear, **options)
-    assert (faults, audited.n_records) == ([told, told], len(documents))
+    trained = train([str(news)], now=NOW, on_fault=on_fault, is_tracked=False, **options)
+    assert (faults, trained.n_faults) == ([message], 0)
+    audited = audit([str(news)], limit=5, on_fault=on_fault, **options)
+    assert (faults, audited.n_records) == ([message, message], len(documents))
     corpus = read_dataset(
-        [str(news)], stdin=None, on_fault=hear, reporter=Listener(), corrections=open_corrections(ledger)
+        [str(news)], stdin=None, on_fault=on_fault, reporter=Listener(), corrections=open_corrections(ledger)
     )
     labels = {document.path: document.labels.quality for document in corpus.documents}
     assert [labels[document.path] for document in documents[:2]] == [5, 6]
@@ -193,7 +197,9 @@ def test_a_training_on_corrections_is_made_again_with_them(
     moved.rename(ledger)
     correct(documents[40], "quality", 3)
     grown = reproduce(trained.run_id, settings=home, on_fault=stop)
-    assert [(each.name, each.first) for each in grown.data] == [("sha256", trained.data_sha256)]
+    assert [(difference.name, difference.first) for difference in grown.data] == [
+        ("sha256", trained.data_sha256)
+    ]
     assert not grown.is_trained
 
 
@@ -220,25 +226,27 @@ def test_an_audit_reports_what_was_corrected_and_what_is_disputed(
     for value in (30, None, settled.labels.quality):
         correct(settled, "quality", value)
     settings = load_settings(home=tmp_path / "home", threads=1)
-    found = audit([str(news)], config=CONFIG, corrections=ledger, settings=settings, limit=500, on_fault=stop)
-    worst = next(each for each in found.findings if each.kind == "quality")
+    result = audit(
+        [str(news)], config=CONFIG, corrections=ledger, settings=settings, limit=500, on_fault=stop
+    )
+    worst = next(finding for finding in result.findings if finding.kind == "quality")
     assert (worst.path, worst.label) == (odd.path, 180)
     was = odd.labels.quality
     assert worst.correction == f"corrected from {was} to 180 on 2019-01-01 00:00 by ann"
-    marked = {each.path for each in found.findings if each.correction}
+    marked = {finding.path for finding in result.findings if finding.correction}
     assert marked <= {odd.path, disputed.path, settled.path}
-    (told,) = [each for each in found.findings if each.kind == "correction"]
+    (correction,) = [finding for finding in result.findings if finding.kind == "correction"]
     quality = disputed.labels.quality or 0
-    assert (told.path, told.field, told.label, told.expected) == (
+    assert (correction.path, correction.field, correction.label, correction.expected) == (
         disputed.path,
         "quality",
         quality,
         quality + 1,
     )
-    assert told.reason == (
+    assert correction.reason == (
         f"corrected to {quality + 1} on 2019-01-01 01:00 by ann, "
         f"then to {quality} on 2019-01-01 02:00 by bob, which is used"
     )
-    assert found.counts["correction"] == 1
+    assert result.counts["correction"] == 1
     plain = audit([str(news)], config=CONFIG, settings=settings, limit=0, on_fault=stop)
     assert "correction" not in plain.counts

@@ -1,4 +1,4 @@
-"""What people decide at the desk is theirs, also where they accept what the model says."""
+"""Decisions at the desk are labels of people, also if they accept the model's scores."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Desk:
         self.file = folder / row.path
 
     def write_scores(self, **changed: Any) -> LabelWriter:
-        """What `score --write` does, with some scores as another model would have them."""
+        """Write as `score --write` does, with some scores replaced."""
         import msgspec
 
         options = WriteOptions(self.settings.journal, lambda: NOW)
@@ -56,9 +56,9 @@ class Desk:
         return writer
 
     def accept(self, *names: str, now: datetime = NOW, **labels: Any) -> None:
-        said = {name: getattr(self.score, name) for name in names}
+        predicted = {name: getattr(self.score, name) for name in names}
         self.decisions.write(
-            Decision(self.row.path, self.row.record_sha256, Labels(**said | labels)), by="ann", now=now
+            Decision(self.row.path, self.row.record_sha256, Labels(**predicted | labels)), by="ann", now=now
         )
 
     def document(self) -> Document:
@@ -99,7 +99,7 @@ def test_to_accept_what_scoring_wrote_makes_it_a_persons(desk: Desk) -> None:
 
 
 def test_a_decision_comes_last_however_late_it_arrives(desk: Desk) -> None:
-    """A request that waited for a write to end has a moment from before that write."""
+    """A request that waited for a write may have an earlier timestamp than that write."""
     desk.write_scores()
     desk.accept("quality", now=NOW - timedelta(hours=1))
     assert desk.own() == {"heat", "published"}

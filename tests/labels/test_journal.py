@@ -1,4 +1,4 @@
-"""The journal: which labels scoring wrote, in any order of its lines, after any crash."""
+"""Journal of the labels that scoring wrote: any order of its lines, and any crash."""
 
 from __future__ import annotations
 
@@ -137,14 +137,14 @@ def test_what_people_decided_is_theirs_though_scoring_had_written_the_same(journ
 
 
 def test_of_two_files_of_a_record_each_has_its_own(journal: Journal) -> None:
-    mine, theirs = {"quality": 60, "published": True}, {"quality": 50, "published": True}
-    write(journal, mine, path="a.md")
-    write(journal, theirs, path="b.md", owner="people", write_id="w2")
-    assert journal.own_labels(document(mine, path="a.md")) == {"quality", "published"}
-    assert journal.own_labels(document(theirs, path="b.md")) == frozenset()
+    own, decided = {"quality": 60, "published": True}, {"quality": 50, "published": True}
+    write(journal, own, path="a.md")
+    write(journal, decided, path="b.md", owner="people", write_id="w2")
+    assert journal.own_labels(document(own, path="a.md")) == {"quality", "published"}
+    assert journal.own_labels(document(decided, path="b.md")) == frozenset()
     # Of a third one it is not known of which it is a copy: where people gave the same value, it is theirs.
-    assert journal.own_labels(document(mine, path="c.md")) == {"quality"}
-    assert journal.own_labels(document(theirs, path="c.md")) == frozenset()
+    assert journal.own_labels(document(own, path="c.md")) == {"quality"}
+    assert journal.own_labels(document(decided, path="c.md")) == frozenset()
 
 
 def test_a_batch_that_was_cut_off_counts_where_all_of_it_stands_in_the_file(journal: Journal) -> None:
@@ -174,7 +174,7 @@ def test_a_write_can_be_left_out(journal: Journal) -> None:
 
 
 def history(journal: Journal) -> list[Line]:
-    """A write, another that was cut off, a decision, and a second file."""
+    """A write, an interrupted write, a decision, and a second file."""
     lines: list[Line] = [
         entry(journal, document(), WRITTEN),
         entry(journal, document(path="b.md"), {"quality": 60, "heat": 4}, item=1),
@@ -198,7 +198,7 @@ def test_the_order_of_lines_and_doubled_ones_change_nothing(journal: Journal) ->
     ]
     journal.path.write_bytes(encode_lines(lines))
     journal.refresh()
-    expected = [journal.own_labels(each) for each in documents]
+    expected = [journal.own_labels(document) for document in documents]
     assert len(set(expected)) > 3
     draw = random.Random(1)  # noqa: S311 -- the same order in every run
     for _ in range(30):
@@ -206,7 +206,7 @@ def test_the_order_of_lines_and_doubled_ones_change_nothing(journal: Journal) ->
         journal.path.unlink()
         journal.path.write_bytes(encode_lines(mixed))
         fresh, _ = open_journal(journal.path)
-        assert [fresh.own_labels(each) for each in documents] == expected
+        assert [fresh.own_labels(document) for document in documents] == expected
 
 
 def test_a_journal_that_has_grown_is_read_on_and_one_that_was_replaced_is_read_anew(journal: Journal) -> None:
@@ -219,7 +219,7 @@ def test_a_journal_that_has_grown_is_read_on_and_one_that_was_replaced_is_read_a
     journal.refresh()
     assert journal.own_labels(document(WRITTEN | {"heat": 5})) == {"heat"}
     # Longer, and in place: what stood there before is no longer its beginning.
-    lines = [entry(journal, document(), {"quality": at}, write_id=f"x{at}") for at in range(9)]
+    lines = [entry(journal, document(), {"quality": index}, write_id=f"x{index}") for index in range(9)]
     journal.path.write_bytes(encode_lines([BatchDone(write_id="x"), *lines]))
     journal.refresh()
     assert journal.own_labels(document({"heat": 5})) == frozenset()
@@ -252,9 +252,9 @@ def test_a_torn_line_is_reported_once_and_skipped(journal: Journal) -> None:
     whole = journal.path.read_bytes()
     torn = encode_lines([entry(journal, document(path="b.md"), WRITTEN, write_id="w2")])[:90]
     journal.path.write_bytes(whole + torn)
-    told = [f"{journal.path}:3: skipped: got a line that is not JSON (cut off by a crash?)"]
+    messages = [f"{journal.path}:3: skipped: got a line that is not JSON (cut off by a crash?)"]
     fresh, warnings = open_journal(journal.path)
-    assert warnings == told
+    assert warnings == messages
     assert fresh.refresh() == []
     assert fresh.own_labels(document(WRITTEN)) == ALL
     # What is added later stands on a line of its own.
@@ -262,7 +262,7 @@ def test_a_torn_line_is_reported_once_and_skipped(journal: Journal) -> None:
         line = entry(fresh, document(path="c.md"), {"quality": 1}, write_id="w3")
         writer.append([line, BatchDone(write_id="w3")])
     again, warnings = open_journal(journal.path)
-    assert warnings == told
+    assert warnings == messages
     assert again.own_labels(document({"quality": 1}, path="c.md")) == {"quality"}
 
 
@@ -303,13 +303,13 @@ def test_a_line_that_cannot_be_meant_is_refused(journal: Journal, line: Any, mes
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"),
+    ("name", "kind"),
     [("folder", "a folder"), ("fifo", "a FIFO"), ("/dev/null", "a device"), ("/dev/zero", "a device")],
 )
-def test_what_is_no_regular_file_is_no_journal(tmp_path: Path, place: str, kind: str) -> None:
+def test_what_is_no_regular_file_is_no_journal(tmp_path: Path, name: str, kind: str) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
-    path = tmp_path / place
+    path = tmp_path / name
     with pytest.raises(RecordError, match=f"got {kind}, expected a journal that can be read"):
         open_journal(path)
     with pytest.raises(RecordError, match=f"got {kind}, expected a journal that can be read"):
@@ -362,10 +362,12 @@ def test_a_journal_in_a_place_that_cannot_be_is_reported(tmp_path: Path) -> None
 
 def add_many(path: Path, name: str) -> None:
     journal = Journal(path)
-    for at in range(25):
+    for index in range(25):
         with journal.locked() as writer:
-            line = entry(journal, document(path=f"{name}{at}.md"), {"quality": at}, write_id=name, batch=at)
-            writer.append([line, BatchDone(write_id=name, batch=at)])
+            line = entry(
+                journal, document(path=f"{name}{index}.md"), {"quality": index}, write_id=name, batch=index
+            )
+            writer.append([line, BatchDone(write_id=name, batch=index)])
 
 
 def test_processes_do_not_get_in_each_others_way(journal: Journal) -> None:

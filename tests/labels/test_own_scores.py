@@ -1,4 +1,4 @@
-"""What scoring itself has written is no label: of no training, and of nothing that judges one."""
+"""Labels written by scoring are never used for training or evaluation."""
 
 from __future__ import annotations
 
@@ -115,19 +115,23 @@ def test_records_that_scoring_has_labelled_are_none_to_learn_from(
 
 
 def test_each_label_is_looked_at_by_itself(news: Path, settings: Settings) -> None:
-    """The quality is a person's; heat and published are filled in, and renewed."""
+    """The quality was given by a person; heat and published are filled in, and renewed."""
     for document in documents_of(news):
         remove_heat_and_published(document)
     before = read([news], settings)
     for heat in (70, 80):
         score(news, settings.journal, heat=heat, published=True)
         after = read([news], settings)
-        assert [each.labels for each in after.documents] == [each.labels for each in before.documents]
-        assert {(each.labels.heat, each.labels.published) for each in after.documents} == {(None, None)}
+        assert [document.labels for document in after.documents] == [
+            document.labels for document in before.documents
+        ]
+        assert {(document.labels.heat, document.labels.published) for document in after.documents} == {
+            (None, None)
+        }
         assert after.data_sha256 == before.data_sha256
         assert after.n_own_labels == 2 * N_NEWS
     used = read([news], settings, is_used=True)
-    assert {each.labels.heat for each in used.documents} == {80}
+    assert {document.labels.heat for document in used.documents} == {80}
     assert used.data_sha256 != before.data_sha256
 
 
@@ -137,11 +141,13 @@ def test_a_label_that_a_person_has_changed_since_is_a_label(inbox: Path, setting
     write_labels(first.path, {"quality": 55}, roots=[str(inbox)])
     write_labels(second.path, {"heat": 55}, roots=[str(inbox)])  # its quality is still scoring's own
     corpus = read([inbox], settings)
-    assert [(each.path, each.labels) for each in corpus.documents] == [(first.path, Labels(quality=55))]
+    assert [(document.path, document.labels) for document in corpus.documents] == [
+        (first.path, Labels(quality=55))
+    ]
     assert corpus.n_own_labels == 3 * N_INBOX - 2
     write_own(settings.journal, [second], lambda _: {"quality": 500}, owner="people")  # the desk's accept
     corpus = read([inbox], settings)
-    labels = {each.path: each.labels for each in corpus.documents}
+    labels = {document.path: document.labels for document in corpus.documents}
     assert labels == {first.path: Labels(quality=55), second.path: Labels(quality=500, heat=55)}
 
 
@@ -163,27 +169,31 @@ def test_a_correction_is_a_label_whatever_scoring_writes(inbox: Path, settings: 
     before = read([inbox], settings, ledger=ledger)
     score(inbox, settings.journal, **ALL)
     after = read([inbox], settings, ledger=ledger)
-    assert [(each.path, each.labels) for each in after.documents] == [(first.path, Labels(quality=500))]
+    assert [(document.path, document.labels) for document in after.documents] == [
+        (first.path, Labels(quality=500))
+    ]
     assert after.data_sha256 == before.data_sha256
 
 
 def test_records_that_were_moved_or_are_lines_of_json_are_known(inbox: Path, settings: Settings) -> None:
     score(inbox, settings.journal, **ALL)
     rows = [
-        msgspec.json.encode(msgspec.to_builtins(each.record) | msgspec.to_builtins(each.labels))
-        for each in documents_of(inbox)
+        msgspec.json.encode(msgspec.to_builtins(document.record) | msgspec.to_builtins(document.labels))
+        for document in documents_of(inbox)
     ]
     lines = inbox.parent / "inbox.jsonl"
     lines.write_bytes(b"\n".join(rows))
     inbox.rename(inbox.parent / "moved")
-    for place in (lines, inbox.parent / "moved"):
-        corpus = read([place], settings)
+    for source in (lines, inbox.parent / "moved"):
+        corpus = read([source], settings)
         assert (corpus.documents, corpus.n_own_labels) == ([], 3 * N_INBOX)
 
 
 def test_records_of_other_times_are_not_counted(inbox: Path, settings: Settings) -> None:
     score(inbox, settings.journal, **ALL)
-    moments = sorted(each.record.published_at for each in documents_of(inbox) if each.record.published_at)
+    moments = sorted(
+        document.record.published_at for document in documents_of(inbox) if document.record.published_at
+    )
     corpus = read_dataset(
         [str(inbox)],
         stdin=None,
@@ -220,7 +230,7 @@ def test_a_line_of_the_journal_that_is_skipped_is_reported(inbox: Path, settings
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 @pytest.fixture
@@ -264,15 +274,15 @@ def test_every_command_that_reads_labels_leaves_out_scorings_own(
     counted = N_NEWS if name not in ("drift", "compare") else N_NEWS + N_INBOX
     assert f"{counted} records; {3 * N_INBOX} labels written by scoring not used\n" in after.stderr
     assert after.exit_code == before.exit_code
-    said, said_before = (without_counts(each.stdout) for each in (after, before))
-    assert said == said_before
+    output_after, output_before = (without_counts(done.stdout) for done in (after, before))
+    assert output_after == output_before
     used = run(*command, "--include-own-scores")
     assert f"{3 * N_INBOX} labels written by scoring used (--include-own-scores)\n" in used.stderr
-    assert without_counts(used.stdout) != said_before
+    assert without_counts(used.stdout) != output_before
     (tmp_path / ".scoring" / "journal.jsonl").rename(tmp_path / "elsewhere.jsonl")
     shutil.copy(tmp_path / "elsewhere.jsonl", tmp_path / "beside.jsonl")
     named = run(*command, "--journal", "beside.jsonl")
-    assert without_counts(named.stdout) == said_before
+    assert without_counts(named.stdout) == output_before
 
 
 def without_counts(printed: str) -> list[Any]:
@@ -384,12 +394,12 @@ def test_a_journal_that_cannot_be_used_ends_a_training_before_it_begins(
 def test_a_training_after_the_scores_were_written_is_on_the_same_data(
     news: Path, inbox: Path, config: Path, model: str
 ) -> None:
-    """As a person does it: train, score --write, train again; then change one label by hand."""
+    """Train, score --write, train again; then change one label by hand."""
     command = ["train", news, inbox, "--config", config, "--no-track", "--json"]
     before = run(*command)
     assert before.exit_code == 0, before.output
     assert run("score", inbox, "--model", model, "--write").exit_code == 0
-    assert all(None not in msgspec.structs.astuple(each.labels) for each in documents_of(inbox))
+    assert all(None not in msgspec.structs.astuple(document.labels) for document in documents_of(inbox))
     after = run(*command)
     assert NOT_USED in after.stderr
     assert without_counts(after.stdout) == without_counts(before.stdout)

@@ -1,4 +1,4 @@
-"""Writing scores: missing labels are filled, scoring's own are renewed, those of people are left alone."""
+"""Writing labels: missing ones are filled, scoring's own are renewed, those of people stay."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def stop(error: RecordError) -> None:
     raise error
 
 
-class Place:
-    """A folder with a journal, and a clock that goes on."""
+class Workspace:
+    """A folder with a journal, and a clock that advances."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "news"
@@ -109,154 +109,154 @@ def labels_of(path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
 
 
-def test_labels_of_people_stay_to_the_byte(place: Place) -> None:
-    given = place.add("a.md", {"quality": 50, "heat": 3, "published": False})
-    partly = place.add("b.md", {"heat": 9})
+def test_labels_of_people_stay_to_the_byte(workspace: Workspace) -> None:
+    given = workspace.add("a.md", {"quality": 50, "heat": 3, "published": False})
+    partly = workspace.add("b.md", {"heat": 9})
     before = given.read_bytes()
-    counts = place.write(FIRST).counts
+    counts = workspace.write(FIRST).counts
     assert given.read_bytes() == before
     assert labels_of(partly) == FIRST | {"heat": 9}
     assert (counts.n_files, counts.n_written, dict(counts.labels)) == (2, 1, {"left alone": 4, "filled": 2})
     # A label of theirs that is what the model says is theirs all the same.
-    place.write({"quality": 50, "heat": 3, "published": False}, given)
-    place.write(SECOND, given)
+    workspace.write({"quality": 50, "heat": 3, "published": False}, given)
+    workspace.write(SECOND, given)
     assert given.read_bytes() == before
 
 
-def test_what_scoring_wrote_is_renewed_and_what_people_changed_since_is_not(place: Place) -> None:
-    path = place.add("a.md")
-    place.write(FIRST)
-    counts = place.write(SECOND).counts
+def test_what_scoring_wrote_is_renewed_and_what_people_changed_since_is_not(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
+    workspace.write(FIRST)
+    counts = workspace.write(SECOND).counts
     assert labels_of(path) == SECOND
     assert counts.labels == {"renewed": 3}
-    write_labels(str(path), {"quality": 50}, roots=[str(place.folder)])
-    assert place.write(FIRST).counts.labels == {"renewed": 2, "left alone": 1}
+    write_labels(str(path), {"quality": 50}, roots=[str(workspace.folder)])
+    assert workspace.write(FIRST).counts.labels == {"renewed": 2, "left alone": 1}
     assert labels_of(path) == FIRST | {"quality": 50}
     # The score comes to be what somebody gave, and moves on: theirs.
-    place.write(FIRST | {"quality": 50})
-    place.write(SECOND)
+    workspace.write(FIRST | {"quality": 50})
+    workspace.write(SECOND)
     assert labels_of(path) == SECOND | {"quality": 50}
 
 
-def test_to_overwrite_replaces_all(place: Place) -> None:
-    path = place.add("a.md", {"quality": 50, "heat": 70})
-    counts = place.write(FIRST, is_overwriting=True).counts
+def test_to_overwrite_replaces_all(workspace: Workspace) -> None:
+    path = workspace.add("a.md", {"quality": 50, "heat": 70})
+    counts = workspace.write(FIRST, is_overwriting=True).counts
     assert labels_of(path) == FIRST
     assert counts.labels == {"replaced": 1, "left alone": 1, "filled": 1}
     # From now on it is scoring's own, but for the heat, which was theirs and no other.
-    assert place.write(SECOND).counts.labels == {"renewed": 2, "left alone": 1}
+    assert workspace.write(SECOND).counts.labels == {"renewed": 2, "left alone": 1}
 
 
-def test_every_label_is_counted_once(place: Place) -> None:
-    place.add("a.md", {"quality": 50})
-    place.add("b.md")
-    place.write(FIRST)
-    place.add("c.md", {"published": False})
-    counts = place.write(FIRST | {"heat": 71}).counts
+def test_every_label_is_counted_once(workspace: Workspace) -> None:
+    workspace.add("a.md", {"quality": 50})
+    workspace.add("b.md")
+    workspace.write(FIRST)
+    workspace.add("c.md", {"published": False})
+    counts = workspace.write(FIRST | {"heat": 71}).counts
     assert sum(counts.labels.values()) == 3 * counts.n_files == 9
     assert counts.labels == {"left alone": 2, "unchanged": 3, "renewed": 2, "filled": 2}
 
 
-def test_without_a_journal_labels_that_stand_there_are_left_alone(place: Place) -> None:
-    path = place.add("a.md")
-    assert not place.write(FIRST).has_known
-    writer = place.write(SECOND, journal=place.journal.parent / "fresh.jsonl")
+def test_without_a_journal_labels_that_stand_there_are_left_alone(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
+    assert not workspace.write(FIRST).has_known
+    writer = workspace.write(SECOND, journal=workspace.journal.parent / "fresh.jsonl")
     assert not writer.has_known
     assert writer.counts.labels == {"left alone": 3}
     assert labels_of(path) == FIRST
-    assert place.write(SECOND).has_known
+    assert workspace.write(SECOND).has_known
     assert labels_of(path) == SECOND
 
 
-def test_a_moved_renamed_or_copied_file_is_the_same_record(place: Place) -> None:
-    path = place.add("a.md")
-    place.write(FIRST)
-    (place.folder / "deep").mkdir()
-    moved = path.rename(place.folder / "deep" / "b.md")
-    copy = Path(shutil.copy(moved, place.folder / "c.md"))
-    assert place.write(SECOND).counts.labels == {"renewed": 6}
+def test_a_moved_renamed_or_copied_file_is_the_same_record(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
+    workspace.write(FIRST)
+    (workspace.folder / "deep").mkdir()
+    moved = path.rename(workspace.folder / "deep" / "b.md")
+    copy = Path(shutil.copy(moved, workspace.folder / "c.md"))
+    assert workspace.write(SECOND).counts.labels == {"renewed": 6}
     assert labels_of(moved) == labels_of(copy) == SECOND
-    assert place.listener.notes == []
+    assert workspace.listener.notes == []
 
 
-def test_an_edited_record_is_renewed(place: Place) -> None:
-    path = place.add("a.md")
-    place.write(FIRST)
+def test_an_edited_record_is_renewed(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
+    workspace.write(FIRST)
     path.write_bytes(path.read_bytes().replace(b"Orchard opens", b"Orchard has opened"))
-    assert place.write(SECOND).counts.labels == {"renewed": 3}
+    assert workspace.write(SECOND).counts.labels == {"renewed": 3}
 
 
 @pytest.mark.parametrize("names", [("a.md", "b.md"), ("b.md", "a.md")])
 @pytest.mark.parametrize("batch_files", [1, 64])
 def test_two_files_of_a_record_with_different_labels_are_reported_and_each_keeps_its_own(
-    place: Place, names: tuple[str, str], batch_files: int, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, names: tuple[str, str], batch_files: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = place.add(names[0], {"quality": 50, "published": True}, RECORD % b"a")
-    bare = place.add(names[1], None, RECORD % b"a")
-    writer = place.writer()
+    given = workspace.add(names[0], {"quality": 50, "published": True}, RECORD % b"a")
+    bare = workspace.add(names[1], None, RECORD % b"a")
+    writer = workspace.writer()
     paths = sorted((given, bare))
     list(writer.write([score_of(path, FIRST) for path in paths], batch_files=batch_files))
     assert labels_of(given) == {"quality": 50, "heat": 70, "published": True}
     assert labels_of(bare) == FIRST
     here, there = (60, 50) if paths[1] == bare else (50, 60)
-    assert place.listener.notes == [
+    assert workspace.listener.notes == [
         f"{paths[1]}: the same record as {paths[0]}, with different labels: "
         f"quality {here} here, {there} there"
     ]
     # Although scoring wrote the same `published` into the other file, this one is theirs.
-    place.write(SECOND)
+    workspace.write(SECOND)
     assert labels_of(given) == {"quality": 50, "heat": 75, "published": True}
     assert labels_of(bare) == SECOND
-    n_bytes = place.journal.stat().st_size
-    place.write(SECOND)
-    assert place.journal.stat().st_size == n_bytes  # nothing to write, and nothing more to tell
+    n_bytes = workspace.journal.stat().st_size
+    workspace.write(SECOND)
+    assert workspace.journal.stat().st_size == n_bytes  # nothing to write, and nothing more to tell
 
 
-def test_records_of_which_nothing_is_known_are_refused_and_the_others_written(place: Place) -> None:
-    bare = place.add("a.md", None, b"---\ntitle: Rain\n---\n")
-    empty = place.add("b.md", None, b"---\ntitle: '&nbsp;'\ntopics: [Weather]\n---\n")
+def test_records_of_which_nothing_is_known_are_refused_and_the_others_written(workspace: Workspace) -> None:
+    bare = workspace.add("a.md", None, b"---\ntitle: Rain\n---\n")
+    empty = workspace.add("b.md", None, b"---\ntitle: '&nbsp;'\ntopics: [Weather]\n---\n")
     enough = [
-        place.add("c.md", None, b"---\ntitle: Rain\ntopics: [Weather]\n---\n"),
-        place.add("d.md", None, b"---\ntitle: Rain\nprovider:\n  domain: rain.example\n---\n"),
-        place.add("e.md", None, b"---\ntitle: Rain\npublishedDateTime: 2026-02-28T08:00:00Z\n---\n"),
+        workspace.add("c.md", None, b"---\ntitle: Rain\ntopics: [Weather]\n---\n"),
+        workspace.add("d.md", None, b"---\ntitle: Rain\nprovider:\n  domain: rain.example\n---\n"),
+        workspace.add("e.md", None, b"---\ntitle: Rain\npublishedDateTime: 2026-02-28T08:00:00Z\n---\n"),
     ]
     before = bare.read_bytes(), empty.read_bytes()
-    counts = place.write(FIRST).counts
+    counts = workspace.write(FIRST).counts
     assert (counts.n_written, counts.n_refused, counts.n_faults) == (3, 2, 0)
     assert (bare.read_bytes(), empty.read_bytes()) == before
     assert [labels_of(path) for path in enough] == [FIRST] * 3
     wanted = "expected a title, and a date, provider or topics (or --allow-unknown)"
-    assert place.faults == [
+    assert workspace.faults == [
         f"{bare}: got neither a date nor a provider nor topics, {wanted}",
         f"{empty}: got no title, {wanted}",
     ]
-    assert place.write(FIRST, allows_unknown=True).counts.n_refused == 0
+    assert workspace.write(FIRST, allows_unknown=True).counts.n_refused == 0
     assert labels_of(bare) == labels_of(empty) == FIRST
 
 
-def test_a_dry_run_reports_the_same_and_writes_nothing(place: Place) -> None:
-    place.add("a.md", {"quality": 50})
-    place.add("b.md", {"quality": 51}, RECORD % b"a.md")
-    place.add("c.md", None, b"---\ntitle: Rain\n---\n")
-    before = {path: path.read_bytes() for path in place.folder.iterdir()}
-    dry = place.write(FIRST, is_dry_run=True).counts
-    told, faults = place.listener.notes.copy(), place.faults.copy()
-    assert {path: path.read_bytes() for path in place.folder.iterdir()} == before
-    assert not place.journal.exists()
-    assert "+heat: 70" in place.written[0].diff
-    assert place.write(FIRST).counts == dry
-    assert (place.listener.notes, place.faults) == (told * 2, faults * 2)
-    assert len(told) == 1
+def test_a_dry_run_reports_the_same_and_writes_nothing(workspace: Workspace) -> None:
+    workspace.add("a.md", {"quality": 50})
+    workspace.add("b.md", {"quality": 51}, RECORD % b"a.md")
+    workspace.add("c.md", None, b"---\ntitle: Rain\n---\n")
+    before = {path: path.read_bytes() for path in workspace.folder.iterdir()}
+    dry = workspace.write(FIRST, is_dry_run=True).counts
+    notes, faults = workspace.listener.notes.copy(), workspace.faults.copy()
+    assert {path: path.read_bytes() for path in workspace.folder.iterdir()} == before
+    assert not workspace.journal.exists()
+    assert "+heat: 70" in workspace.written[0].diff
+    assert workspace.write(FIRST).counts == dry
+    assert (workspace.listener.notes, workspace.faults) == (notes * 2, faults * 2)
+    assert len(notes) == 1
 
 
 def test_a_file_that_cannot_be_written_is_reported_and_not_taken_for_written(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = place.add("a.md"), place.add("b.md")
+    first, second = workspace.add("a.md"), workspace.add("b.md")
     real = replace_file
 
     def replace(target: str, old: bytes, new: bytes, path: str) -> bool:
@@ -265,12 +265,12 @@ def test_a_file_that_cannot_be_written_is_reported_and_not_taken_for_written(
         return real(target, old, new, path)
 
     monkeypatch.setattr(label_writing, "replace_file", replace)
-    counts = place.write(FIRST).counts
+    counts = workspace.write(FIRST).counts
     assert (counts.n_written, counts.n_faults) == (1, 1)
     monkeypatch.undo()
     # Somebody labels it by hand, with the very same values.
-    write_labels(str(first), FIRST, roots=[str(place.folder)])
-    place.write(SECOND)
+    write_labels(str(first), FIRST, roots=[str(workspace.folder)])
+    workspace.write(SECOND)
     assert (labels_of(first), labels_of(second)) == (FIRST, SECOND)
 
 
@@ -282,39 +282,39 @@ def stop_fault(path: str) -> Any:
 
 @pytest.mark.parametrize("n_changes", [1, 2])
 def test_a_file_that_is_changed_meanwhile_is_looked_at_once_more(
-    place: Place, monkeypatch: pytest.MonkeyPatch, n_changes: int
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, n_changes: int
 ) -> None:
-    path = place.add("a.md")
+    path = workspace.add("a.md")
     real, left = replace_file, [50, 51][:n_changes]
 
     def replace(target: str, old: bytes, new: bytes, name: str) -> bool:
         if left:
-            write_labels(str(path), {"quality": left.pop(0)}, roots=[str(place.folder)])
+            write_labels(str(path), {"quality": left.pop(0)}, roots=[str(workspace.folder)])
         return real(target, old, new, name)
 
     monkeypatch.setattr(label_writing, "replace_file", replace)
-    place.write(FIRST)
+    workspace.write(FIRST)
     if n_changes == 1:  # the label that somebody gave between the look and the write is theirs
         assert labels_of(path) == FIRST | {"quality": 50}
-        assert place.faults == []
+        assert workspace.faults == []
     else:
         assert labels_of(path) == {"quality": 51, "heat": None, "published": None}
-        assert "got a file that another process keeps changing" in place.faults[0]
+        assert "got a file that another process keeps changing" in workspace.faults[0]
 
 
-def test_without_a_journal_that_can_be_written_nothing_is_written(place: Place) -> None:
-    path = place.add("a.md")
+def test_without_a_journal_that_can_be_written_nothing_is_written(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
     before = path.read_bytes()
-    place.journal.mkdir(parents=True)
+    workspace.journal.mkdir(parents=True)
     with pytest.raises(RecordError, match="a folder"):
-        place.write(FIRST)
+        workspace.write(FIRST)
     assert path.read_bytes() == before
 
 
 def test_a_full_disk_under_the_journal_stops_before_the_files(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = place.add("a.md")
+    path = workspace.add("a.md")
     before = path.read_bytes()
 
     def fail(*_: Any) -> int:
@@ -322,7 +322,7 @@ def test_a_full_disk_under_the_journal_stops_before_the_files(
 
     monkeypatch.setattr(os, "write", fail)
     with pytest.raises(RecordError, match=r"journal\.jsonl: got No space left on device"):
-        place.write(FIRST)
+        workspace.write(FIRST)
     assert path.read_bytes() == before
 
 
@@ -352,59 +352,66 @@ list(writer.write([score_of(path, SECOND) for path in sorted(folder.iterdir())])
 @pytest.mark.slow
 @pytest.mark.parametrize("n_done", [0, 1, 3])
 def test_killed_between_journal_and_files_nothing_is_taken_for_what_it_is_not(
-    place: Place, n_done: int
+    workspace: Workspace, n_done: int
 ) -> None:
-    own = [place.add(f"{name}.md") for name in "abc"]
-    place.write(FIRST)
-    given = place.add("d.md", {"quality": 50})
-    script = place.folder.parent / "child.py"
+    own = [workspace.add(f"{name}.md") for name in "abc"]
+    workspace.write(FIRST)
+    given = workspace.add("d.md", {"quality": 50})
+    script = workspace.folder.parent / "child.py"
     script.write_text(CHILD)
     root = str(Path(__file__).parents[2])
-    arguments = [sys.executable, str(script), str(place.folder), str(place.journal), str(n_done), root]
+    arguments = [
+        sys.executable,
+        str(script),
+        str(workspace.folder),
+        str(workspace.journal),
+        str(n_done),
+        root,
+    ]
     done = subprocess.run(arguments, cwd=root, check=False)
     assert done.returncode == -signal.SIGKILL
     assert [labels_of(path)["quality"] for path in own] == [65] * n_done + [60] * (3 - n_done)
-    journal = Journal(place.journal)
+    journal = Journal(workspace.journal)
     journal.refresh()
-    for document in read_documents([str(place.folder)], on_fault=stop):
+    for document in read_documents([str(workspace.folder)], on_fault=stop):
         expected = set() if document.path == str(given) else set(LABELS)
         assert journal.own_labels(document) == expected, document.path
-    place.now = datetime.now(UTC)
-    counts = place.write(FIRST | {"heat": 80}).counts
+    workspace.now = datetime.now(UTC)
+    counts = workspace.write(FIRST | {"heat": 80}).counts
     assert counts.labels["left alone"] == 1
     assert [labels_of(path)["heat"] for path in own] == [80] * 3
 
 
 @pytest.mark.slow
-def test_two_writers_at_once_do_not_undo_each_other(place: Place) -> None:
-    for at in range(40):
-        place.add(f"{at:02}.md")
-    script = place.folder.parent / "child.py"
+def test_two_writers_at_once_do_not_undo_each_other(workspace: Workspace) -> None:
+    for index in range(40):
+        workspace.add(f"{index:02}.md")
+    script = workspace.folder.parent / "child.py"
     script.write_text(CHILD)
     root = str(Path(__file__).parents[2])
-    arguments = [sys.executable, str(script), str(place.folder), str(place.journal), "-1", root]
+    arguments = [sys.executable, str(script), str(workspace.folder), str(workspace.journal), "-1", root]
     workers = [subprocess.Popen(arguments, cwd=root) for _ in range(2)]
     assert [worker.wait() for worker in workers] == [0, 0]
-    place.now = datetime.now(UTC)
-    assert place.write(FIRST).counts.labels == {"renewed": 120}
+    workspace.now = datetime.now(UTC)
+    assert workspace.write(FIRST).counts.labels == {"renewed": 120}
 
 
-def test_a_batch_of_large_files_is_short(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_of_large_files_is_short(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abcde":
-        place.add(f"{name}.md")
+        workspace.add(f"{name}.md")
     monkeypatch.setattr(label_writing, "_BATCH_BYTES", 2 * len(RECORD % b"a.md"))
-    place.write(FIRST)
-    assert place.journal.read_bytes().count(b'"kind":"done"') == 3
+    workspace.write(FIRST)
+    assert workspace.journal.read_bytes().count(b'"kind":"done"') == 3
 
 
-def test_names_that_are_no_text_are_written(place: Place) -> None:
-    path = place.folder / os.fsdecode(b"caf\xe9.md")
+def test_names_that_are_no_text_are_written(workspace: Workspace) -> None:
+    path = workspace.folder / os.fsdecode(b"caf\xe9.md")
     path.write_bytes(RECORD % b"a")
-    writer = place.writer()
-    (written,) = writer.write([score_of(place.folder / "caf\\xe9.md", FIRST)])
-    assert (written.changed, written.path) == (True, f"{place.folder}/caf\\xe9.md")
+    writer = workspace.writer()
+    (written,) = writer.write([score_of(workspace.folder / "caf\\xe9.md", FIRST)])
+    assert (written.changed, written.path) == (True, f"{workspace.folder}/caf\\xe9.md")
     assert labels_of(path) == FIRST
-    assert place.write(SECOND, place.folder / "caf\\xe9.md").counts.labels == {"renewed": 3}
+    assert workspace.write(SECOND, workspace.folder / "caf\\xe9.md").counts.labels == {"renewed": 3}
 
 
 @pytest.fixture
@@ -422,37 +429,37 @@ def write(
     training: TrainOutcome, settings: Settings, inbox: Path
 ) -> Callable[..., tuple[list[Score], list[WrittenFile], list[RecordError]]]:
     def run(*paths: str, **options: Any) -> tuple[list[Score], list[WrittenFile], list[RecordError]]:
-        found = list(score(paths, model=training.model, settings=settings, on_fault=stop))
+        scores = list(score(paths, model=training.model, settings=settings, on_fault=stop))
         faults: list[RecordError] = []
         chosen = WriteOptions(settings.journal, lambda: MOMENT, **options)
         roots = [path for path in paths if "*" not in path] or [str(inbox)]
         writer = LabelWriter(chosen, paths=roots, on_fault=faults.append)
-        return found, list(writer.write(found)), faults
+        return scores, list(writer.write(scores)), faults
 
     return run
 
 
 def test_three_values_are_written_and_nothing_else(inbox: Path, write: Callable[..., Any]) -> None:
     before = {file: file.read_text() for file in inbox.iterdir()}
-    found, written, _ = write(str(inbox), is_overwriting=True)
-    assert [each.path for each in written] == [one.path for one in found]
-    assert any(each.changed for each in written)
+    scores, written, _ = write(str(inbox), is_overwriting=True)
+    assert [file.path for file in written] == [scored.path for scored in scores]
+    assert any(file.changed for file in written)
     for file, text in before.items():
         assert plain(file.read_text()) == plain(text)
-    for one in found:
-        values = {name: getattr(one, name) for name in LABELS}
-        assert labels_of(Path(one.path)) == values
+    for scored in scores:
+        values = {name: getattr(scored, name) for name in LABELS}
+        assert labels_of(Path(scored.path)) == values
     # What is written is no input: the scores are the same again, and nothing is left to change.
     again, written, _ = write(str(inbox))
-    assert again == found
-    assert not any(each.changed for each in written)
+    assert again == scores
+    assert not any(file.changed for file in written)
 
 
 def test_json_lines_are_not_written(inbox: Path, tmp_path: Path, write: Callable[..., Any]) -> None:
     lines = b"".join(sample_json_lines(n_records=2, seed=3))
     (tmp_path / "a.jsonl").write_bytes(lines)
     _, written, faults = write(str(tmp_path / "a.jsonl"), str(inbox))
-    assert (sum(each.fault is None for each in written), len(faults)) == (10, 2)
+    assert (sum(file.fault is None for file in written), len(faults)) == (10, 2)
     assert "expected a Markdown file" in str(faults[0])
     assert (tmp_path / "a.jsonl").read_bytes() == lines
 
@@ -464,15 +471,15 @@ def test_link_that_leads_out_is_not_followed(inbox: Path, tmp_path: Path, write:
     (inbox / "link.md").symlink_to(outside)
     # A walk passes it over; named by a glob it is scored, but not written.
     assert len(write(str(inbox))[0]) == 10
-    found, _, faults = write(f"{inbox}/l*.md")
-    assert (len(found), len(faults)) == (1, 1)
+    scores, _, faults = write(f"{inbox}/l*.md")
+    assert (len(scores), len(faults)) == (1, 1)
     assert "outside the given folders" in str(faults[0])
     assert outside.read_bytes() == before
 
 
-def test_file_that_went_away_is_reported(place: Place) -> None:
-    first, _ = place.add("a.md"), place.add("b.md")
+def test_file_that_went_away_is_reported(workspace: Workspace) -> None:
+    first, _ = workspace.add("a.md"), workspace.add("b.md")
     first.unlink()
-    counts = place.write(FIRST, first, place.folder / "b.md").counts
+    counts = workspace.write(FIRST, first, workspace.folder / "b.md").counts
     assert (counts.n_written, counts.n_faults) == (1, 1)
-    assert place.faults[0].startswith(f"{first}: ")
+    assert workspace.faults[0].startswith(f"{first}: ")

@@ -1,4 +1,4 @@
-"""No feature knows a record's own labels, nor anything that came after the moment of asking."""
+"""Features depend neither on a record's own labels nor on anything after `as_of`."""
 
 from __future__ import annotations
 
@@ -24,20 +24,26 @@ LINES = [json.loads(line) for line in sample_json_lines(n_records=60, seed=4)]
 
 
 def decoded(lines: list[dict[str, Any]]) -> list[Record]:
-    return [decode_json(json.dumps(line).encode(), "-", at).record for at, line in enumerate(lines, start=1)]
+    return [
+        decode_json(json.dumps(line).encode(), "-", index).record for index, line in enumerate(lines, start=1)
+    ]
 
 
 def relabelled(line: dict[str, Any]) -> dict[str, Any]:
-    """The same record with other labels, another opaque payload and keys that nobody knows."""
+    """The record with other labels, another opaque payload and unknown keys."""
     line = {key: value for key, value in line.items() if key not in ("quality", "heat", "published")}
     extra = {"secured": "c29tZXRoaW5nIGVsc2U=", "editorsPick": True, "score": 99}
     return line | extra | {"quality": 777, "heat": 5555, "published": line["title"] < "M"}
 
 
 def with_later_coverage(record: Record, at: int) -> Record:
-    """The same record after `AS_OF`: coverage has come, and what came since then has changed."""
+    """The record after `AS_OF`: with new coverage, and with later changes of its coverage."""
     random = Random(at)  # noqa: S311 -- nothing to keep secret
-    known = [one for one in record.related if one.published_at and one.published_at <= AS_OF]
+    known = [
+        related_record
+        for related_record in record.related
+        if related_record.published_at and related_record.published_at <= AS_OF
+    ]
     later = [
         Coverage(
             title=record.title,
@@ -54,8 +60,11 @@ def with_later_coverage(record: Record, at: int) -> Record:
 
 
 BEFORE = build_table(RECORDS, AS_OF)
-AFTER = build_table([with_later_coverage(record, at) for at, record in enumerate(RECORDS)], AS_OF)
-LABELLED, RELABELLED = build_table(decoded(LINES)), build_table(decoded([relabelled(one) for one in LINES]))
+AFTER = build_table([with_later_coverage(record, index) for index, record in enumerate(RECORDS)], AS_OF)
+LABELLED, RELABELLED = (
+    build_table(decoded(LINES)),
+    build_table(decoded([relabelled(labelled_line) for labelled_line in LINES])),
+)
 
 
 def values(table: FeatureTable, column: Column) -> Any:
@@ -65,7 +74,7 @@ def values(table: FeatureTable, column: Column) -> Any:
 
 
 def differs(column: Column) -> bool:
-    """Whether a column has several values, so that a change could show at all."""
+    """Whether a column has several values, so that a change could be noticed."""
     return len(set(values(BEFORE, column))) > 1
 
 
@@ -81,8 +90,8 @@ def test_no_feature_knows_what_came_later(column: Column) -> None:
 
 
 def test_later_coverage_would_show() -> None:
-    """The two tests above can fail: without the moment, what came later is seen."""
-    seen = build_table([with_later_coverage(record, at) for at, record in enumerate(RECORDS)])
+    """The two tests above can fail: without `as_of`, later coverage changes the features."""
+    seen = build_table([with_later_coverage(record, index) for index, record in enumerate(RECORDS)])
     for column in NUMBER_COLUMNS:
         if column.family == "coverage":
             assert values(seen, column) != values(BEFORE, column), column.name
@@ -109,12 +118,12 @@ def test_learned_columns_know_the_training_labels_only() -> None:
     other = Encoder.fit(LABELLED, y[::-1].copy() * 3, min_level_count=2)
     moved = {
         name
-        for name, one, two in zip(
+        for name, first, second in zip(
             encoder.names, encoder.transform(LABELLED).T, other.transform(LABELLED).T, strict=True
         )
-        if not np.array_equal(one, two, equal_nan=True)
+        if not np.array_equal(first, second, equal_nan=True)
     }
     assert moved == {"provider_quality_mean"}
     learned = {column.name for column in (*FITTED_COLUMNS, *topic_columns(encoder))}
     assert set(encoder.names) == learned | {*ENCODED_NUMBERS, *(column.name for column in TEXT_COLUMNS)}
-    assert all(name.startswith(TOPIC_PREFIX) for name in learned - {one.name for one in FITTED_COLUMNS})
+    assert all(name.startswith(TOPIC_PREFIX) for name in learned - {column.name for column in FITTED_COLUMNS})

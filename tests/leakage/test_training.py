@@ -1,4 +1,4 @@
-"""Nothing after the cut reaches what is fitted before it, and no figure is better than it may be."""
+"""Nothing after the cutoff influences a fit, and metrics are not better than possible."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ def corpus_of(documents: list[Document]) -> LabelledDataset:
 
 
 def documents_of(labelled: list[Any]) -> list[Document]:
-    return [Document(f"{at}.md", 1, "0" * 64, record, labels) for at, (record, labels) in enumerate(labelled)]
+    return [
+        Document(f"{index}.md", 1, "0" * 64, record, labels)
+        for index, (record, labels) in enumerate(labelled)
+    ]
 
 
 def fitted_before_the_cut(documents: list[Document]) -> tuple[TrainingSet, dict[str, str], bytes]:
-    """What training fits on the records before the test block."""
+    """Everything that training fits on the records before the test block."""
     corpus = corpus_of(documents)
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
     training = corpus.training_set(~is_test, cutoffs_before(corpus, is_test))
@@ -47,7 +50,7 @@ def fitted_before_the_cut(documents: list[Document]) -> tuple[TrainingSet, dict[
 
 
 def changed_after_the_cut(documents: list[Document]) -> list[Document]:
-    """Other labels, titles and coverage for what the test block holds, wherever it is listed."""
+    """Documents with other labels, titles and coverage for the records of the test block."""
     corpus = corpus_of(documents)
     is_test = find_test_block(corpus.moments, corpus.sections, CONFIG.split)
     cut = min(moment for moment, is_held in zip(_dates(documents), is_test, strict=True) if is_held)
@@ -56,7 +59,7 @@ def changed_after_the_cut(documents: list[Document]) -> list[Document]:
         is_later = entry.published_at is not None and entry.published_at >= cut
         return msgspec.structs.replace(entry, quality=888, title="Other") if is_later else entry
 
-    found = []
+    altered = []
     for document, is_held in zip(documents, is_test, strict=True):
         record, labels = document.record, document.labels
         related = [changed(entry) for entry in record.related]
@@ -69,8 +72,8 @@ def changed_after_the_cut(documents: list[Document]) -> list[Document]:
             labels = Labels(quality=1, heat=4321, published=True)
             record = msgspec.structs.replace(record, title="Another title", excerpt="", images=())
         record = msgspec.structs.replace(record, related=tuple(related))
-        found.append(msgspec.structs.replace(document, record=record, labels=labels))
-    return found
+        altered.append(msgspec.structs.replace(document, record=record, labels=labels))
+    return altered
 
 
 def _dates(documents: list[Document]) -> list[Any]:
@@ -81,8 +84,8 @@ def test_nothing_after_the_cut_changes_what_is_fitted() -> None:
     documents = documents_of(LABELLED)
     changed = changed_after_the_cut(documents)
     n_earlier = sum(
-        one.record.related != other.record.related
-        for one, other in zip(documents[:192], changed, strict=False)
+        first.record.related != second.record.related
+        for first, second in zip(documents[:192], changed, strict=False)
     )
     assert n_earlier > 0, "no earlier record lists a later one: the test would prove nothing"
     training, boosters, rest = fitted_before_the_cut(documents)
@@ -97,8 +100,8 @@ def test_nothing_after_the_cut_changes_what_is_fitted() -> None:
 def test_what_is_before_the_cut_does_change_what_is_fitted() -> None:
     """The test above can fail."""
     documents = documents_of(LABELLED)
-    one = documents[10]
-    documents[10] = msgspec.structs.replace(one, labels=Labels(quality=300, heat=300, published=True))
+    document = documents[10]
+    documents[10] = msgspec.structs.replace(document, labels=Labels(quality=300, heat=300, published=True))
     _, boosters, rest = fitted_before_the_cut(documents)
     _, other_boosters, other_rest = fitted_before_the_cut(documents_of(LABELLED))
     assert boosters["quality"] != other_boosters["quality"]
@@ -122,13 +125,13 @@ def test_heat_of_a_story_that_goes_on_is_left_out() -> None:
 
 
 def error_on_later_records(training: TrainingSet, is_later: Any) -> tuple[float, float]:
-    """Mean distance of the model and of the training median on the records that are held back."""
+    """Mean absolute errors of the model and of the training median on held-out records."""
     models = fit_models(training.take(~is_later), TrainConfig(), num_threads=1)
     later = training.take(is_later)
-    said = Scorer("x", models).predict(later.table)
+    predictions = Scorer("x", models).predict(later.table)
     median = np.full(len(later.table), np.median(training.labels.quality[~is_later]))
     return (
-        mean_absolute_error(later.labels.quality, said.quality),
+        mean_absolute_error(later.labels.quality, predictions.quality),
         mean_absolute_error(later.labels.quality, median),
     )
 

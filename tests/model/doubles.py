@@ -14,7 +14,7 @@ from scoring.records.record import Record
 
 
 class _Function:
-    """Answers by a function of the columns."""
+    """A booster that answers by a function of the columns."""
 
     def __init__(self, answer: Callable[[Floats], Any]) -> None:
         self.answer = answer
@@ -29,7 +29,7 @@ def booster_of(answer: Callable[[Floats], Any]) -> Booster:
 
 
 def table_of(n_records: int, **columns: Any) -> FeatureTable:
-    """Features of empty records, but for some columns of numbers."""
+    """Features of empty records, with some numeric columns replaced."""
     table = build_table([Record()] * n_records)
     numbers = table.numbers.copy()
     for name, values in columns.items():

@@ -20,11 +20,11 @@ BASELINES = Baselines(MEDIANS, {target: booster_of(lambda columns: columns[0]) f
 def test_an_unknown_provider_has_the_median_of_all() -> None:
     table = build_table([Record(provider=Provider("", f"{name}.example")) for name in "ab"])
     predictions = BASELINES.predict(table, np.array([[3.0], [4.0]]))
-    found = {
+    medians = {
         name: {target: values.tolist() for target, values in by_target.items()}
         for name, by_target in predictions.items()
     }
-    assert found == {
+    assert medians == {
         "global median": {"quality": [40, 40], "heat": [50, 50], "published": [1, 1]},
         "provider median": {"quality": [10, 40], "heat": [-1, 50], "published": [0, 1]},
         "plain LightGBM": {target: [3, 4] for target in TARGETS},

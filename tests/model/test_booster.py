@@ -22,7 +22,7 @@ X[RANDOM.random(X.shape) < 0.1] = np.nan
 Y = np.nan_to_num(X[:, 0]) + 2 * (X[:, 3] == 4) + RANDOM.normal(size=300) / 4
 
 
-def theirs(objective: str) -> lgb.Booster:
+def lightgbm_booster(objective: str) -> lgb.Booster:
     y = (np.median(Y) < Y).astype(float) if objective == "binary" else Y
     params = {"objective": objective, "verbosity": -1, "min_data_in_leaf": 5, "num_threads": 1}
     return lgb.train(params, lgb.Dataset(X, y, categorical_feature=[3]), num_boost_round=20)
@@ -30,7 +30,7 @@ def theirs(objective: str) -> lgb.Booster:
 
 @pytest.mark.parametrize("objective", ["regression", "regression_l1", "binary"])
 def test_it_predicts_as_the_package_does(objective: str) -> None:
-    other = theirs(objective)
+    other = lightgbm_booster(objective)
     booster = Booster(other.model_to_string(importance_type="gain"))
     assert (booster.num_trees, booster.n_features) == (20, 4)
     assert np.array_equal(booster.predict(X), np.asarray(other.predict(X)))
@@ -42,7 +42,7 @@ def test_it_predicts_as_the_package_does(objective: str) -> None:
 
 
 def test_threads_and_layout_change_nothing() -> None:
-    booster = Booster(theirs("regression").model_to_string())
+    booster = Booster(lightgbm_booster("regression").model_to_string())
     expected = booster.predict(X)
     assert np.array_equal(booster.predict(X, 2), expected)
     assert np.array_equal(booster.predict(np.asfortranarray(X)), expected)
@@ -51,13 +51,13 @@ def test_threads_and_layout_change_nothing() -> None:
 
 
 def test_text_does_not_tell_the_number_of_threads() -> None:
-    text = theirs("regression").model_to_string()
+    text = lightgbm_booster("regression").model_to_string()
     assert "[num_threads: 1]" in text
     assert Booster(text).text == text.replace("[num_threads: 1]", "[num_threads: 0]")
 
 
 def test_it_survives_a_trip_through_pickle() -> None:
-    booster = Booster(theirs("binary").model_to_string())
+    booster = Booster(lightgbm_booster("binary").model_to_string())
     again = pickle.loads(pickle.dumps(booster))  # noqa: S301 -- its own bytes
     assert again.text == booster.text
     assert np.array_equal(again.predict(X), booster.predict(X))
@@ -65,7 +65,7 @@ def test_it_survives_a_trip_through_pickle() -> None:
 
 @pytest.mark.parametrize("columns", [3, 5])
 def test_other_columns_are_refused(columns: int) -> None:
-    booster = Booster(theirs("regression").model_to_string())
+    booster = Booster(lightgbm_booster("regression").model_to_string())
     wide: Floats = np.zeros((2, columns))
     with pytest.raises(ModelError, match=f"got {columns} columns, expected 4"):
         booster.predict(wide)
@@ -78,7 +78,7 @@ def test_what_is_no_model_is_refused(text: str) -> None:
 
 
 def test_a_score_imports_nothing_heavy(archive: Path) -> None:
-    """Two seconds of the three that a score used to take were imports."""
+    """Imports used to take two of the three seconds of a score."""
     code = (
         "import sys; from scoring.cli import app\n"
         f"app(['score', {str(next(archive.glob('*.md')))!r}, '--model', 'shipped'], standalone_mode=False)\n"

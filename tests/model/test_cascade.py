@@ -84,19 +84,19 @@ def test_published_begins_where_the_probability_is_a_half(
         probabilities: Floats = np.where(heat >= step, probability, 0.0)
         return probabilities
 
-    found = thresholds(zeros, published)
-    assert found == LearnedThresholds(None, expected)
+    learned = thresholds(zeros, published)
+    assert learned == LearnedThresholds(None, expected)
 
 
 def test_thresholds_are_those_of_a_record_with_one_worse_related_record() -> None:
-    asked: list[dict[str, Floats]] = []
+    calls: list[dict[str, Floats]] = []
 
     def heat(columns: Floats) -> Floats:
-        asked.append(dict(zip(HEAT_NAMES, columns.copy(), strict=True)))
+        calls.append(dict(zip(HEAT_NAMES, columns.copy(), strict=True)))
         return zeros(columns)
 
     thresholds(heat, zeros, highest=4.0)
-    (record,) = asked
+    (record,) = calls
     assert record["quality"].tolist() == [0, 1, 2, 3, 4]
     for name in ("coverage_count", "coverage_provider_count"):
         assert record[name].tolist() == [1] * 5
@@ -107,11 +107,11 @@ def test_thresholds_are_those_of_a_record_with_one_worse_related_record() -> Non
 
 
 def test_search_ends_at_the_highest_step() -> None:
-    asked: list[float] = []
+    highest_steps: list[float] = []
 
     def published(columns: Floats) -> Floats:
-        asked.append(float(columns[0].max()))
+        highest_steps.append(float(columns[0].max()))
         return zeros(columns)
 
     thresholds(zeros, published, highest=1e15)
-    assert asked == [MAX_STEP]
+    assert highest_steps == [MAX_STEP]

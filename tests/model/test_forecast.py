@@ -73,7 +73,7 @@ def test_growth_of_coverage_is_learned(earlier: TrainingSet, cascade: Cascade) -
 
 
 def test_who_will_lead_is_learned(earlier: TrainingSet, cascade: Cascade) -> None:
-    """No better coverage is known yet, but records published before noon lose the lead."""
+    """No better coverage is known yet; records published before noon lose the lead later."""
     young = with_columns(earlier.table, coverage_quality_max=np.nan)
     is_overtaken = young.number("published_hour") < 12
     labels = replace(earlier.labels, heat=np.where(is_overtaken, -1.0, 40.0))
@@ -109,7 +109,7 @@ def test_age_may_be_unknown(earlier: TrainingSet, cascade: Cascade, forecast: Fo
 def test_labels_that_are_unknown_teach_nothing(
     earlier: TrainingSet, cascade: Cascade, forecast: Forecast
 ) -> None:
-    """Features of records without a heat label do not matter."""
+    """Features of records without a heat label do not influence the fit."""
     n_records = len(earlier.table)
     hidden = np.arange(n_records) % 10 == 0
     labels = replace(earlier.labels, heat=np.where(hidden, np.nan, earlier.labels.heat))

@@ -33,7 +33,7 @@ def test_old_folder_gives_the_scores_that_it_gave() -> None:
     documents = [decode_json(line, "records.jsonl", number) for number, line in enumerate(lines, start=1)]
     expected = [json.loads(line) for line in (SAVED / "scores.jsonl").read_text().splitlines()]
     assert [msgspec.to_builtins(score) for score in scorer.score(documents)] == [
-        one | {"warnings": tuple(one["warnings"])} for one in expected
+        fields | {"warnings": tuple(fields["warnings"])} for fields in expected
     ]
 
 
@@ -45,7 +45,7 @@ def test_old_folder_is_of_the_version_that_is_written() -> None:
 
 
 def fields_of(kind: Any, way: str = "") -> set[str]:
-    """Ways to all fields of a struct, those of structs within it included."""
+    """Paths of all fields of a struct, including nested ones."""
     ways = set()
     for field in msgspec.structs.fields(kind):
         here = f"{way}{field.encode_name}"
@@ -58,7 +58,7 @@ def fields_of(kind: Any, way: str = "") -> set[str]:
 
 
 def test_every_file_and_field_is_documented() -> None:
-    """A field that comes or goes is another version, or stands in the document."""
+    """A new or removed field needs a new version of the format, or documentation."""
     assert set(re.findall(r"^\| `([\w.]+\.(?:txt|json))` \|", DOC, re.MULTILINE)) == set(FILES)
     documented = set(re.findall(r"^\| `([a-z0-9_.]+)` \| ", DOC, re.MULTILINE)) - set(FILES)
     named = {way for way in fields_of(Manifest) if not way.startswith("training.config.")}

@@ -39,7 +39,7 @@ def manifest(training: TrainOutcome) -> Any:
 
 
 def save(folder: Path, manifest: Any, parts: dict[str, bytes] | None = None) -> None:
-    """Write a model with right hashes, as a hostile maker would."""
+    """Write a model with valid hashes, as an attacker would."""
     contents = {name: (folder / name).read_bytes() for name in FILES if name != MANIFEST} | (parts or {})
     inner = msgspec.json.encode(manifest | {"files": hashes_of(contents)})
     for name, data in with_manifest("hostile", inner, contents).contents.items():
@@ -90,12 +90,12 @@ def test_every_part_that_is_cut_short(folder: Path, manifest: Any) -> None:
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Way to each value within a manifest, parts before what they hold."""
+    """Path of each value of a manifest, parents before children."""
     if way:
         yield way
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, each in inner:
-        yield from places(each, (*way, key))
+    for key, inner_value in inner:
+        yield from places(inner_value, (*way, key))
 
 
 LEARNED = (
@@ -130,23 +130,23 @@ ODD: tuple[Any, ...] = (
 def damaged(manifest: Any, ways: list[tuple[Any, ...]], rng: random.Random) -> Any:
     changed = copy.deepcopy(manifest)
     *way, last = rng.choice(ways)
-    place = changed
+    node = changed
     for key in way:
-        place = place[key]
+        node = node[key]
     kind = rng.randrange(4)
     if kind == 0:
-        del place[last]
-    elif kind == 1 and isinstance(place, list):
-        place.insert(last, place[last])
-    elif kind == 2 and isinstance(place[last], list):
-        rng.shuffle(place[last])
+        del node[last]
+    elif kind == 1 and isinstance(node, list):
+        node.insert(last, node[last])
+    elif kind == 2 and isinstance(node[last], list):
+        rng.shuffle(node[last])
     else:
-        place[last] = rng.choice(ODD)
+        node[last] = rng.choice(ODD)
     return changed
 
 
 def test_manifests_damaged_at_random(folder: Path, manifest: Any) -> None:
-    """Each is refused, or scores and tells of drift: nothing in between."""
+    """Each is refused, or scores and measures drift without an error."""
     rng = random.Random(5)  # noqa: S311 -- damage, not secrets
     ways = [way for name in LEARNED for way in places(manifest[name], (name,))]
     shallow = [way for way in ways if len(way) <= 3]
@@ -190,17 +190,17 @@ def test_what_could_not_have_been_learned_is_named(
     folder: Path, manifest: Any, way: tuple[str, ...], value: Any, field: str
 ) -> None:
     changed = copy.deepcopy(manifest)
-    place = changed
+    node = changed
     for key in way[:-1]:
-        place = place[key]
-    place[way[-1]] = value
+        node = node[key]
+    node[way[-1]] = value
     save(folder, changed)
     assert f"{MANIFEST}: {field}" in refused(folder)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2020-01-01T00:00:00"])
 def test_facts_may_be_odd(folder: Path, manifest: Any, moment: str) -> None:
-    """They are shown, and nothing is computed from them."""
+    """They are only displayed, never used in a computation."""
     facts = manifest["training"] | {"ends_at": moment, "n_records": -5, "name": "x\x1b[31m"}
     save(folder, manifest | {"training": facts})
     assert load_model(folder).manifest.training.n_records == -5

@@ -103,7 +103,7 @@ def test_cut_is_the_best_there_is_but_for_one_record(answers: list[tuple[int, bo
         return float(2 * (predicted & truth).sum() / max(predicted.sum() + truth.sum(), 1))
 
     def is_alike(cut: float) -> bool:
-        """Whether the best cut is no better than one more record said wrongly makes it."""
+        """Whether a threshold is worse than the best of a grid by at most one record."""
         n_said = int((probability >= best).sum())
         return f1(cut) >= f1(best) - 2 / max(n_said + int(truth.sum()), 1) - 1e-9
 
@@ -189,7 +189,7 @@ def test_one_section_tells_nothing_of_others() -> None:
 
 
 def model(errors: ResidualDistribution) -> tuple[QualityModel, int]:
-    """A model whose boosters answer with the first two columns; and the index of the section's column."""
+    """A model whose boosters return the first two columns, and the index of the section's column."""
     encoder = Encoder.fit(build_table([Record(topics=("Kites",))]), np.array([20.0]))
     return QualityModel(
         encoder,

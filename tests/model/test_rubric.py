@@ -36,11 +36,11 @@ LIMIT_CHARS = 48
 
 
 def points(record: Record) -> float:
-    """The editor's rubric: provider, image, topics, a title too long, a word under one topic."""
-    found = 40.0 + DOMAINS[record.provider.domain] + 24 * bool(record.images)
-    found += sum(TOPICS.get(topic, 0.0) for topic in record.topics)
-    found -= 0.5 * max(0, len(record.title) - LIMIT_CHARS)
-    return found + 30 * ("Wrecks" in record.topics and "storm" in record.title.split())
+    """The editor's rubric: provider, image, topics, length of the title, a word under one topic."""
+    total = 40.0 + DOMAINS[record.provider.domain] + 24 * bool(record.images)
+    total += sum(TOPICS.get(topic, 0.0) for topic in record.topics)
+    total -= 0.5 * max(0, len(record.title) - LIMIT_CHARS)
+    return total + 30 * ("Wrecks" in record.topics and "storm" in record.title.split())
 
 
 def draw(count: int, seed: int) -> list[Record]:
@@ -185,7 +185,7 @@ def test_labels_all_alike_need_no_words() -> None:
 
 
 def plain(**values: object) -> Rubric:
-    """A rubric with some effects, and nothing else."""
+    """A rubric with only some effects."""
     nothing: dict[str, object] = {name: {} for name in ("numbers_", "hinges_", "levels_", "terms_")}
     return msgspec.convert({"intercept_": 0, "floor_": -999, **nothing, **values}, Rubric)
 

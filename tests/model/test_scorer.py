@@ -34,8 +34,8 @@ from tests.model.doubles import booster_of
 
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
 DOCUMENTS = [
-    Document(f"{at}.md", 1, "0" * 64, record, labels)
-    for at, (record, labels) in enumerate(sample_documents(n_records=60, seed=7))
+    Document(f"{index}.md", 1, "0" * 64, record, labels)
+    for index, (record, labels) in enumerate(sample_documents(n_records=60, seed=7))
 ]
 
 
@@ -161,7 +161,7 @@ def score_by(
     growth: float = 0.0,
     errors: ResidualDistribution = NO_ERRORS,
 ) -> Score:
-    """Score of an empty record by boosters with these answers; no label is below 10."""
+    """Score of an empty record by boosters with these predictions; no label is below 10."""
     table = build_table([Record()])
     zero, one = booster_of(lambda columns: 0.0), booster_of(lambda columns: 1.0)
     cascade = Cascade(

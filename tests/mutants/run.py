@@ -101,7 +101,7 @@ def outcome_of(exit_code: int | None) -> str:
 
 
 def run_mutants(mutants: list[Mutant]) -> Iterator[tuple[int, str]]:
-    """Number and outcome of each mutant as it ends, some at a time."""
+    """Run mutants in parallel; yield the number and outcome of each as it ends."""
     with tempfile.TemporaryDirectory() as folder:
         free = [copy_project(Path(folder, str(number))) for number in range(N_PROCESSES)]
         running: list[Running] = []
@@ -134,7 +134,7 @@ def run_mutants(mutants: list[Mutant]) -> Iterator[tuple[int, str]]:
 
 
 def is_passing(mutants: list[Mutant]) -> bool:
-    """Whether the tests of the mutants pass without any: otherwise their failures say nothing."""
+    """Whether the tests pass without mutants: otherwise their failures mean nothing."""
     tests = tuple(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     with tempfile.TemporaryDirectory() as folder:
         process = FORK.Process(target=run_tests, args=(copy_project(Path(folder)), tests))
@@ -146,7 +146,7 @@ def is_passing(mutants: list[Mutant]) -> bool:
 
 
 def main(named: list[str]) -> int:
-    """Run all mutants, or those of the files that are named by a part of their name."""
+    """Run all mutants, or those of files that match a part of their name."""
     mutants = [mutant for mutant in read_mutants() if not named or any(part in mutant.file for part in named)]
     for name in PRELOADED:
         importlib.import_module(name)

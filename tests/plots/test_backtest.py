@@ -1,4 +1,4 @@
-"""Plots of a backtest, told by the drawn values."""
+"""Plots of a backtest, checked by the drawn values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of a comparison, told by the drawn values."""
+"""Plots of a comparison, checked by the drawn values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_gains_have_dots_whiskers_and_a_panel_for_each_unit() -> None:
     assert [(dot.get_color(), dot.get_marker()) for dot in dots] == [
         (ORANGE, "s"), (BLUE, "o"), (GREY, "D"), (GREY, "D"),
     ]  # fmt: skip
-    whiskers = [one.get_paths()[0].vertices for one in ratio.collections]
+    whiskers = [collection.get_paths()[0].vertices for collection in ratio.collections]
     np.testing.assert_allclose(np.asarray(whiskers), [[[0.125, 0], [0.5, 0]], [[-0.25, 1], [0.5, 1]]])
 
 

@@ -1,4 +1,4 @@
-"""The plot of drift, told by the drawn values."""
+"""Plot of drift, checked by the drawn values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots of a model: what is drawn, told by the drawn values; nothing global is touched."""
+"""Plots of feature importances, checked by the drawn values; no global state changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots as SVG within a page: the same text each time, theme colours, unique ids, a bounded size."""
+"""Plots as SVG in a page: reproducible text, theme colours, unique ids, bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a record holds: its features are finite or missing, in whatever order its coverage stands."""
+"""Features of arbitrary records are finite or missing, and independent of the order of the coverage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Front matter made at random: both readers agree, and an edit of labels touches nothing else."""
+"""Random front matter: both readers agree, and an edit of labels changes nothing else."""
 
 from __future__ import annotations
 

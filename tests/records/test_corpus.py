@@ -1,4 +1,4 @@
-"""Many records: which files a path names, what is read of them, and what is told of the rest."""
+"""Many records: expansion of paths, reading, and faults."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_json_lines_are_a_record_a_line(tmp_path: Path) -> None:
     lines = b'\xef\xbb\xbf{"title": "Rain"}\r\n\n{"title": 5, "quality": "x"}\n{"title": "Sun"}'
     (tmp_path / "a.jsonl").write_bytes(lines)
     documents, faults = read("a.jsonl")
-    assert [(one.path, one.line, one.record.title) for one in documents] == [
+    assert [(document.path, document.line, document.record.title) for document in documents] == [
         ("a.jsonl", 1, "Rain"),
         ("a.jsonl", 4, "Sun"),
     ]
@@ -194,13 +194,15 @@ def test_the_same_line_has_the_same_digest_whatever_ends_it(tmp_path: Path) -> N
 
 def test_standard_input_is_json_lines_or_one_front_matter() -> None:
     documents, faults = read("-", stdin=b'\n{"title": "Rain"}\n{"title": "Sun"}\n')
-    assert [(one.path, one.line, one.record.title) for one in documents] == [
+    assert [(document.path, document.line, document.record.title) for document in documents] == [
         ("-", 2, "Rain"),
         ("-", 3, "Sun"),
     ]
     assert faults == []
     documents, faults = read("-", stdin=b"\xef\xbb\xbf" + front_matter("Rain") + b"Body.\n")
-    assert [(one.path, one.line, one.record.title) for one in documents] == [("-", 1, "Rain")]
+    assert [(document.path, document.line, document.record.title) for document in documents] == [
+        ("-", 1, "Rain")
+    ]
     assert faults == []
     assert read("-")[1] == ["-: got no record, expected one record per line, or front matter"]
     assert read("-", "-", stdin=b'{"title": "Rain"}')[1] == []
@@ -209,7 +211,7 @@ def test_standard_input_is_json_lines_or_one_front_matter() -> None:
 def test_a_line_without_end_is_refused_and_the_next_is_read() -> None:
     stdin = b'{"title": "' + b"x" * 120_000_000 + b'"}\n{"title": "Sun"}\n'
     documents, faults = read("-", stdin=stdin)
-    assert [one.record.title for one in documents] == ["Sun"]
+    assert [document.record.title for document in documents] == ["Sun"]
     assert faults == ["-:1: got 50,000,001 bytes, expected at most 50,000,000 bytes"]
 
 
@@ -226,10 +228,10 @@ def test_the_digest_of_the_data_is_that_of_the_records_alone(tmp_path: Path) -> 
     write(tmp_path / "x/b.md", "Sun")
     write(tmp_path / "y/b.md", "Rain")
     write(tmp_path / "y/a.md", "Sun")
-    first, second = (data_sha256(one.sha256 for one in read(folder)[0]) for folder in "xy")
+    first, second = (data_sha256(document.sha256 for document in read(folder)[0]) for folder in "xy")
     assert first == second
     write(tmp_path / "y/c.md", "Sun")  # a record that is there twice is other data
-    assert data_sha256(one.sha256 for one in read("y")[0]) != first
+    assert data_sha256(document.sha256 for document in read("y")[0]) != first
 
 
 def test_real_records_are_read_without_a_fault(real_files: list[Path]) -> None:

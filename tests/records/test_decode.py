@@ -1,4 +1,4 @@
-"""One record from bytes: the same values on both ways, and a clear fault for everything that is wrong."""
+"""Decoding one record from bytes: both decoders agree, and every error is a clear fault."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ RECORD = Record(
 
 
 def make(**fields: str) -> bytes:
-    """A small record whose fields are given as YAML; an empty text leaves a field out."""
+    """A small record whose fields are given as YAML; an empty text omits a field."""
     base = {
         "title": "Rain",
         "publishedDateTime": "2021-03-04T05:06:07Z",
@@ -335,7 +335,7 @@ def test_aliases_and_merge_keys_are_read() -> None:
 def test_hundreds_of_related_records_are_read() -> None:
     many = "".join(f'\n  - title: "Rain {number}"\n    quality: {number}' for number in range(500))
     record = read(related=many).record
-    assert [one.quality for one in record.related] == list(range(500))
+    assert [related_record.quality for related_record in record.related] == list(range(500))
 
 
 def test_yaml_bombs_and_deep_nests_are_refused() -> None:
@@ -489,7 +489,7 @@ def as_a_line(line: bytes) -> Values:
 
 
 def result_of(read: Callable[[bytes], Values], line: bytes) -> Values | tuple[Fault, ...]:
-    """The values of a line, or its faults."""
+    """Values of a line, or its faults."""
     try:
         return read(line)
     except RecordError as error:
@@ -516,8 +516,8 @@ def result_of(read: Callable[[bytes], Values], line: bytes) -> Values | tuple[Fa
 )
 def test_both_ways_agree_on_json(fields: dict[str, object]) -> None:
     line = to_line(**fields)
-    expected, found = (result_of(read, line) for read in (strictly, as_a_line))
-    assert found == expected
+    expected, actual = (result_of(read, line) for read in (strictly, as_a_line))
+    assert actual == expected
 
 
 def test_times_have_the_zone_utc() -> None:

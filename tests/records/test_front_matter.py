@@ -1,4 +1,4 @@
-"""Where the front matter stands, and which forms the fast way takes."""
+"""Front matter: its position, and the forms that the fast decoder accepts."""
 
 from __future__ import annotations
 
@@ -127,14 +127,14 @@ def test_any_other_form_is_left_to_the_careful_way(block: str) -> None:
 
 @pytest.mark.parametrize("n_items", [1, 100, 5000])
 def test_json_of_very_short_lines_has_room(n_items: int) -> None:
-    found = to_json(b"topics:\n" + b"- x\n" * n_items)
-    assert found is not None
-    assert len(found) > 2 * 4 * n_items
-    assert json.loads(bytes(found)) == {"topics": ["x"] * n_items}
+    converted = to_json(b"topics:\n" + b"- x\n" * n_items)
+    assert converted is not None
+    assert len(converted) > 2 * 4 * n_items
+    assert json.loads(bytes(converted)) == {"topics": ["x"] * n_items}
 
 
 class NewError(Exception):
-    """An error of a kind that no parser has raised so far."""
+    """An error type that no parser raises."""
 
 
 def raises(error: Exception) -> Callable[..., object]:
@@ -160,7 +160,7 @@ def test_whatever_the_fast_parser_raises_the_careful_way_reads_the_document(
 def test_so_it_does_where_the_parser_finds_no_yaml(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As where the check of the form lets something through."""
+    """The check of the form may accept invalid YAML."""
     parse = ryml.parse_in_arena
     monkeypatch.setattr(ryml, "parse_in_arena", lambda block: parse(b"title: Rain\nmore:1 2:3\n"))
     with pytest.raises(ryml.ExceptionParse):

@@ -1,4 +1,4 @@
-"""What has the name of a record and is no regular file: named as a fault, counted, and never waited for."""
+"""Paths named like records that are no regular files: reported as faults, counted, and never blocking."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture(params=MAKERS)
 def inbox(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The folder inbox with two records, and between them what is told."""
+    """The folder inbox with two records, and an irregular file between them; the file's kind."""
     folder = tmp_path / "inbox"
     folder.mkdir()
     (folder / "a.md").write_bytes(RECORD)

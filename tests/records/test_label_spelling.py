@@ -1,4 +1,4 @@
-"""What stood in a file before labels were written comes back to the byte."""
+"""The spelling of labels before a write is restored to the byte."""
 
 from __future__ import annotations
 

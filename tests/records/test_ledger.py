@@ -1,4 +1,4 @@
-"""The ledger of corrections: only added to, read with care, matched by what a record says."""
+"""Ledger of corrections: append-only, validated, and matched by the content of records."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ def test_what_a_record_says_is_its_identity() -> None:
     )
     other = decode_file(FILE.replace(b"opens", b"closes"), "a.md")
     assert document.sha256 != labelled.sha256
-    digests = [content_sha256(each.record) for each in (document, labelled, as_json, other)]
+    digests = [content_sha256(copy.record) for copy in (document, labelled, as_json, other)]
     assert digests[0] == digests[1] == digests[2] != digests[3]
 
 
 def test_digests_that_ledgers_hold_stay_what_they_are() -> None:
-    """Whoever gives the record a further field sees here that every correction made so far is lost by it."""
+    """A new field of records must not change digests: existing corrections would no longer match."""
     record = Record(
         title="Orchard opens",
         published_at=MOMENT,
@@ -130,7 +130,7 @@ def test_what_was_taken_back_does_not_hold(tmp_path: Path) -> None:
     append_corrections(ledger, [correction(), correction(value=None)])
     assert read_ledger(ledger).holding() == {}
     append_corrections(ledger, [correction(value=70)])
-    assert [each.value for each in read_ledger(ledger).holding().values()] == [70]
+    assert [correction.value for correction in read_ledger(ledger).holding().values()] == [70]
 
 
 def test_a_document_gets_its_corrections() -> None:
@@ -147,7 +147,7 @@ def test_a_document_gets_its_corrections() -> None:
 def test_a_quality_holds_whatever_coverage_comes_and_heat_for_the_coverage_of_then() -> None:
     document = decode_file(FILE, "a.md")
     quality, heat = correction(), correction(field="heat", value=-1)
-    holding: Holding = {(each.holds_for, each.field): each for each in (quality, heat)}
+    holding: Holding = {(entry.holds_for, entry.field): entry for entry in (quality, heat)}
     assert with_corrections(document, holding).labels == Labels(quality=67, heat=-1)
     covered = msgspec.structs.replace(
         document.record, related=(Coverage(title="Orchard to open", quality=9),)
@@ -178,13 +178,13 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "told"), FAULTS, ids=[told for _, told in FAULTS])
-def test_a_wrong_line_is_reported_with_its_place(wrong: dict[str, Any], told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("wrong", "message"), FAULTS, ids=[message for _, message in FAULTS])
+def test_a_wrong_line_is_reported_with_its_place(wrong: dict[str, Any], message: str, tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
     ledger.write_text(f"{json.dumps(LINE)}\n{json.dumps(LINE | wrong)}\n", "utf-8")
     with pytest.raises(RecordError) as caught:
         read_ledger(ledger)
-    assert str(caught.value) == f"{ledger}:2: {told}"
+    assert str(caught.value) == f"{ledger}:2: {message}"
 
 
 def test_every_wrong_line_is_reported(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_every_wrong_line_is_reported(tmp_path: Path) -> None:
     ledger.write_bytes(b"\n".join(lines))
     with pytest.raises(RecordError) as caught:
         read_ledger(ledger)
-    assert [(each.line, each.got) for each in caught.value.faults] == [
+    assert [(fault.line, fault.got) for fault in caught.value.faults] == [
         (2, "a line that is not a JSON object"),
         (5, "nothing"),
     ]
@@ -214,19 +214,19 @@ TORN = {
 }
 
 
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "in the middle", "last"])
+@pytest.mark.parametrize("index", [0, 1, 2], ids=["first", "in the middle", "last"])
 @pytest.mark.parametrize("torn", TORN.values(), ids=TORN)
-def test_a_torn_line_is_reported_and_skipped(torn: bytes, place: int, tmp_path: Path) -> None:
+def test_a_torn_line_is_reported_and_skipped(torn: bytes, index: int, tmp_path: Path) -> None:
     ledger = tmp_path / "corrections.jsonl"
     first, second = (correction(value=value, by="ann") for value in (60, 61))
     lines = [msgspec.json.encode(first), msgspec.json.encode(second)]
-    lines.insert(place, torn)
+    lines.insert(index, torn)
     ledger.write_bytes(b"\n".join(lines))
-    found = read_ledger(ledger)
-    assert found.corrections == (first, second)
-    (fault,) = found.torn
+    content = read_ledger(ledger)
+    assert content.corrections == (first, second)
+    (fault,) = content.torn
     assert str(fault) == (
-        f"{ledger}:{place + 1}: got a line that is not JSON (cut off?), "
+        f"{ledger}:{index + 1}: got a line that is not JSON (cut off?), "
         "expected a correction; the line is skipped"
     )
 
@@ -237,9 +237,9 @@ def test_what_is_added_after_a_torn_line_is_a_line_of_its_own(torn: bytes, tmp_p
     ledger.write_bytes(torn)
     append_corrections(ledger, [correction()])
     append_corrections(ledger, [correction(value=84)])
-    found = read_ledger(ledger)
-    assert [each.value for each in found.corrections] == [67, 84]
-    assert [fault.line for fault in found.torn] == [1]
+    content = read_ledger(ledger)
+    assert [correction.value for correction in content.corrections] == [67, 84]
+    assert [fault.line for fault in content.torn] == [1]
     assert ledger.read_bytes().startswith(torn + b"\n")
 
 
@@ -258,8 +258,10 @@ def test_a_full_disk_leaves_the_ledger_as_it_was(tmp_path: Path, monkeypatch: py
 
 
 def add_many(ledger: Path, by: str) -> None:
-    for at in range(25):
-        append_corrections(ledger, [correction(by=by, value=at), correction(by=by, value=at, field="heat")])
+    for index in range(25):
+        append_corrections(
+            ledger, [correction(by=by, value=index), correction(by=by, value=index, field="heat")]
+        )
 
 
 def test_processes_do_not_get_in_each_others_way(tmp_path: Path) -> None:
@@ -271,10 +273,16 @@ def test_processes_do_not_get_in_each_others_way(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    found = read_ledger(ledger).corrections
-    assert [each.value for each in found if each.by == "bob" and each.field == "heat"] == list(range(25))
-    assert len(found) == 100
-    assert all(one.by == other.by for one, other in zip(found[::2], found[1::2], strict=True))
+    corrections = read_ledger(ledger).corrections
+    assert [
+        correction.value
+        for correction in corrections
+        if correction.by == "bob" and correction.field == "heat"
+    ] == list(range(25))
+    assert len(corrections) == 100
+    assert all(
+        first.by == second.by for first, second in zip(corrections[::2], corrections[1::2], strict=True)
+    )
 
 
 def test_lines_tell_their_format_and_those_of_before_are_read(tmp_path: Path) -> None:
@@ -283,7 +291,7 @@ def test_lines_tell_their_format_and_those_of_before_are_read(tmp_path: Path) ->
     append_corrections(ledger, [correction(by="ann")])
     first, second = map(json.loads, ledger.read_text("utf-8").splitlines())
     assert (first.get("format"), second["format"]) == (None, 1)
-    assert [each.model for each in read_ledger(ledger).corrections] == ["default@01234567"] * 2
+    assert [correction.model for correction in read_ledger(ledger).corrections] == ["default@01234567"] * 2
 
 
 def test_a_line_of_a_newer_format_is_refused_whatever_else_it_has(tmp_path: Path) -> None:
@@ -291,8 +299,8 @@ def test_a_line_of_a_newer_format_is_refused_whatever_else_it_has(tmp_path: Path
     ledger.write_text("\n".join(map(json.dumps, (LINE, {"format": 2, "of": "the future"}))))
     with pytest.raises(HomeError) as caught:
         read_ledger(ledger)
-    told = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
-    assert str(caught.value) == f"{ledger}:2: {told}"
+    message = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
+    assert str(caught.value) == f"{ledger}:2: {message}"
 
 
 @pytest.mark.parametrize("value", ["one", -1, 1.5, None])

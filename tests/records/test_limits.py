@@ -1,4 +1,4 @@
-"""One megabyte of anything: read or refused within a second and 200 MB, and never with another error."""
+"""One megabyte of any input is read or refused within a second and 200 MB, with a clear error."""
 
 from __future__ import annotations
 
@@ -105,14 +105,14 @@ LINES = {
 
 
 def yardstick() -> float:
-    """Seconds that this machine, as busy as it is now, needs for a fixed piece of work."""
+    """Seconds that a fixed computation takes on this machine now."""
     begun = time.process_time()
     sum(len(str(number)) for number in range(900_000))
     return time.process_time() - begun
 
 
 def measured(work: Callable[[], object]) -> tuple[float, int, str]:
-    """Time of work in yardsticks, growth of memory in kB, and what came of it, in a process of its own."""
+    """Time in yardsticks, memory growth in kB, and output of a callable in a separate process."""
     reading, writing = os.pipe()
     if (pid := os.fork()) == 0:
         os.close(reading)
@@ -134,9 +134,9 @@ def measured(work: Callable[[], object]) -> tuple[float, int, str]:
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
+        output = pipe.read()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    taken, growth, ended = json.loads(said)
+    taken, growth, ended = json.loads(output)
     return taken, growth, ended
 
 

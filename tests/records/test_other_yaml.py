@@ -1,4 +1,4 @@
-"""The values of a record are those that a second implementation of YAML finds: ruamel.yaml, all Python."""
+"""Values of records compared with a second YAML implementation: ruamel.yaml in pure Python."""
 
 from __future__ import annotations
 
@@ -27,36 +27,38 @@ YAML_1_2 = YAML(typ="safe", pure=True)
 YAML_1_2.allow_duplicate_keys = True
 
 
-def theirs(data: bytes) -> dict[str, Any]:
+def ruamel_values(data: bytes) -> dict[str, Any]:
     span = find_front_matter(data, "a.md")
     loaded = YAML_1_2.load(io.BytesIO(data[span.start : span.stop]))
     assert isinstance(loaded, dict)
     return loaded
 
 
-def same(ours: Any, other: Any, name: str = "") -> bool:
-    """Whether a value of a record is what another parser makes of the same place."""
-    if isinstance(ours, msgspec.Struct):
-        if isinstance(other, str) and hasattr(ours, "name"):
-            other = {"name": other}  # a provider may be its name alone
-        fields = other if isinstance(other, Mapping) else {}
+def same(first: Any, second: Any, name: str = "") -> bool:
+    """Whether a value of a record equals the value of another parser."""
+    if isinstance(first, msgspec.Struct):
+        if isinstance(second, str) and hasattr(first, "name"):
+            second = {"name": second}  # a provider may be its name alone
+        fields = second if isinstance(second, Mapping) else {}
         return all(
-            same(getattr(ours, field), fields.get(archive_name(field)), field)
-            for field in ours.__struct_fields__
+            same(getattr(first, field), fields.get(archive_name(field)), field)
+            for field in first.__struct_fields__
         )
-    if isinstance(ours, tuple):
-        items = [other] if isinstance(other, str) and other else other or []
-        return len(ours) == len(items) and all(same(one, each) for one, each in zip(ours, items, strict=True))
-    if isinstance(ours, datetime):
-        return bool(ours == moment(other))
-    if other is None:
-        return ours in (None, "", False, "news", "article")
-    if isinstance(ours, str) and isinstance(other, str):
-        return ours == (html.unescape(other) if name in ("title", "excerpt") else other)
+    if isinstance(first, tuple):
+        items = [second] if isinstance(second, str) and second else second or []
+        return len(first) == len(items) and all(
+            same(first_item, second_item) for first_item, second_item in zip(first, items, strict=True)
+        )
+    if isinstance(first, datetime):
+        return bool(first == moment(second))
+    if second is None:
+        return first in (None, "", False, "news", "article")
+    if isinstance(first, str) and isinstance(second, str):
+        return first == (html.unescape(second) if name in ("title", "excerpt") else second)
     if name in ("width", "height"):
-        return bool((ours or 0) == other)
+        return bool((first or 0) == second)
     return bool(
-        ours == other or (ours == "" and other == "") or (ours in ("news", "article") and other == "")
+        first == second or (first == "" and second == "") or (first in ("news", "article") and second == "")
     )
 
 
@@ -72,9 +74,9 @@ def moment(other: Any) -> datetime | None:
 
 def check(data: bytes) -> None:
     document = decode_file(data, "a.md")
-    found = theirs(data)
-    assert same(document.record, found)
-    assert same(document.labels, found)
+    expected = ruamel_values(data)
+    assert same(document.record, expected)
+    assert same(document.labels, expected)
 
 
 def test_documents_of_the_sample(tmp_path: Path) -> None:
@@ -92,16 +94,16 @@ def test_real_records(real_files: list[Path]) -> None:
 @settings(max_examples=300)
 @given(MORE)
 def test_documents_made_at_random(lines: list[str]) -> None:
-    """Where a record is read at all, and the other parser finds no fault in its document."""
+    """Documents that both parsers accept."""
     data = "\n".join(["---", HEAD + lines[0], *lines[1:], "---", ""]).encode()
     try:
         document = decode_file(data, "a.md")
-        found = theirs(data)
+        values = ruamel_values(data)
     except (RecordError, YAMLError, ValueError):  # no YAML to one of them, or a date of the 13th month
         return
     texts = [document.record.title, document.record.excerpt, document.record.web_url]
-    others = [found.get(name) for name in ("title", "excerpt", "webUrl")]
-    for ours, other in zip(texts, others, strict=True):
+    others = [values.get(name) for name in ("title", "excerpt", "webUrl")]
+    for text, other in zip(texts, others, strict=True):
         # What YAML 1.2 takes for another type is text here, as it is written.
         if isinstance(other, str):
-            assert html.unescape(ours) == html.unescape(other)
+            assert html.unescape(text) == html.unescape(other)

@@ -1,4 +1,4 @@
-"""Labels are written byte for byte, whole or not at all."""
+"""Labels are written byte for byte, completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a comparison: only what differs, with intervals and both explanations."""
+"""Report of a comparison: differences only, with intervals and both explanations."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ def test_page_stands_alone_and_is_the_same_each_time(page: Any) -> None:
 
 def test_sides_and_records_are_named(page: Any) -> None:
     assert page.texts("h1") == ["wide 1 against default 3"]
-    told = page.texts("p")
-    assert told[0] == (
+    paragraphs = page.texts("p")
+    assert paragraphs[0] == (
         "First: default 3; second: wide 1. Differences on 1,200 records scored by both, "
         "2021-05-15 to 2021-07-01, 1,100 of them with labels."
     )
-    assert told[1] == "Some records were in a training."
+    assert paragraphs[1] == "Some records were in a training."
     assert page.texts("dd") == ["default 3, model default@1111", f"wide 1, model wide@2222, run {'feed' * 8}"]
 
 
@@ -155,9 +155,9 @@ def test_twins_are_said_to_be_the_same(make_page: MakePage) -> None:
         flip_counts=DecisionChangeCounts(0, 0, 0, 0, 0),
     )  # fmt: skip
     page = make_page(comparison_report(twins))
-    told = page.texts("p")
-    assert {"The same for both: Lead accuracy.", "Both would publish the same records."} <= set(told)
-    assert "Features: the same for both." in told
+    paragraphs = page.texts("p")
+    assert {"The same for both: Lead accuracy.", "Both would publish the same records."} <= set(paragraphs)
+    assert "Features: the same for both." in paragraphs
     assert not page.all("table", "svg")
 
 

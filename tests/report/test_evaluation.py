@@ -1,4 +1,4 @@
-"""The report of an evaluation: what it tells, that it stands alone, that nothing in it can be run."""
+"""Report of an evaluation: its content; self-contained and without scripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def changed(evaluation: Evaluation, **changes: Any) -> Evaluation:
 
 
 def repeated(predictions: Mapping[str, np.ndarray], n_records: int) -> dict[str, np.ndarray]:
-    """As many predictions, the numbers a little apart from each other."""
+    """More predictions, with slightly different numbers."""
     rng = np.random.default_rng(1)
     rows = np.arange(n_records) % len(predictions["quality"])
     columns = {name: column[rows] for name, column in predictions.items()}
@@ -106,18 +106,20 @@ def test_ages_stand_beside_settled(page: Any, values: Any) -> None:
 def test_smallest_parts_are_left_out_and_counted(
     make_report: Callable[..., str], make_page: MakePage, values: Any
 ) -> None:
-    parts = [Slice("topic", f"t{at:02}", at, {"quality_mae": at / 4}) for at in range(1, MAX_PARTS + 4)]
+    parts = [
+        Slice("topic", f"t{index:02}", index, {"quality_mae": index / 4}) for index in range(1, MAX_PARTS + 4)
+    ]
     page = make_page(make_report(evaluation=changed(values["evaluation"], slices=tuple(parts))))
     _, family, *rows = page.rows("Metrics by slice")
     assert family == ["By topic3 smaller slices left out"]
-    assert [row[0] for row in rows] == [f"t{at:02}" for at in range(4, MAX_PARTS + 4)]
+    assert [row[0] for row in rows] == [f"t{index:02}" for index in range(4, MAX_PARTS + 4)]
     assert rows[0][1:3] == ["4", "1.000"]
 
 
 def test_misses_have_reasons(page: Any) -> None:
-    (told,) = [text for text in page.texts("li") if text.startswith("news/a.md")]
-    assert "Labelled 84, predicted 52 (40 to 64), error −32; a.example, 2018-11-09" in told  # noqa: RUF001
-    assert told.endswith("−17.8 the record has an image: no")  # noqa: RUF001
+    (item,) = [text for text in page.texts("li") if text.startswith("news/a.md")]
+    assert "Labelled 84, predicted 52 (40 to 64), error −32; a.example, 2018-11-09" in item  # noqa: RUF001
+    assert item.endswith("−17.8 the record has an image: no")  # noqa: RUF001
 
 
 def test_contributions_have_bars_as_long_as_their_points(page: Any) -> None:
@@ -126,12 +128,14 @@ def test_contributions_have_bars_as_long_as_their_points(page: Any) -> None:
 
 
 def test_data_and_configuration_are_reported(page: Any, values: Any) -> None:
-    told = dict(zip(page.texts("dt"), page.texts("dd"), strict=True))
+    descriptions = dict(zip(page.texts("dt"), page.texts("dd"), strict=True))
     training = values["training"]
-    assert told["Model"] == "small"
-    assert told["SHA-256 of the evaluated data"] == "0123456789abcdef" * 4
-    assert told["Counts"] == "train 340, test 60"
-    assert told["Training records"].startswith(f"{training.n_records} records, {training.begins_at:%Y-%m-%d}")
+    assert descriptions["Model"] == "small"
+    assert descriptions["SHA-256 of the evaluated data"] == "0123456789abcdef" * 4
+    assert descriptions["Counts"] == "train 340, test 60"
+    assert descriptions["Training records"].startswith(
+        f"{training.n_records} records, {training.begins_at:%Y-%m-%d}"
+    )
     n_judged = values["evaluation"].n_records
     ((section, n_learned),) = training.sections.items()
     assert page.rows("Records by section")[1:] == [[section, str(n_judged), str(n_learned)]]

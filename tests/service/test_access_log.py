@@ -1,4 +1,4 @@
-"""The service's log: the lines of one turn together, and nothing that a broken one could disturb."""
+"""The service's log: lines are written in batches, and a broken stream disturbs nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scoring.service.access_log import TurnHandler
 
 
 class Stream(io.StringIO):
-    """A stream that keeps what each write brought."""
+    """A stream that records each write."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__()
@@ -53,14 +53,16 @@ def test_lines_of_a_turn_are_written_together() -> None:
 
 def test_a_log_that_nobody_reads_any_more_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def log() -> list[str]:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["message"]))
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: messages.append(context["message"])
+        )
         logger.warning("one")
         await asyncio.sleep(0)
         logger.warning("two")
         await asyncio.sleep(0)
-        return told
+        return messages
 
-    told: list[str] = []
+    messages: list[str] = []
     logger = logger_to(Stream(BrokenPipeError()))
     assert asyncio.run(log()) == []
     assert not caplog.records

@@ -1,4 +1,4 @@
-"""Where heads, bodies and trailers end, whatever way their bytes come in."""
+"""Framing of heads, bodies and trailers, however their bytes are split."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LIMITS = RequestLimits()
 
 
 def head_of(n_bytes: int) -> bytes:
-    """A head of so many bytes."""
+    """A head of this many bytes."""
     begin, end = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: ", b"\r\n\r\n"
     return begin + b"a" * (n_bytes - len(begin) - len(end)) + end
 
 
 def head_with(n_lines: int) -> bytes:
-    """A head of so many lines, the first one included."""
+    """A head of this many lines, including the first."""
     return b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X-A: b\r\n" * (n_lines - 2) + b"\r\n"
 
 
@@ -31,7 +31,7 @@ def trailers_of(n_bytes: int) -> bytes:
 
 
 def cut_all(data: bytes, sizes: random.Random | None) -> list[bytes]:
-    """All pieces of some bytes, which come whole or in parts of random sizes; those of one body together."""
+    """All pieces of some bytes, pushed whole or in random parts; pieces of one body are joined."""
     framing, pieces, is_open = Framing(LIMITS), [b""], False
     while data:
         n_bytes = sizes.randint(1, 7) if sizes else len(data)

@@ -1,4 +1,4 @@
-"""What the service says of itself holds."""
+"""The service's own documentation is true."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from scoring.service.problem_details import KINDS, Problem
 
 @pytest.fixture
 def document(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/openapi.json").json()
-    return found
+    schema: dict[str, Any] = client.get("/openapi.json").json()
+    return schema
 
 
 def test_examples_are_answered_as_the_document_says(client: TestClient, document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/score"]["post"]
-    told = operation["responses"]["200"]["content"]["application/json"]["examples"]
+    examples = operation["responses"]["200"]["content"]["application/json"]["examples"]
     for kind, content in operation["requestBody"]["content"].items():
         for example in content["examples"].values():
             value = example["value"]
@@ -31,11 +31,11 @@ def test_examples_are_answered_as_the_document_says(client: TestClient, document
             answer = client.post("/v1/score", content=body, headers={"content-type": kind})
             assert answer.status_code == 200
             assert "422" not in answer.text
-    one = operation["requestBody"]["content"]["application/json"]["examples"]["one"]["value"]
-    assert client.post("/v1/score", json=one).json() == told["one"]["value"]
-    assert client.post("/v1/score?explain=true", json=one).json() == told["with reasons"]["value"]
-    many = client.post("/v1/score", json=[one, 7]).json()
-    faulty = told["many, one of them faulty"]["value"]
+    record = operation["requestBody"]["content"]["application/json"]["examples"]["one"]["value"]
+    assert client.post("/v1/score", json=record).json() == examples["one"]["value"]
+    assert client.post("/v1/score?explain=true", json=record).json() == examples["with reasons"]["value"]
+    many = client.post("/v1/score", json=[record, 7]).json()
+    faulty = examples["many, one of them faulty"]["value"]
     assert many[0] == faulty[0]
     assert faulty[1].items() <= many[1].items()
 

@@ -1,4 +1,4 @@
-"""The protocol below the application: heads that are slow or no HTTP."""
+"""The HTTP protocol: slow heads and input that is not HTTP."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ def port(training: TrainOutcome, settings: Settings) -> Iterator[int]:
 
 
 def answers(port: int, *parts: bytes, seconds: float = 0.0) -> tuple[bytes, float]:
-    """What comes back on one connection until the server closes it, and after how long."""
+    """Bytes received on one connection until the server closes it, and the seconds it took."""
     began = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         for part in parts:
             connection.sendall(part)
             time.sleep(seconds)
-        found = b""
+        received = b""
         while chunk := connection.recv(65536):
-            found += chunk
-    return found, time.monotonic() - began
+            received += chunk
+    return received, time.monotonic() - began
 
 
 def problem(answer: bytes) -> dict[str, Any]:
     head, _, body = answer.rpartition(b"\r\n\r\n")
     assert b"application/problem+json" in head
-    found: dict[str, Any] = json.loads(body)
-    return found
+    content: dict[str, Any] = json.loads(body)
+    return content
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is too much, too slow or not to be read gets a clear answer, and the next request is served."""
+"""Requests that are too large, too slow or invalid get a clear answer, and the next one is served."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD = b'{"title": "Rain", "topics": ["Weather"]}'
 
 
 def refused(client: TestClient, content: bytes, headers: dict[str, str], query: str = "") -> dict[str, Any]:
-    """The problem that a body is answered with; the next body is answered as ever."""
+    """The problem with which a body is answered; the next body is answered normally."""
     answer = client.post(f"/v1/score{query}", content=content, headers=headers)
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     problem: dict[str, Any] = answer.json()
@@ -118,7 +118,7 @@ def test_limits_are_named(serve: Serve) -> None:
     answer = client.post(
         "/v1/score", content=b"[" + GOOD + b', {"title": "x", "related": [{}, {}, {}]}]', headers=JSON
     )
-    assert [one.get("limit") for one in answer.json()] == [None, "coverage"]
+    assert [result.get("limit") for result in answer.json()] == [None, "coverage"]
 
 
 def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) -> None:
@@ -144,8 +144,8 @@ def test_every_route_that_takes_a_body_has_the_bounds_of_bodies(serve: Serve) ->
 
 
 def routes_of(app: Any) -> list[Any]:
-    """All routes, those of included routers too."""
-    found: list[Any] = []
+    """All routes, including those of included routers."""
+    routes: list[Any] = []
     waiting = list(app.router.routes)
     while waiting:
         route = waiting.pop()
@@ -154,8 +154,8 @@ def routes_of(app: Any) -> list[Any]:
         )
         waiting += inner or []
         if not inner:
-            found.append(route)
-    return found
+            routes.append(route)
+    return routes
 
 
 def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
@@ -165,7 +165,7 @@ def test_a_body_without_a_length_is_counted_as_it_comes(serve: Serve) -> None:
 
 
 class Request:
-    """One request, message by message, as a server hands it to the application."""
+    """One request, passed to the application message by message, as by a server."""
 
     def __init__(self, app: Any, *, n_bytes: int | None = None) -> None:
         self.messages: asyncio.Queue[Message] = asyncio.Queue()
@@ -194,8 +194,8 @@ class Request:
 
     @property
     def problem(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.answer[1]["body"])
-        return found
+        content: dict[str, Any] = json.loads(self.answer[1]["body"])
+        return content
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -275,9 +275,9 @@ def test_who_goes_away_leaves_nothing_behind(options: Any) -> None:
 def test_bounds_are_those_of_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
     section = page.partition("## Limits")[2].partition("\n## ")[0]
-    told = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\| [^|]+ \| `?(\w*)`? *\|", section, re.M)
+    documented = re.findall(r"^\| [^|]+ \| ([\d,]+)[^|]*\| [^|]+ \| `?(\w*)`? *\|", section, re.M)
     known = {name: int(value) for name, value in dataclasses.asdict(RequestLimits()).items()}
-    assert {name: int(number.replace(",", "")) for number, name in told} == known | {"": MAX_DEPTH}
+    assert {name: int(number.replace(",", "")) for number, name in documented} == known | {"": MAX_DEPTH}
 
 
 def test_bounds_are_set_by_name(serve: Serve) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Prometheus metrics of the service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BAD = b'{"title": ["Harbour"]}'
 
 
 def figures(text: str) -> dict[str, float]:
-    """Every series by its name and labels."""
+    """Value of every series by its name and labels."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
@@ -44,22 +44,22 @@ def test_requests_records_and_faults_are_counted(client: TestClient) -> None:
     client.request("BREW", "/nowhere")
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    found = figures(answer.text)
+    samples = figures(answer.text)
     for status, count in {"200": 2, "422": 2}.items():
         name = f'scoring_requests_total{{method="POST",route="/v1/score",status="{status}"}}'
-        assert found[name] == count
-    assert found['scoring_requests_total{method="GET",route="-",status="404"}'] == 1
-    assert found['scoring_requests_total{method="-",route="-",status="404"}'] == 1
-    assert found['scoring_records_total{outcome="scored"}'] == 3
-    assert found['scoring_records_total{outcome="faulty"}'] == 3
+        assert samples[name] == count
+    assert samples['scoring_requests_total{method="GET",route="-",status="404"}'] == 1
+    assert samples['scoring_requests_total{method="-",route="-",status="404"}'] == 1
+    assert samples['scoring_records_total{outcome="scored"}'] == 3
+    assert samples['scoring_records_total{outcome="faulty"}'] == 3
     kinds = {
-        kind: found[f'scoring_faults_total{{kind="{kind}"}}'] for kind in ("record", "body", "not-found")
+        kind: samples[f'scoring_faults_total{{kind="{kind}"}}'] for kind in ("record", "body", "not-found")
     }
     assert kinds == {"record": 3, "body": 1, "not-found": 2}
-    assert found['scoring_request_seconds_count{route="/v1/score"}'] == 4
-    assert found["scoring_requests_in_hand"] == 0
+    assert samples['scoring_request_seconds_count{route="/v1/score"}'] == 4
+    assert samples["scoring_requests_in_hand"] == 0
     model = client.get("/v1/model").json()["name"]
-    assert found[f'scoring_model{{address="",model="{model}"}}'] == 1
+    assert samples[f'scoring_model{{address="",model="{model}"}}'] == 1
 
 
 def served(saved: SavedModel) -> Served:
@@ -77,12 +77,12 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     window.add(documents[:8])
     assert window.measure(served(saved)) is None, "too few"
     window.add(documents)
-    found = window.measure(served(saved))
-    assert found is not None
+    measured = window.measure(served(saved))
+    assert measured is not None
     # The first 8, and the first 32 of those that came after.
-    records = [one.record for one in documents[:8] + documents[:32]]
+    records = [document.record for document in documents[:8] + documents[:32]]
     table = build_table(records, timedelta(0))
-    assert found == measure_drift(profile, saved.scorer, table, np.full(40, np.nan))
+    assert measured == measure_drift(profile, saved.scorer, table, np.full(40, np.nan))
     assert window.measure(served(saved)) is None, "nothing is new"
     window.add(documents)
     later = window.measure(served(saved))
@@ -90,20 +90,20 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     assert later.n_records == 48
 
     metrics = Metrics()
-    metrics.record_drift(found)
-    told = figures(metrics.exposition().decode())
-    assert told["scoring_drift_records"] == 40
-    assert told["scoring_drift_is_refused"] == bool(found.reasons) == 1
-    (provider,) = [one for one in found.unseen if one.what == "provider"]
-    assert told['scoring_drift_unseen_ratio{what="provider"}'] == provider.ratio == 1
-    assert told['scoring_drift_unseen_limit_ratio{what="provider"}'] == provider.limit_ratio
-    (quality,) = [one for one in found.shifts if one.name == "quality"]
-    assert told['scoring_score_mean{score="quality"}'] == quality.new
-    assert told['scoring_score_training_mean{score="quality"}'] == quality.before
+    metrics.record_drift(measured)
+    exported = figures(metrics.exposition().decode())
+    assert exported["scoring_drift_records"] == 40
+    assert exported["scoring_drift_is_refused"] == bool(measured.reasons) == 1
+    (provider,) = [value for value in measured.unseen if value.what == "provider"]
+    assert exported['scoring_drift_unseen_ratio{what="provider"}'] == provider.ratio == 1
+    assert exported['scoring_drift_unseen_limit_ratio{what="provider"}'] == provider.limit_ratio
+    (quality,) = [shift for shift in measured.shifts if shift.name == "quality"]
+    assert exported['scoring_score_mean{score="quality"}'] == quality.new
+    assert exported['scoring_score_training_mean{score="quality"}'] == quality.before
     shift = abs(quality.new - quality.before) / quality.limit
-    assert told['scoring_drift_score_ratio{score="quality"}'] == pytest.approx(shift)
-    assert {name for name in told if "family" in name} == {
-        f'scoring_drift_family_ratio{{family="{one.family}"}}' for one in found.families
+    assert exported['scoring_drift_score_ratio{score="quality"}'] == pytest.approx(shift)
+    assert {name for name in exported if "family" in name} == {
+        f'scoring_drift_family_ratio{{family="{family.family}"}}' for family in measured.families
     }
 
 
@@ -114,10 +114,10 @@ def test_the_service_looks_at_what_it_has_scored(
     client = serve(model=str(default_model_folder()))
     client.post("/v1/score", content=b"[" + b",".join(lines) + b"]", headers=JSON)
     for _ in range(500):
-        found = figures(client.get("/metrics").text)
-        if found["scoring_drift_records"]:
+        samples = figures(client.get("/metrics").text)
+        if samples["scoring_drift_records"]:
             break
-    assert found["scoring_drift_records"] == len(lines)
+    assert samples["scoring_drift_records"] == len(lines)
 
 
 def test_a_model_without_a_profile_has_no_drift(saved: SavedModel, lines: list[bytes]) -> None:
@@ -130,9 +130,9 @@ def test_a_model_without_a_profile_has_no_drift(saved: SavedModel, lines: list[b
 
 def test_every_metric_is_in_the_docs() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operate.md").read_text("utf-8")
-    told = set(re.findall(r"^# TYPE (\w+) ", Metrics().exposition().decode(), re.MULTILINE))
-    told = {name for name in told if not name.endswith("_created")}
-    assert told == set(re.findall(r"^\| `(scoring_\w+)` \|", page, re.MULTILINE))
+    names = set(re.findall(r"^# TYPE (\w+) ", Metrics().exposition().decode(), re.MULTILINE))
+    names = {name for name in names if not name.endswith("_created")}
+    assert names == set(re.findall(r"^\| `(scoring_\w+)` \|", page, re.MULTILINE))
 
 
 def test_of_several_processes_the_one_that_is_farthest_off_is_reported(tmp_path: Path) -> None:
@@ -152,6 +152,6 @@ if sys.argv[3:]:
     for arguments in (["1", "1"], ["0", "3"], ["0", "2", "told"]):
         command = [sys.executable, "-c", script, *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    told = figures(done.stdout)
-    assert told["scoring_drift_is_refused"] == 1
-    assert told['scoring_drift_family_ratio{family="topic"}'] == 3
+    exported = figures(done.stdout)
+    assert exported["scoring_drift_is_refused"] == 1
+    assert exported['scoring_drift_family_ratio{family="topic"}'] == 3

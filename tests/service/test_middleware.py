@@ -1,4 +1,4 @@
-"""Who is let in, and what every answer bears."""
+"""Access checks, and the headers of every response."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_token_is_rotated_without_a_pause(serve: Serve, token_file: Path) -> N
     client = serve(token_file=token_file)
 
     def are_let_in() -> list[bool]:
-        return [client.get("/v1/model", headers=bearing(one)).is_success for one in (FIRST, SECOND)]
+        return [client.get("/v1/model", headers=bearing(token)).is_success for token in (FIRST, SECOND)]
 
     assert are_let_in() == [True, False]
     for content, expected in [
@@ -138,13 +138,15 @@ def test_pages_of_other_origins_may_not_ask(serve: Serve) -> None:
         assert answer.status_code == status
         shared = answer.headers.get("access-control-allow-origin")
         assert shared == ("https://desk.example.org" if "desk" in origin else None)
-    asked = {"origin": "https://desk.example.org", "access-control-request-method": "POST"}
-    assert client.options("/v1/score", headers=asked).headers["access-control-allow-methods"] == "GET, POST"
+    preflight = {"origin": "https://desk.example.org", "access-control-request-method": "POST"}
+    assert (
+        client.options("/v1/score", headers=preflight).headers["access-control-allow-methods"] == "GET, POST"
+    )
 
 
 def test_cors_is_off_unless_it_is_asked_for(client: TestClient) -> None:
-    asked = {"origin": "https://desk.example.org", "access-control-request-method": "POST"}
-    answer = client.options("/v1/score", headers=asked)
+    preflight = {"origin": "https://desk.example.org", "access-control-request-method": "POST"}
+    answer = client.options("/v1/score", headers=preflight)
     assert answer.status_code == 405
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
@@ -181,7 +183,7 @@ def test_a_request_keeps_its_id_and_gets_one_otherwise(client: TestClient) -> No
         for given in ("", "a b", "x" * 65, "<script>")
     }
     assert len(made) == 4
-    assert all(len(one) == 32 for one in made)
+    assert all(len(request_id) == 32 for request_id in made)
 
 
 @pytest.mark.parametrize(
@@ -207,9 +209,9 @@ def test_the_log_has_requests_but_no_record(client: TestClient, caplog: pytest.L
     client.post("/v1/score", content=GOOD, headers=JSON | {"x-request-id": "one"})
     client.post("/v1/score", content=b'{"title": ["Harbour"]}', headers=JSON | {"x-request-id": "two"})
     client.get("/harbour?harbour=harbour", headers={"x-request-id": "three"})
-    told = [JsonFormatter().format(record) for record in caplog.records]
-    assert "arbour" not in "".join(told)
-    first, second, third = map(json.loads, told)
+    lines = [JsonFormatter().format(record) for record in caplog.records]
+    assert "arbour" not in "".join(lines)
+    first, second, third = map(json.loads, lines)
     assert first.pop("ms") > 0
     assert first.pop("time").endswith("+00:00")
     assert first == {

@@ -1,4 +1,4 @@
-"""What a head may be: its size, its lines, and what RFC 9112 asks of it; on a real connection."""
+"""Request heads on a real connection: size, lines, and the rules of RFC 9112."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MEGABYTE = 1_000_000
 
 
 class App:
-    """Reads a body and answers with what there was of the request; keeps what was refused."""
+    """An application that answers with what it received of the request, and records refusals."""
 
     def __init__(self) -> None:
         self.n_requests = 0
@@ -60,11 +60,11 @@ class App:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        found = {
+        request = {
             "headers": [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]],
             "body": len(body),
         }
-        content = json.dumps(found).encode()
+        content = json.dumps(request).encode()
         headers = [(b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
@@ -116,8 +116,8 @@ def port(app: App) -> Iterator[int]:
 
 
 def answers(port: int, *parts: bytes, n_times: int = 1, seconds: float = 0.0) -> bytes:
-    """What comes back on one connection until the server closes it; what it takes no more is not sent."""
-    found = b""
+    """Bytes received on one connection until the server closes it; sending stops at that point."""
+    received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with suppress(ConnectionError):
             for part in parts[:-1]:
@@ -127,8 +127,8 @@ def answers(port: int, *parts: bytes, n_times: int = 1, seconds: float = 0.0) ->
                 connection.sendall(parts[-1])
         with suppress(ConnectionError):
             while chunk := connection.recv(65536):
-                found += chunk
-    return found
+                received += chunk
+    return received
 
 
 def statuses(answer: bytes) -> list[int]:
@@ -248,14 +248,14 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(
 def test_what_is_a_request_is_answered(
     port: int, request_: bytes, host: str | None, n_body_bytes: int, is_split: bool
 ) -> None:
-    parts = [request_[at : at + 1] for at in range(len(request_))] if is_split else [request_]
+    parts = [request_[index : index + 1] for index in range(len(request_))] if is_split else [request_]
     is_closed = b"HTTP/1.0" in request_
     answer = answers(port, *parts, *([] if is_closed else [GET, b"\x00"]))
     assert statuses(answer) == ([200] if is_closed else [200, 200, 400])
-    found = json.loads(answer.partition(b"\r\n\r\n")[2].partition(b"HTTP/1.1")[0])
-    assert dict(found["headers"]).get("host") == host
-    assert found["body"] == n_body_bytes
-    assert "x-a" not in dict(found["headers"])  # what came behind the body is no header
+    request = json.loads(answer.partition(b"\r\n\r\n")[2].partition(b"HTTP/1.1")[0])
+    assert dict(request["headers"]).get("host") == host
+    assert request["body"] == n_body_bytes
+    assert "x-a" not in dict(request["headers"])  # what came behind the body is no header
 
 
 def test_each_of_many_requests_at_once_has_limits_of_its_own(port: int) -> None:
@@ -347,10 +347,10 @@ def test_a_stream_that_nobody_reads_can_be_ended(port: int, app: App) -> None:
         time.sleep(0.1)  # until nothing more can be sent
         app.streams[0]()
         wait_until(lambda: app.n_streams == 0)
-        found = b"..."
+        received = b"..."
         with suppress(ConnectionError):
-            while found:
-                found = connection.recv(MEGABYTE)
+            while received:
+                received = connection.recv(MEGABYTE)
     assert statuses(answers(port, GET + b"\x00")) == [200, 400]
 
 

@@ -1,4 +1,4 @@
-"""Records in, scores out: each form, in order, each fault at its place."""
+"""`POST /v1/score`: every form of body, in order, with the position of each fault."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def documents(lines: list[bytes]) -> list[Document]:
 
 
 def scores(saved: SavedModel, lines: list[bytes], as_of: str | None = None) -> list[dict[str, Any]]:
-    """What the library says."""
+    """Scores by the library."""
     moment = parse_as_of(as_of) if as_of else None
-    found: list[dict[str, Any]] = msgspec.to_builtins(list(saved.scorer.score(documents(lines), moment)))
-    return json.loads(json.dumps(found))  # type: ignore[no-any-return]
+    expected: list[dict[str, Any]] = msgspec.to_builtins(list(saved.scorer.score(documents(lines), moment)))
+    return json.loads(json.dumps(expected))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("as_of", [None, "published+6h", "2018-06-01T00:00:00Z"])
@@ -66,9 +66,9 @@ def test_many_records_as_an_array_and_as_lines(
     for kind in ("application/x-ndjson", "application/jsonl"):
         # A blank line is no record, and a byte order mark is none either.
         body = b"\xef\xbb\xbf" + b"\n\n".join(lines) + b"\r\n"
-        told = client.post("/v1/score", content=body, headers={"content-type": kind})
-        assert told.headers["content-type"] == "application/x-ndjson"
-        assert [json.loads(line) for line in told.text.splitlines()] == expected
+        response = client.post("/v1/score", content=body, headers={"content-type": kind})
+        assert response.headers["content-type"] == "application/x-ndjson"
+        assert [json.loads(line) for line in response.text.splitlines()] == expected
     assert client.post("/v1/score", content=b" [] ", headers=JSON).json() == []
 
 
@@ -95,15 +95,15 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
     score_features = Scorer.score_features
 
     def count(scorer: Scorer, records: Iterable[Extracted]) -> Iterator[Score]:
-        found = list(records)
-        together.append(len(found))
-        return score_features(scorer, found)
+        batch = list(records)
+        together.append(len(batch))
+        return score_features(scorer, batch)
 
     monkeypatch.setattr(Scorer, "score_features", count)
 
-    found = at_once(client, batch_scorer, lines)
+    results = at_once(client, batch_scorer, lines)
     assert together == [32, 8]
-    assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == scores(
+    assert json.loads(json.dumps(msgspec.to_builtins([done.results[0] for done in results]))) == scores(
         saved, lines
     )
 
@@ -111,26 +111,26 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(one: Part, form: str, limits: RequestLimits) -> Document | Problem:
-        if one.data == lines[3]:
+    def fail(part: Part, form: str, limits: RequestLimits) -> Document | Problem:
+        if part.data == lines[3]:
             raise ZeroDivisionError
-        return read_part(one, form, limits)
+        return read_part(part, form, limits)
 
     monkeypatch.setattr(batching, "read_part", fail)
     batch_scorer = client.app.state.scoring.batch_scorer  # type: ignore[attr-defined]
-    found = at_once(client, batch_scorer, lines[:6])
-    assert isinstance(found.pop(3), ZeroDivisionError)
+    results = at_once(client, batch_scorer, lines[:6])
+    assert isinstance(results.pop(3), ZeroDivisionError)
     expected = scores(saved, [*lines[:3], *lines[4:6]])
-    assert json.loads(json.dumps(msgspec.to_builtins([each.results[0] for each in found]))) == expected
+    assert json.loads(json.dumps(msgspec.to_builtins([done.results[0] for done in results]))) == expected
 
 
 def at_once(client: TestClient, batch_scorer: BatchScorer, lines: list[bytes]) -> list[Any]:
-    """What becomes of records that are asked for in one moment."""
+    """Results of records that are submitted at the same moment."""
 
     async def ask() -> list[Any]:
         bodies = [part(line, "application/json", 1) for line in lines]
         return await asyncio.gather(
-            *(batch_scorer.score_one(one, None) for one in bodies), return_exceptions=True
+            *(batch_scorer.score_one(body, None) for body in bodies), return_exceptions=True
         )
 
     assert client.portal is not None
@@ -189,9 +189,9 @@ def test_reasons(client: TestClient, saved: SavedModel, lines: list[bytes]) -> N
     answer = client.post("/v1/score?explain=true&as_of=published", content=body, headers=JSON)
     first, fault, last = answer.json()
     assert fault["status"] == 422
-    for found, document in zip((first, last), documents(lines), strict=False):
+    for explained, document in zip((first, last), documents(lines), strict=False):
         expected = explain(saved.scorer, document, parse_as_of("published"))
-        assert found == json.loads(msgspec.json.encode(expected))
+        assert explained == json.loads(msgspec.json.encode(expected))
 
 
 @pytest.mark.parametrize(
@@ -224,6 +224,6 @@ def test_a_defect_is_a_problem_and_the_next_request_is_served(
             assert (answer.status_code, answer.json()["type"]) == (500, "/docs#defect")
             assert "words" not in answer.text
     fields = [record.fields for record in caplog.records if record.getMessage() == "defect"]  # type: ignore[attr-defined]
-    assert [each["error"] for each in fields] == ["RuntimeError"] * 2
+    assert [entry["error"] for entry in fields] == ["RuntimeError"] * 2
     assert "some-words" not in str(fields)  # an error's message may quote a record
     assert client.post("/v1/score", content=lines[0], headers=JSON).status_code == 200

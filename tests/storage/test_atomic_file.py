@@ -1,4 +1,4 @@
-"""A file under attack: after whatever happens it is wholly old or wholly new, and nothing lies beside it."""
+"""Atomic replacement of a file: after any failure it is the old or the new one, with no leftovers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def relabel(path: Path, labels: Labels = NEW) -> None:
 
 
 def in_child(work: Callable[[], None]) -> int:
-    """What a process of its own makes of the work: its exit code, which is 0 where nothing was raised."""
+    """Exit code of a separate process that runs a callable: 0 without an exception."""
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -123,7 +123,7 @@ def test_bytes_that_are_taken_a_few_at_a_time(
 
 
 def test_order_of_what_a_power_cut_would_find(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bytes are on the disk before the name points at them, and the name is before the call ends."""
+    """Bytes are synced before the rename, and the rename before the call returns."""
     calls: list[str] = []
 
     def watched(name: str) -> Callable[..., Any]:
@@ -131,8 +131,8 @@ def test_order_of_what_a_power_cut_would_find(file: Path, monkeypatch: pytest.Mo
 
         def call(*given: Any) -> Any:
             if name == "fsync":
-                place = os.readlink(f"/proc/self/fd/{given[0]}")
-                calls.append(f"fsync {'folder' if os.path.isdir(place) else 'file'}")
+                target = os.readlink(f"/proc/self/fd/{given[0]}")
+                calls.append(f"fsync {'folder' if os.path.isdir(target) else 'file'}")
             else:
                 calls.append(name)
             return real(*given)
@@ -188,22 +188,22 @@ def test_two_scorers_on_one_folder(folder: Path) -> None:
     paths = sorted(folder.iterdir())
     labels = (NEW, Labels(-3, -1, False))
 
-    def work(mine: Labels) -> Callable[[], None]:
+    def work(values: Labels) -> Callable[[], None]:
         def turns() -> None:
             for _ in range(10):
                 for path in paths:
-                    relabel(path, mine)
+                    relabel(path, values)
 
         return turns
 
     pids = []
-    for mine in labels:
+    for values in labels:
         if (pid := os.fork()) == 0:
-            os._exit(0 if in_child(work(mine)) == 0 else 1)
+            os._exit(0 if in_child(work(values)) == 0 else 1)
         pids.append(pid)
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
     for path in paths:
-        ends = [replace_labels(record(int(path.stem)), each) for each in labels]
+        ends = [replace_labels(record(int(path.stem)), label) for label in labels]
         assert path.read_bytes() in ends
     assert sorted(folder.iterdir()) == paths
 
@@ -250,7 +250,7 @@ def test_trap_in_the_place_of_the_temporary_file(file: Path, kind: str, tmp_path
 
 
 def test_hard_link_keeps_the_old_bytes(file: Path, tmp_path: Path) -> None:
-    """As a backup that was made by linking is meant to."""
+    """A hard link may serve as a backup."""
     backup = tmp_path / "backup.md"
     backup.hardlink_to(file)
     relabel(file)
@@ -299,7 +299,7 @@ def test_mode_owner_and_attributes_are_kept(file: Path) -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that any user can reach, as those of pytest are not."""
+    """A folder that any user can reach, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -311,7 +311,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def as_nobody(work: Callable[[], None]) -> Callable[[], None]:
-    """The work as a user whom permissions hold."""
+    """Run a callable as a user without root's permissions."""
 
     def turned() -> None:
         if os.geteuid() == 0:
@@ -358,7 +358,7 @@ def test_file_system_that_takes_no_more(file: Path, capfd: pytest.CaptureFixture
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 256 KiB, where the system lets one be mounted."""
+    """A disk of 256 KiB, if the system allows mounting one."""
     disk = tmp_path / "disk"
     disk.mkdir()
     options = ["-t", "tmpfs", "-o", "size=256k", "none"]

@@ -1,4 +1,4 @@
-"""A folder that is replaced: whoever looks finds a whole one, and a kill leaves one that loads."""
+"""Atomic replacement of a folder: readers and killed writers leave a complete one."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ def test_who_looks_between_any_two_steps_finds_a_whole_one(files: ModelFiles, tm
         "other", b"{ " + files.manifest[1:], {name: files.contents[name] for name in FILES[1:]}
     )
     write_files(folder, files.contents)
-    found = []
+    versions = []
 
     def look(frame: FrameType, event: str, _: object) -> Any:
         if frame.f_code.co_filename != atomic_folder.__file__:
             return None
-        found.append(read_files(folder).sha256)
+        versions.append(read_files(folder).sha256)
         return look
 
     before = sys.gettrace()
@@ -107,9 +107,9 @@ def test_who_looks_between_any_two_steps_finds_a_whole_one(files: ModelFiles, tm
         write_files(folder, other.contents)
     finally:
         sys.settrace(before)
-    assert list(dict.fromkeys(found)) == [files.sha256, other.sha256]
-    assert found == sorted(found, key=[files.sha256, other.sha256].index)  # never back
-    assert len(found) > 30
+    assert list(dict.fromkeys(versions)) == [files.sha256, other.sha256]
+    assert versions == sorted(versions, key=[files.sha256, other.sha256].index)  # never back
+    assert len(versions) > 30
 
 
 @pytest.mark.parametrize("step", ["fsync", "mkdir", "open"])
@@ -127,7 +127,7 @@ def test_fault_leaves_the_old_one(
 
 
 def test_old_one_that_was_moved_away_is_put_back(files: ModelFiles, tmp_path: Path) -> None:
-    """Where two folders cannot be exchanged, a kill may fall between two moves."""
+    """Where folders cannot be exchanged atomically, a kill may happen between two moves."""
     folder = tmp_path / "site"
     write_files(folder, files.contents)
     (tmp_path / ".site.scoring").mkdir()

@@ -1,4 +1,4 @@
-"""The home: who may read it, and which formats of it are used."""
+"""The home folder: permissions, and supported formats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from scoring.storage.home import (
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
 def any_umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Each umask that people have."""
+    """Common umasks."""
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
@@ -108,8 +108,8 @@ def test_a_newer_home_is_refused_and_left_alone(tmp_path: Path) -> None:
     for use in (check_home, prepare_home, lambda home: prepare_folder(home, "cache")):
         with pytest.raises(HomeError) as caught:
             use(tmp_path)
-        told = f"{tmp_path}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
-        assert str(caught.value) == told
+        message = f"{tmp_path}: format 2 is newer than this version of scoring supports (1): upgrade scoring"
+        assert str(caught.value) == message
     assert [path.name for path in tmp_path.iterdir()] == [FORMAT_FILE]
 
 

@@ -1,4 +1,4 @@
-"""One at a time: who holds the lock is told, and whoever ends frees it."""
+"""Locks between processes: the holder is named, and its end releases the lock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with only_one(Path(sys.argv[1]), "train", now=datetime(2019, 5, 1, tzinfo=UTC)):
 
 
 def hold(folder: Path, *, seconds: float) -> list[str]:
-    """Command that holds the lock for some time."""
+    """Command that holds the lock for some seconds."""
     return [sys.executable, "-c", HOLD, str(folder), str(seconds)]
 
 
@@ -37,8 +37,8 @@ def test_another_process_is_told_who_holds_it_until_that_is_killed(tmp_path: Pat
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         holder = rf"process {other.pid} since 2019-05-01T00:00:00\+00:00"
-        told = f"train.lock: held by {holder}: only one process may train"
-        with pytest.raises(ScoringError, match=told), only_one(tmp_path, "train", now=NOW):
+        message = f"train.lock: held by {holder}: only one process may train"
+        with pytest.raises(ScoringError, match=message), only_one(tmp_path, "train", now=NOW):
             pytest.fail("two hold the lock")
         other.send_signal(signal.SIGKILL)
     with only_one(tmp_path, "train", now=NOW):

@@ -1,4 +1,4 @@
-"""A store whose home was moved or copied: its artifacts are found, and kept, in the home of today."""
+"""A store whose home was moved or copied: its artifacts are found in the current home."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def dump(store: Store) -> list[str]:
 
 
 def check_reading(store: Store, run_id: str) -> None:
-    """Everything that is read of a run, and that nothing of the store changes by it."""
+    """Read everything of a run, and check that the store does not change."""
     before = dump(store)
     record = read_run(store, run_id)
     assert {"config.json", "evaluation.json", "plots"} <= set(record.files)
@@ -131,9 +131,9 @@ def test_two_homes_with_one_store_leave_each_other_alone(
     other = replace(store, home=tmp_path / "other")
     second = log_evaluation(other, make_run(run_name="second"))
     assert caplog.messages == []
-    for each in (store, other):
+    for home_store in (store, other):
         for run_id in (first, second):
-            assert read_config(each, read_run(each, run_id))["quality"]["num_leaves"] == 31
+            assert read_config(home_store, read_run(home_store, run_id))["quality"]["num_leaves"] == 31
     assert (store.home / "artifacts" / second).is_dir()
     assert not (other.home / "artifacts").exists()
 
@@ -158,8 +158,8 @@ def test_files_that_somebody_keeps_elsewhere_stay_there(store: Store, tmp_path: 
     ):
         assert todays_path(store, path) == path
     gone = tmp_path / "gone" / "artifacts" / "models" / f"m-{RUN}" / "artifacts" / "data"
-    ours = store.home / "artifacts" / "models" / f"m-{RUN}" / "artifacts" / "data"
-    assert todays_path(store, gone) == ours
+    expected = store.home / "artifacts" / "models" / f"m-{RUN}" / "artifacts" / "data"
+    assert todays_path(store, gone) == expected
 
 
 def test_a_run_that_waited_is_uploaded_after_the_move(store: Store, make_run: Make, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Aliases moved so that a break at any moment leaves a champion that was in charge or was to be."""
+"""Moving aliases: after any interruption the champion is the old or the new version."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FIRST, SECOND, THIRD = (f"models:/scoring/{number}" for number in (1, 2, 3))
 
 
 class BreakError(Exception):
-    """What stands for the end of the process."""
+    """Simulates the end of the process."""
 
 
 @pytest.fixture
 def versions(store: Store) -> Store:
-    """A store with three versions, none of them in charge."""
+    """A store with three versions and no champion."""
     with opened(store, "prepare", writes=True) as client:
         client.create_registered_model("scoring")
         for _ in range(3):
@@ -34,7 +34,7 @@ def versions(store: Store) -> Store:
     return store
 
 
-def in_charge(store: Store) -> tuple[str | None, str | None]:
+def champions(store: Store) -> tuple[str | None, str | None]:
     return champion(store, "scoring"), champion(store, "scoring", "previous")
 
 
@@ -45,7 +45,7 @@ def tags_of(store: Store, number: int) -> dict[str, str]:
 
 @pytest.fixture
 def break_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Let the process end before the call of that number that sets an alias."""
+    """Interrupt before the n-th call that sets an alias."""
     original = load_mlflow().MlflowClient.set_registered_model_alias
 
     def break_at(number: int) -> None:
@@ -63,11 +63,11 @@ def break_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 def test_the_champion_before_is_kept(versions: Store) -> None:
     set_champion(versions, FIRST, instead_of=None, tags={"promoted_by": "gate"})
-    assert in_charge(versions) == (FIRST, None)
+    assert champions(versions) == (FIRST, None)
     set_champion(versions, SECOND, instead_of=FIRST, tags={"promoted_by": "force", "promoted_reason": "why"})
-    assert in_charge(versions) == (SECOND, FIRST)
+    assert champions(versions) == (SECOND, FIRST)
     set_champion(versions, THIRD, instead_of=SECOND, tags={})
-    assert in_charge(versions) == (THIRD, SECOND)
+    assert champions(versions) == (THIRD, SECOND)
     assert tags_of(versions, 1)["promoted_by"] == "gate"
     assert tags_of(versions, 2) == {"promoted_by": "force", "promoted_reason": "why"}
 
@@ -79,7 +79,7 @@ def test_who_was_judged_against_another_champion_is_not_made_champion(versions: 
         set_champion(versions, SECOND, instead_of=None, tags={"promoted_by": "gate"})
     with pytest.raises(TrackingError, match=f"got {FIRST}, which was set meanwhile, expected {THIRD}"):
         set_champion(versions, SECOND, instead_of=THIRD, tags={"promoted_by": "gate"})
-    assert in_charge(versions) == (FIRST, None)
+    assert champions(versions) == (FIRST, None)
     assert tags_of(versions, 2) == {}
 
 
@@ -91,7 +91,7 @@ def test_champion_and_previous_change_places(versions: Store) -> None:
     restore_previous(
         versions, champion=SECOND, previous=FIRST, tags={"out": "x"}, previous_tags={"back": "y"}
     )
-    assert in_charge(versions) == (FIRST, SECOND)
+    assert champions(versions) == (FIRST, SECOND)
     assert (tags_of(versions, 2), tags_of(versions, 1)["back"]) == ({"out": "x"}, "y")
 
 
@@ -104,10 +104,10 @@ def test_a_promotion_that_breaks_off_leaves_the_old_champion(
     break_at(number)
     with pytest.raises(BreakError):
         set_champion(versions, THIRD, instead_of=SECOND, tags={})
-    assert in_charge(versions) == left
+    assert champions(versions) == left
     break_at(-1)
     set_champion(versions, THIRD, instead_of=SECOND, tags={})
-    assert in_charge(versions) == (THIRD, SECOND)
+    assert champions(versions) == (THIRD, SECOND)
 
 
 @pytest.mark.parametrize(("number", "left"), [(0, (SECOND, FIRST)), (1, (FIRST, FIRST))])
@@ -119,7 +119,7 @@ def test_a_rollback_that_breaks_off_leaves_one_of_the_two(
     break_at(number)
     with pytest.raises(BreakError):
         restore_previous(versions, champion=SECOND, previous=FIRST, tags={}, previous_tags={})
-    assert in_charge(versions) == left
+    assert champions(versions) == left
 
 
 def test_only_one_changes_the_registry_at_a_time(versions: Store) -> None:
@@ -129,7 +129,7 @@ def test_only_one_changes_the_registry_at_a_time(versions: Store) -> None:
         with pytest.raises(TrackingError, match=message):
             set_champion(impatient, FIRST, instead_of=None, tags={})
     set_champion(impatient, FIRST, instead_of=None, tags={})
-    assert in_charge(versions) == (FIRST, None)
+    assert champions(versions) == (FIRST, None)
 
 
 def _promote(store: Store, address: str) -> str:
@@ -144,12 +144,12 @@ def test_of_two_that_promote_at_once_one_comes_too_late(versions: Store) -> None
     set_champion(versions, FIRST, instead_of=None, tags={})
     patient = replace(versions, timeout_seconds=120)  # for the other, however busy the machine is
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        said = pool.starmap(_promote, [(patient, SECOND), (patient, THIRD)])
-    late = [text for text in said if text]
+        messages = pool.starmap(_promote, [(patient, SECOND), (patient, THIRD)])
+    late = [text for text in messages if text]
     assert len(late) == 1
     assert "which was set meanwhile" in late[0]
-    winner = (SECOND, THIRD)[said.index("")]
-    assert in_charge(versions) == (winner, FIRST)
+    winner = (SECOND, THIRD)[messages.index("")]
+    assert champions(versions) == (winner, FIRST)
 
 
 def test_a_run_is_registered_once(store: Store, make_run: Make) -> None:

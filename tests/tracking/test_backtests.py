@@ -1,4 +1,4 @@
-"""A backtest in the store: one run for all folds, one within it for each, and their figures as steps."""
+"""A backtest in the store: a run for all folds, a nested run for each, metrics as steps."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ FOLDS = (
 def run(make_run: Callable[..., TrainingRun]) -> BacktestRun:
     training = make_run()
     shared = {
-        one.name: getattr(training, one.name) for one in fields(BacktestRun) if hasattr(training, one.name)
+        field.name: getattr(training, field.name)
+        for field in fields(BacktestRun)
+        if hasattr(training, field.name)
     }
     return BacktestRun(**shared, by="month", folds=FOLDS)
 
 
 def history(client: Any, run_id: str, name: str) -> list[tuple[int, int, float]]:
-    found = client.get_metric_history(run_id, name)
-    return sorted((one.step, one.timestamp, one.value) for one in found)
+    metrics = client.get_metric_history(run_id, name)
+    return sorted((metric.step, metric.timestamp, metric.value) for metric in metrics)
 
 
 def milliseconds(*date: int) -> int:
@@ -46,9 +48,9 @@ def test_each_fold_is_a_run_within_the_backtest(store: Store, run: BacktestRun, 
     run_id = log_backtest(store, run)
     with opened(store, "read", writes=False) as client:
         ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        runs = {one.info.run_name: one for one in client.search_runs(ids)}
+        runs = {mlflow_run.info.run_name: mlflow_run for mlflow_run in client.search_runs(ids)}
         assert set(runs) == {"first", "2021-01", "2021-03"}
-        assert {one.info.status for one in runs.values()} == {"FINISHED"}
+        assert {fold_run.info.status for fold_run in runs.values()} == {"FINISHED"}
         outer = runs["first"]
         assert (outer.info.run_id, outer.data.tags["type"]) == (run_id, "backtest")
         for fold in FOLDS:
@@ -80,7 +82,7 @@ def test_each_fold_is_a_run_within_the_backtest(store: Store, run: BacktestRun, 
 
 def test_sections_stand_at_the_moment_of_the_run(store: Store, run: BacktestRun) -> None:
     folds = (FoldResult("Tea", 10, 5, {"quality_mae": Figure(3.0)}, {}),)
-    values = {one.name: getattr(run, one.name) for one in fields(run)}
+    values = {field.name: getattr(run, field.name) for field in fields(run)}
     run_id = log_backtest(store, BacktestRun(**(values | {"by": "section", "folds": folds})))
     with opened(store, "read", writes=False) as client:
         expected = [(0, milliseconds(2021, 4, 1, 12), 3.0)]

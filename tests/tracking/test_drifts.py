@@ -1,4 +1,4 @@
-"""Drift in the store: a run of its own, with its figures, its plot and its verdict."""
+"""Drift in the store: a run with metrics, plot and verdict."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_drift_is_one_run(store: Store, tmp_path: Path) -> None:
         assert run.inputs is not None
         (data,) = run.inputs.dataset_inputs
         assert {tag.key: tag.value for tag in data.tags}["sha256"] == "0123456789abcdef" * 4
-        artifacts = {one.path for one in client.list_artifacts(run_id)}
+        artifacts = {artifact.path for artifact in client.list_artifacts(run_id)}
         assert artifacts == {"drift.json", "plots"}
 
 

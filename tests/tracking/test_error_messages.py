@@ -1,4 +1,4 @@
-"""What a server says that is not there, or is no MLflow server: one plain line, soon."""
+"""Servers that are down or no MLflow servers: one plain line, without a long wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scoring.tracking.store import experiment_id, load_mlflow, opened
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Gives the same answer to everything."""
+    """A server with the same answer to every request."""
 
     status = 200
     body = b""

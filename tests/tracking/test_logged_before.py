@@ -1,4 +1,4 @@
-"""An MLflow model that an earlier version logged loads with this version, and gives the same scores."""
+"""An MLflow model logged by an earlier version loads, and gives the same scores."""
 
 from __future__ import annotations
 

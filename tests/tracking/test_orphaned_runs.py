@@ -1,4 +1,4 @@
-"""Runs of processes that are no more, told from those of processes that live."""
+"""Runs of dead processes are told apart from those of live ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scoring.tracking.store import opened
 
 @pytest.fixture(scope="module")
 def dead() -> int:
-    """Id of a process that ended."""
+    """Id of a process that has ended."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     return process.pid
@@ -61,6 +61,6 @@ def test_the_next_run_ends_those_that_dead_processes_left(
     log_training(store, make_run())
     expected = dict.fromkeys(left, "RUNNING") | {"dead": "KILLED", "id given anew": "KILLED"}
     with opened(store, "read", writes=False) as client:
-        found = {run.info.run_name: run for run in client.search_runs([experiment])}
-    assert {name: run.info.status for name, run in found.items()} == expected | {"first": "FINISHED"}
-    assert own.items() <= found["first"].data.tags.items()
+        by_name = {run.info.run_name: run for run in client.search_runs([experiment])}
+    assert {name: run.info.status for name, run in by_name.items()} == expected | {"first": "FINISHED"}
+    assert own.items() <= by_name["first"].data.tags.items()

@@ -1,4 +1,4 @@
-"""Runs that wait for their store: kept when it cannot be used, uploaded once, oldest first."""
+"""Runs kept for an unavailable store: uploaded once, oldest first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kept(store: Store) -> list[Path]:
 
 @pytest.fixture
 def locked(store: Store) -> Store:
-    """The store as one that gives up waiting at once."""
+    """The store with a very short timeout."""
     return replace(store, timeout_seconds=0.05)
 
 
@@ -107,7 +107,7 @@ def test_the_oldest_goes_first(locked: Store, make_run: Make) -> None:
     assert names == {}
     synced = sync_runs(locked)
     names = {run.info.run_id: run.info.run_name for run in search(locked)}
-    assert [names[one.run_id or ""] for one in synced] == ["day 2", "day 9", "day 10"]
+    assert [names[synced_run.run_id or ""] for synced_run in synced] == ["day 2", "day 9", "day 10"]
 
 
 def test_a_run_goes_to_the_store_that_it_was_meant_for(store: Store, make_run: Make) -> None:
@@ -172,7 +172,7 @@ def test_an_evaluation_and_odd_names_are_kept_too(locked: Store, make_run: Make)
     (folder,) = kept(locked)
     assert folder.name.startswith("20210401T120000Z-evaluate-a-1-0-")
     sync_runs(locked)
-    assert [one.info.run_name for one in search(locked)] == ["../evaluate a@1.0 / ü"]
+    assert [mlflow_run.info.run_name for mlflow_run in search(locked)] == ["../evaluate a@1.0 / ü"]
 
 
 WRITING = """
@@ -242,12 +242,15 @@ def test_two_that_sync_at_once_upload_each_run_once(locked: Store, make_run: Mak
         assert process.stdout is not None
         assert process.stdout.readline() == "uploading\n"
         threading.Timer(0.5, print, ["\n"], {"file": process.stdin, "flush": True}).start()
-        ours = [one.run_id or one.error for one in sync_runs(replace(locked, timeout_seconds=10.0))]
-        theirs = process.communicate(timeout=60)[0].replace("uploading", "").split()
-    assert {*ours, *theirs} == {run.info.run_id for run in search(locked)}
-    assert len(ours) + len(theirs) == 2
+        own_ids = [
+            synced_run.run_id or synced_run.error
+            for synced_run in sync_runs(replace(locked, timeout_seconds=10.0))
+        ]
+        other_ids = process.communicate(timeout=60)[0].replace("uploading", "").split()
+    assert {*own_ids, *other_ids} == {run.info.run_id for run in search(locked)}
+    assert len(own_ids) + len(other_ids) == 2
     assert [run.info.status for run in search(locked)] == ["FINISHED"] * 2
-    assert theirs
+    assert other_ids
     assert list((locked.home / "pending").iterdir()) == []
 
 
@@ -259,8 +262,8 @@ def test_a_run_of_a_newer_format_is_refused_and_stays(locked: Store, make_run: M
         file.read_text("utf-8").replace('"format": 1', '"format": 2, "of": "the future"'), "utf-8"
     )
     (synced,) = sync_runs(locked)
-    told = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
-    assert (synced.error, kept(locked)) == (f"{file}: {told}", [folder])
+    message = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
+    assert (synced.error, kept(locked)) == (f"{file}: {message}", [folder])
     assert search(locked) == []
 
 

@@ -1,4 +1,4 @@
-"""What is known of what computed a run."""
+"""Provenance of a run: machine, versions and commit."""
 
 from __future__ import annotations
 

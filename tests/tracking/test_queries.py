@@ -1,4 +1,4 @@
-"""What is read back from the store is what was logged."""
+"""Queries return what was logged."""
 
 from __future__ import annotations
 
@@ -121,14 +121,14 @@ def test_an_evaluation_is_read_as_it_was_logged(store: Store, make_run: Make) ->
     predictions = {**logged.predictions, "published_at": moments, "lead": np.array([True, False])}
     values = {name: getattr(logged, name) for name in Evaluation.__struct_fields__}
     run_id = log_evaluation(store, make_run(evaluation=Evaluation(**values | {"predictions": predictions})))
-    found = read_evaluation(store, read_run(store, run_id))
-    assert {name: getattr(found, name) for name in values if name != "predictions"} == {
+    evaluation = read_evaluation(store, read_run(store, run_id))
+    assert {name: getattr(evaluation, name) for name in values if name != "predictions"} == {
         name: value for name, value in values.items() if name != "predictions"
     }
-    assert found.predictions.keys() == predictions.keys()
+    assert evaluation.predictions.keys() == predictions.keys()
     for name, column in predictions.items():
-        np.testing.assert_array_equal(found.predictions[name], column)
-        assert found.predictions[name].dtype == column.dtype, name
+        np.testing.assert_array_equal(evaluation.predictions[name], column)
+        assert evaluation.predictions[name].dtype == column.dtype, name
 
 
 def test_a_run_that_has_judged_nothing(store: Store, make_run: Make) -> None:
@@ -158,13 +158,13 @@ def test_people_search_by_plain_names(store: Store, make_run: Make) -> None:
     mlflow = load_mlflow()
     mlflow.set_tracking_uri(store.tracking_uri)
     try:
-        found, none = (
+        matches, none = (
             mlflow.search_runs(experiment_names=["news"], filter_string=f"metrics.quality_mae < {limit}")
             for limit in (2, 1)
         )
     finally:
         mlflow.set_tracking_uri(None)
-    assert found["run_id"].tolist() == [run_id]
-    assert found["metrics.lead_accuracy"].tolist() == [0.9]
-    assert found["params.quality.num_leaves"].tolist() == ["31"]
+    assert matches["run_id"].tolist() == [run_id]
+    assert matches["metrics.lead_accuracy"].tolist() == [0.9]
+    assert matches["params.quality.num_leaves"].tolist() == ["31"]
     assert len(none) == 0

@@ -1,4 +1,4 @@
-"""Registered versions, the champion, and a model's address turned into its folder."""
+"""Registered versions, the champion, and the folder of a model address."""
 
 from __future__ import annotations
 

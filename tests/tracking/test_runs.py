@@ -1,4 +1,4 @@
-"""What a training and an evaluation leave in the store, and how a run ends that does not come to its end."""
+"""Training and evaluation runs in the store, and the status of interrupted ones."""
 
 from __future__ import annotations
 
@@ -127,8 +127,8 @@ def test_nothing_is_printed_and_nothing_global_is_left(
 
 def test_the_commit_and_its_dirty_mark(tmp_path: Path) -> None:
     def git(*arguments: str) -> str:
-        who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-        command = ["git", "-C", str(tmp_path), *who, *arguments]
+        identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
     assert git_tags(tmp_path) == {}

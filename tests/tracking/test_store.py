@@ -1,4 +1,4 @@
-"""Opening a store: first use, and each way in which a store cannot be used."""
+"""Opening a store: first use, and every way in which it can be unusable."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def test_four_processes_may_use_a_new_store_at_once(template: Path, tmp_path: Pa
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert (done.stdout, done.stderr) == ("[0, 0, 0, 0]\n", "")
     with opened(Store(f"sqlite:///{home}/mlflow.db", home), "read", writes=False) as client:
-        experiments = {one.name: one.experiment_id for one in client.search_experiments()}
+        experiments = {
+            experiment.name: experiment.experiment_id for experiment in client.search_experiments()
+        }
         runs = client.search_runs(list(experiments.values()), "metrics.quality_mae = 1.5")
     assert set(experiments) == {"Default", *(f"experiment {k}" for k in range(4))}
     assert {run.info.experiment_id for run in runs} == {"1", "2", "3", "4"}
@@ -205,7 +207,7 @@ def test_a_store_that_is_not_there_is_reported(tmp_path: Path, spec: str) -> Non
 
 @pytest.fixture
 def ordinary(template: Path, tmp_path: Path) -> Iterator[Store]:
-    """A store in a place of its own, used by somebody whom the modes of files hold back, unlike root."""
+    """A separate store, used without root's right to ignore file modes."""
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(template, home)
@@ -218,7 +220,7 @@ def test_a_file_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
     assert ordinary.database is not None
     ordinary.database.chmod(0o400)
     with opened(ordinary, "read", writes=False) as client:
-        assert [one.name for one in client.search_experiments()] == ["Default"]
+        assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
     with (
         pytest.raises(TrackingError, match=r": cannot log: attempt to write a readonly database$"),
         opened(ordinary, "log", writes=True),
@@ -229,7 +231,7 @@ def test_a_file_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
 def test_a_folder_that_may_not_be_written_can_be_read(ordinary: Store) -> None:
     ordinary.home.chmod(0o500)
     with opened(ordinary, "read", writes=False) as client:
-        assert [one.name for one in client.search_experiments()] == ["Default"]
+        assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
     with (
         pytest.raises(
             TrackingError, match=r": its folder is not writable, but SQLite needs a journal there$"

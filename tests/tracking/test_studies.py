@@ -1,4 +1,4 @@
-"""A study in the store: brought up to date as its trials come, each logged once."""
+"""A study in the store: updated as trials come, each logged once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_a_study_that_goes_on_keeps_its_run(store: Store, tmp_path: Path) -> Non
         "complete",
     ]
     with opened(store, "read", writes=False) as client:
-        steps = [(one.step, one.value) for one in client.get_metric_history(run_id, "trial/quality_mae")]
+        steps = [
+            (metric.step, metric.value) for metric in client.get_metric_history(run_id, "trial/quality_mae")
+        ]
         assert steps == [(0, 2.5), (3, 2.25)]
         best = Path(client.download_artifacts(run_id, "best.yaml", str(tmp_path)))
         rows = Path(client.download_artifacts(run_id, "trials.csv", str(tmp_path))).read_text().splitlines()

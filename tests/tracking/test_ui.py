@@ -1,4 +1,4 @@
-"""MLflow's pages on a store, and a store behind a server."""
+"""MLflow's pages for a store, and a store behind a server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def port() -> int:
 
 @contextmanager
 def serving(store: Store, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command's process, once it says that the pages answer."""
+    """The command's process, once its pages answer."""
     environment = {"SCORING_HOME": str(store.home), "SCORING_TRACKING_URI": store.tracking_uri}
     command = [sys.executable, "-m", "scoring", "ui", "--port", str(port)]
     log = folder / "log"
@@ -49,19 +49,19 @@ def serving(store: Store, port: int, folder: Path) -> Iterator[subprocess.Popen[
 
 
 def started_by(pid: int) -> set[int]:
-    """The processes that a process has started, and those that they have."""
+    """Descendants of a process."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # one that has ended
             parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    found, more = set[int](), {pid}
+    pids, more = set[int](), {pid}
     while more := {child for child, parent in parents.items() if parent in more}:
-        found |= more
-    return found
+        pids |= more
+    return pids
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process has ended, or does in this moment; who has started it may not have noticed."""
+    """Whether a process has ended or is a zombie that its parent has not reaped yet."""
     for _ in range(100):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -107,7 +107,7 @@ def test_pages_are_served_until_a_signal_ends_all_processes_and_give_the_same_mo
 
 @pytest.fixture
 def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stands for Python: a server that starts another process, and does not listen to SIGTERM."""
+    """A fake Python: a server that starts another process and ignores SIGTERM."""
     script = tmp_path / "stub"
     script.write_text("#!/bin/sh\ntrap '' TERM\nsleep 600 &\necho $! >child\necho $$ >self\nwait\n")
     script.chmod(0o700)
@@ -116,7 +116,9 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return script
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda member: member.name
+)
 def test_each_signal_ends_what_does_not_end_by_itself(
     store: Store, port: int, stub: Path, number: signal.Signals
 ) -> None:

@@ -1,4 +1,4 @@
-"""Uploading a run: what MLflow's users find there, and how one ends that did not come to its end."""
+"""Uploading a run: its content for users of MLflow, and interrupted uploads."""
 
 from __future__ import annotations
 
@@ -31,22 +31,24 @@ def search(store: Store, filter_string: str = "") -> list[Any]:
 
 @pytest.fixture
 def mlflow(store: Store, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """MLflow as others use it: with the store's address in its own variable."""
+    """MLflow as set up by its users: with the store's address in its own variable."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.tracking_uri)
     return load_mlflow()
 
 
 def test_the_model_has_figures_parameters_and_signature(store: Store, make_run: Make, mlflow: Any) -> None:
     logged = log_training(store, make_run(register="scoring", description="The first."))
-    found = mlflow.search_runs(experiment_names=["news"], filter_string="metrics.quality_mae < 2")
-    assert list(found["run_id"]) == [logged.run_id]
+    runs = mlflow.search_runs(experiment_names=["news"], filter_string="metrics.quality_mae < 2")
+    assert list(runs["run_id"]) == [logged.run_id]
     (model,) = mlflow.search_logged_models(
-        experiment_ids=list(found["experiment_id"]),
+        experiment_ids=list(runs["experiment_id"]),
         filter_string="metrics.quality_mae < 2",
         output_format="list",
     )
     assert (model.source_run_id, model.name, model.status) == (logged.run_id, "model", "READY")
-    figures = {one.key: (one.value, one.dataset_name, one.dataset_digest) for one in model.metrics}
+    figures = {
+        metric.key: (metric.value, metric.dataset_name, metric.dataset_digest) for metric in model.metrics
+    }
     assert figures["quality_mae"] == (1.5, "news", SHA256[:36])
     assert set(figures) == set(mlflow.get_run(logged.run_id).data.metrics)
     assert model.params["quality.num_leaves"] == "31"
@@ -56,7 +58,7 @@ def test_the_model_has_figures_parameters_and_signature(store: Store, make_run: 
 
 
 def test_the_model_asks_no_index_for_this_package(store: Store, make_run: Make) -> None:
-    """It travels as code: an index may have another project's under the name of the import."""
+    """The package travels as code: on an index, another project may have its import name."""
     address = log_training(store, make_run()).model_uri
     root = resolve_model(store, str(address)).parents[1]
     names = {line.partition("==")[0] for line in (root / "requirements.txt").read_text().splitlines()}
@@ -168,9 +170,9 @@ def test_a_run_that_broke_off_is_completed_and_not_doubled(
     assert run.data.params["note"] == "x" * 6000
     assert len(run.data.metrics) == 127
     with opened(store, "read", writes=False) as client:
-        assert [one.value for one in client.get_metric_history(run.info.run_id, "quality_mae")] == [1.5]
+        assert [metric.value for metric in client.get_metric_history(run.info.run_id, "quality_mae")] == [1.5]
         (model,) = client.search_logged_models([run.info.experiment_id])
-        assert sorted(one.key for one in model.metrics or []) == sorted(run.data.metrics)
+        assert sorted(metric.key for metric in model.metrics or []) == sorted(run.data.metrics)
         assert len(client.search_model_versions("name = 'scoring'")) == 1
         inputs = client.get_run(run.info.run_id).inputs
         assert inputs is not None

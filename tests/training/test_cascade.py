@@ -95,7 +95,7 @@ def test_lead_and_published_only_rise_with_margin_and_heat(fits: tuple[Fitted, .
 
 
 def test_more_margin_never_makes_leading_less_likely() -> None:
-    """The better half of the records does not lead: the labels contradict the rule, and are averaged."""
+    """The labels contradict the constraint (the better half does not lead), and are averaged."""
     quality = np.arange(200.0)
     labels = CascadeLabels(quality, np.where(quality < 100, quality, -1.0), np.arange(200.0) % 2)
     table = table_of(200, coverage_quality_max=50.0, coverage_count=1.0)

@@ -24,7 +24,7 @@ TABLE = build_table(RECORDS)
 
 
 def has_terms(table: FeatureTable, min_count: int) -> dict[tuple[str, str], list[bool]]:
-    """Whether each record has a term, by topic and words, for the terms of enough records."""
+    """Whether each record has a term, by topic and words, for sufficiently frequent terms."""
     pairs = [
         {(topic, run) for topic in topics for run in runs_of(words)}
         for topics, words in zip(table.topics, table.title_words, strict=True)

@@ -240,7 +240,7 @@ def test_twenty_records_suffice(make_training: Make) -> None:
 
 
 class EnoughError(Exception):
-    """Ends a fit whose beginning is all that a test looks at."""
+    """Ends a fit after the part that a test checks."""
 
 
 @pytest.mark.parametrize(("ratio", "n_later"), [(0.0, 24), (0.01, 24), (0.2, None), (1.0, 24)])

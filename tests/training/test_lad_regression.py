@@ -55,7 +55,7 @@ def test_fit_passes_through_most_records_and_below_the_floor() -> None:
 
 
 def dense_passes(X: Floats, y: Floats, penalty: Floats, n_passes: int) -> Floats:
-    """Fitted values by the dense equations of each pass, row by row."""
+    """Fitted values of each pass by dense linear algebra, row by row."""
     floor, tolerance, fitted = y.min(), np.std(y) / 100, y
     for _ in range(n_passes):
         targets, weights = [], []

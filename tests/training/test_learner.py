@@ -1,7 +1,7 @@
-"""Trainings of synthetic archives give the metrics that they gave: no change of the learner goes unnoticed.
+"""Regression tests of the learner: trainings on synthetic archives give the recorded metrics.
 
-Where a change is meant to move them, ``python -m tests.training.test_learner`` writes the metrics anew, and
-the difference of ``learner.json`` shows by how much.
+After an intended change, ``python -m tests.training.test_learner`` records the metrics again, and the
+difference of ``learner.json`` shows its size.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def sampled(policy: Policy) -> Documents:
 
 
 def with_topic_words() -> Documents:
-    """Editors who give 9 points for each of three words, but only under the commonest second topic."""
+    """Labels with 9 points for each of three words, but only under the most frequent second topic."""
     documents = sampled(DEFAULT_POLICY)
     topics = Counter(topic for record, _ in documents for topic in record.topics[1:])
     topic = topics.most_common(1)[0][0]
@@ -68,7 +68,7 @@ ARCHIVES: dict[str, Callable[[], Documents]] = {
 
 
 def metrics_of(documents: Documents) -> dict[str, float]:
-    """Metrics on the later records of a training on the earlier ones."""
+    """Metrics on later records of a training on the earlier ones."""
     everything = training_set_of(documents)
     is_later = np.arange(N_RECORDS) >= N_TRAINING
     models = fit_models(everything.take(~is_later), TrainConfig(), num_threads=1)
@@ -83,8 +83,8 @@ def metrics_of(documents: Documents) -> dict[str, float]:
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_metrics_are_those_of_before(name: str) -> None:
     expected = json.loads(METRICS.read_text("utf-8"))[name]
-    found = metrics_of(ARCHIVES[name]())
-    assert found == pytest.approx(expected, rel=TOLERANCE_RATIO)
+    metrics = metrics_of(ARCHIVES[name]())
+    assert metrics == pytest.approx(expected, rel=TOLERANCE_RATIO)
 
 
 if __name__ == "__main__":

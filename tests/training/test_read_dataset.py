@@ -59,7 +59,10 @@ def test_where_the_section_stands_changes_no_feature_section_or_split(
     assert moved.sections == corpus.sections
     assert len(set(corpus.sections)) == 1
     no_records = np.zeros(len(corpus.documents), dtype=bool)
-    sets = [each.training_split(no_records, {corpus.sections[0]: LATEST}, CONFIG) for each in (corpus, moved)]
+    sets = [
+        dataset.training_split(no_records, {corpus.sections[0]: LATEST}, CONFIG)
+        for dataset in (corpus, moved)
+    ]
     first, second = (training.table for training in sets)
     np.testing.assert_array_equal(first.numbers, second.numbers)
     assert first.texts.tolist() == second.texts.tolist()
@@ -87,8 +90,8 @@ def test_a_cache_keeps_the_features_of_each_rule_apart(archive: Path, tmp_path: 
     unknown = SectionRule("topic", ("no such topic",))
     rows = {}
     for sections in (FIRST_TOPIC, unknown, FIRST_TOPIC):
-        found = list(read_features([str(archive)], sections=sections, cache=cache, on_fault=stop))
-        rows[sections] = [features.row for features in found]
+        records = list(read_features([str(archive)], sections=sections, cache=cache, on_fault=stop))
+        rows[sections] = [features.row for features in records]
     assert {texts[-2] for texts, *_ in rows[unknown]} == {""}
     assert "" not in {texts[-2] for texts, *_ in rows[FIRST_TOPIC]}
 

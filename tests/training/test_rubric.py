@@ -1,4 +1,4 @@
-"""Fit of the rubric: knots, terms and the columns of the regression, each on its own."""
+"""Fit of the rubric: knots, terms and regression columns, each tested on its own."""
 
 from __future__ import annotations
 

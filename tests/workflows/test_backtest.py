@@ -1,4 +1,4 @@
-"""Backtest: each training sees only what precedes its month, and is judged on that month."""
+"""Backtest: each model is trained on the data before its month, and evaluated on that month."""
 
 from __future__ import annotations
 
@@ -161,15 +161,17 @@ def test_a_training_sees_nothing_from_its_month_on(corpus: LabelledDataset) -> N
 def test_each_section_is_judged_by_the_others(
     two_sections: Path, settings: Settings, corpus: LabelledDataset
 ) -> None:
-    found = run([str(two_sections)], settings, by="section")
-    assert [(fold.name, fold.n_training, fold.n_records) for fold in found.folds] == [
+    outcome = run([str(two_sections)], settings, by="section")
+    assert [(fold.name, fold.n_training, fold.n_records) for fold in outcome.folds] == [
         ("Rain", 220, 90),
         ("Tea", 90, 220),
     ]
-    assert found.evaluation.n_records == 310
-    assert sorted(found.evaluation.predictions["path"]) == sorted(one.path for one in corpus.documents)
-    sections = found.evaluation.predictions["section"]
-    assert (sections == found.evaluation.predictions["fold"]).all()
+    assert outcome.evaluation.n_records == 310
+    assert sorted(outcome.evaluation.predictions["path"]) == sorted(
+        document.path for document in corpus.documents
+    )
+    sections = outcome.evaluation.predictions["section"]
+    assert (sections == outcome.evaluation.predictions["fold"]).all()
 
 
 def test_first_month_comes_from_the_history() -> None:
@@ -208,7 +210,7 @@ def test_a_training_that_fails_names_its_month(settings: Settings, tmp_path: Pat
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 def test_command_prints_a_row_for_each_month(two_sections: Path, tmp_path: Path) -> None:
@@ -218,12 +220,12 @@ def test_command_prints_a_row_for_each_month(two_sections: Path, tmp_path: Path)
     done = invoke(*arguments)
     assert done.exit_code == 0, done.output
     row = next(line.split() for line in done.stdout.splitlines() if line.startswith("2018-03"))
-    found = json.loads(invoke(*arguments, "--json", "--quiet").stdout)
-    (fold,) = found["folds"]
+    output = json.loads(invoke(*arguments, "--json", "--quiet").stdout)
+    (fold,) = output["folds"]
     assert row[1:3] == [str(fold["n_training"]), str(fold["n_records"])]
     assert row[3] == f"{fold['figures']['quality_mae']['value']:.3f}"
-    assert found["evaluation"]["n_records"] == fold["n_records"]
-    assert found["run_id"] is None
+    assert output["evaluation"]["n_records"] == fold["n_records"]
+    assert output["run_id"] is None
 
 
 def test_command_refuses_what_makes_no_sense(two_sections: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs and models held against each other: on what they held back, or on records that are named."""
+"""Comparison of runs and models, on their test records or on named ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """60 records that are newer than the small model, the last 20 of them without labels."""
+    """60 records after those of the small model; the last 20 have no labels."""
     folder = tmp_path_factory.mktemp("records") / "later"
     write_sample(folder, n_records=40, seed=1, begins_at=datetime(2019, 3, 1, tzinfo=UTC))
     write_sample(
@@ -57,26 +57,29 @@ def run(
 def test_runs_are_compared_on_what_they_held_back(
     kept_runs: KeptRuns, saved: SavedModel, training: TrainOutcome
 ) -> None:
-    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
-    assert found.first == Side(f"small {kept_runs.trained[:8]}", kept_runs.trained, saved.name)
-    assert found.second == Side(f"other {kept_runs.judged[:8]}", kept_runs.judged, "other@1")
-    assert found.parameters == (ValueDiff("name", "small", "other"), ValueDiff("seed", "0", "7"))
-    assert (found.data, found.features, found.notes) == ((), (), ())
-    assert (found.n_records, found.n_labelled) == (60, 60)
-    assert (found.begins_at, found.ends_at) == (training.evaluation.begins_at, training.evaluation.ends_at)
-    error = found.differences["quality_mae"]
+    (comparison,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    assert comparison.first == Side(f"small {kept_runs.trained[:8]}", kept_runs.trained, saved.name)
+    assert comparison.second == Side(f"other {kept_runs.judged[:8]}", kept_runs.judged, "other@1")
+    assert comparison.parameters == (ValueDiff("name", "small", "other"), ValueDiff("seed", "0", "7"))
+    assert (comparison.data, comparison.features, comparison.notes) == ((), (), ())
+    assert (comparison.n_records, comparison.n_labelled) == (60, 60)
+    assert (comparison.begins_at, comparison.ends_at) == (
+        training.evaluation.begins_at,
+        training.evaluation.ends_at,
+    )
+    error = comparison.differences["quality_mae"]
     assert (error.first, error.second) == (training.metrics["quality_mae"], 0.0)
     assert error.verdict == "better"
-    assert {part.family for part in found.slices} == {"provider", "coverage", "month"}
+    assert {part.family for part in comparison.slices} == {"provider", "coverage", "month"}
     predictions = training.evaluation.predictions
     n_wrong = int((predictions["published_predicted"] != predictions["published"]).sum())
-    counts = found.flip_counts
+    counts = comparison.flip_counts
     assert (counts.n_flips, counts.n_first_right, counts.n_second_right) == (n_wrong + 1, 1, n_wrong)
-    assert len(found.flips) == counts.n_flips
-    assert [flip.right for flip in found.flips].count("first") == 1
-    assert {flip.reasons for flip in found.flips} == {()}
+    assert len(comparison.flips) == counts.n_flips
+    assert [flip.right for flip in comparison.flips].count("first") == 1
+    assert {flip.reasons for flip in comparison.flips} == {()}
     (limited,) = run([kept_runs.trained, kept_runs.judged], kept_runs, limit=1)
-    assert (limited.flips, limited.flip_counts) == (found.flips[:1], counts)
+    assert (limited.flips, limited.flip_counts) == (comparison.flips[:1], counts)
 
 
 def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
@@ -89,7 +92,7 @@ def test_only_records_that_all_have_count(kept_runs: KeptRuns) -> None:
     assert first.notes == second.notes == tuple(notes.notes)
     assert first.n_records == second.n_records == 40
     assert (first.second.run_id, second.second.run_id) == (kept_runs.judged, kept_runs.fewer)
-    assert {each.verdict for each in second.differences.values()} == {"same"}
+    assert {difference.verdict for difference in second.differences.values()} == {"same"}
     assert second.data == (ValueDiff("n_evaluated", "60", "40"),)
     assert second.flip_counts.n_flips == 0
 
@@ -98,28 +101,28 @@ def test_models_score_records_that_are_named(
     kept_runs: KeptRuns, training: TrainOutcome, saved: SavedModel, later: str
 ) -> None:
     notes = Notes()
-    (found,) = run([training.model, SHIPPED, later], kept_runs, notes, limit=3)
+    (comparison,) = run([training.model, SHIPPED, later], kept_runs, notes, limit=3)
     shipped = load_model(Path(SHIPPED))
-    assert (found.first, found.second) == (
+    assert (comparison.first, comparison.second) == (
         Side(saved.name, None, saved.name),
         Side(shipped.name, None, shipped.name),
     )
-    assert (found.n_records, found.n_labelled) == (60, 40)
+    assert (comparison.n_records, comparison.n_labelled) == (60, 40)
     until = shipped.manifest.training.ends_at
     assert notes.notes == [
         f"{shipped.name}: 60 of 60 records are not newer than its training records (to {until:%Y-%m-%d}); "
         "on these the metrics are in-sample"
     ]
-    data = {each.name: (each.first, each.second) for each in found.data}
+    data = {difference.name: (difference.first, difference.second) for difference in comparison.data}
     assert data["n_all"] == ("400", str(shipped.manifest.training.n_records))
     assert data["trained_to"][1] == f"{until:%Y-%m-%d}"
-    assert [each.parts for each in found.features] == [("quality", "spread")]
+    assert [feature.parts for feature in comparison.features] == [("quality", "spread")]
     only_shipped = set(shipped.manifest.feature_names) - set(saved.manifest.feature_names)
-    assert set(found.features[0].only_second) == only_shipped != set()
-    assert found.differences["quality_mae"].verdict == "worse"  # it was made for another site
+    assert set(comparison.features[0].only_second) == only_shipped != set()
+    assert comparison.differences["quality_mae"].verdict == "worse"  # it was made for another site
     documents = {document.path: document for document in read_documents([later], on_fault=stop)}
-    assert len(found.flips) == min(3, found.flip_counts.n_flips) > 0
-    for flip in found.flips:
+    assert len(comparison.flips) == min(3, comparison.flip_counts.n_flips) > 0
+    for flip in comparison.flips:
         document = documents[flip.path]
         assert flip.label == document.labels.published
         assert [flip.first] == list(saved.scorer.score([document]))
@@ -141,12 +144,12 @@ def test_figures_are_those_of_the_records_with_labels(
 def test_records_without_labels_have_decision_changes_and_no_figures(
     kept_runs: KeptRuns, training: TrainOutcome, later: str
 ) -> None:
-    (found,) = run([training.model, SHIPPED, f"{later}/new"], kept_runs)
-    assert (found.n_records, found.n_labelled) == (20, 0)
-    assert (found.differences, found.slices) == ({}, ())
-    assert found.flip_counts.n_flips > 0
-    assert (found.flip_counts.n_first_right, found.flip_counts.n_second_right) == (0, 0)
-    assert {flip.label for flip in found.flips} == {None}
+    (comparison,) = run([training.model, SHIPPED, f"{later}/new"], kept_runs)
+    assert (comparison.n_records, comparison.n_labelled) == (20, 0)
+    assert (comparison.differences, comparison.slices) == ({}, ())
+    assert comparison.flip_counts.n_flips > 0
+    assert (comparison.flip_counts.n_first_right, comparison.flip_counts.n_second_right) == (0, 0)
+    assert {flip.label for flip in comparison.flips} == {None}
 
 
 def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutcome, later: str) -> None:
@@ -158,13 +161,18 @@ def test_one_model_by_any_of_its_names(kept_runs: KeptRuns, training: TrainOutco
         "models:/scoring/1",
         "models:/scoring@champion",
     ]
-    found = run([*names, f"{later}/new"], kept_runs)
-    assert [each.second.run_id for each in found] == [kept_runs.trained] * 5
-    for each in found:
-        assert each.first.model == each.second.model
-        assert (each.parameters, each.data, each.features, each.flips) == ((), (), (), ())
+    comparisons = run([*names, f"{later}/new"], kept_runs)
+    assert [comparison.second.run_id for comparison in comparisons] == [kept_runs.trained] * 5
+    for result in comparisons:
+        assert result.first.model == result.second.model
+        assert (result.parameters, result.data, result.features, result.flips) == (
+            (),
+            (),
+            (),
+            (),
+        )
     held = run(names[1:], kept_runs)
-    assert [each.n_records for each in held] == [60] * 4
+    assert [comparison.n_records for comparison in held] == [60] * 4
 
 
 @pytest.mark.parametrize(
@@ -223,16 +231,16 @@ def test_a_folder_may_be_called_like_a_run(
     kept_runs: KeptRuns, training: TrainOutcome, tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "abcdef0", n_records=3, seed=4)
-    (found,) = run([training.model, SHIPPED, "abcdef0"], kept_runs)
-    assert found.n_records == 3
+    (comparison,) = run([training.model, SHIPPED, "abcdef0"], kept_runs)
+    assert comparison.n_records == 3
 
 
 def test_intervals_are_drawn_from_the_seed(kept_runs: KeptRuns, training: TrainOutcome) -> None:
-    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    (comparison,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
     first = training.evaluation.predictions
     second = dict(first, quality_predicted=first["quality"])
     again = compare_predictions(first, second, n_draws=30, seed=kept_runs.settings.seed)
-    assert found.differences["quality_mae"] == again["quality_mae"]
+    assert comparison.differences["quality_mae"] == again["quality_mae"]
     other = compare(
         [kept_runs.trained, kept_runs.judged],
         settings=msgspec.structs.replace(kept_runs.settings, seed=5),
@@ -242,6 +250,6 @@ def test_intervals_are_drawn_from_the_seed(kept_runs: KeptRuns, training: TrainO
 
 
 def test_a_comparison_is_json(kept_runs: KeptRuns) -> None:
-    (found,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
-    assert np.isfinite(found.differences["quality_mae"].gain)
+    (comparison,) = run([kept_runs.trained, kept_runs.judged], kept_runs)
+    assert msgspec.json.decode(msgspec.json.encode(comparison), type=Comparison) == comparison
+    assert np.isfinite(comparison.differences["quality_mae"].gain)

@@ -1,4 +1,4 @@
-"""New records against the records of a trained model, from files to verdict."""
+"""Drift of new records from the training records, from files to the verdict."""
 
 from __future__ import annotations
 
@@ -30,11 +30,24 @@ def run(model: str, settings: Settings, *paths: Path, **options: Any) -> DriftOu
 
 def test_own_records_are_accepted(training: TrainOutcome, settings: Settings, archive: Path) -> None:
     outcome = run(training.model, settings, archive)
-    found = outcome.drift
-    assert (outcome.run_id, found.reasons, found.n_records, found.n_labelled) == (None, (), 400, 400)
-    assert found.model.startswith("small@")
-    assert [one.family for one in found.families] == ["provider", "topic", "recency", "coverage", "content"]
-    assert max(one.distance for one in found.families) == 0  # to the digit, as they were profiled
+    drift_result = outcome.drift
+    assert (outcome.run_id, drift_result.reasons, drift_result.n_records, drift_result.n_labelled) == (
+        None,
+        (),
+        400,
+        400,
+    )
+    assert drift_result.model.startswith("small@")
+    assert [family.family for family in drift_result.families] == [
+        "provider",
+        "topic",
+        "recency",
+        "coverage",
+        "content",
+    ]
+    assert (
+        max(family.distance for family in drift_result.families) == 0
+    )  # to the digit, as they were profiled
     assert not settings.home.exists()
 
 
@@ -42,19 +55,22 @@ def test_records_of_another_site_are_refused(
     training: TrainOutcome, settings: Settings, tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "other", n_records=100, seed=3, section="Elsewhere", is_labelled=False)
-    found = run(training.model, settings, tmp_path / "other").drift
-    assert (found.n_records, found.n_labelled, found.label_error) == (100, 0, None)
-    assert [reason.partition(":")[0] for reason in found.reasons][:2] == ["unseen provider", "unseen topic"]
-    assert found.unseen[1].names["Elsewhere"] == 100
+    drift_result = run(training.model, settings, tmp_path / "other").drift
+    assert (drift_result.n_records, drift_result.n_labelled, drift_result.label_error) == (100, 0, None)
+    assert [reason.partition(":")[0] for reason in drift_result.reasons][:2] == [
+        "unseen provider",
+        "unseen topic",
+    ]
+    assert drift_result.unseen[1].names["Elsewhere"] == 100
 
 
 def test_json_lines_are_like_files(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:
     write_sample(tmp_path / "files", n_records=30, seed=5)
     lines = io.BytesIO(b"".join(sample_json_lines(n_records=30, seed=5)))
     from_files = run(training.model, settings, tmp_path / "files").drift
-    found = run(training.model, settings, Path("-"), stdin=lines).drift
-    assert (found.families, found.unseen) == (from_files.families, from_files.unseen)
-    assert found.label_error == pytest.approx(from_files.label_error)
+    drift_result = run(training.model, settings, Path("-"), stdin=lines).drift
+    assert (drift_result.families, drift_result.unseen) == (from_files.families, from_files.unseen)
+    assert drift_result.label_error == pytest.approx(from_files.label_error)
 
 
 def test_a_run_and_its_files(

@@ -24,7 +24,7 @@ def stop(error: RecordError) -> None:
 
 
 class Notes:
-    """Remembers what it is told."""
+    """Reporter that records its notes."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -110,9 +110,9 @@ def test_report_warns_of_what_the_model_remembers(
 
 
 def test_same_records_have_the_same_figures(training: TrainOutcome, settings: Settings, later: Path) -> None:
-    one, two = (run(training, settings, later, Notes()).evaluation for _ in range(2))
-    assert one.figures == two.figures
-    assert one.slices == two.slices
+    first, second = (run(training, settings, later, Notes()).evaluation for _ in range(2))
+    assert first.figures == second.figures
+    assert first.slices == second.slices
 
 
 def test_training_records_are_recognised(training: TrainOutcome, settings: Settings, archive: Path) -> None:

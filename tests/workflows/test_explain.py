@@ -26,17 +26,17 @@ def test_explanation_has_the_score_of_the_file(
 ) -> None:
     file = str(sorted(archive.iterdir())[3])
     as_of = datetime(2018, 2, 1, tzinfo=UTC)
-    told = explain(file, model=training.model, settings=settings, as_of=as_of)
+    explanation = explain(file, model=training.model, settings=settings, as_of=as_of)
     (expected,) = score([file], model=training.model, settings=settings, as_of=as_of, on_fault=stop)
-    assert told.score == expected
-    assert told.score.model == saved.name
-    assert set(told.reasons) == {"quality", "lead", "heat", "published"}
+    assert explanation.score == expected
+    assert explanation.score.model == saved.name
+    assert set(explanation.reasons) == {"quality", "lead", "heat", "published"}
 
 
 def test_record_of_standard_input(training: TrainOutcome, settings: Settings) -> None:
     (line,) = sample_json_lines(n_records=1, seed=3)
-    told = explain("-", model=training.model, settings=settings, stdin=io.BytesIO(line))
-    assert told.score.path == "-"
+    explanation = explain("-", model=training.model, settings=settings, stdin=io.BytesIO(line))
+    assert explanation.score.path == "-"
 
 
 def test_one_record_only(training: TrainOutcome, settings: Settings, tmp_path: Path) -> None:

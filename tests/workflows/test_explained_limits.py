@@ -1,4 +1,4 @@
-"""One megabyte of anything, explained and previewed: in the time of reading it, and whatever it holds."""
+"""One megabyte of any input is explained and previewed in time proportional to its size."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KNOWN = ["Tessaril", *TOPICS]
 
 
 def filled(make: Callable[[int], Any], n_bytes: int) -> list[Any]:
-    """As many entries as there is room for."""
+    """As many entries as fit."""
     entries: list[Any] = []
     for at in count():
         entries.append(make(at))
@@ -73,7 +73,7 @@ KINDS: dict[str, Callable[[int], dict[str, Any]]] = {
     "coverage": lambda n: {"topics": KNOWN[:2], "related": filled(covering, n)},
     "empty coverage": lambda n: {"topics": KNOWN[:2], "related": [{}] * (n // 4)},
     "images": lambda n: {"topics": KNOWN[:2], "images": filled(lambda at: {"url": f"u{at}", "width": 9}, n)},
-    "unknown fields": lambda n: {"topics": KNOWN[:2], **{f"k{at}": at for at in range(n // 14)}},
+    "unknown fields": lambda n: {"topics": KNOWN[:2], **{f"k{index}": index for index in range(n // 14)}},
     "address": lambda n: {"topics": KNOWN, "originalUrl": "https://x.example/" + "a-b/" * (n // 4)},
 }
 
@@ -91,13 +91,13 @@ def test_a_megabyte_is_explained_and_previewed(saved: SavedModel, kind: str) -> 
 
 
 def work_of(work: Callable[[], object]) -> int:
-    """Calls of functions, those of C among them, that a piece of work makes."""
+    """Number of function calls, including C functions, of a callable."""
     counts = [0]
 
-    def tell(*_: object) -> None:
+    def count_call(*_: object) -> None:
         counts[0] += 1
 
-    sys.setprofile(tell)
+    sys.setprofile(count_call)
     try:
         work()
     finally:
@@ -139,17 +139,21 @@ def test_the_rows_that_are_predicted_are_bounded_by_the_model(
 
 def test_what_the_model_does_not_know_is_all_reported(saved: SavedModel) -> None:
     document = decode_json(line("topics", 100_000), "a.jsonl", 1)
-    told = explain(saved.scorer, document)
+    explanation = explain(saved.scorer, document)
     n_topics = len(set(document.record.topics))
-    assert sum("topic unknown to the model" in warning for warning in told.score.warnings) == n_topics > 5000
-    (reason,) = [each for each in told.reasons["quality"] if each.feature == "topic_count"]
+    assert (
+        sum("topic unknown to the model" in warning for warning in explanation.score.warnings)
+        == n_topics
+        > 5000
+    )
+    (reason,) = [reason for reason in explanation.reasons["quality"] if reason.feature == "topic_count"]
     assert f"{n_topics:,} topics" in reason.text
 
 
 def test_equal_titles_are_one_story_by_as_many_comparisons_as_there_are_titles() -> None:
     title = "Tide tables for the northern harbours are out again"
     few, many = (
-        [Record(title=title, web_url=f"https://{at}.example") for at in range(n)] for n in (200, 800)
+        [Record(title=title, web_url=f"https://{index}.example") for index in range(n)] for n in (200, 800)
     )
     calls = [work_of(partial(stories, records)) for records in (few, many)]
     assert calls[1] < 5 * calls[0]

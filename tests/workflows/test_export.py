@@ -1,4 +1,4 @@
-"""Export and import: the same scores elsewhere, and nothing written where something is wrong."""
+"""Export and import: equal scores elsewhere, and nothing written if anything is wrong."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def exported(training: TrainOutcome, settings: Settings, tmp_path: Path) -> Path
 
 
 def with_facts(training: TrainOutcome, path: Path, **facts: object) -> None:
-    """An export whose manifest says something else of the training, with right hashes."""
+    """An export with other training facts in its manifest, and valid hashes."""
     files = read_files(Path(training.model))
     manifest = msgspec.json.decode(files.manifest)
     manifest["training"] |= facts
@@ -57,9 +57,9 @@ def test_imported_model_gives_the_same_bytes_of_scores(
     assert imported.folder == tmp_path / "elsewhere" / "models" / "small"
     assert imported.name == export_model(training.model, settings=settings).name
     assert contents(imported.folder) == contents(Path(training.model))
-    said = scores(str(imported.folder), elsewhere, tmp_path / "inbox")
-    assert len(said.splitlines()) == 40
-    assert said == scores(training.model, settings, tmp_path / "inbox")
+    imported_scores = scores(str(imported.folder), elsewhere, tmp_path / "inbox")
+    assert len(imported_scores.splitlines()) == 40
+    assert imported_scores == scores(training.model, settings, tmp_path / "inbox")
     assert not (elsewhere.home / "mlflow.db").exists()
 
 
@@ -121,11 +121,11 @@ def test_names_that_lead_elsewhere(
     training: TrainOutcome, settings: Settings, tmp_path: Path, name: str
 ) -> None:
     with_facts(training, tmp_path / "odd.zip", name=name)
-    with pytest.raises(ModelError) as found:
+    with pytest.raises(ModelError) as caught:
         import_model(tmp_path / "odd.zip", settings=settings)
-    assert ("which is not a valid folder name" in str(found.value)) is (len(name) < 300)
+    assert ("which is not a valid folder name" in str(caught.value)) is (len(name) < 300)
     assert list(settings.home.rglob("*.txt")) == []
-    assert [each.name for each in tmp_path.iterdir() if each != settings.home] == ["odd.zip"]
+    assert [path.name for path in tmp_path.iterdir() if path != settings.home] == ["odd.zip"]
     folder = import_model(tmp_path / "odd.zip", settings=settings, output=tmp_path / "named").folder
     assert (folder / MANIFEST).is_file()
 
@@ -145,4 +145,4 @@ def test_nothing_is_written_of_a_file_that_is_damaged(
     exported.write_bytes(exported.read_bytes()[:-100])
     with pytest.raises(ModelError, match="got something else or damaged"):
         import_model(exported, settings=settings, output=tmp_path / "model")
-    assert [each.name for each in tmp_path.iterdir()] == [exported.name]
+    assert [path.name for path in tmp_path.iterdir()] == [exported.name]

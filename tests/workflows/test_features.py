@@ -33,17 +33,17 @@ def news(tmp_path: Path) -> Path:
 def test_file_holds_the_table(news: Path, tmp_path: Path, as_of: datetime | None) -> None:
     output = tmp_path / "a.parquet"
     assert write_features([str(news)], output=output, as_of=as_of, on_fault=stop) == 40
-    found = parquet.read_table(output)
+    written = parquet.read_table(output)
     documents = list(read_documents([str(news)], on_fault=stop))
     table = build_table([document.record for document in documents], as_of)
-    assert found["path"].to_pylist() == [document.path for document in documents]
-    assert found["topics"].to_pylist() == [list(topics) for topics in table.topics]
+    assert written["path"].to_pylist() == [document.path for document in documents]
+    assert written["topics"].to_pylist() == [list(topics) for topics in table.topics]
     for name in TEXT_NAMES:
-        assert [text or "" for text in found[name].to_pylist()] == table.text(name).tolist()
+        assert [text or "" for text in written[name].to_pylist()] == table.text(name).tolist()
     for name in NUMBER_NAMES:
-        numbers = [np.nan if value is None else value for value in found[name].to_pylist()]
+        numbers = [np.nan if value is None else value for value in written[name].to_pylist()]
         assert np.array_equal(numbers, table.number(name), equal_nan=True), name
-    assert (found["age_hours"].null_count == 40) == (as_of is None)
+    assert (written["age_hours"].null_count == 40) == (as_of is None)
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
 
 

@@ -1,4 +1,4 @@
-"""Archives as no site has them: each is learned from, or refused in one line that says why."""
+"""Unusual archives: each trains a model, or is refused with the reason in one line."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def without_related(text: str, _: int) -> str:
 
 
 def some_unlabelled(text: str, number: int) -> str:
-    for place, name in enumerate(("quality", "heat", "published")):
-        if number % 4 == place:
+    for index, name in enumerate(("quality", "heat", "published")):
+        if number % 4 == index:
             text = re.sub(rf"^{name}: .*\n", "", text, flags=re.MULTILINE)
     return text
 
@@ -45,7 +45,7 @@ def one_provider(text: str, _: int) -> str:
 
 
 def own_topics(text: str, number: int) -> str:
-    topics = "".join(f"  - Topic {number} {place}\n" for place in range(9_999 // N_RECORDS + 1))
+    topics = "".join(f"  - Topic {number} {index}\n" for index in range(9_999 // N_RECORDS + 1))
     return re.sub(r"^topics:\n(?:  - .*\n)+", f"topics:\n  - Sea\n{topics}", text, flags=re.MULTILINE)
 
 
@@ -90,7 +90,7 @@ def make(folder: Path, change: Callable[[str, int], str], n_records: int = N_REC
 
 
 def learned(folder: Path, home: Path) -> str:
-    """What comes of a training: nothing to tell, or the one line that says why not."""
+    """The error message of a training, or an empty text if it succeeds."""
     faults: list[RecordError] = []
     config = msgspec.convert(yaml.safe_load(SMALL) | {"name": "odd", "n_bootstrap": 0}, TrainConfig)
     settings = load_settings(home=home, threads=1)
@@ -104,7 +104,8 @@ def learned(folder: Path, home: Path) -> str:
     scores = list(scorer.score(read_documents([str(folder)], on_fault=faults.append)))
     assert len(scores) == len(list(folder.iterdir()))
     assert all(
-        np.isfinite([one.quality, one.heat, one.heat_settled, one.quality_high]).all() for one in scores
+        np.isfinite([score.quality, score.heat, score.heat_settled, score.quality_high]).all()
+        for score in scores
     )
     assert faults == []
     return ""
@@ -128,7 +129,7 @@ def test_it_is_learned_from_or_refused_in_one_line(name: str, tmp_path: Path) ->
 @pytest.mark.parametrize(("n_records"), [1, 2, 3])
 def test_a_handful_is_refused_in_one_line(n_records: int, tmp_path: Path) -> None:
     make(tmp_path / "news", lambda text, _: text, n_records)
-    said = learned(tmp_path / "news", tmp_path / "home")
-    assert "expected" in said
-    assert "\n" not in said
+    output = learned(tmp_path / "news", tmp_path / "home")
+    assert "expected" in output
+    assert "\n" not in output
     assert not (tmp_path / "home" / "models").exists()

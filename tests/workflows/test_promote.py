@@ -1,4 +1,4 @@
-"""Past the gate or not: what is judged, what is changed, and what is told."""
+"""Promotion with and without the gate: evaluation, changes and messages."""
 
 from __future__ import annotations
 
@@ -38,34 +38,34 @@ def run(spec: str, settings: Settings, **options: Any) -> PromoteOutcome:
     return promote(spec, settings=settings, now=NOW, on_fault=stop, **{"gate": GATE} | options)
 
 
-def in_charge(settings: Settings, name: str = "scoring") -> tuple[str | None, str | None]:
+def champions(settings: Settings, name: str = "scoring") -> tuple[str | None, str | None]:
     store = Store(settings.tracking_uri, settings.home)
     return champion(store, name), champion(store, name, "previous")
 
 
 def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
     settings = registry.settings
-    found = run(registry.small, settings)
-    assert (found.is_promoted, found.is_dry_run, found.by) == (True, False, "gate")
-    assert (found.name, found.champion, found.version) == ("scoring", FIRST, SECOND)
-    assert found.run_id == registry.small
-    assert (found.verdict.n_records, found.verdict.n_days) == (60, 31)
-    assert in_charge(settings) == (SECOND, FIRST)
-    assert open_model(None, settings).name == found.model
+    outcome = run(registry.small, settings)
+    assert (outcome.is_promoted, outcome.is_dry_run, outcome.by) == (True, False, "gate")
+    assert (outcome.name, outcome.champion, outcome.version) == ("scoring", FIRST, SECOND)
+    assert outcome.run_id == registry.small
+    assert (outcome.verdict.n_records, outcome.verdict.n_days) == (60, 31)
+    assert champions(settings) == (SECOND, FIRST)
+    assert open_model(None, settings).name == outcome.model
     store = Store(settings.tracking_uri, settings.home)
     (version,) = read_run(store, registry.small).summary.versions
-    gain = found.verdict.checks[0]
+    gain = outcome.verdict.checks[0]
     assert (version.number, version.aliases) == (2, ("champion",))
     assert version.tags == {
         "promoted_at": "2019-06-01T12:00:00+00:00",
         "promoted_by": "gate",
-        "promoted_reason": found.verdict.reasons[0],
+        "promoted_reason": outcome.verdict.reasons[0],
         "promoted_against_gate": "",
         "promoted_figure": "quality_mae",
         "promoted_gain": f"{gain.gain:+.3g} ({gain.low:+.3g} to {gain.high:+.3g})",
         "promoted_against": FIRST,
         "promoted_on_records": "60",
-        "promoted_on_data_sha256": found.data_sha256,
+        "promoted_on_data_sha256": outcome.data_sha256,
     }
     assert gain.low is not None
     assert gain.low > 10
@@ -75,35 +75,35 @@ def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
 
 def test_a_worse_run_is_refused_and_nothing_changes(registry: Registry) -> None:
     before = (registry.settings.home / "mlflow.db").read_bytes()
-    found = run(registry.worse, registry.settings)
-    assert (found.is_promoted, found.version, found.champion) == (False, None, FIRST)
-    assert found.verdict.reasons[0].startswith("quality_mae: champion ")
-    assert found.verdict.reasons[0].endswith(", expected its interval above 0")
-    assert in_charge(registry.settings) == (FIRST, None)
+    outcome = run(registry.worse, registry.settings)
+    assert (outcome.is_promoted, outcome.version, outcome.champion) == (False, None, FIRST)
+    assert outcome.verdict.reasons[0].startswith("quality_mae: champion ")
+    assert outcome.verdict.reasons[0].endswith(", expected its interval above 0")
+    assert champions(registry.settings) == (FIRST, None)
     assert (registry.settings.home / "mlflow.db").read_bytes() == before
 
 
 def test_a_dry_run_reports_and_changes_nothing(registry: Registry) -> None:
     before = (registry.settings.home / "mlflow.db").read_bytes()
-    found = run(registry.small, registry.settings, is_dry_run=True)
-    assert (found.is_promoted, found.is_dry_run, found.version) == (True, True, None)
+    outcome = run(registry.small, registry.settings, is_dry_run=True)
+    assert (outcome.is_promoted, outcome.is_dry_run, outcome.version) == (True, True, None)
     assert (registry.settings.home / "mlflow.db").read_bytes() == before
 
 
 def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None:
     settings = registry.settings
-    found = run(registry.worse, settings, reason="the editors asked for it")
-    assert (found.is_promoted, found.by, found.verdict.is_passed) == (True, "force", False)
-    assert in_charge(settings) == (SECOND, FIRST)
+    outcome = run(registry.worse, settings, reason="the editors asked for it")
+    assert (outcome.is_promoted, outcome.by, outcome.verdict.is_passed) == (True, "force", False)
+    assert champions(settings) == (SECOND, FIRST)
     (version,) = read_run(Store(settings.tracking_uri, settings.home), registry.worse).summary.versions
     assert version.tags["promoted_by"] == "force"
     assert version.tags["promoted_reason"] == "the editors asked for it"
-    assert version.tags["promoted_against_gate"] == "; ".join(found.verdict.reasons)
+    assert version.tags["promoted_against_gate"] == "; ".join(outcome.verdict.reasons)
 
 
 def test_an_unneeded_force_is_reported_as_a_pass_of_the_gate(registry: Registry) -> None:
-    found = run(registry.small, registry.settings, reason="at any rate")
-    assert (found.is_promoted, found.by) == (True, "gate")
+    outcome = run(registry.small, registry.settings, reason="at any rate")
+    assert (outcome.is_promoted, outcome.by) == (True, "gate")
 
 
 def test_force_needs_no_champion_that_can_be_used(
@@ -115,19 +115,19 @@ def test_force_needs_no_champion_that_can_be_used(
     monkeypatch.setattr(workflow, "judge_logged", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.small, registry.settings)
-    found = run(registry.small, registry.settings, reason="the champion is damaged")
-    assert found.verdict.reasons == ("it could not be judged: damaged",)
-    assert in_charge(registry.settings) == (SECOND, FIRST)
+    outcome = run(registry.small, registry.settings, reason="the champion is damaged")
+    assert outcome.verdict.reasons == ("it could not be judged: damaged",)
+    assert champions(registry.settings) == (SECOND, FIRST)
 
 
 def test_both_score_records_that_neither_knew(registry: Registry, later: str, archive: Path) -> None:
     notes = Notes()
-    found = run(registry.small, registry.settings, on=[later, str(archive)], reporter=notes)
-    assert found.is_promoted
-    assert found.verdict.n_records == 60
+    outcome = run(registry.small, registry.settings, on=[later, str(archive)], reporter=notes)
+    assert outcome.is_promoted
+    assert outcome.verdict.n_records == 60
     assert notes.notes == ["400 of 460 records are left out: they may have been trained on"]
     alone = run(registry.worse, registry.settings, on=[later], is_dry_run=True)
-    assert alone.data_sha256 == found.data_sha256
+    assert alone.data_sha256 == outcome.data_sha256
     assert (alone.is_promoted, alone.champion) == (False, SECOND)
 
 
@@ -139,9 +139,9 @@ def test_as_good_is_enough_where_that_is_asked_for(registry: Registry, later: st
         client.create_model_version("scoring", str(source), run_id=registry.small)
     same = "models:/scoring/3"
     assert not run(same, registry.settings, on=[later]).is_promoted
-    found = run(same, registry.settings, on=[later], gate=EQUAL)
-    assert (found.is_promoted, found.version) == (True, same)
-    assert in_charge(registry.settings) == (same, SECOND)
+    outcome = run(same, registry.settings, on=[later], gate=EQUAL)
+    assert (outcome.is_promoted, outcome.version) == (True, same)
+    assert champions(registry.settings) == (same, SECOND)
 
 
 @pytest.mark.parametrize(
@@ -156,25 +156,25 @@ def test_too_few_later_records_are_refused(
 ) -> None:
     begins_at = datetime(2019, 3, 1, tzinfo=UTC)
     write_sample(tmp_path / "few", n_records=n_records, seed=1, begins_at=begins_at, days=days)
-    found = run(registry.small, registry.settings, on=[str(tmp_path / "few")])
-    assert not found.is_promoted
-    (reason,) = found.verdict.reasons
+    outcome = run(registry.small, registry.settings, on=[str(tmp_path / "few")])
+    assert not outcome.is_promoted
+    (reason,) = outcome.verdict.reasons
     assert reason.startswith("records later than all training data: ")
     assert lacking in reason
 
 
 def test_records_that_were_known_are_no_records_to_judge_on(registry: Registry, archive: Path) -> None:
-    found = run(registry.small, registry.settings, on=[str(archive)])
-    assert found.verdict.reasons == (
+    outcome = run(registry.small, registry.settings, on=[str(archive)])
+    assert outcome.verdict.reasons == (
         "records later than all training data: got 0 labelled records of 0 days, "
         "expected 30 or more of 7 days or more",
     )
 
 
 def test_without_a_champion_the_baselines_are_to_be_beaten(registry: Registry, later: str) -> None:
-    found = run(registry.small, registry.settings, name="fresh", is_dry_run=True)
-    assert (found.is_promoted, found.champion) == (True, None)
-    assert {check.against for check in found.verdict.checks} == {
+    outcome = run(registry.small, registry.settings, name="fresh", is_dry_run=True)
+    assert (outcome.is_promoted, outcome.champion) == (True, None)
+    assert {check.against for check in outcome.verdict.checks} == {
         "global median",
         "provider median",
         "plain LightGBM",
@@ -184,14 +184,14 @@ def test_without_a_champion_the_baselines_are_to_be_beaten(registry: Registry, l
     assert shown.verdict.n_records == 60
     first = run(registry.small, registry.settings, name="fresh", on=[later])
     assert first.is_promoted
-    assert in_charge(registry.settings, "fresh") == ("models:/fresh/1", None)
-    assert in_charge(registry.settings) == (FIRST, None)
+    assert champions(registry.settings, "fresh") == ("models:/fresh/1", None)
+    assert champions(registry.settings) == (FIRST, None)
 
 
 def test_a_folder_is_the_run_that_logged_it(registry: Registry, registry_template: Registry) -> None:
     folder = registry_template.settings.home / "models" / "small"
-    found = run(str(folder), registry.settings)
-    assert (found.is_promoted, found.run_id) == (True, registry.small)
+    outcome = run(str(folder), registry.settings)
+    assert (outcome.is_promoted, outcome.run_id) == (True, registry.small)
 
 
 def test_a_folder_that_no_run_has_logged_is_judged_on_records_and_then_logged(
@@ -221,14 +221,14 @@ def test_runs_that_held_back_other_records_cannot_be_compared(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def as_others_saw(arguments: list[str], store: Store) -> Any:
-        (one,), rest = candidates.split_arguments(arguments, store)
-        assert one.run is not None
-        params = one.run.params | {"as_of": "published+6h" if arguments[0] == registry.small else ""}
-        return [type(one)(one.spec, msgspec.structs.replace(one.run, params=params))], rest
+        (reference,), rest = candidates.split_arguments(arguments, store)
+        assert reference.run is not None
+        params = reference.run.params | {"as_of": "published+6h" if arguments[0] == registry.small else ""}
+        return [type(reference)(reference.spec, msgspec.structs.replace(reference.run, params=params))], rest
 
     monkeypatch.setattr(workflow, "split_arguments", as_others_saw)
-    found = run(registry.small, registry.settings)
-    assert found.verdict.reasons == (
+    outcome = run(registry.small, registry.settings)
+    assert outcome.verdict.reasons == (
         "as_of: got 'published+6h', expected the champion's '': name later records with --on",
     )
 
@@ -252,17 +252,17 @@ def test_what_is_not_shared_is_refused_with_a_way_out(
     reason: str,
 ) -> None:
     def read(store: Store, record: Any) -> Any:
-        found = read_evaluation(store, record)
+        evaluation = read_evaluation(store, record)
         if record.summary.run_id != registry.small:
-            return found
-        return msgspec.structs.replace(found, predictions=change(found.predictions))
+            return evaluation
+        return msgspec.structs.replace(evaluation, predictions=change(evaluation.predictions))
 
     monkeypatch.setattr(candidates, "read_evaluation", read)
-    found = run(registry.small, registry.settings)
-    assert not found.is_promoted
-    (told,) = found.verdict.reasons
-    assert reason in told
-    assert told.endswith("name later records with --on")
+    outcome = run(registry.small, registry.settings)
+    assert not outcome.is_promoted
+    (reason_text,) = outcome.verdict.reasons
+    assert reason in reason_text
+    assert reason_text.endswith("name later records with --on")
 
 
 @pytest.mark.parametrize("spec", ["absent", "abcdef", "models:/scoring/9"])
@@ -280,6 +280,6 @@ def test_a_model_that_does_not_score_is_not_made_champion(
     monkeypatch.setattr(activate, "resolve", fail)
     with pytest.raises(ModelError, match="damaged"):
         run(registry.small, registry.settings)
-    assert in_charge(registry.settings) == (FIRST, None)
+    assert champions(registry.settings) == (FIRST, None)
     monkeypatch.undo()
     assert run(registry.small, registry.settings).version == SECOND

@@ -1,4 +1,4 @@
-"""Reproduce: the same bytes from the same records; where anything differs, what and where."""
+"""Reproduce: the same bytes from the same records, or a list of differences."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def run_id(tracked: TrainOutcome) -> str:
 
 @pytest.fixture
 def changed(home: Settings, run_id: str, tmp_path: Path) -> Callable[..., Settings]:
-    """A copy of the store where the run has other tags and figures."""
+    """A copy of the store in which the run has other tags and metrics."""
 
     def change(tags: dict[str, str], metrics: dict[str, float]) -> Settings:
         copy = load_settings(home=tmp_path / "copy", threads=1)
@@ -104,11 +104,11 @@ def changed(home: Settings, run_id: str, tmp_path: Path) -> Callable[..., Settin
 def test_same_records_give_the_same_bytes(home: Settings, run_id: str, tracked: TrainOutcome) -> None:
     n_runs = len(list_runs(Store(home.tracking_uri, home.home)))
     before = {path: path.stat().st_mtime_ns for path in home.home.rglob("*") if "mlflow.db" not in path.name}
-    found = again(run_id, settings=home)
-    assert found == Reproduction(
+    outcome = again(run_id, settings=home)
+    assert outcome == Reproduction(
         run_id=run_id,
         run_name="tiny",
-        model=found.model,
+        model=outcome.model,
         n_records=120,
         is_trained=True,
         is_same=True,
@@ -119,7 +119,7 @@ def test_same_records_give_the_same_bytes(home: Settings, run_id: str, tracked: 
         parts=(),
         figures=(),
     )
-    assert found.model.startswith("tiny@")
+    assert outcome.model.startswith("tiny@")
     after = {path: path.stat().st_mtime_ns for path in home.home.rglob("*") if "mlflow.db" not in path.name}
     assert after == before
     assert len(list_runs(Store(home.tracking_uri, home.home))) == n_runs
@@ -131,8 +131,8 @@ def test_place_threads_and_seed_of_the_settings_change_nothing(
     shutil.copytree(news, tmp_path / "moved")
     settings = load_settings(home=home.home, threads=2, seed=99)
     for spec, paths in ((run_id[:8], [str(tmp_path / "moved")]), ("models:/scoring/1", [])):
-        found = again(spec, *paths, settings=settings)
-        assert (found.run_id, found.is_same) == (run_id, True)
+        outcome = again(spec, *paths, settings=settings)
+        assert (outcome.run_id, outcome.is_same) == (run_id, True)
 
 
 def test_other_records_are_reported_and_nothing_is_trained(
@@ -141,15 +141,15 @@ def test_other_records_are_reported_and_nothing_is_trained(
     fewer = tmp_path / "fewer"
     shutil.copytree(news, fewer)
     next(iter(sorted(fewer.glob("*.md")))).unlink()
-    found = again(f"runs:/{run_id}", str(fewer), settings=home)
-    (data,) = found.data
+    outcome = again(f"runs:/{run_id}", str(fewer), settings=home)
+    (data,) = outcome.data
     assert (data.name, data.first) == ("sha256", tracked.data_sha256)
     assert data.second != data.first
-    assert (found.n_records, found.is_trained, found.is_same) == (119, False, False)
-    assert (found.parts, found.figures) == ((), ())
+    assert (outcome.n_records, outcome.is_trained, outcome.is_same) == (119, False, False)
+    assert (outcome.parts, outcome.figures) == ((), ())
 
     trained = again(run_id, str(fewer), settings=home, is_mismatch_ignored=True)
-    assert (trained.data, trained.is_trained, trained.is_same) == (found.data, True, False)
+    assert (trained.data, trained.is_trained, trained.is_same) == (outcome.data, True, False)
     parts = {part.name: (part.first, part.second) for part in trained.parts}
     assert parts["training.n_records"] == ("120", "119")
     assert set(parts) & set(PARTS) >= {"quality", "baseline_quality"}
@@ -170,13 +170,13 @@ def test_what_differs_around_the_training_is_reported(changed: Callable[..., Set
         "git_commit": "abc",
         "git_dirty": "true",
     }
-    found = again(run_id, settings=changed(tags, {}))
-    assert found.is_same  # what it was computed with did not matter
-    ((numpy,), (engine, cpu)) = found.versions, found.machine
+    outcome = again(run_id, settings=changed(tags, {}))
+    assert outcome.is_same  # what it was computed with did not matter
+    ((numpy,), (engine, cpu)) = outcome.versions, outcome.machine
     assert engine == ValueDiff("engine", "dask", "one process")
     assert (numpy.name, numpy.first) == ("numpy", "1.0")
     assert (cpu.name, cpu.first) == ("cpu", "An abacus")
-    commit, version = found.code
+    commit, version = outcome.code
     assert commit == ValueDiff("commit", "abc+", "-")  # the working folder is no checkout
     assert (version.name, version.first) == ("scoring", "0.0.1")
 
@@ -185,19 +185,19 @@ def test_figures_are_compared_to_the_last_digit(
     changed: Callable[..., Settings], run_id: str, tracked: TrainOutcome
 ) -> None:
     mae = tracked.metrics["quality_mae"]
-    found = again(run_id, settings=changed({}, {"quality_mae": mae + 1e-15, "of_old": 1.0, "n_all": 7.0}))
-    assert (found.parts, found.is_same) == ((), False)
-    assert found.figures == (
+    outcome = again(run_id, settings=changed({}, {"quality_mae": mae + 1e-15, "of_old": 1.0, "n_all": 7.0}))
+    assert (outcome.parts, outcome.is_same) == ((), False)
+    assert outcome.figures == (
         FigureChange("quality_mae", mae + 1e-15, mae),
         FigureChange("of_old", 1.0, None),
-    ) or found.figures == (
+    ) or outcome.figures == (
         FigureChange("of_old", 1.0, None),
         FigureChange("quality_mae", mae + 1e-15, mae),
     )
 
 
 def values(tracked: TrainOutcome) -> dict[str, Any]:
-    """A run beside the training, with nothing of its own."""
+    """Arguments of a tracked run beside the training."""
     return {
         "experiment": "other",
         "run_name": "odd",
@@ -242,9 +242,9 @@ def test_configuration_of_another_version(tracked: TrainOutcome, home: Settings)
     ],
 )
 def test_run_that_is_not_there(tracked: TrainOutcome, home: Settings, spec: str, message: str) -> None:
-    with pytest.raises(TrackingError) as found:
+    with pytest.raises(TrackingError) as caught:
         again(spec, settings=home)
-    assert message in str(found.value)
+    assert message in str(caught.value)
 
 
 def test_run_that_is_no_training(tracked: TrainOutcome, home: Settings) -> None:

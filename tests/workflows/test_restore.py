@@ -1,4 +1,4 @@
-"""Restore: labels of one write are put back to the byte, where nobody has changed them since."""
+"""Restore: the labels of one write are restored to the byte, unless changed since."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from scoring.records.write_back import write_labels
 from scoring.storage.atomic_file import replace_file
 from scoring.workflows import restore as workflow
 from scoring.workflows.restore import Restorer
-from tests.labels.test_writer import FIRST, RECORD, SECOND, Place, labels_of, score_of
+from tests.labels.test_writer import FIRST, RECORD, SECOND, Workspace, labels_of, score_of
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path)
 
 
-def restore(place: Place, write_id: str, *paths: Path, **options: Any) -> tuple[Restorer, list[str]]:
+def restore(workspace: Workspace, write_id: str, *paths: Path, **options: Any) -> tuple[Restorer, list[str]]:
     restorer = Restorer(
-        place.journal,
+        workspace.journal,
         write_id,
-        clock=place.clock,
-        on_fault=lambda error: place.faults.append(str(error)),
-        reporter=place.listener,
+        clock=workspace.clock,
+        on_fault=lambda error: workspace.faults.append(str(error)),
+        reporter=workspace.listener,
         **options,
     )
-    changes = list(restorer.restore([str(path) for path in paths] or [str(place.folder)]))
+    changes = list(restorer.restore([str(path) for path in paths] or [str(workspace.folder)]))
     return restorer, [change.diff for change in changes]
 
 
-def test_every_byte_of_before_comes_back(place: Place) -> None:
+def test_every_byte_of_before_comes_back(workspace: Workspace) -> None:
     forms = [
         b"",
         b"quality: 5  # so far\n",
@@ -46,94 +46,94 @@ def test_every_byte_of_before_comes_back(place: Place) -> None:
         b"quality: 60\nheat: 3\npublished: true\n",
     ]
     paths = [
-        place.add(f"{at}.md", None, (RECORD % b"%d" % at).replace(b"topics", form + b"topics"))
-        for at, form in enumerate(forms)
+        workspace.add(f"{index}.md", None, (RECORD % b"%d" % index).replace(b"topics", form + b"topics"))
+        for index, form in enumerate(forms)
     ]
-    paths.append(place.add("crlf.md", None, (RECORD % b"c").replace(b"\n", b"\r\n")))
+    paths.append(workspace.add("crlf.md", None, (RECORD % b"c").replace(b"\n", b"\r\n")))
     before = {path: path.read_bytes() for path in paths}
-    write_id = place.write(FIRST, is_overwriting=True).write_id
+    write_id = workspace.write(FIRST, is_overwriting=True).write_id
     assert all(labels_of(path) == FIRST for path in paths)
-    restorer, diffs = restore(place, write_id)
+    restorer, diffs = restore(workspace, write_id)
     assert {path: path.read_bytes() for path in paths} == before
     assert (restorer.counts.n_files, restorer.counts.n_left_alone) == (6, 0)
     assert len(diffs) == 6
-    assert place.faults == []
+    assert workspace.faults == []
     # Once more there is nothing to do.
-    restorer, diffs = restore(place, write_id)
+    restorer, diffs = restore(workspace, write_id)
     assert (restorer.counts.n_restored, restorer.counts.n_left_alone, diffs) == (0, 0, [])
 
 
-def test_a_dry_run_shows_the_diff_and_writes_nothing(place: Place) -> None:
-    path = place.add("a.md", {"quality": 5})
-    write_id = place.write(FIRST, is_overwriting=True).write_id
-    data, journal = path.read_bytes(), place.journal.read_bytes()
-    restorer, (diff,) = restore(place, write_id, is_dry_run=True)
+def test_a_dry_run_shows_the_diff_and_writes_nothing(workspace: Workspace) -> None:
+    path = workspace.add("a.md", {"quality": 5})
+    write_id = workspace.write(FIRST, is_overwriting=True).write_id
+    data, journal = path.read_bytes(), workspace.journal.read_bytes()
+    restorer, (diff,) = restore(workspace, write_id, is_dry_run=True)
     assert "-quality: 60\n" in diff
     assert "+quality: 5\n" in diff
     assert "-heat: 70\n" in diff
     assert restorer.counts.n_restored == 3
-    assert (path.read_bytes(), place.journal.read_bytes()) == (data, journal)
+    assert (path.read_bytes(), workspace.journal.read_bytes()) == (data, journal)
 
 
-def test_what_somebody_changed_or_wrote_since_is_left_alone_and_counted(place: Place) -> None:
-    path = place.add("a.md")
-    first = place.write(FIRST).write_id
-    write_labels(str(path), {"quality": 50}, roots=[str(place.folder)])
-    second = place.write(FIRST | {"heat": 80}).write_id
-    restorer, _ = restore(place, first)
+def test_what_somebody_changed_or_wrote_since_is_left_alone_and_counted(workspace: Workspace) -> None:
+    path = workspace.add("a.md")
+    first = workspace.write(FIRST).write_id
+    write_labels(str(path), {"quality": 50}, roots=[str(workspace.folder)])
+    second = workspace.write(FIRST | {"heat": 80}).write_id
+    restorer, _ = restore(workspace, first)
     assert (restorer.counts.n_restored, restorer.counts.n_left_alone) == (1, 2)
     assert labels_of(path) == {"quality": 50, "heat": 80, "published": None}
-    restore(place, second)
+    restore(workspace, second)
     assert labels_of(path) == {"quality": 50, "heat": 70, "published": None}
     # The heat is that of the first write again, and so is scoring's own.
-    restore(place, first)
+    restore(workspace, first)
     assert labels_of(path) == {"quality": 50, "heat": None, "published": None}
 
 
-def test_a_restored_label_is_the_persons_again(place: Place) -> None:
-    path = place.add("a.md", {"quality": 50})
-    restore(place, place.write(FIRST, is_overwriting=True).write_id)
-    place.write(SECOND)
+def test_a_restored_label_is_the_persons_again(workspace: Workspace) -> None:
+    path = workspace.add("a.md", {"quality": 50})
+    restore(workspace, workspace.write(FIRST, is_overwriting=True).write_id)
+    workspace.write(SECOND)
     assert labels_of(path) == SECOND | {"quality": 50}
     # A label that was taken away, and is given by hand with the value that scoring had, is theirs as well.
-    other = place.add("b.md")
-    restore(place, place.write(FIRST, other).write_id)
-    write_labels(str(other), {"quality": 60}, roots=[str(place.folder)])
-    place.write(SECOND, other)
+    other = workspace.add("b.md")
+    restore(workspace, workspace.write(FIRST, other).write_id)
+    write_labels(str(other), {"quality": 60}, roots=[str(workspace.folder)])
+    workspace.write(SECOND, other)
     assert labels_of(other) == SECOND | {"quality": 60}
 
 
-def test_moved_and_copied_files_are_found_and_others_are_counted(place: Place) -> None:
-    first, second, third = (place.add(name) for name in ("a.md", "b.md", "c.md"))
-    write_id = place.write(FIRST).write_id
-    (place.folder / "deep").mkdir()
-    moved = first.rename(place.folder / "deep" / "moved.md")
-    copy = Path(shutil.copy(second, place.folder / "deep" / "copy.md"))
-    place.add("deep/other.md", FIRST)
-    restorer, _ = restore(place, write_id, place.folder / "deep")
+def test_moved_and_copied_files_are_found_and_others_are_counted(workspace: Workspace) -> None:
+    first, second, third = (workspace.add(name) for name in ("a.md", "b.md", "c.md"))
+    write_id = workspace.write(FIRST).write_id
+    (workspace.folder / "deep").mkdir()
+    moved = first.rename(workspace.folder / "deep" / "moved.md")
+    copy = Path(shutil.copy(second, workspace.folder / "deep" / "copy.md"))
+    workspace.add("deep/other.md", FIRST)
+    restorer, _ = restore(workspace, write_id, workspace.folder / "deep")
     assert labels_of(moved) == labels_of(copy) == dict.fromkeys(FIRST)
-    assert labels_of(second) == labels_of(third) == labels_of(place.folder / "deep" / "other.md") == FIRST
+    assert labels_of(second) == labels_of(third) == labels_of(workspace.folder / "deep" / "other.md") == FIRST
     assert (restorer.counts.n_files, restorer.counts.n_missing) == (2, 1)
 
 
-def test_a_watch_that_wrote_a_file_twice_is_taken_back_as_one_write(place: Place) -> None:
-    path = place.add("a.md", {"heat": 5})
-    writer = place.writer(command="watch")
+def test_a_watch_that_wrote_a_file_twice_is_taken_back_as_one_write(workspace: Workspace) -> None:
+    path = workspace.add("a.md", {"heat": 5})
+    writer = workspace.writer(command="watch")
     list(writer.write([score_of(path, FIRST)]))
     list(writer.write([score_of(path, SECOND)]))
     assert labels_of(path) == SECOND | {"heat": 5}
-    restore(place, writer.write_id)
+    restore(workspace, writer.write_id)
     assert labels_of(path) == {"quality": None, "heat": 5, "published": None}
 
 
 def test_a_file_that_cannot_be_put_back_is_reported_and_stays_scorings_own(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared, fine = place.add("a.md"), place.add("b.md")
-    write_id = place.write(FIRST).write_id
+    shared, fine = workspace.add("a.md"), workspace.add("b.md")
+    write_id = workspace.write(FIRST).write_id
     shared.write_bytes(shared.read_bytes().replace(b"heat: 70", b"heat: 70  # sure"))
-    restorer, _ = restore(place, write_id)
-    assert place.faults == [
+    restorer, _ = restore(workspace, write_id)
+    assert workspace.faults == [
         f"{shared}: heat: got a label that shares its line, expected the label on its own line"
     ]
     assert (restorer.counts.n_faults, labels_of(fine)) == (1, dict.fromkeys(FIRST))
@@ -143,48 +143,50 @@ def test_a_file_that_cannot_be_put_back_is_reported_and_stays_scorings_own(
 
     shared.write_bytes(shared.read_bytes().replace(b"  # sure", b""))
     monkeypatch.setattr(workflow, "replace_file", fail)
-    restore(place, write_id)
-    assert "got a file that another process changed meanwhile" in place.faults[-1]
+    restore(workspace, write_id)
+    assert "got a file that another process changed meanwhile" in workspace.faults[-1]
     monkeypatch.undo()
-    place.write(SECOND)
+    workspace.write(SECOND)
     assert labels_of(shared) == SECOND
 
 
-def test_a_write_that_is_not_known_is_refused(place: Place) -> None:
+def test_a_write_that_is_not_known_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ScoringError, match=r"no write 'w9' in .*journal\.jsonl: .scoring restore. lists"):
-        restore(place, "w9")
-    place.add("a.md")
-    write_id = place.write(FIRST).write_id
+        restore(workspace, "w9")
+    workspace.add("a.md")
+    write_id = workspace.write(FIRST).write_id
     with pytest.raises(RecordError, match="no such file or folder"):
-        restore(place, write_id, place.folder / "nowhere")
+        restore(workspace, write_id, workspace.folder / "nowhere")
 
 
-def test_writes_are_listed_with_their_counts(place: Place) -> None:
-    place.add("a.md", {"quality": 50})
-    place.add("b.md")
-    first = place.write(FIRST).write_id
-    second = place.write(FIRST | {"heat": 71}, is_overwriting=True).write_id
-    restore(place, second)
-    twice = place.journal.read_bytes() * 2  # as merging may leave it
-    place.journal.write_bytes(twice)
-    listed = list_writes(place.journal)
-    assert [(each.write_id, each.file_count, each.filled_count, each.changed_count) for each in listed] == [
+def test_writes_are_listed_with_their_counts(workspace: Workspace) -> None:
+    workspace.add("a.md", {"quality": 50})
+    workspace.add("b.md")
+    first = workspace.write(FIRST).write_id
+    second = workspace.write(FIRST | {"heat": 71}, is_overwriting=True).write_id
+    restore(workspace, second)
+    twice = workspace.journal.read_bytes() * 2  # as merging may leave it
+    workspace.journal.write_bytes(twice)
+    listed = list_writes(workspace.journal)
+    assert [
+        (write.write_id, write.file_count, write.filled_count, write.changed_count) for write in listed
+    ] == [
         (first, 2, 5, 0),
         (second, 2, 0, 3),
     ]
-    assert [each.model for each in listed] == ["default@01234567"] * 2
+    assert [write.model for write in listed] == ["default@01234567"] * 2
     assert listed[0].began_at < listed[1].began_at < datetime(2026, 3, 2, tzinfo=UTC)
-    assert list_writes(place.folder / "nowhere.jsonl") == []
+    assert list_writes(workspace.folder / "nowhere.jsonl") == []
 
 
-def test_the_journal_of_a_merge_gives_the_same(place: Place) -> None:
-    """Two homes write two halves of an archive, and their journals are put together."""
-    first, second = place.add("a.md"), place.add("b.md")
-    other = place.journal.with_name("other.jsonl")
-    place.write(FIRST, first)
-    place.write(FIRST, second, journal=other)
-    lines = place.journal.read_bytes().splitlines(True) + other.read_bytes().splitlines(True)
-    place.journal.write_bytes(b"".join(reversed(lines)))
-    assert place.write(SECOND).counts.labels == {"renewed": 6}
-    journal = Journal(place.journal)
+def test_the_journal_of_a_merge_gives_the_same(workspace: Workspace) -> None:
+    """Two homes write two halves of an archive, and their journals are merged."""
+    first, second = workspace.add("a.md"), workspace.add("b.md")
+    other = workspace.journal.with_name("other.jsonl")
+    workspace.write(FIRST, first)
+    workspace.write(FIRST, second, journal=other)
+    lines = workspace.journal.read_bytes().splitlines(True) + other.read_bytes().splitlines(True)
+    workspace.journal.write_bytes(b"".join(reversed(lines)))
+    assert workspace.write(SECOND).counts.labels == {"renewed": 6}
+    journal = Journal(workspace.journal)
     assert journal.refresh() == []

@@ -1,4 +1,4 @@
-"""The scheduled job: it trains where there is something new, and promotes what is better."""
+"""The scheduled job: trains if there is new data, and promotes a better model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from scoring.workflows.promote import promote as promote_run
 from scoring.workflows.retrain import retrain, split_after
 from scoring.workflows.rollback import rollback
 from tests.conftest import Registry
-from tests.workflows.test_promote import EQUAL, FIRST, GATE, SECOND, in_charge, stop
+from tests.workflows.test_promote import EQUAL, FIRST, GATE, SECOND, champions, stop
 
 NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
 
@@ -48,14 +48,14 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     registry: Registry, archive: Path, later: str
 ) -> None:
     settings, paths = registry.settings, [str(archive), later]
-    found = run(paths, settings)
-    assert (found.is_promoted, found.champion, found.version) == (True, FIRST, SECOND)
-    assert 30 <= found.verdict.n_records <= 60
-    assert in_charge(settings) == (SECOND, FIRST)
+    outcome = run(paths, settings)
+    assert (outcome.is_promoted, outcome.champion, outcome.version) == (True, FIRST, SECOND)
+    assert 30 <= outcome.verdict.n_records <= 60
+    assert champions(settings) == (SECOND, FIRST)
     saved = open_model(None, settings)
-    assert (saved.name, saved.manifest.training.n_records) == (found.model, 460)
+    assert (saved.name, saved.manifest.training.n_records) == (outcome.model, 460)
     assert saved.manifest.training.config.name == "small"  # the champion's configuration
-    assert gate_tag(settings, found.run_id) == f"passed: {found.verdict.reasons[0]}"
+    assert gate_tag(settings, outcome.run_id) == f"passed: {outcome.verdict.reasons[0]}"
     assert not (settings.home / "retrain").exists()
     again = run(paths, settings)
     assert (again.is_promoted, again.run_id, again.model, again.champion) == (False, None, "", SECOND)
@@ -71,14 +71,14 @@ def test_what_was_rolled_back_does_not_return_by_itself(
     settings, paths = registry.settings, [str(archive), later]
     assert run(paths, settings).version == SECOND
     rollback(reason="too few were published", settings=settings, now=NOW)
-    found = run(paths, settings)
-    assert (found.is_promoted, found.champion, found.version) == (False, FIRST, None)
-    assert found.verdict.reasons == (
+    outcome = run(paths, settings)
+    assert (outcome.is_promoted, outcome.champion, outcome.version) == (False, FIRST, None)
+    assert outcome.verdict.reasons == (
         f"{SECOND} is the same model, and was rolled back (too few were published): "
         '"scoring rollback" makes it the champion again',
     )
-    assert found.verdict.checks[0].is_passed
-    assert in_charge(settings) == (FIRST, SECOND)
+    assert outcome.verdict.checks[0].is_passed
+    assert champions(settings) == (FIRST, SECOND)
     assert rollback(settings=settings, now=NOW).champion == SECOND
 
 
@@ -99,16 +99,16 @@ def test_a_training_of_a_moment_does_not_hold_back_the_next(
         return replace(loaded, saved=replace(loaded.saved, manifest=manifest))
 
     monkeypatch.setattr(StandingChampion, "load", load_as_of_a_moment)
-    asked: list[TrainConfig] = []
+    configs: list[TrainConfig] = []
 
     def read(_: object, config: TrainConfig, **__: object) -> None:
-        asked.append(config)
+        configs.append(config)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(workflow, "read_training", read)
     with pytest.raises(KeyboardInterrupt):
         run([str(archive), later], registry.settings)
-    assert asked[0].as_of == ""
+    assert configs[0].as_of == ""
 
 
 def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
@@ -119,18 +119,18 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     refused = run(paths, settings)
     assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
     assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
-    assert in_charge(settings) == (SECOND, FIRST)
-    found = run(paths, settings, gate=msgspec.structs.replace(EQUAL, margin=0.1))  # of 60 records
-    assert (found.is_promoted, found.model, found.version) == (True, refused.model, "models:/scoring/3")
-    assert in_charge(settings) == ("models:/scoring/3", SECOND)
+    assert champions(settings) == (SECOND, FIRST)
+    outcome = run(paths, settings, gate=msgspec.structs.replace(EQUAL, margin=0.1))  # of 60 records
+    assert (outcome.is_promoted, outcome.model, outcome.version) == (True, refused.model, "models:/scoring/3")
+    assert champions(settings) == ("models:/scoring/3", SECOND)
 
 
 def test_the_first_has_to_beat_the_baselines(registry: Registry, archive: Path) -> None:
     config = TrainConfig(name="first", n_bootstrap=10)
-    found = run([str(archive)], registry.settings, name="fresh", config=config)
-    assert (found.is_promoted, found.champion, found.version) == (True, None, "models:/fresh/1")
-    assert {check.against for check in found.verdict.checks} >= {"global median", "provider median"}
-    assert open_model("models:/fresh@champion", registry.settings).name == found.model
+    outcome = run([str(archive)], registry.settings, name="fresh", config=config)
+    assert (outcome.is_promoted, outcome.champion, outcome.version) == (True, None, "models:/fresh/1")
+    assert {check.against for check in outcome.verdict.checks} >= {"global median", "provider median"}
+    assert open_model("models:/fresh@champion", registry.settings).name == outcome.model
 
 
 def test_only_one_at_a_time(registry: Registry, archive: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_champion_that_came_meanwhile_stays(
     monkeypatch.setattr(workflow, "compare_paired", promote_meanwhile)
     with pytest.raises(TrackingError, match=f"got {SECOND}, which was set meanwhile, expected {FIRST}"):
         run([str(archive), later], registry.settings, gate=EQUAL)
-    assert in_charge(registry.settings) == (SECOND, FIRST)
+    assert champions(registry.settings) == (SECOND, FIRST)
 
 
 def test_the_test_block_begins_after_what_the_champion_knew(archive: Path) -> None:
@@ -163,9 +163,9 @@ def test_the_test_block_begins_after_what_the_champion_knew(archive: Path) -> No
         if own == section and document.record.published_at is not None
     )
     known = moments[-10]
-    found = split_after(corpus, SplitConfig(), {section: known, "gone": moments[0]})
-    assert known < found.test_from[section] <= moments[-9]
-    assert "gone" not in found.test_from
+    split = split_after(corpus, SplitConfig(), {section: known, "gone": moments[0]})
+    assert known < split.test_from[section] <= moments[-9]
+    assert "gone" not in split.test_from
     later = SplitConfig(test_from={section: moments[-3]})
     assert split_after(corpus, later, {section: known}).test_from[section] == moments[-3]
     assert split_after(corpus, later, {section: moments[-2]}).test_from[section] > moments[-2]

@@ -1,4 +1,4 @@
-"""Back to the champion before: only to one that scores, and there and back again."""
+"""Rollback to the previous champion, if it scores, and back again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.tracking.store import opened
 from scoring.workflows.promote import promote
 from scoring.workflows.rollback import rollback
 from tests.conftest import Registry
-from tests.workflows.test_promote import FIRST, GATE, SECOND, in_charge, stop
+from tests.workflows.test_promote import FIRST, GATE, SECOND, champions, stop
 
 NOW = datetime(2019, 7, 1, 12, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def test_the_two_change_places_and_say_why(registry: Registry) -> None:
     weak = open_model(FIRST, settings).name
     promote(registry.small, gate=GATE, settings=settings, now=NOW, on_fault=stop)
     assert run(settings, "the editors missed stories") == (FIRST, SECOND)
-    assert in_charge(settings) == (FIRST, SECOND)
+    assert champions(settings) == (FIRST, SECOND)
     assert open_model(None, settings).name == weak
     store = Store(settings.tracking_uri, settings.home)
     (given_up,), (restored,) = (
@@ -42,7 +42,7 @@ def test_the_two_change_places_and_say_why(registry: Registry) -> None:
     assert restored.tags["restored_instead_of"] == SECOND
     assert given_up.tags["rolled_back_reason"] == "the editors missed stories"
     assert run(settings) == (SECOND, FIRST)
-    assert in_charge(settings) == (SECOND, FIRST)
+    assert champions(settings) == (SECOND, FIRST)
 
 
 def test_there_has_to_be_one_to_go_back_to(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""Which runs are listed, and in what order."""
+"""The list of runs: selection and order."""
 
 from __future__ import annotations
 

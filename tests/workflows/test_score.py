@@ -52,7 +52,7 @@ def test_model_is_opened_at_once(settings: Settings, inbox: Path) -> None:
 
 
 class Feed(io.BytesIO):
-    """Standard input that knows how much of it was read."""
+    """Standard input that counts the lines read."""
 
     n_lines = 0
 
@@ -68,10 +68,10 @@ class Feed(io.BytesIO):
 def test_first_scores_come_before_everything_is_read(training: TrainOutcome, settings: Settings) -> None:
     n_records = 3 * BATCH
     feed = Feed(b"".join(sample_json_lines(n_records=n_records, seed=2, is_labelled=False)))
-    found = score(["-"], model=training.model, settings=settings, stdin=feed, on_fault=stop)
-    next(found)
+    iterator = score(["-"], model=training.model, settings=settings, stdin=feed, on_fault=stop)
+    next(iterator)
     assert feed.tell() < len(feed.getvalue()) * 0.7
-    assert sum(1 for _ in found) == n_records - 1
+    assert sum(1 for _ in iterator) == n_records - 1
 
 
 def test_bad_record_is_reported_and_the_others_are_scored(
@@ -79,5 +79,5 @@ def test_bad_record_is_reported_and_the_others_are_scored(
 ) -> None:
     (inbox / "bad.md").write_text("---\ntitle: [a]\n---\n")
     faults: list[RecordError] = []
-    found = list(score([str(inbox)], model=training.model, settings=settings, on_fault=faults.append))
-    assert (len(found), len(faults)) == (10, 1)
+    scored = list(score([str(inbox)], model=training.model, settings=settings, on_fault=faults.append))
+    assert (len(scored), len(faults)) == (10, 1)

@@ -1,4 +1,4 @@
-"""Uploading what was kept, from an evaluation whose store was down to the run in its place."""
+"""Uploading kept runs, from an evaluation without a store to its run."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ QUICK = TrainConfig(
 
 
 class Listener:
-    """Remembers what it is told."""
+    """Reporter that records its messages."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[str, int, int | None]] = []
@@ -88,9 +88,9 @@ def test_test_block_is_the_latest(training: TrainOutcome) -> None:
 
 def test_evaluation_has_its_slices(training: TrainOutcome) -> None:
     by_family: dict[str, int] = {}
-    for one in training.evaluation.slices:
-        assert one.n_records >= 10
-        by_family[one.family] = by_family.get(one.family, 0) + one.n_records
+    for slice_ in training.evaluation.slices:
+        assert slice_.n_records >= 10
+        by_family[slice_.family] = by_family.get(slice_.family, 0) + slice_.n_records
     assert by_family["section"] == 60
     assert by_family["coverage"] <= 60
     assert {"provider", "month", "image"} <= set(by_family)
@@ -119,8 +119,8 @@ def test_same_records_give_the_same_bytes(news: Path, settings: Settings, tmp_pa
         is_tracked=False,
         on_fault=stop,
     )
-    one, two = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
-    assert one == two
+    first, second = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
+    assert first == second
     assert not settings.home.exists()  # nothing is tracked, nothing is left at home
 
 
@@ -272,10 +272,10 @@ def test_configuration_is_read(tmp_path: Path) -> None:
 def test_configuration_that_cannot_be_used_is_named(tmp_path: Path, text: str, named: str) -> None:
     file = tmp_path / "odd.yaml"
     file.write_text(text)
-    with pytest.raises(SettingsError) as found:
+    with pytest.raises(SettingsError) as caught:
         load_config(file)
-    assert str(found.value).startswith(f"{file}: ")
-    assert named in str(found.value)
+    assert str(caught.value).startswith(f"{file}: ")
+    assert named in str(caught.value)
 
 
 def test_configuration_that_is_not_there(tmp_path: Path) -> None:

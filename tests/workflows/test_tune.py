@@ -1,4 +1,4 @@
-"""Tune: a search that sees no test block, ends the same whether or not it was broken off, and is kept."""
+"""Tune: the search never sees the test block, can be resumed with the same result, and is tracked."""
 
 from __future__ import annotations
 
@@ -45,13 +45,15 @@ def stop(error: Exception) -> None:
 
 
 def lines(documents: list[Document]) -> bytes:
-    rows = [msgspec.to_builtins(one.record) | msgspec.to_builtins(one.labels) for one in documents]
+    rows = [
+        msgspec.to_builtins(document.record) | msgspec.to_builtins(document.labels) for document in documents
+    ]
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
 
 
 def sampled() -> list[Document]:
     made = sample_documents(n_records=N_RECORDS, seed=8, days=20)
-    return [Document("-", at, "0" * 64, record, labels) for at, (record, labels) in enumerate(made)]
+    return [Document("-", index, "0" * 64, record, labels) for index, (record, labels) in enumerate(made)]
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +125,20 @@ def test_the_test_block_changes_nothing(
         is_later = entry.published_at is not None and entry.published_at >= cut
         return msgspec.structs.replace(entry, quality=888, title="Other") if is_later else entry
 
-    found, n_stories_that_go_on = [], 0
-    for at, document in enumerate(documents):
+    results, n_stories_that_go_on = [], 0
+    for index, document in enumerate(documents):
         record, labels = document.record, document.labels
         related = [changed(entry) for entry in record.related]
-        if at >= N_BEFORE_TEST:
+        if index >= N_BEFORE_TEST:
             record = msgspec.structs.replace(record, title="Another title", excerpt="", images=())
             labels = Labels(quality=1, heat=4321, published=True)
         elif related != list(record.related):
             n_stories_that_go_on += 1
             related.append(Coverage("New", published_at=cut + timedelta(hours=3), quality=999))
         record = msgspec.structs.replace(record, related=tuple(related))
-        found.append(msgspec.structs.replace(document, record=record, labels=labels))
+        results.append(msgspec.structs.replace(document, record=record, labels=labels))
     assert n_stories_that_go_on > 0, "no story goes on over the cut: the test would prove little"
-    other = run(lines(found), settings, 4)
+    other = run(lines(results), settings, 4)
     assert other.trials == four.trials
     assert other.best == four.best
 
@@ -146,9 +148,9 @@ def test_the_validation_block_decides(
 ) -> None:
     """The test above can fail."""
     changed = list(documents)
-    for at in range(N_BEFORE_TEST - N_VALIDATION, N_BEFORE_TEST):
-        labels = msgspec.structs.replace(documents[at].labels, quality=500)
-        changed[at] = msgspec.structs.replace(documents[at], labels=labels)
+    for index in range(N_BEFORE_TEST - N_VALIDATION, N_BEFORE_TEST):
+        labels = msgspec.structs.replace(documents[index].labels, quality=500)
+        changed[index] = msgspec.structs.replace(documents[index], labels=labels)
     other = run(lines(changed), settings, 1)
     assert other.given.quality_mae is not None
     assert four.given.quality_mae is not None
@@ -188,10 +190,10 @@ def test_one_process_at_a_time(records: bytes, settings: Settings) -> None:
 
 
 def test_time_that_is_up_ends_the_search(records: bytes, settings: Settings) -> None:
-    found = run(records, settings, 5, timeout_minutes=0)
-    assert len(found.trials) == 1
-    assert found.importances == {}
-    assert found.best == found.given
+    outcome = run(records, settings, 5, timeout_minutes=0)
+    assert len(outcome.trials) == 1
+    assert outcome.importances == {}
+    assert outcome.best == outcome.given
 
 
 def test_a_trial_that_was_broken_off_is_made_up_for(
@@ -202,7 +204,7 @@ def test_a_trial_that_was_broken_off_is_made_up_for(
     with opened_study(search, settings.home / "studies", NOW) as study:
         run_trial(study, search, 0)
         (trial,) = trials_of(study)
-        states = [one.state.name for one in study.trials]
+        states = [trial.state.name for trial in study.trials]
     assert states == ["FAIL", "COMPLETE"]
     assert (trial.values, trial.quality_mae) == (four.given.values, four.given.quality_mae)
 
@@ -231,7 +233,7 @@ def test_a_trial_whose_rubric_is_far_off_is_given_up(search: Search, settings: S
 def test_limits_hold_what_is_given() -> None:
     params = {"objective": "quantile", "num_leaves": 255, "learning_rate": 0.001}
     config = ModelConfig(rubric=RubricConfig(level_ridge=0), quality=BoosterConfig(9, params))
-    space = {one.path: one for one in space_around(config)}
+    space = {parameter.path: parameter for parameter in space_around(config)}
     assert space["quality.params.objective"].choices == ("regression_l1", "huber", "regression", "quantile")
     assert (space["quality.params.num_leaves"].low, space["quality.params.num_leaves"].high) == (4, 255)
     assert space["quality.params.learning_rate"].low == 0.001
@@ -260,9 +262,9 @@ def test_command_prints_trials_and_parameters(records: bytes, tmp_path: Path) ->
     assert "quality.params.num_leaves" in done.stdout
     assert "trial 0: quality MAE" in done.stderr
     quiet = CliRunner().invoke(app, [*arguments, "--json", "--quiet"], prog_name="scoring")
-    found = json.loads(quiet.stdout)
-    assert [trial["number"] for trial in found["trials"]] == [0, 1]
-    assert f"{found['best']['quality_mae']:.3f}" in done.stdout
+    output = json.loads(quiet.stdout)
+    assert [trial["number"] for trial in output["trials"]] == [0, 1]
+    assert f"{output['best']['quality_mae']:.3f}" in done.stdout
     assert load_config(tmp_path / "found" / "best.yaml").name == "best"
 
 

@@ -1,4 +1,4 @@
-"""Validation tells every fault of every record."""
+"""Validation reports every fault of every record."""
 
 from __future__ import annotations
 

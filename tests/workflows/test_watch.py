@@ -1,4 +1,4 @@
-"""Watch: each record once, again where what it says changes, whatever happens to its file."""
+"""Watch: each record is scored once, and again if its content changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECONDS = 30.0
 
 
 class Watcher:
-    """A watch in a thread, and what it has told so far."""
+    """A watch in a thread, and its output so far."""
 
     def __init__(
         self, folder: str | Path, model: str | None, settings: Settings, *, is_written: bool = False
@@ -50,7 +50,7 @@ class Watcher:
             on_fault=lambda error: self.faults.append(str(error)),
             reporter=self.listener,
         )
-        found = watch(
+        scores = watch(
             str(folder),
             model=model,
             writer=self.writer if is_written else None,
@@ -60,11 +60,11 @@ class Watcher:
             on_fault=lambda error: self.faults.append(str(error)),
             reporter=self.listener,
         )
-        self._thread = threading.Thread(target=self._take, args=(found,), daemon=True)
+        self._thread = threading.Thread(target=self._take, args=(scores,), daemon=True)
         self._thread.start()
 
-    def _take(self, found: Iterator[Score]) -> None:
-        for score in found:
+    def _take(self, scores: Iterator[Score]) -> None:
+        for score in scores:
             self.scores.append(score)
 
     def wait(self, is_there: Callable[[], bool]) -> None:
@@ -102,9 +102,9 @@ def start(training: TrainOutcome, settings: Settings, folder: Path) -> Iterator[
     started: list[Watcher] = []
 
     def begin(
-        place: str | Path = folder, *, model: str = training.model, is_written: bool = False
+        watched: str | Path = folder, *, model: str = training.model, is_written: bool = False
     ) -> Watcher:
-        started.append(Watcher(place, model, settings, is_written=is_written))
+        started.append(Watcher(watched, model, settings, is_written=is_written))
         return started[-1]
 
     yield begin
@@ -113,7 +113,7 @@ def start(training: TrainOutcome, settings: Settings, folder: Path) -> Iterator[
 
 
 def settle(watcher: Watcher, others: list[Path], folder: Path) -> None:
-    """Have something scored that comes after all that was done so far."""
+    """Wait until a file added after all others is scored."""
     n_scores = len(watcher.scores)
     shutil.copy(others[2], folder / "last.md")
     watcher.wait(lambda: "last.md" in watcher.names[n_scores:])
@@ -330,14 +330,14 @@ def test_a_folder_is_watched_by_one_and_has_to_be_there(
     watcher = start()
     watcher.wait(lambda: len(watcher.scores) == 3)
     stop = threading.Event()
-    for place, error, told in (
+    for watched, error, message in (
         (str(folder), ScoringError, "only one process may"),
         ("none", RecordError, "none: got no such folder, expected a folder to watch"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=message):
             next(
                 watch(
-                    place,
+                    watched,
                     model=training.model,
                     settings=settings,
                     now=NOW,

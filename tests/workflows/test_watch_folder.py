@@ -1,4 +1,4 @@
-"""A watch outlives its folder, whatever becomes of it, and takes files of any name."""
+"""Watch: removed, replaced and unmounted folders, and unusual file names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ AWAY = "got No such file or directory, expected the watched folder; it is polled
 
 
 def started_again(start: Start, folder: Path, others: list[Path], **options: bool) -> Watcher:
-    """A watch that has looked at everything that is there."""
+    """A watch that has scored everything in its folder."""
     again = start(folder, **options)
     shutil.copy(others[1], folder / "again.md")
     again.wait(lambda: "again.md" in again.names)
@@ -38,7 +38,7 @@ def started_again(start: Start, folder: Path, others: list[Path], **options: boo
 
 
 def moved_away(folder: Path) -> Callable[[], None]:
-    """Move a folder away; what is given back brings it back."""
+    """Move a folder away; returns a callable that moves it back."""
     aside = folder.with_name(f"{folder.name} aside")
     folder.rename(aside)
 
@@ -49,7 +49,7 @@ def moved_away(folder: Path) -> Callable[[], None]:
 
 
 def unmounted(folder: Path) -> Callable[[], None]:
-    """An empty folder in its place, as where a disk is not mounted."""
+    """Replace the folder by an empty one, as if a disk were not mounted."""
     back = moved_away(folder)
     folder.mkdir()
 
@@ -61,7 +61,7 @@ def unmounted(folder: Path) -> Callable[[], None]:
 
 
 def switched(folder: Path) -> Callable[[], None]:
-    """Another folder, with nothing in it, behind the same link."""
+    """Point the same link to another, empty folder."""
     empty = folder.with_name("empty")
     empty.mkdir()
     target = Path(os.readlink(folder))
@@ -118,7 +118,7 @@ def test_another_folder_in_its_place_is_watched(start: Start, folder: Path, othe
 
 
 def arrive(watcher: Watcher, file: Path, folder: Path, name: str) -> None:
-    """Have a file scored that comes after all that was done so far."""
+    """Add a file after all others, and wait until it is scored."""
     shutil.copy(file, folder / name)
     watcher.wait(lambda: name in watcher.names)
 
@@ -254,8 +254,8 @@ def test_a_folder_that_the_system_cannot_watch_is_reported_and_looked_into(
     watcher = start()
     watcher.wait(lambda: len(watcher.scores) == 3)
     settle(watcher, others, folder)
-    (told,) = watcher.faults
-    assert "a folder without file events ([Errno 28] OS file watch limit reached)" in told
+    (message,) = watcher.faults
+    assert "a folder without file events ([Errno 28] OS file watch limit reached)" in message
 
 
 def test_a_stop_is_heard_between_any_two_files(
@@ -304,8 +304,8 @@ def test_changes_of_names_that_are_no_text_are_no_trouble(folder: Path) -> None:
     stop, odd = threading.Event(), folder / os.fsdecode(b"caf\xe9.md")
     seen = looks(str(folder), stop)
     n_due = 0
-    for at in range(20):
-        odd.write_text(str(at), "utf-8")
+    for index in range(20):
+        odd.write_text(str(index), "utf-8")
         look = next(seen)
         n_due += look.is_due
         assert look.trouble == ""

@@ -1,4 +1,4 @@
-"""What came of making a training again, as people read it."""
+"""Tables of a reproduction's outcome."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SAME = Reproduction(
 )
 
 
-def lines(found: Reproduction) -> list[str]:
+def lines(outcome: Reproduction) -> list[str]:
     console = Console(width=110, file=io.StringIO())
-    console.print(reproduction(found))
+    console.print(reproduction(outcome))
     assert isinstance(console.file, io.StringIO)
     printed = console.file.getvalue().splitlines()
     assert max(map(len, printed)) <= 110
@@ -44,8 +44,8 @@ def test_the_same_bytes() -> None:
 
 
 def test_the_same_bytes_by_other_means() -> None:
-    found = msgspec.structs.replace(SAME, versions=(ValueDiff("numpy", "1.0", "2.0"),))
-    assert lines(found)[1:] == [
+    outcome = msgspec.structs.replace(SAME, versions=(ValueDiff("numpy", "1.0", "2.0"),))
+    assert lines(outcome)[1:] == [
         "what differs run now",
         "versions numpy 1.0 2.0",
         "the same bytes: 11 files, and every metric",
@@ -65,7 +65,7 @@ def test_all_that_can_differ() -> None:
         FigureChange("baseline.global_median.quality_mae", 4.5, None),
         *(FigureChange(f"figure_{number}", 0.1 + 0.2, 0.3) for number in range(20)),
     )
-    found = msgspec.structs.replace(
+    outcome = msgspec.structs.replace(
         SAME,
         is_same=False,
         code=(ValueDiff("commit", "abc+", "-"),),
@@ -73,7 +73,7 @@ def test_all_that_can_differ() -> None:
         parts=(ValueDiff("quality", "4 trees, sha256 01234567", "5 trees, sha256 89abcdef"),),
         figures=figures,
     )
-    printed = lines(found)
+    printed = lines(outcome)
     assert printed[1:7] == [
         "what differs run now",
         "code commit abc+ -",
@@ -86,5 +86,5 @@ def test_all_that_can_differ() -> None:
         "6 more: --json has them",
         "not the same: 1 parts of the model and 21 metrics differ",
     ]
-    few = lines(msgspec.structs.replace(found, figures=figures[:2]))
+    few = lines(msgspec.structs.replace(outcome, figures=figures[:2]))
     assert few[-2] == "baseline.global_median.quality_mae 4.5 -"

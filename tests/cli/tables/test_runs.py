@@ -1,4 +1,4 @@
-"""Runs and comparisons as people read them: what stands there, and that it fits a terminal."""
+"""Tables of runs and comparisons: their content, and that they fit a terminal."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def test_what_is_not_usual_is_said() -> None:
 
 
 def test_a_row_fits_a_terminal() -> None:
-    one = msgspec.structs.replace(RUN, versions=RUN.versions[:1], name="default")
-    assert len(lines(runs.runs([one]))) == 2
+    run = msgspec.structs.replace(RUN, versions=RUN.versions[:1], name="default")
+    assert len(lines(runs.runs([run]))) == 2
 
 
 def test_only_what_differs_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""Synthetic corpora: the same for the same seed, like real ones, and labelled by the rule they claim."""
+"""Synthetic corpora: reproducible by seed, realistic, and labelled by the stated policy."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def refuse(error: RecordError) -> None:
 
 
 def digest(folder: Path) -> str:
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for file in sorted(folder.rglob("*.md")):
-        found.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
-    return found.hexdigest()
+        sha256.update(f"{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return sha256.hexdigest()
 
 
 class TestDraw:
@@ -66,9 +66,9 @@ class TestDraw:
 
     @pytest.mark.parametrize("n_records", [1, 2, 7, 501])
     def test_gives_as_many_records_as_asked(self, n_records: int) -> None:
-        found = list(sample_documents(n_records=n_records))
-        assert len(found) == n_records
-        assert len({record.url for record, _ in found}) == n_records
+        documents = list(sample_documents(n_records=n_records))
+        assert len(documents) == n_records
+        assert len({record.url for record, _ in documents}) == n_records
 
     def test_records_come_by_date_within_the_days(self) -> None:
         begins_at = datetime(2021, 3, 1, 1, tzinfo=timezone(timedelta(hours=2)))
@@ -84,9 +84,9 @@ class TestDraw:
         assert Site(1_000_000).span == timedelta(days=2000)
 
     def test_section_is_the_first_topic_and_named(self) -> None:
-        found = [record for record, _ in sample_documents(n_records=200, section="Moss & Fern")]
-        assert {record.topics[0] for record in found} == {"Moss & Fern"}
-        assert 0.5 < share(["Moss & Fern" in record.title for record in found]) < 0.9
+        records = [record for record, _ in sample_documents(n_records=200, section="Moss & Fern")]
+        assert {record.topics[0] for record in records} == {"Moss & Fern"}
+        assert 0.5 < share(["Moss & Fern" in record.title for record in records]) < 0.9
 
     def test_invented_domains_only(self, sample: Sample) -> None:
         texts = [json.dumps(msgspec.to_builtins(record)) for record, _ in sample]
@@ -264,8 +264,8 @@ class TestPolicy:
         policy = replace(self.nothing, provider_points=(1, 20, 300))
         worth = {policy.points(Record(provider=Provider(domain=f"p{i}.example"))) for i in range(50)}
         assert worth == {1, 20, 300}
-        one = Record(title="A", provider=Provider(name="A", domain="p.example"))
-        assert policy.points(one) == policy.points(msgspec.structs.replace(one, title="B", excerpt="C"))
+        record = Record(title="A", provider=Provider(name="A", domain="p.example"))
+        assert policy.points(record) == policy.points(msgspec.structs.replace(record, title="B", excerpt="C"))
 
     def test_noise_is_even_over_its_range_on_its_share(self) -> None:
         policy = Policy(noise_ratio=0.5, noise_points=2)
@@ -349,16 +349,16 @@ class TestOtherSite:
         def bare(record: Record) -> Record:
             return msgspec.structs.replace(record, related=())
 
-        found = list(sample_documents(n_records=4000, seed=3, policy=self.other))
-        assert [bare(record) for record, _ in found] == [bare(record) for record, _ in sample]
-        assert [{c.web_url for c in r.related} for r, _ in found] == [
+        documents = list(sample_documents(n_records=4000, seed=3, policy=self.other))
+        assert [bare(record) for record, _ in documents] == [bare(record) for record, _ in sample]
+        assert [{c.web_url for c in r.related} for r, _ in documents] == [
             {c.web_url for c in r.related} for r, _ in sample
         ]
 
     def test_quality_is_half_and_shifted(self, sample: Sample) -> None:
-        found = list(sample_documents(n_records=4000, seed=3, policy=self.other))
+        documents = list(sample_documents(n_records=4000, seed=3, policy=self.other))
         before = [labels.quality or 0 for _, labels in sample]
-        assert [labels.quality for _, labels in found] == [math.floor(q / 2 + 6.5) for q in before]
+        assert [labels.quality for _, labels in documents] == [math.floor(q / 2 + 6.5) for q in before]
 
     def test_bonus_and_publication(self) -> None:
         calm = self.other.without_noise()
@@ -389,11 +389,11 @@ class TestFiles:
     def test_files_read_back_as_the_records(self, tmp_path: Path) -> None:
         faults: list[RecordError] = []
         write_sample(tmp_path / "a", n_records=400, seed=2, section="Moss & Fern: No. 1")
-        found = list(read_documents([str(tmp_path / "a")], on_fault=faults.append))
+        documents = list(read_documents([str(tmp_path / "a")], on_fault=faults.append))
         drawn = sample_documents(n_records=400, seed=2, section="Moss & Fern: No. 1")
         assert faults == []
-        assert {d.warnings for d in found} == {()}
-        assert {d.record.url: (d.record, d.labels) for d in found} == {r.url: (r, n) for r, n in drawn}
+        assert {d.warnings for d in documents} == {()}
+        assert {d.record.url: (d.record, d.labels) for d in documents} == {r.url: (r, n) for r, n in drawn}
 
     def test_policy_recomputed_from_the_files_gives_their_labels(self, tmp_path: Path) -> None:
         calm = Policy().without_noise()
@@ -468,12 +468,12 @@ class TestFiles:
         assert all(file.name.startswith(file.parent.name) for file in files)
 
     def test_reports_how_far_it_is(self, tmp_path: Path) -> None:
-        told: list[tuple[int, int]] = []
+        steps: list[tuple[int, int]] = []
         write_sample(
-            tmp_path / "a", n_records=1200, on_progress=lambda done, total: told.append((done, total))
+            tmp_path / "a", n_records=1200, on_progress=lambda done, total: steps.append((done, total))
         )
-        assert 1000 <= told[0][0] < 1100
-        assert told[1:] == [(1200, 1200)]
+        assert 1000 <= steps[0][0] < 1100
+        assert steps[1:] == [(1200, 1200)]
 
     def test_refuses_a_folder_with_content(self, tmp_path: Path) -> None:
         (tmp_path / "a").mkdir()
@@ -489,8 +489,8 @@ class TestFiles:
 class TestJsonLines:
     def test_lines_hold_what_the_files_hold(self, tmp_path: Path) -> None:
         (tmp_path / "a.jsonl").write_bytes(b"".join(sample_json_lines(n_records=200, seed=2)))
-        found = read_documents([str(tmp_path / "a.jsonl")], on_fault=refuse)
-        assert [(d.record, d.labels) for d in found] == list(sample_documents(n_records=200, seed=2))
+        documents = read_documents([str(tmp_path / "a.jsonl")], on_fault=refuse)
+        assert [(d.record, d.labels) for d in documents] == list(sample_documents(n_records=200, seed=2))
 
     def test_unlabelled(self) -> None:
         line = json.loads(next(sample_json_lines(n_records=50, is_labelled=False)))

@@ -1,4 +1,4 @@
-"""What the desk's page calls: its parts, rows and details of dropped files, writing and taking back."""
+"""Routes of the desk: assets, rows, previews of uploaded files, writing and undoing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def desk(serve: Serve, folder: Path) -> TestClient:
-    """A service with an inbox that has been read."""
+    """A service whose inbox has been read."""
     client = serve(inbox=folder)
     wait_for(client, 5)
     return client
@@ -52,9 +52,9 @@ def wait_for(client: TestClient, n_rows: int) -> None:
 
 
 def rows(client: TestClient) -> list[dict[str, Any]]:
-    """Rows as the page gets them."""
-    found = client.app.state.inbox.inbox.since(0).rows  # type: ignore[attr-defined]
-    return as_json(found)  # type: ignore[no-any-return]
+    """Rows as sent to the page."""
+    inbox_rows = client.app.state.inbox.inbox.since(0).rows  # type: ignore[attr-defined]
+    return as_json(inbox_rows)  # type: ignore[no-any-return]
 
 
 def as_json(value: object) -> Any:
@@ -62,8 +62,8 @@ def as_json(value: object) -> Any:
 
 
 def decision(row: dict[str, Any], **labels: Any) -> dict[str, Any]:
-    said = {name: row["score"][name] for name in ("quality", "heat", "published")}
-    return {"path": row["path"], "record_sha256": row["record_sha256"], "labels": said | labels}
+    predicted = {name: row["score"][name] for name in ("quality", "heat", "published")}
+    return {"path": row["path"], "record_sha256": row["record_sha256"], "labels": predicted | labels}
 
 
 def test_the_page_and_its_parts_are_there_and_may_load_nothing_else(client: TestClient) -> None:
@@ -83,18 +83,23 @@ def test_the_page_and_its_parts_are_there_and_may_load_nothing_else(client: Test
 
 def test_dropped_files_are_scored_and_explained(client: TestClient, folder: Path, saved: SavedModel) -> None:
     documents = list(read_documents([str(folder)], on_fault=stop))
-    files = [{"name": Path(one.path).name, "text": Path(one.path).read_text("utf-8")} for one in documents]
+    files = [
+        {"name": Path(document.path).name, "text": Path(document.path).read_text("utf-8")}
+        for document in documents
+    ]
     answer = client.post(
         "/desk/preview", json={"files": [*files, {"name": "b.md", "text": "x"}]}, headers=OWN
     )
-    *found, broken = answer.json()
-    scores = [msgspec.structs.replace(one, path=Path(one.path).name) for one in saved.scorer.score(documents)]
-    assert [row["score"] for row in found] == as_json(scores)
+    *previews, broken = answer.json()
+    scores = [
+        msgspec.structs.replace(score, path=Path(score.path).name) for score in saved.scorer.score(documents)
+    ]
+    assert [row["score"] for row in previews] == as_json(scores)
     assert broken["fault"] == (
         "b.md:1: got a first line that is not '---', expected front matter between two lines '---'"
     )
     details = client.post("/desk/preview/details", json=files[0], headers=OWN).json()
-    assert details["explanation"]["score"] == found[0]["score"]
+    assert details["explanation"]["score"] == previews[0]["score"]
     answer = client.post("/desk/preview/details", json={"name": "b.md", "text": "x"}, headers=OWN)
     assert (answer.status_code, answer.json()["faults"][0]["line"]) == (422, 1)
 
@@ -121,15 +126,15 @@ def test_decisions_are_written_each_at_its_place_and_taken_back(
 ) -> None:
     first, second, third, *_ = rows(desk)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    asked = [
+    decisions = [
         decision(first, quality=first["score"]["quality"] + 3),
         decision(second) | {"record_sha256": "0" * 64},
         decision(third),
         decision(third) | {"path": "../elsewhere.md"},
     ]
-    answer = desk.post("/desk/write", json={"decisions": asked, "by": " ann "}, headers=OWN).json()
-    assert [each["path"] for each in answer] == [each["path"] for each in asked]
-    assert [each["fault"].partition("got ")[2] for each in answer] == [
+    answer = desk.post("/desk/write", json={"decisions": decisions, "by": " ann "}, headers=OWN).json()
+    assert [row["path"] for row in answer] == [change["path"] for change in decisions]
+    assert [row["fault"].partition("got ")[2] for row in answer] == [
         "",
         "a record that has changed since, expected the record as displayed",
         "",
@@ -142,7 +147,7 @@ def test_decisions_are_written_each_at_its_place_and_taken_back(
     assert abs((datetime.now(line.at.tzinfo) - line.at).total_seconds()) < 60
     paths = [first["path"], second["path"], third["path"]]
     answer = desk.post("/desk/take-back", json={"paths": paths}, headers=OWN).json()
-    assert [bool(each["fault"]) for each in answer] == [False, True, False]
+    assert [bool(row["fault"]) for row in answer] == [False, True, False]
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
@@ -162,12 +167,14 @@ def test_details_of_the_inbox(desk: TestClient, saved: SavedModel) -> None:
 def test_rows_are_scored_again_where_the_model_moves(
     serve: Serve, folder: Path, saved: SavedModel, tmp_path: Path
 ) -> None:
-    place = tmp_path / "model"
-    save_model(place, saved.models, saved.manifest.training)
-    client = serve(inbox=folder, model=str(place))
+    model_folder = tmp_path / "model"
+    save_model(model_folder, saved.models, saved.manifest.training)
+    client = serve(inbox=folder, model=str(model_folder))
     wait_for(client, 5)
-    shutil.rmtree(place)
-    other = save_model(place, saved.models, msgspec.structs.replace(saved.manifest.training, name="other"))
+    shutil.rmtree(model_folder)
+    other = save_model(
+        model_folder, saved.models, msgspec.structs.replace(saved.manifest.training, name="other")
+    )
     assert client.app.state.manager.load()  # type: ignore[attr-defined]
     ends = time.monotonic() + 30
     while {row["score"]["model"] for row in rows(client)} != {other.name}:
@@ -176,7 +183,7 @@ def test_rows_are_scored_again_where_the_model_moves(
 
 
 def test_limits_are_named(serve: Serve, client: TestClient) -> None:
-    files = [{"name": f"{at}.md", "text": ""} for at in range(1001)]
+    files = [{"name": f"{index}.md", "text": ""} for index in range(1001)]
     answer = client.post("/desk/preview", json={"files": files}, headers=OWN)
     assert (answer.status_code, answer.json()["limit"]) == (413, "records")
     answer = client.post("/desk/write", json={"decisions": [], "by": "a" * 81}, headers=OWN)

@@ -1,4 +1,4 @@
-"""The desk's pages, writes and looks do not wait for each other, and the limits of scoring hold for all."""
+"""The desk's pages, writes and previews do not block each other, and the request limits hold for all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ N_PAGES = 40
 
 @pytest.fixture
 def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
-    """Details and previews that do not end before the test does; each adds one as it begins."""
+    """Details and previews that block until the test ends; each adds one when it begins."""
     begun, end = threading.Semaphore(0), threading.Event()
 
     def block(*_: object) -> None:
@@ -60,8 +60,8 @@ def test_pages_that_do_not_end_hold_up_no_write_no_score_and_no_look(
     pages = ThreadPoolExecutor(N_PAGES)
     # Its threads wait until the fixture has let the pages end.
     request.addfinalizer(lambda: pages.shutdown(wait=False))
-    for at in range(N_PAGES):
-        pages.submit(asks[at % len(asks)])
+    for index in range(N_PAGES):
+        pages.submit(asks[index % len(asks)])
     assert blocked.acquire(timeout=SECONDS)
     ends = time.monotonic() + SECONDS
     while desk.app.state.desk_work.pages.admission_control.n_requests < N_PAGES:  # type: ignore[attr-defined]
@@ -115,11 +115,11 @@ LARGE = {
 def test_the_bounds_of_scoring_hold_for_every_route(
     client: TestClient, desk: TestClient, folder: Path, limit: str
 ) -> None:
-    text, told = LARGE[limit]
+    text, message = LARGE[limit]
     (folder / "large.md").write_text(text, "utf-8")
     wait_for(desk, 6)
     (row,) = (row for row in rows(desk) if row["path"] == "large.md")
-    assert told in row["fault"]
+    assert message in row["fault"]
     assert "score" not in row
     answers = [
         desk.post("/v1/score", content=text, headers={"content-type": "text/markdown"}),
@@ -127,11 +127,11 @@ def test_the_bounds_of_scoring_hold_for_every_route(
         desk.post("/desk/preview/details", json={"name": "large.md", "text": text}, headers=OWN),
     ]
     assert [(answer.status_code, answer.json()["limit"]) for answer in answers] == [(422, limit)] * 3
-    assert all(told in answer.json()["detail"] for answer in answers)
+    assert all(message in answer.json()["detail"] for answer in answers)
     (seen,) = desk.post("/desk/preview", json={"files": [{"name": "a.md", "text": text}]}, headers=OWN).json()
-    assert told in seen["fault"]
-    asked = {"path": "large.md", "record_sha256": "0" * 64, "labels": {"quality": 5}}
-    (written,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
+    assert message in seen["fault"]
+    change = {"path": "large.md", "record_sha256": "0" * 64, "labels": {"quality": 5}}
+    (written,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
     assert "a file that cannot be used" in written["fault"]
 
 
@@ -168,20 +168,20 @@ def test_names_of_any_bytes_are_listed_explained_written_and_taken_back(
     for name in ODD_NAMES:
         (folder / name).write_bytes(content)
     wait_for(desk, 10)
-    found = {row["path"]: row for row in rows(desk)}
+    by_path = {row["path"]: row for row in rows(desk)}
     odd = [r"caf\xe9.md", r"caf\\xe9.md", r"line\u000abreak.md", r"bell\u0007.md", r"right\u202eto left.md"]
-    assert set(odd) <= found.keys()
-    assert all(path.isprintable() for path in found)
+    assert set(odd) <= by_path.keys()
+    assert all(path.isprintable() for path in by_path)
     stream = desk.app.state.inbox.events()  # type: ignore[attr-defined]
     assert stream is not None
     for path, name in zip(odd, ODD_NAMES, strict=True):
         details = desk.get("/desk/details", params={"path": path})
-        assert details.json()["explanation"]["score"] == found[path]["score"]
-        asked = decision(found[path], quality=found[path]["score"]["quality"] + 3)
-        (written,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
+        assert details.json()["explanation"]["score"] == by_path[path]["score"]
+        change = decision(by_path[path], quality=by_path[path]["score"]["quality"] + 3)
+        (written,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
         assert written == {"path": path, "fault": ""}
         labels = decode_file((folder / name).read_bytes(), "a").labels
-        assert labels.quality == asked["labels"]["quality"]
+        assert labels.quality == change["labels"]["quality"]
     assert [line.path for line in read_ledger(settings.home / LEDGER).corrections] == odd[:1]
     answers = desk.post("/desk/take-back", json={"paths": odd}, headers=OWN).json()
     assert answers == [{"path": path, "fault": ""} for path in odd]
@@ -191,13 +191,13 @@ def test_names_of_any_bytes_are_listed_explained_written_and_taken_back(
 def test_a_record_with_half_of_a_character_is_a_fault_of_its_own(client: TestClient) -> None:
     fields = ('"provider": "\\ud800"', '"topics": "\\ud800"', '"excerpt": "\\ud800"', '"topics": ["a"]')
     files = [
-        {"name": "a.jsonl", "line": at, "text": f'{{"title": "Rain", {field}}}'}
-        for at, field in enumerate(fields, start=1)
+        {"name": "a.jsonl", "line": index, "text": f'{{"title": "Rain", {field}}}'}
+        for index, field in enumerate(fields, start=1)
     ]
     *broken, whole = client.post("/desk/preview", json={"files": files}, headers=OWN).json()
     assert [row["fault"] for row in broken] == [
-        f"a.jsonl:{at}: {field}: got half of a character, expected text in Unicode"
-        for at, field in enumerate(("provider", "topics", "excerpt"), start=1)
+        f"a.jsonl:{index}: {field}: got half of a character, expected text in Unicode"
+        for index, field in enumerate(("provider", "topics", "excerpt"), start=1)
     ]
     assert "fault" not in whole
 
@@ -264,8 +264,8 @@ def test_a_torn_line_of_the_ledger_is_reported_and_the_desk_goes_on(
     ledger.parent.mkdir(exist_ok=True)
     ledger.write_bytes(b'{"at": "2026-03-0')
     row = rows(desk)[0]
-    asked = decision(row, quality=row["score"]["quality"] + 3)
-    (answer,) = desk.post("/desk/write", json={"decisions": [asked]}, headers=OWN).json()
+    change = decision(row, quality=row["score"]["quality"] + 3)
+    (answer,) = desk.post("/desk/write", json={"decisions": [change]}, headers=OWN).json()
     assert answer["fault"] == ""
     until(lambda: "corrections.jsonl:1: got a line that is not JSON (cut off?)" in fault_of(desk))
     until(
@@ -273,6 +273,8 @@ def test_a_torn_line_of_the_ledger_is_reported_and_the_desk_goes_on(
             rows(desk)[0].get("corrected") == ["quality"] or rows(desk)[-1].get("corrected") == ["quality"]
         )
     )
-    assert [each.value for each in read_ledger(ledger).corrections] == [asked["labels"]["quality"]]
+    assert [correction.value for correction in read_ledger(ledger).corrections] == [
+        change["labels"]["quality"]
+    ]
     ledger.write_bytes(ledger.read_bytes().partition(b"\n")[2])
     until(lambda: fault_of(desk) == "")

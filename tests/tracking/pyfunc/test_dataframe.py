@@ -1,4 +1,4 @@
-"""Rows to records and scores to rows."""
+"""Rows to records, and scores to rows."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_every_fault_of_every_row_is_named() -> None:
     )
     with pytest.raises(RecordError) as caught:
         read_rows(rows)
-    found = [(fault.line, fault.field) for fault in caught.value.faults]
-    assert found == [(1, "topics"), (3, "publishedDateTime"), (4, "related")]
+    faults = [(fault.line, fault.field) for fault in caught.value.faults]
+    assert faults == [(1, "topics"), (3, "publishedDateTime"), (4, "related")]
 
 
 def test_as_of_is_a_moment_or_counts_from_publication() -> None:
