@@ -60,20 +60,20 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 	fi
 
 test: $(READY) browser  ## Run all tests and the examples in the docs: make test ARGS='-k lead tests/model'
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-fast: $(READY)  ## Run the tests of records, features, labels and models, without the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' $(FAST) $(ARGS)
 
 coverage: $(READY) browser  ## Run all tests, and report the share of lines and branches that they reach: make coverage ARGS=tests/model
 	@mkdir -p build
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
 	rm -rf build/lowest
 	$(UV) venv --quiet --python "$(PYTHON)" build/lowest
 	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
-	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+	build/lowest/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
 	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_runs' $(READERS)
