@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,7 +34,7 @@ from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.made_once import made_once
-from tests.sites import deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
+from tests.sites import QUICK, deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
 
 # The same examples in each run, however slow the machine: `make fuzz` searches for new ones.
 hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)
@@ -78,6 +79,22 @@ def clean_logging() -> Iterator[None]:
 def _reset_levels() -> None:
     for name, level in ((None, logging.WARNING), ("scoring", logging.NOTSET), ("uvicorn", logging.NOTSET)):
         logging.getLogger(name).setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def undrawn_plots() -> Iterator[None]:
+    """Write plots as files without a picture, for tests of something else: drawing takes nine tenths of the
+    time in which a tiny model is trained and logged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", _save_undrawn)
+        yield
+
+
+def _save_undrawn(_: object, file: Path | BytesIO, **__: object) -> None:
+    if isinstance(file, BytesIO):
+        file.write(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
+    else:
+        file.write_bytes(b"a plot")
 
 
 @pytest.fixture
@@ -270,12 +287,13 @@ def log_registry(home: Path, training: TrainOutcome, saved: SavedModel, template
     settings = load_settings(home=home, threads=1)
     prepare_home(home)
     shutil.copy(template, home)
+    config = msgspec.structs.replace(saved.manifest.training.config, model=QUICK)  # what retrainings train
     store = Store(settings.tracking_uri, settings.home)
 
     def log(name: str, off: float, day: int, register: str | None = None) -> str:
         quality = saved.models.quality
         rubric = msgspec.structs.replace(quality.rubric, intercept_=quality.rubric.intercept_ + off)
-        facts = msgspec.structs.replace(saved.manifest.training, name=name)
+        facts = msgspec.structs.replace(saved.manifest.training, name=name, config=config)
         models = replace(saved.models, quality=replace(quality, rubric=rubric))
         made = save_model(home / "models" / name, models, facts)
         said = training.evaluation.predictions
