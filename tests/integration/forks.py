@@ -48,8 +48,17 @@ class Forks:
 
     def run(self, *arguments: object, kill_at: float | None = None) -> Ended:
         """Run a command; it is killed once it has used that many seconds of processor time."""
+        self.start(*arguments, kill_at=kill_at)
+        return self.wait()
+
+    def start(self, *arguments: object, kill_at: float | None = None) -> int:
+        """Start a command; return the number of its process."""
         assert self._process.stdin is not None
         print(json.dumps([[str(one) for one in arguments], kill_at]), file=self._process.stdin, flush=True)
+        return int(self._told())
+
+    def wait(self) -> Ended:
+        """Wait for the command that was started."""
         return Ended(*self._told())
 
     def _told(self) -> Any:
@@ -95,7 +104,7 @@ def _import_all() -> None:
     Figure.savefig = draw  # type: ignore[method-assign,assignment]
 
 
-def _run(arguments: list[str], kill_at: float | None) -> Ended:
+def _start(arguments: list[str]) -> int:
     if (pid := os.fork()) == 0:
         code: Any = 99
         try:
@@ -107,6 +116,10 @@ def _run(arguments: list[str], kill_at: float | None) -> Ended:
             code = end.code or 0
         finally:
             os._exit(code)
+    return pid
+
+
+def _wait(pid: int, kill_at: float | None) -> Ended:
     clock = ~pid << 3 | 2  # as clock_getcpuclockid(3) makes it
     while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | (os.WNOHANG if kill_at else 0)):
         assert kill_at is not None
@@ -125,7 +138,10 @@ def _serve() -> None:
     threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     print(json.dumps(threads), file=told, flush=True)
     for line in sys.stdin:
-        print(json.dumps(_run(*json.loads(line))), file=told, flush=True)
+        arguments, kill_at = json.loads(line)
+        pid = _start(arguments)
+        print(pid, file=told, flush=True)
+        print(json.dumps(_wait(pid, kill_at)), file=told, flush=True)
 
 
 if __name__ == "__main__":

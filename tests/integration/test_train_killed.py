@@ -11,7 +11,6 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, resolve_model
 from scoring.tracking.store import opened
-from tests.integration.forks import Forks, forking
+from tests.integration.forks import Forks
 from tests.integration.test_commands import SMALL
 
 N_KILLS = 24
@@ -34,13 +33,6 @@ def store(settings: Settings, template: Path) -> Store:
     settings.home.mkdir()
     shutil.copy(template, settings.home)
     return Store(settings.tracking_uri, settings.home)
-
-
-@pytest.fixture
-def forks(settings: Settings, tmp_path: Path) -> Iterator[Forks]:
-    (tmp_path / "scratch").mkdir()
-    with forking(settings.home, tmp_path / "scratch") as found:
-        yield found
 
 
 def trainings(folder: Path, model: Path) -> list[list[object]]:
