@@ -133,6 +133,7 @@ def _wait(pid: int, kill_at: float | None) -> Ended:
 
 def _serve() -> None:
     _import_all()
+    os.chdir(os.environ["TMPDIR"])  # MLflow makes a folder where it stands
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the commands print is no answer
     threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
