@@ -19,8 +19,8 @@ TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
 # Processes of the tests: many a test waits for others.
 JOBS ?= 3
-# What is checked before the tests, two at a time.
-CHECKS := lint types layers smoke test-clone test-system-python
+# What is checked before the tests, two at a time, and the longest of them first.
+CHECKS := lint test-clone types test-system-python smoke layers
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
