@@ -92,10 +92,14 @@ def _import_all() -> None:
 
     load_mlflow()
     import git  # noqa: F401
+    import lightgbm  # noqa: F401
     import mlflow.models.display_utils
     import mlflow.pyfunc.scoring_server
     import mlflow.store.model_registry.sqlalchemy_workspace_store
     import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: F401
+    from mlflow.utils.requirements_utils import _init_modules_to_packages_map
+
+    _init_modules_to_packages_map()  # MLflow looks through all that is installed, once in each process
 
     def draw(_: object, file: Path, **options: object) -> None:
         file.write_bytes(b"a plot")
