@@ -3,10 +3,10 @@
     python experiments/benchmarks/policies.py ARCHIVE... --of-section NAME
     python experiments/benchmarks/policies.py --smoke
 
-The labels of one section are changed to another policy, in memory: all by a scale and a shift, or by points of
-single features. Random draws of its labels train a model of each design, together with all labels of the other
-sections. Designs are chosen on the validation block, the latest records before the test block; ``--block test``
-measures the test block. Prints figures, no records.
+The labels of one section are changed to another policy, in memory: all by a scale and a shift, or by points
+of single features. Random draws of its labels train a model of each design, together with all labels of the
+other sections. Designs are chosen on the validation block, the latest records before the test block;
+``--block test`` measures the test block. Prints figures, no records.
 """
 
 from __future__ import annotations

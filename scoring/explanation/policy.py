@@ -10,6 +10,7 @@ from scoring.features.encoding import ALL_COLUMNS
 from scoring.model.rules import Rule, SectionRules
 
 _MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
+_CLASSES = ("providers", "topics")
 _COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
 
 
@@ -92,12 +93,22 @@ def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> 
 
 
 def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
-    """Rules whose intervals do not overlap, and rules that only one of the policies has."""
-    of_first, of_second = ({(line.target, line.name): line for line in lines} for lines in (first, second))
+    """Rules whose intervals do not overlap, and effects on quality that only one of the policies has.
+
+    Providers and topics of the same worth are not compared: two policies name different ones.
+    """
+    of_first, of_second = (
+        {(line.target, line.name): line for line in lines if line.name.partition(" ")[0] not in _CLASSES}
+        for lines in (first, second)
+    )
     differences = []
     for key in {**of_first, **of_second}:
         one, other = of_first.get(key), of_second.get(key)
-        if one is None or other is None or one.high < other.low or other.high < one.low:
+        if one is None or other is None:
+            is_other = key[0] == "quality"  # other rules are missing where too few records show them
+        else:
+            is_other = one.high < other.low or other.high < one.low
+        if is_other:
             differences.append(PolicyDifference(*key, one, other))
     return differences
 
@@ -110,7 +121,7 @@ def text_of(rule: Rule) -> str:
     >>> text_of(Rule("quality", "has_image", 20.0, 19.5, 20.5, 900))
     '+20 where the record has an image'
     >>> text_of(Rule("quality", "title_chars from", 70.0, 69.0, 71.0, 300))
-    'characters of the title count from 71 on'
+    'length of the title: counts from character 71 on'
     """
     value = shown(rule.value)
     signed = f"{'+' if rule.value >= 0 else ''}{value}"
@@ -127,11 +138,11 @@ def text_of(rule: Rule) -> str:
     column, _, detail = rule.name.partition(" ")
     meaning = _MEANINGS.get(column, column)
     if detail == "from":
-        return f"{meaning} count from {shown(rule.value + 1)} on"
-    if column in ("providers", "topics"):
+        return f"{meaning}: counts from character {shown(rule.value + 1)} on"
+    if column in _CLASSES:
         return f"{signed} for some {column}"
     if column in ("title_chars", "excerpt_chars"):
-        return f"{signed} for each of the {meaning} that counts"
+        return f"{signed} for each character of the {meaning} that counts"
     return f"{signed} for each of: {meaning}" if column in _COUNTED else f"{signed} where {meaning}"
 
 

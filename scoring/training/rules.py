@@ -1,7 +1,8 @@
 """The rules that a fitted model learned, each with its interval and the labels that it rests on.
 
 The interval of an effect is that of a median, from order statistics (Conover, 1999, section 3.2), of what the
-records leave for it when all else is as predicted; it is never narrower than the rounding of a label.
+records leave for it when all else is as predicted; it is never narrower than the least effect that is written
+down, which other effects can take up.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
     groups = [(False, ~np.isin(sections, own)), *((True, sections == name) for name in own)]
     return tuple(
         SectionRules(
-            tuple(sorted(set(sections[rows]))),
+            tuple(sorted({str(section) for section in sections[rows]})),
             is_own,
             int(rows.sum()),
             (*_quality_rules(training.take(rows), quality), *_story_rules(training.take(rows))),
@@ -107,7 +108,7 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
         values = np.nan_to_num(table.number(name))
         rows = values > 0
         if abs(points) >= min_points and rows.sum() >= MIN_RECORDS:
-            low, high = median_interval(points + residual[rows] / values[rows], LABEL_STEP)
+            low, high = median_interval(points + residual[rows] / values[rows], min_points)
             rules.append(Rule("quality", name, points, min(low, points), max(high, points), int(rows.sum())))
     rules += _length_rules(table, residual, rubric, min_points)
     rules += _class_rules("providers", rubric.levels_.get("provider_domain", {}), table, residual, min_points)
@@ -120,7 +121,7 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
 def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_points: float) -> Iterator[Rule]:
     """Slope and knot of each length that is worth points; knots close to each other are written as one."""
     for name, hinges in rubric.hinges_.items():
-        slope = sum(points for _, points in hinges)
+        slope = float(sum(points for _, points in hinges))
         if not slope:
             continue
         lengths = table.number(name)
@@ -139,11 +140,12 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
         errors = np.array([np.abs(partial - slope * np.maximum(lengths - at, 0.0)) for at in knots])
         likely = [*knots[_as_good_as_best(errors)].tolist(), knot]
-        yield Rule("quality", f"{name} from", knot, min(likely), max(likely), int(rows.sum()))
+        step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters that a point takes
+        yield Rule("quality", f"{name} from", knot, min(likely) - step, max(likely) + step, int(rows.sum()))
 
 
 def _as_good_as_best(errors: Floats) -> NDArray[np.bool_]:
-    """Candidates, shape (n_candidates,), whose errors of shape (n_candidates, n_records) are not clearly larger."""
+    """Which rows of the errors, shape (n_candidates, n_records), are not clearly larger than the best."""
     more = errors - errors[np.argmin(errors.sum(axis=1))]
     limits = _NORMAL_95 * more.std(axis=1) / np.sqrt(errors.shape[1])
     is_as_good: NDArray[np.bool_] = more.mean(axis=1) <= limits
@@ -166,7 +168,7 @@ def _class_rules(
     for points, count in counts.most_common(MAX_CLASSES):
         if count >= MIN_RECORDS:
             rows = np.array([points in row for row in of_record])
-            low, high = median_interval(points + residual[rows], 2 * LABEL_STEP)
+            low, high = median_interval(points + residual[rows], min_points)
             rules.append(Rule("quality", f"{kind} {points:+d}", points, low, high, count))
     return rules
 
