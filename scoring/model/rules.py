@@ -51,7 +51,8 @@ class SectionRules(msgspec.Struct, frozen=True):
     n_records : int
         Their labelled records.
     rules : tuple of Rule
-        The rules of quality by their size, then those of lead, heat and publication.
+        The rules of quality (of features by their size, then of lengths, providers and topics), then those of
+        lead, heat and publication.
     """
 
     sections: tuple[str, ...]

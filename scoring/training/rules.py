@@ -110,10 +110,10 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
         if abs(points) >= min_points and rows.sum() >= MIN_RECORDS:
             low, high = median_interval(points + residual[rows] / values[rows], min_points)
             rules.append(Rule("quality", name, points, min(low, points), max(high, points), int(rows.sum())))
+    rules.sort(key=lambda rule: (-abs(rule.value), rule.name))
     rules += _length_rules(table, residual, rubric, min_points)
     rules += _class_rules("providers", rubric.levels_.get("provider_domain", {}), table, residual, min_points)
     rules += _class_rules(TOPICS, rubric.levels_.get(TOPICS, {}), table, residual, min_points)
-    rules.sort(key=lambda rule: (-abs(rule.value), rule.name))
     floor, n_at_floor = rubric.floor_, int(np.count_nonzero(~is_free))
     return (*rules, Rule("quality", "floor", floor, floor, floor, n_at_floor))
 
