@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from scoring.artifact.saved_model import SavedModel
     from scoring.evaluation.comparison import Comparison
+    from scoring.explanation.policy import PolicyLine
     from scoring.explanation.results import Explanation
     from scoring.model.score import Score
     from scoring.training.config import TrainConfig
@@ -112,6 +113,35 @@ class Model:
         if len(documents) != 1:
             raise RecordError(Fault("record", 0, "", f"{len(documents)} records", "one record"))
         return attribute(self.saved.scorer, documents[0], as_of)
+
+    def policy(self, section: str | None = None) -> list[PolicyLine]:
+        """Write what the model learned in words: points, who leads, heat, publication.
+
+        Parameters
+        ----------
+        section : str, optional
+            Only the rules that hold for this section. Default: those of all sections.
+
+        Returns
+        -------
+        list of PolicyLine
+            Each with the 95 % interval of its number and the labelled records that it rests on.
+
+        Raises
+        ------
+        ModelError
+            If the model holds no rules, or not those of the section.
+
+        Examples
+        --------
+        >>> import scoring
+        >>> [line] = [line for line in scoring.load_model("shipped").policy() if line.target == "published"]
+        >>> line.text
+        'published from a heat of 70'
+        """
+        from scoring.workflows.policy import lines_of
+
+        return lines_of(self.saved, section)
 
 
 def load_model(model: PathLike | None = None, *, settings: Settings | None = None) -> Model:

@@ -224,8 +224,7 @@ def median_interval(values: Floats, least: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> low, high = median_interval(np.array([19.0, 20, 20, 20, 20, 20, 20, 20, 20, 31]), 0.5)
-    >>> float(low), float(high)
+    >>> median_interval(np.array([19.0, 19.0] + 10 * [20.0] + [31.0, 31.0]), 0.5)
     (19.5, 20.5)
     """
     ordered = np.sort(values)

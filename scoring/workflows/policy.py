@@ -51,7 +51,7 @@ def policy(
     ModelError
         If the model holds no rules, or not those of the section.
     """
-    return _lines(open_model(model, settings, reporter, is_whole=False), section)
+    return lines_of(open_model(model, settings, reporter, is_whole=False), section)
 
 
 def compare_policies(
@@ -84,10 +84,10 @@ def compare_policies(
     if section is None:
         saved = open_model(model, settings, reporter, is_whole=False)
         if {first, second} <= set(_sections(saved)):
-            sides: Sequence[list[PolicyLine]] = [_lines(saved, name) for name in (first, second)]
+            sides: Sequence[list[PolicyLine]] = [lines_of(saved, name) for name in (first, second)]
             return ComparedPolicies(first, second, policy_differences(*sides))
     models = [open_model(name, settings, reporter, is_whole=False) for name in (first, second)]
-    sides = [_lines(saved, section) for saved in models]
+    sides = [lines_of(saved, section) for saved in models]
     return ComparedPolicies(models[0].name, models[1].name, policy_differences(*sides))
 
 
@@ -95,8 +95,8 @@ def _sections(saved: SavedModel) -> list[str]:
     return [name for group in saved.models.rules for name in group.sections]
 
 
-def _lines(saved: SavedModel, section: str | None) -> list[PolicyLine]:
-    """The rules of a model in words."""
+def lines_of(saved: SavedModel, section: str | None) -> list[PolicyLine]:
+    """Write the rules of a loaded model in words; see :func:`policy`."""
     if not saved.models.rules:
         raise ModelError(f"{saved.name}: got a model without rules; train it again with this version")
     if section is not None and section not in _sections(saved):
