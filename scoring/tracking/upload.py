@@ -144,6 +144,11 @@ def _log_contents(
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
     _log_parts(client, experiment, run_id, run, done_at)
+    started_at = _milliseconds(run.started_at)
+    steps = [(name, value, step) for name, curve in run.curves.items() for step, value in curve.items()]
+    log_metrics(
+        client, run_id, [entities.Metric(name, value, started_at, step) for name, value, step in steps]
+    )
     # Last, so that a version always has a complete run.
     if run.register is not None and model is not None:
         with default_store(client.tracking_uri):

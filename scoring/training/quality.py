@@ -31,11 +31,12 @@ MIN_SECTION = 20  # records on either side of a leave-section-out split
 
 @dataclass(frozen=True, slots=True)
 class QualityFit:
-    """The model, and the draft's quality and spread of the validation block, shapes (n_validation,)."""
+    """The model and its plan; the draft's quality and spread of the validation block, (n_validation,)."""
 
     model: QualityModel
     validation_quality: Floats
     validation_spread: Floats
+    plan: SectionPlan
 
 
 def start_quality(
@@ -106,7 +107,7 @@ def start_quality(
         model = with_policies(
             replace(final_fit.result(), errors=errors), plan, table, y, copies, config, out_of_fold
         )
-        return QualityFit(model, expected, spread)
+        return QualityFit(model, expected, spread, plan)
 
     return finish
 
