@@ -23,6 +23,7 @@ from scoring.model.scorer import rounded
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before
 from scoring.training.fit import fit_quality, validation_mask
+from scoring.training.parallel import fit_pool
 from scoring.training.quality import QualityFit
 from scoring.training.section_plan import SectionPlan, rank_sections, with_policies
 from scoring.training.splits import Mask, test_mask
@@ -163,28 +164,33 @@ class SectionCurve:
                 raise ModelError(f"got no record {where} the test block, expected some")
         masks = self.draw(n_labels, n_draws)
         if all(map(self.is_apart, masks)):
-            return [self._evaluate(self._with_policy(mask)) for mask in masks]
+            others = self._others
+            with fit_pool(self.num_threads, len(self.training.table)) as pool:
+                policies = [
+                    pool.executor.submit(self._with_policy, others, mask, pool.num_threads) for mask in masks
+                ]
+                return [self._evaluate(policy.result()) for policy in policies]
         fits = (
             fit_quality(self.training.take(mask), self.config, num_threads=self.num_threads)
             for mask in masks[:MAX_FULL_FITS]
         )
         return [self._evaluate(fit.model) for fit in fits]
 
-    def _with_policy(self, mask: Mask) -> QualityModel:
+    def _with_policy(self, others: QualityFit, mask: Mask, num_threads: int = 1) -> QualityModel:
         """The fit on the other sections, with the policy of the section's records of a mask."""
-        is_other, fit = self._sections != self.name, self._others
+        is_other = self._sections != self.name
         is_shared, y = np.zeros(len(mask), dtype=bool), self.training.labels.quality.copy()
-        is_shared[is_other], y[is_other] = fit.plan.is_shared, fit.plan.y
+        is_shared[is_other], y[is_other] = others.plan.is_shared, others.plan.y
         plan = SectionPlan(is_shared[mask], y[mask], {}, (self.name,))
         drawn = self.training.take(mask)
         return with_policies(
-            fit.model,
+            others.model,
             plan,
             drawn.table,
             drawn.labels.quality,
             drawn.copies,
             self.config.model,
-            num_threads=self.num_threads,
+            num_threads=num_threads,
         )
 
     def _evaluate(self, model: QualityModel) -> dict[str, float]:

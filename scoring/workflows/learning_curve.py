@@ -127,14 +127,29 @@ def learning_curve(
     outcome = LearningCurveOutcome(
         None, "labels", corpus.data_sha256, len(corpus.documents), corpus.n_faults, tuple(points)
     )
+    options = {"by": "labels", "counts": list(counts), "draws": n_draws, "of_section": section or ""}
+    return _write_and_log(outcome, paths, options, config, settings, now, output, is_tracked, corpus.tags)
+
+
+def _write_and_log(
+    outcome: LearningCurveOutcome,
+    paths: list[str],
+    options: dict[str, object],
+    config: TrainConfig,
+    settings: Settings,
+    now: datetime,
+    output: Path | None,
+    is_tracked: bool,
+    tags: dict[str, str],
+) -> LearningCurveOutcome:
+    """Write the result to ``output`` and log it, if requested."""
     if output is None and not is_tracked:
         return outcome
-    plots = {"learning_curve": learning_curve_figure(points)}
+    plots = {"learning_curve": learning_curve_figure(outcome.points)}
     if output is not None:
-        write_learning_curve(points, plots, output)
+        write_learning_curve(outcome.points, plots, output)
     if not is_tracked:
         return outcome
-    options = {"by": "labels", "counts": list(counts), "draws": n_draws, "of_section": section or ""}
     run_id = log_learning_curve(
         Store(settings.tracking_uri, settings.home),
         LearningCurveRun(
@@ -143,12 +158,12 @@ def learning_curve(
             model=config.name,
             config={**options, **msgspec.to_builtins(config)},
             data_path=shown(" ".join(paths)),
-            data_sha256=corpus.data_sha256,
-            n_records=len(corpus.documents),
-            points=points,
+            data_sha256=outcome.data_sha256,
+            n_records=outcome.n_records,
+            points=outcome.points,
             plots=plots,
             started_at=now,
-            tags=corpus.tags,
+            tags=tags,
         ),
     )
     return replace(outcome, run_id=run_id)

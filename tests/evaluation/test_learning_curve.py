@@ -71,7 +71,9 @@ def test_one_shared_fit_and_a_policy_for_each_draw_are_the_whole_fit(meadow: Sec
         assert meadow.is_apart(mask)
         whole = fit_quality(meadow.training.take(mask), meadow.config, num_threads=1).model
         for values, expected in zip(
-            predicted(meadow._with_policy(mask), meadow), predicted(whole, meadow), strict=True
+            predicted(meadow._with_policy(meadow._others, mask), meadow),
+            predicted(whole, meadow),
+            strict=True,
         ):
             np.testing.assert_array_equal(values, expected)
 
@@ -122,6 +124,7 @@ def test_draws_depend_on_the_seed_and_their_number_alone(
     point = meadow.point(20, 3)
     assert again.point(20, 3) == point
     assert again.point(20, 2).draws == point.draws[:2]
+    assert replace(meadow, num_threads=2).point(20, 3) == point
     (other,) = section_curves(corpus, msgspec.structs.replace(CONFIG, seed=1), section="Meadow")
     assert not np.array_equal(other.draw(20, 1), meadow.draw(20, 1))
 
