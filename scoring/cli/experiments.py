@@ -5,12 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scoring.cli import options
 from scoring.cli.console import Terminal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from scoring.workflows.backtest import BacktestOutcome
+    from scoring.workflows.learning_curve import LearningCurveOutcome
 
 
 class Folds(StrEnum):
@@ -18,6 +24,7 @@ class Folds(StrEnum):
 
     month = "month"
     section = "section"
+    labels = "labels"
 
 
 def parse_month(text: str) -> str:
@@ -34,13 +41,31 @@ def parse_month(text: str) -> str:
         raise typer.BadParameter(f"got '{text}', expected a month such as 2021-01") from None
 
 
+def parse_counts(text: str) -> tuple[int, ...]:
+    """Parse numbers of labels, separated by commas.
+
+    Examples
+    --------
+    >>> parse_counts("20,50")
+    (20, 50)
+    """
+    try:
+        counts = tuple(map(int, text.split(",")))
+    except ValueError:
+        counts = ()
+    if min(counts, default=0) < 1:
+        raise typer.BadParameter(f"got '{text}', expected numbers above 0 separated by commas, as 20,50,100")
+    return counts
+
+
 def backtest(
     terminal: Terminal,
     paths: options.Paths,
     by: Annotated[
         Folds,
         typer.Option(
-            help="Folds: each month, trained on all before it; or each section, trained on the others."
+            help="Each month, trained on all before it; each section, trained on the others; or the test "
+            "block of each section, by the number of its labels in the training."
         ),
     ] = Folds.month,
     config: options.Config = None,
@@ -51,6 +76,26 @@ def backtest(
             parser=parse_month,
             help="First month to evaluate. Default: the first with enough records before it.",
         ),
+    ] = None,
+    counts: Annotated[
+        Any,  # tuple of int, or None
+        typer.Option(
+            metavar="N,N",
+            parser=parse_counts,
+            help="Numbers of labels, with --by labels. Default: 20,50,100,200.",
+        ),
+    ] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Random draws of each number of labels, with --by labels; at most 3 of so many that each "
+            "needs a fit of everything. Default: 20.",
+        ),
+    ] = None,
+    of_section: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The only section, with --by labels. Default: each section."),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for metrics and plots.")] = None,
     section: options.Section = None,
@@ -63,34 +108,47 @@ def backtest(
 ) -> None:
     """Retrain for each month on the data before it, and evaluate on that month.
 
-    Each training ignores all records and coverage from the start of its month on.
+    Each training ignores all records and coverage from the start of its month on. --by labels shows how well
+    the quality of a section is predicted from a number of its labels, which are drawn at random, several
+    times, from the records before its test block; the other sections are in each training.
     """
     if since is not None and by is not Folds.month:
         raise typer.BadParameter("--since requires --by month")
+    for name, value in {"--counts": counts, "--draws": draws, "--of-section": of_section}.items():
+        if value is not None and by is not Folds.labels:
+            raise typer.BadParameter(f"{name} requires --by labels")
     from scoring.cli import formats
     from scoring.cli.tables import common, experiments
-    from scoring.workflows.backtest import backtest as workflow
+    from scoring.evaluation.learning_curve import COUNTS, N_DRAWS
+    from scoring.workflows.backtest import backtest as by_fold
+    from scoring.workflows.learning_curve import learning_curve
     from scoring.workflows.train import load_config
 
-    outcome = workflow(
-        paths,
-        by=by.value,
-        first=since,
-        config=load_config(config),
-        settings=options.settings_of(
+    common_options: dict[str, Any] = {
+        "config": load_config(config),
+        "settings": options.settings_of(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal, section=section
         ),
-        has_own_scores=include_own_scores,
-        now=options.now(),
-        output=output,
-        is_tracked=not no_track,
+        "has_own_scores": include_own_scores,
+        "now": options.now(),
+        "output": output,
+        "is_tracked": not no_track,
         **options.channels_of(terminal),
-    )
+    }
+    outcome: BacktestOutcome | LearningCurveOutcome
+    table: RenderableType
+    if by is Folds.labels:
+        outcome = learning_curve(
+            paths, counts=counts or COUNTS, n_draws=draws or N_DRAWS, section=of_section, **common_options
+        )
+        table = experiments.learning_curve(outcome.points)
+    else:
+        outcome = by_fold(paths, by=by.value, first=since, **common_options)
+        table = experiments.backtest(outcome.by, outcome.folds, outcome.evaluation)
     if json:
-        names = ("run_id", "by", "data_sha256", "n_records", "n_faults", "folds", "evaluation")
-        terminal.out(formats.to_json({name: getattr(outcome, name) for name in names}))
+        terminal.out(formats.to_json({name: getattr(outcome, name) for name in outcome.__dataclass_fields__}))
         return
-    terminal.show(experiments.backtest(outcome.by, outcome.folds, outcome.evaluation), "")
+    terminal.show(table, "")
     terminal.show(common.named((name, getattr(outcome, name)) for name in ("run_id", "n_faults")))
 
 

@@ -81,8 +81,7 @@ class Scorer:
         """
         quality_model, thresholds = self.models.quality, self.models.thresholds
         expected, spread = quality_model.estimate(table, num_threads)
-        low, high = quality_model.interval(table, expected, spread)
-        quality = np.round(expected)
+        quality, low, high = rounded(expected, *quality_model.interval(table, expected, spread))
         distribution = quality_model.distribution(table, quality, spread)
         now, settled = marginalize(
             self.models.cascade, self.models.forecast, table, distribution, num_threads
@@ -90,8 +89,8 @@ class Scorer:
         is_lead = now.lead_probability >= thresholds.lead
         return Predictions(
             quality,
-            np.minimum(np.round(low, 1), quality),
-            np.maximum(np.round(high, 1), quality),
+            low,
+            high,
             now.lead_probability,
             is_lead,
             np.where(is_lead, np.round(now.heat_if_lead), NOT_LEADING),
@@ -187,3 +186,9 @@ class Scorer:
 def probability(value: float) -> float:
     """Clip to 0 to 1 and round to four digits."""
     return round(min(max(float(value), 0.0), 1.0), 4)
+
+
+def rounded(expected: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+    """Quality as scores have it, a whole number, and the ends of its interval in tenths; points."""
+    quality = np.round(expected)
+    return quality, np.minimum(np.round(low, 1), quality), np.maximum(np.round(high, 1), quality)

@@ -10,6 +10,7 @@ from scoring.plots.comparison import differences_figure
 from scoring.plots.drift import drift_figure
 from scoring.plots.evaluation import evaluation_figures
 from scoring.plots.importance import importance_figure
+from scoring.plots.learning_curve import learning_curve_figure
 from scoring.plots.svg import to_svg
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "drift_figure",
     "evaluation_figures",
     "importance_figure",
+    "learning_curve_figure",
     "to_svg",
 ]

@@ -8,6 +8,7 @@ from scoring.tracking.addresses import former_home
 from scoring.tracking.aliases import register_run, restore_previous, set_champion, tag_run
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
+from scoring.tracking.learning_curves import LearningCurveRun, log_learning_curve, write_learning_curve
 from scoring.tracking.model_runs import find_model_run, log_model_folder
 from scoring.tracking.outbox import SyncedRun, check_pending, sync_runs
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
@@ -45,6 +46,7 @@ __all__ = [
     "DriftRun",
     "EvaluationRun",
     "Importance",
+    "LearningCurveRun",
     "LoggedRun",
     "RunRecord",
     "RunSummary",
@@ -68,6 +70,7 @@ __all__ = [
     "log_backtest",
     "log_drift",
     "log_evaluation",
+    "log_learning_curve",
     "log_model_folder",
     "log_study",
     "log_training",
@@ -90,4 +93,5 @@ __all__ = [
     "write_backtest",
     "write_drift",
     "write_evaluation",
+    "write_learning_curve",
 ]

@@ -84,6 +84,8 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Name of the series of nested runs; ``SERIES/METRIC`` is a metric over them.
     parts : tuple of PartRun
         Nested runs, in order.
+    curves : dict of str to dict of int to float
+        Metrics over a number: values by step, by name.
     home : str
         The home in which the run was written; empty if unknown.
     format : int
@@ -106,6 +108,7 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     description: str = ""
     series: str = ""
     parts: tuple[PartRun, ...] = ()
+    curves: dict[str, dict[int, float]] = {}
     home: str = ""
     format: int = FORMAT
 

@@ -144,6 +144,7 @@ def _log_contents(
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
     _log_parts(client, experiment, run_id, run, done_at)
+    _log_curves(client, run_id, run)
     # Last, so that a version always has a complete run.
     if run.register is not None and model is not None:
         with default_store(client.tracking_uri):
@@ -172,6 +173,18 @@ def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: Prepared
             make(f"{run.series}/{name}", value, timestamp, step) for name, value in part.metrics.items()
         ]
     log_metrics(client, run_id, lines)
+
+
+def _log_curves(client: MlflowClient, run_id: str, run: PreparedRun) -> None:
+    """Log the metrics over a number, which is their step."""
+    make, started_at = load_mlflow().entities.Metric, _milliseconds(run.started_at)
+    lines = [
+        make(name, value, started_at, step)
+        for name, curve in run.curves.items()
+        for step, value in curve.items()
+    ]
+    if lines:
+        log_metrics(client, run_id, lines)
 
 
 def _milliseconds(time: datetime) -> int:

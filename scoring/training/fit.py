@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.model.cascade import NOT_LEADING, Cascade
@@ -16,13 +17,13 @@ from scoring.model.forecast import Forecast
 from scoring.model.marginalize import marginalize_now
 from scoring.training.baselines import fit_baselines
 from scoring.training.cascade import CascadeLabels, fit_cascade
-from scoring.training.config import ModelConfig, TrainConfig
+from scoring.training.config import ModelConfig, SplitConfig, TrainConfig
 from scoring.training.forecast import fit_forecast
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import N_WORKERS, fit_pool
 from scoring.training.quality import QualityFit, start_quality
 from scoring.training.rules import learned_rules
-from scoring.training.splits import latest_mask
+from scoring.training.splits import Mask, latest_mask
 from scoring.training.thresholds import best_threshold
 from scoring.training.training_set import TrainingSet
 
@@ -62,18 +63,10 @@ def fit_models(
     ModelError
         If there are too few records, none leads, or none has both heat and published.
     """
-    n_records = len(training.table)
-    if n_records < MIN_RECORDS:
-        raise ModelError(
-            f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
-        )
+    n_records = _counted(training)
     if missing := _missing_labels(training.labels):
         raise ModelError(f"training records: got none with {missing}, expected some")
-    is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
-    if not MIN_VALIDATION <= is_validation.sum() < n_records:
-        order = np.argsort(training.moments, kind="stable")
-        is_validation = np.zeros(n_records, dtype=bool)
-        is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
+    is_validation = validation_mask(training.moments, training.sections, config.split)
     table, labels = training.table, training.labels
     # A distributed trainer fits one booster at a time; this process fits two in parallel.
     with fit_pool(num_threads, n_records, N_WORKERS if trainer is train_booster else 1) as pool:
@@ -106,6 +99,75 @@ def fit_models(
         quality_model = replace(quality.model, encoder=encoder)
         rules = learned_rules(training, quality_model, cascade)
         return FittedComponents(quality_model, cascade, forecast, thresholds, baselines.result(), rules)
+
+
+def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int = 2) -> QualityFit:
+    """Fit the quality alone, with the model that :func:`fit_models` gives it.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Labelled records; heat and published are not used.
+    config : TrainConfig
+        Training configuration.
+    num_threads : int
+        Threads of LightGBM; they do not change the model.
+
+    Returns
+    -------
+    QualityFit
+
+    Raises
+    ------
+    ModelError
+        If there are too few records.
+    """
+    n_records = _counted(training)
+    is_validation = validation_mask(training.moments, training.sections, config.split)
+    with fit_pool(num_threads, n_records) as pool:
+        finish = start_quality(
+            training.table,
+            training.labels.quality,
+            training.copies,
+            is_validation,
+            config.model,
+            pool=pool,
+            seed=config.seed,
+        )
+        return finish()
+
+
+def validation_mask(moments: NDArray[np.datetime64], sections: Sequence[str], split: SplitConfig) -> Mask:
+    """Mask of the validation block, shape (n_records,).
+
+    It has the latest records of each section, or the latest of all if those are too few.
+
+    Parameters
+    ----------
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of publication of the training records.
+    sections : sequence of str
+        Section of each record.
+    split : SplitConfig
+        Share of the block.
+    """
+    n_records = len(moments)
+    is_validation = latest_mask(moments, sections, split.validation_ratio)
+    if not MIN_VALIDATION <= is_validation.sum() < n_records:
+        order = np.argsort(moments, kind="stable")
+        is_validation = np.zeros(n_records, dtype=bool)
+        is_validation[order[-max(n_records // 5, MIN_VALIDATION) :]] = True
+    return is_validation
+
+
+def _counted(training: TrainingSet) -> int:
+    """Number of training records, if there are enough."""
+    n_records = len(training.table)
+    if n_records < MIN_RECORDS:
+        raise ModelError(
+            f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
+        )
+    return n_records
 
 
 def _fit_cascade_and_forecast(

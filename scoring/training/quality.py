@@ -32,11 +32,12 @@ MIN_CALIBRATION = 30  # records of the validation block that the interval is cal
 
 @dataclass(frozen=True, slots=True)
 class QualityFit:
-    """The model, and the draft's quality and spread of the validation block, shapes (n_validation,)."""
+    """The model and its plan; the draft's quality and spread of the validation block, (n_validation,)."""
 
     model: QualityModel
     validation_quality: Floats
     validation_spread: Floats
+    plan: SectionPlan
 
 
 def start_quality(
@@ -114,7 +115,7 @@ def start_quality(
         model = with_policies(
             replace(final_fit.result(), errors=errors), plan, table, y, copies, config, out_of_fold
         )
-        return QualityFit(model, expected, spread)
+        return QualityFit(model, expected, spread, plan)
 
     return finish
 

@@ -18,7 +18,7 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import Rubric
 from scoring.model.section_policy import SectionPolicy
-from scoring.training.config import ModelConfig
+from scoring.training.config import ModelConfig, SectionConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
 from scoring.training.section_policy import (
@@ -85,27 +85,20 @@ def plan_sections(
     -------
     SectionPlan
     """
-    options, sections = config.sections, table.text("topic_section")
-    counts = Counter(section for section in sections if section)
-    others = sorted((name for name in counts), key=lambda name: (-counts[name], name))
-    others = [name for name in others if counts[name] >= options.min_records]
+    sections = table.text("topic_section")
+    ranked, small = rank_sections(Counter(sections), config.sections)
     is_shared, aligned = np.ones(len(table), dtype=bool), y.copy()
     differences: dict[str, Difference] = {}
     own = []
-    if options.design == "shared" or len(others) < 2:
+    if len(ranked) < 2:
         return SectionPlan(is_shared, aligned, differences, ())
-    reference, *others = others
-    n_shared = counts[reference]
-    is_small = dict.fromkeys(others, False)
-    for name in others:
-        is_small[name] = counts[name] < min(options.min_shared_records, options.min_shared_ratio * n_shared)
-        n_shared += 0 if is_small[name] else counts[name]
+    reference, *others = ranked
     is_reference = sections == reference
     shared: Rubric | None = None
     constants: dict[str, float] = {}
     for name in others:
         rows = sections == name
-        if is_small[name]:
+        if name in small:
             own.append(name)
             is_shared[rows] = False
             continue
@@ -129,6 +122,37 @@ def plan_sections(
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
     return SectionPlan(is_shared, aligned, differences, tuple(own))
+
+
+def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[list[str], set[str]]:
+    """Sections that may have a policy of their own, and which have too few labels for the shared fit.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Number of labelled records by section; those of no section are not counted.
+    options : SectionConfig
+        Fit options.
+
+    Returns
+    -------
+    ranked : list of str
+        The sections, the one with the most labels first; it sets the scale.
+    small : set of str
+        Those that take no part in the shared fit.
+    """
+    if options.design == "shared":
+        return [], set()
+    ranked = [name for name, count in counts.items() if name and count >= options.min_records]
+    ranked.sort(key=lambda name: (-counts[name], name))
+    small, n_shared = set(), 0
+    for name in ranked:
+        # The first is compared with none before it.
+        if counts[name] < min(options.min_shared_records, options.min_shared_ratio * n_shared):
+            small.add(name)
+        else:
+            n_shared += counts[name]
+    return ranked, small
 
 
 def _contradiction(

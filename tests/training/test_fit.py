@@ -26,6 +26,7 @@ from scoring.training.cascade import CascadeLabels
 from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
 from scoring.training.fit import fit_models
 from scoring.training.quality import QualityFit
+from scoring.training.section_plan import SectionPlan
 from scoring.training.training_set import TrainingSet
 from tests.model.doubles import booster_of, table_of
 
@@ -290,7 +291,9 @@ def choose_thresholds(quality: Floats, heat: Floats, published: Floats) -> Thres
         [""] * n_records,
         np.arange(n_records),
     )
-    return fit._choose_thresholds(draft, validation, QualityFit(model, quality, np.ones(n_records)), 1)
+    plan = SectionPlan(np.ones(n_records, dtype=bool), quality, {}, ())
+    quality_fit = QualityFit(model, quality, np.ones(n_records), plan)
+    return fit._choose_thresholds(draft, validation, quality_fit, 1)
 
 
 def test_thresholds_lie_between_the_known_records_of_either_kind() -> None:

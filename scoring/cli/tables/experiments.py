@@ -10,6 +10,7 @@ from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, shown_interval, shown_number
 from scoring.evaluation.backtest import HEADLINES, FoldResult
+from scoring.evaluation.learning_curve import METRICS, CurvePoint
 from scoring.evaluation.results import Evaluation
 from scoring.tuning.search_space import Trial
 
@@ -40,6 +41,30 @@ def backtest(by: str, folds: Sequence[FoldResult], pooled: Evaluation) -> Render
             name, _SHORT_NAMES.get(name, ""), shown_number(figure.value), shown_interval(figure)
         )
     return Group(table, Text(), Text(f"{pooled.n_records} records in {len(folds)} folds"), pooled_table)
+
+
+def learning_curve(points: Iterable[CurvePoint]) -> Table:
+    """Metrics of each section by number of labels; what cannot be trained has the reason."""
+    points = list(points)
+    names = ("quality_mae", "quality_mae_worst", *METRICS[1:])
+    columns = (
+        "section",
+        "labels>",
+        "draws>",
+        "MAE median>",
+        "MAE worst>",
+        "within 1>",
+        "coverage>",
+        "width>",
+    )
+    has_errors = any(point.error for point in points)
+    table = empty_table(*columns, *(["not trained"] if has_errors else []))
+    for point in points:
+        n_labels = f"all {point.n_labels}" if point.n_labels == point.n_pool else str(point.n_labels)
+        figures = [shown_number(point.figures.get(name)) for name in names]
+        reason = [Text(point.error, overflow="fold")] if has_errors else []
+        table.add_row(Text(point.section), n_labels, str(len(point.draws)), *figures, *reason)
+    return table
 
 
 def trials(trials: Iterable[Trial]) -> Table:
