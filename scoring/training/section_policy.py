@@ -228,7 +228,7 @@ def fit_difference(
     values = candidates.columns(table, quality, center, shared)
     sizes = np.abs(values).max(axis=0)
     is_allowed = np.array([kind in OWN_KINDS or not is_own_only for kind, _, _ in candidates.effects])
-    kept = _distinct(values, candidates.effects, is_allowed & (sizes > 0))
+    kept = distinguishable(values, candidates.effects, is_allowed & (sizes > 0))
     # Where the label is the lowest possible, a prediction below it is no error.
     is_censored = y <= floor
     X, residual, bounds = values[:, kept] / sizes[kept], y - quality, candidates.bounds[kept]
@@ -244,7 +244,7 @@ def fit_difference(
     return Difference(effects, center, floor)
 
 
-def _distinct(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
+def distinguishable(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
     """Columns that vary, each once; the intercept too, and both effects of a topic."""
     seen: set[tuple[bool, bytes]] = set()
     kept = []

@@ -37,6 +37,7 @@ COMMANDS = (
     "score",
     "explain",
     "audit",
+    "suggest",
     "restore",
     "drift",
     "backtest",
