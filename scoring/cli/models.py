@@ -1,4 +1,4 @@
-"""The ``train``, ``evaluate``, ``score``, ``explain``, ``policy`` and ``audit`` commands."""
+"""The commands that train models, use them, and look into them."""
 
 from __future__ import annotations
 
@@ -385,4 +385,43 @@ def policy(
         terminal.show(policy_table(lines))
 
 
-COMMANDS = (train, evaluate, score, explain, policy, audit)
+def suggest(
+    terminal: Terminal,
+    paths: options.Paths,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of records.")] = 20,
+    model: options.Model = None,
+    section: options.Section = None,
+    journal: options.Journal = None,
+    json: options.Json = False,
+    tracking_uri: options.TrackingUri = None,
+) -> None:
+    """List the unlabelled records to label first, with the reason.
+
+    These are the records whose labels would teach the model the most about quality, the most useful
+    first. PATH holds the labelled records too, if there are any. Sections that the model does not know
+    come first. Of a story at most one record is listed. Labels that scoring itself wrote do not count.
+    --json prints JSON lines.
+    """
+    from scoring.cli import formats
+    from scoring.cli.tables import common
+    from scoring.workflows.suggest import suggest as workflow
+
+    outcome = workflow(
+        paths,
+        count=count,
+        model=model,
+        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal, section=section),
+        **options.channels_of(terminal),
+    )
+    if json:
+        for suggestion in outcome.suggestions:
+            terminal.out(formats.to_json(suggestion))
+    else:
+        terminal.show(common.suggestions(outcome.suggestions))
+    terminal.note(
+        f"{outcome.n_unlabelled} unlabelled records, {outcome.n_labelled} labelled ones: "
+        f"{len(outcome.suggestions)} suggestions"
+    )
+
+
+COMMANDS = (train, evaluate, score, explain, policy, audit, suggest)

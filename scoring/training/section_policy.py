@@ -229,7 +229,7 @@ def fit_difference(
     sizes = np.abs(values).max(axis=0)
     own = frozenset(effect for effect in candidates.effects if _is_own(effect, shared, constants))
     is_allowed = np.array([effect in own or not is_own_only for effect in candidates.effects])
-    kept = _distinct(values, candidates.effects, is_allowed & (sizes > 0))
+    kept = distinguishable(values, candidates.effects, is_allowed & (sizes > 0))
     # Where the label is the lowest possible, a prediction below it is no error.
     is_censored = y <= floor
     X, residual, bounds = values[:, kept] / sizes[kept], y - quality, candidates.bounds[kept]
@@ -255,7 +255,7 @@ def _is_own(effect: Effect, shared: Rubric, constants: Mapping[str, float]) -> b
     return kind in ("topic", "named") and name not in shared.levels_.get(TOPICS, {})
 
 
-def _distinct(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
+def distinguishable(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
     """Columns that vary, each once; the intercept too, and both effects of a topic."""
     seen: set[tuple[bool, bytes]] = set()
     kept = []

@@ -38,6 +38,7 @@ COMMANDS = (
     "explain",
     "policy",
     "audit",
+    "suggest",
     "restore",
     "drift",
     "backtest",

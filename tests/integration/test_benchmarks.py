@@ -131,6 +131,14 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
     assert "--smoke" in told
 
 
+def test_suggested_labels_are_compared_with_random_ones() -> None:
+    printed = run("suggest.py", "--smoke", "--draws", "1")
+    assert "of the other before the cut, of which 75% are drawn" in printed
+    assert printed.count("| Meadow | random |") == printed.count("| Meadow | suggest |") == 1
+    assert len(re.findall(r"^- .*(?:\*\*not reached\*\*|reached)\)$", printed, re.MULTILINE)) == 2
+    assert "--hidden" in run("suggest.py", expected=2)
+
+
 def test_soak_ends_well() -> None:
     soak = BENCHMARKS.parent / "soak.py"
     options = ["--seconds", "4", "--swaps", "2", "--moves", "2", "--clients", "4"]

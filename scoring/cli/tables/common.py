@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +15,9 @@ from scoring.evaluation.results import Evaluation, Figure
 from scoring.explanation.results import Change, Explanation
 from scoring.model.score import Score
 from scoring.settings import Origin
+
+if TYPE_CHECKING:  # it imports SciPy, which a table of scores does not need
+    from scoring.workflows.suggest import Suggestion
 
 _MAX_SLICES = 10  # per family; JSON has all slices and metrics
 _MAX_REASONS = 10  # per target; JSON has all reasons
@@ -89,6 +92,16 @@ def findings(findings: Iterable[Finding]) -> Table:
             Text(finding.path, overflow="fold"),
             Text("; ".join(filter(None, (finding.reason, finding.correction))), overflow="fold"),
         )
+    return table
+
+
+def suggestions(suggestions: Iterable[Suggestion]) -> Table:
+    """Records to label, the most useful first."""
+    table = empty_table("rank>", "section", "record", "why")
+    for suggestion in suggestions:
+        place = f"{suggestion.path}:{suggestion.line}" if suggestion.line else suggestion.path
+        reasons = Text("; ".join(suggestion.reasons), overflow="fold")
+        table.add_row(str(suggestion.rank), Text(suggestion.section), Text(place, overflow="fold"), reasons)
     return table
 
 

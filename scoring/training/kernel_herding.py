@@ -1,0 +1,93 @@
+"""Kernel herding: a few rows that stand for many (Chen, Welling & Smola, 2010).
+
+Each row is chosen so that the mean of the chosen rows, in the space of a kernel, comes close to that of all
+rows: where rows are dense, and far from those that are chosen already. A single outlier lowers the distance
+little and is chosen late.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import Floats
+
+Rows = NDArray[np.intp]
+
+_BLOCK = 256  # rows whose kernel with all others is held at a time
+
+
+def kernel(rows: Floats, others: Floats, rate: float) -> Floats:
+    """Laplacian kernel ``exp(-rate * distance)``, shape (n_rows, n_others).
+
+    Examples
+    --------
+    >>> kernel(np.zeros((1, 2)), np.array([[0.0, 0.0], [3.0, 4.0]]), 0.2).round(2).tolist()
+    [[1.0, 0.37]]
+    """
+    squares = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2.0 * rows @ others.T
+    similarity: Floats = np.exp(-rate * np.sqrt(np.maximum(squares, 0.0)))
+    return similarity
+
+
+def mean_kernel(rows: Floats, others: Floats, rate: float) -> Floats:
+    """Mean of the kernel over the others, shape (n_rows,); 0 if there are none."""
+    if not len(others):
+        return np.zeros(len(rows))
+    blocks = [
+        kernel(rows[start : start + _BLOCK], others, rate).mean(axis=1)
+        for start in range(0, len(rows), _BLOCK)
+    ]
+    return np.concatenate(blocks) if blocks else np.zeros(0)
+
+
+def herd(
+    X: Floats,
+    mean: Floats,
+    known: Floats,
+    n_known: int,
+    is_late: NDArray[np.bool_],
+    groups: Rows,
+    count: int,
+    rate: float,
+) -> list[int]:
+    """Choose rows, the most representative first.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        Rows to choose from.
+    mean : ndarray of shape (n_rows,)
+        Mean kernel of each row with the rows that the chosen ones are to stand for.
+    known : ndarray of shape (n_rows,)
+        Mean kernel of each row with the rows that are known already.
+    n_known : int
+        Number of those.
+    is_late : ndarray of bool, shape (n_rows,)
+        Rows that are chosen only when no other is left.
+    groups : ndarray of int, shape (n_rows,)
+        Of a group at most one row is chosen.
+    count : int
+        Maximum number of rows.
+    rate : float
+        Rate of the kernel.
+
+    Returns
+    -------
+    list of int
+        Rows, in the order in which they were chosen.
+    """
+    chosen: list[int] = []
+    repulsion, is_left = known * n_known, ~is_late
+    while len(chosen) < count:
+        if not is_left.any():
+            is_left = is_late & ~np.isin(groups, groups[chosen])
+            is_late = np.zeros_like(is_late)
+            if not is_left.any():
+                break
+        gain = mean - (repulsion + 0.5) / (n_known + len(chosen) + 1)
+        row = int(np.argmax(np.where(is_left, gain.round(12), -np.inf)))
+        chosen.append(row)
+        repulsion += kernel(X, X[[row]], rate)[:, 0]
+        is_left &= groups != groups[row]
+    return chosen

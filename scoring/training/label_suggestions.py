@@ -1,0 +1,238 @@
+"""Which unlabelled records would teach the most about their sections' policies of quality.
+
+The records of a section are rows of the effects that its policy could have: see
+:class:`scoring.training.section_policy.Candidates`. Kernel herding chooses rows that stand for all of them,
+given the labelled ones, so that an effect gets labels in proportion to its records, and an oddity none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.quality import QualityModel
+from scoring.training.config import SectionConfig
+from scoring.training.design_matrix import HINGED_NAMES
+from scoring.training.kernel_herding import Rows, herd, kernel, mean_kernel
+from scoring.training.section_policy import MIN_SEEN, Candidates, Effect, distinguishable
+from scoring.training.suggestion_reasons import ReasonFinder
+
+MAX_RECORDS = 2000  # labelled, and unlabelled, of a section that are compared, spread evenly over time
+RATE = 0.5  # of the kernel
+KNOT_WEIGHT = 0.3  # of each knot of a length, of which there are many
+TIME_WEIGHT = 0.1  # of the whole time of a section's records
+EXTREME_PERCENT = 2.0  # of lengths on each side
+
+
+class LabelSuggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """An unlabelled record whose label would teach the model.
+
+    Parameters
+    ----------
+    row : int
+        Its row.
+    section : str
+        Its section; empty if unknown.
+    reasons : tuple of str
+        Why, in words, the most important first.
+    """
+
+    row: int
+    section: str
+    reasons: tuple[str, ...]
+
+
+def suggest_labels(
+    model: QualityModel,
+    table: FeatureTable,
+    is_labelled: NDArray[np.bool_],
+    stories: Rows,
+    count: int,
+    config: SectionConfig,
+    learned: Mapping[str, int] | None = None,
+) -> list[LabelSuggestion]:
+    """Choose the unlabelled records whose labels would teach the most, the most useful first.
+
+    Parameters
+    ----------
+    model : QualityModel
+        The model that is to learn.
+    table : FeatureTable
+        `n_records` records, by date.
+    is_labelled : ndarray of bool, shape (n_records,)
+        Whether a record has a quality.
+    stories : ndarray of int, shape (n_records,)
+        Story of each record; at most one record of a story is chosen.
+    count : int
+        Maximum number of records.
+    config : SectionConfig
+        Design of the sections' policies.
+    learned : dict of str to int, optional
+        Number of records that the model has learned from, by section.
+
+    Returns
+    -------
+    list of LabelSuggestion
+        Fewer than `count` if there are fewer stories without labels.
+
+    Raises
+    ------
+    ValueError
+        If `count` is below 1.
+    """
+    if count < 1:
+        raise ValueError(f"count: got {count}, expected 1 or more")
+    learned = learned or {}
+    sections = [
+        _Section(name, model, table, rows, is_labelled[rows], learned.get(name, 0))
+        for name, rows in _rows_by_section(table).items()
+        if not is_labelled[rows].all()
+    ]
+    queues = {section.name: section.suggestions(stories, count, config) for section in sections}
+    suggestions: list[LabelSuggestion] = []
+    used: set[int] = set()
+    taken = Counter[str]()
+    while queues and len(suggestions) < count:
+        name = min(
+            (section for section in sections if section.name in queues),
+            key=lambda section: section.priority(taken[section.name], config),
+        ).name
+        suggestion = next((each for each in queues[name] if int(stories[each.row]) not in used), None)
+        if suggestion is None:
+            del queues[name]
+            continue
+        used.add(int(stories[suggestion.row]))
+        taken[name] += 1
+        suggestions.append(suggestion)
+    return suggestions
+
+
+def _rows_by_section(table: FeatureTable) -> dict[str, Rows]:
+    names = table.text("topic_section")
+    return {name: np.flatnonzero(names == name) for name in sorted(set(names.tolist()))}
+
+
+def _spread_evenly(rows: Rows) -> Rows:
+    if len(rows) <= MAX_RECORDS:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, MAX_RECORDS).astype(np.intp)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Design:
+    """Effects of a section's records, scaled, and what names them."""
+
+    effects: list[Effect]
+    X: Floats
+
+    @classmethod
+    def of(cls, model: QualityModel, table: FeatureTable, config: SectionConfig) -> _Design:
+        quality = model.predict(model.matrix(table))
+        candidates = Candidates.of(table, model.rubric, config, float(quality.std()))
+        values = candidates.columns(table, quality, float(np.median(quality)), model.rubric)
+        sizes = np.abs(values).max(axis=0)
+        kept = distinguishable(values, candidates.effects, sizes > 0)
+        return cls([candidates.effects[index] for index in kept], values[:, kept] / sizes[kept])
+
+    def weighted(self) -> Floats:
+        """Rows for the kernel: effects, less for each knot, and the time as a last column."""
+        is_knot = np.array([kind in ("knot", "moved knot") for kind, _, _ in self.effects])
+        weights = np.where(is_knot, KNOT_WEIGHT, 1.0)
+        time = np.linspace(0.0, TIME_WEIGHT, len(self.X))
+        rows: Floats = np.column_stack([self.X * weights, time])
+        return rows
+
+
+class _Section:
+    """The records of one section."""
+
+    def __init__(
+        self,
+        name: str,
+        model: QualityModel,
+        table: FeatureTable,
+        rows: Rows,
+        is_labelled: NDArray[np.bool_],
+        n_learned: int,
+    ) -> None:
+        self.name, self.model = name, model
+        labelled, unlabelled = rows[is_labelled], rows[~is_labelled]
+        self.n_labelled, self.n_unlabelled = len(labelled), len(unlabelled)
+        self.labelled, self.unlabelled = _spread_evenly(labelled), _spread_evenly(unlabelled)
+        self.rows = np.sort(np.concatenate([self.labelled, self.unlabelled]))
+        self.table = table.take(self.rows)
+        self.n_learned = max(self.n_labelled, n_learned)
+        self.is_unknown = bool(model.is_of_unseen_section(self.table)[0])
+        open_table = table.take(self.unlabelled)
+        _, spread = model.estimate(open_table)
+        self.half_width = float(np.mean(model.half_widths(open_table, spread)))
+
+    def priority(self, n_taken: int, config: SectionConfig) -> tuple[bool, float, str]:
+        """What the next label goes to: the section with the lowest.
+
+        A section that the model does not know comes first, until it can have a policy of its own. The others
+        share in proportion to their unlabelled records and the width of their intervals, and each label
+        lowers what the next one is worth (D'Hondt's rule).
+        """
+        n_labels = self.n_learned + n_taken
+        is_first = self.is_unknown and n_labels < config.min_records
+        worth = self.n_unlabelled * self.half_width / (n_labels + 1)
+        return not is_first, -worth, self.name
+
+    def suggestions(self, stories: Rows, count: int, config: SectionConfig) -> Iterator[LabelSuggestion]:
+        """Suggestions of this section, the most useful first."""
+        design = _Design.of(self.model, self.table, config)
+        of_row = {row: index for index, row in enumerate(self.rows.tolist())}
+        known = np.array([of_row[row] for row in self.labelled.tolist()], dtype=np.intp)
+        candidates = np.array([of_row[row] for row in self.unlabelled.tolist()], dtype=np.intp)
+        weighted = design.weighted()
+        X, Z = weighted[candidates], weighted[known]
+        to_unlabelled, to_labelled = mean_kernel(X, X, RATE), mean_kernel(X, Z, RATE)
+        ratio = self.n_labelled / (self.n_labelled + self.n_unlabelled)
+        is_told = np.isin(stories[self.unlabelled], stories[self.labelled])
+        chosen = herd(
+            X,
+            (1.0 - ratio) * to_unlabelled + ratio * to_labelled,
+            to_labelled,
+            self.n_labelled,
+            is_told | self._is_odd()[candidates],
+            stories[self.unlabelled],
+            count,
+            RATE,
+        )
+        finder = ReasonFinder(
+            self.name,
+            self.model,
+            self.table,
+            design.effects,
+            design.X,
+            known,
+            candidates,
+            is_unknown=self.is_unknown,
+            n_labelled=self.n_labelled,
+        )
+        nearest = kernel(X, Z, RATE).max(axis=1, initial=0.0)
+        for index in chosen:
+            similarity = kernel(X, X[[index]], RATE)[:, 0]
+            n_closest = np.count_nonzero(similarity > nearest) * self.n_unlabelled / len(candidates)
+            nearest = np.maximum(nearest, similarity)
+            reasons = finder.reasons(int(candidates[index]), round(n_closest))
+            yield LabelSuggestion(row=int(self.unlabelled[index]), section=self.name, reasons=reasons)
+
+    def _is_odd(self) -> NDArray[np.bool_]:
+        """Whether a record has a provider that no other has, an extreme length, or a novel value."""
+        domains = self.table.text("provider_domain").tolist()
+        counts = Counter(domains)
+        is_odd = np.array([counts[domain] < MIN_SEEN for domain in domains], dtype=bool)
+        for name in HINGED_NAMES:
+            lengths = self.table.number(name)
+            low, high = np.percentile(lengths, [EXTREME_PERCENT, 100.0 - EXTREME_PERCENT])
+            is_odd |= (lengths < low) | (lengths > high)
+        policy = self.model.policies.get(self.name)
+        return is_odd | policy.is_novel(self.table) if policy else is_odd

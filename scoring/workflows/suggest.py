@@ -1,0 +1,202 @@
+"""Suggest which unlabelled records to label first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+
+from scoring.deployment.open_model import open_model
+from scoring.errors import ModelError, RecordError
+from scoring.features.extraction import tables_of
+from scoring.features.sections import SectionRule, learn_sections, rule_named
+from scoring.features.story import stories
+from scoring.labels.own_scores import open_own_scores
+from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
+from scoring.records.files import OnFault
+from scoring.records.record import Document
+from scoring.settings import Settings
+from scoring.training.label_suggestions import suggest_labels
+from scoring.training.read_dataset import archives_of
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """A record to label.
+
+    Parameters
+    ----------
+    rank : int
+        Place, from 1, the most useful.
+    path : str
+        Where the record was found.
+    line : int
+        Its line, from 1, if the file has several records, else 0.
+    title : str
+        Its title.
+    section : str
+        Its section; empty if unknown.
+    reasons : tuple of str
+        Why its label would teach the model, the most important first.
+    """
+
+    rank: int
+    path: str
+    line: int
+    title: str
+    section: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestOutcome:
+    """Result of a suggestion.
+
+    Parameters
+    ----------
+    suggestions : tuple of Suggestion
+        The most useful first.
+    n_labelled, n_unlabelled : int
+        Records with a date that have, and lack, a quality.
+    n_faults : int
+        Unusable records.
+    """
+
+    suggestions: tuple[Suggestion, ...]
+    n_labelled: int
+    n_unlabelled: int
+    n_faults: int
+
+
+def suggest(
+    paths: Sequence[str],
+    *,
+    count: int,
+    model: str | None = None,
+    settings: Settings,
+    stdin: BinaryIO | None = None,
+    on_fault: OnFault,
+    reporter: Reporter = SILENT,
+) -> SuggestOutcome:
+    """Suggest the unlabelled records whose labels would teach the model the most.
+
+    A label that scoring wrote itself does not count as one.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`. They hold the
+        labelled records too, if there are any.
+    count : int
+        Maximum number of suggestions; 1 or more.
+    model : str, optional
+        The model that is to learn: see :func:`scoring.deployment.resolve_model.resolve`.
+    settings : Settings
+        Home, store, journal and the rule of sections.
+    stdin, on_fault, reporter
+        Input of ``-``; callback for unusable records; receiver of progress.
+
+    Returns
+    -------
+    SuggestOutcome
+
+    Raises
+    ------
+    ValueError
+        If `count` is below 1.
+    ModelError, TrackingError
+        If the model cannot be used, or every record with a date has a quality.
+    RecordError
+        If a path has no records.
+    """
+    if count < 1:
+        raise ValueError(f"count: got {count}, expected 1 or more")
+    saved = open_model(model, settings, reporter, is_whole=False)
+    documents, n_faults = _read(paths, settings, stdin, on_fault, reporter)
+    is_labelled = np.array([document.labels.quality is not None for document in documents], dtype=bool)
+    if is_labelled.all():
+        raise ModelError("no records with a date and without a quality: there is nothing to label")
+    quality = saved.scorer.models.quality
+    rule = _section_rule(saved.scorer.sections, documents, paths, settings)
+    (table,) = tables_of(documents, [[None] * len(documents)], rule)
+    facts = saved.manifest.training
+    suggestions = suggest_labels(
+        quality,
+        table,
+        is_labelled,
+        stories([document.record for document in documents]),
+        count,
+        facts.config.model.sections,
+        facts.sections,
+    )
+    n_records = Counter(document.path for document in documents)
+    return SuggestOutcome(
+        tuple(
+            Suggestion(
+                rank=rank,
+                path=document.path,
+                line=document.line if n_records[document.path] > 1 else 0,
+                title=document.record.title,
+                section=suggestion.section,
+                reasons=suggestion.reasons,
+            )
+            for rank, suggestion in enumerate(suggestions, start=1)
+            for document in [documents[suggestion.row]]
+        ),
+        int(is_labelled.sum()),
+        int((~is_labelled).sum()),
+        n_faults,
+    )
+
+
+def _read(
+    paths: Sequence[str],
+    settings: Settings,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
+) -> tuple[list[Document], int]:
+    """Records with a date, in its order, without labels that scoring wrote; number of unusable records."""
+    n_faults = 0
+
+    def count_fault(error: RecordError) -> None:
+        nonlocal n_faults
+        n_faults += 1
+        on_fault(error)
+
+    read = read_documents(
+        paths,
+        stdin=stdin,
+        on_fault=count_fault,
+        on_progress=lambda done, total: reporter.step("reading", done, total),
+    )
+    own_scores = open_own_scores(settings, is_used=False, reporter=reporter)
+    documents = own_scores.put_to(read)
+    own_scores.note(len(documents), sum(map(len, own_scores.names)), reporter)
+    dated = [document for document in documents if document.record.published_at is not None]
+    if len(dated) < len(documents):
+        reporter.note(f"{len(documents) - len(dated)} records without a date are left out")
+    dated.sort(key=_order)
+    return dated, n_faults
+
+
+def _order(document: Document) -> tuple[float, str, int, str]:
+    moment = document.record.published_at
+    return moment.timestamp() if moment else 0.0, document.record.title, document.line, document.sha256
+
+
+def _section_rule(
+    learned: SectionRule, documents: Sequence[Document], paths: Sequence[str], settings: Settings
+) -> SectionRule:
+    """The model's rule; where it goes by topics, with the sections of these records that it does not know."""
+    if named := rule_named(settings.section):
+        return named
+    if learned.by != "topic" or learned.rest:
+        return learned
+    here = learn_sections(archives_of(documents, paths))
+    names = (*learned.names, *(name for name in here.names if name not in learned.names))
+    return msgspec.structs.replace(learned, names=names, rest=here.rest)
