@@ -8,13 +8,19 @@ READY := $(VENV)/.ready-$(VERSION)
 RIVALS := $(VENV)/.benchmarks
 DEMO := .scoring/demo
 UV := build/uv/bin/uv
+# What installs into the environment.
+INSTALLER := $(BIN)/pip install --quiet
+# Where uv keeps what it has downloaded, for all that it installs, if there is no home to keep it in.
+ifneq ($(shell [ -w "$${HOME:-/}" ] && echo yes),yes)
+export UV_CACHE_DIR ?= $(CURDIR)/build/uv/cache
+endif
 # What `make fuzz` does, and for how long each.
 TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
 # Processes of the tests: many a test waits for others.
 JOBS ?= 3
-# What is checked before the tests, two at a time.
-CHECKS := lint types layers smoke test-clone test-system-python
+# What is checked before the tests, two at a time, and the longest of them first.
+CHECKS := lint test-clone types test-system-python smoke layers
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
@@ -24,7 +30,7 @@ ARGS ?=
 READERS := tests/records tests/property tests/fuzz tests/features/test_extraction.py tests/contract/test_patterns.py \
 	tests/integration/test_no_yaml.py tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
 	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
-# What depends on the place of the clone.
+# What depends on the place of the clone; of the stores that are created, one is enough.
 PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contract/test_doors.py tests/contract/test_public_names.py tests/integration/test_names.py tests/model/test_format.py tests/tracking/test_store.py
 # Folders of labelled records that the benchmarks read; made-up records where there are none.
 ARCHIVES ?=
@@ -40,7 +46,7 @@ venv: $(READY)  ## Make the environment: the package, editable, with what its te
 $(READY): pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
 	"$(PYTHON)" -m venv $(if $(wildcard $(READY)),,--clear) $(VENV)
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(INSTALLER) --editable '.[dev]'
 	$(BIN)/python -m compileall -q scoring
 	@touch $@
 
@@ -54,26 +60,26 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 	fi
 
 test: $(READY) browser  ## Run all tests and the examples in the docs: make test ARGS='-k lead tests/model'
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-fast: $(READY)  ## Run the tests of records, features, labels and models, without the slow ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow' $(FAST) $(ARGS)
 
 coverage: $(READY) browser  ## Run all tests, and report the share of lines and branches that they reach: make coverage ARGS=tests/model
 	@mkdir -p build
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 
 test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is needed
 	rm -rf build/lowest
 	$(UV) venv --quiet --python "$(PYTHON)" build/lowest
 	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[dev]'
-	build/lowest/bin/python -m pytest -n $(JOBS) --dist loadfile
+	build/lowest/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
 	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_runs' $(READERS)
 
-test-clone:  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
-	tests/clone.sh "$(PYTHON)" -n $(JOBS) --dist worksteal $(PLACED)
+test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
+	tests/clone.sh "$(PYTHON)" $(UV) -n $(JOBS) --dist worksteal -k 'not of_a_creation and not of_a_lost_one' $(PLACED)
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
@@ -151,10 +157,10 @@ build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
-smoke: build  ## Install the wheel alone, without the tools of development, and score with it
+smoke: build $(UV)  ## Install the wheel alone, without the tools of development, and score with it
 	rm -rf build/smoke
-	"$(PYTHON)" -m venv build/smoke/venv
-	build/smoke/venv/bin/pip install --quiet --no-compile dist/news_scoring-*.whl
+	"$(PYTHON)" -m venv --without-pip build/smoke/venv
+	$(UV) pip install --quiet --python build/smoke/venv/bin/python dist/news_scoring-*.whl
 	cd build/smoke && venv/bin/scoring sample records --records 20 && venv/bin/scoring score records --format jsonl >scores.jsonl
 	test "$$(wc -l <build/smoke/scores.jsonl)" -eq 20
 

@@ -2,13 +2,15 @@
 # Make a clone where it is hardest: only its owner can read the folder, the path has blanks and letters beyond ASCII,
 # and LANG is C. There run the demo, and the tests that depend on their place.
 #
-# usage: tests/clone.sh PYTHON ARGUMENT...
+# usage: tests/clone.sh PYTHON UV ARGUMENT...
 #   PYTHON    to make the clone's environment with
+#   UV        installs into it, in seconds: that pip can is seen where the environment of this folder is made
 #   ARGUMENT  for pytest
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=$("$1" -c 'import sys; print(sys.executable)')
-shift
+uv=$(realpath "$2")
+shift 2
 
 folder=$(mktemp -d)  # of mode 0700
 trap 'rm -rf "$folder"' EXIT
@@ -22,8 +24,6 @@ git ls-files -z --others --exclude-standard | xargs -0r cp --parents --target-di
 cd "$clone"
 unset LC_ALL LC_CTYPE
 export LANG=C
-# To compile all that is installed takes longer than to compile what is used.
 unset PYTHONDONTWRITEBYTECODE
-export PIP_COMPILE=0
-make --no-print-directory demo PYTHON="$python"
+make --no-print-directory demo PYTHON="$python" INSTALLER="'$uv' pip install --quiet --python .venv/bin/python"
 .venv/bin/python -m pytest "$@"

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,7 +33,8 @@ from scoring.training.config import TrainConfig
 from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
-from tests.sites import deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
+from tests.made_once import made_once
+from tests.sites import QUICK, deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
 
 # The same examples in each run, however slow the machine: `make fuzz` searches for new ones.
 hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)
@@ -79,6 +81,22 @@ def _reset_levels() -> None:
         logging.getLogger(name).setLevel(level)
 
 
+@pytest.fixture(scope="module")
+def undrawn_plots() -> Iterator[None]:
+    """Write plots as files without a picture, for tests of something else: drawing takes nine tenths of the
+    time in which a tiny model is trained and logged."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", _save_undrawn)
+        yield
+
+
+def _save_undrawn(_: object, file: Path | BytesIO, **__: object) -> None:
+    if isinstance(file, BytesIO):
+        file.write(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>')
+    else:
+        file.write_bytes(b"a plot")
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings whose home is the test's own."""
@@ -107,29 +125,43 @@ def make_training() -> Callable[[Labelled], TrainingSet]:
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 400 labelled records as files; tests read it only."""
-    folder = tmp_path_factory.mktemp("archive") / "news"
-    write_sample(folder, n_records=400, seed=1)
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder for :func:`tests.made_once.made_once`, which all processes of this test run see."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "shared"
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 @pytest.fixture(scope="session")
-def training(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainOutcome:
+def archive(shared_folder: Path) -> Path:
+    """A folder with 400 labelled records as files; tests read it only."""
+
+    def make(folder: Path) -> Path:
+        write_sample(folder / "news", n_records=400, seed=1)
+        return folder / "news"
+
+    return made_once(shared_folder, "archive", make)
+
+
+@pytest.fixture(scope="session")
+def training(archive: Path, shared_folder: Path) -> TrainOutcome:
     """The one training of a small model that most tests share; it is not tracked."""
-    home = tmp_path_factory.mktemp("home")
 
     def stop(error: Exception) -> None:
         raise error
 
-    return train(
-        [str(archive)],
-        config=TrainConfig(name="small", n_bootstrap=50),
-        settings=load_settings(home=home, threads=1),
-        now=datetime(2019, 1, 1, tzinfo=UTC),
-        is_tracked=False,
-        on_fault=stop,
-    )
+    def make(home: Path) -> TrainOutcome:
+        return train(
+            [str(archive)],
+            config=TrainConfig(name="small", n_bootstrap=50),
+            settings=load_settings(home=home, threads=1),
+            now=datetime(2019, 1, 1, tzinfo=UTC),
+            is_tracked=False,
+            on_fault=stop,
+        )
+
+    return made_once(shared_folder, "training", make)
 
 
 @pytest.fixture(scope="session")
@@ -139,11 +171,15 @@ def saved(training: TrainOutcome) -> SavedModel:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(shared_folder: Path) -> Path:
     """An MLflow database without runs; its tables take seconds to make, so tests copy it."""
-    database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    with opened(Store(f"sqlite:///{database}", database.parent), "create", writes=True):
-        return database
+
+    def make(folder: Path) -> Path:
+        database = folder / "mlflow.db"
+        with opened(Store(f"sqlite:///{database}", folder), "create", writes=True):
+            return database
+
+    return made_once(shared_folder, "template", make)
 
 
 class KeptRuns(NamedTuple):
@@ -157,11 +193,13 @@ class KeptRuns(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def kept_runs(
-    training: TrainOutcome, saved: SavedModel, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> KeptRuns:
+def kept_runs(training: TrainOutcome, saved: SavedModel, template: Path, shared_folder: Path) -> KeptRuns:
     """The small model's training, and evaluations beside it."""
-    settings = load_settings(home=tmp_path_factory.mktemp("kept"), threads=1)
+    return made_once(shared_folder, "kept", lambda home: log_kept_runs(home, training, saved, template))
+
+
+def log_kept_runs(home: Path, training: TrainOutcome, saved: SavedModel, template: Path) -> KeptRuns:
+    settings = load_settings(home=home, threads=1)
     shutil.copy(template, settings.home)
     store = Store(settings.tracking_uri, settings.home)
     config = msgspec.to_builtins(saved.manifest.training.config)
@@ -239,17 +277,23 @@ class Registry(NamedTuple):
 
 @pytest.fixture(scope="session")
 def registry_template(
-    training: TrainOutcome, saved: SavedModel, tmp_path_factory: pytest.TempPathFactory
+    training: TrainOutcome, saved: SavedModel, template: Path, shared_folder: Path
 ) -> Registry:
     """The store that tests get copies of."""
-    home = tmp_path_factory.mktemp("registry")
+    return made_once(shared_folder, "registry", lambda home: log_registry(home, training, saved, template))
+
+
+def log_registry(home: Path, training: TrainOutcome, saved: SavedModel, template: Path) -> Registry:
     settings = load_settings(home=home, threads=1)
+    prepare_home(home)
+    shutil.copy(template, home)
+    config = msgspec.structs.replace(saved.manifest.training.config, model=QUICK)  # what retrainings train
     store = Store(settings.tracking_uri, settings.home)
 
     def log(name: str, off: float, day: int, register: str | None = None) -> str:
         quality = saved.models.quality
         rubric = msgspec.structs.replace(quality.rubric, intercept_=quality.rubric.intercept_ + off)
-        facts = msgspec.structs.replace(saved.manifest.training, name=name)
+        facts = msgspec.structs.replace(saved.manifest.training, name=name, config=config)
         models = replace(saved.models, quality=replace(quality, rubric=rubric))
         made = save_model(home / "models" / name, models, facts)
         said = training.evaluation.predictions

@@ -62,17 +62,21 @@ class Deployed(NamedTuple):
 
 
 N_TRAINING, N_EARLIER = 700, 595
+QUICK = msgspec.structs.replace(
+    ModelConfig(),
+    **{
+        name: msgspec.structs.replace(getattr(ModelConfig(), name), num_iterations=30)
+        for name in ("quality", "spread", "lead", "heat", "published")
+    },
+)
+"""Boosters of few trees."""
 
 
 def deploy(make_training: Callable[[Any], TrainingSet], seed: int) -> Deployed:
     documents = list(sample_documents(n_records=1000, seed=seed))
     seen = documents[:N_TRAINING]
     training = replace(make_training(seen), table=build_table([record for record, _ in seen], AS_OF))
-    quick = {
-        name: msgspec.structs.replace(getattr(ModelConfig(), name), num_iterations=30)
-        for name in ("quality", "spread", "lead", "heat", "published")
-    }
-    config = TrainConfig(model=msgspec.structs.replace(ModelConfig(), **quick))
+    config = TrainConfig(model=QUICK)
     is_held = np.arange(N_TRAINING) >= N_EARLIER
     earlier = Scorer("earlier", fit_models(training.take(~is_held), config, num_threads=1))
     scorer = Scorer("site", fit_models(training, config, num_threads=1))

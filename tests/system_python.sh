@@ -27,7 +27,6 @@ if [ "$version" = "$(version_of "$python")" ]; then
     exit
 fi
 echo "$system is Python $version"
-[ -w "${HOME:-/}" ] || export UV_NO_CACHE=1
 place=build/system-python
 if ! [ "$place/.ready-$version" -nt pyproject.toml ]; then
     rm -rf "$place"

@@ -13,6 +13,7 @@ from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ResidualDistribution
 from scoring.model.rubric import Rubric
+from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.model.story_policy import StoryPolicy
 from scoring.training.config import TrainConfig
@@ -69,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     errors: ResidualDistribution
     policies: dict[str, SectionPolicy] = {}
     story_policies: dict[str, StoryPolicy] = {}
+    rules: tuple[SectionRules, ...] = ()
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

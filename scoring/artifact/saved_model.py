@@ -148,6 +148,7 @@ def save_model(
         errors=models.quality.errors,
         policies=dict(models.quality.policies),
         story_policies=dict(models.cascade.policies),
+        rules=models.rules,
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files=hashes_of(parts),
@@ -219,6 +220,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
             Forecast(cascade_model, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,
             Baselines(manifest.medians, dict(baselines) if is_whole else baselines),
+            manifest.rules,
         ),
     )
 

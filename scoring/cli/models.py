@@ -1,4 +1,4 @@
-"""The ``train``, ``evaluate``, ``score``, ``explain`` and ``audit`` commands."""
+"""The ``train``, ``evaluate``, ``score``, ``explain``, ``policy`` and ``audit`` commands."""
 
 from __future__ import annotations
 
@@ -341,4 +341,48 @@ def audit(
     terminal.note(f"{outcome.n_records} records, {sum(outcome.counts.values())} findings: {counts}")
 
 
-COMMANDS = (train, evaluate, score, explain, audit)
+def policy(
+    terminal: Terminal,
+    compared: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[A B]",
+            help="Two sections of the model, or two models: only what differs.",
+            show_default=False,
+        ),
+    ] = None,
+    model: options.Model = None,
+    section: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only the rules that hold for this section.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Write the learned policy as an editor would: points, who leads, heat, publication.
+
+    Each rule has the 95 % interval of its number and the labelled records that it rests on.
+    """
+    if compared and len(compared) != 2:
+        raise typer.BadParameter(f"got {len(compared)}, expected two sections or models, or none")
+    from scoring.cli import formats
+    from scoring.cli.tables.policy import differences_table, policy_table
+    from scoring.workflows.policy import compare_policies
+    from scoring.workflows.policy import policy as workflow
+
+    settings = options.settings_of(terminal)
+    if compared:
+        result = compare_policies(
+            *compared, model=model, section=section, settings=settings, reporter=terminal
+        )
+        if json:
+            terminal.out(formats.to_json(result))
+        else:
+            terminal.show(differences_table(result.first, result.second, result.differences))
+        return
+    lines = workflow(model=model, section=section, settings=settings, reporter=terminal)
+    if json:
+        terminal.out(formats.to_json(lines))
+    else:
+        terminal.show(policy_table(lines))
+
+
+COMMANDS = (train, evaluate, score, explain, policy, audit)

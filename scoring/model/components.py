@@ -10,6 +10,7 @@ from scoring.model.baselines import Baselines
 from scoring.model.cascade import Cascade
 from scoring.model.forecast import Forecast
 from scoring.model.quality import QualityModel
+from scoring.model.rules import SectionRules
 
 
 class Thresholds(msgspec.Struct, frozen=True):
@@ -28,3 +29,4 @@ class FittedComponents:
     forecast: Forecast
     thresholds: Thresholds
     baselines: Baselines
+    rules: tuple[SectionRules, ...] = ()

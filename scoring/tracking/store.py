@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _PARTIAL_PREFIX = ".mlflow-"  # name prefix of folders in which a store is created
+_UPGRADE = "from mlflow.db import commands; commands()"  # `mlflow db`, without importing all other commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def _create_sqlite(path: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=_PARTIAL_PREFIX) as folder:
         new = Path(folder, path.name)
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", f"sqlite:///{new}"]
+        command = [sys.executable, "-c", _UPGRADE, "upgrade", f"sqlite:///{new}"]
         env = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603 -- no shell, constant arguments
         if done.returncode:

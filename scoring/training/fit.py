@@ -22,6 +22,7 @@ from scoring.training.forecast import fit_forecast
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import N_WORKERS, fit_pool
 from scoring.training.quality import QualityFit, start_quality
+from scoring.training.rules import learned_rules
 from scoring.training.splits import Mask, latest_mask
 from scoring.training.thresholds import best_threshold
 from scoring.training.training_set import TrainingSet
@@ -96,7 +97,8 @@ def fit_models(
         on_step("baselines")
         encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
         quality_model = replace(quality.model, encoder=encoder)
-        return FittedComponents(quality_model, cascade, forecast, thresholds, baselines.result())
+        rules = learned_rules(training, quality_model, cascade)
+        return FittedComponents(quality_model, cascade, forecast, thresholds, baselines.result(), rules)
 
 
 def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int = 2) -> QualityFit:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
-from scoring.model.conformal import NO_ERRORS
+from scoring.model.conformal import MIN_SPREAD, NO_ERRORS
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
 from scoring.training.config import ModelConfig
@@ -27,6 +27,7 @@ from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
 MIN_SECTION = 20  # records on either side of a leave-section-out split
+MIN_CALIBRATION = 30  # records of the validation block that the interval is calibrated on
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,17 @@ def start_quality(
         inputs = inputs_fit.result()
         final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
         expected, spread = draft.estimate(table.take(is_validation))
-        is_shared = plan.in_shared_policy(table)[is_validation]
-        errors = fit_residuals((y[is_validation] - expected)[is_shared], spread[is_shared], config)
+        is_calibrated = is_validation & plan.in_shared_policy(table)
+        if is_calibrated.sum() >= MIN_CALIBRATION:
+            rows = is_calibrated[is_validation]
+            residual, scale = y[is_calibrated] - expected[rows], spread[rows]
+        else:  # too few: every record, predicted by the rubric of the other folds
+            rows = plan.in_shared_policy(table)[plan.is_shared]
+            residual = plan.y[plan.is_shared][rows] - inputs.X[rows, -1]
+            scale = np.maximum(inputs.spread.predict(inputs.X[rows], pool.num_threads), MIN_SPREAD)
+        errors = fit_residuals(residual, scale, config)
         errors = add_unseen_section(
-            errors, float(spread[is_shared].max(initial=0.0)), unseen_section_errors.result(), config
+            errors, float(scale.max(initial=0.0)), unseen_section_errors.result(), config
         )
         out_of_fold = np.full(len(table), np.nan)
         out_of_fold[plan.is_shared] = inputs.X[:, -1]

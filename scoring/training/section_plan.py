@@ -95,6 +95,7 @@ def plan_sections(
     reference, *others = ranked
     is_reference = sections == reference
     shared: Rubric | None = None
+    constants: dict[str, float] = {}
     for name in others:
         rows = sections == name
         if name in small:
@@ -103,8 +104,11 @@ def plan_sections(
             continue
         if shared is None:
             shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
+            constants = constants_of(table.take(is_reference))
         part = table.take(rows)
-        difference = _contradiction(shared, part, y[rows], copies[rows], config, float(y[is_reference].std()))
+        difference = _contradiction(
+            shared, part, y[rows], copies[rows], config, float(y[is_reference].std()), constants
+        )
         if difference is None:
             continue
         if difference.scale < MIN_SCALE:
@@ -152,7 +156,13 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
 
 
 def _contradiction(
-    shared: Rubric, table: FeatureTable, y: Floats, copies: Groups, config: ModelConfig, deviation: float
+    shared: Rubric,
+    table: FeatureTable,
+    y: Floats,
+    copies: Groups,
+    config: ModelConfig,
+    deviation: float,
+    constants: dict[str, float],
 ) -> Difference | None:
     """What of a section's policy contradicts the shared one; None unless it predicts other records better."""
     quality = shared.predict(table)
@@ -172,6 +182,7 @@ def _contradiction(
                 y[~is_held],
                 config.sections,
                 deviation,
+                constants,
                 is_own_only=is_own_only,
             )
             policy = policy_of(difference, shared, known, {})
@@ -179,7 +190,7 @@ def _contradiction(
         gains[is_held] = errors[1] - errors[0]
     if gains.mean() <= MIN_ERRORS * gains.std() / np.sqrt(len(gains)):
         return None
-    difference = fit_difference(shared, table, quality, y, config.sections, deviation)
+    difference = fit_difference(shared, table, quality, y, config.sections, deviation, constants)
     return difference.contradiction if difference.contradiction.effects else None
 
 

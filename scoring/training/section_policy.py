@@ -29,14 +29,9 @@ from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES
 from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
-Kind = Literal[
-    "intercept", "shared", "number", "moved knot", "knot", "own number", "provider", "topic", "named"
-]
+Kind = Literal["intercept", "shared", "number", "moved knot", "knot", "provider", "topic", "named"]
 Effect = tuple[Kind, str, float]
 """Kind of an effect, column or level, and knot in characters (0 if it has none)."""
-
-OWN_KINDS: frozenset[Kind] = frozenset({"own number", "provider", "topic", "named"})
-"""Effects that the shared policy knows nothing of; the others contradict it."""
 
 MAX_RECORDS = 1000  # of a section that its difference is fitted on, spread evenly over time
 MIN_PAID_RATIO = 0.03  # of the labels' standard deviation: smaller effects are not part of the shared policy
@@ -59,16 +54,19 @@ class Difference:
         Shared quality at which the scale adds nothing; points.
     floor : float
         Lowest quality of the section; points.
+    own : frozenset of Effect
+        Effects of what the shared records do not have; the others contradict the shared policy.
     """
 
     effects: Mapping[Effect, float]
     center: float
     floor: float
+    own: frozenset[Effect] = frozenset()
 
     @property
     def contradiction(self) -> Difference:
         """The part that contradicts the shared policy, without what only this section has."""
-        effects = {effect: points for effect, points in self.effects.items() if effect[0] not in OWN_KINDS}
+        effects = {effect: points for effect, points in self.effects.items() if effect not in self.own}
         return Difference(effects, self.center, self.floor)
 
     @property
@@ -85,7 +83,7 @@ class Difference:
         for (kind, name, knot), points in self.effects.items():
             if kind == "intercept":
                 intercept += points
-            elif kind in ("number", "own number"):
+            elif kind == "number":
                 numbers[name] = points
             elif kind in ("knot", "moved knot"):
                 hinges.setdefault(name, []).append((knot, points))
@@ -130,8 +128,7 @@ class Candidates:
             min_paid = MIN_PAID_RATIO * deviation
             for name in ADDITIVE_NAMES:
                 is_paid = abs(shared.numbers_.get(name, 0.0)) >= min_paid
-                kind: Kind = "number" if name in shared.numbers_ else "own number"
-                priced.append(((kind, name, 0.0), support if is_paid else own_support, np.inf))
+                priced.append((("number", name, 0.0), support if is_paid else own_support, np.inf))
             for name in HINGED_NAMES:
                 priced += _priced_knots(name, table.number(name), shared, config, min_paid)
             providers = Counter(filter(None, table.text("provider_domain")))
@@ -157,7 +154,7 @@ class Candidates:
                 column = np.ones(len(table))
             elif kind == "shared":
                 column = quality - center
-            elif kind in ("number", "own number"):
+            elif kind == "number":
                 column = np.nan_to_num(table.number(name))
             elif kind in ("knot", "moved knot"):
                 column = np.maximum(table.number(name) - knot, 0.0)
@@ -194,6 +191,7 @@ def fit_difference(
     y: Floats,
     config: SectionConfig,
     deviation: float,
+    constants: Mapping[str, float],
     *,
     is_own_only: bool = False,
 ) -> Difference:
@@ -213,6 +211,8 @@ def fit_difference(
         Design, and support that effects need.
     deviation : float
         Standard deviation of the shared labels; points.
+    constants : mapping of str to float
+        Columns that have one value in all records of the shared fit.
     is_own_only : bool
         Without effects that contradict the shared policy.
 
@@ -227,7 +227,8 @@ def fit_difference(
     center, floor = float(np.median(quality)), min(float(y.min()), shared.floor_)
     values = candidates.columns(table, quality, center, shared)
     sizes = np.abs(values).max(axis=0)
-    is_allowed = np.array([kind in OWN_KINDS or not is_own_only for kind, _, _ in candidates.effects])
+    own = frozenset(effect for effect in candidates.effects if _is_own(effect, shared, constants))
+    is_allowed = np.array([effect in own or not is_own_only for effect in candidates.effects])
     kept = _distinct(values, candidates.effects, is_allowed & (sizes > 0))
     # Where the label is the lowest possible, a prediction below it is no error.
     is_censored = y <= floor
@@ -241,7 +242,17 @@ def fit_difference(
         candidates.effects[index]: points / float(sizes[index])
         for index, points in zip(kept[is_selected].tolist(), coef.tolist(), strict=True)
     }
-    return Difference(effects, center, floor)
+    return Difference(effects, center, floor, own)
+
+
+def _is_own(effect: Effect, shared: Rubric, constants: Mapping[str, float]) -> bool:
+    """Whether the shared records lack what an effect is of."""
+    kind, name, _ = effect
+    if kind == "number":
+        return name in constants
+    if kind == "provider":
+        return name not in shared.levels_.get("provider_domain", {})
+    return kind in ("topic", "named") and name not in shared.levels_.get(TOPICS, {})
 
 
 def _distinct(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
@@ -326,13 +337,15 @@ def fit_policy(
         is_held = folds == fold
         known, held = table.take(~is_held), table.take(is_held)
         if len(known):
-            fitted = fit_difference(shared, known, quality[~is_held], y[~is_held], config.sections, deviation)
+            fitted = fit_difference(
+                shared, known, quality[~is_held], y[~is_held], config.sections, deviation, constants
+            )
             predicted = policy_of(fitted, shared, known, constants).predict(held, quality[is_held])
         else:
             predicted = quality[is_held]
         residual[is_held] = y[is_held] - predicted
         is_novel[is_held] = is_other(held, still_constant(known, constants))
-    difference = fit_difference(shared, table, quality, y, config.sections, deviation)
+    difference = fit_difference(shared, table, quality, y, config.sections, deviation, constants)
     policy = policy_of(difference, shared, table, constants)
     return with_residuals(policy, table, residual, spread, y, is_novel, config)
 

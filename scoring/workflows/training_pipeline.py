@@ -20,7 +20,7 @@ from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
 from scoring.features.as_of import AsOf, parse_as_of
-from scoring.features.sections import rule_named
+from scoring.features.sections import WHOLE, rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
@@ -168,6 +168,8 @@ def fit_and_save(
     cutoffs = latest_moments(corpus, ~no_records, until_of(config))
     training = corpus.training_split(no_records, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
+    for note in section_notes(corpus.sections, models, config):
+        reporter.note(note)
     at_publication = corpus.as_seen(~no_records, AS_OF)
     profile = fit_profile(
         at_publication, at_publication.take(is_test), holdout.scorer, models, settings.threads
@@ -177,6 +179,46 @@ def fit_and_save(
         saved = save_model(folder, models, facts, profile, admit=admit)
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
+
+
+def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
+    """Say which sections were found, and which of them have a policy of their own, or too few labels for one.
+
+    Parameters
+    ----------
+    sections : sequence of str
+        Section of each training record; empty if unknown.
+    models : FittedComponents
+        Fitted on them.
+    config : TrainConfig
+        Fit options.
+
+    Returns
+    -------
+    list of str
+        One line each.
+    """
+    counts = Counter(sections)
+    named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
+    found = ", ".join(f"{name} ({counts[name]})" for name in named)
+    notes = [f"sections: {found}" if named else "sections: none found: all records are one section"]
+    for name in named:
+        policies = [
+            label
+            for label, has_own in (
+                ("quality", name in models.quality.policies),
+                ("heat or publication", name in models.cascade.policies),
+            )
+            if has_own
+        ]
+        if policies:
+            notes.append(f"section {name}: a policy of its own for {' and '.join(policies)}")
+        elif len(named) > 1 and counts[name] < config.model.sections.min_records:
+            shortage = f"{counts[name]} labels are too few for a policy of its own"
+            notes.append(f"section {name}: {shortage}: it takes the shared one")
+    if named and counts[""]:
+        notes.append(f"{counts['']} records have no section: they take the shared policy")
+    return notes
 
 
 def as_of_training(config: TrainConfig) -> AsOf:

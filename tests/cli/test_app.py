@@ -36,6 +36,7 @@ COMMANDS = (
     "evaluate",
     "score",
     "explain",
+    "policy",
     "audit",
     "restore",
     "drift",

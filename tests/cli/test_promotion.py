@@ -16,6 +16,8 @@ from scoring.tracking.store import Store
 from scoring.workflows import retrain
 from tests.conftest import Registry
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 FIRST, SECOND = "models:/scoring/1", "models:/scoring/2"
 
 

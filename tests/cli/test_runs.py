@@ -15,6 +15,8 @@ from scoring.tracking.store import opened
 from scoring.workflows import compare
 from tests.conftest import KeptRuns, Registry
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:

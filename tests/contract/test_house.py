@@ -42,7 +42,8 @@ def test_target_is_there(target: str) -> None:
 def test_check_is_everything_and_tests_last() -> None:
     checks = re.search(r"^CHECKS := (.*)$", MAKEFILE, re.MULTILINE)
     assert checks is not None
-    assert checks[1].split() == ["lint", "types", "layers", "smoke", "test-clone", "test-system-python"]
+    expected = {"lint", "types", "layers", "smoke", "test-clone", "test-system-python"}
+    assert set(checks[1].split()) == expected
     recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert recipe is not None
     first, last = recipe[1].splitlines()

@@ -39,9 +39,12 @@ from scoring.workflows.training_pipeline import read_training
 from tests.distributed.conftest import Processes, wait_until
 from tests.own_labels import write_own
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 QUALITY = ModelConfig().quality
 NAMES = [f"column {number}" for number in range(12)]
 CONFIG = TrainConfig(name="small", n_bootstrap=0)
+N_ITERATIONS = 400  # so many that a worker can be killed half way
 
 
 class Notes:
@@ -127,7 +130,7 @@ def kill_while_training(cluster: Cluster, reporter: Reporter) -> Any:
     process = cluster.client.run(os.getpid)[min(workers)]
     X, y = made_up(4000)
     with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(trained, ClusterTrainer(cluster, reporter), X, y, num_iterations=1000)
+        future = thread.submit(trained, ClusterTrainer(cluster, reporter), X, y, num_iterations=N_ITERATIONS)
 
         def is_training() -> bool:
             tasks = cluster.client.processing()
@@ -143,7 +146,7 @@ def kill_while_training(cluster: Cluster, reporter: Reporter) -> Any:
 
 def test_a_killed_worker_begins_the_training_anew(cluster: Cluster) -> None:
     notes = Notes()
-    assert kill_while_training(cluster, notes).num_trees == 1000
+    assert kill_while_training(cluster, notes).num_trees == N_ITERATIONS
     (note,) = notes.heard
     assert re.fullmatch(r"training lost tcp://127\.0\.0\.1:\d+: restarting with the remaining workers", note)
 

@@ -1,4 +1,4 @@
-"""The desk of a service in a real browser, with the same inbox for each test."""
+"""The desk of a service in a real browser, with the same inbox for each test; runs that can be killed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from scoring.records.synthetic.generate import write_sample
+from scoring.settings import Settings
 from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import DESKTOP, N_RECORDS, chromium, loaded
+from tests.integration.forks import Forks, forking
 from tests.integration.test_service import Service, serving
 
 Open = Callable[..., Page]
@@ -79,3 +81,11 @@ def open_page(browser: Browser) -> Iterator[Open]:
 @pytest.fixture
 def desk(open_page: Open, desk_service: Service, inbox: Path) -> Page:
     return loaded(open_page(desk_service.url))
+
+
+@pytest.fixture
+def forks(settings: Settings, tmp_path: Path) -> Iterator[Forks]:
+    """Starts commands on the home of the test."""
+    (tmp_path / "scratch").mkdir()
+    with forking(settings.home, tmp_path / "scratch") as found:
+        yield found

@@ -48,12 +48,21 @@ class Forks:
 
     def run(self, *arguments: object, kill_at: float | None = None) -> Ended:
         """Run a command; it is killed once it has used that many seconds of processor time."""
+        self.start(*arguments, kill_at=kill_at)
+        return self.wait()
+
+    def start(self, *arguments: object, kill_at: float | None = None) -> int:
+        """Start a command; return the number of its process."""
         assert self._process.stdin is not None
         print(
             json.dumps([[str(argument) for argument in arguments], kill_at]),
             file=self._process.stdin,
             flush=True,
         )
+        return int(self._read_answer())
+
+    def wait(self) -> Ended:
+        """Wait for the command that was started."""
         return Ended(*self._read_answer())
 
     def _read_answer(self) -> Any:
@@ -87,10 +96,14 @@ def _import_all() -> None:
 
     load_mlflow()
     import git  # noqa: F401
+    import lightgbm  # noqa: F401
     import mlflow.models.display_utils
     import mlflow.pyfunc.scoring_server
     import mlflow.store.model_registry.sqlalchemy_workspace_store
     import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: F401
+    from mlflow.utils.requirements_utils import _init_modules_to_packages_map
+
+    _init_modules_to_packages_map()  # MLflow looks through all that is installed, once in each process
 
     def draw(_: object, file: Path, **options: object) -> None:
         file.write_bytes(b"a plot")
@@ -99,7 +112,7 @@ def _import_all() -> None:
     Figure.savefig = draw  # type: ignore[method-assign,assignment]
 
 
-def _run(arguments: list[str], kill_at: float | None) -> Ended:
+def _start(arguments: list[str]) -> int:
     if (pid := os.fork()) == 0:
         code: Any = 99
         try:
@@ -111,6 +124,10 @@ def _run(arguments: list[str], kill_at: float | None) -> Ended:
             code = end.code or 0
         finally:
             os._exit(code)
+    return pid
+
+
+def _wait(pid: int, kill_at: float | None) -> Ended:
     clock = ~pid << 3 | 2  # as clock_getcpuclockid(3) makes it
     while not os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | (os.WNOHANG if kill_at else 0)):
         assert kill_at is not None
@@ -124,12 +141,16 @@ def _run(arguments: list[str], kill_at: float | None) -> Ended:
 
 def _serve() -> None:
     _import_all()
+    os.chdir(os.environ["TMPDIR"])  # MLflow makes a folder where it stands
     output = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the commands print is no answer
     threads = [(task / "comm").read_text().strip() for task in Path("/proc/self/task").iterdir()]
     print(json.dumps(threads), file=output, flush=True)
     for line in sys.stdin:
-        print(json.dumps(_run(*json.loads(line))), file=output, flush=True)
+        arguments, kill_at = json.loads(line)
+        pid = _start(arguments)
+        print(pid, file=output, flush=True)
+        print(json.dumps(_wait(pid, kill_at)), file=output, flush=True)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
 
 def test_soak_ends_well() -> None:
     soak = BENCHMARKS.parent / "soak.py"
-    options = ["--seconds", "6", "--swaps", "2", "--moves", "2", "--clients", "4"]
+    options = ["--seconds", "4", "--swaps", "2", "--moves", "2", "--clients", "4"]
     done = subprocess.run([sys.executable, str(soak), *options], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^3 models answered, 2 swaps", done.stdout, re.MULTILINE)

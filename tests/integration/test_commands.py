@@ -20,6 +20,7 @@ from typer.testing import CliRunner, Result
 from scoring.cli import app
 from scoring.errors import ScoringError
 from scoring.model.score import Score
+from scoring.storage.home import prepare_home
 from scoring.workflows import score as workflow
 
 SMALL = """\
@@ -54,8 +55,10 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("site")
+    prepare_home(folder / "home")
+    shutil.copy(template, folder / "home")
     (folder / "small.yaml").write_text(SMALL)
     assert run("sample", folder / "new", "--records", "200", "--seed", "1", "--quiet").exit_code == 0
     (folder / "new" / "bad.md").write_text("---\ntitle: [a]\n---\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from scoring.records.synthetic.generate import write_sample
+from scoring.storage.home import prepare_home
 from scoring.storage.replacement import open_replacement
 
 N_RECORDS = 20
@@ -57,11 +59,12 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_the_file_is_named(tmp_path: Path, command: str) -> None:
+def test_the_file_is_named(template: Path, tmp_path: Path, command: str) -> None:
     if command.startswith("import"):
         assert shell(f"{PROGRAM} export {shlex.quote(str(DEFAULT))} model.zip").returncode == 0
     if command == "evaluate labelled":  # the store is there: making it is another writer
-        assert shell(f"{PROGRAM} evaluate labelled").returncode == 0
+        prepare_home(tmp_path / "home")
+        shutil.copy(template, tmp_path / "home")
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
     done = shell(f"ulimit -f 1; {PROGRAM} {command} --quiet")
     expected = WRITERS[command]

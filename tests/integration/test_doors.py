@@ -19,6 +19,7 @@ from pyarrow import parquet
 
 from scoring.records.synthetic.generate import write_sample
 from tests.integration.test_commands import SMALL
+from tests.made_once import made_once
 
 # Runs as every Python process starts, those that MLflow starts among them.
 GUARD = """\
@@ -96,8 +97,11 @@ class Session(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    folder = tmp_path_factory.mktemp("doors")
+def session(shared_folder: Path) -> Session:
+    return made_once(shared_folder, "doors", run_session)
+
+
+def run_session(folder: Path) -> Session:
     for name, n_records, seed in (("archive", 300, 1), ("later", 60, 3), ("inbox", 5, 4)):
         write_sample(folder / name, n_records=n_records, seed=seed)
         for number, file in enumerate(sorted((folder / name).iterdir())):

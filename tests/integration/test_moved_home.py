@@ -13,10 +13,12 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.records.synthetic.generate import write_sample
-from scoring.storage.home import FORMAT_FILE
+from scoring.storage.home import FORMAT_FILE, prepare_home
+from tests.integration.test_commands import SMALL
 from tests.integration.test_service import serving
 
-CONFIG = "n_bootstrap: 20\n"
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 LEDGER_LINE = {
     "at": "2019-01-01T12:00:00Z",
     "path": "a.md",
@@ -47,15 +49,19 @@ def model_of(folder: Path) -> str:
     return str(line)
 
 
-def test_every_command_goes_on_with_a_moved_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_goes_on_with_a_moved_home(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = tmp_path / "old" / "home", tmp_path / "new place"
+    prepare_home(old)
+    shutil.copy(template, old)
     monkeypatch.setenv("SCORING_HOME", str(old))
     monkeypatch.setenv("SCORING_THREADS", "1")
     write_sample(tmp_path / "archive", n_records=400, seed=1)
     write_sample(tmp_path / "inbox", n_records=3, seed=3, is_labelled=False)
     runs = {}
     for name in ("first", "second"):
-        (tmp_path / f"{name}.yaml").write_text(CONFIG + f"seed: {len(name)}\n")
+        (tmp_path / f"{name}.yaml").write_text(SMALL + f"seed: {len(name)}\n")
         if name == "second":  # learns with a ledger in the home
             (old / "corrections.jsonl").touch(mode=0o600)
             (old / "corrections.jsonl").write_text(json.dumps(LEDGER_LINE) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -11,28 +12,40 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from scoring.deployment.open_model import open_model
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, list_runs
 from tests.conftest import Registry
+from tests.integration.forks import Forks
 from tests.workflows.test_promote import FIRST, stop
+from tests.workflows.test_reproduce import CONFIG
 
 SECONDS = 60
 
 
-def started(settings: Settings, *arguments: str) -> subprocess.Popen[bytes]:
+@pytest.fixture
+def command(archive: Path, later: str, tmp_path: Path) -> list[str]:
+    """A retraining of a tiny model."""
+    (tmp_path / "tiny.yaml").write_bytes(msgspec.yaml.encode(CONFIG))
+    return ["retrain", str(archive), later, "--config", str(tmp_path / "tiny.yaml"), "--quiet"]
+
+
+def started(settings: Settings, *command: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "scoring", "retrain", *arguments, "--quiet"],
+        [sys.executable, "-m", "scoring", *command],
         env=os.environ | {"SCORING_HOME": str(settings.home), "SCORING_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )
 
 
-def wait_for(process: subprocess.Popen[bytes], is_there: Callable[[], bool]) -> None:
+def wait_for(pid: int, is_there: Callable[[], bool]) -> None:
     ends = time.monotonic() + SECONDS
     while not is_there():
-        assert process.poll() is None, "it ended too early"
+        assert Path(f"/proc/{pid}").exists(), "it ended too early"
         assert time.monotonic() < ends
         time.sleep(0.005)
 
@@ -44,9 +57,9 @@ def count(database: Path, rows: str) -> int:
 
 
 def test_killed_at_any_step_it_leaves_a_champion_that_scores(
-    registry: Registry, archive: Path, later: str
+    registry: Registry, forks: Forks, command: list[str], later: str
 ) -> None:
-    settings, paths = registry.settings, (str(archive), later)
+    settings = registry.settings
     store = Store(settings.tracking_uri, settings.home)
     documents = list(read_documents([later], on_fault=stop))[:5]
     expected = list(open_model(FIRST, settings).scorer.score(documents))
@@ -60,13 +73,13 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
         "the version is there": lambda: count(database, "model_versions") > 1,
     }
     for moment, is_there in moments.items():
-        process = started(settings, *paths)
-        wait_for(process, is_there)
-        process.kill()
-        process.wait()
+        pid = forks.start(*command)
+        wait_for(pid, is_there)
+        os.kill(pid, signal.SIGKILL)
+        assert forks.wait().code == -signal.SIGKILL
         assert champion(store, "scoring") == FIRST, moment
         assert list(open_model(None, settings).scorer.score(documents)) == expected, moment
-    assert started(settings, *paths).wait(SECONDS) == 0
+    assert forks.run(*command).code == 0
     in_charge = champion(store, "scoring")
     assert in_charge is not None
     assert in_charge != FIRST
@@ -77,12 +90,12 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
 
 
 def test_of_two_at_once_one_is_told_to_come_later_and_one_waits(
-    registry: Registry, archive: Path, later: str
+    registry: Registry, command: list[str]
 ) -> None:
-    settings, paths = registry.settings, (str(archive), later)
-    first = started(settings, *paths)
-    wait_for(first, (settings.home / "retrain.holder").exists)
-    second, third = started(settings, *paths), started(settings, *paths, "--wait", "2")
+    settings = registry.settings
+    first = started(settings, *command)
+    wait_for(first.pid, (settings.home / "retrain.holder").exists)
+    second, third = started(settings, *command), started(settings, *command, "--wait", "2")
     assert second.wait(SECONDS) == 2
     assert first.wait(SECONDS) == 0
     # By then the first has learned all that is new.

@@ -22,6 +22,8 @@ from scoring.cli import app
 from scoring.tracking.store import Store, opened
 from tests.integration.test_service import serving, wait_until
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 SMALL = """\
 n_bootstrap: 0
 model:

@@ -252,7 +252,7 @@ from scoring.service.supervisor import RestartPolicy, Supervisor
 from scoring.settings import load_settings
 
 if __name__ == "__main__":
-    policy = RestartPolicy(first_seconds=0.01, n_failures=3, silent_seconds=3)
+    policy = RestartPolicy(first_seconds=0.01, n_failures=2, silent_seconds=3)
     server.Supervisor = functools.partial(Supervisor, policy=policy)
     server._check = lambda options: None
     options = ServiceOptions(load_settings(home=Path("home")), sys.argv[1])
@@ -269,10 +269,10 @@ def test_workers_that_all_fail_again_and_again_end_the_service(tmp_path: Path) -
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     *lines, last = done.stderr.splitlines()
-    assert last == "each worker ended 3 times in a row: see the log"
+    assert last == "each worker ended 2 times in a row: see the log"
     events = [json.loads(line) for line in lines]
     ended = [each for each in events if each["event"] == "worker ended"]
-    assert len(ended) >= 6
+    assert len(ended) >= 4
     assert {each["cause"] for each in ended} == {"exit code 2"}
     assert "nowhere" in next(each["cause"] for each in events if each["event"] == "worker failed")
 

@@ -14,6 +14,8 @@ from scoring.settings import load_settings
 from scoring.tracking import Store, list_runs
 from tests.contract.test_readme import ROOT, SESSION, examples, is_as_shown, parted
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 RUN = re.compile(r"\b[0-9a-f]{7}\b")
 
 

@@ -11,10 +11,10 @@ import shutil
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from scoring.artifact.saved_model import load_model
@@ -22,10 +22,10 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, resolve_model
 from scoring.tracking.store import opened
-from tests.integration.forks import Forks, forking
-from tests.integration.test_commands import SMALL
+from tests.integration.forks import Forks
+from tests.workflows.test_reproduce import CONFIG
 
-N_KILLS = 24
+N_KILLS = 16
 MANY = int(os.environ.get("SCORING_KILLS", N_KILLS))  # read here: no test sees the settings of who runs it
 
 
@@ -36,17 +36,10 @@ def store(settings: Settings, template: Path) -> Store:
     return Store(settings.tracking_uri, settings.home)
 
 
-@pytest.fixture
-def forks(settings: Settings, tmp_path: Path) -> Iterator[Forks]:
-    (tmp_path / "scratch").mkdir()
-    with forking(settings.home, tmp_path / "scratch") as found:
-        yield found
-
-
 def trainings(folder: Path, model: Path) -> list[list[object]]:
     """Two commands that train different models, and put them in the same place."""
-    (folder / "small.yaml").write_text(SMALL.replace("n_bootstrap: 10", "n_bootstrap: 0"))
-    options = ["--config", folder / "small.yaml", "--output", model, "--overwrite", "--register", "site"]
+    (folder / "tiny.yaml").write_bytes(msgspec.yaml.encode(msgspec.structs.replace(CONFIG, n_bootstrap=0)))
+    options = ["--config", folder / "tiny.yaml", "--output", model, "--overwrite", "--register", "site"]
     for seed in (1, 2):
         write_sample(folder / f"news {seed}", n_records=60, seed=seed)
     return [["train", folder / f"news {seed}", *options] for seed in (1, 2)]

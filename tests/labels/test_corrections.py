@@ -30,6 +30,8 @@ from tests.workflows.test_promote import GATE, stop
 from tests.workflows.test_reproduce import CONFIG
 from tests.workflows.test_train import Listener
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 Correct = Callable[..., None]
 

@@ -34,6 +34,8 @@ from tests.workflows.test_promote import GATE, stop
 from tests.workflows.test_reproduce import CONFIG
 from tests.workflows.test_train import Listener
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 12, 1, tzinfo=UTC)
 BEGINS_AT = datetime(2019, 3, 1, tzinfo=UTC)  # later than all that the shared model knows
 N_NEWS, N_INBOX = 200, 40

@@ -150,7 +150,7 @@ def test_requests_go_on_while_the_model_is_swapped(serve: Serve, saved: SavedMod
 
 
 def test_the_champion_is_followed_and_named(serve: Serve, registry: Registry) -> None:
-    client = serve(settings=registry.settings, model=None, follow_seconds=0.05)
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.2)
     first = client.get("/v1/model").json()
     assert (first["address"], first["alias"]) == ("models:/scoring/1", "champion")
     assert first["trained_at"] == "2019-01-01T00:00:00Z"
@@ -257,7 +257,7 @@ def test_a_store_that_is_away_changes_only_what_is_reported(
     serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = registry.settings.home / "mlflow.db"
-    client = serve(settings=registry.settings, model=None, follow_seconds=0.02)
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.1)
     name = said(client)["model"]
     assert client.get("/v1/model").json()["source"] == "champion"
     for _ in range(2):
@@ -285,7 +285,7 @@ def test_a_champion_that_is_taken_away_is_kept_and_the_next_is_followed(
     serve: Serve, registry: Registry
 ) -> None:
     store = Store(registry.settings.tracking_uri, registry.settings.home)
-    client = serve(settings=registry.settings, model=None, follow_seconds=0.02)
+    client = serve(settings=registry.settings, model=None, follow_seconds=0.2)
     name = said(client)["model"]
     with opened(store, "take away", writes=True) as mlflow:
         mlflow.delete_registered_model_alias("scoring", "champion")

@@ -99,7 +99,7 @@ def test_a_section_with_another_policy_is_learned_and_spoils_no_other(
     meadow_alone = quality_of(labelled)
     for one, tested in ((alone, harbour[550:]), (meadow_alone, later)):
         errors, expected = (np.abs(errors_of(fitted, tested)) for fitted in (model, one))
-        assert errors.mean() < expected.mean() + 0.1
+        assert errors.mean() < 1.1 * expected.mean()
         assert np.mean(errors <= 1) > np.mean(expected <= 1) - 0.04
     quality, spread = model.estimate(training_set_of(later).table)
     low, high = model.interval(training_set_of(later).table, quality, spread)
@@ -175,7 +175,8 @@ def test_effects_of_a_difference_are_those_of_its_rubric(harbour: list[Labelled]
         ("topic", "Meadow", 0.0): 2.0,
         ("named", "Meadow", 0.0): 5.0,
     }
-    difference = Difference(effects, center=40.0, floor=0.0)  # type: ignore[arg-type]
+    own = frozenset(effect for effect in effects if effect[1] == "Meadow")
+    difference = Difference(effects, center=40.0, floor=0.0, own=own)  # type: ignore[arg-type]
     assert difference.scale == pytest.approx(0.8)
     rubric = difference.rubric(model.rubric)
     assert rubric.intercept_ == pytest.approx(3 + 0.2 * 40)
@@ -190,7 +191,7 @@ def test_a_difference_is_not_fitted_to_single_records(harbour: list[Labelled]) -
     quality = model.rubric.predict(part.table)
     labels = np.round(quality)
     labels[7] += 90
-    difference = fit_difference(model.rubric, part.table, quality, labels, SectionConfig(), 30.0)
+    difference = fit_difference(model.rubric, part.table, quality, labels, SectionConfig(), 30.0, {})
     assert not difference.contradiction.effects
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError, TrackingError
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
+from scoring.storage.home import prepare_home
 from scoring.tracking import Store, champion, list_runs, read_evaluation, read_run
 from scoring.tracking.caller_state import default_store
 from scoring.tracking.store import opened
@@ -23,6 +25,8 @@ from scoring.workflows import promote as workflow
 from scoring.workflows.promote import PromoteOutcome, promote
 from tests.conftest import Registry
 from tests.workflows.test_evaluate import Notes
+
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
 
 NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
 GATE = GateConfig(n_draws=100)
@@ -195,9 +199,11 @@ def test_a_folder_is_the_run_that_logged_it(registry: Registry, registry_templat
 
 
 def test_a_folder_that_no_run_has_logged_is_judged_on_records_and_then_logged(
-    registry: Registry, registry_template: Registry, later: str, tmp_path: Path
+    registry_template: Registry, template: Path, later: str, tmp_path: Path
 ) -> None:
     elsewhere = load_settings(home=tmp_path / "elsewhere", threads=1)
+    prepare_home(elsewhere.home)
+    shutil.copy(template, elsewhere.home)
     weak, small = (str(registry_template.settings.home / "models" / name) for name in ("weak", "small"))
     first = run(weak, elsewhere)
     assert (first.is_promoted, first.version) == (True, FIRST)

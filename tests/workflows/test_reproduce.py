@@ -25,6 +25,8 @@ from scoring.training.config import BoosterConfig, ModelConfig, RubricConfig, Tr
 from scoring.workflows.reproduce import reproduce
 from scoring.workflows.train import TrainOutcome, train
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 TINY = BoosterConfig(4, {"objective": "regression", "num_leaves": 4, "min_data_in_leaf": 5})
 TINY_BINARY = BoosterConfig(4, {"objective": "binary", "num_leaves": 4, "min_data_in_leaf": 5})

@@ -29,6 +29,8 @@ from scoring.workflows.rollback import rollback
 from tests.conftest import Registry
 from tests.workflows.test_promote import EQUAL, FIRST, GATE, SECOND, champions, stop
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
 
 

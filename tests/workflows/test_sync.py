@@ -16,6 +16,8 @@ from scoring.workflows.evaluate import evaluate
 from scoring.workflows.sync import sync
 from scoring.workflows.train import TrainOutcome
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 
 

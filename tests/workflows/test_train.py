@@ -191,7 +191,10 @@ def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) ->
         reporter=listener,
     )
     assert outcome.n_records == 60
-    assert listener.notes == ["7 records without a quality or a date are left out"]
+    assert listener.notes == [
+        "7 records without a quality or a date are left out",
+        "sections: Tessaril (60)",
+    ]
 
 
 @pytest.mark.parametrize("count", [1, 20])

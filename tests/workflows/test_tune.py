@@ -29,6 +29,8 @@ from scoring.workflows import tune as tune_module
 from scoring.workflows.train import load_config
 from scoring.workflows.tune import TuneOutcome, split_blocks, tune
 
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
+
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 TINY = BoosterConfig(8, {"objective": "regression_l1", "num_leaves": 4, "min_data_in_leaf": 5})
 CONFIG = TrainConfig(

@@ -1,0 +1,162 @@
+"""The learned policy in words, and what differs between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from scoring.features.encoding import ALL_COLUMNS
+from scoring.model.rules import Rule, SectionRules
+
+_MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
+_CLASSES = ("providers", "topics")
+_COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
+
+
+class PolicyLine(msgspec.Struct, frozen=True):
+    """One rule in words.
+
+    Parameters
+    ----------
+    section : str
+        The section, or the sections that share the rule, joined by commas.
+    target : str
+        The label that it decides.
+    text : str
+        The rule.
+    interval : str
+        95 % interval of its number; empty where it has none.
+    n_records : int
+        Labelled records that it rests on.
+    followed_ratio : float or None
+        Share of them that follow it.
+    name : str
+        Name of the rule; see :class:`scoring.model.rules.Rule`.
+    value, low, high : float
+        Its number and interval.
+    """
+
+    section: str
+    target: str
+    text: str
+    interval: str
+    n_records: int
+    followed_ratio: float | None
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+class PolicyDifference(msgspec.Struct, frozen=True):
+    """A rule that two policies do not agree on; None where one has no such rule."""
+
+    target: str
+    name: str
+    first: PolicyLine | None
+    second: PolicyLine | None
+
+
+def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> list[PolicyLine]:
+    """Write the rules of all sections, or of one, in words.
+
+    Parameters
+    ----------
+    groups : sequence of SectionRules
+        Rules of a model.
+    section : str, optional
+        Only the rules that hold for this section.
+
+    Returns
+    -------
+    list of PolicyLine
+        In the order of the rules.
+    """
+    return [
+        PolicyLine(
+            ", ".join(name or "(no section)" for name in group.sections),
+            rule.target,
+            text_of(rule),
+            interval_of(rule),
+            rule.n_records,
+            rule.followed_ratio,
+            rule.name,
+            rule.value,
+            rule.low,
+            rule.high,
+        )
+        for group in groups
+        if section is None or section in group.sections
+        for rule in group.rules
+    ]
+
+
+def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
+    """Rules whose intervals do not overlap, and effects on quality that only one of the policies has.
+
+    Providers and topics of the same worth are not compared: two policies name different ones.
+    """
+    of_first, of_second = (
+        {(line.target, line.name): line for line in lines if line.name.partition(" ")[0] not in _CLASSES}
+        for lines in (first, second)
+    )
+    differences = []
+    for key in {**of_first, **of_second}:
+        one, other = of_first.get(key), of_second.get(key)
+        if one is None or other is None:
+            is_other = key[0] == "quality"  # other rules are missing where too few records show them
+        else:
+            is_other = one.high < other.low or other.high < one.low
+        if is_other:
+            differences.append(PolicyDifference(*key, one, other))
+    return differences
+
+
+def text_of(rule: Rule) -> str:
+    """A rule in words.
+
+    Examples
+    --------
+    >>> text_of(Rule("quality", "has_image", 20.0, 19.5, 20.5, 900))
+    '+20 where the record has an image'
+    >>> text_of(Rule("quality", "title_chars from", 70.0, 69.0, 71.0, 300))
+    'length of the title: counts from character 71 on'
+    """
+    value = shown(rule.value)
+    signed = f"{'+' if rule.value >= 0 else ''}{value}"
+    if rule.name == "floor":
+        return f"never below {value}"
+    if rule.name == "best leads":
+        return "a record leads its story where no related record has a higher quality"
+    if rule.name == "bonus":
+        return f"each related record adds {value} to the heat of a lead"
+    if rule.name == "bonus from":
+        return f"it does where the quality of the lead is {value} or more"
+    if rule.name == "published from":
+        return f"published from a heat of {value}"
+    column, _, detail = rule.name.partition(" ")
+    meaning = _MEANINGS.get(column, column)
+    if detail == "from":
+        return f"{meaning}: counts from character {shown(rule.value + 1)} on"
+    if column in _CLASSES:
+        return f"{signed} for some {column}"
+    if column in ("title_chars", "excerpt_chars"):
+        return f"{signed} for each character of the {meaning} that counts"
+    return f"{signed} for each of: {meaning}" if column in _COUNTED else f"{signed} where {meaning}"
+
+
+def interval_of(rule: Rule) -> str:
+    """The interval of a rule's number; empty where it has none."""
+    return "" if rule.low == rule.high else f"{shown(rule.low)} to {shown(rule.high)}"
+
+
+def shown(value: float) -> str:
+    """A number with as many decimals as it needs, two at most.
+
+    Examples
+    --------
+    >>> shown(20.004), shown(-0.5), shown(8.91)
+    ('20', '-0.5', '8.91')
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.005 else "0"

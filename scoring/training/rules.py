@@ -1,0 +1,235 @@
+"""The rules that a fitted model learned, each with its interval and the labels that it rests on.
+
+The interval of an effect is that of a median, from order statistics (Conover, 1999, section 3.2), of what the
+records leave for it when all else is as predicted; it is never narrower than the least effect that is written
+down, which other effects can take up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.cascade import NOT_LEADING, Cascade
+from scoring.model.quality import QualityModel
+from scoring.model.rubric import TOPICS, Rubric
+from scoring.model.rules import Rule, SectionRules
+from scoring.model.section_policy import LABEL_STEP
+from scoring.training.cascade import CascadeLabels
+from scoring.training.section_policy import MIN_PAID_RATIO
+from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
+from scoring.training.training_set import TrainingSet
+
+MIN_RECORDS = 5  # that a rule is written down for
+MAX_CLASSES = 6  # of providers and of topics of the same worth
+MAX_KNOT_STEPS = 30  # characters on either side of a knot that its interval is searched in
+_NORMAL_95 = 1.96
+
+
+def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade) -> tuple[SectionRules, ...]:
+    """Write down the rules of the sections that share theirs, then those of each other section.
+
+    Parameters
+    ----------
+    training : TrainingSet
+        Labelled records.
+    quality : QualityModel
+        Fitted on them.
+    cascade : Cascade
+        Fitted on them.
+
+    Returns
+    -------
+    tuple of SectionRules
+    """
+    sections = training.table.text("topic_section")
+    own = sorted({*quality.policies, *cascade.policies} & set(sections))
+    groups = [(False, ~np.isin(sections, own)), *((True, sections == name) for name in own)]
+    return tuple(
+        SectionRules(
+            tuple(sorted({str(section) for section in sections[rows]})),
+            is_own,
+            int(rows.sum()),
+            (*_quality_rules(training.take(rows), quality), *_story_rules(training.take(rows))),
+        )
+        for is_own, rows in groups
+        if rows.any()
+    )
+
+
+def effective_rubric(model: QualityModel, section: str) -> Rubric:
+    """The rubric of a section: the shared one, scaled, plus what the section's policy adds."""
+    shared, policy = model.rubric, model.policies.get(section)
+    if policy is None:
+        return shared
+    own, scale = policy.difference_, policy.scale_
+    hinges = {}
+    for name in {**shared.hinges_, **own.hinges_}:
+        slopes: dict[float, float] = defaultdict(float)
+        for knot, points in shared.hinges_.get(name, ()):
+            slopes[knot] += scale * points
+        for knot, points in own.hinges_.get(name, ()):
+            slopes[knot] += points
+        hinges[name] = sorted(slopes.items())
+    levels = {
+        kind: _sum(shared.levels_.get(kind, {}), own.levels_.get(kind, {}), scale)
+        for kind in {**shared.levels_, **own.levels_}
+    }
+    terms = {
+        topic: {term: scale * value for term, value in by.items()} for topic, by in shared.terms_.items()
+    }
+    return Rubric(
+        scale * shared.intercept_ + own.intercept_,
+        _sum(shared.numbers_, own.numbers_, scale),
+        hinges,
+        levels,
+        terms,
+        own.floor_,
+    )
+
+
+def _sum(shared: Mapping[str, float], own: Mapping[str, float], scale: float) -> dict[str, float]:
+    return {name: scale * shared.get(name, 0.0) + own.get(name, 0.0) for name in {**shared, **own}}
+
+
+def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ...]:
+    """Rules of quality of one section or of sections that share theirs, the largest first."""
+    table, y = training.table, training.labels.quality
+    rubric = effective_rubric(model, str(table.text("topic_section")[0]))
+    min_points = MIN_PAID_RATIO * float(y.std())
+    is_free = y > rubric.floor_  # a label at the floor only says that the points are not above it
+    table, residual = table.take(is_free), (y - model.estimate(table)[0])[is_free]
+    rules = []
+    for name, points in rubric.numbers_.items():
+        values = np.nan_to_num(table.number(name))
+        rows = values > 0
+        if abs(points) >= min_points and rows.sum() >= MIN_RECORDS:
+            low, high = median_interval(points + residual[rows] / values[rows], min_points)
+            rules.append(Rule("quality", name, points, min(low, points), max(high, points), int(rows.sum())))
+    rules.sort(key=lambda rule: (-abs(rule.value), rule.name))
+    rules += _length_rules(table, residual, rubric, min_points)
+    rules += _class_rules("providers", rubric.levels_.get("provider_domain", {}), table, residual, min_points)
+    rules += _class_rules(TOPICS, rubric.levels_.get(TOPICS, {}), table, residual, min_points)
+    floor, n_at_floor = rubric.floor_, int(np.count_nonzero(~is_free))
+    return (*rules, Rule("quality", "floor", floor, floor, floor, n_at_floor))
+
+
+def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_points: float) -> Iterator[Rule]:
+    """Slope and knot of each length that is worth points; knots close to each other are written as one."""
+    for name, hinges in rubric.hinges_.items():
+        slope = float(sum(points for _, points in hinges))
+        if not slope:
+            continue
+        lengths = table.number(name)
+        worth = sum(
+            (points * np.maximum(lengths - knot, 0.0) for knot, points in hinges), np.zeros(len(table))
+        )
+        knot = float(np.round(sum(knot * points for knot, points in hinges) / slope))
+        beyond = np.maximum(lengths - knot, 0.0)
+        rows = beyond > 0
+        if rows.sum() < MIN_RECORDS or abs(slope) * np.percentile(beyond[rows], 90) < min_points:
+            continue
+        partial, middle = worth + residual, float(max(np.median(beyond[rows]), 1.0))
+        far = beyond >= middle
+        low, high = median_interval(partial[far] / beyond[far], LABEL_STEP / middle)
+        yield Rule("quality", name, slope, min(low, slope), max(high, slope), int(rows.sum()))
+        knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
+        errors = np.array([np.abs(partial - slope * np.maximum(lengths - at, 0.0)) for at in knots])
+        likely = [*knots[_as_good_as_best(errors)].tolist(), knot]
+        step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters that a point takes
+        yield Rule("quality", f"{name} from", knot, min(likely) - step, max(likely) + step, int(rows.sum()))
+
+
+def _as_good_as_best(errors: Floats) -> NDArray[np.bool_]:
+    """Which rows of the errors, shape (n_candidates, n_records), are not clearly larger than the best."""
+    more = errors - errors[np.argmin(errors.sum(axis=1))]
+    limits = _NORMAL_95 * more.std(axis=1) / np.sqrt(errors.shape[1])
+    is_as_good: NDArray[np.bool_] = more.mean(axis=1) <= limits
+    return is_as_good
+
+
+def _class_rules(
+    kind: str, levels: Mapping[str, float], table: FeatureTable, residual: Floats, min_points: float
+) -> list[Rule]:
+    """Rules of the providers, or topics, that are worth the same number of points; the most frequent."""
+    worth = {level: round(points) for level, points in levels.items() if abs(points) >= min_points}
+    if kind == TOPICS:
+        of_record = [{worth[topic] for topic in row if topic in worth} for row in table.topics]
+    else:
+        of_record = [
+            {worth[domain]} if domain in worth else set() for domain in table.text("provider_domain")
+        ]
+    counts = Counter(points for row in of_record for points in row)
+    rules = []
+    for points, count in counts.most_common(MAX_CLASSES):
+        if count >= MIN_RECORDS:
+            rows = np.array([points in row for row in of_record])
+            low, high = median_interval(points + residual[rows], min_points)
+            rules.append(Rule("quality", f"{kind} {points:+d}", points, low, high, count))
+    return rules
+
+
+def _story_rules(training: TrainingSet) -> Iterator[Rule]:
+    """Rules of who leads, of heat and of publication."""
+    table, labels = training.table, training.labels
+    is_known = np.isfinite(labels.heat)
+    is_lead = labels.heat > NOT_LEADING
+    margin = labels.quality - table.number("coverage_quality_max")
+    rows = is_known & np.isfinite(margin)
+    if rows.sum() >= MIN_RECORDS:
+        followed = float(np.mean(is_lead[rows] == (margin[rows] >= 0)))
+        yield Rule("lead", "best leads", 0.0, 0.0, 0.0, int(rows.sum()), followed)
+    n_related = np.nan_to_num(table.number("coverage_count"))
+    rows = is_known & is_lead & (n_related > 0)
+    if rows.sum() >= MIN_RECORDS:
+        yield from _bonus_rules(labels, rows, n_related)
+    rows = is_known & np.isfinite(labels.published)
+    if rows.sum() >= MIN_RECORDS:
+        yield _published_rule(labels.heat[rows], labels.published[rows] > 0.5)
+
+
+def _bonus_rules(labels: CascadeLabels, rows: NDArray[np.bool_], n_related: Floats) -> Iterator[Rule]:
+    quality, heat, related = labels.quality[rows], labels.heat[rows], n_related[rows]
+    rule = fit_bonus(quality, heat, related)
+    error = np.abs(heat - rule.heat(quality, related))
+    followed = float(np.mean(error <= 2 * LABEL_STEP + 0.05 * np.abs(heat - quality)))
+    has_bonus = quality >= rule.from_quality
+    low, high = median_interval(((heat - quality) / related)[has_bonus], LABEL_STEP)
+    low, high = min(low, rule.bonus), max(high, rule.bonus)
+    yield Rule("heat", "bonus", rule.bonus, low, high, int(has_bonus.sum()), followed)
+    candidates = np.arange(quality.min(), quality.max() + 1)
+    errors = np.array(
+        [np.abs(heat - BonusRule(rule.bonus, at).heat(quality, related)) for at in candidates.tolist()]
+    )
+    likely = [*candidates[_as_good_as_best(errors)].tolist(), rule.from_quality]
+    yield Rule("heat", "bonus from", rule.from_quality, min(likely), max(likely), int(rows.sum()), followed)
+
+
+def _published_rule(heat: Floats, is_published: NDArray[np.bool_]) -> Rule:
+    """The heat from which records are published: the least integer of the best thresholds."""
+    threshold = float(np.ceil(fit_threshold(heat, is_published)))
+    candidates = np.unique(np.concatenate([heat, heat + 1, [threshold]]))
+    errors = (heat >= candidates[:, None]) != is_published
+    likely = [*candidates[_as_good_as_best(errors.astype(np.float64))].tolist(), threshold]
+    followed = float(np.mean((heat >= threshold) == is_published))
+    return Rule("published", "published from", threshold, min(likely), max(likely), len(heat), followed)
+
+
+def median_interval(values: Floats, least: float) -> tuple[float, float]:
+    """95 % interval of the median of what `n_records` records say, widened by what rounding hides.
+
+    Examples
+    --------
+    >>> low, high = median_interval(np.array([19.0, 20, 20, 20, 20, 20, 20, 20, 20, 31]), 0.5)
+    >>> float(low), float(high)
+    (19.5, 20.5)
+    """
+    ordered = np.sort(values)
+    half = _NORMAL_95 * np.sqrt(len(ordered)) / 2
+    first = max(int(np.floor(len(ordered) / 2 - half)), 0)
+    last = min(int(np.ceil(len(ordered) / 2 + half)), len(ordered) - 1)
+    return float(ordered[first]) - least, float(ordered[last]) + least

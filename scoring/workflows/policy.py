@@ -1,0 +1,105 @@
+"""Write the learned policy of a model in words, or what differs between two models or sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scoring.artifact.saved_model import SavedModel
+from scoring.deployment.open_model import open_model
+from scoring.errors import ModelError
+from scoring.explanation.policy import PolicyDifference, PolicyLine, policy_differences, policy_lines
+from scoring.progress import SILENT, Reporter
+from scoring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedPolicies:
+    """Two policies, by the names that they were asked for, and the rules that they do not agree on."""
+
+    first: str
+    second: str
+    differences: list[PolicyDifference]
+
+
+def policy(
+    *,
+    model: str | None = None,
+    section: str | None = None,
+    settings: Settings,
+    reporter: Reporter = SILENT,
+) -> list[PolicyLine]:
+    """Write the learned policy of a model in words.
+
+    Parameters
+    ----------
+    model : str, optional
+        See :func:`scoring.deployment.resolve_model.resolve`.
+    section : str, optional
+        Only the rules that hold for this section.
+    settings : Settings
+        Home and store.
+    reporter : Reporter
+        Receives a warning if the model is neither the requested one nor the champion.
+
+    Returns
+    -------
+    list of PolicyLine
+
+    Raises
+    ------
+    ModelError
+        If the model holds no rules, or not those of the section.
+    """
+    return _lines(open_model(model, settings, reporter, is_whole=False), section)
+
+
+def compare_policies(
+    first: str,
+    second: str,
+    *,
+    model: str | None = None,
+    section: str | None = None,
+    settings: Settings,
+    reporter: Reporter = SILENT,
+) -> ComparedPolicies:
+    """Find the rules that differ between two sections of a model, or between two models.
+
+    Parameters
+    ----------
+    first, second : str
+        Two sections of the model; else two models, see :func:`scoring.deployment.resolve_model.resolve`.
+    model, section, settings, reporter
+        See :func:`policy`; the section is for two models.
+
+    Returns
+    -------
+    ComparedPolicies
+
+    Raises
+    ------
+    ModelError
+        If a model cannot be found, or holds no rules.
+    """
+    if section is None:
+        saved = open_model(model, settings, reporter, is_whole=False)
+        if {first, second} <= set(_sections(saved)):
+            sides: Sequence[list[PolicyLine]] = [_lines(saved, name) for name in (first, second)]
+            return ComparedPolicies(first, second, policy_differences(*sides))
+    models = [open_model(name, settings, reporter, is_whole=False) for name in (first, second)]
+    sides = [_lines(saved, section) for saved in models]
+    return ComparedPolicies(models[0].name, models[1].name, policy_differences(*sides))
+
+
+def _sections(saved: SavedModel) -> list[str]:
+    return [name for group in saved.models.rules for name in group.sections]
+
+
+def _lines(saved: SavedModel, section: str | None) -> list[PolicyLine]:
+    """The rules of a model in words."""
+    if not saved.models.rules:
+        raise ModelError(f"{saved.name}: got a model without rules; train it again with this version")
+    if section is not None and section not in _sections(saved):
+        known = ", ".join(repr(name) for name in _sections(saved))
+        raise ModelError(f"{saved.name}: section: got {section!r}, expected one of {known}")
+    return policy_lines(saved.models.rules, section)

@@ -1,0 +1,98 @@
+"""The policy in words: it has the constants that made the labels, each within its interval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scoring.explanation.policy import policy_differences, policy_lines, text_of
+from scoring.model.components import FittedComponents
+from scoring.model.rules import Rule
+from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.training.config import TrainConfig
+from scoring.training.fit import fit_models
+from scoring.training.rules import median_interval
+from tests.conftest import training_set_of
+
+SHARED = replace(DEFAULT_POLICY.without_noise(), large_image_points=0)
+OTHER = replace(SHARED, image_points=9, topic_points=31, published_from_heat=55)
+CONSTANTS = {
+    "has_image": SHARED.image_points,
+    "title_names_section": SHARED.section_in_title_points,
+    "topic_count": SHARED.topic_points,
+    "title_chars": -1 / SHARED.title_overrun_chars_per_point,
+    "title_chars from": SHARED.title_limit_chars,
+    "bonus": SHARED.heat_bonus,
+    "bonus from": SHARED.bonus_from_quality,
+    "published from": SHARED.published_from_heat,
+}
+
+
+@pytest.fixture(scope="module")
+def models() -> FittedComponents:
+    """A model of two sections: the second has other points of an image and of a topic."""
+    documents = [
+        *sample_documents(n_records=1000, seed=4, policy=SHARED, section="Harbour"),
+        *sample_documents(n_records=400, seed=5, policy=OTHER, section="Meadow"),
+    ]
+    return fit_models(training_set_of(documents), TrainConfig(), num_threads=1)
+
+
+def rules_of(models: FittedComponents, section: str) -> dict[str, Rule]:
+    (group,) = (group for group in models.rules if section in group.sections)
+    return {rule.name: rule for rule in group.rules}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_of_the_policy_are_within_their_intervals(models: FittedComponents, name: str) -> None:
+    rule = rules_of(models, "Harbour")[name]
+    assert rule.low <= CONSTANTS[name] <= rule.high
+    assert rule.n_records > 20
+
+
+def test_the_rules_of_the_other_section_are_its_own(models: FittedComponents) -> None:
+    rules = rules_of(models, "Meadow")
+    for name, value in (("has_image", 9), ("topic_count", 31), ("published from", 55)):
+        assert rules[name].low <= value <= rules[name].high
+
+
+def test_only_what_differs_is_listed(models: FittedComponents) -> None:
+    sides = [policy_lines(models.rules, section) for section in ("Harbour", "Meadow")]
+    names = {difference.name for difference in policy_differences(*sides)}
+    assert {"has_image", "topic_count", "published from"} <= names
+    assert not {"title_names_section", "title_chars from", "title_chars", "bonus"} & names
+    assert not policy_differences(sides[0], sides[0])
+
+
+def test_rules_say_how_many_records_follow_them(models: FittedComponents) -> None:
+    rules = rules_of(models, "Harbour")
+    for name in ("best leads", "bonus", "published from"):
+        followed = rules[name].followed_ratio
+        assert followed is not None
+        assert followed > 0.9
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (Rule("quality", "has_image", -4.5, 0, 0, 9), "-4.5 where the record has an image"),
+        (
+            Rule("quality", "topic_count", 20.0, 0, 0, 9),
+            "+20 for each of: topics, including the section",
+        ),
+        (Rule("quality", "providers +15", 15.2, 0, 0, 9), "+15.2 for some providers"),
+        (Rule("heat", "bonus from", 50, 49, 51, 9), "it does where the quality of the lead is 50 or more"),
+        (Rule("published", "published from", 70, 69, 71, 9), "published from a heat of 70"),
+    ],
+)
+def test_rules_in_words(rule: Rule, text: str) -> None:
+    assert text_of(rule) == text
+
+
+def test_the_interval_of_a_median_holds_it_in_19_of_20_samples() -> None:
+    random = np.random.default_rng(1)
+    samples = [median_interval(random.laplace(3.0, 2.0, 60), 0.0) for _ in range(400)]
+    assert 0.93 <= np.mean([low <= 3.0 <= high for low, high in samples]) <= 0.99
