@@ -169,7 +169,7 @@ def _class_rules(
         if count >= MIN_RECORDS:
             rows = np.array([points in row for row in of_record])
             low, high = median_interval(points + residual[rows], min_points)
-            rules.append(Rule("quality", f"{kind} {points:+d}", points, low, high, count))
+            rules.append(Rule("quality", f"{kind} {points:+d}", float(points), low, high, count))
     return rules
 
 

@@ -118,7 +118,7 @@ def test_parts_that_changed_places(folder: Path) -> None:
 
 def test_manifest_that_was_edited(folder: Path) -> None:
     text = (folder / MANIFEST).read_text()
-    assert text.count('"n_records": 400') == 1
+    assert '"n_records": 400' in text
     (folder / MANIFEST).write_text(text.replace('"n_records": 400', '"n_records": 4000'))
     assert "other bytes than its hash names" in refused(folder)
 

@@ -80,7 +80,8 @@ def test_drift_of_the_last_records_is_what_the_command_says(lines: list[bytes]) 
     measured = window.measure(served(saved))
     assert measured is not None
     # The first 8, and the first 32 of those that came after.
-    records = [document.record for document in documents[:8] + documents[:32]]
+    sections = saved.scorer.sections
+    records = [sections.placed(document.record) for document in documents[:8] + documents[:32]]
     table = build_table(records, timedelta(0))
     assert measured == measure_drift(profile, saved.scorer, table, np.full(40, np.nan))
     assert window.measure(served(saved)) is None, "nothing is new"
