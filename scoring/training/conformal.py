@@ -42,7 +42,7 @@ def fit_residuals(errors: Floats, spread: Floats, config: ModelConfig) -> Residu
 
 
 def add_unseen_section(
-    errors: ResidualDistribution, highest_spread: float, foreign: Floats, config: ModelConfig
+    errors: ResidualDistribution, highest_spread: float, foreign: Floats, level: float
 ) -> ResidualDistribution:
     """Add a group for records of sections that the training data lack.
 
@@ -54,11 +54,11 @@ def add_unseen_section(
         Highest predicted spread of a known section; points.
     foreign : ndarray of shape (n_errors,)
         Leave-section-out errors; points.
-    config : ModelConfig
-        Coverage of the interval of the `foreign` errors.
+    level : float
+        Coverage of the interval of the `foreign` errors; 0 to 1.
     """
     edge = max(highest_spread, *errors.edges_, MIN_SPREAD) + 2 * MIN_SPREAD
-    half_width = float(np.quantile(np.abs(foreign), config.interval_level))
+    half_width = float(np.quantile(np.abs(foreign), level))
     # The interval is a multiple of the spread, so a wide enough spread gives the wanted coverage.
     spread = max(half_width / errors.half_width_ if errors.half_width_ else 0.0, edge)
     values, counts = np.unique(_compress(np.round(foreign)), return_counts=True)

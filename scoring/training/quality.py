@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,7 +109,11 @@ def start_quality(
             scale = np.maximum(inputs.spread.predict(inputs.X[rows], pool.num_threads), MIN_SPREAD)
         errors = fit_residuals(residual, scale, config)
         errors = add_unseen_section(
-            errors, float(scale.max(initial=0.0)), unseen_section_errors.result(), config
+            errors,
+            float(scale.max(initial=0.0)),
+            unseen_section_errors.result(),
+            # One section says nothing of others: their interval is as wide as the labels.
+            config.interval_level if left_out_sections(table) else 1.0,
         )
         out_of_fold = np.full(len(table), np.nan)
         out_of_fold[plan.is_shared] = inputs.X[:, -1]
@@ -316,13 +321,17 @@ def leave_section_out_errors(
     ndarray of shape (n_errors,)
         Label minus prediction; points.
     """
-    sections = table.text("topic_section")
-    errors = []
-    for section in sorted(set(sections)):
+    sections, errors = table.text("topic_section"), []
+    for section in left_out_sections(table):
         is_held = sections == section
-        if is_held.sum() >= MIN_SECTION and (~is_held).sum() >= MIN_SECTION:
-            rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric)
-            errors.append(
-                np.quantile(y[is_held] - rubric.predict(table.take(is_held)), np.linspace(0, 1, 101))
-            )
+        rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric)
+        errors.append(np.quantile(y[is_held] - rubric.predict(table.take(is_held)), np.linspace(0, 1, 101)))
     return np.concatenate(errors) if errors else y - np.median(y)
+
+
+def left_out_sections(table: FeatureTable) -> list[str]:
+    """Sections that are left out in turn: those with :data:`MIN_SECTION` records, and as many elsewhere."""
+    counts = Counter(table.text("topic_section"))
+    return sorted(
+        section for section, count in counts.items() if MIN_SECTION <= count <= len(table) - MIN_SECTION
+    )

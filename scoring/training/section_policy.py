@@ -377,7 +377,7 @@ def with_residuals(
     """The policy with the residual distribution of its records, and that of records with a novel value."""
     scaled = policy.spread(table, spread)
     usual = fit_residuals(residual[~is_novel], scaled[~is_novel], _one_group(config))
-    errors = add_unseen_section(usual, float(scaled.max()), y - np.median(y), config)
+    errors = add_unseen_section(usual, float(scaled.max()), y - np.median(y), config.interval_level)
     return msgspec.structs.replace(policy, errors_=errors)
 
 

@@ -168,7 +168,7 @@ def test_training_stops_where_later_records_gain_nothing() -> None:
 def test_a_record_of_an_unknown_section_is_less_sure() -> None:
     known = fit_residuals(np.linspace(-2, 2, 400), np.linspace(0.5, 2, 400), CONFIG)
     foreign = np.linspace(-40, 40, 401)
-    fitted = add_unseen_section(known, 2.0, foreign, CONFIG)
+    fitted = add_unseen_section(known, 2.0, foreign, CONFIG.interval_level)
     assert fitted.half_width_ * fitted.foreign_spread_ == pytest.approx(36.0, abs=0.5)
     assert fitted.foreign_spread_ > fitted.edges_[-1]
     atoms, weights = fitted.spread_out(np.array([50.0]), np.array([fitted.foreign_spread_]))

@@ -47,7 +47,7 @@ def test_errors_are_whole_points() -> None:
     fitted = fit_residuals(np.array([0.4, 0.6, 1.4, -0.6]), np.ones(4), CONFIG)
     assert fitted.atoms_[1] == [-1, 0, 1]
     assert fitted.weights_[1] == [0.25, 0.25, 0.5]
-    unseen = add_unseen_section(fitted, 1.0, np.array([0.4, 0.6, 1.4, -0.6]), CONFIG)
+    unseen = add_unseen_section(fitted, 1.0, np.array([0.4, 0.6, 1.4, -0.6]), CONFIG.interval_level)
     assert unseen.atoms_[-1] == [-1, 0, 1]
     assert unseen.weights_[-1] == [0.25, 0.25, 0.5]
 
@@ -69,20 +69,20 @@ def known(half_width: float = 2.0) -> ResidualDistribution:
 
 def test_interval_of_an_unseen_section_covers_its_errors_of_either_sign() -> None:
     foreign = -np.arange(0.0, 41.0)
-    fitted = add_unseen_section(known(), 2.0, foreign, CONFIG)
+    fitted = add_unseen_section(known(), 2.0, foreign, CONFIG.interval_level)
     assert fitted.half_width_ * fitted.foreign_spread_ == 36  # 90 % of the way from 0 to 40
 
 
 @pytest.mark.parametrize(("highest_spread", "edge"), [(2.0, 3.5), (8.0, 8.5)])
 def test_unseen_sections_are_beyond_every_spread_and_edge(highest_spread: float, edge: float) -> None:
-    fitted = add_unseen_section(known(), highest_spread, np.zeros(3), CONFIG)
+    fitted = add_unseen_section(known(), highest_spread, np.zeros(3), CONFIG.interval_level)
     assert fitted.edges_ == [1, 3, edge]
     assert fitted.foreign_spread_ == edge  # however small the errors
     assert fitted.atoms_[:3] == known().atoms_
 
 
 def test_unseen_sections_without_errors_of_known_ones() -> None:
-    fitted = add_unseen_section(NO_ERRORS, 0.0, np.array([-5.0, 5.0]), CONFIG)
+    fitted = add_unseen_section(NO_ERRORS, 0.0, np.array([-5.0, 5.0]), CONFIG.interval_level)
     assert fitted.edges_ == [3 * MIN_SPREAD]
     assert fitted.foreign_spread_ == 3 * MIN_SPREAD
     assert fitted.half_width_ == 0

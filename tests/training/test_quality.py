@@ -204,3 +204,11 @@ def test_unseen_sections_are_beyond_every_spread_of_the_validation_block() -> No
     fitted = fit(np.round(100 + noise), config=config)
     assert np.ptp(fitted.validation_spread) > 1
     assert fitted.model.errors.edges_ == [pytest.approx(fitted.validation_spread.max() + 0.5)]
+
+
+def test_the_interval_of_unseen_sections_is_as_wide_as_the_labels_of_one_section() -> None:
+    random = np.random.default_rng(2)
+    y = np.round(100 + random.normal(size=N_RECORDS) * 20)
+    fitted = fit(y)
+    errors = fitted.model.errors
+    assert errors.half_width_ * errors.foreign_spread_ >= np.abs(y - np.median(y)).max()

@@ -118,6 +118,10 @@ def test_fifty_labels_say_what_is_different(harbour: list[Labelled]) -> None:
     alone = quality_of(harbour)
     errors, expected = (np.abs(errors_of(one, later)) for one in (model, alone))
     assert errors.mean() < 0.6 * expected.mean()
+    table = training_set_of(later).table
+    low, high = model.interval(table, *model.estimate(table))
+    labels = training_set_of(later).labels.quality
+    assert 0.8 < np.mean((low <= labels) & (labels <= high)) < 1
 
 
 def test_few_labels_of_a_section_change_nothing_for_the_others(harbour: list[Labelled]) -> None:
