@@ -107,7 +107,7 @@ def read_features(
     paths: Sequence[str],
     *,
     as_of: AsOf = None,
-    sections: SectionRule = FIRST_TOPIC,
+    sections: SectionRule | Callable[[], SectionRule] = FIRST_TOPIC,
     n_processes: int = 1,
     cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
@@ -125,8 +125,8 @@ def read_features(
         As for :func:`scoring.records.corpus.read_documents`.
     as_of : datetime, timedelta or None
         As for :func:`scoring.features.table.extract`.
-    sections : SectionRule
-        How the section of each record is found.
+    sections : SectionRule or callable
+        How the section of each record is found; a callable is called when the first record is requested.
     n_processes : int
         Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux) before
         progress is reported.
@@ -146,10 +146,16 @@ def read_features(
         If a path does not exist or contains no record.
     """
     files = expand(paths, on_fault=on_fault)
-    chunks, task = _chunks(files, stdin), _ExtractionTask(as_of, sections, cache)
+    chunks = _chunks(files, stdin)
+
+    def task() -> _ExtractionTask:
+        return _ExtractionTask(as_of, sections() if callable(sections) else sections, cache)
+
     # Standard input may be slow: it is not read before the first record is requested.
     if n_processes > 1 and STDIN not in files and _is_large(files):
-        results = _process_in_parallel(chunks, task, n_processes, ahead_bytes=_AHEAD_BYTES)
+        results = _process_in_parallel(
+            chunks, task, n_processes, ahead_bytes=_AHEAD_BYTES, is_task_known=not callable(sections)
+        )
         next(results)
     else:
         results = _process_chunks(chunks, task, n_processes)
@@ -314,37 +320,53 @@ def _chunks(files: Sequence[str], stdin: BinaryIO | None) -> Iterator[_Chunk]:
         yield _Chunk(tuple(sources), n_files, n_bytes)
 
 
-def _process_chunks(chunks: Iterator[_Chunk], task: _ExtractionTask, n_processes: int) -> _ChunkResults:
+def _process_chunks(
+    chunks: Iterator[_Chunk], make_task: Callable[[], _ExtractionTask], n_processes: int
+) -> _ChunkResults:
     """Yield chunks with their results, in order: from this process at first, then from worker processes."""
-    n_bytes = 0
+    n_bytes, task = 0, make_task()
     for chunk in chunks:
         yield chunk, task.results(chunk)
         n_bytes += chunk.n_bytes
         if n_processes > 1 and n_bytes >= PARALLEL_BYTES:
-            yield from _process_in_parallel(chunks, task, n_processes, ahead_bytes=n_processes * CHUNK_BYTES)
+            yield from _process_in_parallel(
+                chunks, make_task, n_processes, ahead_bytes=n_processes * CHUNK_BYTES
+            )
 
 
 def _process_in_parallel(
-    chunks: Iterator[_Chunk], task: _ExtractionTask, n_processes: int, *, ahead_bytes: int
+    chunks: Iterator[_Chunk],
+    make_task: Callable[[], _ExtractionTask],
+    n_processes: int,
+    *,
+    ahead_bytes: int,
+    is_task_known: bool = True,
 ) -> _ChunkResults:
     """Yield chunks with their results from worker processes; an empty first chunk signals their start."""
     waiting: deque[tuple[_Chunk, Future[_Results]]] = deque()
     n_bytes = 0
-    if task.cache is not None:
-        task = task._replace(cache=replace(task.cache, is_held=True))
+
+    @functools.cache
+    def task() -> _ExtractionTask:
+        made = make_task()
+        return made._replace(cache=replace(made.cache, is_held=True)) if made.cache is not None else made
 
     def hand_out() -> None:
         nonlocal n_bytes
         while n_bytes < ahead_bytes or len(waiting) <= n_processes:
             if (chunk := next(chunks, None)) is None:
                 return
-            waiting.append((chunk, pool.submit(task.results, chunk)))
+            waiting.append((chunk, pool.submit(task().results, chunk)))
             n_bytes += chunk.n_held
 
     with _pool(n_processes) as pool:
         try:
-            hand_out()
+            if is_task_known:
+                hand_out()
+            else:
+                pool.submit(int)  # forks all processes, before the caller starts a thread
             yield _Chunk((), 0, 0), _Results([])
+            hand_out()
             while waiting:
                 first, future = waiting.popleft()
                 yield first, future.result()

@@ -62,17 +62,22 @@ def score(
     def report_progress(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
-    scorer = open_model(model, settings, reporter, is_whole=False).scorer
+    # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,
         as_of=as_of,
-        sections=scorer.sections,
+        sections=lambda: scorer.sections,
         n_processes=settings.threads,
         cache=cache,
         stdin=stdin,
         on_fault=on_fault,
         on_progress=report_progress,
     )
+    try:
+        scorer = open_model(model, settings, reporter, is_whole=False).scorer
+    except BaseException:
+        records.close()
+        raise
     # Standard input may be slow: each batch is scored and yielded as soon as it has been read.
     return scorer.score_features(records) if STDIN in paths else _score_in_threads(scorer, records, settings)
 

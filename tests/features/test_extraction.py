@@ -170,6 +170,21 @@ def test_processes_end_where_not_all_records_are_asked_for(archive: Path) -> Non
     assert not active_children()
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_processes_are_forked_before_the_rule_of_sections_is_known(archive: Path) -> None:
+    asked: list[int] = []
+
+    def sections() -> SectionRule:
+        asked.append(len(active_children()))
+        return FIRST_TOPIC
+
+    records = read_features([str(archive)], sections=sections, n_processes=2, on_fault=stop)
+    assert len(active_children()) == 2
+    assert not asked
+    assert sum(1 for _ in records) == 400
+    assert asked == [2]
+
+
 def test_few_records_start_no_process(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: int) -> None:
         pytest.fail("started")
