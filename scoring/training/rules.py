@@ -100,7 +100,7 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
     """Rules of quality of one section or of sections that share theirs, the largest first."""
     table, y = training.table, training.labels.quality
     rubric = effective_rubric(model, str(table.text("topic_section")[0]))
-    min_points = MIN_PAID_RATIO * float(y.std())
+    min_points = max(MIN_PAID_RATIO * float(y.std()), LABEL_STEP)
     is_free = y > rubric.floor_  # a label at the floor only says that the points are not above it
     table, residual = table.take(is_free), (y - model.estimate(table)[0])[is_free]
     rules = []
