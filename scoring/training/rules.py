@@ -8,7 +8,7 @@ down, which other effects can take up.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from scoring.training.training_set import TrainingSet
 
 MIN_RECORDS = 5  # that a rule is written down for
 MAX_CLASSES = 6  # of providers and of topics of the same worth
+MAX_THRESHOLDS = 200  # of quality or heat that an interval is searched among
 MAX_KNOT_STEPS = 30  # characters on either side of a knot that its interval is searched in
 _NORMAL_95 = 1.96
 
@@ -138,18 +139,34 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         low, high = median_interval(partial[far] / beyond[far], LABEL_STEP / middle)
         yield Rule("quality", name, slope, min(low, slope), max(high, slope), int(rows.sum()))
         knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
-        errors = np.array([np.abs(partial - slope * np.maximum(lengths - at, 0.0)) for at in knots])
-        likely = [*knots[_as_good_as_best(errors)].tolist(), knot]
+
+        def knot_errors(at: float) -> Floats:
+            return np.abs(partial - slope * np.maximum(lengths - at, 0.0))  # noqa: B023 -- called in this turn
+
+        likely = [*_as_good_as_best(knots.tolist(), knot_errors), knot]
         step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters that a point takes
         yield Rule("quality", f"{name} from", knot, min(likely) - step, max(likely) + step, int(rows.sum()))
 
 
-def _as_good_as_best(errors: Floats) -> NDArray[np.bool_]:
-    """Which rows of the errors, shape (n_candidates, n_records), are not clearly larger than the best."""
-    more = errors - errors[np.argmin(errors.sum(axis=1))]
-    limits = _NORMAL_95 * more.std(axis=1) / np.sqrt(errors.shape[1])
-    is_as_good: NDArray[np.bool_] = more.mean(axis=1) <= limits
-    return is_as_good
+def _as_good_as_best(candidates: Sequence[float], errors_of: Callable[[float], Floats]) -> list[float]:
+    """Candidates whose errors, each of shape (n_records,), are not clearly larger than those of the best."""
+    best = errors_of(min(candidates, key=lambda candidate: float(errors_of(candidate).sum())))
+    as_good = []
+    for candidate in candidates:
+        more = errors_of(candidate) - best
+        if more.mean() <= _NORMAL_95 * more.std() / np.sqrt(len(more)):
+            as_good.append(candidate)
+    return as_good
+
+
+def _nearby(values: Floats, threshold: float) -> list[float]:
+    """Possible thresholds: the values around one, and one more than each, at most :data:`MAX_THRESHOLDS`."""
+    candidates = np.unique(np.concatenate([values, values + 1, [threshold]]))
+    middle = int(np.searchsorted(candidates, threshold))
+    near: list[float] = candidates[
+        max(middle - MAX_THRESHOLDS // 2, 0) : middle + MAX_THRESHOLDS // 2
+    ].tolist()
+    return near
 
 
 def _class_rules(
@@ -201,20 +218,23 @@ def _bonus_rules(labels: CascadeLabels, rows: NDArray[np.bool_], n_related: Floa
     low, high = median_interval(((heat - quality) / related)[has_bonus], LABEL_STEP)
     low, high = min(low, rule.bonus), max(high, rule.bonus)
     yield Rule("heat", "bonus", rule.bonus, low, high, int(has_bonus.sum()), followed)
-    candidates = np.arange(quality.min(), quality.max() + 1)
-    errors = np.array(
-        [np.abs(heat - BonusRule(rule.bonus, at).heat(quality, related)) for at in candidates.tolist()]
-    )
-    likely = [*candidates[_as_good_as_best(errors)].tolist(), rule.from_quality]
+
+    def bonus_errors(from_quality: float) -> Floats:
+        return np.abs(heat - BonusRule(rule.bonus, from_quality).heat(quality, related))
+
+    likely = [*_as_good_as_best(_nearby(quality, rule.from_quality), bonus_errors), rule.from_quality]
     yield Rule("heat", "bonus from", rule.from_quality, min(likely), max(likely), int(rows.sum()), followed)
 
 
 def _published_rule(heat: Floats, is_published: NDArray[np.bool_]) -> Rule:
     """The heat from which records are published: the least integer of the best thresholds."""
     threshold = float(np.ceil(fit_threshold(heat, is_published)))
-    candidates = np.unique(np.concatenate([heat, heat + 1, [threshold]]))
-    errors = (heat >= candidates[:, None]) != is_published
-    likely = [*candidates[_as_good_as_best(errors.astype(np.float64))].tolist(), threshold]
+
+    def decision_errors(at: float) -> Floats:
+        errors: Floats = ((heat >= at) != is_published).astype(np.float64)
+        return errors
+
+    likely = [*_as_good_as_best(_nearby(heat, threshold), decision_errors), threshold]
     followed = float(np.mean((heat >= threshold) == is_published))
     return Rule("published", "published from", threshold, min(likely), max(likely), len(heat), followed)
 

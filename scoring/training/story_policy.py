@@ -188,9 +188,13 @@ def fit_threshold(heat: Floats, is_published: NDArray[np.bool_], shared: float |
     >>> fit_threshold(heat, is_published), fit_threshold(heat, is_published, 70.0)
     (50.0, 70.0)
     """
-    values = np.unique(heat)
+    values, index = np.unique(heat, return_inverse=True)
     thresholds = np.concatenate([values[:1] - 0.5, (values[1:] + values[:-1]) / 2, values[-1:] + 0.5])
-    errors = np.array([np.count_nonzero((heat >= threshold) != is_published) for threshold in thresholds])
+    n_published, n_records = np.bincount(index, is_published), np.bincount(index)
+    # Published below the threshold, and not published from it on.
+    n_missed = np.concatenate([[0.0], np.cumsum(n_published)])
+    n_extra = np.concatenate([np.cumsum((n_records - n_published)[::-1])[::-1], [0.0]])
+    errors = n_missed + n_extra
     if shared is not None:
         n_shared_errors = np.count_nonzero((heat >= shared) != is_published)
         if n_shared_errors - errors.min() < MIN_RECORDS:
