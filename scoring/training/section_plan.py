@@ -47,20 +47,20 @@ class SectionPlan:
         The records that the shared policy is fitted on.
     y : ndarray of shape (n_records,)
         Their labels on the shared scale; points. The labels themselves elsewhere.
-    differences : dict of str to Difference
-        What was subtracted, by section.
+    policies : dict of str to SectionPolicy
+        What was subtracted, by section; without residuals.
     own : tuple of str
         The sections that take no part.
     """
 
     is_shared: NDArray[np.bool_]
     y: Floats
-    differences: Mapping[str, Difference]
+    policies: Mapping[str, SectionPolicy]
     own: tuple[str, ...]
 
     def in_shared_policy(self, table: FeatureTable) -> NDArray[np.bool_]:
         """The records of the shared fit whose section has no policy of its own, shape (n_records,)."""
-        return self.is_shared & ~np.isin(table.text("topic_section"), list(self.differences))
+        return self.is_shared & ~np.isin(table.text("topic_section"), list(self.policies))
 
 
 def plan_sections(
@@ -88,10 +88,10 @@ def plan_sections(
     sections = table.text("topic_section")
     ranked, small = rank_sections(Counter(sections), config.sections)
     is_shared, aligned = np.ones(len(table), dtype=bool), y.copy()
-    differences: dict[str, Difference] = {}
+    policies: dict[str, SectionPolicy] = {}
     own = []
     if len(ranked) < 2:
-        return SectionPlan(is_shared, aligned, differences, ())
+        return SectionPlan(is_shared, aligned, policies, ())
     reference, *others = ranked
     is_reference = sections == reference
     shared: Rubric | None = None
@@ -115,13 +115,13 @@ def plan_sections(
             own.append(name)
             is_shared[rows] = False
             continue
-        differences[name] = difference
-        policy = policy_of(difference, shared, part, {})
+        # Its knots are those of the shared policy that it was fitted on.
+        policies[name] = policy = policy_of(difference, shared, part, {})
         aligned[rows] = (y[rows] - policy.points(part)) / policy.scale_
         # The lowest label of a section only says that the points are not above it.
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
-    return SectionPlan(is_shared, aligned, differences, tuple(own))
+    return SectionPlan(is_shared, aligned, policies, tuple(own))
 
 
 def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[list[str], set[str]]:
@@ -244,10 +244,9 @@ def with_policies(
         )
     if out_of_fold is not None:
         quality = np.where(np.isnan(out_of_fold), quality, out_of_fold)
-    for name, difference in plan.differences.items():
+    for name, policy in plan.policies.items():
         rows = np.flatnonzero(sections == name)
         part = table.take(rows)
-        policy = policy_of(difference, model.rubric, part, {})
         residual = y[rows] - policy.predict(part, quality[rows])
         is_novel = np.zeros(len(rows), dtype=bool)
         policies[name] = with_residuals(policy, part, residual, spread[rows], y[rows], is_novel, config)
