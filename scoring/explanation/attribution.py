@@ -180,15 +180,11 @@ def _add_policy(
     """Scale the points of a section's records, and add what its policy adds to each feature."""
     for values in points.values():
         values[rows] *= policy.scale_
-    own_points = {
-        _reported_name(name): values for name, values in policy.difference_.parts(table.take(rows)).items()
-    }
     # What the policy changes for all of its records is a contribution of the section.
-    own_points["topic_section"] = np.full(
-        len(rows), (policy.scale_ - 1.0) * base + policy.difference_.intercept_
-    )
+    for_all = np.full(len(rows), (policy.scale_ - 1.0) * base + policy.difference_.intercept_)
+    own_points = {"topic_section": for_all, **policy.difference_.parts(table.take(rows))}
     for name, values in own_points.items():
-        points.setdefault(name, np.zeros(len(table)))[rows] += values
+        points.setdefault(_reported_name(name), np.zeros(len(table)))[rows] += values
 
 
 def _explain_quality(

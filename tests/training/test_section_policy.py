@@ -156,7 +156,9 @@ def test_reasons_of_a_section_with_its_own_policy_sum_to_its_quality(harbour: li
         table = training_set_of([(record, labels)]).table
         total = explanation.base["quality"] + sum(one.contribution for one in explanation.reasons["quality"])
         assert total == pytest.approx(models.quality.estimate(table)[0][0])
-        assert "topic_section" in {one.feature for one in explanation.reasons["quality"]}
+        reasons = {one.feature: one.contribution for one in explanation.reasons["quality"]}
+        assert "topic_section" in reasons
+        assert abs(reasons.get("floor", 0.0)) < 1e-6 or models.quality.estimate(table)[0][0] < 20
 
 
 def test_a_value_that_no_record_had_has_a_wide_interval() -> None:
@@ -241,3 +243,13 @@ def test_a_policy_is_kept_in_json() -> None:
     )
     policy = model.policies["Meadow"]
     assert msgspec.json.decode(msgspec.json.encode(policy), type=SectionPolicy) == policy
+
+
+def test_the_interval_of_a_small_archive_is_that_of_records_of_other_folds() -> None:
+    documents = documents_of("Harbour", SHARED, 400, seed=3)
+    model = quality_of(documents[:60])
+    later = training_set_of(documents[60:])
+    quality, spread = model.estimate(later.table)
+    low, high = model.interval(later.table, quality, spread)
+    assert np.mean((low <= later.labels.quality) & (later.labels.quality <= high)) > 0.8
+    assert model.half_widths(later.table, spread).mean() < np.ptp(later.labels.quality) / 3
