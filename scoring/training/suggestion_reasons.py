@@ -73,11 +73,11 @@ class ReasonFinder:
 
     def reasons(self, row: int, n_closest: int) -> tuple[str, ...]:
         """Reasons of the next record, the most important first; it counts as labelled afterwards."""
-        told = (*self._about_section(), *self._about_names(row), *self._about_effects(row))
-        if n_closest > 1 and len(told) < MAX_REASONS:
-            told = (*told, f"is closer to {n_closest} unlabelled records than any labelled one")
+        reasons = (*self._about_section(), *self._about_names(row), *self._about_effects(row))
+        if n_closest > 1 and len(reasons) < MAX_REASONS:
+            reasons = (*reasons, f"is closer to {n_closest} unlabelled records than any labelled one")
         self._learn(row)
-        return told[:MAX_REASONS] or ("adds to the labels of records like it",)
+        return reasons[:MAX_REASONS] or ("adds to the labels of records like it",)
 
     def _about_section(self) -> Iterator[str]:
         if self._is_unknown:
