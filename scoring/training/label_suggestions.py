@@ -195,13 +195,13 @@ class _Section:
         X, Z = weighted[candidates], weighted[known]
         to_unlabelled, to_labelled = mean_kernel(X, X, RATE), mean_kernel(X, Z, RATE)
         ratio = self.n_labelled / (self.n_labelled + self.n_unlabelled)
-        is_told = np.isin(stories[self.unlabelled], stories[self.labelled])
+        has_labelled_story = np.isin(stories[self.unlabelled], stories[self.labelled])
         chosen = herd(
             X,
             (1.0 - ratio) * to_unlabelled + ratio * to_labelled,
             to_labelled,
             self.n_labelled,
-            is_told | self._is_odd()[candidates],
+            has_labelled_story | self._is_odd()[candidates],
             stories[self.unlabelled],
             count,
             RATE,

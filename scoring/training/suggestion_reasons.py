@@ -115,7 +115,7 @@ class ReasonFinder:
         for names in apart.values():
             if len(names) > 1:
                 first, second, *_ = names.values()
-                yield f"tells the effect of '{_MEANINGS[first]}' from that of '{_MEANINGS[second]}'"
+                yield f"separates the effect of '{_MEANINGS[first]}' from that of '{_MEANINGS[second]}'"
                 return
 
     def _learn(self, row: int) -> None:

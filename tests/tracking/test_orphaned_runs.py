@@ -1,4 +1,4 @@
-"""Runs of dead processes are told apart from those of live ones."""
+"""Runs of dead processes are distinguished from those of live ones."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_effects_that_labels_do_not_tell_apart_are_a_reason(model: QualityModel)
         text
         for suggestion in suggestions
         for text in suggestion.reasons
-        if text.startswith("tells the effect of")
+        if text.startswith("separates the effect of")
     ]
     assert all(" from that of " in text for text in apart)
 
