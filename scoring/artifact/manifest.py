@@ -12,6 +12,7 @@ from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ResidualDistribution
+from scoring.model.policy_change import PolicyChange
 from scoring.model.rubric import Rubric
 from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
@@ -71,6 +72,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policies: dict[str, SectionPolicy] = {}
     story_policies: dict[str, StoryPolicy] = {}
     rules: tuple[SectionRules, ...] = ()
+    policy_changes: tuple[PolicyChange, ...] = ()
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

@@ -149,6 +149,7 @@ def save_model(
         policies=dict(models.quality.policies),
         story_policies=dict(models.cascade.policies),
         rules=models.rules,
+        policy_changes=models.changes,
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files=hashes_of(parts),
@@ -221,6 +222,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
             manifest.thresholds,
             Baselines(manifest.medians, dict(baselines) if is_whole else baselines),
             manifest.rules,
+            manifest.policy_changes,
         ),
     )
 

@@ -20,8 +20,10 @@ from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
+from scoring.model.policy_change import PolicyChange
 from scoring.records.record import Document
 from scoring.training.config import TrainConfig
+from scoring.training.policy_changes import with_changes
 from scoring.training.training_set import TrainingSet
 
 SURE = 0.95
@@ -33,10 +35,11 @@ KINDS = ("quality", "lead", "heat", "published", "twin")
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The worst findings of each kind, and the total number of each kind."""
+    """The worst findings of each kind, the total number of each kind, and the changes of policy found."""
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
+    changes: tuple[PolicyChange, ...]
 
 
 def audit(
@@ -75,6 +78,7 @@ def audit(
     ModelError
         If there are too few records.
     """
+    training = with_changes(training, config.model)
     predictions = out_of_fold(training, config, num_threads=num_threads, on_step=on_step)
     auditor = _Auditor(documents, training, predictions)
     findings_by_kind = {
@@ -85,7 +89,8 @@ def audit(
         "twin": auditor.near_duplicates(),
     }
     findings = [make_finding() for kind in KINDS for make_finding in findings_by_kind[kind][:limit]]
-    return Audit(tuple(findings), {kind: len(findings_by_kind[kind]) for kind in KINDS})
+    counts = {kind: len(findings_by_kind[kind]) for kind in KINDS}
+    return Audit(tuple(findings), counts, training.changes)
 
 
 FindingMakers = list[Callable[[], Finding]]
@@ -234,7 +239,10 @@ class _Auditor:
         """Near-duplicates with different qualities, then those with inconsistent published labels."""
         rubric_quality = self.predictions.models[0].rubric.predict(self.training.table)
         worst: dict[tuple[int, str], tuple[float, int]] = {}
+        regimes = self.training.regimes("quality", "heat", "published")
         for first, second in near_duplicates(self.training.table):
+            if regimes[first] != regimes[second]:  # labels by other rules may differ
+                continue
             for field, row, difference in self._disagreements(
                 first, second, float(rubric_quality[first] - rubric_quality[second])
             ):

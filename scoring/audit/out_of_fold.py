@@ -98,13 +98,16 @@ def out_of_fold(
                 training_part.copies,
                 is_inner,
                 config.model,
+                regimes=training_part.regimes("quality"),
                 pool=pool,
                 seed=config.seed,
             )
             model = finish().model
         models.append(model)
-        expected, spread = model.estimate(held_out.table, num_threads)
-        columns[:2, is_held_out] = expected, model.half_widths(held_out.table, spread)
+        regimes = held_out.regimes("quality")
+        expected, spread = model.estimate(held_out.table, num_threads, regimes=regimes)
+        columns[:2, is_held_out] = expected, model.half_widths(held_out.table, spread, regimes)
+        training_part, held_out = (part.by_regime("heat", "published") for part in (training_part, held_out))
         if _has_cascade_labels(training_part):
             fold_cascade = fit_cascade(training_part.table, training_part.labels, config.model, **options)
             columns[2:, is_held_out] = _cascade_predictions(fold_cascade, held_out, num_threads)

@@ -181,7 +181,7 @@ class SectionCurve:
         is_other = self._sections != self.name
         is_shared, y = np.zeros(len(mask), dtype=bool), self.training.labels.quality.copy()
         is_shared[is_other], y[is_other] = others.plan.is_shared, others.plan.y
-        plan = SectionPlan(is_shared[mask], y[mask], {}, (self.name,))
+        plan = SectionPlan(self._sections[mask], is_shared[mask], y[mask], {}, (self.name,))
         drawn = self.training.take(mask)
         return with_policies(
             others.model,

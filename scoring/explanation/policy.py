@@ -35,6 +35,8 @@ class PolicyLine(msgspec.Struct, frozen=True):
         Name of the rule; see :class:`scoring.model.rules.Rule`.
     value, low, high : float
         Its number and interval.
+    since : str
+        Of a changed rule: when it began to hold, ISO 8601; empty otherwise.
     """
 
     section: str
@@ -47,6 +49,7 @@ class PolicyLine(msgspec.Struct, frozen=True):
     value: float
     low: float
     high: float
+    since: str = ""
 
 
 class PolicyDifference(msgspec.Struct, frozen=True):
@@ -98,8 +101,7 @@ def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]
     Providers and topics of the same worth are not compared: two policies name different ones.
     """
     of_first, of_second = (
-        {(line.target, line.name): line for line in lines if line.name.partition(" ")[0] not in _CLASSES}
-        for lines in (first, second)
+        {(line.target, line.name): line for line in lines if _is_compared(line)} for lines in (first, second)
     )
     differences = []
     for key in {**of_first, **of_second}:
@@ -113,6 +115,10 @@ def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]
     return differences
 
 
+def _is_compared(line: PolicyLine) -> bool:
+    return not line.since and line.name.partition(" ")[0] not in _CLASSES
+
+
 def text_of(rule: Rule) -> str:
     """A rule in words.
 
@@ -124,7 +130,6 @@ def text_of(rule: Rule) -> str:
     'length of the title: counts from character 71 on'
     """
     value = shown(rule.value)
-    signed = f"{'+' if rule.value >= 0 else ''}{value}"
     if rule.name == "floor":
         return f"never below {value}"
     if rule.name == "best leads":
@@ -136,14 +141,41 @@ def text_of(rule: Rule) -> str:
     if rule.name == "published from":
         return f"published from a heat of {value}"
     column, _, detail = rule.name.partition(" ")
-    meaning = _MEANINGS.get(column, column)
     if detail == "from":
-        return f"{meaning}: counts from character {shown(rule.value + 1)} on"
+        return f"{meaning_of(column)}: counts from character {shown(rule.value + 1)} on"
     if column in _CLASSES:
-        return f"{signed} for some {column}"
+        return f"{signed(rule.value)} for some {column}"
+    return f"{signed(rule.value)} {condition_of(column)}"
+
+
+def meaning_of(column: str) -> str:
+    """What a column says, as in the catalogue of features."""
+    return _MEANINGS.get(column, column)
+
+
+def condition_of(column: str) -> str:
+    """What the points of a column are for.
+
+    Examples
+    --------
+    >>> condition_of("has_image")
+    'where the record has an image'
+    """
+    meaning = meaning_of(column)
     if column in ("title_chars", "excerpt_chars"):
-        return f"{signed} for each character of the {meaning} that counts"
-    return f"{signed} for each of: {meaning}" if column in _COUNTED else f"{signed} where {meaning}"
+        return f"for each character of the {meaning} that counts"
+    return f"for each of: {meaning}" if column in _COUNTED else f"where {meaning}"
+
+
+def signed(value: float) -> str:
+    """A number with its sign.
+
+    Examples
+    --------
+    >>> signed(20.004), signed(-0.5)
+    ('+20', '-0.5')
+    """
+    return f"{'+' if value >= 0 else ''}{shown(value)}"
 
 
 def interval_of(rule: Rule) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -70,6 +70,12 @@ class FeatureTable:
         """Return one column of texts, shape (n_records,)."""
         column: NDArray[np.object_] = self.texts[:, TEXT_NAMES.index(name)]
         return column
+
+    def with_text(self, name: str, column: NDArray[np.object_]) -> FeatureTable:
+        """Return the table with another column of texts, of shape (n_records,)."""
+        texts = self.texts.copy()
+        texts[:, TEXT_NAMES.index(name)] = column
+        return replace(self, texts=texts)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> FeatureTable:
         """Return the table of some rows, by index or mask."""

@@ -43,7 +43,9 @@ class QualityModel:
         """Features of the boosters, shape (n_records, len(names)); the rubric's prediction is last."""
         return np.column_stack([self.encoder.transform(table), self.rubric.predict(table)])
 
-    def estimate(self, table: FeatureTable, num_threads: int = 1) -> tuple[Floats, Floats]:
+    def estimate(
+        self, table: FeatureTable, num_threads: int = 1, *, regimes: NDArray[np.object_] | None = None
+    ) -> tuple[Floats, Floats]:
         """Predicted quality, and scale of its error, by the policy of each record's section.
 
         Parameters
@@ -52,6 +54,8 @@ class QualityModel:
             Features of `n_records` records.
         num_threads : int
             Threads of the boosters.
+        regimes : ndarray of str, shape (n_records,), optional
+            Names by which the policies are looked up, for records of the past. Default: the sections.
 
         Returns
         -------
@@ -60,7 +64,7 @@ class QualityModel:
         """
         X = self.matrix(table)
         quality, spread = self.predict(X, num_threads), self.predict_spread(X, num_threads)
-        for rows, policy in self.policies_of(table):
+        for rows, policy in self.policies_of(table, regimes):
             part = table.take(rows)
             quality[rows] = policy.predict(part, quality[rows])
             spread[rows] = policy.spread(part, self.known_spread(X[rows], num_threads))
@@ -91,10 +95,12 @@ class QualityModel:
         known = [*self.encoder.levels_["topic_section"], *self.policies]
         return ~np.isin(table.text("topic_section"), np.array(known, dtype=object))
 
-    def policies_of(self, table: FeatureTable) -> Iterator[tuple[NDArray[np.intp], SectionPolicy]]:
-        """Rows of a table whose section has a policy of its own, with that policy."""
+    def policies_of(
+        self, table: FeatureTable, regimes: NDArray[np.object_] | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], SectionPolicy]]:
+        """Rows of a table whose section, or regime, has a policy of its own, with that policy."""
         if self.policies:
-            sections = table.text("topic_section")
+            sections = table.text("topic_section") if regimes is None else regimes
             for name, policy in self.policies.items():
                 rows = np.flatnonzero(sections == name)
                 if len(rows):
@@ -119,10 +125,12 @@ class QualityModel:
             floors[rows] = policy.difference_.floor_
         return floors
 
-    def half_widths(self, table: FeatureTable, spread: Floats) -> Floats:
+    def half_widths(
+        self, table: FeatureTable, spread: Floats, regimes: NDArray[np.object_] | None = None
+    ) -> Floats:
         """Half width of the interval of each record, shape (n_records,); points."""
         half_widths = self.errors.half_width_ * spread
-        for rows, policy in self.policies_of(table):
+        for rows, policy in self.policies_of(table, regimes):
             half_widths[rows] = policy.errors_.half_width_ * spread[rows]
         return half_widths
 

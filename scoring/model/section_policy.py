@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +64,33 @@ class SectionPolicy(msgspec.Struct, frozen=True):
         """
         return np.maximum(self.scale_ * shared + self.points(table), self.difference_.floor_)
 
+    def rubric(self, shared: Rubric) -> Rubric:
+        """The rubric of the section: the shared one, scaled, plus the difference."""
+        own, scale = self.difference_, self.scale_
+        hinges = {}
+        for name in {**shared.hinges_, **own.hinges_}:
+            slopes: dict[float, float] = defaultdict(float)
+            for knot, points in shared.hinges_.get(name, ()):
+                slopes[knot] += scale * points
+            for knot, points in own.hinges_.get(name, ()):
+                slopes[knot] += points
+            hinges[name] = sorted(slopes.items())
+        levels = {
+            kind: _sum(shared.levels_.get(kind, {}), own.levels_.get(kind, {}), scale)
+            for kind in {**shared.levels_, **own.levels_}
+        }
+        terms = {
+            topic: {term: scale * value for term, value in by.items()} for topic, by in shared.terms_.items()
+        }
+        return Rubric(
+            scale * shared.intercept_ + own.intercept_,
+            _sum(shared.numbers_, own.numbers_, scale),
+            hinges,
+            levels,
+            terms,
+            own.floor_,
+        )
+
     def spread(self, table: FeatureTable, shared: Floats) -> Floats:
         """Scale of the error of the section's records, shape (n_records,); points.
 
@@ -80,6 +110,10 @@ class SectionPolicy(msgspec.Struct, frozen=True):
     def is_novel(self, table: FeatureTable) -> NDArray[np.bool_]:
         """Whether a record has a value that no training record had, shape (n_records,)."""
         return is_other(table, self.constants_)
+
+
+def _sum(shared: Mapping[str, float], own: Mapping[str, float], scale: float) -> dict[str, float]:
+    return {name: scale * shared.get(name, 0.0) + own.get(name, 0.0) for name in {**shared, **own}}
 
 
 def is_other(table: FeatureTable, constants: dict[str, float]) -> NDArray[np.bool_]:

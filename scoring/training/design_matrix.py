@@ -77,14 +77,14 @@ class DesignMatrix:
             *_cross_indicators(_indicators(topics, 1), _indicators(runs, min_count), min_count),
         )
 
-    def take(self, mask: NDArray[np.bool_]) -> DesignMatrix:
-        """Rows of a mask of shape (n_records,)."""
+    def take(self, rows: NDArray[np.bool_] | Indices) -> DesignMatrix:
+        """Rows by index, or of a mask of shape (n_records,)."""
         return DesignMatrix(
-            self.dense[mask],
-            self.lengths[mask],
-            self.levels[mask],
+            self.dense[rows],
+            self.lengths[rows],
+            self.levels[rows],
             self.level_names,
-            self.terms[mask],
+            self.terms[rows],
             self.term_names,
         )
 

@@ -21,6 +21,7 @@ from scoring.training.config import ModelConfig, SplitConfig, TrainConfig
 from scoring.training.forecast import fit_forecast
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import N_WORKERS, fit_pool
+from scoring.training.policy_changes import with_changes
 from scoring.training.quality import QualityFit, start_quality
 from scoring.training.rules import learned_rules
 from scoring.training.splits import Mask, latest_mask
@@ -64,6 +65,7 @@ def fit_models(
         If there are too few records, none leads, or none has both heat and published.
     """
     n_records = _counted(training)
+    training = with_changes(training, config.model)
     if missing := _missing_labels(training.labels):
         raise ModelError(f"training records: got none with {missing}, expected some")
     is_validation = validation_mask(training.moments, training.sections, config.split)
@@ -71,11 +73,12 @@ def fit_models(
     # A distributed trainer fits one booster at a time; this process fits two in parallel.
     with fit_pool(num_threads, n_records, N_WORKERS if trainer is train_booster else 1) as pool:
         options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": config.seed}
+        stories = training.by_regime("heat", "published")
         cascade_draft = pool.executor.submit(
-            _draft_cascade, training.take(~is_validation), config.model, trainer=trainer, **options
+            _draft_cascade, stories.take(~is_validation), config.model, trainer=trainer, **options
         )
         cascade_fit = pool.executor.submit(
-            _fit_cascade_and_forecast, training, config.model, trainer, **options
+            _fit_cascade_and_forecast, stories, config.model, trainer, **options
         )
         on_step("quality")
         finish_quality = start_quality(
@@ -84,6 +87,7 @@ def fit_models(
             training.copies,
             is_validation,
             config.model,
+            regimes=training.regimes("quality"),
             pool=pool,
             seed=config.seed,
             trainer=trainer,
@@ -92,13 +96,20 @@ def fit_models(
         quality = finish_quality()
         on_step("lead, heat and published")
         cascade, forecast = cascade_fit.result()
-        validation = training.take(is_validation)
-        thresholds = _choose_thresholds(cascade_draft.result(), validation, quality, pool.num_threads)
+        draft, validation = cascade_draft.result(), training.take(is_validation)
+        thresholds = _choose_thresholds(draft, cascade, validation, quality, pool.num_threads)
         on_step("baselines")
         encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
-        quality_model = replace(quality.model, encoder=encoder)
+        present = set(training.sections)  # the past has no part in scoring
+        policies = {name: policy for name, policy in quality.model.policies.items() if name in present}
+        quality_model = replace(quality.model, encoder=encoder, policies=policies)
+        story_policies = {name: policy for name, policy in cascade.policies.items() if name in present}
+        cascade = replace(cascade, policies=story_policies)
+        forecast = replace(forecast, cascade=cascade)
         rules = learned_rules(training, quality_model, cascade)
-        return FittedComponents(quality_model, cascade, forecast, thresholds, baselines.result(), rules)
+        return FittedComponents(
+            quality_model, cascade, forecast, thresholds, baselines.result(), rules, training.changes
+        )
 
 
 def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int = 2) -> QualityFit:
@@ -123,6 +134,7 @@ def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int 
         If there are too few records.
     """
     n_records = _counted(training)
+    training = with_changes(training, config.model)
     is_validation = validation_mask(training.moments, training.sections, config.split)
     with fit_pool(num_threads, n_records) as pool:
         finish = start_quality(
@@ -131,6 +143,7 @@ def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int 
             training.copies,
             is_validation,
             config.model,
+            regimes=training.regimes("quality"),
             pool=pool,
             seed=config.seed,
         )
@@ -197,11 +210,20 @@ def _draft_cascade(earlier: TrainingSet, config: ModelConfig, **options: Any) ->
 
 
 def _choose_thresholds(
-    draft: Cascade | None, validation: TrainingSet, quality: QualityFit, num_threads: int
+    draft: Cascade | None,
+    cascade: Cascade,
+    validation: TrainingSet,
+    quality: QualityFit,
+    num_threads: int,
 ) -> Thresholds:
     """Thresholds on the validation block, from components fitted without it."""
     heat, published = validation.labels.heat, validation.labels.published
     is_known = np.isfinite(heat) & np.isfinite(published)
+    # Left out are records of policies that the drafts could not know.
+    regimes = validation.regimes("quality", "heat", "published")
+    new = {*quality.model.policies} - quality.draft_policies
+    new |= {*cascade.policies} - ({*draft.policies} if draft else set())
+    is_known &= np.isin(regimes, validation.sections) & ~np.isin(regimes, list(new))
     if draft is None or not is_known.any():
         return Thresholds()
     quality_mode = np.round(quality.validation_quality)

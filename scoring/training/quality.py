@@ -33,12 +33,25 @@ MIN_CALIBRATION = 30  # records of the validation block that the interval is cal
 
 @dataclass(frozen=True, slots=True)
 class QualityFit:
-    """The model and its plan; the draft's quality and spread of the validation block, (n_validation,)."""
+    """A fitted quality model, and what its draft says of the validation block.
+
+    Parameters
+    ----------
+    model : QualityModel
+        The model. Its policies are by regime: those of the past are among them.
+    validation_quality, validation_spread : ndarray of shape (n_validation,)
+        By the draft; points.
+    plan : SectionPlan
+        Plan of the shared fit.
+    draft_policies : frozenset of str
+        Regimes that have a policy in the draft.
+    """
 
     model: QualityModel
     validation_quality: Floats
     validation_spread: Floats
     plan: SectionPlan
+    draft_policies: frozenset[str]
 
 
 def start_quality(
@@ -48,6 +61,7 @@ def start_quality(
     is_validation: NDArray[np.bool_],
     config: ModelConfig,
     *,
+    regimes: NDArray[np.object_] | None = None,
     pool: FitPool,
     seed: int,
     trainer: BoosterTrainer = train_booster,
@@ -69,6 +83,9 @@ def start_quality(
         The validation block: the latest records.
     config : ModelConfig
         Fit options.
+    regimes : ndarray of str, shape (n_records,), optional
+        Regime of each record: see :meth:`scoring.training.training_set.TrainingSet.regimes`. Default: its
+        section.
     pool : FitPool
         Pool that runs the fits.
     seed : int
@@ -84,7 +101,9 @@ def start_quality(
     submit = pool.executor.submit
     options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": seed}
     design_matrix = DesignMatrix.of(table, config.rubric)
-    whole = _Labelled(table, design_matrix, y, copies)
+    if regimes is None:
+        regimes = table.text("topic_section")
+    whole = _Labelled(table, design_matrix, y, copies, regimes)
     plan, earlier_plan = whole.plan(config), whole.take(~is_validation).plan(config)
     inputs_fit = submit(prepare, *whole.planned(plan), config, **options)
     draft_fit = submit(
@@ -99,12 +118,12 @@ def start_quality(
         inputs = inputs_fit.result()
         final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
         expected, spread = draft.estimate(table.take(is_validation))
-        is_calibrated = is_validation & plan.in_shared_policy(table)
+        is_calibrated = is_validation & plan.in_shared_policy
         if is_calibrated.sum() >= MIN_CALIBRATION:
             rows = is_calibrated[is_validation]
             residual, scale = y[is_calibrated] - expected[rows], spread[rows]
         else:  # too few: every record, predicted by the rubric of the other folds
-            rows = plan.in_shared_policy(table)[plan.is_shared]
+            rows = plan.in_shared_policy[plan.is_shared]
             residual = plan.y[plan.is_shared][rows] - inputs.X[rows, -1]
             scale = np.maximum(inputs.spread.predict(inputs.X[rows], pool.num_threads), MIN_SPREAD)
         errors = fit_residuals(residual, scale, config)
@@ -120,7 +139,7 @@ def start_quality(
         model = with_policies(
             replace(final_fit.result(), errors=errors), plan, table, y, copies, config, out_of_fold
         )
-        return QualityFit(model, expected, spread, plan)
+        return QualityFit(model, expected, spread, plan, frozenset(draft.policies))
 
     return finish
 
@@ -133,16 +152,21 @@ class _Labelled:
     design_matrix: DesignMatrix
     y: Floats
     copies: Groups
+    regimes: NDArray[np.object_]
 
     def take(self, mask: NDArray[np.bool_]) -> _Labelled:
         """Records of a mask of shape (n_records,)."""
         return _Labelled(
-            self.table.take(mask), self.design_matrix.take(mask), self.y[mask], self.copies[mask]
+            self.table.take(mask),
+            self.design_matrix.take(mask),
+            self.y[mask],
+            self.copies[mask],
+            self.regimes[mask],
         )
 
     def plan(self, config: ModelConfig) -> SectionPlan:
         """Plan of their shared fit."""
-        return plan_sections(self.table, self.design_matrix, self.y, self.copies, config)
+        return plan_sections(self.table, self.design_matrix, self.y, self.copies, config, self.regimes)
 
     def planned(self, plan: SectionPlan) -> tuple[FeatureTable, DesignMatrix, Floats, Groups]:
         """Table, design matrix, labels and copies of the shared fit."""
@@ -161,7 +185,7 @@ def _fit_draft(
     """Fit without the validation block, whose shared records stop the booster early."""
     earlier = whole.take(~is_validation)
     table, design_matrix, y, copies = earlier.planned(earlier_plan)
-    is_later = is_validation & plan.in_shared_policy(whole.table)
+    is_later = is_validation & plan.in_shared_policy
     validation = (whole.table.take(is_later), whole.y[is_later]) if is_later.any() else None
     model = fit_once(table, y, copies, config, validation, design_matrix=design_matrix, **options)
     threads: int = options["num_threads"]

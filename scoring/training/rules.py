@@ -7,7 +7,7 @@ down, which other effects can take up.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -47,7 +47,10 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
     -------
     tuple of SectionRules
     """
-    sections = training.table.text("topic_section")
+    sections = np.array(training.sections, dtype=object)
+    # Records that follow the rules of today.
+    of_quality = training.regimes("quality") == sections
+    of_story = training.regimes("heat", "published") == sections
     own = sorted({*quality.policies, *cascade.policies} & set(sections))
     groups = [(False, ~np.isin(sections, own)), *((True, sections == name) for name in own)]
     return tuple(
@@ -55,52 +58,21 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
             tuple(sorted({str(section) for section in sections[rows]})),
             is_own,
             int(rows.sum()),
-            (*_quality_rules(training.take(rows), quality), *_story_rules(training.take(rows))),
+            (
+                *_quality_rules(training.take(rows & of_quality), quality),
+                *_story_rules(training.take(rows & of_story)),
+            ),
         )
         for is_own, rows in groups
         if rows.any()
     )
 
 
-def effective_rubric(model: QualityModel, section: str) -> Rubric:
-    """The rubric of a section: the shared one, scaled, plus what the section's policy adds."""
-    shared, policy = model.rubric, model.policies.get(section)
-    if policy is None:
-        return shared
-    own, scale = policy.difference_, policy.scale_
-    hinges = {}
-    for name in {**shared.hinges_, **own.hinges_}:
-        slopes: dict[float, float] = defaultdict(float)
-        for knot, points in shared.hinges_.get(name, ()):
-            slopes[knot] += scale * points
-        for knot, points in own.hinges_.get(name, ()):
-            slopes[knot] += points
-        hinges[name] = sorted(slopes.items())
-    levels = {
-        kind: _sum(shared.levels_.get(kind, {}), own.levels_.get(kind, {}), scale)
-        for kind in {**shared.levels_, **own.levels_}
-    }
-    terms = {
-        topic: {term: scale * value for term, value in by.items()} for topic, by in shared.terms_.items()
-    }
-    return Rubric(
-        scale * shared.intercept_ + own.intercept_,
-        _sum(shared.numbers_, own.numbers_, scale),
-        hinges,
-        levels,
-        terms,
-        own.floor_,
-    )
-
-
-def _sum(shared: Mapping[str, float], own: Mapping[str, float], scale: float) -> dict[str, float]:
-    return {name: scale * shared.get(name, 0.0) + own.get(name, 0.0) for name in {**shared, **own}}
-
-
 def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ...]:
     """Rules of quality of one section or of sections that share theirs, the largest first."""
     table, y = training.table, training.labels.quality
-    rubric = effective_rubric(model, str(table.text("topic_section")[0]))
+    policy = model.policies.get(str(table.text("topic_section")[0]))
+    rubric = policy.rubric(model.rubric) if policy else model.rubric
     min_points = max(MIN_PAID_RATIO * float(y.std()), LABEL_STEP)
     is_free = y > rubric.floor_  # a label at the floor only says that the points are not above it
     table, residual = table.take(is_free), (y - model.estimate(table)[0])[is_free]

@@ -2,7 +2,8 @@
 
 The section with the most labels sets the scale. Where the labels of another section contradict its policy,
 what differs is subtracted from them, so that they still teach what the sections have in common. A section
-with few labels takes no part: its difference is fitted afterwards, on what the others teach.
+with few labels takes no part: its difference is fitted afterwards, on what the others teach. The records of a
+section before and since a change of its policy count as two sections: its regimes.
 """
 
 from __future__ import annotations
@@ -43,30 +44,39 @@ class SectionPlan:
 
     Parameters
     ----------
+    regimes : ndarray of str, shape (n_records,)
+        Regime of each record: see :meth:`scoring.training.training_set.TrainingSet.regimes`.
     is_shared : ndarray of bool, shape (n_records,)
         The records that the shared policy is fitted on.
     y : ndarray of shape (n_records,)
         Their labels on the shared scale; points. The labels themselves elsewhere.
     policies : dict of str to SectionPolicy
-        What was subtracted, by section; without residuals.
+        What was subtracted, by regime; without residuals.
     own : tuple of str
-        The sections that take no part.
+        The regimes that take no part.
     """
 
+    regimes: NDArray[np.object_]
     is_shared: NDArray[np.bool_]
     y: Floats
     policies: Mapping[str, SectionPolicy]
     own: tuple[str, ...]
 
-    def in_shared_policy(self, table: FeatureTable) -> NDArray[np.bool_]:
-        """The records of the shared fit whose section has no policy of its own, shape (n_records,)."""
-        return self.is_shared & ~np.isin(table.text("topic_section"), list(self.policies))
+    @property
+    def in_shared_policy(self) -> NDArray[np.bool_]:
+        """The records of the shared fit whose regime has no policy of its own, shape (n_records,)."""
+        return self.is_shared & ~np.isin(self.regimes, list(self.policies))
 
 
 def plan_sections(
-    table: FeatureTable, design_matrix: DesignMatrix, y: Floats, copies: Groups, config: ModelConfig
+    table: FeatureTable,
+    design_matrix: DesignMatrix,
+    y: Floats,
+    copies: Groups,
+    config: ModelConfig,
+    regimes: NDArray[np.object_],
 ) -> SectionPlan:
-    """Decide for each section whether and how it takes part in the shared fit.
+    """Decide for each regime whether and how it takes part in the shared fit.
 
     Parameters
     ----------
@@ -80,24 +90,27 @@ def plan_sections(
         Group of copies of each record.
     config : ModelConfig
         Fit options.
+    regimes : ndarray of str, shape (n_records,)
+        Regime of each record; empty if its section is unknown.
 
     Returns
     -------
     SectionPlan
     """
     sections = table.text("topic_section")
-    ranked, small = rank_sections(Counter(sections), config.sections)
+    ranked, small = rank_sections(Counter(regimes), config.sections)
+    ranked = _with_reference(ranked, regimes, sections, config.sections)
     is_shared, aligned = np.ones(len(table), dtype=bool), y.copy()
     policies: dict[str, SectionPolicy] = {}
     own = []
     if len(ranked) < 2:
-        return SectionPlan(is_shared, aligned, policies, ())
+        return SectionPlan(regimes, is_shared, aligned, policies, ())
     reference, *others = ranked
-    is_reference = sections == reference
+    is_reference = regimes == reference
     shared: Rubric | None = None
     constants: dict[str, float] = {}
     for name in others:
-        rows = sections == name
+        rows = regimes == name
         if name in small:
             own.append(name)
             is_shared[rows] = False
@@ -105,10 +118,14 @@ def plan_sections(
         if shared is None:
             shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
             constants = constants_of(table.take(is_reference))
-        part = table.take(rows)
-        difference = _contradiction(
-            shared, part, y[rows], copies[rows], config, float(y[is_reference].std()), constants
-        )
+        part, deviation = table.take(rows), float(y[is_reference].std())
+        if sections[rows][0] == sections[is_reference][0]:  # a change is known to contradict
+            quality = shared.predict(part)
+            difference: Difference | None = fit_difference(
+                shared, part, quality, y[rows], config.sections, deviation, constants
+            ).contradiction
+        else:
+            difference = contradiction(shared, part, y[rows], copies[rows], config, deviation, constants)
         if difference is None:
             continue
         if difference.scale < MIN_SCALE:
@@ -121,7 +138,7 @@ def plan_sections(
         # The lowest label of a section only says that the points are not above it.
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
-    return SectionPlan(is_shared, aligned, policies, tuple(own))
+    return SectionPlan(regimes, is_shared, aligned, policies, tuple(own))
 
 
 def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[list[str], set[str]]:
@@ -155,7 +172,27 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
     return ranked, small
 
 
-def _contradiction(
+def is_enough(n_records: int, n_of_section: int, options: SectionConfig) -> bool:
+    """Whether the records since a change suffice to be what those before are compared with."""
+    return n_records >= max(options.min_shared_records, options.min_shared_ratio * n_of_section)
+
+
+def _with_reference(
+    ranked: list[str], regimes: NDArray[np.object_], sections: NDArray[np.object_], options: SectionConfig
+) -> list[str]:
+    """The regimes, first that of the scale: the latest with enough records of the largest section."""
+    if not ranked:
+        return ranked
+    section = sections[regimes == ranked[0]][0]
+    counts = Counter(regimes[sections == section])
+    # Names of the past sort by time, and that of today is the name of the section.
+    latest = [section, *sorted(set(counts) - {section}, reverse=True)]
+    enough = [name for name in latest if is_enough(counts[name], counts.total(), options)]
+    reference = next((name for name in enough if name in ranked), ranked[0])
+    return [reference, *(name for name in ranked if name != reference)]
+
+
+def contradiction(
     shared: Rubric,
     table: FeatureTable,
     y: Floats,
@@ -164,7 +201,22 @@ def _contradiction(
     deviation: float,
     constants: dict[str, float],
 ) -> Difference | None:
-    """What of a section's policy contradicts the shared one; None unless it predicts other records better."""
+    """Find what of a section's policy contradicts the shared one.
+
+    Parameters
+    ----------
+    shared, table, y, deviation, constants
+        See :func:`scoring.training.section_policy.fit_difference`.
+    copies : ndarray of int, shape (n_records,)
+        Group of copies of each record.
+    config : ModelConfig
+        Fit options.
+
+    Returns
+    -------
+    Difference or None
+        None unless it predicts other records clearly better.
+    """
     quality = shared.predict(table)
     folds = group_folds(copies, N_FOLDS, 0)
     gains = np.zeros(len(y))
@@ -226,11 +278,11 @@ def with_policies(
     """
     X = model.matrix(table)
     quality, spread = model.predict(X, num_threads), model.known_spread(X, num_threads)
-    sections, deviation = table.text("topic_section"), float(plan.y[plan.is_shared].std())
+    deviation = float(plan.y[plan.is_shared].std())
     constants = constants_of(table.take(plan.is_shared))
     policies: dict[str, SectionPolicy] = {}
     for name in plan.own:
-        rows = np.flatnonzero(sections == name)
+        rows = np.flatnonzero(plan.regimes == name)
         policies[name] = fit_policy(
             model.rubric,
             table.take(rows),
@@ -245,7 +297,7 @@ def with_policies(
     if out_of_fold is not None:
         quality = np.where(np.isnan(out_of_fold), quality, out_of_fold)
     for name, policy in plan.policies.items():
-        rows = np.flatnonzero(sections == name)
+        rows = np.flatnonzero(plan.regimes == name)
         part = table.take(rows)
         residual = y[rows] - policy.predict(part, quality[rows])
         is_novel = np.zeros(len(rows), dtype=bool)

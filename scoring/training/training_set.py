@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Floats
+from scoring.model.policy_change import PolicyChange, Target
 from scoring.training.cascade import CascadeLabels
 
 
@@ -33,6 +34,8 @@ class TrainingSet:
         Features at the ages of the forecast; if empty, the forecast is fitted on `table`.
     section_rule : SectionRule
         How the section of each record was found.
+    changes : tuple of PolicyChange
+        Changes of the sections' policies within these records, by section and time.
     """
 
     table: FeatureTable
@@ -42,21 +45,53 @@ class TrainingSet:
     copies: NDArray[np.intp]
     early: tuple[FeatureTable, ...] = ()
     section_rule: SectionRule = FIRST_TOPIC
+    changes: tuple[PolicyChange, ...] = ()
 
-    def take(self, mask: NDArray[np.bool_]) -> TrainingSet:
-        """Records of a mask of shape (n_records,)."""
-        labels = CascadeLabels(self.labels.quality[mask], self.labels.heat[mask], self.labels.published[mask])
-        sections = [section for section, is_taken in zip(self.sections, mask, strict=True) if is_taken]
-        early_tables = tuple(table.take(mask) for table in self.early)
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> TrainingSet:
+        """Records by index, or of a mask of shape (n_records,)."""
+        labels = CascadeLabels(self.labels.quality[rows], self.labels.heat[rows], self.labels.published[rows])
+        sections = np.array(self.sections, dtype=object)[rows].tolist()
+        early_tables = tuple(table.take(rows) for table in self.early)
         return replace(
             self,
-            table=self.table.take(mask),
+            table=self.table.take(rows),
             labels=labels,
-            moments=self.moments[mask],
+            moments=self.moments[rows],
             sections=sections,
-            copies=self.copies[mask],
+            copies=self.copies[rows],
             early=early_tables,
         )
+
+    def regimes(self, *targets: Target) -> NDArray[np.object_]:
+        """Regime of each record, shape (n_records,): its section, and until when its rules held.
+
+        Parameters
+        ----------
+        *targets : {"quality", "heat", "published"}
+            Labels whose rules are meant.
+        """
+        names = np.array(self.sections, dtype=object)
+        regimes = names.copy()
+        # The latest first: of the changes after a record, the first names its regime.
+        for change in sorted(self.changes, key=lambda change: change.since, reverse=True):
+            if change.target in targets:
+                is_before = self.moments < np.datetime64(change.since.replace(tzinfo=None))
+                regimes[(names == change.section) & is_before] = regime_until(change)
+        return regimes
+
+    def by_regime(self, *targets: Target) -> TrainingSet:
+        """The same records, with their regimes as their sections: see :meth:`regimes`."""
+        regimes = self.regimes(*targets)
+        return replace(
+            self,
+            table=self.table.with_text("topic_section", regimes),
+            early=tuple(table.with_text("topic_section", regimes) for table in self.early),
+        )
+
+
+def regime_until(change: PolicyChange) -> str:
+    """Name of the regime that ended with a change."""
+    return f"{change.section} until {change.since:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def as_floats(values: Sequence[float | int | bool | None]) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from scoring.audit.finding import Finding
 from scoring.audit.label_issues import audit as audit_labels
 from scoring.errors import ModelError
+from scoring.explanation.policy_changes import change_sentence
 from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
@@ -108,6 +109,8 @@ def audit(
         num_threads=settings.threads,
         on_step=lambda done, total: reporter.step("cross-validating", done, total),
     )
+    for change in label_audit.changes:
+        reporter.note(f"{change_sentence(change)}; each label is compared with the rules of its time")
     findings, counts = label_audit.findings, dict(label_audit.counts)
     if corpus.corrections is not None:
         history = _history(corpus.corrections.ledger)

@@ -9,6 +9,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError
 from scoring.explanation.policy import PolicyDifference, PolicyLine, policy_differences, policy_lines
+from scoring.explanation.policy_changes import change_lines
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 
@@ -102,4 +103,5 @@ def lines_of(saved: SavedModel, section: str | None) -> list[PolicyLine]:
     if section is not None and section not in _sections(saved):
         known = ", ".join(repr(name) for name in _sections(saved))
         raise ModelError(f"{saved.name}: section: got {section!r}, expected one of {known}")
-    return policy_lines(saved.models.rules, section)
+    changes = [change for change in saved.models.changes if section in (None, change.section)]
+    return [*policy_lines(saved.models.rules, section), *change_lines(changes)]

@@ -19,6 +19,7 @@ from scoring.errors import ModelError
 from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
+from scoring.explanation.policy_changes import change_sentence
 from scoring.features.as_of import AsOf, parse_as_of
 from scoring.features.sections import WHOLE, rule_named
 from scoring.labels.corrections import open_corrections
@@ -182,7 +183,7 @@ def fit_and_save(
 
 
 def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
-    """Say which sections were found, and which of them have a policy of their own, or too few labels for one.
+    """Say which sections were found, which have a policy of their own or too few labels, and what changed.
 
     Parameters
     ----------
@@ -216,6 +217,8 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
         elif len(named) > 1 and counts[name] < config.model.sections.min_records:
             shortage = f"{counts[name]} labels are too few for a policy of its own"
             notes.append(f"section {name}: {shortage}: it takes the shared one")
+    for change in models.changes:
+        notes.append(f"{change_sentence(change)}; earlier labels teach what did not change")
     if named and counts[""]:
         notes.append(f"{counts['']} records have no section: they take the shared policy")
     return notes

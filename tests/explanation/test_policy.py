@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.training.config import TrainConfig
 from scoring.training.fit import fit_models
-from scoring.training.rules import effective_rubric, median_interval
+from scoring.training.rules import median_interval
 from tests.conftest import training_set_of
 
 SHARED = replace(DEFAULT_POLICY.without_noise(), large_image_points=0)
@@ -87,14 +86,12 @@ def test_the_rubric_of_a_section_is_the_shared_one_scaled_and_what_it_adds() -> 
         3.0, {"has_image": -4.0, "is_video": 7.0}, {"title_chars": [(70.0, 0.4), (60.0, -0.4)]}, {}, {}, 2.0
     )
     policy = SectionPolicy(0.8, own, NO_ERRORS, 30, [], [])
-    model = SimpleNamespace(rubric=shared, policies={"Meadow": policy})
-    rubric = effective_rubric(model, "Meadow")  # type: ignore[arg-type]
+    rubric = policy.rubric(shared)
     assert rubric.intercept_ == pytest.approx(0.8 * 10 + 3)
     assert rubric.numbers_ == {"has_image": pytest.approx(0.8 * 20 - 4), "is_video": 7.0}
     assert rubric.hinges_["title_chars"] == [(60.0, -0.4), (70.0, pytest.approx(0.8 * -0.5 + 0.4))]
     assert rubric.terms_ == {"Sea": {"gull": 4.0}}
     assert rubric.floor_ == 2.0
-    assert effective_rubric(model, "Harbour") is shared  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

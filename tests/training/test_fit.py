@@ -291,9 +291,9 @@ def choose_thresholds(quality: Floats, heat: Floats, published: Floats) -> Thres
         [""] * n_records,
         np.arange(n_records),
     )
-    plan = SectionPlan(np.ones(n_records, dtype=bool), quality, {}, ())
-    quality_fit = QualityFit(model, quality, np.ones(n_records), plan)
-    return fit._choose_thresholds(draft, validation, quality_fit, 1)
+    plan = SectionPlan(np.array(validation.sections), np.ones(n_records, dtype=bool), quality, {}, ())
+    quality_fit = QualityFit(model, quality, np.ones(n_records), plan, frozenset())
+    return fit._choose_thresholds(draft, draft, validation, quality_fit, 1)
 
 
 def test_thresholds_lie_between_the_known_records_of_either_kind() -> None:

@@ -1,0 +1,52 @@
+"""Points in time at which the policy of a section changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Target = Literal["quality", "heat", "published"]
+
+
+class ChangedEffect(msgspec.Struct, frozen=True):
+    """An effect that is worth something else since the change.
+
+    Parameters
+    ----------
+    name : str
+        What it is of: a column, or ``COLUMN from`` for the knot of a length; ``scale`` and ``shift`` of all
+        qualities; ``provider DOMAIN`` or ``topic NAME``; ``bonus``, ``bonus from``, ``published from``.
+    before, since : float
+        Its value before the change, and since then; points, characters of a knot, heat, or a factor.
+    """
+
+    name: str
+    before: float
+    since: float
+
+
+class PolicyChange(msgspec.Struct, frozen=True):
+    """A point in time from which the labels of a section follow other rules.
+
+    Parameters
+    ----------
+    section : str
+        The section; empty where records have none.
+    target : {"quality", "heat", "published"}
+        The label whose rules changed.
+    since : datetime
+        Publication of the first record that follows the new rules, aware UTC.
+    n_before, n_since : int
+        Labelled records of the section since the change before, and since this one.
+    effects : tuple of ChangedEffect
+        What changed, the largest change of quality first.
+    """
+
+    section: str
+    target: Target
+    since: datetime
+    n_before: int
+    n_since: int
+    effects: tuple[ChangedEffect, ...]

@@ -1,0 +1,152 @@
+"""Screening for a structural break of a linear model at an unknown point in time.
+
+The supremum of the F statistics over all candidate points (Andrews, 1993) finds the most likely break.
+Sums of products over blocks of records give the fits of all candidates at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+
+from scoring.features.table import FeatureTable, Floats
+from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES
+
+MIN_SEGMENT = 20  # records on either side of a break
+MAX_BLOCKS = 32
+MIN_LEVEL = 10  # records of a provider or topic that has a column
+MAX_LEVELS = 40  # columns of providers, and of topics
+RIDGE = 1.0  # of columns of unit variance
+
+
+def break_columns(table: FeatureTable) -> Floats:
+    """Columns of the linear model, of unit variance, shape (n_records, n_columns); the first is constant.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        `n_records` records.
+    """
+    columns = [np.nan_to_num(table.columns(ADDITIVE_NAMES))]
+    for name in HINGED_NAMES:
+        lengths = np.nan_to_num(table.number(name))
+        knots = np.unique(np.percentile(lengths, [25, 50, 75, 90]))
+        columns += [lengths[:, None], np.maximum(lengths[:, None] - knots, 0.0)]
+    domains = [{domain} if domain else set() for domain in table.text("provider_domain")]
+    for rows in (domains, [set(topics) for topics in table.topics]):
+        counts = Counter(name for row in rows for name in row)
+        frequent = [name for name, count in counts.most_common(MAX_LEVELS) if count >= MIN_LEVEL]
+        columns += [np.array([[float(name in row)] for row in rows]) for name in frequent]
+    X = np.hstack(columns)
+    deviations = X.std(axis=0)
+    varies = deviations > 0
+    return np.hstack([np.ones((len(X), 1)), X[:, varies] / deviations[varies]])
+
+
+def largest_f(X: Floats, y: Floats) -> tuple[float, int]:
+    """Largest F statistic of a break, and the first row after that break.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_records, n_columns)
+        Columns, by time; n_records >= 2 * MIN_SEGMENT.
+    y : ndarray of shape (n_records,)
+        Labels; points.
+    """
+    n_records, n_columns = X.shape
+    n_blocks = min(MAX_BLOCKS, n_records // (MIN_SEGMENT // 2))
+    edges = np.unique(np.linspace(0, n_records, n_blocks + 1).astype(np.intp))
+    augmented = np.column_stack([X, y])
+    blocks = [augmented[start:end] for start, end in itertools.pairwise(edges)]
+    sums = np.cumsum([block.T @ block for block in blocks], axis=0)
+    ridge = RIDGE * np.eye(n_columns)
+
+    def residual_sum(products: Floats) -> float:
+        squares, with_y = products[:-1, :-1] + ridge, products[:-1, -1]
+        return max(float(products[-1, -1] - with_y @ np.linalg.solve(squares, with_y)), 0.0)
+
+    undivided, best = residual_sum(sums[-1]), (0.0, 0)
+    n_free = max(n_records - 2 * n_columns, n_records / 4)
+    for row, earlier in zip(edges[1:-1].tolist(), sums, strict=False):
+        if MIN_SEGMENT <= row <= n_records - MIN_SEGMENT:
+            divided = residual_sum(earlier) + residual_sum(sums[-1] - earlier)
+            variance = max(divided / n_free, 1e-9)
+            best = max(best, ((undivided - divided) / n_columns / variance, row))
+    return best
+
+
+def last_lengths(n_records: int) -> list[int]:
+    """Numbers of latest records, each nearly one and a half times the one before, that may follow a break."""
+    lengths, length = [], MIN_SEGMENT
+    while length <= n_records:
+        lengths.append(length)
+        length += 2 * length // 5 + 1
+    return lengths
+
+
+def best_break(before: Floats, since: Floats, min_segment: int) -> int:
+    """First row that follows the second of two rules, for the least sum of errors.
+
+    Of breaks that are equally good, the last: the row is the first that contradicts the first rule.
+
+    Parameters
+    ----------
+    before, since : ndarray of shape (n_records,)
+        Absolute error of each record by either rule, by time; n_records >= 2 * min_segment.
+    min_segment : int
+        Records on either side of the break.
+
+    Examples
+    --------
+    >>> best_break(np.array([0.0, 0, 0, 5, 5]), np.array([5.0, 5, 0, 0, 0]), 1)
+    3
+    """
+    sums = np.concatenate([[0.0], np.cumsum(before)])
+    sums[:-1] += np.cumsum(since[::-1])[::-1]
+    possible = sums[min_segment : len(before) - min_segment + 1]
+    return int(np.flatnonzero(possible <= possible.min() + 1e-9)[-1]) + min_segment
+
+
+def breaks_within(
+    n_records: int, min_records: int, find: Callable[[int, int], int | None], start: int = 0
+) -> list[int]:
+    """All breaks, by binary segmentation: find one, then look on either side of it.
+
+    Parameters
+    ----------
+    n_records : int
+        Number of records of the segment that begins at `start`.
+    min_records : int
+        Records from which a segment is searched.
+    find : callable
+        Finds the break of a segment, given its first row and the one after its last; None if it has none.
+    start : int
+        First row of the segment.
+    """
+    if n_records < min_records:
+        return []
+    row = find(start, start + n_records)
+    if row is None:
+        return []
+    return [
+        *breaks_within(row - start, min_records, find, start),
+        row,
+        *breaks_within(start + n_records - row, min_records, find, row),
+    ]
+
+
+def clear_gain(one: Floats, two: Floats, min_deviations: float) -> bool:
+    """Whether errors are lower by more than so many standard errors.
+
+    Parameters
+    ----------
+    one, two : ndarray of shape (n_records,)
+        Absolute errors of each record under one rule, and under two.
+    min_deviations : float
+        Standard errors of the mean difference.
+    """
+    gains = one - two
+    return bool(gains.mean() > min_deviations * gains.std() / np.sqrt(len(gains)))
