@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from scoring.model.quality import QualityModel
 from scoring.records.synthetic.generate import write_sample
 from scoring.training.config import TrainConfig
-from scoring.training.parallel import fit_pool
-from scoring.training.quality import start_quality
+from scoring.training.fit import fit_quality
 from scoring.training.splits import latest_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config
@@ -72,17 +71,7 @@ def changed(training: TrainingSet, change: Change, section: str) -> TrainingSet:
 
 def fitted(training: TrainingSet, config: TrainConfig, threads: int) -> QualityModel:
     """Quality model of labelled records."""
-    is_validation = latest_mask(training.moments, training.sections, config.split.validation_ratio)
-    with fit_pool(threads, len(training.table), 2) as pool:
-        return start_quality(
-            training.table,
-            training.labels.quality,
-            training.copies,
-            is_validation,
-            config.model,
-            pool=pool,
-            seed=config.seed,
-        )().model
+    return fit_quality(training, config, num_threads=threads).model
 
 
 def figures(model: QualityModel, later: TrainingSet, rows: NDArray[np.bool_]) -> list[float]:

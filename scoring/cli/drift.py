@@ -24,6 +24,14 @@ def drift(
             "prediction limit.",
         ),
     ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="Look for a time since which labels follow other rules than the model's; if there is one, "
+            "the records are refused.",
+        ),
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the metrics and the plot.")
     ] = None,
@@ -36,8 +44,8 @@ def drift(
 ) -> None:
     """Measure how far new records are from a model's training records, and whether it matters.
 
-    Every record is used as of its own publication; labels are not needed. Exit code 3 if the records are
-    refused; the rule is printed below the verdict.
+    Every record is used as of its own publication; only --labels needs labels. Exit code 3 if the records
+    are refused; the rule is printed below the verdict.
     """
     from scoring.cli import formats
     from scoring.cli.tables import common
@@ -52,6 +60,7 @@ def drift(
             terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
         ),
         has_own_scores=include_own_scores,
+        has_labels=labels,
         now=options.now(),
         output=output,
         is_tracked=not no_track,

@@ -23,6 +23,7 @@ from scoring.drift.reference_windows import Means
 from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.components import FittedComponents
+from scoring.model.policy_change import PolicyChange
 from scoring.model.scorer import Scorer
 
 MAX_NAMES = 5
@@ -137,6 +138,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
         Why the records are refused; empty if accepted.
     rule : str
         The decision rule, in words.
+    label_changes : tuple of PolicyChange or None
+        Since when labels follow other rules than the model's; None if that was not asked.
     """
 
     model: str
@@ -149,6 +152,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     label_error: float | None
     reasons: tuple[str, ...]
     rule: str
+    label_changes: tuple[PolicyChange, ...] | None = None
 
 
 def measure_drift(

@@ -119,13 +119,15 @@ def plan_sections(
             shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
             constants = constants_of(table.take(is_reference))
         part, deviation = table.take(rows), float(y[is_reference].std())
+        quality = shared.predict(part)
         if sections[rows][0] == sections[is_reference][0]:  # a change is known to contradict
-            quality = shared.predict(part)
             difference: Difference | None = fit_difference(
                 shared, part, quality, y[rows], config.sections, deviation, constants
             ).contradiction
         else:
-            difference = contradiction(shared, part, y[rows], copies[rows], config, deviation, constants)
+            difference = contradiction(
+                shared, part, quality, y[rows], copies[rows], config, deviation, constants
+            )
         if difference is None:
             continue
         if difference.scale < MIN_SCALE:
@@ -195,17 +197,18 @@ def _with_reference(
 def contradiction(
     shared: Rubric,
     table: FeatureTable,
+    quality: Floats,
     y: Floats,
     copies: Groups,
     config: ModelConfig,
     deviation: float,
-    constants: dict[str, float],
+    constants: Mapping[str, float],
 ) -> Difference | None:
     """Find what of a section's policy contradicts the shared one.
 
     Parameters
     ----------
-    shared, table, y, deviation, constants
+    shared, table, quality, y, deviation, constants
         See :func:`scoring.training.section_policy.fit_difference`.
     copies : ndarray of int, shape (n_records,)
         Group of copies of each record.
@@ -217,7 +220,6 @@ def contradiction(
     Difference or None
         None unless it predicts other records clearly better.
     """
-    quality = shared.predict(table)
     folds = group_folds(copies, N_FOLDS, 0)
     gains = np.zeros(len(y))
     for fold in np.unique(folds):

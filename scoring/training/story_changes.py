@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.policy_change import ChangedEffect, PolicyChange
+from scoring.model.policy_change import ChangedEffect, PolicyChange, Target
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.structural_breaks import best_break, breaks_within, clear_gain, last_lengths
 from scoring.training.training_set import TrainingSet
@@ -20,8 +22,128 @@ MIN_BETTER = 5  # records that two rules explain better than one, beyond those t
 MIN_GAIN = 3.0  # standard errors of that gain
 N_CANDIDATES = 24  # rows, evenly spread, that a change is looked for near; and those of the latest records
 MIN_DIFFERENCE = 1.0  # points between two rules
+MIN_EFFECT = 0.5  # points between two values that are written down
 
 Rule = TypeVar("Rule", BonusRule, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions(Generic[Rule]):
+    """Labels that follow a rule, by time, and how the rule is fitted.
+
+    Parameters
+    ----------
+    target : {"heat", "published"}
+        The label.
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of publication.
+    fit : callable
+        Fits the rule of the records from a first row up to a last one, which is excluded.
+    errors : callable
+        Absolute error of every record by a rule, shape (n_records,).
+    effects : callable
+        Writes down what differs between two rules.
+    """
+
+    target: Target
+    moments: NDArray[np.datetime64]
+    fit: Callable[[int, int], Rule]
+    errors: Callable[[Rule], Floats]
+    effects: Callable[[Rule, Rule], tuple[ChangedEffect, ...]]
+
+    def __len__(self) -> int:
+        return len(self.moments)
+
+    def changes(self, section: str) -> Iterator[PolicyChange]:
+        """Changes between the records, by time."""
+        edges = [0, *breaks_within(len(self), 2 * MIN_SEGMENT, self._break), len(self)]
+        for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
+            yield self._change(section, start, row, end, self.fit(start, row))
+
+    def departure(self, section: str, known: Rule) -> PolicyChange | None:
+        """The change from a known rule; None if the records follow it. They may all be of later."""
+        if len(self) < MIN_SEGMENT:
+            return None
+        row = self._located(0, len(self), lambda row: known, min_before=0)
+        return None if row is None else self._change(section, 0, row, len(self), known)
+
+    def _change(self, section: str, start: int, row: int, end: int, before: Rule) -> PolicyChange:
+        since: datetime = self.moments[row].item().replace(tzinfo=UTC)
+        effects = self.effects(before, self.fit(row, end))
+        return PolicyChange(section, self.target, since, row - start, end - row, effects)
+
+    def _break(self, start: int, end: int) -> int | None:
+        """The row at which the rule changes within a segment; None if it does not."""
+        return self._located(start, end, lambda row: self.fit(start, row), min_before=MIN_SEGMENT)
+
+    def _located(
+        self, start: int, end: int, rule_before: Callable[[int], Rule], *, min_before: int
+    ) -> int | None:
+        """The row of the best change within a segment, given the rule before a row; None if one rule does."""
+        spread: list[int] = np.linspace(start, end, N_CANDIDATES + 2)[:-1].astype(int).tolist()
+        recent: list[int] = [end - length for length in last_lengths((end - start) // 2)]
+        possible = [row for row in {*spread, *recent} if start + min_before <= row <= end - MIN_SEGMENT]
+        if not possible:
+            return None
+
+        def errors_of(row: int) -> tuple[Floats, Floats]:
+            before, since = self.errors(rule_before(row)), self.errors(self.fit(row, end))
+            return before[start:end], since[start:end]
+
+        def total(row: int) -> float:
+            before, since = errors_of(row)
+            return float(before[: row - start].sum() + since[row - start :].sum())
+
+        row = min(sorted(possible), key=total)
+        for _ in range(N_CANDIDATES):
+            moved = start + best_break(*errors_of(row), min_before, MIN_SEGMENT)
+            if moved == row:
+                break
+            row = moved
+        before, since = errors_of(row)
+        one = self.errors(rule_before(end))[start:end]
+        two = np.where(np.arange(start, end) < row, before, since)
+        gains = one - two
+        n_better = np.count_nonzero(gains >= MIN_DIFFERENCE) - np.count_nonzero(gains <= -MIN_DIFFERENCE)
+        return row if n_better >= MIN_BETTER and clear_gain(one, two, MIN_GAIN) else None
+
+
+def bonuses(records: TrainingSet) -> Decisions[BonusRule]:
+    """Heat of the leads with related records, given records by time."""
+    labels, n_related = records.labels, np.nan_to_num(records.table.number("coverage_count"))
+    rows = np.isfinite(labels.heat) & (labels.heat > NOT_LEADING) & (n_related > 0)
+    quality, heat, related = labels.quality[rows], labels.heat[rows], n_related[rows]
+
+    def effects(before: BonusRule, since: BonusRule) -> tuple[ChangedEffect, ...]:
+        values = (
+            ("bonus", before.bonus, since.bonus),
+            ("bonus from", before.from_quality, since.from_quality),
+        )
+        return tuple(ChangedEffect(*value) for value in values if abs(value[2] - value[1]) >= MIN_EFFECT)
+
+    return Decisions(
+        "heat",
+        records.moments[rows],
+        lambda start, end: fit_bonus(quality[start:end], heat[start:end], related[start:end]),
+        lambda rule: np.abs(heat - rule.heat(quality, related)),
+        effects,
+    )
+
+
+def publications(records: TrainingSet) -> Decisions[float]:
+    """Whether records are published, given records by time; the rule is the heat from which they are."""
+    labels = records.labels
+    rows = np.isfinite(labels.heat) & np.isfinite(labels.published)
+    heat, is_published = labels.heat[rows], labels.published[rows] > 0.5
+    return Decisions(
+        "published",
+        records.moments[rows],
+        lambda start, end: fit_threshold(heat[start:end], is_published[start:end]),
+        lambda threshold: ((heat >= threshold) != is_published).astype(np.float64),
+        lambda before, since: (
+            ChangedEffect("published from", float(np.ceil(before)), float(np.ceil(since))),
+        ),
+    )
 
 
 def story_changes(section: str, records: TrainingSet) -> Iterator[PolicyChange]:
@@ -38,90 +160,5 @@ def story_changes(section: str, records: TrainingSet) -> Iterator[PolicyChange]:
     ------
     PolicyChange
     """
-    labels = records.labels
-    n_related = np.nan_to_num(records.table.number("coverage_count"))
-    rows = np.flatnonzero(np.isfinite(labels.heat) & (labels.heat > NOT_LEADING) & (n_related > 0))
-    quality, heat, related = labels.quality[rows], labels.heat[rows], n_related[rows]
-
-    def bonus_errors(rule: BonusRule) -> Floats:
-        return np.abs(heat - rule.heat(quality, related))
-
-    def bonus_of(start: int, end: int) -> BonusRule:
-        return fit_bonus(quality[start:end], heat[start:end], related[start:end])
-
-    for start, row, end in _changes(len(rows), bonus_of, bonus_errors):
-        before, since = bonus_of(start, row), bonus_of(row, end)
-        effects = (
-            ("bonus", before.bonus, since.bonus),
-            ("bonus from", before.from_quality, since.from_quality),
-        )
-        yield PolicyChange(
-            section,
-            "heat",
-            records.moments[rows[row]].item().replace(tzinfo=UTC),
-            row - start,
-            end - row,
-            tuple(ChangedEffect(*effect) for effect in effects if abs(effect[2] - effect[1]) >= 0.5),
-        )
-    decided = np.flatnonzero(np.isfinite(labels.heat) & np.isfinite(labels.published))
-    all_heat, is_published = labels.heat[decided], labels.published[decided] > 0.5
-
-    def decision_errors(threshold: float) -> Floats:
-        errors: Floats = ((all_heat >= threshold) != is_published).astype(np.float64)
-        return errors
-
-    def threshold_of(start: int, end: int) -> float:
-        return fit_threshold(all_heat[start:end], is_published[start:end])
-
-    for start, row, end in _changes(len(decided), threshold_of, decision_errors):
-        thresholds = (float(np.ceil(threshold_of(*part))) for part in ((start, row), (row, end)))
-        yield PolicyChange(
-            section,
-            "published",
-            records.moments[decided[row]].item().replace(tzinfo=UTC),
-            row - start,
-            end - row,
-            (ChangedEffect("published from", *thresholds),),
-        )
-
-
-def _changes(
-    n_records: int, rule_of: Callable[[int, int], Rule], errors_of: Callable[[Rule], Floats]
-) -> Iterator[tuple[int, int, int]]:
-    """First row, row of the change and end of each pair of segments with different rules.
-
-    Parameters
-    ----------
-    n_records : int
-        Number of records, by time.
-    rule_of : callable
-        Fits the rule of the records from a first row up to a last one, which is excluded.
-    errors_of : callable
-        Absolute error of every record by a rule, shape (n_records,).
-    """
-
-    def find(start: int, end: int) -> int | None:
-        spread: list[int] = np.linspace(start, end, N_CANDIDATES + 2)[1:-1].astype(int).tolist()
-        recent: list[int] = [end - length for length in last_lengths((end - start) // 2)]
-        possible = [row for row in {*spread, *recent} if start + MIN_SEGMENT <= row <= end - MIN_SEGMENT]
-        splits = []
-        for row in sorted(possible):
-            before, since = errors_of(rule_of(start, row)), errors_of(rule_of(row, end))
-            splits.append((float(before[start:row].sum() + since[row:end].sum()), row))
-        if not splits:
-            return None
-        _, row = min(splits)
-        for _ in range(len(spread)):
-            before, since = (errors_of(rule_of(*part))[start:end] for part in ((start, row), (row, end)))
-            moved = start + best_break(before, since, MIN_SEGMENT)
-            if moved == row:
-                break
-            row = moved
-        one = errors_of(rule_of(start, end))[start:end]
-        two = np.where(np.arange(start, end) < row, before, since)
-        gains = one - two
-        n_better = np.count_nonzero(gains >= MIN_DIFFERENCE) - np.count_nonzero(gains <= -MIN_DIFFERENCE)
-        return row if n_better >= MIN_BETTER and clear_gain(one, two, MIN_GAIN) else None
-
-    edges = [0, *breaks_within(n_records, 2 * MIN_SEGMENT, find), n_records]
-    return zip(edges, edges[1:], edges[2:], strict=False)
+    yield from bonuses(records).changes(section)
+    yield from publications(records).changes(section)

@@ -87,7 +87,7 @@ def last_lengths(n_records: int) -> list[int]:
     return lengths
 
 
-def best_break(before: Floats, since: Floats, min_segment: int) -> int:
+def best_break(before: Floats, since: Floats, min_before: int, min_since: int) -> int:
     """First row that follows the second of two rules, for the least sum of errors.
 
     Of breaks that are equally good, the last: the row is the first that contradicts the first rule.
@@ -95,19 +95,19 @@ def best_break(before: Floats, since: Floats, min_segment: int) -> int:
     Parameters
     ----------
     before, since : ndarray of shape (n_records,)
-        Absolute error of each record by either rule, by time; n_records >= 2 * min_segment.
-    min_segment : int
+        Absolute error of each record by either rule, by time; n_records >= min_before + min_since.
+    min_before, min_since : int
         Records on either side of the break.
 
     Examples
     --------
-    >>> best_break(np.array([0.0, 0, 0, 5, 5]), np.array([5.0, 5, 0, 0, 0]), 1)
+    >>> best_break(np.array([0.0, 0, 0, 5, 5]), np.array([5.0, 5, 0, 0, 0]), 1, 1)
     3
     """
     sums = np.concatenate([[0.0], np.cumsum(before)])
     sums[:-1] += np.cumsum(since[::-1])[::-1]
-    possible = sums[min_segment : len(before) - min_segment + 1]
-    return int(np.flatnonzero(possible <= possible.min() + 1e-9)[-1]) + min_segment
+    possible = sums[min_before : len(before) - min_since + 1]
+    return int(np.flatnonzero(possible <= possible.min() + 1e-9)[-1]) + min_before
 
 
 def breaks_within(

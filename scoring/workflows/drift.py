@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+import numpy as np
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.drift.detect import Drift, measure_drift
+from scoring.drift.label_changes import changes_from
 from scoring.drift.reference_profile import AS_OF
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.explanation.policy_changes import change_sentence, moment_of
 from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.files import OnFault
+from scoring.records.record import Document
 from scoring.settings import Settings
 from scoring.tracking import DriftRun, Store, log_drift, write_drift
+from scoring.training.dataset import LabelledDataset
+from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
 
 
@@ -43,6 +52,7 @@ def drift(
     output: Path | None = None,
     is_tracked: bool = True,
     has_own_scores: bool = False,
+    has_labels: bool = False,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -68,6 +78,9 @@ def drift(
         Whether to log a run.
     has_own_scores : bool
         Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
+    has_labels : bool
+        Whether to look for a point in time from which labels follow other rules than the model's. If there is
+        one, the records are refused.
     stdin, on_fault, reporter
         Input of ``-``; callback for unusable records; receiver of progress.
 
@@ -107,6 +120,8 @@ def drift(
         limit=limit,
         num_threads=settings.threads,
     )
+    if has_labels:
+        measured = _with_label_changes(measured, saved, documents, settings.threads, reporter)
     plots = {"drift": drift_figure(measured)} if output or is_tracked else {}
     if output is not None:
         try:
@@ -130,3 +145,32 @@ def drift(
             ),
         )
     return DriftOutcome(run_id, measured)
+
+
+def _with_label_changes(
+    measured: Drift, saved: SavedModel, documents: Sequence[Document], num_threads: int, reporter: Reporter
+) -> Drift:
+    """The drift with the changes of the labels' rules, each a reason to refuse the records."""
+    labelled = [
+        document
+        for document in documents
+        if document.labels.quality is not None and document.record.published_at is not None
+    ]
+    n_without, sections = len(documents) - len(labelled), saved.scorer.sections
+    dataset = LabelledDataset(labelled, 0, n_without, "", section_rule=sections)
+    counts = Counter(dataset.sections)
+    for change in saved.models.changes:
+        place, since = f"section {change.section}: " if change.section else "", moment_of(change)
+        reporter.note(f"{place}labels of {change.target} before {since} are left out: the rules changed then")
+    for section, count in sorted(counts.items()):
+        if count < MIN_SEGMENT:
+            place = f"section {section}" if section else "records of no section"
+            reporter.note(f"{place}: {count} labels, too few to look for other rules ({MIN_SEGMENT})")
+    if not labelled:
+        reporter.note("no record has a quality and a date: other rules cannot be looked for")
+        return msgspec.structs.replace(measured, label_changes=())
+    records = dataset.training_set(np.ones(len(labelled), dtype=bool))
+    config = saved.manifest.training.config.model
+    changes = changes_from(saved.scorer.models, records, config, num_threads)
+    reasons = (*measured.reasons, *map(change_sentence, changes))
+    return msgspec.structs.replace(measured, label_changes=changes, reasons=reasons)

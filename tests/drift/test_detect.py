@@ -171,5 +171,5 @@ def test_json_is_stable(deployed: Deployed) -> None:
     assert first == second
     assert list(msgspec.json.decode(first)) == [
         *("model", "n_records", "families", "unseen", "shifts", "error_ratio", "n_labelled", "label_error"),
-        *("reasons", "rule"),
+        *("reasons", "rule", "label_changes"),
     ]

@@ -1,0 +1,167 @@
+"""Changes of policy in time: how many are found, how exactly, and how often one is found where there is none.
+
+    python experiments/benchmarks/policy_changes.py ARCHIVE...
+    python experiments/benchmarks/policy_changes.py --smoke
+
+Archives whose policy does not change: those given, between the changes that are found in them, under each
+policy of :mod:`policies`; and made-up ones, some with noise. Then the labels of each given archive since a
+date follow another policy. Prints figures, no records.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from blocks import add_arguments, cut, describe, markdown
+from policies import CHANGES, Change
+
+from scoring.model.policy_change import PolicyChange
+from scoring.records.synthetic.generate import write_sample
+from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.training.config import TrainConfig
+from scoring.training.policy_changes import with_changes
+from scoring.training.story_policy import fit_threshold
+from scoring.training.training_set import TrainingSet
+from scoring.workflows.train import load_config
+
+SIZES = (150, 300, 600, 1200)
+POLICIES = {
+    "default": DEFAULT_POLICY,
+    "noise of 15 points in a tenth": replace(DEFAULT_POLICY, noise_ratio=0.1, noise_points=15),
+    "0.6 q + 10": replace(DEFAULT_POLICY, scale=0.6, shift=10),
+    "other points, bonus and threshold": replace(
+        DEFAULT_POLICY, image_points=-5, topic_points=3, heat_bonus=5, published_from_heat=50
+    ),
+}
+SINCE_COUNTS = (30, 60, 120, 0.25, 0.5)  # labels since the change: a number, or a share
+LOWER_THRESHOLD = 12.0  # points of heat below that of the archive
+
+
+def unchanged_parts(training: TrainingSet, config: TrainConfig) -> Iterator[tuple[str, TrainingSet]]:
+    """Records of each section between two changes of it, by date."""
+    changes = with_changes(training, config.model).changes
+    sections = np.array(training.sections, dtype=object)
+    for section in sorted(set(training.sections)):
+        rows = np.flatnonzero(sections == section)
+        part = training.take(rows[np.argsort(training.moments[rows], kind="stable")])
+        moments = [change.since for change in changes if change.section == section]
+        edges = [np.datetime64(moment.replace(tzinfo=None)) for moment in sorted(set(moments))]
+        regime = np.searchsorted(np.array(edges, dtype="datetime64[us]"), part.moments, side="right")
+        for number in range(len(edges) + 1):
+            yield f"{section} {number + 1} of {len(edges) + 1}", part.take(np.flatnonzero(regime == number))
+
+
+def relabelled(training: TrainingSet, change: Change, start: int) -> TrainingSet:
+    """The records with the labels of another policy from a row on."""
+    rows = np.arange(len(training.table)) >= start
+    return replace(training, labels=replace(training.labels, quality=change.labels(training, rows)))
+
+
+def with_story_rule(training: TrainingSet, target: str, start: int) -> TrainingSet:
+    """The records with another bonus, or another threshold of publication, from a row on."""
+    labels, rows = training.labels, np.arange(len(training.table)) >= start
+    if target == "published":
+        is_published = labels.published > 0.5
+        threshold = fit_threshold(labels.heat, is_published) - LOWER_THRESHOLD
+        published = np.where(rows, labels.heat >= threshold, is_published).astype(np.float64)
+        return replace(training, labels=replace(labels, published=published))
+    n_related = np.nan_to_num(training.table.number("coverage_count"))
+    heat = labels.quality + 6 * n_related * (labels.quality >= 40)
+    changed = np.where(rows & (labels.heat > -1), heat, labels.heat)
+    return replace(training, labels=replace(labels, heat=changed))
+
+
+def false_alarms(
+    parts: list[tuple[str, TrainingSet]], samples: list[tuple[str, TrainingSet]], config: TrainConfig
+) -> list[list[str]]:
+    """For each kind of archive without a change: how many there are, and in how many one is found."""
+    rows = []
+    for name, part in parts:
+        variants = [relabelled(part, change, 0) for change in CHANGES.values()]
+        rows.append((f"{name}, {len(part.table)} records, {len(variants)} policies", variants))
+    for policy in POLICIES:
+        variants = [sample for name, sample in samples if name == policy]
+        rows.append((f"made up, {policy}", variants))
+    counted = []
+    for name, variants in rows:
+        n_alarms = sum(bool(with_changes(variant, config.model).changes) for variant in variants)
+        counted.append([name, str(len(variants)), str(n_alarms)])
+        print("\t".join(counted[-1]), flush=True)
+    return counted
+
+
+def found_changes(
+    name: str, part: TrainingSet, config: TrainConfig, counts: Sequence[float]
+) -> Iterator[list[str]]:
+    """For each number of labels since a change of an archive: how many are found, and how exactly."""
+    n_records = len(part.table)
+    for count in counts:
+        n_since = int(count * n_records) if count < 1 else int(count)
+        if n_since > n_records / 2:
+            continue
+        start = n_records - n_since
+        cases: dict[str, list[TrainingSet]] = {
+            "quality": [relabelled(part, change, start) for change in list(CHANGES.values())[1:]],
+            "published": [with_story_rule(part, "published", start)],
+        }
+        if np.any(part.table.number("coverage_count") > 0):
+            cases["heat"] = [with_story_rule(part, "heat", start)]
+        for target, archives in cases.items():
+            distances, n_others = [], 0
+            for archive in archives:
+                found = with_changes(archive, config.model).changes
+                near = [distance(part, change, start) for change in found if change.target == target]
+                if near:
+                    distances.append(min(near))
+                n_others += len(found) - bool(near)
+            middle = f"{np.median(distances):.0f}" if distances else "-"
+            row = [name, target, str(n_since), f"{len(distances)} of {len(archives)}", middle, str(n_others)]
+            print("\t".join(row), flush=True)
+            yield row
+
+
+def distance(part: TrainingSet, change: PolicyChange, start: int) -> int:
+    """Records between a change that is found and the true one."""
+    since = np.datetime64(change.since.replace(tzinfo=None))
+    return abs(int(np.count_nonzero(part.moments < since)) - start)
+
+
+def main() -> None:
+    """Measure, and print two tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.add_argument("--samples", type=int, default=64, help="made-up archives without a change")
+    parser.add_argument("--counts", nargs="+", type=float, default=SINCE_COUNTS, help="labels since a change")
+    options = parser.parse_args()
+    config = load_config(options.config if options.archives else None)
+    if not options.archives and not options.smoke:
+        parser.error("archives: got none, expected folders of records (or --smoke)")
+    with tempfile.TemporaryDirectory() as folder:
+        if options.smoke:
+            options.samples, options.counts = 1, (60,)
+            write_sample(Path(folder) / "archive", n_records=options.sample_records, seed=1)
+        blocks = cut(options.archives or [f"{folder}/archive"], config)
+        samples = []
+        for seed in range(options.samples):
+            name = list(POLICIES)[seed // len(SIZES) % len(POLICIES)]
+            path = Path(folder) / f"sample-{seed}"
+            write_sample(path, n_records=SIZES[seed % len(SIZES)], seed=seed, policy=POLICIES[name])
+            samples.append((name, cut([str(path)], load_config(None)).earlier))
+    print(f"{describe(blocks, options.threads)}\n")
+    parts = list(unchanged_parts(blocks.earlier, config))
+    alarms = false_alarms(parts, samples, config)
+    found = [row for name, part in parts for row in found_changes(name, part, config, options.counts)]
+    print("\n" + markdown(["archive without a change", "archives", "with a change found"], alarms) + "\n")
+    header = ["archive", "rules of", "labels since", "found", "records off, median", "other changes found"]
+    print(markdown(header, found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Points in time from which the labels of new records follow other rules than a model's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.model.components import FittedComponents
+from scoring.model.policy_change import PolicyChange
+from scoring.training.change_search import Segment, Side
+from scoring.training.config import ModelConfig
+from scoring.training.design_matrix import DesignMatrix
+from scoring.training.policy_changes import quality_change
+from scoring.training.story_changes import bonuses, publications
+from scoring.training.story_policy import BonusRule
+from scoring.training.structural_breaks import MIN_SEGMENT, best_break, last_lengths
+from scoring.training.training_set import TrainingSet
+
+MAX_MOVES = 4  # of a point in time, to where the model and another policy fit best
+
+
+def changes_from(
+    models: FittedComponents, records: TrainingSet, config: ModelConfig, num_threads: int = 1
+) -> tuple[PolicyChange, ...]:
+    """Find since when the labels of each section follow other rules than those of a model.
+
+    Parameters
+    ----------
+    models : FittedComponents
+        The model.
+    records : TrainingSet
+        Labelled records. Those from before a change that the model knows are left out, as are sections with
+        fewer than 20 others.
+    config : ModelConfig
+        Fit options of the model.
+    num_threads : int
+        Threads of the boosters.
+
+    Returns
+    -------
+    tuple of PolicyChange
+        By section. The rules before are those of the model, which no record has to follow.
+    """
+    changes: list[PolicyChange] = []
+    records = replace(records, changes=models.changes)
+    of_quality, of_story = records.regimes("quality"), records.regimes("heat", "published")
+    for section in sorted(set(records.sections)):
+        part = _by_time(records, of_quality == section)
+        if len(part.table) >= MIN_SEGMENT:
+            changes += _quality_change(section, models, part, config, num_threads)
+        changes += _story_changes(section, models, _by_time(records, of_story == section))
+    return tuple(changes)
+
+
+def _by_time(records: TrainingSet, mask: NDArray[np.bool_]) -> TrainingSet:
+    """Records of a mask, by date."""
+    rows = np.flatnonzero(mask)
+    return records.take(rows[np.argsort(records.moments[rows], kind="stable")])
+
+
+def _quality_change(
+    section: str, models: FittedComponents, records: TrainingSet, config: ModelConfig, num_threads: int
+) -> Iterator[PolicyChange]:
+    table, model = records.table, models.quality
+    design_matrix = DesignMatrix.of(table, config.rubric)
+    segment = Segment(table, design_matrix, records.labels.quality, records.copies, config)
+    policy = model.policies.get(section)
+    rubric = model.rubric if policy is None else policy.rubric(model.rubric)
+    quality, _ = model.estimate(table, num_threads)
+    base = Side(segment, True, rubric, quality, float(segment.y.std()), {})
+    n_records = len(segment)
+    row = base.departure([*last_lengths(n_records), n_records])
+    if row is None:
+        return
+    for _ in range(MAX_MOVES):
+        rows = np.arange(row, n_records)
+        predicted = base.by(base.difference_of(rows), rows)
+        errors = np.abs(segment.y - quality), np.abs(segment.y - predicted)
+        moved = best_break(*errors, 0, MIN_SEGMENT // 2)
+        if moved == row:
+            break
+        row = moved
+    rows = np.arange(row, n_records)
+    if base.is_contradicted(rows):
+        own = base.policy(base.difference_of(rows), rows)
+        yield quality_change(section, records, rubric, own, (0, row, n_records), is_newer=True)
+
+
+def _story_changes(section: str, models: FittedComponents, records: TrainingSet) -> Iterator[PolicyChange]:
+    """Changes of the rules of heat and publication that the model holds in words."""
+    rules = {
+        rule.name: rule.value for group in models.rules if section in group.sections for rule in group.rules
+    }
+    changes = []
+    if "bonus" in rules:
+        changes.append(bonuses(records).departure(section, BonusRule(rules["bonus"], rules["bonus from"])))
+    if "published from" in rules:
+        changes.append(publications(records).departure(section, rules["published from"]))
+    yield from filter(None, changes)
