@@ -20,9 +20,11 @@ import numpy as np
 from blocks import add_arguments, cut, describe, markdown
 from policies import CHANGES, Change
 
+from scoring.model.cascade import NOT_LEADING
 from scoring.model.policy_change import PolicyChange
 from scoring.records.synthetic.generate import write_sample
 from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
 from scoring.training.policy_changes import with_changes
 from scoring.training.story_policy import fit_threshold
@@ -57,9 +59,13 @@ def unchanged_parts(training: TrainingSet, config: TrainConfig) -> Iterator[tupl
 
 
 def relabelled(training: TrainingSet, change: Change, start: int) -> TrainingSet:
-    """The records with the labels of another policy from a row on."""
-    rows = np.arange(len(training.table)) >= start
-    return replace(training, labels=replace(training.labels, quality=change.labels(training, rows)))
+    """The records with the qualities of another policy from a row on; heat and publication follow them."""
+    labels, rows = training.labels, np.arange(len(training.table)) >= start
+    quality = change.labels(training, rows)
+    heat = np.where(labels.heat > NOT_LEADING, labels.heat + quality - labels.quality, labels.heat)
+    threshold = fit_threshold(labels.heat, labels.published > 0.5)
+    published = np.where(rows, (heat >= threshold).astype(np.float64), labels.published)
+    return replace(training, labels=CascadeLabels(quality, heat, published))
 
 
 def with_story_rule(training: TrainingSet, target: str, start: int) -> TrainingSet:
@@ -72,7 +78,7 @@ def with_story_rule(training: TrainingSet, target: str, start: int) -> TrainingS
         return replace(training, labels=replace(labels, published=published))
     n_related = np.nan_to_num(training.table.number("coverage_count"))
     heat = labels.quality + 6 * n_related * (labels.quality >= 40)
-    changed = np.where(rows & (labels.heat > -1), heat, labels.heat)
+    changed = np.where(rows & (labels.heat > NOT_LEADING), heat, labels.heat)
     return replace(training, labels=replace(labels, heat=changed))
 
 

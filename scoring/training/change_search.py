@@ -31,6 +31,9 @@ from scoring.training.structural_breaks import (
 )
 
 Groups = NDArray[np.intp]
+MIN_RECORDS = 3 * MIN_SEGMENT  # of a segment in which a change is looked for
+MAX_DEPTH = 3  # of the segments that changes are proposed in
+MAX_PASSES = 3  # over the proposed changes
 MIN_F = 1.5  # F statistic from which a break is looked at closely
 MAX_LAST_RATIO = 1 / 3  # of a segment that a recent break may leave
 MAX_LAST = 160  # records after a recent break
@@ -63,18 +66,29 @@ class Segment:
         """The records from a first row up to a last one, which is excluded."""
         return self.take(np.arange(start, end))
 
-    def change(self, *, is_last: bool) -> int | None:
-        """First row since the change; None if there is none. In the last segment, it may be a recent one."""
-        confirmed = (self.confirmed(row) for row in self.candidates(is_last=is_last))
-        return next((row for row in confirmed if row is not None), None)
+    def changes(self) -> list[int]:
+        """First row since each change, by time.
 
-    def candidates(self, *, is_last: bool) -> Iterator[int]:
-        """Rows that a change may begin with: of the largest F statistic, and among the latest records."""
-        f, row = largest_f(break_columns(self.table), self.y)
-        if f >= MIN_F:
-            yield row
-        if is_last and (recent := self.recent()) is not None:
-            yield recent
+        Each proposed change is looked at between its neighbours, the least likely first. Without those that
+        do not count the segments are longer, so the others are looked at again.
+        """
+        rows = dict(_proposed(break_columns(self.table), self.y, 0, MAX_DEPTH))
+        for _ in range(MAX_PASSES):
+            n_proposed = len(rows)
+            for row in sorted(rows, key=rows.__getitem__):
+                start = max((other for other in rows if other < row), default=0)
+                end = min((other for other in rows if other > row), default=len(self))
+                found, f = self.between(start, end).confirmed(row - start), rows.pop(row)
+                if found is not None:
+                    rows[start + found] = f
+            if len(rows) == n_proposed:
+                break
+        start = max(rows, default=0)
+        last = self.between(start, len(self))
+        recent = last.recent()
+        if recent is not None and (found := last.confirmed(recent)) is not None:
+            rows[start + found] = 0.0
+        return sorted(rows)
 
     def recent(self) -> int | None:
         """First of the latest records for which another policy saves most errors of that of those before."""
@@ -206,6 +220,16 @@ class Side:
             self.rubric, part.table, quality, part.y, part.copies, part.config, deviation, constants
         )
         return difference is not None
+
+
+def _proposed(X: Floats, y: Floats, start: int, depth: int) -> Iterator[tuple[int, float]]:
+    """Rows that changes may begin with, and their F statistics: that of the largest, then on either side."""
+    if depth and len(y) >= MIN_RECORDS:
+        f, row = largest_f(X, y)
+        if f >= MIN_F:
+            yield start + row, f
+            yield from _proposed(X[:row], y[:row], start, depth - 1)
+            yield from _proposed(X[row:], y[row:], start + row, depth - 1)
 
 
 def some_of(rows: Groups) -> Groups:

@@ -13,16 +13,14 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.policy_change import ChangedEffect, PolicyChange
 from scoring.model.rubric import TOPICS, Rubric
 from scoring.model.section_policy import LABEL_STEP, SectionPolicy
-from scoring.training.change_search import Segment
+from scoring.training.change_search import MIN_RECORDS, Segment
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.section_plan import MIN_SCALE
 from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_changes import story_changes
-from scoring.training.structural_breaks import MIN_SEGMENT, breaks_within
 from scoring.training.training_set import TrainingSet
 
-MIN_RECORDS = 3 * MIN_SEGMENT  # of a segment in which a change is looked for
 MIN_SHOWN = 5  # records that a changed effect is written down for
 
 
@@ -60,12 +58,7 @@ def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) ->
         return
     design_matrix = DesignMatrix.of(records.table, config.rubric)
     whole = Segment(records.table, design_matrix, records.labels.quality, records.copies, config)
-
-    def find(start: int, end: int) -> int | None:
-        row = whole.between(start, end).change(is_last=end == len(whole))
-        return None if row is None else start + row
-
-    edges = [0, *breaks_within(len(whole), MIN_RECORDS, find), len(whole)]
+    edges = [0, *whole.changes(), len(whole)]
     for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
         segment = whole.between(start, end)
         base, other = segment.sides(row - start)

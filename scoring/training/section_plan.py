@@ -282,6 +282,7 @@ def with_policies(
     quality, spread = model.predict(X, num_threads), model.known_spread(X, num_threads)
     deviation = float(plan.y[plan.is_shared].std())
     constants = constants_of(table.take(plan.is_shared))
+    half_width = model.errors.half_width_
     policies: dict[str, SectionPolicy] = {}
     for name in plan.own:
         rows = np.flatnonzero(plan.regimes == name)
@@ -295,6 +296,7 @@ def with_policies(
             config,
             deviation,
             constants,
+            half_width,
         )
     if out_of_fold is not None:
         quality = np.where(np.isnan(out_of_fold), quality, out_of_fold)
@@ -303,5 +305,7 @@ def with_policies(
         part = table.take(rows)
         residual = y[rows] - policy.predict(part, quality[rows])
         is_novel = np.zeros(len(rows), dtype=bool)
-        policies[name] = with_residuals(policy, part, residual, spread[rows], y[rows], is_novel, config)
+        policies[name] = with_residuals(
+            policy, part, residual, spread[rows], y[rows], is_novel, config, half_width
+        )
     return replace(model, policies=dict(sorted(policies.items())))

@@ -310,6 +310,7 @@ def fit_policy(
     config: ModelConfig,
     deviation: float,
     constants: dict[str, float],
+    shared_half_width: float,
 ) -> SectionPolicy:
     """Fit the policy of a section whose records the shared policy was fitted without.
 
@@ -325,6 +326,8 @@ def fit_policy(
         Fit options.
     constants : dict of str to float
         Columns that have one value in all records of the shared fit.
+    shared_half_width : float
+        Half width of the interval of the shared policy, in units of the spread.
 
     Returns
     -------
@@ -347,7 +350,7 @@ def fit_policy(
         is_novel[is_held] = is_other(held, still_constant(known, constants))
     difference = fit_difference(shared, table, quality, y, config.sections, deviation, constants)
     policy = policy_of(difference, shared, table, constants)
-    return with_residuals(policy, table, residual, spread, y, is_novel, config)
+    return with_residuals(policy, table, residual, spread, y, is_novel, config, shared_half_width)
 
 
 def policy_of(
@@ -373,10 +376,15 @@ def with_residuals(
     y: Floats,
     is_novel: NDArray[np.bool_],
     config: ModelConfig,
+    shared_half_width: float,
 ) -> SectionPolicy:
-    """The policy with the residual distribution of its records, and that of records with a novel value."""
+    """The policy with the residual distribution of its records, and that of records with a novel value.
+
+    Its interval is never narrower than that of the shared policy that it rests on, in units of the spread.
+    """
     scaled = policy.spread(table, spread)
     usual = fit_residuals(residual[~is_novel], scaled[~is_novel], _one_group(config))
+    usual = msgspec.structs.replace(usual, half_width_=max(usual.half_width_, shared_half_width))
     errors = add_unseen_section(usual, float(scaled.max()), y - np.median(y), config.interval_level)
     return msgspec.structs.replace(policy, errors_=errors)
 
