@@ -28,7 +28,7 @@ from scoring.training.splits import Mask, latest_mask
 from scoring.training.thresholds import best_threshold
 from scoring.training.training_set import TrainingSet
 
-MIN_RECORDS = 20
+MIN_RECORDS = 15
 MIN_VALIDATION = 5
 
 

@@ -38,6 +38,7 @@ from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 
+FEW_RECORDS = 50  # labels up to which a training warns of its errors
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
 
@@ -217,6 +218,11 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
         elif len(named) > 1 and counts[name] < config.model.sections.min_records:
             shortage = f"{counts[name]} labels are too few for a policy of its own"
             notes.append(f"section {name}: {shortage}: it takes the shared one")
+    if len(sections) < FEW_RECORDS:
+        notes.append(
+            f"{len(sections)} labels are few: up to about {FEW_RECORDS}, errors are often as large as those of "
+            "the baselines; scoring backtest --by labels shows how they fall"
+        )
     for change in models.changes:
         notes.append(f"{change_sentence(change)}; earlier labels teach what did not change")
     if named and counts[""]:

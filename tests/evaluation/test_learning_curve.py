@@ -183,7 +183,7 @@ def test_a_section_alone_is_fitted_as_a_whole_or_says_why_not() -> None:
     (curve,) = section_curves(corpus_of(documents_of("Harbour", SHARED, 60, seed=1)), CONFIG)
     few = curve.point(10, 20)
     assert (few.draws, few.figures) == ((), {})
-    assert few.error == "training records: got 10 with a quality and a date, expected 20 or more"
+    assert few.error == "training records: got 10 with a quality and a date, expected 15 or more"
     assert len(curve.point(30, 20).draws) == MAX_FULL_FITS
 
 

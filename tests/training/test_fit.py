@@ -146,7 +146,7 @@ def changed(**values: Any) -> list[tuple[Any, Labels]]:
 @pytest.mark.parametrize(
     ("labelled", "message"),
     [
-        (LABELLED[:19], "got 19 with a quality and a date, expected 20 or more"),
+        (LABELLED[:14], "got 14 with a quality and a date, expected 15 or more"),
         (changed(heat=None), "got none with a usable heat"),
         (changed(heat=-1), "got none with a usable heat"),
         (changed(published=None), "got none with both a usable heat and whether it was published"),

@@ -192,10 +192,10 @@ def test_what_cannot_be_folded_is_named() -> None:
     days = np.arange("2020-01-12", "2020-02-03", dtype="datetime64[D]").astype("datetime64[us]")
     with pytest.raises(ModelError, match="got no month from 2021-01 on, expected records to evaluate on"):
         month_folds(days, "2021-01")
-    with pytest.raises(ModelError, match="got 0 records before 2020-01, expected 20 or more to learn from"):
+    with pytest.raises(ModelError, match="got 0 records before 2020-01, expected 15 or more to learn from"):
         month_folds(days, "2019-01")
-    with pytest.raises(ModelError, match="got no month with 20 records before it"):
-        month_folds(days[:19])
+    with pytest.raises(ModelError, match="got no month with 15 records before it"):
+        month_folds(days[:14])
     with pytest.raises(ModelError, match="got 1 section, expected two or more"):
         section_folds(["Tea", "Tea"])
 

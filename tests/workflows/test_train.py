@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from scoring.artifact.saved_model import load_model
 from scoring.errors import ModelError, RecordError, SettingsError
 from scoring.records.synthetic.generate import write_sample
+from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.settings import Settings, load_settings
 from scoring.training import lightgbm_trainer
 from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
@@ -197,7 +199,26 @@ def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) ->
     ]
 
 
-@pytest.mark.parametrize("count", [1, 20])
+def test_training_tells_of_few_labels_and_of_a_change_of_policy(tmp_path: Path, settings: Settings) -> None:
+    write_sample(tmp_path / "few", n_records=24, seed=1)
+    listener = Listener()
+    options: dict[str, Any] = {"config": QUICK, "settings": settings, "now": NOW, "on_fault": stop}
+    outcome = train([str(tmp_path / "few")], is_tracked=False, reporter=listener, **options)
+    assert outcome.n_records == 24
+    assert any(note.startswith("24 labels are few: ") for note in listener.notes)
+    other = replace(DEFAULT_POLICY, scale=0.5, shift=25.0)
+    write_sample(tmp_path / "old", n_records=150, seed=1)
+    write_sample(
+        tmp_path / "new", n_records=150, seed=2, policy=other, begins_at=datetime(2019, 1, 1, tzinfo=UTC)
+    )
+    listener = Listener()
+    train([str(tmp_path / "old"), str(tmp_path / "new")], is_tracked=False, reporter=listener, **options)
+    (change,) = [note for note in listener.notes if "quality follows other rules since" in note]
+    assert "since 2019-01-0" in change
+    assert change.endswith("earlier labels teach what did not change")
+
+
+@pytest.mark.parametrize("count", [1, 15])
 def test_too_few_records(tmp_path: Path, settings: Settings, count: int) -> None:
     write_sample(tmp_path / "few", n_records=count, seed=1)
     with pytest.raises(ModelError, match="expected"):
