@@ -41,6 +41,7 @@ POLICIES = {
     ),
 }
 SINCE_COUNTS = (30, 60, 120, 0.25, 0.5)  # labels since the change: a number, or a share
+UNCHANGED = "as it is"
 LOWER_THRESHOLD = 12.0  # points of heat below that of the archive
 
 
@@ -83,12 +84,15 @@ def with_story_rule(training: TrainingSet, target: str, start: int) -> TrainingS
 
 
 def false_alarms(
-    parts: list[tuple[str, TrainingSet]], samples: list[tuple[str, TrainingSet]], config: TrainConfig
+    parts: list[tuple[str, TrainingSet]],
+    samples: list[tuple[str, TrainingSet]],
+    config: TrainConfig,
+    names: Sequence[str],
 ) -> list[list[str]]:
     """For each kind of archive without a change: how many there are, and in how many one is found."""
     rows = []
     for name, part in parts:
-        variants = [relabelled(part, change, 0) for change in CHANGES.values()]
+        variants = [relabelled(part, CHANGES[change], 0) for change in names]
         rows.append((f"{name}, {len(part.table)} records, {len(variants)} policies", variants))
     for policy in POLICIES:
         variants = [sample for name, sample in samples if name == policy]
@@ -102,7 +106,7 @@ def false_alarms(
 
 
 def found_changes(
-    name: str, part: TrainingSet, config: TrainConfig, counts: Sequence[float]
+    name: str, part: TrainingSet, config: TrainConfig, counts: Sequence[float], names: Sequence[str]
 ) -> Iterator[list[str]]:
     """For each number of labels since a change of an archive: how many are found, and how exactly."""
     n_records = len(part.table)
@@ -112,7 +116,7 @@ def found_changes(
             continue
         start = n_records - n_since
         cases: dict[str, list[TrainingSet]] = {
-            "quality": [relabelled(part, change, start) for change in list(CHANGES.values())[1:]],
+            "quality": [relabelled(part, CHANGES[change], start) for change in names if change != UNCHANGED],
             "published": [with_story_rule(part, "published", start)],
         }
         if np.any(part.table.number("coverage_count") > 0):
@@ -144,6 +148,9 @@ def main() -> None:
     )
     add_arguments(parser)
     parser.add_argument("--samples", type=int, default=64, help="made-up archives without a change")
+    parser.add_argument(
+        "--changes", nargs="+", choices=tuple(CHANGES), default=tuple(CHANGES), help="policies"
+    )
     parser.add_argument("--counts", nargs="+", type=float, default=SINCE_COUNTS, help="labels since a change")
     options = parser.parse_args()
     config = load_config(options.config if options.archives else None)
@@ -162,8 +169,12 @@ def main() -> None:
             samples.append((name, cut([str(path)], load_config(None)).earlier))
     print(f"{describe(blocks, options.threads)}\n")
     parts = list(unchanged_parts(blocks.earlier, config))
-    alarms = false_alarms(parts, samples, config)
-    found = [row for name, part in parts for row in found_changes(name, part, config, options.counts)]
+    alarms = false_alarms(parts, samples, config, options.changes)
+    found = [
+        row
+        for name, part in parts
+        for row in found_changes(name, part, config, options.counts, options.changes)
+    ]
     print("\n" + markdown(["archive without a change", "archives", "with a change found"], alarms) + "\n")
     header = ["archive", "rules of", "labels since", "found", "records off, median", "other changes found"]
     print(markdown(header, found))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features.encoding import Encoder
-from scoring.features.table import FeatureTable, Floats
+from scoring.features.table import NUMBER_INDEX, FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.conformal import MIN_SPREAD, ResidualDistribution
 from scoring.model.marginalize import QualityDistribution
@@ -117,6 +117,24 @@ class QualityModel:
             tuple(topic for topic in topics if topic not in policy.topics_),
             is_section_known=True,
         )
+
+    def novel_values(self, section: str, numbers: Sequence[float]) -> list[str]:
+        """Describe the values of a record that no training record has, if its section has its own policy.
+
+        Parameters
+        ----------
+        section : str
+            Its section.
+        numbers : sequence of float
+            Its values of :data:`scoring.features.table.NUMBER_COLUMNS`.
+        """
+        policy = self.policies.get(section)
+        values = {name: numbers[NUMBER_INDEX[name]] for name in policy.constants_} if policy else {}
+        return [
+            f"value unknown to the model: {name} {value:g}"
+            for name, value in values.items()
+            if policy is not None and (0.0 if np.isnan(value) else value) != policy.constants_[name]
+        ]
 
     def floors(self, table: FeatureTable) -> Floats:
         """Lowest quality of each record's section, shape (n_records,); points."""

@@ -176,8 +176,9 @@ class Scorer:
 
     def warnings(self, record: Extracted) -> list[str]:
         """Warnings about inputs of a record that the model does not know."""
-        (domain, *_, section, _), _, topics, _ = record.row
-        warnings = self.models.quality.unknown(domain, section, topics)
+        (domain, *_, section, _), numbers, topics, _ = record.row
+        quality = self.models.quality
+        warnings = [*quality.unknown(domain, section, topics), *quality.novel_values(section, numbers)]
         if record.n_unscored:
             warnings.append(f"coverage without a quality: {record.n_unscored}")
         return warnings

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scoring.explanation.attribution import explain
-from scoring.features.table import Floats
+from scoring.features.table import NUMBER_INDEX, Floats, extract
 from scoring.model.quality import QualityModel
 from scoring.model.scorer import Scorer
 from scoring.model.section_policy import SectionPolicy, is_other
@@ -169,6 +169,18 @@ def test_a_value_that_no_record_had_has_a_wide_interval() -> None:
     changed = {name: value + 1 for name, value in constants.items()}
     assert is_other(table, changed).all()
     assert MIN_SEEN > 1
+
+
+def test_a_value_that_no_record_had_is_named(harbour: list[Labelled]) -> None:
+    model = quality_of(harbour, documents_of("Meadow", POINTS, 50, seed=2))
+    record, _ = documents_of("Meadow", POINTS, 1, seed=3)[0]
+    numbers = list(extract(record)[1])
+    name, value = next(iter(model.policies["Meadow"].constants_.items()))
+    numbers[NUMBER_INDEX[name]] = value
+    assert not any(name in text for text in model.novel_values("Meadow", numbers))
+    numbers[NUMBER_INDEX[name]] = value + 2
+    assert f"value unknown to the model: {name} {value + 2:g}" in model.novel_values("Meadow", numbers)
+    assert model.novel_values("Harbour", numbers) == []
 
 
 def test_effects_of_a_difference_are_those_of_its_rubric(harbour: list[Labelled]) -> None:
