@@ -249,7 +249,14 @@ def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
     return workflow(_paths(paths))
 
 
-def extract_features(records: Records, *, as_of: AsOf = None, on_error: OnError = "raise") -> pd.DataFrame:
+def extract_features(
+    records: Records,
+    *,
+    model: PathLike | Model | None = None,
+    as_of: AsOf = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> pd.DataFrame:
     """Features of records, as the models see them.
 
     The package :mod:`scoring.features` has the name that this function would have otherwise.
@@ -258,11 +265,15 @@ def extract_features(records: Records, *, as_of: AsOf = None, on_error: OnError 
     ----------
     records : path, document, mapping, or iterable of these
         As :func:`read_records` takes them.
+    model : str, path-like or Model, optional
+        Sections are found as this model finds them. Default: the first topic of each record.
     as_of : datetime, timedelta or None
         Coverage newer than this moment (aware UTC), or than so long after publication, is unseen; None takes
         records as they are.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
+    settings : Settings, optional
+        Home and store of the model; those of this place if not given.
 
     Returns
     -------
@@ -281,9 +292,8 @@ def extract_features(records: Records, *, as_of: AsOf = None, on_error: OnError 
     from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
     from scoring.features.sections import FIRST_TOPIC
 
-    features = (
-        extracted(document, as_of, FIRST_TOPIC) for document in read_records(records, on_error=on_error)
-    )
+    sections = FIRST_TOPIC if model is None else _loaded(model, settings).saved.scorer.sections
+    features = (extracted(document, as_of, sections) for document in read_records(records, on_error=on_error))
     table = pa.concat_tables([FEATURE_SCHEMA.empty_table(), *feature_tables(features)])
     frame: pd.DataFrame = table.to_pandas()
     return frame.set_index("path")

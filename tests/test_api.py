@@ -59,6 +59,9 @@ def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOu
     features = scoring.extract_features([RECORD, inbox])
     assert features.shape[0] == 6
     assert features["title_word_count"].iloc[0] == 4
+    record = {"title": "Rain", "topics": ["Grafting", "Tessaril"]}
+    assert scoring.extract_features(record)["topic_section"].iloc[0] == "Grafting"
+    assert scoring.extract_features(record, model=training.model)["topic_section"].iloc[0] == "Tessaril"
 
 
 def test_a_record_that_cannot_be_used(inbox: Path) -> None:

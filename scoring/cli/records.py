@@ -82,6 +82,11 @@ def features(
     ] = None,
     as_of: options.AsOf = None,
     catalogue: Annotated[bool, typer.Option("--catalogue", help="List columns and their meanings.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Find sections as this model does. Default: by --section."),
+    ] = None,
+    section: options.Section = None,
     no_cache: options.NoCache = False,
     dask: cluster.Dask = None,
     partition_mb: cluster.PartitionMb = None,
@@ -101,13 +106,16 @@ def features(
         raise typer.BadParameter("expected PATH... with --output FILE.parquet, or --catalogue")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
+        if model is not None or section is not None:
+            raise typer.BadParameter("--model and --section do not go with --dask: it takes the first topic")
         cluster.features(terminal, paths, dask_cluster, output=output, as_of=as_of)
         return
-    settings = options.settings_of(terminal)
+    settings = options.settings_of(terminal, section=section)
     n_records = workflow.write_features(
         paths,
         output=Path(output),
         as_of=as_of,
+        sections=functools.partial(workflow.section_rule, model, settings, terminal),
         n_processes=settings.threads,
         cache=options.cache_of(settings, is_used=not no_cache),
         **options.channels_of(terminal),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from pyarrow import parquet
 
+from scoring.deployment.open_model import open_model
 from scoring.errors import FeatureError, naming
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
@@ -16,8 +17,10 @@ from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.extraction import read_features
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
+from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
+from scoring.settings import Settings
 
 
 def catalogue() -> tuple[Column, ...]:
@@ -30,6 +33,7 @@ def write_features(
     *,
     output: Path,
     as_of: AsOf = None,
+    sections: SectionRule | Callable[[], SectionRule] = FIRST_TOPIC,
     n_processes: int = 1,
     cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
@@ -47,6 +51,8 @@ def write_features(
     as_of : datetime or timedelta, optional
         Coverage later than this time (aware UTC, or an age after publication) is ignored, and
         age is measured from it.
+    sections : SectionRule or callable
+        How the section of each record is found: see :func:`scoring.features.extraction.read_features`.
     n_processes : int
         Maximum number of reader processes.
     cache : FeatureCache, optional
@@ -71,6 +77,7 @@ def write_features(
     records = read_features(
         paths,
         as_of=as_of,
+        sections=sections,
         n_processes=n_processes,
         cache=cache,
         stdin=stdin,
@@ -90,3 +97,19 @@ def write_features(
     except OSError as error:
         raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
     return n_written
+
+
+def section_rule(model: str | None, settings: Settings, reporter: Reporter = SILENT) -> SectionRule:
+    """The rule of sections of a model; without one, that of the settings, else the first topic.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded.
+    """
+    if model is not None:
+        return open_model(model, settings, reporter, is_whole=False).scorer.sections
+    rule = rule_named(settings.section)
+    if rule is None:
+        reporter.note("sections: the first topic of each record; --model takes those that a model learned")
+    return rule or FIRST_TOPIC

@@ -220,8 +220,8 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
             notes.append(f"section {name}: {shortage}: it takes the shared one")
     if len(sections) < FEW_RECORDS:
         notes.append(
-            f"{len(sections)} labels are few: up to about {FEW_RECORDS}, errors are often as large as those of "
-            "the baselines; scoring backtest --by labels shows how they fall"
+            f"{len(sections)} labels are few: up to about {FEW_RECORDS}, errors can be as large as the "
+            "baselines'; scoring backtest --by labels shows how they fall"
         )
     for change in models.changes:
         notes.append(f"{change_sentence(change)}; earlier labels teach what did not change")

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pyarrow import parquet
+from typer.testing import CliRunner, Result
 
+from scoring.cli import app
 from scoring.errors import FeatureError, RecordError
 from scoring.features.encoding import ALL_COLUMNS, FITTED_COLUMNS
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, build_table
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
-from scoring.workflows.features import catalogue, write_features
+from scoring.settings import Settings, load_settings
+from scoring.workflows.features import catalogue, section_rule, write_features
+from scoring.workflows.train import TrainOutcome
 
 AS_OF = datetime(2018, 5, 1, tzinfo=UTC)
 
@@ -71,3 +76,27 @@ def test_old_file_stays_where_the_records_cannot_be_used(news: Path, tmp_path: P
     faults: list[RecordError] = []
     assert write_features([str(news)], output=output, on_fault=faults.append) == 40
     assert len(faults) == 1
+
+
+def test_sections_are_those_of_a_model_wherever_they_stand(
+    training: TrainOutcome, tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "one.md").write_text("---\ntitle: Rain again\ntopics: [Grafting, Tessaril]\n---\n")
+    for model, sections in ((None, ["Grafting"]), (training.model, ["Tessaril"])):
+        rule = functools.partial(section_rule, model, settings)
+        output = tmp_path / "a.parquet"
+        write_features([str(tmp_path / "one.md")], output=output, sections=rule, on_fault=stop)
+        assert parquet.read_table(output)["topic_section"].to_pylist() == sections
+    folders = load_settings(home=tmp_path, section="folder")
+    assert section_rule(None, folders).by == "folder"
+
+
+def test_the_command_says_how_sections_are_found(training: TrainOutcome, news: Path, tmp_path: Path) -> None:
+    def run(*arguments: object) -> Result:
+        options = [str(news), "--output", str(tmp_path / "a.parquet"), *map(str, arguments)]
+        return CliRunner().invoke(app, ["features", *options], prog_name="scoring")
+
+    assert "sections: the first topic of each record" in run().stderr
+    assert "sections:" not in run("--model", training.model).stderr
+    refused = run("--model", training.model, "--dask", "local")
+    assert (refused.exit_code, "do not go with --dask" in refused.stderr) == (2, True)
