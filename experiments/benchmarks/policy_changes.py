@@ -20,6 +20,7 @@ import numpy as np
 from blocks import add_arguments, cut, describe, markdown
 from policies import CHANGES, Change
 
+from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.policy_change import PolicyChange
 from scoring.records.synthetic.generate import write_sample
@@ -64,18 +65,27 @@ def relabelled(training: TrainingSet, change: Change, start: int) -> TrainingSet
     labels, rows = training.labels, np.arange(len(training.table)) >= start
     quality = change.labels(training, rows)
     heat = np.where(labels.heat > NOT_LEADING, labels.heat + quality - labels.quality, labels.heat)
-    threshold = fit_threshold(labels.heat, labels.published > 0.5)
-    published = np.where(rows, (heat >= threshold).astype(np.float64), labels.published)
+    published = np.where(rows, decisions(heat, threshold_of(labels)), labels.published)
     return replace(training, labels=CascadeLabels(quality, heat, published))
+
+
+def threshold_of(labels: CascadeLabels) -> float:
+    """Heat from which records are published."""
+    is_known = np.isfinite(labels.heat) & np.isfinite(labels.published)
+    return fit_threshold(labels.heat[is_known], labels.published[is_known] > 0.5)
+
+
+def decisions(heat: Floats, threshold: float) -> Floats:
+    """Whether records are published, 0 or 1; NaN where the heat is unknown."""
+    return np.where(np.isfinite(heat), (heat >= threshold).astype(np.float64), np.nan)
 
 
 def with_story_rule(training: TrainingSet, target: str, start: int) -> TrainingSet:
     """The records with another bonus, or another threshold of publication, from a row on."""
     labels, rows = training.labels, np.arange(len(training.table)) >= start
     if target == "published":
-        is_published = labels.published > 0.5
-        threshold = fit_threshold(labels.heat, is_published) - LOWER_THRESHOLD
-        published = np.where(rows, labels.heat >= threshold, is_published).astype(np.float64)
+        lower = decisions(labels.heat, threshold_of(labels) - LOWER_THRESHOLD)
+        published = np.where(rows, lower, labels.published)
         return replace(training, labels=replace(labels, published=published))
     n_related = np.nan_to_num(training.table.number("coverage_count"))
     heat = labels.quality + 6 * n_related * (labels.quality >= 40)
