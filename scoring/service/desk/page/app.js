@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
-import { store } from "./store.js";
+import { sectionOf, sectionText, store } from "./store.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
 import { h, many, number, shown } from "./format.js";
@@ -30,7 +30,8 @@ function redraw() {
     const all = store.rows.size;
     $("count").textContent = count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
     for (const head of document.querySelectorAll("[data-order]"))
-      head.setAttribute("aria-sort", head.dataset.order === store.order ? "descending" : "none");
+      head.setAttribute("aria-sort", head.dataset.order === store.shownOrder ? "descending" : "none");
+    updateOrder();
     updateButtons();
     updateEmpty(count);
     if (detailsPane.row) {
@@ -48,17 +49,27 @@ function updateButtons() {
   $("undo").disabled = !store.written.length || isWriting();
 }
 
+/** Say by what the rows are ordered if that is not what was chosen. */
+function updateOrder() {
+  const { order, shownOrder } = store;
+  $("order").value = shownOrder;
+  $("order-note").hidden = order === shownOrder;
+  $("order-note").textContent = order === shownOrder ? "" : `By probability: the sections have different scales of points. Choose a section to order by ${order}.`;
+}
+
 function updateChoices() {
+  choose($("section"), "All sections", store.choices((row) => [sectionOf(row)]), sectionText);
+  $("section").hidden = !store.hasSections;
   choose($("topic"), "All topics", store.choices((row) => row.topics ?? []));
   choose($("provider"), "All providers", store.choices((row) => [row.provider]));
 }
 
-function choose(select, first, choices) {
+function choose(select, first, choices, textOf = (name) => name) {
   const key = JSON.stringify(choices);
   if (select.dataset.key === key) return;
   select.dataset.key = key;
   const value = select.value;
-  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${name} (${number(count)})`), name)));
+  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${textOf(name)} (${number(count)})`), name)));
   select.value = choices.some(([name]) => name === value) ? value : "";
   store.filter[select.id] = select.value;
 }
@@ -185,7 +196,6 @@ function edit() {
 
 function order(name) {
   store.order = name;
-  $("order").value = name;
   isFromTop = true; // a new order shows its first records
   redraw();
 }

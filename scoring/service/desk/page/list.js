@@ -1,6 +1,6 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, needsReview, store } from "./store.js";
+import { FIELDS, isLabelled, needsReview, scaleOf, sectionOf, sectionText, store } from "./store.js";
 import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
 
 const OVERSCAN = 8;
@@ -164,21 +164,23 @@ function rowOf(row, isInStory) {
   return element;
 }
 
-function heatCell({ score, doubt }) {
+function heatCell(row) {
+  const { score, doubt } = row;
   const leads = score.heat > -1;
   const label = leads
     ? `Heat ${number(score.heat)}, ${heats(doubt)}, expected ${number(score.heat_expected)}`
     : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
   return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
     h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
-    bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scale.heat));
+    bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scales.get(scaleOf(row)).heat));
 }
 
-function qualityCell({ score }) {
+function qualityCell(row) {
+  const { score } = row;
   const [low, high] = [number(score.quality_low), number(score.quality_high)];
   return h("span", { role: "gridcell", class: "quality number", title: `90% interval ${low} to ${high}` },
     h("b", { text: number(score.quality), "aria-label": `Quality ${score.quality}, ${low} to ${high}` }),
-    bar(score.quality_low, score.quality_high, score.quality, store.scale.quality));
+    bar(score.quality_low, score.quality_high, score.quality, store.scales.get(scaleOf(row)).quality));
 }
 
 function publishedCell({ score }) {
@@ -204,8 +206,14 @@ function whatCell(row) {
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
       h("span", { text: facts.join(" · ") }),
+      store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
       led ? h("span", { class: "led", text: led, title: `${led}${leader.provider ? ` (${leader.provider})` : ""}` }) : null));
+}
+
+function sectionTag(row) {
+  const isKnown = row.is_section_known !== false;
+  return h("span", { class: `section${isKnown ? "" : " unknown-section"}`, text: sectionText(sectionOf(row)), title: isKnown ? "section" : "The model has learned nothing about this section" });
 }
 
 function stateCell(row) {
