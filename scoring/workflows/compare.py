@@ -20,6 +20,7 @@ from scoring.evaluation.decision_changes import (
     diff_reasons,
 )
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
+from scoring.evaluation.section_changes import section_changes, worst_sections_first
 from scoring.explanation.attribution import explain
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
@@ -143,10 +144,11 @@ def _compare_pair(
         data=tuple(value for value in diff(first.data, second.data) if value.name in both),
         features=diff_features(first.features, second.features),
         differences=differences,
-        slices=slices,
+        slices=worst_sections_first(slices),
         flip_counts=count_decision_changes(baseline, candidate),
         flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
         notes=notes,
+        sections=section_changes(slices),
     )
     reporter.step(name, 2, 2)
     return comparison

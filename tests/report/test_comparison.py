@@ -12,6 +12,7 @@ import pytest
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.section_changes import section_changes, worst_sections_first
 from scoring.explanation.results import Reason
 from scoring.model.score import Score
 from scoring.report import comparison_report
@@ -107,6 +108,27 @@ def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
     _, family, *rows = page.rows("Slices with a metric whose interval excludes zero, of 2 slices")
     assert family == ["By section"]
     assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
+
+
+def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> None:
+    assert not any(text == "Sections" for text in page.texts("h2"))  # not compared by section
+    worse = Difference("quality_mae", 3.0, 6.0, -3.0, -4.0, -2.0)
+    slices = (
+        SliceDifference("section", "North", 700, {"quality_mae": MAE, "published_f1": F1}),
+        SliceDifference("section", "South & East", 400, {"quality_mae": worse}),
+    )
+    compared = msgspec.structs.replace(
+        COMPARISON, slices=worst_sections_first(slices), sections=section_changes(slices)
+    )
+    page = make_page(comparison_report(compared))
+    _, *rows = page.rows("Metrics of each section")
+    assert [row[:3] for row in rows] == [
+        ["South & East", "400", "Quality MAE"],
+        ["North", "700", "Quality MAE"],
+        ["North", "700", "Published F1"],
+    ]
+    worst = "The second is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
+    assert worst in page.texts("p")
 
 
 def test_decision_changes_have_both_explanations(page: Any) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, shown_number
+from scoring.cli.tables.sections import of_slices, section_blocks
 from scoring.evaluation.comparison import Comparison, FeatureDifference, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.model.score import Score
@@ -83,6 +84,8 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
     if not (comparison.parameters or comparison.data or comparison.features):
         yield Text("same parameters, data and features")
     yield Group(Text(_records(comparison)), *([_figures(comparison)] if comparison.differences else []))
+    if comparison.sections:
+        yield Group(*section_blocks(of_slices(comparison.slices), comparison.sections, ("first", "second")))
     if comparison.slices:
         yield _slices(comparison)
     yield from _decision_changes(comparison.n_records, comparison.flip_counts, comparison.flips)
