@@ -10,6 +10,7 @@ import msgspec
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.section_changes import SectionChange
+from scoring.explanation.policy import PolicyComparison
 
 
 class ValueDiff(msgspec.Struct, frozen=True):
@@ -63,6 +64,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         Notes on how to read the metrics.
     sections : tuple of SectionChange
         The metric of each section that the second is worst in, the worst section first.
+    policy : PolicyComparison
+        Rules that the models do not agree on.
     """
 
     first: Side
@@ -80,6 +83,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     flips: tuple[DecisionChange, ...]
     notes: tuple[str, ...] = ()
     sections: tuple[SectionChange, ...] = ()
+    policy: PolicyComparison = PolicyComparison(fault="the models were not opened")
 
 
 def diff(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[ValueDiff, ...]:

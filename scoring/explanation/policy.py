@@ -50,12 +50,56 @@ class PolicyLine(msgspec.Struct, frozen=True):
 
 
 class PolicyDifference(msgspec.Struct, frozen=True):
-    """A rule that two policies do not agree on; None where one has no such rule."""
+    """A rule that two policies do not agree on; None where one has no such rule.
+
+    ``section`` has the sections of two models to which it applies, joined by commas.
+    """
 
     target: str
     name: str
     first: PolicyLine | None
     second: PolicyLine | None
+    section: str = ""
+
+
+class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy of a section, or of the sections that share theirs, in words.
+
+    Parameters
+    ----------
+    section : str
+        The section, or the sections, joined by commas.
+    is_own : bool
+        Whether the section has a policy of its own.
+    n_records : int
+        Labelled records that it was learned from.
+    lines : tuple of PolicyLine
+        Its rules.
+    """
+
+    section: str
+    is_own: bool
+    n_records: int
+    lines: tuple[PolicyLine, ...]
+
+
+class PolicyComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between the policies of two models.
+
+    Parameters
+    ----------
+    differences : tuple of PolicyDifference
+        Rules that they do not agree on, section by section.
+    only_first, only_second : tuple of str
+        Sections that only one of the models knows; their rules are not compared.
+    fault : str
+        Why the policies were not compared; empty if they were.
+    """
+
+    differences: tuple[PolicyDifference, ...] = ()
+    only_first: tuple[str, ...] = ()
+    only_second: tuple[str, ...] = ()
+    fault: str = ""
 
 
 def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> list[PolicyLine]:
@@ -75,7 +119,7 @@ def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> 
     """
     return [
         PolicyLine(
-            ", ".join(name or "(no section)" for name in group.sections),
+            _joined(group.sections),
             rule.target,
             text_of(rule),
             interval_of(rule),
@@ -90,6 +134,23 @@ def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> 
         if section is None or section in group.sections
         for rule in group.rules
     ]
+
+
+def policy_texts(groups: Sequence[SectionRules]) -> list[SectionPolicyText]:
+    """The policies of a model in words: of the sections that share theirs, then of each other section."""
+    return [
+        SectionPolicyText(
+            section=_joined(group.sections),
+            is_own=group.is_own,
+            n_records=group.n_records,
+            lines=tuple(policy_lines([group])),
+        )
+        for group in groups
+    ]
+
+
+def _joined(sections: Sequence[str]) -> str:
+    return ", ".join(name or "(no section)" for name in sections)
 
 
 def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
@@ -111,6 +172,42 @@ def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]
         if is_other:
             differences.append(PolicyDifference(*key, one, other))
     return differences
+
+
+def compare_rules(first: Sequence[SectionRules], second: Sequence[SectionRules]) -> PolicyComparison:
+    """What differs between the policies of two models, for each section that both know.
+
+    Models of one policy each are compared whatever their sections are called.
+
+    Parameters
+    ----------
+    first, second : sequence of SectionRules
+        Rules of the models; each has some.
+
+    Returns
+    -------
+    PolicyComparison
+    """
+    groups = [{name: group for group in groups for name in group.sections} for groups in (first, second)]
+    shared = [name for name in groups[0] if name in groups[1]]
+    if not shared and len(first) == len(second) == 1:
+        lines = (policy_lines(first), policy_lines(second))
+        return PolicyComparison(differences=tuple(policy_differences(*lines)))
+    pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for name in shared:
+        pairs.setdefault((groups[0][name].sections, groups[1][name].sections), []).append(name)
+    differences = [
+        msgspec.structs.replace(difference, section=_joined(names))
+        for names in pairs.values()
+        for difference in policy_differences(
+            policy_lines([groups[0][names[0]]]), policy_lines([groups[1][names[0]]])
+        )
+    ]
+    return PolicyComparison(
+        differences=tuple(differences),
+        only_first=tuple(name for name in groups[0] if name not in groups[1]),
+        only_second=tuple(name for name in groups[1] if name not in groups[0]),
+    )
 
 
 def text_of(rule: Rule) -> str:

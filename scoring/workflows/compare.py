@@ -10,7 +10,8 @@ import numpy as np
 
 from scoring.deployment.candidates import Candidate, logged, read_records, scored, split_arguments
 from scoring.deployment.named_store import check_named_store
-from scoring.errors import ModelError
+from scoring.deployment.open_model import open_model
+from scoring.errors import ModelError, ScoringError
 from scoring.evaluation.comparison import Comparison, diff, diff_features
 from scoring.evaluation.decision_changes import (
     DecisionChange,
@@ -22,6 +23,7 @@ from scoring.evaluation.decision_changes import (
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
 from scoring.evaluation.section_changes import section_changes, worst_sections_first
 from scoring.explanation.attribution import explain
+from scoring.explanation.policy import PolicyComparison, compare_rules
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -89,7 +91,12 @@ def compare(
     for note in notes:
         reporter.note(note)
     first, *others = candidates
-    return tuple(_compare_pair(first, other, notes, limit, settings.seed, reporter) for other in others)
+    compared = []
+    for other in others:
+        comparison = _compare_pair(first, other, notes, limit, settings.seed, reporter)
+        policy = _compare_policies(first, other, settings)
+        compared.append(msgspec.structs.replace(comparison, policy=policy))
+    return tuple(compared)
 
 
 def keep_page(comparison: Comparison, settings: Settings) -> str | None:
@@ -152,6 +159,20 @@ def _compare_pair(
     )
     reporter.step(name, 2, 2)
     return comparison
+
+
+def _compare_policies(first: Candidate, second: Candidate, settings: Settings) -> PolicyComparison:
+    """What differs between the policies of two candidates; why they are not compared if one has none."""
+    rules = []
+    for candidate in (first, second):
+        try:
+            saved = candidate.saved or open_model(f"runs:/{candidate.side.run_id}", settings, is_whole=False)
+        except ScoringError:
+            return PolicyComparison(fault=f"{candidate.side.name} has no model that can be opened")
+        if not saved.models.rules:
+            return PolicyComparison(fault=f"{saved.name} has no rules; train it again with this version")
+        rules.append(saved.models.rules)
+    return compare_rules(*rules)
 
 
 def _with_reasons(flip: DecisionChange, row: int, first: Candidate, second: Candidate) -> DecisionChange:

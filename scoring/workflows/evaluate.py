@@ -176,6 +176,7 @@ def _report(run: EvaluationRun, saved: SavedModel, errors: ErrorAnalysis, as_of:
         counts=run.counts,
         account=errors,
         importances=importances_of(saved.models),
+        rules=saved.models.rules,
     )
 
 

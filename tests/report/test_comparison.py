@@ -13,7 +13,9 @@ from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, V
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.section_changes import section_changes, worst_sections_first
+from scoring.explanation.policy import compare_rules
 from scoring.explanation.results import Reason
+from scoring.model.rules import Rule, SectionRules
 from scoring.model.score import Score
 from scoring.report import comparison_report
 
@@ -129,6 +131,30 @@ def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> Non
     ]
     worst = "The second is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
     assert worst in page.texts("p")
+
+
+def test_only_rules_that_differ_are_shown(page: Any, make_page: MakePage) -> None:
+    assert "Not compared: the models were not opened." in page.texts("p")
+
+    def rules(points: float, *sections: str) -> SectionRules:
+        more = Rule("published", "published from", 70, 69, 71, 30)
+        return SectionRules(
+            sections, False, 90, (Rule("quality", "has_image", points, points - 1, points + 1, 50), more)
+        )
+
+    policy = compare_rules([rules(20, "Sea & Land")], [rules(5, "Sea & Land", "Mill")])
+    page = make_page(comparison_report(msgspec.structs.replace(COMPARISON, policy=policy)))
+    assert page.rows("Rules that differ")[1:] == [
+        [
+            "Sea & Land",
+            "quality",
+            "+20 where the record has an image (19 to 21)",
+            "+5 where the record has an image (4 to 6)",
+        ]
+    ]
+    assert "Sections that only the second knows: Mill." in page.texts("p")
+    same = msgspec.structs.replace(COMPARISON, policy=compare_rules([rules(5, "Sea")], [rules(5, "Sea")]))
+    assert "Both models have the same rules." in make_page(comparison_report(same)).texts("p")
 
 
 def test_decision_changes_have_both_explanations(page: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from scoring.cli.tables.policy import differences_table
 from scoring.errors import ModelError
 from scoring.settings import load_settings
 from scoring.workflows.policy import compare_policies, policy
@@ -42,3 +45,21 @@ def test_lines_are_json(training: TrainOutcome, tmp_path: Path) -> None:
 
     lines = policy(model=str(training.model), settings=load_settings(home=tmp_path))
     assert len(json.loads(msgspec.json.encode(lines))) == len(lines)
+
+
+def test_two_models_of_several_sections_are_compared_by_section(
+    training: TrainOutcome, two_scales: TrainOutcome, tmp_path: Path
+) -> None:
+    settings = load_settings(home=tmp_path)
+    folder = str(two_scales.model)
+    assert not compare_policies(folder, folder, settings=settings).differences
+    compared = compare_policies(folder, str(training.model), settings=settings)
+    assert compared.only_first == ("Harbour", "Meadow")
+    assert len(compared.only_second) == 1
+    sections = compare_policies("Harbour", "Meadow", model=folder, settings=settings)
+    assert {row.target for row in sections.differences} >= {"quality", "heat", "published"}
+    shown = Console(width=160, record=True, file=io.StringIO())
+    shown.print(differences_table("a", "b", compared.differences, compared.only_first, compared.only_second))
+    text = shown.export_text()
+    assert "a and b have the same rules for the sections that both know." in text
+    assert "only a knows: Harbour, Meadow" in text

@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
+from scoring.explanation.policy import SectionPolicyText, policy_texts
 from scoring.inbox.decisions import Decision
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rows import RecordDetails
@@ -66,6 +67,13 @@ class FileResult(msgspec.Struct, frozen=True):
 
     path: str
     fault: str = ""
+
+
+class ModelPolicy(msgspec.Struct, frozen=True):
+    """The policies of a model in words; none if it was trained before models had rules."""
+
+    model: str
+    policies: list[SectionPolicyText]
 
 
 @asynccontextmanager
@@ -120,6 +128,14 @@ async def details(request: Request, path: str) -> Response:
     queue = request.app.state.desk_work.pages
     with queue.admission_control.enter():
         return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
+
+
+@router.get("/desk/policy")
+async def policy(request: Request) -> Response:
+    """What the current model has learned, in words."""
+    queue, saved = request.app.state.desk_work.pages, request.app.state.manager.current.saved
+    with queue.admission_control.enter():
+        return await _json(queue, lambda: ModelPolicy(saved.name, policy_texts(saved.models.rules)))
 
 
 @router.post("/desk/preview")

@@ -6,6 +6,7 @@ import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.
 import { sectionOf, sectionText, store } from "./store.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
+import { policyPanel } from "./policy.js";
 import { h, many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -138,6 +139,7 @@ api.follow({
   status(current) {
     status = current;
     list.threshold = current.threshold;
+    policyPanel.update(current.model);
     if (stale && current.read && !current.total) {
       for (const path of stale) store.rows.delete(path);
       store.forget((path) => store.rows.has(path));
@@ -222,6 +224,7 @@ for (const head of document.querySelectorAll("[data-order] button"))
   head.addEventListener("click", () => order(head.parentElement.dataset.order));
 $("write").addEventListener("click", write);
 $("undo").addEventListener("click", undo);
+$("show-policy").addEventListener("click", () => policyPanel.open(status.model));
 $("help").addEventListener("click", () => $("keys").showModal());
 $("by").addEventListener("change", () => by.set($("by").value));
 $("by").value = by.get();
@@ -243,12 +246,13 @@ const KEYS = {
   w: write,
   n: () => order(store.order === "doubt" ? "heat" : "doubt"),
   s: () => $("group").click(),
+  p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
   "?": () => $("keys").showModal(),
 };
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const { target, key } = event;
   const isTyping = target.matches("input:not([type=checkbox]), select, textarea");
   if (isTyping) {
