@@ -22,6 +22,7 @@ from scoring.inbox.rows import RecordDetails
 from scoring.records.limits import RecordLimitError
 from scoring.service.batching import Admission
 from scoring.service.desk.live_inbox import LiveInbox
+from scoring.service.desk.live_suggestions import LiveSuggestions
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError, record_problem
@@ -84,6 +85,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     inbox = app.state.inbox = LiveInbox(
         app.state.options, app.state.manager, app.state.stopping, work.refreshes
     )
+    app.state.suggestions = LiveSuggestions(
+        inbox, app.state.options.settings, app.state.stopping, work.suggestions
+    )
     task = asyncio.create_task(inbox.follow())
     try:
         yield
@@ -128,6 +132,13 @@ async def details(request: Request, path: str) -> Response:
     queue = request.app.state.desk_work.pages
     with queue.admission_control.enter():
         return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
+
+
+@router.get("/desk/suggestions")
+async def suggestions(request: Request) -> Response:
+    """Which records of the inbox to label next, as found last; others are found in the background."""
+    live: LiveSuggestions = request.app.state.suggestions
+    return Response(_ENCODER.encode(live.current()), media_type=JSON)
 
 
 @router.get("/desk/policy")

@@ -7,6 +7,7 @@ import { sectionOf, sectionText, store } from "./store.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
 import { policyPanel } from "./policy.js";
+import { suggestions } from "./suggestions.js";
 import { h, many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -54,8 +55,11 @@ function updateButtons() {
 function updateOrder() {
   const { order, shownOrder } = store;
   $("order").value = shownOrder;
-  $("order-note").hidden = order === shownOrder;
-  $("order-note").textContent = order === shownOrder ? "" : `By probability: the sections have different scales of points. Choose a section to order by ${order}.`;
+  let note = "";
+  if (order === "labels") note = suggestions.note;
+  else if (order !== shownOrder) note = `By probability: the sections have different scales of points. Choose a section to order by ${order}.`;
+  $("order-note").hidden = !note;
+  if ($("order-note").textContent !== shown(note)) $("order-note").textContent = shown(note);
 }
 
 function updateChoices() {
@@ -134,12 +138,14 @@ api.follow({
       stale?.delete(row.path);
     }
     for (const path of gone) store.rows.delete(path);
+    suggestions.expire();
     redraw();
   },
   status(current) {
     status = current;
     list.threshold = current.threshold;
     policyPanel.update(current.model);
+    suggestions.update(current);
     if (stale && current.read && !current.total) {
       for (const path of stale) store.rows.delete(path);
       store.forget((path) => store.rows.has(path));
@@ -199,6 +205,7 @@ function edit() {
 function order(name) {
   store.order = name;
   isFromTop = true; // a new order shows its first records
+  suggestions.update(status);
   redraw();
 }
 
@@ -245,6 +252,7 @@ const KEYS = {
   u: undo,
   w: write,
   n: () => order(store.order === "doubt" ? "heat" : "doubt"),
+  l: () => order(store.order === "labels" ? "heat" : "labels"),
   s: () => $("group").click(),
   p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
@@ -272,6 +280,10 @@ addEventListener("beforeunload", (event) => {
 });
 
 decisions({ redraw, say, updateButtons });
+suggestions.onChange((areFirst) => {
+  isFromTop ||= areFirst;
+  redraw();
+});
 store.remember();
 $("grid").focus({ preventScroll: true });
 redraw();

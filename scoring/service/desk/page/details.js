@@ -1,7 +1,7 @@
 // The details of a record: reasons for its scores, edits that would change them, warnings, and labels.
 
 import * as api from "./api.js";
-import { FIELDS, isLabelled, sectionOf, sectionText, store } from "./store.js";
+import { FIELDS, isLabelled, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
@@ -85,6 +85,8 @@ function headOf(row) {
   const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
   if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs review: ${row.doubt.reason}.` }));
+  const suggestion = suggestionOf(row);
+  if (suggestion) parts.push(h("p", { class: "note next", text: `Label ${number(suggestion.rank)} to give: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
   parts.push(labelsOf(row));
   return parts;

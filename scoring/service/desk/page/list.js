@@ -1,6 +1,6 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, needsReview, scaleOf, sectionOf, sectionText, store } from "./store.js";
+import { FIELDS, isLabelled, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
 
 const OVERSCAN = 8;
@@ -28,10 +28,11 @@ export const list = {
 
   /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 132, story: 36 } : { row: 52, story: 34 };
+    const heights = narrow.matches ? { row: 132, suggested: 150, story: 36 } : { row: 52, suggested: 52, story: 34 };
+    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : heights.row);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
-    store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + (item.row ? heights.row : heights.story)));
+    store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + heightOf(item)));
     place(pane, { height: `${offsets.at(-1)}px` });
     grid.setAttribute("aria-rowcount", store.items.length + 1);
     const index = store.items.findIndex((item) => item.row?.path === activePath);
@@ -150,7 +151,7 @@ function storyOf(rows) {
 }
 
 function rowOf(row, isInStory) {
-  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open"].filter(Boolean);
+  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open", suggestionOf(row) && "suggested"].filter(Boolean);
   const element = h("div", { role: "row", class: classes.join(" ") });
   if (row.fault) {
     element.append(
@@ -202,6 +203,14 @@ function whatCell(row) {
   if (row.type && row.type !== "article") facts.push(row.type);
   const { leader } = row;
   const led = leader && `led by ${leader.title}`;
+  const why = suggestionOf(row)?.reasons.join("; ");
+  if (why)
+    return h("span", { role: "gridcell", class: "what" },
+      h("span", { class: "title", text: row.title, title: row.title }),
+      h("span", { class: "facts" },
+        store.hasSections ? sectionTag(row) : null,
+        h("span", { class: "why", text: why, title: why }),
+        h("span", { text: facts.slice(0, 2).join(" · ") })));
   return h("span", { role: "gridcell", class: "what" },
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
@@ -219,6 +228,8 @@ function sectionTag(row) {
 function stateCell(row) {
   const decision = store.decided.get(row.path);
   const cell = h("span", { role: "gridcell", class: "state" });
+  const suggestion = suggestionOf(row);
+  if (suggestion) cell.append(chip(`label ${number(suggestion.rank)}`, "next", suggestion.reasons.join("; ")));
   if (decision) {
     const isSame = FIELDS.every((field) => decision.labels[field] === row.score[field]);
     cell.append(chip(isSame ? "accepted" : "corrected", "pending"), values(decision.labels));

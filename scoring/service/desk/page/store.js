@@ -15,8 +15,12 @@ const ORDERS = {
   doubt: (a, b) =>
     needsReview(b) - needsReview(a) ||
     (needsReview(a) ? a.doubt.distance - b.doubt.distance : 0) ||
-    ORDERS[store.isMixed ? "published" : "heat"](a, b),
+    byWorth(a, b),
+  // The label that would teach the model the most first; rank is infinite for the others.
+  labels: (a, b) => (rankOf(a) === rankOf(b) ? byWorth(a, b) : rankOf(a) - rankOf(b)),
 };
+const byWorth = (a, b) => ORDERS[store.isMixed ? "published" : "heat"](a, b);
+const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
 const IN_POINTS = ["heat", "quality"]; // orders that mean nothing across sections with different scales
 const STATES = {
   doubt: (row) => needsReview(row),
@@ -41,6 +45,9 @@ export function sectionText(value) {
   return kind === "known" ? text || "no section" : text ? `${text} (unknown section)` : "unknown section";
 }
 
+/** Why a record should be labelled next, and its rank; undefined if it need not, or has been decided. */
+export const suggestionOf = (row) => (store.order === "labels" && !store.decided.has(row.path) ? store.suggested.get(row.path) : undefined);
+
 /** Whether the model is uncertain about a record, and nobody has decided it yet. */
 export const needsReview = (row) => Boolean(row.doubt?.reason) && !isLabelled(row) && !store.decided.has(row.path);
 
@@ -50,6 +57,7 @@ export const store = {
   written: [], // undo stack: {path, before} for a decision, {paths, decided} for a save
   filter: { text: "", state: "", section: "", topic: "", provider: "" },
   order: "heat", // as chosen
+  suggested: new Map(), // by path: rank and reasons of the labels to give next
   isMixed: false, // whether the rows shown have different scales of quality and heat
   hasSections: false, // whether there is more than one section
   isGrouped: false,
