@@ -32,7 +32,7 @@ def test_the_worst_is_the_lowest_gain_in_relation_to_the_metric() -> None:
 
 def test_what_is_sure_comes_before_what_is_large() -> None:
     unsure = part("Unsure", mae(4.0, -3.0, 4.0))
-    significant = part("Significant", mae(4.0, -0.2, 0.1))
+    significant = part("Significant", mae(4.0, -1.0, 0.9))  # perhaps within the bound
     clear = part("Clear", mae(4.0, -0.5, 0.1))
     assert names(unsure, significant, clear) == ["Clear", "Significant", "Unsure"]
     changes = section_changes([unsure, significant, clear])
