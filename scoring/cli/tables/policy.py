@@ -41,7 +41,7 @@ def differences_table(
     if not rows:
         where = " for the sections that both know" if notes else ""
         return Group(Text(f"{first} and {second} have the same rules{where}."), *notes)
-    has_sections = len({row.section for row in rows}) > 1
+    has_sections = any(row.section for row in rows)  # of two models
     table = empty_table(*(["section"] if has_sections else []), "label", first, second)
     for row in rows:
         sides = [Text("-" if line is None else with_interval(line)) for line in (row.first, row.second)]
