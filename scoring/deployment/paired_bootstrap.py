@@ -19,7 +19,7 @@ from scoring.evaluation.paired_figures import (
     is_labelled,
     parts,
 )
-from scoring.evaluation.section_changes import SECTION
+from scoring.evaluation.section_changes import SECTION, sections_left_out
 from scoring.features.table import Floats
 
 PART_FAMILIES = (SECTION, "provider", "coverage")  # not by month: a past month does not recur
@@ -51,18 +51,8 @@ def compare_paired(
         return refuse(f"records to evaluate on: {lacking}", config, n_records=n_records, n_days=n_days)
     whole, slices = measure(first, second, config, seed=seed)
     verdict = judge(whole, slices, config, n_records=n_records)
-    not_judged = _sections_not_judged(first, {change.section for change in verdict.sections})
+    not_judged = sections_left_out(first, {change.section for change in verdict.sections})
     return msgspec.structs.replace(verdict, n_days=n_days, sections_not_judged=not_judged)
-
-
-def _sections_not_judged(columns: PredictionColumns, judged: Collection[str]) -> dict[str, int]:
-    """Sections that have labelled records, but too few; a single section is the whole."""
-    labelled = is_labelled(columns)
-    counts = {
-        name: int((mask & labelled).sum()) for family, name, mask in parts(columns) if family == SECTION
-    }
-    present = {name: count for name, count in counts.items() if count}
-    return {name: count for name, count in present.items() if name not in judged} if len(present) > 1 else {}
 
 
 def count_days(columns: PredictionColumns) -> tuple[int, int]:

@@ -64,6 +64,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         Notes on how to read the metrics.
     sections : tuple of SectionChange
         The metric of each section that the second is worst in, the worst section first.
+    sections_left_out : dict of str to int
+        Sections with too few labelled records to compare, and their numbers of records.
     policy : PolicyComparison
         Rules that the models do not agree on.
     """
@@ -83,6 +85,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     flips: tuple[DecisionChange, ...]
     notes: tuple[str, ...] = ()
     sections: tuple[SectionChange, ...] = ()
+    sections_left_out: dict[str, int] = {}
     policy: PolicyComparison = PolicyComparison(fault="the models were not opened")
 
 

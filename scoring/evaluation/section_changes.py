@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
-from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.metrics import PredictionColumns
+from scoring.evaluation.paired_figures import Difference, SliceDifference, is_labelled, parts
 
 SECTION = "section"
 """Family of the slices by section."""
@@ -105,3 +106,28 @@ def worst_sections_first(
         return part.family != SECTION, place.get(part.name, len(place)) if part.family == SECTION else 0
 
     return tuple(sorted(slices, key=rank))
+
+
+def sections_left_out(columns: PredictionColumns, compared: Collection[str]) -> dict[str, int]:
+    """Sections with labelled records that were not compared, since they have too few.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray of shape (n_records,)
+        Labels of the records, as in :class:`scoring.evaluation.results.Evaluation`.
+    compared : collection of str
+        Sections that were compared.
+
+    Returns
+    -------
+    dict of str to int
+        Labelled records of each; empty if there is a single section, which is the whole.
+    """
+    labelled = is_labelled(columns)
+    counts = {
+        name: int((mask & labelled).sum()) for family, name, mask in parts(columns) if family == SECTION
+    }
+    present = {name: count for name, count in counts.items() if count}
+    return (
+        {name: count for name, count in present.items() if name not in compared} if len(present) > 1 else {}
+    )

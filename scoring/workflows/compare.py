@@ -21,7 +21,7 @@ from scoring.evaluation.decision_changes import (
     diff_reasons,
 )
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
-from scoring.evaluation.section_changes import section_changes, worst_sections_first
+from scoring.evaluation.section_changes import section_changes, sections_left_out, worst_sections_first
 from scoring.explanation.attribution import explain
 from scoring.explanation.policy import PolicyComparison, compare_rules
 from scoring.labels.own_scores import open_own_scores
@@ -136,6 +136,7 @@ def _compare_pair(
     differences = compare_predictions(baseline, candidate, n_draws=N_DRAWS, seed=seed)
     slices = slice_differences(baseline, candidate, n_draws=N_PART_DRAWS, seed=seed)
     reporter.step(name, 1, 2)
+    sections = section_changes(slices)
     rows = decision_change_rows(baseline, candidate)[:limit].tolist()
     changed = decision_changes(baseline, candidate, models=(first.side.model, second.side.model), rows=rows)
     moments = baseline["published_at"][~np.isnat(baseline["published_at"])]
@@ -155,7 +156,8 @@ def _compare_pair(
         flip_counts=count_decision_changes(baseline, candidate),
         flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
         notes=notes,
-        sections=section_changes(slices),
+        sections=sections,
+        sections_left_out=sections_left_out(baseline, {change.section for change in sections}),
     )
     reporter.step(name, 2, 2)
     return comparison

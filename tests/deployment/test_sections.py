@@ -100,7 +100,7 @@ def test_better_overall_but_worse_in_one_section_is_refused_and_says_so(
     assert text.startswith("worst section: Meadow (40 records), quality_mae champion ")
     assert "clearly worse" in text
     assert text.index("Meadow ", 20) < text.index("Harbour ")
-    assert "too few records to judge by section: (none) (6 records)" in text
+    assert "too few records to compare by section: (none) (6 records)" in text
 
 
 def test_a_small_worsening_within_the_bound_passes(

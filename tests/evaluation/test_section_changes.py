@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from scoring.evaluation.paired_figures import Difference, SliceDifference
@@ -9,8 +10,10 @@ from scoring.evaluation.section_changes import (
     is_clearly_worse,
     relative_gain,
     section_changes,
+    sections_left_out,
     worst_sections_first,
 )
+from tests.evaluation.test_paired_figures import predictions
 
 
 def mae(first: float, gain: float, half_width: float) -> Difference:
@@ -67,6 +70,15 @@ def test_sections_come_first_and_the_worst_of_them_before_the_others() -> None:
 def test_a_metric_of_zero_that_gets_worse_is_worst_of_all() -> None:
     assert relative_gain(Difference("quality_mae", 0.0, 1.0, -1.0)) == float("-inf")
     assert relative_gain(Difference("quality_mae", 0.0, 0.0, 0.0)) == 0.0
+
+
+def test_sections_with_too_few_records_are_counted() -> None:
+    side = predictions(4)
+    n_land = int((side["section"] == "Land").sum())
+    assert sections_left_out(side, {"Sea"}) == {"Land": n_land}
+    assert sections_left_out(side, {"Sea", "Land"}) == {}
+    side["quality"] = np.where(side["section"] == "Land", np.nan, side["quality"])
+    assert sections_left_out(side, set()) == {}  # a single section with labels is the whole
 
 
 def test_no_sections_no_changes() -> None:

@@ -120,7 +120,10 @@ def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> Non
         SliceDifference("section", "South & East", 400, {"quality_mae": worse}),
     )
     compared = msgspec.structs.replace(
-        COMPARISON, slices=worst_sections_first(slices), sections=section_changes(slices)
+        COMPARISON,
+        slices=worst_sections_first(slices),
+        sections=section_changes(slices),
+        sections_left_out={"Mill": 3, "Quay": 8},
     )
     page = make_page(comparison_report(compared))
     _, *rows = page.rows("Metrics of each section")
@@ -131,6 +134,7 @@ def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> Non
     ]
     worst = "The second is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
     assert worst in page.texts("p")
+    assert "Too few records to compare: Mill (3), Quay (8)." in page.texts("p")
 
 
 def test_only_rules_that_differ_are_shown(page: Any, make_page: MakePage) -> None:

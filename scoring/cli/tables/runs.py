@@ -88,8 +88,9 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
     if not (comparison.parameters or comparison.data or comparison.features):
         yield Text("same parameters, data and features")
     yield Group(Text(_records(comparison)), *([_figures(comparison)] if comparison.differences else []))
-    if comparison.sections:
-        yield Group(*section_blocks(of_slices(comparison.slices), comparison.sections, ("first", "second")))
+    if comparison.sections or comparison.sections_left_out:
+        figures, names = of_slices(comparison.slices), ("first", "second")
+        yield Group(*section_blocks(figures, comparison.sections, names, comparison.sections_left_out))
     if comparison.slices:
         yield _slices(comparison)
     yield from _decision_changes(comparison.n_records, comparison.flip_counts, comparison.flips)

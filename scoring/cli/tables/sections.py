@@ -40,7 +40,7 @@ def section_blocks(
     sections: Sequence[SectionFigures],
     changes: Sequence[SectionChange],
     sides: tuple[str, str],
-    not_judged: Mapping[str, int] | None = None,
+    left_out: Mapping[str, int],
 ) -> Iterator[RenderableType]:
     """The worst section in words, the metrics of each, and the sections with too few records."""
     if changes:
@@ -56,9 +56,9 @@ def section_blocks(
         yield table
     if len(sections) > MAX_SECTIONS:
         yield Text(f"{len(sections) - MAX_SECTIONS} more sections, all better than these: --json has them")
-    if not_judged:
-        listed = ", ".join(f"{name} ({count:,} records)" for name, count in not_judged.items())
-        yield Text(f"too few records to judge by {SECTION}: {listed}")
+    if left_out:
+        listed = ", ".join(f"{name} ({count:,} records)" for name, count in left_out.items())
+        yield Text(f"too few records to compare by {SECTION}: {listed}")
 
 
 def worst_in_words(changes: Sequence[SectionChange], sides: tuple[str, str]) -> str:

@@ -144,7 +144,9 @@ def test_the_worst_section_is_named_before_the_figures_of_all() -> None:
         SliceDifference("section", "Land", 50, {"quality_mae": fine, "published_f1": UNSURE}),
         SliceDifference("section", "Sea", 40, {"quality_mae": WORSE}),
     )
-    compared = changed(slices=worst_sections_first(slices), sections=section_changes(slices))
+    compared = changed(
+        slices=worst_sections_first(slices), sections=section_changes(slices), sections_left_out={"Mill": 3}
+    )
     shown = lines(runs.comparison(compared), 150)
     at = shown.index(
         "worst section: Sea (40 records), quality_mae first 3.000, second 4.000, gain -1 (-2 to -0.5): "
@@ -156,6 +158,7 @@ def test_the_worst_section_is_named_before_the_figures_of_all() -> None:
         "Land 50 quality_mae 5.000 4.000 +1 +0.5 to +1.5",
         "quality_mae 3.000 2.500 +0.5 -0.1 to +1",
     ]
+    assert shown[at + 5] == "too few records to compare by section: Mill (3 records)"
 
 
 def test_a_decision_change_has_both_explanations_and_reasons() -> None:
