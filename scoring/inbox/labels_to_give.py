@@ -122,7 +122,9 @@ def labels_to_give(
             facts.config.model.sections,
             facts.sections,
         )
-        chosen = [LabelToGive(considered[found.row].row.path, found.reasons) for found in suggestions]
+        chosen = [
+            LabelToGive(considered[suggestion.row].row.path, suggestion.reasons) for suggestion in suggestions
+        ]
     return LabelsToGive(
         labels=tuple(chosen),
         n_unlabelled=int((~is_labelled).sum()),

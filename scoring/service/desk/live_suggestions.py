@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import traceback
 from functools import partial
 from typing import NamedTuple
@@ -20,6 +21,9 @@ from scoring.settings import Settings
 
 VERSION = "suggestions"
 """Name of the version of the suggestions in the status events."""
+
+MAX_REST_SECONDS = 30.0
+"""Rest before the next search after a fault, or a long search; after others it is as long as the search."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ class LiveSuggestions:
         self._found: LabelsToGive | None = None
         self._fault = ""
         self._version = 0
+        self._rest_seconds = 0.0
 
     def current(self) -> SuggestionState:
         """Return what was found last, at once; start to find others if that is out of date.
@@ -87,17 +92,19 @@ class LiveSuggestions:
             If the service was started without an inbox.
         """
         inbox = self._live.inbox
-        basis = _Basis(inbox.version, self._live.saved.name)
+        is_outdated = self._basis != _Basis(inbox.version, self._live.saved.name)
         is_computing = self._task is not None and not self._task.done()
-        if not is_computing and self._live.is_read and basis != self._basis:
-            self._basis, is_computing = basis, True
+        if not is_computing and self._live.is_read and is_outdated:
+            is_computing = True
             self._task = asyncio.create_task(self._find(inbox))
         return SuggestionState(
             self._version, is_computing or not self._live.is_read, self._found, self._fault
         )
 
     async def _find(self, inbox: Inbox) -> None:
+        await asyncio.sleep(self._rest_seconds)
         saved, section = self._live.saved, self._settings.section
+        self._basis, began_at = _Basis(inbox.version, saved.name), time.monotonic()
         work = partial(labels_to_give, inbox, saved, self._journal, section, self._check)
         try:
             self._found, self._fault = await self._queue.run(work), ""
@@ -110,6 +117,9 @@ class LiveSuggestions:
             self._found, self._fault = None, "a defect of scoring: see the log"
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
+        self._rest_seconds = min(time.monotonic() - began_at, MAX_REST_SECONDS)
+        if self._fault:  # whose end changes no row
+            self._basis, self._rest_seconds = None, MAX_REST_SECONDS
         self._version += 1
         # The page asks again, and so has the rows that changed in the meantime considered.
         asyncio.get_running_loop().call_soon(self._live.announce, VERSION, self._version)

@@ -39,6 +39,15 @@ def settled(client: TestClient, version: int) -> dict[str, Any]:
         time.sleep(0.02)
 
 
+def faulty(client: TestClient) -> dict[str, Any]:
+    """The state once they could not be found."""
+    ends = time.monotonic() + SECONDS
+    while not (state := ask(client))["fault"]:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    return state
+
+
 def refreshed(client: TestClient, version: int) -> None:
     """Wait until the rows have changed."""
     ends = time.monotonic() + SECONDS
@@ -92,12 +101,17 @@ def test_nobody_waits_while_they_are_being_found(
     assert all(name.startswith("desk-suggest") for name in started)
 
 
-def test_a_journal_that_cannot_be_used_is_reported(desk: TestClient, settings: Settings) -> None:
+def test_a_journal_that_cannot_be_used_is_reported_until_it_can(
+    desk: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_suggestions, "MAX_REST_SECONDS", 0.05)
     settings.journal.parent.mkdir(exist_ok=True)
     settings.journal.mkdir()
-    state = settled(desk, 1)
+    state = faulty(desk)
     assert state["found"] is None
     assert "journal.jsonl" in state["fault"]
+    settings.journal.rmdir()
+    assert settled(desk, state["version"] + 1)["found"]["n_unlabelled"] == 5
 
 
 def test_a_defect_is_reported_without_its_message(
@@ -107,7 +121,7 @@ def test_a_defect_is_reported_without_its_message(
         raise ZeroDivisionError("the text of a record")
 
     monkeypatch.setattr(live_suggestions, "labels_to_give", broken)
-    assert settled(desk, 1)["fault"] == "a defect of scoring: see the log"
+    assert faulty(desk)["fault"] == "a defect of scoring: see the log"
     assert "the text of a record" not in caplog.text
 
 
