@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         load_model,
         read_records,
         score,
+        suggest,
         train,
         validate,
     )
@@ -78,6 +79,7 @@ __all__ = [
     "load_settings",
     "read_records",
     "score",
+    "suggest",
     "train",
     "validate",
 ]
@@ -86,7 +88,7 @@ __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
     "scoring.api": (
-        "Model compare evaluate explain extract_features load_model read_records score train validate"
+        "Model compare evaluate explain extract_features load_model read_records score suggest train validate"
     ),
     "scoring.errors": (
         "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"

@@ -1,4 +1,4 @@
-"""The public functions: read, train, score, explain, evaluate and compare, for notebooks and programs.
+"""The public functions for notebooks and programs: read, train, score, explain, evaluate, compare, suggest.
 
 The package exports them: ``import scoring; scoring.score("inbox")``. They use the same home, store and
 settings as the command line, and give the same numbers.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scoring.model.score import Score
     from scoring.training.config import TrainConfig
     from scoring.workflows.evaluate import EvaluateOutcome
+    from scoring.workflows.suggest import SuggestOutcome
     from scoring.workflows.train import TrainOutcome
     from scoring.workflows.validate import Validation
 
@@ -551,6 +552,61 @@ def compare(
         [*_paths(models), *_paths(on)],
         settings=settings or load_settings(),
         limit=limit,
+        on_fault=_handler(on_error),
+        reporter=_Warnings(),
+    )
+
+
+def suggest(
+    paths: PathLike | Iterable[PathLike],
+    *,
+    count: int = 20,
+    model: PathLike | Model | None = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> SuggestOutcome:
+    """Suggest which unlabelled records to label first.
+
+    These are the records whose labels would teach the model the most about quality. A label that scoring
+    wrote itself does not count as one.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        Folders and files of records; of the labelled ones too, if there are any.
+    count : int
+        Suggestions, at most; 1 or more. Fewer are the first ones of more.
+    model : Model, str or path-like, optional
+        The model that is to learn, as in :func:`score`.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        Home, store, journal and sections; those of this place if not given.
+
+    Returns
+    -------
+    SuggestOutcome
+        ``suggestions``, the most useful first, each with its reasons; numbers of labelled, unlabelled and
+        unusable records.
+
+    Raises
+    ------
+    ValueError
+        If `count` is below 1.
+    RecordError
+        If a path does not exist or names no record, or a record cannot be used.
+    ModelError
+        If the model cannot be used, or every record with a date has a label.
+    TrackingError
+        If the store has no such model, or cannot be reached.
+    """
+    from scoring.workflows.suggest import suggest as workflow
+
+    return workflow(
+        _paths(paths),
+        count=count,
+        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        settings=settings or load_settings(),
         on_fault=_handler(on_error),
         reporter=_Warnings(),
     )

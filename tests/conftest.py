@@ -34,7 +34,13 @@ from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.made_once import made_once
-from tests.sites import QUICK, deployed, first_site, other_site  # noqa: F401 -- fixtures of all tests
+from tests.sites import (  # noqa: F401 -- fixtures of all tests
+    QUICK,
+    deployed,
+    first_site,
+    other_site,
+    two_scales,
+)
 
 # The same examples in each run, however slow the machine: `make fuzz` searches for new ones.
 hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)

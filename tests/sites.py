@@ -1,9 +1,11 @@
-"""Models of two synthetic sites without label noise: equal records, different constants."""
+"""Models of two synthetic sites without label noise: equal records, different constants; of two sections."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,11 +17,14 @@ from scoring.features.table import build_table
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Predictions, Scorer
 from scoring.records.record import Labels, Record
-from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.generate import sample_documents, write_sample
 from scoring.records.synthetic.policy import DEFAULT_POLICY
+from scoring.settings import load_settings
 from scoring.training.config import ModelConfig, TrainConfig
 from scoring.training.fit import fit_models
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.train import TrainOutcome, train
+from tests.made_once import made_once
 
 
 class LabelledSite(NamedTuple):
@@ -88,3 +93,31 @@ def deploy(make_training: Callable[[Any], TrainingSet], seed: int) -> Deployed:
 @pytest.fixture(scope="session")
 def deployed(make_training: Callable[[Any], TrainingSet]) -> Deployed:
     return deploy(make_training, seed=1)
+
+
+SIX_TIMES = replace(
+    DEFAULT_POLICY, scale=6.0, published_from_heat=420, bonus_from_quality=300, heat_bonus=120
+)
+"""The policy of the section Meadow: its points are six times those of Harbour."""
+
+
+@pytest.fixture(scope="session")
+def two_scales(shared_folder: Path) -> TrainOutcome:
+    """A small model of two sections, Harbour and Meadow, whose points have different scales."""
+
+    def stop(error: Exception) -> None:
+        raise error
+
+    def make(folder: Path) -> TrainOutcome:
+        write_sample(folder / "news" / "harbour", n_records=300, seed=1, section="Harbour")
+        write_sample(folder / "news" / "meadow", n_records=200, seed=2, section="Meadow", policy=SIX_TIMES)
+        return train(
+            [str(folder / "news")],
+            config=TrainConfig(name="two", n_bootstrap=20, model=QUICK),
+            settings=load_settings(home=folder / "home", threads=1),
+            now=datetime(2019, 1, 1, tzinfo=UTC),
+            is_tracked=False,
+            on_fault=stop,
+        )
+
+    return made_once(shared_folder, "two-scales", make)

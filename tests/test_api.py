@@ -87,6 +87,23 @@ def test_a_model_that_nobody_asked_for_comes_with_a_warning() -> None:
     assert score.model.startswith("default@")
 
 
+def test_suggestions_are_those_of_the_command_line(inbox: Path, training: TrainOutcome) -> None:
+    lines = command("suggest", inbox, "--model", training.model, "--count", 3, "--json").splitlines()
+    outcome = scoring.suggest(inbox, count=3, model=training.model)
+    assert [json.loads(msgspec.json.encode(suggestion)) for suggestion in outcome.suggestions] == [
+        json.loads(line) for line in lines
+    ]
+    assert (outcome.n_labelled, outcome.n_unlabelled, outcome.n_faults) == (0, 5, 0)
+    assert scoring.suggest([inbox], count=3, model=scoring.load_model(training.model)) == outcome
+    with pytest.raises(ValueError, match="count: got 0, expected 1 or more"):
+        scoring.suggest(inbox, count=0, model=training.model)
+    (inbox / "faulty.md").write_text("---\ntitle: Rain\nquality: high\n---\n")
+    with pytest.raises(scoring.RecordError, match="got 'high'"):
+        scoring.suggest(inbox, model=training.model)
+    with pytest.warns(UserWarning, match="got 'high'"):
+        assert scoring.suggest(inbox, count=3, model=training.model, on_error="warn").n_faults == 1
+
+
 def test_train_evaluate_and_compare(archive: Path, tmp_path: Path, training: TrainOutcome) -> None:
     trained = scoring.train(archive, config=QUICK, output=tmp_path / "model", tracked=False)
     assert trained.metrics["quality_mae"] > 0

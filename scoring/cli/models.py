@@ -376,7 +376,11 @@ def policy(
         if json:
             terminal.out(formats.to_json(result))
         else:
-            terminal.show(differences_table(result.first, result.second, result.differences))
+            terminal.show(
+                differences_table(
+                    result.first, result.second, result.differences, result.only_first, result.only_second
+                )
+            )
         return
     lines = workflow(model=model, section=section, settings=settings, reporter=terminal)
     if json:

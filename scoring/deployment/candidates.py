@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -117,12 +117,17 @@ def scored(
 ) -> tuple[list[Candidate], tuple[str, ...]]:
     """Score the records with each model."""
     dataset = LabelledDataset(documents, 0, 0, data_sha256(document.sha256 for document in documents))
-    records = dataset.as_seen(np.ones(len(documents), dtype=bool))
+    all_records = np.ones(len(documents), dtype=bool)
+    sections: Sequence[str] = ()  # of the records, by the first model's rule
     paths = [document.path for document in documents]
     candidates, notes = [], []
     for done, reference in enumerate(named):
         reporter.step("scoring", done, len(named))
         saved = open_model(reference.spec, settings, reporter)
+        # Each model has its own rule for the section of a record, and its features depend on it.
+        records = dataset.under(saved.scorer.sections).as_seen(all_records)
+        sections = sections or records.sections
+        records = replace(records, sections=sections)
         predictions = prediction_columns(saved.scorer, records, paths, num_threads=settings.threads)
         training = saved.manifest.training
         trained_to = training.ends_at.replace(tzinfo=None)

@@ -8,6 +8,13 @@ import msgspec
 
 from scoring.evaluation.metrics import MEANINGS
 from scoring.evaluation.paired_figures import Difference, SliceDifference, gain_of
+from scoring.evaluation.section_changes import (
+    MAX_WORSENING_RATIO,
+    SECTION,
+    SectionChange,
+    section_changes,
+    worst_sections_first,
+)
 
 #: Headline metrics: none may become significantly worse, whichever of them has to improve.
 HEADLINES = (
@@ -38,7 +45,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     figure: str = "quality_mae"
     margin: float | None = None
-    part_ratio: float = 0.05
+    part_ratio: float = MAX_WORSENING_RATIO
     min_records: int = 30
     min_days: int = 7
     level: float = 0.95
@@ -124,7 +131,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     n_records, n_days : int
         Labelled records that the decision rests on, and the number of their days.
     checks : tuple of Check
-        All checks; that of the metric that has to improve comes first.
+        All checks; that of the metric that has to improve comes first, and of the subsets the sections do,
+        the worst of them first.
+    sections : tuple of SectionChange
+        The metric of each section that the challenger is worst in, the worst section first.
+    sections_not_judged : dict of str to int
+        Sections with too few labelled records or days, and their numbers of records.
     """
 
     is_passed: bool
@@ -133,6 +145,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     n_records: int = 0
     n_days: int = 0
     checks: tuple[Check, ...] = ()
+    sections: tuple[SectionChange, ...] = ()
+    sections_not_judged: dict[str, int] = {}
 
 
 def too_few(n_records: int, n_days: int, config: GateConfig) -> str:
@@ -181,7 +195,7 @@ def judge(
     for name in HEADLINES:
         if name in whole and name != config.figure:
             checks.append(_check(whole[name], "interval not below 0", _reaches(whole[name], 0.0), n_records))
-    for part in slices:
+    for part in worst_sections_first(slices, config.part_ratio):
         for difference in part.differences.values():
             limit = -config.part_ratio * abs(difference.first)
             expected = f"interval not below {limit:+.3g}"
@@ -190,12 +204,17 @@ def judge(
     failed = [check for check in checks if not check.is_passed]
     n_parts = len({check.part for check in checks} - {""})
     passed = f"{checks[0]}; nothing else is significantly worse ({n_parts} subsets checked)"
+    sections = section_changes(slices, config.part_ratio)
+    reasons = [f"{check}, expected its {check.expected}" for check in failed]
+    if checks[0].is_passed and (worse := [change.section for change in sections if change.is_clearly_worse]):
+        reasons.insert(0, f"better on all records, but clearly worse in {SECTION} {', '.join(worse)}")
     return Verdict(
         is_passed=not failed,
-        reasons=tuple(f"{check}, expected its {check.expected}" for check in failed) or (passed,),
+        reasons=tuple(reasons) or (passed,),
         rule=config.rule,
         n_records=n_records,
         checks=tuple(checks),
+        sections=sections,
     )
 
 

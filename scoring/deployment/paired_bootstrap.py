@@ -19,9 +19,10 @@ from scoring.evaluation.paired_figures import (
     is_labelled,
     parts,
 )
+from scoring.evaluation.section_changes import SECTION, sections_left_out
 from scoring.features.table import Floats
 
-PART_FAMILIES = ("section", "provider", "coverage")  # not by month: a past month does not recur
+PART_FAMILIES = (SECTION, "provider", "coverage")  # not by month: a past month does not recur
 _MIN_KNOWN_RATIO = 0.5  # of draws in which a subset's metric is defined
 _BY = " of "
 
@@ -50,7 +51,8 @@ def compare_paired(
         return refuse(f"records to evaluate on: {lacking}", config, n_records=n_records, n_days=n_days)
     whole, slices = measure(first, second, config, seed=seed)
     verdict = judge(whole, slices, config, n_records=n_records)
-    return msgspec.structs.replace(verdict, n_days=n_days)
+    not_judged = sections_left_out(first, {change.section for change in verdict.sections})
+    return msgspec.structs.replace(verdict, n_days=n_days, sections_not_judged=not_judged)
 
 
 def count_days(columns: PredictionColumns) -> tuple[int, int]:

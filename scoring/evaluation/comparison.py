@@ -9,6 +9,8 @@ import msgspec
 
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.section_changes import SectionChange
+from scoring.explanation.policy import PolicyComparison
 
 
 class ValueDiff(msgspec.Struct, frozen=True):
@@ -53,13 +55,19 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences : dict of str to Difference
         Metrics on the labelled records; empty if there are none.
     slices : tuple of SliceDifference
-        Differences on parts of the records.
+        Differences on parts of the records: sections first, the worst of them before the others.
     flip_counts : DecisionChangeCounts
         Number of records whose ``published`` would change.
     flips : tuple of DecisionChange
         The requested ones, the largest change of probability first.
     notes : tuple of str
         Notes on how to read the metrics.
+    sections : tuple of SectionChange
+        The metric of each section that the second is worst in, the worst section first.
+    sections_left_out : dict of str to int
+        Sections with too few labelled records to compare, and their numbers of records.
+    policy : PolicyComparison
+        Rules that the models do not agree on.
     """
 
     first: Side
@@ -76,6 +84,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     flip_counts: DecisionChangeCounts
     flips: tuple[DecisionChange, ...]
     notes: tuple[str, ...] = ()
+    sections: tuple[SectionChange, ...] = ()
+    sections_left_out: dict[str, int] = {}
+    policy: PolicyComparison = PolicyComparison(fault="the models were not opened")
 
 
 def diff(first: Mapping[str, str], second: Mapping[str, str]) -> tuple[ValueDiff, ...]:

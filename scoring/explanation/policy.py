@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scoring.features.encoding import ALL_COLUMNS
-from scoring.model.rules import Rule, SectionRules
-
-_MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
-_CLASSES = ("providers", "topics")
-_COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
+from scoring.explanation.policy_changes import effect_text, moment_of
+from scoring.explanation.rule_texts import CLASSES, interval_of, text_of
+from scoring.model.policy_change import PolicyChange
+from scoring.model.rules import SectionRules
 
 
 class PolicyLine(msgspec.Struct, frozen=True):
@@ -53,15 +51,61 @@ class PolicyLine(msgspec.Struct, frozen=True):
 
 
 class PolicyDifference(msgspec.Struct, frozen=True):
-    """A rule that two policies do not agree on; None where one has no such rule."""
+    """A rule that two policies do not agree on; None where one has no such rule.
+
+    ``section`` has the sections of two models to which it applies, joined by commas.
+    """
 
     target: str
     name: str
     first: PolicyLine | None
     second: PolicyLine | None
+    section: str = ""
 
 
-def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> list[PolicyLine]:
+class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy of a section, or of the sections that share theirs, in words.
+
+    Parameters
+    ----------
+    section : str
+        The section, or the sections, joined by commas.
+    is_own : bool
+        Whether the section has a policy of its own.
+    n_records : int
+        Labelled records that it was learned from.
+    lines : tuple of PolicyLine
+        Its rules.
+    """
+
+    section: str
+    is_own: bool
+    n_records: int
+    lines: tuple[PolicyLine, ...]
+
+
+class PolicyComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between the policies of two models.
+
+    Parameters
+    ----------
+    differences : tuple of PolicyDifference
+        Rules that they do not agree on, section by section.
+    only_first, only_second : tuple of str
+        Sections that only one of the models knows; their rules are not compared.
+    fault : str
+        Why the policies were not compared; empty if they were.
+    """
+
+    differences: tuple[PolicyDifference, ...] = ()
+    only_first: tuple[str, ...] = ()
+    only_second: tuple[str, ...] = ()
+    fault: str = ""
+
+
+def policy_lines(
+    groups: Sequence[SectionRules], section: str | None = None, changes: Sequence[PolicyChange] = ()
+) -> list[PolicyLine]:
     """Write the rules of all sections, or of one, in words.
 
     Parameters
@@ -70,15 +114,17 @@ def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> 
         Rules of a model.
     section : str, optional
         Only the rules that hold for this section.
+    changes : sequence of PolicyChange
+        Changes of its policies.
 
     Returns
     -------
     list of PolicyLine
-        In the order of the rules.
+        In the order of the rules; then what changed.
     """
-    return [
+    lines = [
         PolicyLine(
-            ", ".join(name or "(no section)" for name in group.sections),
+            _joined(group.sections),
             rule.target,
             text_of(rule),
             interval_of(rule),
@@ -93,6 +139,50 @@ def policy_lines(groups: Sequence[SectionRules], section: str | None = None) -> 
         if section is None or section in group.sections
         for rule in group.rules
     ]
+    return lines + _change_lines([change for change in changes if section in (None, change.section)])
+
+
+def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
+    """Each changed effect in words: its value since the change, which rests on the labels since then."""
+    return [
+        PolicyLine(
+            _joined([change.section]),
+            change.target,
+            f"since {moment_of(change)}: {effect_text(effect)}",
+            "",
+            change.n_since,
+            None,
+            effect.name,
+            effect.since,
+            effect.since,
+            effect.since,
+            f"{change.since:%Y-%m-%dT%H:%M:%SZ}",
+        )
+        for change in changes
+        for effect in change.effects
+    ]
+
+
+def policy_texts(
+    groups: Sequence[SectionRules], changes: Sequence[PolicyChange] = ()
+) -> list[SectionPolicyText]:
+    """The policies of a model in words, with their changes: of sections that share theirs, then of others."""
+    return [
+        SectionPolicyText(
+            section=_joined(group.sections),
+            is_own=group.is_own,
+            n_records=group.n_records,
+            lines=(
+                *policy_lines([group]),
+                *_change_lines([change for change in changes if change.section in group.sections]),
+            ),
+        )
+        for group in groups
+    ]
+
+
+def _joined(sections: Sequence[str]) -> str:
+    return ", ".join(name or "(no section)" for name in sections)
 
 
 def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
@@ -116,79 +206,40 @@ def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]
 
 
 def _is_compared(line: PolicyLine) -> bool:
-    return not line.since and line.name.partition(" ")[0] not in _CLASSES
+    return not line.since and line.name.partition(" ")[0] not in CLASSES
 
 
-def text_of(rule: Rule) -> str:
-    """A rule in words.
+def compare_rules(first: Sequence[SectionRules], second: Sequence[SectionRules]) -> PolicyComparison:
+    """What differs between the policies of two models, for each section that both know.
 
-    Examples
-    --------
-    >>> text_of(Rule("quality", "has_image", 20.0, 19.5, 20.5, 900))
-    '+20 where the record has an image'
-    >>> text_of(Rule("quality", "title_chars from", 70.0, 69.0, 71.0, 300))
-    'length of the title: counts from character 71 on'
+    Models of one policy each are compared whatever their sections are called.
+
+    Parameters
+    ----------
+    first, second : sequence of SectionRules
+        Rules of the models; each has some.
+
+    Returns
+    -------
+    PolicyComparison
     """
-    value = shown(rule.value)
-    if rule.name == "floor":
-        return f"never below {value}"
-    if rule.name == "best leads":
-        return "a record leads its story where no related record has a higher quality"
-    if rule.name == "bonus":
-        return f"each related record adds {value} to the heat of a lead"
-    if rule.name == "bonus from":
-        return f"it does where the quality of the lead is {value} or more"
-    if rule.name == "published from":
-        return f"published from a heat of {value}"
-    column, _, detail = rule.name.partition(" ")
-    if detail == "from":
-        return f"{meaning_of(column)}: counts from character {shown(rule.value + 1)} on"
-    if column in _CLASSES:
-        return f"{signed(rule.value)} for some {column}"
-    return f"{signed(rule.value)} {condition_of(column)}"
-
-
-def meaning_of(column: str) -> str:
-    """What a column says, as in the catalogue of features."""
-    return _MEANINGS.get(column, column)
-
-
-def condition_of(column: str) -> str:
-    """What the points of a column are for.
-
-    Examples
-    --------
-    >>> condition_of("has_image")
-    'where the record has an image'
-    """
-    meaning = meaning_of(column)
-    if column in ("title_chars", "excerpt_chars"):
-        return f"for each character of the {meaning} that counts"
-    return f"for each of: {meaning}" if column in _COUNTED else f"where {meaning}"
-
-
-def signed(value: float) -> str:
-    """A number with its sign.
-
-    Examples
-    --------
-    >>> signed(20.004), signed(-0.5)
-    ('+20', '-0.5')
-    """
-    return f"{'+' if value >= 0 else ''}{shown(value)}"
-
-
-def interval_of(rule: Rule) -> str:
-    """The interval of a rule's number; empty where it has none."""
-    return "" if rule.low == rule.high else f"{shown(rule.low)} to {shown(rule.high)}"
-
-
-def shown(value: float) -> str:
-    """A number with as many decimals as it needs, two at most.
-
-    Examples
-    --------
-    >>> shown(20.004), shown(-0.5), shown(8.91)
-    ('20', '-0.5', '8.91')
-    """
-    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.005 else "0"
+    groups = [{name: group for group in groups for name in group.sections} for groups in (first, second)]
+    shared = [name for name in groups[0] if name in groups[1]]
+    if not shared and len(first) == len(second) == 1:
+        lines = (policy_lines(first), policy_lines(second))
+        return PolicyComparison(differences=tuple(policy_differences(*lines)))
+    pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for name in shared:
+        pairs.setdefault((groups[0][name].sections, groups[1][name].sections), []).append(name)
+    differences = [
+        msgspec.structs.replace(difference, section=_joined(names))
+        for names in pairs.values()
+        for difference in policy_differences(
+            policy_lines([groups[0][names[0]]]), policy_lines([groups[1][names[0]]])
+        )
+    ]
+    return PolicyComparison(
+        differences=tuple(differences),
+        only_first=tuple(name for name in groups[0] if name not in groups[1]),
+        only_second=tuple(name for name in groups[1] if name not in groups[0]),
+    )

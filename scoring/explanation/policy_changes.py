@@ -2,44 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from scoring.explanation.policy import PolicyLine, condition_of, meaning_of, shown, signed
+from scoring.explanation.rule_texts import condition_of, meaning_of, shown, signed
 from scoring.model.policy_change import ChangedEffect, PolicyChange
 
 MAX_EFFECTS = 4  # in a sentence
-
-
-def change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
-    """Write down each changed effect.
-
-    Parameters
-    ----------
-    changes : sequence of PolicyChange
-        Changes of one section or of several.
-
-    Returns
-    -------
-    list of PolicyLine
-        Their number is the value since the change, and they rest on the labels since then.
-    """
-    return [
-        PolicyLine(
-            change.section or "(no section)",
-            change.target,
-            f"since {moment_of(change)}: {effect_text(effect)}",
-            "",
-            change.n_since,
-            None,
-            effect.name,
-            effect.since,
-            effect.since,
-            effect.since,
-            f"{change.since:%Y-%m-%dT%H:%M:%SZ}",
-        )
-        for change in changes
-        for effect in change.effects
-    ]
 
 
 def change_sentence(change: PolicyChange) -> str:

@@ -18,6 +18,7 @@ from scoring.features.extraction import extracted
 from scoring.features.story import addresses_of, stories
 from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import DecisionUncertainty, decision_uncertainty
+from scoring.inbox.sections import RowSection, sections_of
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
@@ -48,6 +49,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         Fields of the record; the provider's name, else its domain.
     topics : tuple of str
         Topics, as the record has them.
+    section : str
+        Section by the model's own rule; empty if the rule names none.
+    is_section_known : bool
+        Whether the model has learned from records of that section.
+    scale : str
+        Scale of quality and heat: see :class:`scoring.inbox.sections.RowSection`.
     published_at : datetime or None
         Time of publication, aware UTC.
     coverage_count : int
@@ -76,6 +83,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     provider: str = ""
     type: str = ""
     topics: tuple[str, ...] = ()
+    section: str = ""
+    is_section_known: bool = True
+    scale: str = ""
     published_at: datetime | None = None
     coverage_count: int = 0
     labels: Labels = Labels()
@@ -131,9 +141,12 @@ def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]
     scores = list(saved.scorer.score_features(features))
     table = assemble([item.row for item in features])
     uncertainties = decision_uncertainty(saved, table, scores)
+    sections = sections_of(saved, table)
     return [
-        _scored(document, score, uncertainty)
-        for document, score, uncertainty in zip(documents, scores, uncertainties, strict=True)
+        _scored(document, score, uncertainty, section)
+        for document, score, uncertainty, section in zip(
+            documents, scores, uncertainties, sections, strict=True
+        )
     ]
 
 
@@ -155,7 +168,7 @@ def put_together(scored: Sequence[Scored]) -> list[Row]:
     for group, item in zip(groups, scored, strict=True):
         members.setdefault(group, []).append(item.row)
     first_path = {group: min(row.path for row in rows) for group, rows in members.items()}
-    hottest = {group: max(rows, key=_lead_rank) for group, rows in members.items()}
+    hottest = {group: _hottest(rows) for group, rows in members.items()}
     paths = {url: item.row.path for item in scored for url in addresses_of(item.outline)}
     return [
         msgspec.structs.replace(
@@ -168,11 +181,17 @@ def put_together(scored: Sequence[Scored]) -> list[Row]:
     ]
 
 
-def _lead_rank(row: Row) -> tuple[bool, float]:
-    return (
-        row.score is not None and row.score.heat > NOT_LEADING,
-        row.score.heat_expected if row.score else 0,
-    )
+def _hottest(rows: Sequence[Row]) -> Row:
+    """The lead with the highest expected heat; across scales, with the highest probability of leading."""
+    has_one_scale = len({row.scale for row in rows}) == 1
+
+    def rank(row: Row) -> tuple[bool, float]:
+        if row.score is None:
+            return False, 0.0
+        worth = row.score.heat_expected if has_one_scale else row.score.lead_probability
+        return row.score.heat > NOT_LEADING, worth
+
+    return max(rows, key=rank)
 
 
 def _leader_within(scored: Scored, hottest: Row, paths: Mapping[str, str]) -> Leader | None:
@@ -217,7 +236,9 @@ def record_details(
     )
 
 
-def _scored(document: Document, score: Score, uncertainty: DecisionUncertainty) -> Scored:
+def _scored(
+    document: Document, score: Score, uncertainty: DecisionUncertainty, section: RowSection
+) -> Scored:
     record = document.record
     best = best_of(known_coverage(record, None)) if score.heat <= NOT_LEADING else None
     digests = digests_of(record)
@@ -230,6 +251,9 @@ def _scored(document: Document, score: Score, uncertainty: DecisionUncertainty) 
         provider=record.provider.name or record.provider.domain,
         type=record.type,
         topics=record.topics,
+        section=section.name,
+        is_section_known=section.is_known,
+        scale=section.scale,
         published_at=record.published_at,
         coverage_count=len(record.related),
         labels=document.labels,

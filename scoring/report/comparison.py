@@ -9,6 +9,7 @@ from typing import NamedTuple
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.metrics import MEANINGS
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.section_changes import SECTION
 from scoring.plots import differences_figure, to_svg
 from scoring.report.pages import interval, render, signed, words
 
@@ -50,6 +51,7 @@ def comparison_report(comparison: Comparison) -> str:
         same=[words(name) for name in differences if name not in changed],
         meanings=MEANINGS,
         gains=to_svg(differences_figure(changed), name="gains", label=_gains_label(changed.values())),
+        section_family=SECTION,
         families=_families(entry for entry in moved if entry.differences),
         tables=(("Parameters", comparison.parameters), ("Data", comparison.data)),
     )

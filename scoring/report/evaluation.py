@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.explanation.attribution import MAX_EXPLAINED
+from scoring.explanation.policy import SectionPolicyText
 from scoring.plots import evaluation_figures, importance_figure, to_svg
 from scoring.report.labels import importance_label, plot_labels
 from scoring.report.pages import render
@@ -85,6 +86,7 @@ def evaluation_report(
     counts: Mapping[str, int],
     account: ErrorAnalysis,
     importances: Iterable[tuple[str, str, float, int]],
+    policies: Sequence[SectionPolicyText] = (),
 ) -> str:
     """Render metrics, plots, worst errors and feature contributions of a model as one page.
 
@@ -107,6 +109,8 @@ def evaluation_report(
         Worst errors, and mean absolute contributions of features.
     importances : iterable of (feature, booster, gain, split)
         See :func:`scoring.plots.importance_figure`.
+    policies : sequence of SectionPolicyText
+        The policy of the model in words; without any the page has no part about it.
 
     Returns
     -------
@@ -131,6 +135,7 @@ def evaluation_report(
         contributions=account.contributions[:MAX_CONTRIBUTIONS],
         max_explained=MAX_EXPLAINED,
         importances=_importance_plots(importances),
+        policies=policies,
         training=training,
         data_path=data_path,
         data_sha256=data_sha256,

@@ -10,7 +10,8 @@ import numpy as np
 
 from scoring.deployment.candidates import Candidate, logged, read_records, scored, split_arguments
 from scoring.deployment.named_store import check_named_store
-from scoring.errors import ModelError
+from scoring.deployment.open_model import open_model
+from scoring.errors import ModelError, ScoringError
 from scoring.evaluation.comparison import Comparison, diff, diff_features
 from scoring.evaluation.decision_changes import (
     DecisionChange,
@@ -20,7 +21,9 @@ from scoring.evaluation.decision_changes import (
     diff_reasons,
 )
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
+from scoring.evaluation.section_changes import section_changes, sections_left_out, worst_sections_first
 from scoring.explanation.attribution import explain
+from scoring.explanation.policy import PolicyComparison, compare_rules
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -88,7 +91,12 @@ def compare(
     for note in notes:
         reporter.note(note)
     first, *others = candidates
-    return tuple(_compare_pair(first, other, notes, limit, settings.seed, reporter) for other in others)
+    compared = []
+    for other in others:
+        comparison = _compare_pair(first, other, notes, limit, settings.seed, reporter)
+        policy = _compare_policies(first, other, settings)
+        compared.append(msgspec.structs.replace(comparison, policy=policy))
+    return tuple(compared)
 
 
 def keep_page(comparison: Comparison, settings: Settings) -> str | None:
@@ -128,6 +136,7 @@ def _compare_pair(
     differences = compare_predictions(baseline, candidate, n_draws=N_DRAWS, seed=seed)
     slices = slice_differences(baseline, candidate, n_draws=N_PART_DRAWS, seed=seed)
     reporter.step(name, 1, 2)
+    sections = section_changes(slices)
     rows = decision_change_rows(baseline, candidate)[:limit].tolist()
     changed = decision_changes(baseline, candidate, models=(first.side.model, second.side.model), rows=rows)
     moments = baseline["published_at"][~np.isnat(baseline["published_at"])]
@@ -143,13 +152,29 @@ def _compare_pair(
         data=tuple(value for value in diff(first.data, second.data) if value.name in both),
         features=diff_features(first.features, second.features),
         differences=differences,
-        slices=slices,
+        slices=worst_sections_first(slices),
         flip_counts=count_decision_changes(baseline, candidate),
         flips=tuple(_with_reasons(flip, row, first, second) for flip, row in zip(changed, rows, strict=True)),
         notes=notes,
+        sections=sections,
+        sections_left_out=sections_left_out(baseline, {change.section for change in sections}),
     )
     reporter.step(name, 2, 2)
     return comparison
+
+
+def _compare_policies(first: Candidate, second: Candidate, settings: Settings) -> PolicyComparison:
+    """What differs between the policies of two candidates; why they are not compared if one has none."""
+    rules = []
+    for candidate in (first, second):
+        try:
+            saved = candidate.saved or open_model(f"runs:/{candidate.side.run_id}", settings, is_whole=False)
+        except ScoringError:
+            return PolicyComparison(fault=f"{candidate.side.name} has no model that can be opened")
+        if not saved.models.rules:
+            return PolicyComparison(fault=f"{saved.name} has no rules; train it again with this version")
+        rules.append(saved.models.rules)
+    return compare_rules(*rules)
 
 
 def _with_reasons(flip: DecisionChange, row: int, first: Candidate, second: Candidate) -> DecisionChange:

@@ -17,6 +17,7 @@ from scoring.errors import ModelError, ScoringError, shown
 from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
+from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
 from scoring.plots import evaluation_figures
@@ -176,6 +177,7 @@ def _report(run: EvaluationRun, saved: SavedModel, errors: ErrorAnalysis, as_of:
         counts=run.counts,
         account=errors,
         importances=importances_of(saved.models),
+        policies=policy_texts(saved.models.rules, saved.models.changes),
     )
 
 

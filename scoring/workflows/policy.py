@@ -8,19 +8,29 @@ from dataclasses import dataclass
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError
-from scoring.explanation.policy import PolicyDifference, PolicyLine, policy_differences, policy_lines
-from scoring.explanation.policy_changes import change_lines
+from scoring.explanation.policy import (
+    PolicyDifference,
+    PolicyLine,
+    compare_rules,
+    policy_differences,
+    policy_lines,
+)
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedPolicies:
-    """Two policies, by the names that they were asked for, and the rules that they do not agree on."""
+    """Two policies, by the names that they were asked for, and the rules that they do not agree on.
+
+    Sections that only one of two models knows are not compared.
+    """
 
     first: str
     second: str
     differences: list[PolicyDifference]
+    only_first: tuple[str, ...] = ()
+    only_second: tuple[str, ...] = ()
 
 
 def policy(
@@ -89,7 +99,11 @@ def compare_policies(
             return ComparedPolicies(first, second, policy_differences(*sides))
     models = [open_model(name, settings, reporter, is_whole=False) for name in (first, second)]
     sides = [lines_of(saved, section) for saved in models]
-    return ComparedPolicies(models[0].name, models[1].name, policy_differences(*sides))
+    names = (models[0].name, models[1].name)
+    if section is not None:
+        return ComparedPolicies(*names, policy_differences(*sides))
+    compared = compare_rules(models[0].models.rules, models[1].models.rules)
+    return ComparedPolicies(*names, list(compared.differences), compared.only_first, compared.only_second)
 
 
 def _sections(saved: SavedModel) -> list[str]:
@@ -103,5 +117,4 @@ def lines_of(saved: SavedModel, section: str | None) -> list[PolicyLine]:
     if section is not None and section not in _sections(saved):
         known = ", ".join(repr(name) for name in _sections(saved))
         raise ModelError(f"{saved.name}: section: got {section!r}, expected one of {known}")
-    changes = [change for change in saved.models.changes if section in (None, change.section)]
-    return [*policy_lines(saved.models.rules, section), *change_lines(changes)]
+    return policy_lines(saved.models.rules, section, saved.models.changes)

@@ -10,11 +10,12 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError
 from scoring.features.extraction import tables_of
-from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.features.story import stories
+from scoring.inbox.labels_to_give import section_rule
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
@@ -76,7 +77,7 @@ def suggest(
     paths: Sequence[str],
     *,
     count: int,
-    model: str | None = None,
+    model: str | SavedModel | None = None,
     settings: Settings,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
@@ -93,8 +94,8 @@ def suggest(
         labelled records too, if there are any.
     count : int
         Maximum number of suggestions; 1 or more.
-    model : str, optional
-        The model that is to learn: see :func:`scoring.deployment.resolve_model.resolve`.
+    model : str or SavedModel, optional
+        The model that is to learn, or its name: see :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, journal and the rule of sections.
     stdin, on_fault, reporter
@@ -115,15 +116,16 @@ def suggest(
     """
     if count < 1:
         raise ValueError(f"count: got {count}, expected 1 or more")
-    saved = open_model(model, settings, reporter, is_whole=False)
+    if not isinstance(model, SavedModel):
+        model = open_model(model, settings, reporter, is_whole=False)
     documents, n_faults = _read(paths, settings, stdin, on_fault, reporter)
     is_labelled = np.array([document.labels.quality is not None for document in documents], dtype=bool)
     if is_labelled.all():
         raise ModelError("no records with a date and without a quality: there is nothing to label")
-    quality = saved.scorer.models.quality
-    rule = _section_rule(saved.scorer.sections, documents, paths, settings)
+    quality = model.scorer.models.quality
+    rule = section_rule(model.scorer.sections, archives_of(documents, paths), settings.section)
     (table,) = tables_of(documents, [[None] * len(documents)], rule)
-    facts = saved.manifest.training
+    facts = model.manifest.training
     suggestions = suggest_labels(
         quality,
         table,
@@ -187,16 +189,3 @@ def _read(
 def _order(document: Document) -> tuple[float, str, int, str]:
     moment = document.record.published_at
     return moment.timestamp() if moment else 0.0, document.record.title, document.line, document.sha256
-
-
-def _section_rule(
-    learned: SectionRule, documents: Sequence[Document], paths: Sequence[str], settings: Settings
-) -> SectionRule:
-    """The model's rule; where it goes by topics, with the sections of these records that it does not know."""
-    if named := rule_named(settings.section):
-        return named
-    if learned.by != "topic" or learned.rest:
-        return learned
-    here = learn_sections(archives_of(documents, paths))
-    names = (*learned.names, *(name for name in here.names if name not in learned.names))
-    return msgspec.structs.replace(learned, names=names, rest=here.rest)

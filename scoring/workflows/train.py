@@ -17,6 +17,7 @@ from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
 from scoring.evaluation.results import Evaluation
+from scoring.explanation.policy import policy_texts
 from scoring.plots import evaluation_figures, importance_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -254,6 +255,7 @@ def log_fitted(
         counts=fitted.counts,
         account=fitted.account,
         importances=importances,
+        policies=policy_texts(saved.models.rules, saved.models.changes),
     )
     return log_training(
         Store(settings.tracking_uri, settings.home),

@@ -42,6 +42,7 @@ PUBLIC = [
     "load_settings",
     "read_records",
     "score",
+    "suggest",
     "train",
     "validate",
 ]

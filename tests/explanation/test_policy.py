@@ -7,11 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from scoring.explanation.policy import policy_differences, policy_lines, text_of
+from scoring.explanation.policy import (
+    compare_rules,
+    policy_differences,
+    policy_lines,
+    policy_texts,
+)
+from scoring.explanation.rule_texts import text_of
 from scoring.model.components import FittedComponents
 from scoring.model.conformal import NO_ERRORS
 from scoring.model.rubric import Rubric
-from scoring.model.rules import Rule
+from scoring.model.rules import Rule, SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY
@@ -68,6 +74,43 @@ def test_only_what_differs_is_listed(models: FittedComponents) -> None:
     assert {"has_image", "topic_count", "published from"} <= names
     assert not {"title_names_section", "title_chars from", "title_chars", "bonus"} & names
     assert not policy_differences(sides[0], sides[0])
+
+
+def rules(points: float, *sections: str, is_own: bool = False) -> SectionRules:
+    rule = Rule("quality", "has_image", points, points - 1, points + 1, 90, 1.0)
+    return SectionRules(sections, is_own, 100, (rule,))
+
+
+def test_two_models_are_compared_section_by_section() -> None:
+    first = [rules(20, "Harbour", "Quay"), rules(9, "Meadow", is_own=True)]
+    second = [rules(20, "Harbour", "Meadow"), rules(5, "Quay", is_own=True), rules(1, "Mill", is_own=True)]
+    compared = compare_rules(first, second)
+    values = [
+        (row.section, row.first and row.first.value, row.second and row.second.value)
+        for row in compared.differences
+    ]
+    assert values == [("Quay", 20, 5), ("Meadow", 9, 20)]
+    assert (compared.only_first, compared.only_second, compared.fault) == ((), ("Mill",), "")
+    assert compare_rules(first, first).differences == ()
+
+
+def test_sections_with_the_same_differences_are_joined() -> None:
+    compared = compare_rules([rules(20, "Harbour", "Quay", "")], [rules(5, "", "Harbour", "Quay")])
+    assert [row.section for row in compared.differences] == ["Harbour, Quay, (no section)"]
+
+
+def test_models_of_one_policy_are_compared_whatever_their_sections_are_called() -> None:
+    compared = compare_rules([rules(20, "Harbour")], [rules(5, "Meadow")])
+    assert [row.section for row in compared.differences] == [""]
+    apart = compare_rules([rules(20, "Harbour")], [rules(5, "Meadow"), rules(5, "Mill")])
+    assert (apart.differences, apart.only_first, apart.only_second) == ((), ("Harbour",), ("Meadow", "Mill"))
+
+
+def test_each_policy_of_a_model_is_written_once(models: FittedComponents) -> None:
+    texts = policy_texts(models.rules)
+    assert [(text.section, text.is_own) for text in texts] == [("Harbour", False), ("Meadow", True)]
+    assert [line for text in texts for line in text.lines] == policy_lines(models.rules)
+    assert [text.n_records for text in texts] == [1000, 400]
 
 
 def test_rules_say_how_many_records_follow_them(models: FittedComponents) -> None:

@@ -10,13 +10,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from scoring.artifact.saved_model import SavedModel
+from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.features.extraction import extracted
 from scoring.features.table import FeatureTable, assemble
 from scoring.inbox.decision_uncertainty import decision_uncertainty
 from scoring.model.components import Thresholds
 from scoring.model.score import Score
 from scoring.records.corpus import read_documents
+from scoring.records.record import Document
+from scoring.records.synthetic.generate import sample_documents
+from scoring.workflows.train import TrainOutcome
 
 
 def stop(error: Exception) -> None:
@@ -127,3 +130,24 @@ def test_a_probability_nearer_to_a_half_than_the_level_is_open(
 
 def test_no_record_has_no_doubt(saved: SavedModel, archive: Path) -> None:
     assert decision_uncertainty(saved, assemble([]), []) == []
+
+
+def test_it_is_measured_in_log_odds_not_in_the_points_of_a_section(two_scales: TrainOutcome) -> None:
+    """Sections whose points differ sixfold have the same doubt at the same probability."""
+    two = load_model(Path(two_scales.model))
+    documents = [
+        Document(f"{section}-{index}.md", 1, "0" * 64, record, labels)
+        for section in ("Harbour", "Meadow")
+        for index, (record, labels) in enumerate(sample_documents(n_records=60, seed=8, section=section))
+    ]
+    features = [extracted(document, None, two.scorer.sections) for document in documents]
+    table = assemble([feature.row for feature in features])
+    scores = [
+        msgspec.structs.replace(score, published_probability=0.7)
+        for score in two.scorer.score_features(features)
+    ]
+    uncertainties = decision_uncertainty(two, table, scores)
+    assert len({uncertainty.distance for uncertainty in uncertainties}) == 1
+    is_meadow = table.text("topic_section") == "Meadow"
+    means = [np.mean(np.array([score.quality for score in scores])[rows]) for rows in (is_meadow, ~is_meadow)]
+    assert means[0] > 3 * means[1]

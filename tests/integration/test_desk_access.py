@@ -63,7 +63,7 @@ def test_it_fits_a_phone(open_page: Open, desk_service: Service, inbox: Path) ->
         box = row.bounding_box()
         assert box is not None
         assert 0 <= box["x"] < box["x"] + box["width"] <= PHONE["width"]
-    for name in ("Add", "Undo", "Save", "Help"):
+    for name in ("Add", "Undo", "Save", "Policy", "Help"):
         box = page.get_by_role("button", name=name).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= PHONE["width"]

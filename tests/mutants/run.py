@@ -79,8 +79,8 @@ def run_tests(project: Path, tests: tuple[str, ...]) -> None:
     sys.path[0] = str(project)
     sys.dont_write_bytecode = True
     os.environ["PYTHONPATH"] = str(project)  # for programs that tests start
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the tests of the core need none
-    code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # one is needed, for `worker_id`
+    code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "xdist.plugin", *tests])
     os._exit(int(code))
 
 

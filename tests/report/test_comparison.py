@@ -12,7 +12,10 @@ import pytest
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.section_changes import section_changes, worst_sections_first
+from scoring.explanation.policy import compare_rules
 from scoring.explanation.results import Reason
+from scoring.model.rules import Rule, SectionRules
 from scoring.model.score import Score
 from scoring.report import comparison_report
 
@@ -107,6 +110,55 @@ def test_only_parts_that_surely_moved_have_rows(page: Any) -> None:
     _, family, *rows = page.rows("Slices with a metric whose interval excludes zero, of 2 slices")
     assert family == ["By section"]
     assert [row[:4] for row in rows] == [["North", "700", "Quality MAE", "3.000"]]
+
+
+def test_the_worst_section_is_named_first(page: Any, make_page: MakePage) -> None:
+    assert not any(text == "Sections" for text in page.texts("h2"))  # not compared by section
+    worse = Difference("quality_mae", 3.0, 6.0, -3.0, -4.0, -2.0)
+    slices = (
+        SliceDifference("section", "North", 700, {"quality_mae": MAE, "published_f1": F1}),
+        SliceDifference("section", "South & East", 400, {"quality_mae": worse}),
+    )
+    compared = msgspec.structs.replace(
+        COMPARISON,
+        slices=worst_sections_first(slices),
+        sections=section_changes(slices),
+        sections_left_out={"Mill": 3, "Quay": 8},
+    )
+    page = make_page(comparison_report(compared))
+    _, *rows = page.rows("Metrics of each section")
+    assert [row[:3] for row in rows] == [
+        ["South & East", "400", "Quality MAE"],
+        ["North", "700", "Quality MAE"],
+        ["North", "700", "Published F1"],
+    ]
+    worst = "The second is worst in South & East: Quality MAE 3.000, then 6.000, clearly worse."
+    assert worst in page.texts("p")
+    assert "Too few records to compare: Mill (3), Quay (8)." in page.texts("p")
+
+
+def test_only_rules_that_differ_are_shown(page: Any, make_page: MakePage) -> None:
+    assert "Not compared: the models were not opened." in page.texts("p")
+
+    def rules(points: float, *sections: str) -> SectionRules:
+        more = Rule("published", "published from", 70, 69, 71, 30)
+        return SectionRules(
+            sections, False, 90, (Rule("quality", "has_image", points, points - 1, points + 1, 50), more)
+        )
+
+    policy = compare_rules([rules(20, "Sea & Land")], [rules(5, "Sea & Land", "Mill")])
+    page = make_page(comparison_report(msgspec.structs.replace(COMPARISON, policy=policy)))
+    assert page.rows("Rules that differ")[1:] == [
+        [
+            "Sea & Land",
+            "quality",
+            "+20 where the record has an image (19 to 21)",
+            "+5 where the record has an image (4 to 6)",
+        ]
+    ]
+    assert "Sections that only the second knows: Mill." in page.texts("p")
+    same = msgspec.structs.replace(COMPARISON, policy=compare_rules([rules(5, "Sea")], [rules(5, "Sea")]))
+    assert "Both models have the same rules." in make_page(comparison_report(same)).texts("p")
 
 
 def test_decision_changes_have_both_explanations(page: Any) -> None:

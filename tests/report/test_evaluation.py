@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from jinja2 import UndefinedError
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.results import Evaluation, Figure, Slice
+from scoring.explanation.policy import policy_texts
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS
 from scoring.report.labels import importance_label, plot_labels
@@ -211,3 +213,14 @@ def test_importance_names_the_strongest() -> None:
 def test_template_names_nothing_unknown(missing: str) -> None:
     with pytest.raises(UndefinedError, match=missing):
         render("page.html.j2", **{name: "a" for name in ("title", "intro") if name != missing})
+
+
+def test_the_policy_is_written_in_words(
+    make_report: Callable[..., str], make_page: Callable[[str], Any], saved: SavedModel
+) -> None:
+    page = make_page(make_report(policies=policy_texts(saved.models.rules)))
+    (policy,) = policy_texts(saved.models.rules)
+    _, *rows = page.rows(f"{policy.section}: rules that {policy.n_records} labelled records show")
+    assert [row[:3] for row in rows] == [[line.target, line.text, line.interval] for line in policy.lines]
+    assert "#policy" in [of.get("href") for _, of, _ in page.all("a")]
+    assert "Policy" not in make_page(make_report()).texts("h2")  # a model without rules

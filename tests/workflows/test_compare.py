@@ -14,6 +14,7 @@ from scoring.artifact.saved_model import SavedModel, load_model
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
 from scoring.evaluation.comparison import Comparison, Side, ValueDiff
 from scoring.evaluation.paired_figures import compare_predictions
+from scoring.explanation.policy import PolicyComparison
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
@@ -61,6 +62,9 @@ def test_runs_are_compared_on_what_they_held_back(
     assert comparison.first == Side(f"small {kept_runs.trained[:8]}", kept_runs.trained, saved.name)
     assert comparison.second == Side(f"other {kept_runs.judged[:8]}", kept_runs.judged, "other@1")
     assert comparison.parameters == (ValueDiff("name", "small", "other"), ValueDiff("seed", "0", "7"))
+    other = f"other {kept_runs.judged[:8]}"
+    assert comparison.policy.fault == f"{other} has no model that can be opened"
+    assert run([kept_runs.trained, kept_runs.trained], kept_runs)[0].policy == PolicyComparison()
     assert (comparison.data, comparison.features, comparison.notes) == ((), (), ())
     assert (comparison.n_records, comparison.n_labelled) == (60, 60)
     assert (comparison.begins_at, comparison.ends_at) == (

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from msgspec import structs
+from rich.console import Console
 
+from scoring.artifact.saved_model import load_model
+from scoring.cli.tables.policy import differences_table
 from scoring.errors import ModelError
+from scoring.explanation.policy import compare_rules
 from scoring.settings import load_settings
 from scoring.workflows.policy import compare_policies, policy
 from scoring.workflows.train import TrainOutcome
@@ -42,3 +48,31 @@ def test_lines_are_json(training: TrainOutcome, tmp_path: Path) -> None:
 
     lines = policy(model=str(training.model), settings=load_settings(home=tmp_path))
     assert len(json.loads(msgspec.json.encode(lines))) == len(lines)
+
+
+def test_two_models_of_several_sections_are_compared_by_section(
+    training: TrainOutcome, two_scales: TrainOutcome, tmp_path: Path
+) -> None:
+    settings = load_settings(home=tmp_path)
+    folder = str(two_scales.model)
+    assert not compare_policies(folder, folder, settings=settings).differences
+    compared = compare_policies(folder, str(training.model), settings=settings)
+    assert compared.only_first == ("Harbour", "Meadow")
+    assert len(compared.only_second) == 1
+    rules = load_model(Path(folder)).models.rules
+    moved = [
+        rule if rule.name != "bonus" else structs.replace(rule, value=9, low=9, high=9)
+        for rule in rules[1].rules
+    ]
+    changed = compare_rules(rules, (rules[0], structs.replace(rules[1], rules=tuple(moved))))
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(differences_table("a", "b", changed.differences))
+    _, row = console.export_text().splitlines()
+    assert row.split()[:2] == ["Meadow", "heat"]
+    sections = compare_policies("Harbour", "Meadow", model=folder, settings=settings)
+    assert {row.target for row in sections.differences} >= {"quality", "heat", "published"}
+    shown = Console(width=160, record=True, file=io.StringIO())
+    shown.print(differences_table("a", "b", compared.differences, compared.only_first, compared.only_second))
+    text = shown.export_text()
+    assert "a and b have the same rules for the sections that both know." in text
+    assert "only a knows: Harbour, Meadow" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rich.console import Group, RenderableType
@@ -24,16 +24,31 @@ def policy_table(lines: Iterable[PolicyLine]) -> RenderableType:
     return Group(*views[:-1])
 
 
-def differences_table(first: str, second: str, differences: Iterable[PolicyDifference]) -> RenderableType:
-    """The rules that two policies do not agree on, side by side."""
+def differences_table(
+    first: str,
+    second: str,
+    differences: Iterable[PolicyDifference],
+    only_first: Sequence[str] = (),
+    only_second: Sequence[str] = (),
+) -> RenderableType:
+    """The rules that two policies do not agree on, side by side, and the sections that were not compared."""
     rows = list(differences)
+    notes = [
+        Text(f"only {name} knows: {', '.join(sections)}")
+        for name, sections in ((first, only_first), (second, only_second))
+        if sections
+    ]
     if not rows:
-        return Text(f"{first} and {second} have the same rules.")
-    table = empty_table("label", first, second)
+        where = " for the sections that both know" if notes else ""
+        return Group(Text(f"{first} and {second} have the same rules{where}."), *notes)
+    has_sections = any(row.section for row in rows)  # of two models
+    table = empty_table(*(["section"] if has_sections else []), "label", first, second)
     for row in rows:
-        cells = [
-            "-" if line is None else f"{line.text} ({line.interval})" if line.interval else line.text
-            for line in (row.first, row.second)
-        ]
-        table.add_row(row.target, *map(Text, cells))
-    return table
+        sides = [Text("-" if line is None else with_interval(line)) for line in (row.first, row.second)]
+        table.add_row(*([Text(row.section)] if has_sections else []), row.target, *sides)
+    return Group(table, *notes)
+
+
+def with_interval(line: PolicyLine) -> str:
+    """A rule with the interval of its number."""
+    return f"{line.text} ({line.interval})" if line.interval else line.text

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, named, shown_number
+from scoring.cli.tables.sections import of_checks, section_blocks
 from scoring.deployment.gate import Verdict
 from scoring.workflows.promote import PromoteOutcome
 
@@ -30,6 +31,10 @@ def _blocks(outcome: PromoteOutcome) -> Iterator[RenderableType]:
     if verdict.checks:
         yield Text(_records(verdict))
         yield _checks(verdict)
+        sides = ("champion", "challenger")
+        yield from section_blocks(
+            of_checks(verdict.checks), verdict.sections, sides, verdict.sections_not_judged
+        )
     yield Text(_answer(outcome), style="bold")
     for reason in verdict.reasons:
         yield Text(f"  {reason}")

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, shown_number
+from scoring.cli.tables.policy import differences_table
+from scoring.cli.tables.sections import of_slices, section_blocks
 from scoring.evaluation.comparison import Comparison, FeatureDifference, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.model.score import Score
@@ -80,9 +82,15 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
         yield _value_differences("data", comparison.data)
     if comparison.features:
         yield _features(comparison.features)
+    if comparison.policy.differences:
+        policy = comparison.policy
+        yield differences_table("first", "second", policy.differences, policy.only_first, policy.only_second)
     if not (comparison.parameters or comparison.data or comparison.features):
         yield Text("same parameters, data and features")
     yield Group(Text(_records(comparison)), *([_figures(comparison)] if comparison.differences else []))
+    if comparison.sections or comparison.sections_left_out:
+        figures, names = of_slices(comparison.slices), ("first", "second")
+        yield Group(*section_blocks(figures, comparison.sections, names, comparison.sections_left_out))
     if comparison.slices:
         yield _slices(comparison)
     yield from _decision_changes(comparison.n_records, comparison.flip_counts, comparison.flips)

@@ -71,6 +71,7 @@ class LiveInbox:
         self._unwatched = ""  # why file events are not available
         self._published: object = None  # status and version last published to the pages
         self._is_read = False
+        self._announced: dict[str, int] = {}
         manager.on_swap(self._on_swap)
 
     @property
@@ -97,6 +98,16 @@ class LiveInbox:
     def saved(self) -> SavedModel:
         """The current model."""
         return self._manager.current.saved
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the inbox has been read, and is not being read again at the moment."""
+        return self._is_read and not self._progress[1]
+
+    def announce(self, name: str, version: int) -> None:
+        """Tell the pages the version of something that they may fetch; called in the event loop."""
+        self._announced[name] = version
+        self._notify()
 
     def request_refresh(self) -> None:
         """Request a refresh; called in the event loop."""
@@ -219,6 +230,7 @@ class LiveInbox:
             "done": done,
             "total": total,
             "fault": self._fault,
+            **self._announced,
         }
 
     @staticmethod

@@ -15,12 +15,14 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.responses import StreamingResponse
 
 from scoring.errors import RecordError
+from scoring.explanation.policy import SectionPolicyText, policy_texts
 from scoring.inbox.decisions import Decision
 from scoring.inbox.preview import UploadedFile, explain_preview, preview
 from scoring.inbox.rows import RecordDetails
 from scoring.records.limits import RecordLimitError
 from scoring.service.batching import Admission
 from scoring.service.desk.live_inbox import LiveInbox
+from scoring.service.desk.live_suggestions import LiveSuggestions
 from scoring.service.desk.work_queue import DeskWork, WorkQueue
 from scoring.service.options import RequestLimits
 from scoring.service.problem_details import ProblemError, record_problem
@@ -68,6 +70,13 @@ class FileResult(msgspec.Struct, frozen=True):
     fault: str = ""
 
 
+class ModelPolicy(msgspec.Struct, frozen=True):
+    """The policies of a model in words; none if it was trained before models had rules."""
+
+    model: str
+    policies: list[SectionPolicyText]
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     folder = files("scoring.service.desk") / "page"
@@ -75,6 +84,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     work = app.state.desk_work = DeskWork(app.state.options.limits)
     inbox = app.state.inbox = LiveInbox(
         app.state.options, app.state.manager, app.state.stopping, work.refreshes
+    )
+    app.state.suggestions = LiveSuggestions(
+        inbox, app.state.options.settings, app.state.stopping, work.suggestions
     )
     task = asyncio.create_task(inbox.follow())
     try:
@@ -120,6 +132,22 @@ async def details(request: Request, path: str) -> Response:
     queue = request.app.state.desk_work.pages
     with queue.admission_control.enter():
         return await _details(queue, partial(inbox.inbox.details, path, inbox.saved))
+
+
+@router.get("/desk/suggestions")
+async def suggestions(request: Request) -> Response:
+    """Which records of the inbox to label next, as found last; others are found in the background."""
+    live: LiveSuggestions = request.app.state.suggestions
+    return Response(_ENCODER.encode(live.current()), media_type=JSON)
+
+
+@router.get("/desk/policy")
+async def policy(request: Request) -> Response:
+    """What the current model has learned, in words."""
+    queue, saved = request.app.state.desk_work.pages, request.app.state.manager.current.saved
+    with queue.admission_control.enter():
+        texts = partial(policy_texts, saved.models.rules, saved.models.changes)
+        return await _json(queue, lambda: ModelPolicy(saved.name, texts()))
 
 
 @router.post("/desk/preview")

@@ -43,7 +43,7 @@ class WorkQueue:
 
 
 class DeskWork:
-    """The three independent work queues of the desk.
+    """The four independent work queues of the desk.
 
     Parameters
     ----------
@@ -58,14 +58,17 @@ class DeskWork:
         Writes, in sequence.
     refreshes : WorkQueue
         Refreshes of the inbox, in sequence.
+    suggestions : WorkQueue
+        Searches for labels to give next, in sequence.
     """
 
     def __init__(self, limits: RequestLimits) -> None:
         self.pages = WorkQueue(limits, N_PAGE_THREADS, "desk-page")
         self.writes = WorkQueue(limits, 1, "desk-write")
         self.refreshes = WorkQueue(limits, 1, "desk-refresh")
+        self.suggestions = WorkQueue(limits, 1, "desk-suggest")
 
     def close(self) -> None:
         """Close all queues."""
-        for queue in (self.pages, self.writes, self.refreshes):
+        for queue in (self.pages, self.writes, self.refreshes, self.suggestions):
             queue.close()

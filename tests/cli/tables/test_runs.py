@@ -14,6 +14,7 @@ from scoring.cli.tables import runs
 from scoring.evaluation.comparison import Comparison, FeatureDifference, Side, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.evaluation.section_changes import section_changes, worst_sections_first
 from scoring.explanation.results import Reason
 from scoring.model.score import Score
 from scoring.tracking import RunSummary, Version
@@ -135,6 +136,29 @@ def test_only_what_differs_is_shown() -> None:
     assert "1 of 2 metrics on subsets changed significantly; expected by chance: about 0" in shown
     assert "section Sea 40 quality_mae 3.000 4.000 -1.000 -2.000 to -0.500" in shown
     assert not any(line.startswith("month") for line in shown)
+
+
+def test_the_worst_section_is_named_before_the_figures_of_all() -> None:
+    fine = Difference("quality_mae", 5.0, 4.0, 1.0, 0.5, 1.5)
+    slices = (
+        SliceDifference("section", "Land", 50, {"quality_mae": fine, "published_f1": UNSURE}),
+        SliceDifference("section", "Sea", 40, {"quality_mae": WORSE}),
+    )
+    compared = changed(
+        slices=worst_sections_first(slices), sections=section_changes(slices), sections_left_out={"Mill": 3}
+    )
+    shown = lines(runs.comparison(compared), 150)
+    at = shown.index(
+        "worst section: Sea (40 records), quality_mae first 3.000, second 4.000, gain -1 (-2 to -0.5): "
+        "clearly worse"
+    )
+    assert shown[at + 1 : at + 5] == [
+        "section records metric first second gain 95 % interval",
+        "Sea 40 quality_mae 3.000 4.000 -1 -2 to -0.5",
+        "Land 50 quality_mae 5.000 4.000 +1 +0.5 to +1.5",
+        "quality_mae 3.000 2.500 +0.5 -0.1 to +1",
+    ]
+    assert shown[at + 5] == "too few records to compare by section: Mill (3 records)"
 
 
 def test_a_decision_change_has_both_explanations_and_reasons() -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from scoring.artifact.saved_model import SavedModel, save_model
 from scoring.cli import app
+from scoring.explanation.policy import policy_texts
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
@@ -219,3 +220,9 @@ def test_the_desk_needs_the_token_too(serve: Serve, tmp_path: Path) -> None:
 
 def test_the_desk_is_no_part_of_the_public_document(client: TestClient) -> None:
     assert not [path for path in client.get("/openapi.json").json()["paths"] if "desk" in path or path == "/"]
+
+
+def test_the_policy_of_the_model_is_there_without_an_inbox(client: TestClient, saved: SavedModel) -> None:
+    answer = client.get("/desk/policy", headers=OWN).json()
+    assert answer == {"model": saved.name, "policies": as_json(policy_texts(saved.models.rules))}
+    assert [line["text"] for line in answer["policies"][0]["lines"]]

@@ -3,9 +3,11 @@
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
-import { store } from "./store.js";
+import { sectionOf, sectionText, store } from "./store.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
+import { policyPanel } from "./policy.js";
+import { suggestions } from "./suggestions.js";
 import { h, many, number, shown } from "./format.js";
 
 const $ = (id) => document.getElementById(id);
@@ -30,7 +32,8 @@ function redraw() {
     const all = store.rows.size;
     $("count").textContent = count === all ? many(all, "record") : `${number(count)} of ${many(all, "record")}`;
     for (const head of document.querySelectorAll("[data-order]"))
-      head.setAttribute("aria-sort", head.dataset.order === store.order ? "descending" : "none");
+      head.setAttribute("aria-sort", head.dataset.order === store.shownOrder ? "descending" : "none");
+    updateOrder();
     updateButtons();
     updateEmpty(count);
     if (detailsPane.row) {
@@ -48,17 +51,30 @@ function updateButtons() {
   $("undo").disabled = !store.written.length || isWriting();
 }
 
+/** Say by what the rows are ordered if that is not what was chosen. */
+function updateOrder() {
+  const { order, shownOrder } = store;
+  $("order").value = shownOrder;
+  let note = "";
+  if (order === "labels") note = suggestions.note;
+  else if (order !== shownOrder) note = `By probability: the sections have different scales of points. Choose a section to order by ${order}.`;
+  $("order-note").hidden = !note;
+  if ($("order-note").textContent !== shown(note)) $("order-note").textContent = shown(note);
+}
+
 function updateChoices() {
+  choose($("section"), "All sections", store.choices((row) => [sectionOf(row)]), sectionText);
+  $("section").hidden = !store.hasSections;
   choose($("topic"), "All topics", store.choices((row) => row.topics ?? []));
   choose($("provider"), "All providers", store.choices((row) => [row.provider]));
 }
 
-function choose(select, first, choices) {
+function choose(select, first, choices, textOf = (name) => name) {
   const key = JSON.stringify(choices);
   if (select.dataset.key === key) return;
   select.dataset.key = key;
   const value = select.value;
-  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${name} (${number(count)})`), name)));
+  select.replaceChildren(new Option(first, ""), ...choices.map(([name, count]) => new Option(shown(`${textOf(name)} (${number(count)})`), name)));
   select.value = choices.some(([name]) => name === value) ? value : "";
   store.filter[select.id] = select.value;
 }
@@ -122,11 +138,14 @@ api.follow({
       stale?.delete(row.path);
     }
     for (const path of gone) store.rows.delete(path);
+    suggestions.expire();
     redraw();
   },
   status(current) {
     status = current;
     list.threshold = current.threshold;
+    policyPanel.update(current.model);
+    suggestions.update(current);
     if (stale && current.read && !current.total) {
       for (const path of stale) store.rows.delete(path);
       store.forget((path) => store.rows.has(path));
@@ -185,8 +204,8 @@ function edit() {
 
 function order(name) {
   store.order = name;
-  $("order").value = name;
   isFromTop = true; // a new order shows its first records
+  suggestions.update(status);
   redraw();
 }
 
@@ -212,6 +231,7 @@ for (const head of document.querySelectorAll("[data-order] button"))
   head.addEventListener("click", () => order(head.parentElement.dataset.order));
 $("write").addEventListener("click", write);
 $("undo").addEventListener("click", undo);
+$("show-policy").addEventListener("click", () => policyPanel.open(status.model));
 $("help").addEventListener("click", () => $("keys").showModal());
 $("by").addEventListener("change", () => by.set($("by").value));
 $("by").value = by.get();
@@ -232,13 +252,15 @@ const KEYS = {
   u: undo,
   w: write,
   n: () => order(store.order === "doubt" ? "heat" : "doubt"),
+  l: () => order(store.order === "labels" ? "heat" : "labels"),
   s: () => $("group").click(),
+  p: () => policyPanel.open(status.model),
   "/": () => $("text").select(),
   "?": () => $("keys").showModal(),
 };
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const { target, key } = event;
   const isTyping = target.matches("input:not([type=checkbox]), select, textarea");
   if (isTyping) {
@@ -258,6 +280,10 @@ addEventListener("beforeunload", (event) => {
 });
 
 decisions({ redraw, say, updateButtons });
+suggestions.onChange((areFirst) => {
+  isFromTop ||= areFirst;
+  redraw();
+});
 store.remember();
 $("grid").focus({ preventScroll: true });
 redraw();

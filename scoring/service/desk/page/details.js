@@ -1,7 +1,7 @@
 // The details of a record: reasons for its scores, edits that would change them, warnings, and labels.
 
 import * as api from "./api.js";
-import { FIELDS, isLabelled, store } from "./store.js";
+import { FIELDS, isLabelled, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, number, percent, place, safeUrl, signed, when, yesNo } from "./format.js";
 
 const MAX_REASONS = 9;
@@ -82,9 +82,11 @@ function headOf(row) {
   const close = h("button", { type: "button", class: "round close", "aria-label": "Close the details", title: "Close (Esc)", text: "×", on: { click: () => detailsPane.onClose() } });
   const head = h("header", {}, h("h2", {}, title), close);
   if (row.fault) return [head, h("p", { class: "path", text: row.path }), h("p", { class: "fault", text: row.fault })];
-  const facts = [row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
+  const facts = [store.hasSections && sectionText(sectionOf(row)), row.provider || "no provider", `${when(row.published_at)} (${age(row.published_at)})`, (row.topics ?? []).join(", ")];
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
   if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs review: ${row.doubt.reason}.` }));
+  const suggestion = suggestionOf(row);
+  if (suggestion) parts.push(h("p", { class: "note next", text: `Label ${number(suggestion.rank)} to give: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
   parts.push(labelsOf(row));
   return parts;

@@ -1,6 +1,6 @@
 // The list: a virtual grid; only the visible rows are in the document.
 
-import { FIELDS, isLabelled, needsReview, store } from "./store.js";
+import { FIELDS, isLabelled, needsReview, scaleOf, sectionOf, sectionText, store, suggestionOf } from "./store.js";
 import { age, h, heats, many, number, percent, place, yesNo } from "./format.js";
 
 const OVERSCAN = 8;
@@ -28,10 +28,11 @@ export const list = {
 
   /** Lay out the items again, keep the focused record, and draw the visible items. */
   lay(isFresh = true) {
-    const heights = narrow.matches ? { row: 132, story: 36 } : { row: 52, story: 34 };
+    const heights = narrow.matches ? { row: 132, suggested: 150, story: 36 } : { row: 52, suggested: 52, story: 34 };
+    const heightOf = ({ row }) => (!row ? heights.story : suggestionOf(row) ? heights.suggested : heights.row);
     offsets = new Array(store.items.length + 1);
     offsets[0] = 0;
-    store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + (item.row ? heights.row : heights.story)));
+    store.items.forEach((item, index) => (offsets[index + 1] = offsets[index] + heightOf(item)));
     place(pane, { height: `${offsets.at(-1)}px` });
     grid.setAttribute("aria-rowcount", store.items.length + 1);
     const index = store.items.findIndex((item) => item.row?.path === activePath);
@@ -150,7 +151,7 @@ function storyOf(rows) {
 }
 
 function rowOf(row, isInStory) {
-  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open"].filter(Boolean);
+  const classes = ["row", "record", isInStory && "within", row.fault && "faulty", needsReview(row) && "open", suggestionOf(row) && "suggested"].filter(Boolean);
   const element = h("div", { role: "row", class: classes.join(" ") });
   if (row.fault) {
     element.append(
@@ -164,21 +165,23 @@ function rowOf(row, isInStory) {
   return element;
 }
 
-function heatCell({ score, doubt }) {
+function heatCell(row) {
+  const { score, doubt } = row;
   const leads = score.heat > -1;
   const label = leads
     ? `Heat ${number(score.heat)}, ${heats(doubt)}, expected ${number(score.heat_expected)}`
     : `Does not lead; heat ${heats(doubt)}, expected ${number(score.heat_expected)}`;
   return h("span", { role: "gridcell", class: `heat number${leads ? "" : " none"}`, title: label },
     h("b", { text: leads ? number(score.heat) : "–", "aria-label": label }),
-    bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scale.heat));
+    bar(doubt.heat_low, doubt.heat_high, score.heat_expected, store.scales.get(scaleOf(row)).heat));
 }
 
-function qualityCell({ score }) {
+function qualityCell(row) {
+  const { score } = row;
   const [low, high] = [number(score.quality_low), number(score.quality_high)];
   return h("span", { role: "gridcell", class: "quality number", title: `90% interval ${low} to ${high}` },
     h("b", { text: number(score.quality), "aria-label": `Quality ${score.quality}, ${low} to ${high}` }),
-    bar(score.quality_low, score.quality_high, score.quality, store.scale.quality));
+    bar(score.quality_low, score.quality_high, score.quality, store.scales.get(scaleOf(row)).quality));
 }
 
 function publishedCell({ score }) {
@@ -200,17 +203,33 @@ function whatCell(row) {
   if (row.type && row.type !== "article") facts.push(row.type);
   const { leader } = row;
   const led = leader && `led by ${leader.title}`;
+  const why = suggestionOf(row)?.reasons.join("; ");
+  if (why)
+    return h("span", { role: "gridcell", class: "what" },
+      h("span", { class: "title", text: row.title, title: row.title }),
+      h("span", { class: "facts" },
+        store.hasSections ? sectionTag(row) : null,
+        h("span", { class: "why", text: why, title: why }),
+        h("span", { text: facts.slice(0, 2).join(" · ") })));
   return h("span", { role: "gridcell", class: "what" },
     h("span", { class: "title", text: row.title, title: row.title }),
     h("span", { class: "facts" },
       h("span", { text: facts.join(" · ") }),
+      store.hasSections ? sectionTag(row) : null,
       row.topics?.length ? h("span", { class: "topics", text: row.topics.join(", ") }) : null,
       led ? h("span", { class: "led", text: led, title: `${led}${leader.provider ? ` (${leader.provider})` : ""}` }) : null));
+}
+
+function sectionTag(row) {
+  const isKnown = row.is_section_known !== false;
+  return h("span", { class: `section${isKnown ? "" : " unknown-section"}`, text: sectionText(sectionOf(row)), title: isKnown ? "section" : "The model has learned nothing about this section" });
 }
 
 function stateCell(row) {
   const decision = store.decided.get(row.path);
   const cell = h("span", { role: "gridcell", class: "state" });
+  const suggestion = suggestionOf(row);
+  if (suggestion) cell.append(chip(`label ${number(suggestion.rank)}`, "next", suggestion.reasons.join("; ")));
   if (decision) {
     const isSame = FIELDS.every((field) => decision.labels[field] === row.score[field]);
     cell.append(chip(isSame ? "accepted" : "corrected", "pending"), values(decision.labels));

@@ -5,17 +5,23 @@ const STORAGE_KEY = "scoring.decided";
 
 const expected = (row) => row.score?.heat_expected ?? -Infinity;
 const time = (row) => (row.published_at ? Date.parse(row.published_at) : -Infinity);
+const later = (a, b) => time(b) - time(a) || 0; // 0 where neither has a date
 const ORDERS = {
   heat: (a, b) => expected(b) - expected(a),
   quality: (a, b) => (b.score?.quality ?? -Infinity) - (a.score?.quality ?? -Infinity),
-  published: (a, b) => (b.score?.published_probability ?? -1) - (a.score?.published_probability ?? -1),
-  newest: (a, b) => time(b) - time(a),
-  // Records that need review first, the most uncertain of them before the others.
+  published: (a, b) => (b.score?.published_probability ?? -1) - (a.score?.published_probability ?? -1) || later(a, b),
+  newest: (a, b) => later(a, b),
+  // Records that need review first, the most uncertain of them before the others. The distance is in log-odds.
   doubt: (a, b) =>
     needsReview(b) - needsReview(a) ||
     (needsReview(a) ? a.doubt.distance - b.doubt.distance : 0) ||
-    expected(b) - expected(a),
+    byWorth(a, b),
+  // The label that would teach the model the most first; rank is infinite for the others.
+  labels: (a, b) => (rankOf(a) === rankOf(b) ? byWorth(a, b) : rankOf(a) - rankOf(b)),
 };
+const byWorth = (a, b) => ORDERS[store.isMixed ? "published" : "heat"](a, b);
+const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
+const IN_POINTS = ["heat", "quality"]; // orders that mean nothing across sections with different scales
 const STATES = {
   doubt: (row) => needsReview(row),
   open: (row) => row.score && !isLabelled(row),
@@ -29,6 +35,19 @@ const STATES = {
 
 export const isLabelled = (row) => FIELDS.some((field) => row.labels?.[field] !== null && row.labels?.[field] !== undefined);
 
+/** Section of a row as a filter value; a file that cannot be used has none. */
+export const sectionOf = (row) => (row.score ? `${row.is_section_known === false ? "unknown" : "known"} ${row.section ?? ""}` : "");
+
+/** Text for such a value; "*" is the section of an archive without sections. */
+export function sectionText(value) {
+  const [kind, name] = [value.slice(0, value.indexOf(" ")), value.slice(value.indexOf(" ") + 1)];
+  const text = name === "*" ? "no section" : name;
+  return kind === "known" ? text || "no section" : text ? `${text} (unknown section)` : "unknown section";
+}
+
+/** Why a record should be labelled next, and its rank; undefined if it need not, or has been decided. */
+export const suggestionOf = (row) => (store.order === "labels" && !store.decided.has(row.path) ? store.suggested.get(row.path) : undefined);
+
 /** Whether the model is uncertain about a record, and nobody has decided it yet. */
 export const needsReview = (row) => Boolean(row.doubt?.reason) && !isLabelled(row) && !store.decided.has(row.path);
 
@@ -36,11 +55,19 @@ export const store = {
   rows: new Map(), // by path
   decided: new Map(), // by path: record_sha256 and labels, not saved yet
   written: [], // undo stack: {path, before} for a decision, {paths, decided} for a save
-  filter: { text: "", state: "", topic: "", provider: "" },
-  order: "heat",
+  filter: { text: "", state: "", section: "", topic: "", provider: "" },
+  order: "heat", // as chosen
+  suggested: new Map(), // by path: rank and reasons of the labels to give next
+  isMixed: false, // whether the rows shown have different scales of quality and heat
+  hasSections: false, // whether there is more than one section
   isGrouped: false,
   items: [], // items of the list: {row} or {story, rows}
-  scale: { quality: 1, heat: 1 },
+  scales: new Map(), // by scale: highest quality and heat of the bars
+
+  /** The order that the rows have: by probability where points cannot be compared. */
+  get shownOrder() {
+    return this.isMixed && IN_POINTS.includes(this.order) ? "published" : this.order;
+  },
 
   /** Rows that match the filter, in order; grouped, each story is at the position of its first row. */
   arrange() {
@@ -49,15 +76,18 @@ export const store = {
     const shown = [];
     for (const row of this.rows.values()) {
       if (!isIn(row)) continue;
+      if (this.filter.section && sectionOf(row) !== this.filter.section) continue;
       if (this.filter.topic && !(row.topics ?? []).includes(this.filter.topic)) continue;
       if (this.filter.provider && row.provider !== this.filter.provider) continue;
       if (words.length && !words.every((word) => haystack(row).includes(word))) continue;
       shown.push(row);
     }
-    const order = ORDERS[this.order];
+    this.isMixed = new Set(shown.filter((row) => row.score).map(scaleOf)).size > 1;
+    this.hasSections = new Set([...this.rows.values()].map(sectionOf).filter(Boolean)).size > 1;
+    const order = ORDERS[this.shownOrder];
     shown.sort((a, b) => order(a, b) || (a.path < b.path ? -1 : 1));
     this.items = this.isGrouped ? inStories(shown) : shown.map((row) => ({ row }));
-    this.scale = { quality: scaleOf(this.rows, (row) => row.score?.quality_high), heat: scaleOf(this.rows, (row) => row.doubt?.heat_high) };
+    this.scales = scalesOf(this.rows.values());
     return shown.length;
   },
 
@@ -117,11 +147,23 @@ function inStories(shown) {
   return items;
 }
 
-/** Scale of the bars: the 98th percentile, so that an outlier does not flatten the others. */
-function scaleOf(rows, of) {
-  const values = [];
-  for (const row of rows.values()) if (of(row) !== undefined) values.push(of(row));
-  if (!values.length) return 1;
+export const scaleOf = (row) => row.scale ?? "";
+
+/** Ends of the bars, by scale of the sections; the wide intervals of unknown sections do not flatten the others. */
+function scalesOf(rows) {
+  const scored = new Map();
+  for (const row of rows) {
+    if (!row.score) continue;
+    if (!scored.has(scaleOf(row))) scored.set(scaleOf(row), []);
+    scored.get(scaleOf(row)).push(row);
+  }
+  const isKnown = (row) => row.is_section_known !== false;
+  const ends = (rows) => ({ quality: nearlyHighest(rows.map((row) => row.score.quality_high)), heat: nearlyHighest(rows.map((row) => row.doubt.heat_high)) });
+  return new Map([...scored].map(([name, rows]) => [name, ends(rows.some(isKnown) ? rows.filter(isKnown) : rows)]));
+}
+
+/** The 98th percentile, so that an outlier does not flatten the other bars. */
+function nearlyHighest(values) {
   values.sort((a, b) => a - b);
   return Math.max(values[Math.floor(0.98 * (values.length - 1))], 1);
 }

@@ -1,0 +1,85 @@
+"""Rules in words."""
+
+from __future__ import annotations
+
+from scoring.features.encoding import ALL_COLUMNS
+from scoring.model.rules import Rule
+
+_MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
+_COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
+CLASSES = ("providers", "topics")
+
+
+def text_of(rule: Rule) -> str:
+    """A rule in words.
+
+    Examples
+    --------
+    >>> text_of(Rule("quality", "has_image", 20.0, 19.5, 20.5, 900))
+    '+20 where the record has an image'
+    >>> text_of(Rule("quality", "title_chars from", 70.0, 69.0, 71.0, 300))
+    'length of the title: counts from character 71 on'
+    """
+    value = shown(rule.value)
+    if rule.name == "floor":
+        return f"never below {value}"
+    if rule.name == "best leads":
+        return "a record leads its story where no related record has a higher quality"
+    if rule.name == "bonus":
+        return f"each related record adds {value} to the heat of a lead"
+    if rule.name == "bonus from":
+        return f"it does where the quality of the lead is {value} or more"
+    if rule.name == "published from":
+        return f"published from a heat of {value}"
+    column, _, detail = rule.name.partition(" ")
+    if detail == "from":
+        return f"{meaning_of(column)}: counts from character {shown(rule.value + 1)} on"
+    if column in CLASSES:
+        return f"{signed(rule.value)} for some {column}"
+    return f"{signed(rule.value)} {condition_of(column)}"
+
+
+def meaning_of(column: str) -> str:
+    """What a column says, as in the catalogue of features."""
+    return _MEANINGS.get(column, column)
+
+
+def condition_of(column: str) -> str:
+    """What the points of a column are for.
+
+    Examples
+    --------
+    >>> condition_of("has_image")
+    'where the record has an image'
+    """
+    meaning = meaning_of(column)
+    if column in ("title_chars", "excerpt_chars"):
+        return f"for each character of the {meaning} that counts"
+    return f"for each of: {meaning}" if column in _COUNTED else f"where {meaning}"
+
+
+def signed(value: float) -> str:
+    """A number with its sign.
+
+    Examples
+    --------
+    >>> signed(20.004), signed(-0.5)
+    ('+20', '-0.5')
+    """
+    return f"{'+' if value >= 0 else ''}{shown(value)}"
+
+
+def interval_of(rule: Rule) -> str:
+    """The interval of a rule's number; empty where it has none."""
+    return "" if rule.low == rule.high else f"{shown(rule.low)} to {shown(rule.high)}"
+
+
+def shown(value: float) -> str:
+    """A number with as many decimals as it needs, two at most.
+
+    Examples
+    --------
+    >>> shown(20.004), shown(-0.5), shown(8.91)
+    ('20', '-0.5', '8.91')
+    """
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.005 else "0"
