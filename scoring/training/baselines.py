@@ -13,7 +13,9 @@ from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.thresholds import best_threshold
 
 
-def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: int, seed: int) -> Baselines:
+def fit_baselines(
+    table: FeatureTable, labels: CascadeLabels, encoder: Encoder, *, num_threads: int, seed: int
+) -> Baselines:
     """Fit the baseline models on the training records.
 
     Parameters
@@ -22,10 +24,11 @@ def fit_baselines(table: FeatureTable, labels: CascadeLabels, *, num_threads: in
         Training records.
     labels : CascadeLabels
         Labels; NaN where unknown.
+    encoder : Encoder
+        That of the quality model, which encodes the records that the baselines predict.
     num_threads, seed : int
         Number of threads and random seed of LightGBM.
     """
-    encoder = Encoder.fit(table, labels.quality)
     X, domains = encoder.transform(table), table.text("provider_domain")
     is_heat_known, is_published_known = ~np.isnan(labels.heat), ~np.isnan(labels.published)
     global_medians, provider_medians, boosters = {}, {}, {}

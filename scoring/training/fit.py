@@ -92,8 +92,8 @@ def fit_models(
             seed=config.seed,
             trainer=trainer,
         )
-        baselines = pool.executor.submit(fit_baselines, table, labels, **options)
         quality = finish_quality()
+        baselines = pool.executor.submit(fit_baselines, table, labels, quality.model.encoder, **options)
         on_step("lead, heat and published")
         cascade, forecast = cascade_fit.result()
         draft, validation = cascade_draft.result(), training.take(is_validation)

@@ -22,7 +22,7 @@ LABELS = CascadeLabels(np.arange(float(N_RECORDS)) ** 2, HEAT, np.where(DOMAINS 
 
 @pytest.fixture(scope="module")
 def baselines() -> Baselines:
-    return fit_baselines(TABLE, LABELS, num_threads=1, seed=0)
+    return fit_baselines(TABLE, LABELS, Encoder.fit(TABLE, LABELS.quality), num_threads=1, seed=0)
 
 
 def test_medians_are_those_of_known_labels(baselines: Baselines) -> None:

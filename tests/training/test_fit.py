@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -21,6 +22,7 @@ from scoring.model.rubric import Rubric
 from scoring.model.scorer import Scorer
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import sample_documents
+from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.training import fit
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
@@ -309,3 +311,17 @@ def test_thresholds_lie_between_the_known_records_of_either_kind() -> None:
 def test_thresholds_are_a_half_where_nothing_is_known() -> None:
     unknown = np.full(5, np.nan)
     assert choose_thresholds(np.full(5, 12.0), unknown, np.ones(5)) == Thresholds(0.5, 0.5)
+
+
+def test_baselines_take_the_columns_of_a_model_with_a_section_of_few_labels(make_training: Make) -> None:
+    """A section that takes no part in the shared fit may have topics that the others lack."""
+    policy = replace(DEFAULT_POLICY, scale=0.5)
+    few = sample_documents(n_records=20, seed=9, section="Mill", policy=policy)
+    named = [
+        (msgspec.structs.replace(record, topics=(*record.topics, "Grain")), labels) for record, labels in few
+    ]
+    training = make_training([*LABELLED, *named])
+    models = fit_models(training, SMALL, num_threads=1)
+    assert "Mill" in models.quality.policies
+    X = models.quality.encoder.transform(training.table)
+    assert all(len(booster.predict(X)) == 140 for booster in models.baselines.boosters.values())
