@@ -22,7 +22,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.training.label_suggestions import suggest_labels
+from scoring.training.label_suggestions import MAX_RECORDS, suggest_labels
 from scoring.training.read_dataset import archives_of
 
 
@@ -125,6 +125,13 @@ def suggest(
     quality = model.scorer.models.quality
     rule = section_rule(model.scorer.sections, archives_of(documents, paths), settings.section)
     (table,) = tables_of(documents, [[None] * len(documents)], rule)
+    of_section = Counter(table.text("topic_section")[~is_labelled])
+    for section, n_unlabelled in sorted(of_section.items()):
+        if n_unlabelled > MAX_RECORDS:
+            place = f"section {section}" if section else "records of no section"
+            reporter.note(
+                f"{place}: {MAX_RECORDS} of {n_unlabelled} unlabelled records, spread over time, are compared"
+            )
     facts = model.manifest.training
     suggestions = suggest_labels(
         quality,
