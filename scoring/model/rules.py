@@ -17,9 +17,9 @@ class Rule(msgspec.Struct, frozen=True):
     target : {"quality", "lead", "heat", "published"}
         The label that it decides.
     name : str
-        What it depends on: a column, ``COLUMN from`` for the knot of a length, ``providers POINTS`` and
-        ``topics POINTS`` for all of the same worth, ``floor``, ``bonus``, ``bonus from``, ``best leads``,
-        ``published from``.
+        What it depends on: a column, ``COLUMN from`` for the knot of a length, ``providers POINTS``, ``topics
+        POINTS`` and ``words POINTS`` for all of the same worth, ``floor``, ``bonus``, ``bonus from``,
+        ``best leads``, ``published from``.
     value : float
         Points, characters of a knot, or heat.
     low, high : float
@@ -28,6 +28,10 @@ class Rule(msgspec.Struct, frozen=True):
         Labelled records that it rests on.
     followed_ratio : float or None
         Share of these that follow it; None where the value is a median and half of them lie on either side.
+    names : tuple of str
+        The most frequent of the providers, topics, or words with their topics in brackets, that it is of.
+    n_names : int
+        How many there are of them.
     """
 
     target: Target
@@ -37,6 +41,8 @@ class Rule(msgspec.Struct, frozen=True):
     high: float
     n_records: int
     followed_ratio: float | None = None
+    names: tuple[str, ...] = ()
+    n_names: int = 0
 
 
 class SectionRules(msgspec.Struct, frozen=True):
