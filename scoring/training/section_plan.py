@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,23 +107,29 @@ def plan_sections(
     if len(ranked) < 2:
         return SectionPlan(regimes, is_shared, aligned, policies, ())
     reference, *others = ranked
-    is_reference = regimes == reference
+    is_base = regimes == reference
+    section = sections[is_base][0]
+    # Its other regimes come first: all of that section is what other sections are compared with.
+    others.sort(key=lambda name: bool(sections[regimes == name][0] != section))
     shared: Rubric | None = None
     constants: dict[str, float] = {}
+    is_stale = True
     for name in others:
         rows = regimes == name
         if name in small:
             own.append(name)
             is_shared[rows] = False
             continue
-        if shared is None:
-            shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
-            constants = constants_of(table.take(is_reference))
-        part, deviation = table.take(rows), float(y[is_reference].std())
+        is_change = sections[rows][0] == section
+        if shared is None or (is_stale and not is_change):
+            shared = fit_rubric(design_matrix.take(is_base), aligned[is_base], config.rubric)
+            constants, is_stale = constants_of(table.take(is_base)), False
+        part, deviation = table.take(rows), float(aligned[is_base].std())
         quality = shared.predict(part)
-        if sections[rows][0] == sections[is_reference][0]:  # a change is known to contradict
+        if is_change:  # it is known to contradict
+            options = change_options(config.sections, len(part))
             difference: Difference | None = fit_difference(
-                shared, part, quality, y[rows], config.sections, deviation, constants
+                shared, part, quality, y[rows], options, deviation, constants
             ).contradiction
         else:
             difference = contradiction(
@@ -140,6 +147,9 @@ def plan_sections(
         # The lowest label of a section only says that the points are not above it.
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
+        if is_change:
+            is_base |= rows & is_shared
+            is_stale = True
     return SectionPlan(regimes, is_shared, aligned, policies, tuple(own))
 
 
@@ -172,6 +182,14 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
         else:
             n_shared += counts[name]
     return ranked, small
+
+
+def change_options(options: SectionConfig, n_records: int) -> SectionConfig:
+    """Fit options of what differs on one side of a change in time that has so many records."""
+    if n_records < options.min_shared_records:
+        return options
+    support = options.change_support
+    return msgspec.structs.replace(options, support=support, own_support=2 * support)
 
 
 def is_enough(n_records: int, n_of_section: int, options: SectionConfig) -> bool:
