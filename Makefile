@@ -14,6 +14,8 @@ INSTALLER := $(BIN)/pip install --quiet
 ifneq ($(shell [ -w "$${HOME:-/}" ] && echo yes),yes)
 export UV_CACHE_DIR ?= $(CURDIR)/build/uv/cache
 endif
+# Programs that start hundreds of times, as in the tests, read compiled code.
+unexport PYTHONDONTWRITEBYTECODE
 # What `make fuzz` does, and for how long each.
 TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
