@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from scoring.artifact.lightgbm_validation import MAX_TOTAL, check_text
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.evaluation.results import Figure
 from scoring.features.story import copies
@@ -85,6 +86,22 @@ def clean_logging() -> Iterator[None]:
 def _reset_levels() -> None:
     for name, level in ((None, logging.WARNING), ("scoring", logging.NOTSET), ("uvicorn", logging.NOTSET)):
         logging.getLogger(name).setLevel(level)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def known_texts() -> Iterator[None]:
+    """Check the text of each booster once in a process, where it is valid: most of loading a model is that
+    check, and the tests load the same few models a thousand times."""
+    valid: set[tuple[str, float]] = set()
+
+    def check(text: str, path: str, max_total: float = MAX_TOTAL) -> None:
+        if (text, max_total) not in valid:
+            check_text(text, path, max_total)
+            valid.add((text, max_total))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.artifact.saved_model.check_text", check)
+        yield
 
 
 @pytest.fixture(scope="module")
