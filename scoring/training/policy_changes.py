@@ -58,7 +58,8 @@ def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) ->
     if len(records.table) < MIN_RECORDS:
         return
     design_matrix = DesignMatrix.of(records.table, config.rubric)
-    whole = Segment(records.table, design_matrix, records.labels.quality, records.copies, config)
+    quality = records.labels.quality
+    whole = Segment(records.table, design_matrix, quality, records.moments, records.copies, config)
     edges = [0, *whole.changes(), len(whole)]
     for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
         segment = whole.between(start, end)

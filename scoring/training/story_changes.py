@@ -96,10 +96,12 @@ class Decisions(Generic[Rule]):
 
         row = min(sorted(possible), key=total)
         for _ in range(N_CANDIDATES):
-            moved = start + best_break(*errors_of(row), min_before, MIN_SEGMENT)
-            if moved == row:
+            moved = best_break(*errors_of(row), self.moments[start:end], min_before, MIN_SEGMENT)
+            if moved is None:
+                return None
+            if start + moved == row:
                 break
-            row = moved
+            row = start + moved
         before, since = errors_of(row)
         one = self.errors(rule_before(end))[start:end]
         two = np.where(np.arange(start, end) < row, before, since)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -94,6 +95,43 @@ def test_an_unchanged_policy_has_no_change(seed: int) -> None:
 def test_one_section_changes_and_the_other_does_not(repainted: list[tuple[Record, Labels]]) -> None:
     other = labelled(FIRST, 300, 0, section="Meadow", seed=9)
     assert [change.section for change in changes_of(repainted, other)] == ["Harbour"]
+
+
+def dated_by_month(documents: list[tuple[Record, Labels]]) -> list[tuple[Record, Labels]]:
+    """The records with the first of their month as their date."""
+    return [
+        (
+            msgspec.structs.replace(
+                record, published_at=record.published_at.replace(day=1, hour=0, minute=0, second=0)
+            ),
+            labels,
+        )
+        for record, labels in documents
+        if record.published_at
+    ]
+
+
+def test_records_of_one_date_are_on_one_side_of_a_change() -> None:
+    since = replace(POINTS, heat_bonus=5, published_from_heat=45)
+    noisy = [replace(policy, noise_ratio=0.3, noise_points=8) for policy in (FIRST, since)]
+    before, after = (
+        list(sample_documents(policy=policy, n_records=900, seed=4, section="Harbour")) for policy in noisy
+    )
+    june = sum(
+        record.published_at < datetime(2018, 7, 1, tzinfo=UTC) for record, _ in before if record.published_at
+    )
+    changes = changes_of(dated_by_month(before[:june] + after[june:]))
+    assert {change.target for change in changes} == {"quality", "heat", "published"}
+    assert {change.since for change in changes} == {datetime(2018, 7, 1, tzinfo=UTC)}
+    (quality,) = [change for change in changes if change.target == "quality"]
+    assert quality.n_before == june
+
+
+def test_records_of_one_date_have_no_change(repainted: list[tuple[Record, Labels]]) -> None:
+    date = datetime(2018, 7, 1, tzinfo=UTC)
+    assert not changes_of(
+        [(msgspec.structs.replace(record, published_at=date), labels) for record, labels in repainted]
+    )
 
 
 def test_two_changes_of_one_section_are_found() -> None:
