@@ -151,6 +151,17 @@ def test_changed_rules_of_heat_and_publication_are_found() -> None:
     assert (before, now) == pytest.approx((FIRST.published_from_heat, 45), abs=2)
 
 
+def test_rules_that_come_back_are_found() -> None:
+    since = replace(FIRST, heat_bonus=5, published_from_heat=45)
+    documents = labelled(since, 900, 300)[:600] + labelled(FIRST, 900, 0)[600:]
+    changes = changes_of(documents)
+    bonuses = [values(change)["bonus"] for change in changes if change.target == "heat"]
+    assert bonuses == [(FIRST.heat_bonus, 5), (5, FIRST.heat_bonus)]
+    first, second = [change for change in changes if change.target == "published"]
+    assert values(first)["published from"] == pytest.approx((FIRST.published_from_heat, 45), abs=2)
+    assert values(second)["published from"] == pytest.approx((45, FIRST.published_from_heat), abs=2)
+
+
 def test_one_policy_for_all_sections_is_one_policy_for_all_times(
     repainted: list[tuple[Record, Labels]],
 ) -> None:
