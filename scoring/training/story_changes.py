@@ -20,6 +20,7 @@ from scoring.training.training_set import TrainingSet
 MIN_SEGMENT = 10  # records on either side of a change
 MIN_BETTER = 5  # records that two rules explain better than one, beyond those that they explain worse
 MIN_GAIN = 3.0  # standard errors of that gain
+MIN_SIGNS = 4.5  # or of that number, were better and worse equally likely: few large gains vary too much
 N_CANDIDATES = 24  # rows, evenly spread, that a change is looked for near; and those of the latest records
 MIN_DIFFERENCE = 1.0  # points between two rules
 MIN_EFFECT = 0.5  # points between two values that are written down
@@ -96,16 +97,24 @@ class Decisions(Generic[Rule]):
 
         row = min(sorted(possible), key=total)
         for _ in range(N_CANDIDATES):
-            moved = start + best_break(*errors_of(row), min_before, MIN_SEGMENT)
-            if moved == row:
+            moved = best_break(*errors_of(row), self.moments[start:end], min_before, MIN_SEGMENT)
+            if moved is None:
+                return None
+            if start + moved == row:
                 break
-            row = moved
+            row = start + moved
         before, since = errors_of(row)
         one = self.errors(rule_before(end))[start:end]
         two = np.where(np.arange(start, end) < row, before, since)
         gains = one - two
-        n_better = np.count_nonzero(gains >= MIN_DIFFERENCE) - np.count_nonzero(gains <= -MIN_DIFFERENCE)
-        return row if n_better >= MIN_BETTER and clear_gain(one, two, MIN_GAIN) else None
+        n_better, n_worse = (
+            np.count_nonzero(gains >= MIN_DIFFERENCE),
+            np.count_nonzero(gains <= -MIN_DIFFERENCE),
+        )
+        if n_better - n_worse < MIN_BETTER:
+            return None
+        is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
+        return row if is_clear or clear_gain(one, two, MIN_GAIN) else None
 
 
 def bonuses(records: TrainingSet) -> Decisions[BonusRule]:
