@@ -16,7 +16,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.drift.detect import Drift, measure_drift
 from scoring.drift.label_changes import changes_from
-from scoring.drift.reference_profile import AS_OF
+from scoring.drift.reference_profile import AS_OF, MIN_HELD, MIN_TRAINING
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.explanation.policy_changes import change_sentence, moment_of
@@ -98,7 +98,11 @@ def drift(
     saved = open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
-        raise ModelError(f"{saved.name}: the model has no profile of its training records: train it again")
+        n_records = saved.manifest.training.n_records
+        raise ModelError(
+            f"{saved.name}: the model has no profile of its {n_records:,} training records: train it "
+            f"again on {MIN_TRAINING} or more with a test block of {MIN_HELD}"
+        )
 
     def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)

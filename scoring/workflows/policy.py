@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
+from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
 from scoring.explanation.policy import (
     PolicyDifference,
@@ -115,19 +116,20 @@ def _with_sections(
     ModelError
         If the model was named, but cannot be found or has only one of the sections.
     """
-    if model is None:
-        try:
-            saved = open_model(None, settings, SILENT, is_whole=False)
-        except (ModelError, TrackingError):
-            return None
-    else:
-        saved = open_model(model, settings, reporter, is_whole=False)
-    unknown = [name for name in (first, second) if name not in _sections(saved)]
+    try:
+        loaded = resolve(model, settings, is_whole=False)
+    except (ModelError, TrackingError):
+        if model is not None:
+            raise
+        return None
+    unknown = [name for name in (first, second) if name not in _sections(loaded.saved)]
     if len(unknown) == 1 and model is not None:
-        raise _unknown_section(saved, unknown[0])
+        raise _unknown_section(loaded.saved, unknown[0])
     if unknown:
         return None
-    return open_model(None, settings, reporter, is_whole=False) if model is None else saved
+    if loaded.resolved.warning is not None:
+        reporter.warn(loaded.resolved.warning)
+    return loaded.saved
 
 
 def _unknown_section(saved: SavedModel, section: str) -> ModelError:

@@ -44,10 +44,14 @@ def test_a_second_section_that_the_model_does_not_know_is_named(
         compare_policies("Harbour", "Nowhere", model=two_scales.model, settings=load_settings(home=tmp_path))
 
 
-def test_two_models_are_compared_without_a_store(training: TrainOutcome, tmp_path: Path) -> None:
-    settings = load_settings(home=tmp_path, tracking_uri="http://127.0.0.1:9")
+@pytest.mark.parametrize("store", [{}, {"tracking_uri": "http://127.0.0.1:9"}])
+def test_two_models_are_compared_without_a_champion(
+    training: TrainOutcome, tmp_path: Path, store: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
     folder = str(training.model)
+    settings = load_settings(home=tmp_path, **store)
     assert not compare_policies(folder, folder, settings=settings).differences
+    assert not caplog.messages  # nothing was said of the shipped model, which has no part in it
 
 
 def test_a_model_of_before_says_that_it_has_no_rules(tmp_path: Path) -> None:
