@@ -146,7 +146,10 @@ def test_the_rubric_of_a_section_is_the_shared_one_scaled_and_what_it_adds() -> 
             "+20 for each of: topics, including the section",
         ),
         (Rule("quality", "providers +15", 15.2, 0, 0, 9), "+15.2 for some providers"),
-        (Rule("heat", "bonus from", 50, 49, 51, 9), "it does where the quality of the lead is 50 or more"),
+        (
+            Rule("heat", "bonus from", 50, 49, 51, 9),
+            "related records add heat only to a lead with a quality of 50 or more",
+        ),
         (Rule("published", "published from", 70, 69, 71, 9), "published from a heat of 70"),
     ],
 )
