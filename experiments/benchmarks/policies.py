@@ -5,8 +5,9 @@
 
 The labels of one section are changed to another policy, in memory: all by a scale and a shift, or by points
 of single features. Random draws of its labels train a model of each design, together with all labels of the
-other sections. Designs are chosen on the validation block, the latest records before the test block;
-``--block test`` measures the test block. Prints figures, no records.
+other sections (``--counts 0`` leaves the section out), or ``--alone``. Designs are chosen on the validation
+block, the latest records before the test block; ``--block test`` measures the test block. Prints figures, no
+records.
 """
 
 from __future__ import annotations
@@ -101,14 +102,14 @@ def measure(blocks: Blocks, options: argparse.Namespace, config: TrainConfig) ->
         for design in options.designs:
             model_config = load_config(CONFIG.with_name(f"{design}.yaml")).model
             design_config = msgspec.structs.replace(config, model=model_config)
-            for count in (*options.counts, int(is_few.sum())):
+            for count in (*(count for count in options.counts if count < is_few.sum()), int(is_few.sum())):
                 measured = []
-                for draw in range(1 if count >= is_few.sum() else options.draws):
+                for draw in range(1 if count in (0, is_few.sum()) else options.draws):
                     drawn = np.random.default_rng(draw).permutation(np.flatnonzero(is_few))[:count]
-                    mask = ~is_few
+                    mask = np.zeros_like(is_few) if options.alone else ~is_few
                     mask[drawn] = True
                     model = fitted(training.take(mask), design_config, options.threads)
-                    others = figures(model, test, ~is_tested)[0]
+                    others = np.nan if options.alone else figures(model, test, ~is_tested)[0]
                     measured.append([*figures(model, test, is_tested), others])
                 table = np.array(measured)
                 middle, worst, means = np.median(table, axis=0), table[:, 0].max(), table.mean(axis=0)
@@ -130,6 +131,7 @@ def main() -> None:
     parser.add_argument("--designs", nargs="+", default=DESIGNS, help="configurations in experiments/")
     parser.add_argument("--changes", nargs="+", choices=tuple(CHANGES), help="changes of the labels; all")
     parser.add_argument("--counts", nargs="+", type=int, default=[20, 50, 100, 200])
+    parser.add_argument("--alone", action="store_true", help="without the labels of other sections")
     parser.add_argument("--draws", type=int, default=3, help="random draws of each number of labels")
     options = parser.parse_args()
     if options.archives:

@@ -5,7 +5,9 @@
 
 Archives whose policy does not change: those given, between the changes that are found in them, under each
 policy of :mod:`policies`; and made-up ones, some with noise. Then the labels of each given archive since a
-date follow another policy. Prints figures, no records.
+date follow another policy: how exactly the date is found, and how well the quality of the later block, whose
+labels follow that policy too, is predicted with the change, without it, and if all labels followed it.
+``--block test`` takes the test block. Prints figures, no records.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
-from blocks import add_arguments, cut, describe, markdown
-from policies import CHANGES, Change
+from blocks import CONFIG, Blocks, add_arguments, cut, describe, markdown
+from policies import CHANGES, Change, changed, figures
 
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
@@ -27,7 +30,9 @@ from scoring.records.synthetic.generate import write_sample
 from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
+from scoring.training.fit import fit_quality
 from scoring.training.policy_changes import with_changes
+from scoring.training.splits import latest_mask
 from scoring.training.story_policy import fit_threshold
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config
@@ -145,6 +150,35 @@ def found_changes(
             yield row
 
 
+def later_errors(blocks: Blocks, config: TrainConfig, options: argparse.Namespace) -> Iterator[list[str]]:
+    """For each section, policy and number of labels since the change: the errors on the later block."""
+    earlier, later = blocks.earlier, blocks.later
+    if options.block == "validation":
+        is_later = latest_mask(earlier.moments, earlier.sections, config.split.validation_ratio)
+        earlier, later = earlier.take(~is_later), earlier.take(is_later)
+    shared = load_config(CONFIG.with_name("sections-shared.yaml")).model
+    one_policy = msgspec.structs.replace(config, model=shared)
+    for section in sorted(set(later.sections)):
+        rows, tested = (np.array(block.sections) == section for block in (earlier, later))
+        moments = np.sort(earlier.moments[rows])
+        for name in options.changes:
+            if name == UNCHANGED:
+                continue
+            test = changed(later, CHANGES[name], section)
+            whole = changed(earlier, CHANGES[name], section)
+            for n_since in (int(count) for count in options.counts if 1 <= count < len(moments) / 2):
+                is_since = rows & (earlier.moments >= moments[-n_since])
+                quality = np.where(is_since, whole.labels.quality, earlier.labels.quality)
+                part = replace(earlier, labels=replace(earlier.labels, quality=quality))
+                cells = []
+                for training, used in ((part, config), (part, one_policy), (whole, config)):
+                    model = fit_quality(training, used, num_threads=options.threads).model
+                    error, within, coverage, width = figures(model, test, tested)
+                    cells += [f"{error:.2f} / {within:.3f}", f"{coverage:.2f} / {width:.1f}"]
+                print("\t".join([section, name, str(n_since), *cells]), flush=True)
+                yield [section, name, str(n_since), *cells]
+
+
 def distance(part: TrainingSet, change: PolicyChange, start: int) -> int:
     """Records between a change that is found and the true one."""
     since = np.datetime64(change.since.replace(tzinfo=None))
@@ -158,6 +192,7 @@ def main() -> None:
     )
     add_arguments(parser)
     parser.add_argument("--samples", type=int, default=64, help="made-up archives without a change")
+    parser.add_argument("--block", choices=("validation", "test"), default="validation")
     parser.add_argument(
         "--changes", nargs="+", choices=tuple(CHANGES), default=tuple(CHANGES), help="policies"
     )
@@ -187,7 +222,12 @@ def main() -> None:
     ]
     print("\n" + markdown(["archive without a change", "archives", "with a change found"], alarms) + "\n")
     header = ["archive", "rules of", "labels since", "found", "records off, median", "other changes found"]
-    print(markdown(header, found))
+    print(markdown(header, found) + "\n")
+    errors = list(later_errors(blocks, config, options))
+    kinds = ("change found", "one policy", "all labels by the new policy")
+    header = ["section", "policy since the change", "labels since"]
+    header += [f"{kind}: {what}" for kind in kinds for what in ("MAE / within 1", "coverage / width")]
+    print("\n" + markdown(header, errors))
 
 
 if __name__ == "__main__":

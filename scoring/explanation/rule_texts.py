@@ -8,7 +8,7 @@ from scoring.model.rules import Rule
 _MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
 _COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
 _TEXTS = {"title_chars": "title", "excerpt_chars": "excerpt"}
-CLASSES = ("providers", "topics")
+CLASSES = ("providers", "topics", "words")
 
 
 def text_of(rule: Rule) -> str:
@@ -36,8 +36,19 @@ def text_of(rule: Rule) -> str:
     if detail == "from":
         return f"{meaning_of(column)}: counts from character {shown(rule.value + 1)} on"
     if column in CLASSES:
-        return f"{signed(rule.value)} for some {column}"
+        return f"{signed(rule.value)} for {_names_of(column, rule)}"
     return f"{signed(rule.value)} {condition_of(column)}"
+
+
+def _names_of(kind: str, rule: Rule) -> str:
+    """Names of the most frequent providers, topics or words of a rule, and the number of all."""
+    if not rule.names:  # models of an earlier version
+        return f"some {kind}"
+    if rule.n_names == 1:
+        return f"the {kind.removesuffix('s')} {rule.names[0]}"
+    group = "title words, with their topics" if kind == "words" else kind
+    n_more = rule.n_names - len(rule.names)
+    return f"each of {rule.n_names} {group}: {', '.join(rule.names)}{f' and {n_more} more' if n_more else ''}"
 
 
 def meaning_of(column: str) -> str:

@@ -119,9 +119,13 @@ class Rubric(msgspec.Struct, frozen=True, dict=True):
             if term in matched
         ]
 
+    def matched_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[tuple[str, str, float]]:
+        """Topic, term and points of each term of a title that has points under one of its topics."""
+        return self._matched_terms(topics, _Title(words))
+
     def found_terms(self, topics: tuple[str, ...], words: tuple[str, ...]) -> list[str]:
-        """Descriptions of the terms of a title that have points under its topics."""
-        terms = self._matched_terms(topics, _Title(words))
+        """Descriptions of those terms."""
+        terms = self.matched_terms(topics, words)
         return [f"{term} under {topic} {points:+.1f}" for topic, term, points in terms]
 
     def predict(self, table: FeatureTable) -> Floats:

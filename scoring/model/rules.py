@@ -17,8 +17,9 @@ class Rule(msgspec.Struct, frozen=True):
     target : {"quality", "lead", "heat", "published"}
         The label that it determines.
     name : str
-        A column, ``COLUMN from`` for the knot of a length, ``providers POINTS`` or ``topics POINTS`` for all
-        with the same points, ``floor``, ``bonus``, ``bonus from``, ``best leads`` or ``published from``.
+        A column, ``COLUMN from`` for the knot of a length, ``providers POINTS``, ``topics POINTS`` or
+        ``words POINTS`` for all with the same points, ``floor``, ``bonus``, ``bonus from``, ``best leads`` or
+        ``published from``.
     value : float
         Points, characters of a knot, or heat.
     low, high : float
@@ -27,6 +28,10 @@ class Rule(msgspec.Struct, frozen=True):
         Labelled records that it is based on.
     followed_ratio : float or None
         Share of these that follow it; None if the value is a median, with half of them on either side.
+    names : tuple of str
+        The most frequent providers, topics, or words (each with its topic in brackets) of the rule.
+    n_names : int
+        Number of all its providers, topics or words.
     """
 
     target: Target
@@ -36,6 +41,8 @@ class Rule(msgspec.Struct, frozen=True):
     high: float
     n_records: int
     followed_ratio: float | None = None
+    names: tuple[str, ...] = ()
+    n_names: int = 0
 
 
 class SectionRules(msgspec.Struct, frozen=True):

@@ -25,7 +25,8 @@ from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.training_set import TrainingSet
 
 MIN_RECORDS = 5  # records that a rule must concern to be listed
-MAX_CLASSES = 6  # groups of providers, and of topics, with the same points
+MAX_CLASSES = 6  # groups of providers, of topics, and of words, with the same points
+MAX_NAMES = 5  # names of a group that are listed
 MAX_THRESHOLDS = 200  # candidate thresholds of quality or heat for an interval
 MAX_KNOT_STEPS = 30  # characters on either side of a knot that its interval is searched in
 _NORMAL_95 = 1.96
@@ -85,8 +86,13 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
             rules.append(Rule("quality", name, points, min(low, points), max(high, points), int(rows.sum())))
     rules.sort(key=lambda rule: (-abs(rule.value), rule.name))
     rules += _length_rules(table, residual, rubric, min_points)
-    rules += _class_rules("providers", rubric.levels_.get("provider_domain", {}), table, residual, min_points)
-    rules += _class_rules(TOPICS, rubric.levels_.get(TOPICS, {}), table, residual, min_points)
+    providers, topics = (rubric.levels_.get(name, {}) for name in ("provider_domain", TOPICS))
+    for kind, worths in (
+        ("providers", [{name: providers.get(name, 0.0)} for name in table.text("provider_domain")]),
+        ("topics", [{name: topics.get(name, 0.0) for name in row} for row in table.topics]),
+        ("words", _worths_of_words(rubric, table)),
+    ):
+        rules += _class_rules(kind, worths, residual, min_points)
     floor, n_at_floor = rubric.floor_, int(np.count_nonzero(~is_free))
     return (*rules, Rule("quality", "floor", floor, floor, floor, n_at_floor))
 
@@ -142,24 +148,46 @@ def _nearby(values: Floats, threshold: float) -> list[float]:
     return near
 
 
+def _worths_of_words(rubric: Rubric, table: FeatureTable) -> list[dict[str, float]]:
+    """Points of the title words of each record; each word is followed by its topic in brackets."""
+    return [
+        {f"{term} ({topic})": points for topic, term, points in rubric.matched_terms(topics, words)}
+        for topics, words in zip(table.topics, table.title_words, strict=True)
+    ]
+
+
 def _class_rules(
-    kind: str, levels: Mapping[str, float], table: FeatureTable, residual: Floats, min_points: float
+    kind: str, worths: Sequence[Mapping[str, float]], residual: Floats, min_points: float
 ) -> list[Rule]:
-    """Rules of groups of providers, or topics, with the same rounded points; the most frequent groups."""
-    worth = {level: round(points) for level, points in levels.items() if abs(points) >= min_points}
-    if kind == TOPICS:
-        of_record = [{worth[topic] for topic in row if topic in worth} for row in table.topics]
-    else:
-        of_record = [
-            {worth[domain]} if domain in worth else set() for domain in table.text("provider_domain")
-        ]
-    counts = Counter(points for row in of_record for points in row)
+    """Rules of groups of providers, topics or words with the same rounded points; the most frequent groups.
+
+    Parameters
+    ----------
+    kind : str
+        ``providers``, ``topics`` or ``words``.
+    worths : sequence of mapping of str to float
+        Points of each provider, topic or word of a record, by record.
+    residual : ndarray of shape (n_records,)
+        Labels minus the predicted quality; points.
+    min_points : float
+        Smallest number of points that is listed.
+    """
+    rounded = [
+        {name: round(points) for name, points in row.items() if abs(points) >= min_points} for row in worths
+    ]
+    counts = Counter(points for row in rounded for points in set(row.values()))
     rules = []
     for points, count in counts.most_common(MAX_CLASSES):
         if count >= MIN_RECORDS:
-            rows = np.array([points in row for row in of_record])
+            rows = np.array([points in row.values() for row in rounded])
             low, high = median_interval(points + residual[rows], min_points)
-            rules.append(Rule("quality", f"{kind} {points:+d}", float(points), low, high, count))
+            names = Counter(name for row in rounded for name, worth in row.items() if worth == points)
+            ranked = sorted(names, key=lambda name: (-names[name], name))
+            frequent = tuple(ranked[:MAX_NAMES])
+            name = f"{kind} {points:+d}"
+            rules.append(
+                Rule("quality", name, float(points), low, high, count, names=frequent, n_names=len(ranked))
+            )
     return rules
 
 

@@ -22,7 +22,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.training.label_suggestions import suggest_labels
+from scoring.training.label_suggestions import MAX_RECORDS, suggest_labels
 from scoring.training.read_dataset import archives_of
 
 
@@ -95,7 +95,7 @@ def suggest(
     count : int
         Maximum number of suggestions; 1 or more.
     model : str or SavedModel, optional
-        The model that is to learn, or its name: see :func:`scoring.deployment.resolve_model.resolve`.
+        The model that the labels are for, or its name: see :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, journal and the rule of sections.
     stdin, on_fault, reporter
@@ -125,6 +125,14 @@ def suggest(
     quality = model.scorer.models.quality
     rule = section_rule(model.scorer.sections, archives_of(documents, paths), settings.section)
     (table,) = tables_of(documents, [[None] * len(documents)], rule)
+    of_section = Counter(table.text("topic_section")[~is_labelled])
+    for section, n_unlabelled in sorted(of_section.items()):
+        if n_unlabelled > MAX_RECORDS:
+            name = f"section {section}" if section else "records of no section"
+            reporter.note(
+                f"{name}: only {MAX_RECORDS:,} of {n_unlabelled:,} unlabelled records are considered, evenly "
+                "spaced in time"
+            )
     facts = model.manifest.training
     suggestions = suggest_labels(
         quality,

@@ -35,6 +35,7 @@ from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_mom
 from scoring.training.fit import fit_models
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.read_dataset import read_dataset
+from scoring.training.section_policy import MAX_RECORDS
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 
@@ -205,16 +206,22 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
     sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
     notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
     for name in named:
+        changed = {change.target for change in models.changes if change.section == name}
         policies = [
             label
             for label, has_own in (
-                ("quality", name in models.quality.policies),
-                ("heat or publication", name in models.cascade.policies),
+                ("quality", name in models.quality.policies and "quality" not in changed),
+                ("heat or publication", name in models.cascade.policies and not changed - {"quality"}),
             )
             if has_own
         ]
         if policies:
             notes.append(f"section {name}: a policy of its own for {' and '.join(policies)}")
+            if policies[0] == "quality" and counts[name] > MAX_RECORDS:
+                notes.append(
+                    f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
+                    "evenly spaced in time"
+                )
         elif len(named) > 1 and counts[name] < config.model.sections.min_records:
             shortage = f"{counts[name]} labels are too few for a policy of its own"
             notes.append(f"section {name}: {shortage}; it uses the shared one")

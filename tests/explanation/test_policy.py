@@ -23,8 +23,9 @@ from scoring.records.synthetic.generate import sample_documents
 from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.training.config import TrainConfig
 from scoring.training.fit import fit_models
-from scoring.training.rules import median_interval
+from scoring.training.rules import _class_rules, _worths_of_words, median_interval
 from tests.conftest import training_set_of
+from tests.model.doubles import table_of
 
 SHARED = replace(DEFAULT_POLICY.without_noise(), large_image_points=0)
 OTHER = replace(SHARED, image_points=9, topic_points=31, published_from_heat=55)
@@ -147,6 +148,18 @@ def test_the_rubric_of_a_section_is_the_shared_one_scaled_and_what_it_adds() -> 
         ),
         (Rule("quality", "providers +15", 15.2, 0, 0, 9), "+15.2 for some providers"),
         (
+            Rule("quality", "topics -3", -3, 0, 0, 9, names=("Sea",), n_names=1),
+            "-3 for the topic Sea",
+        ),
+        (
+            Rule("quality", "providers +8", 8, 0, 0, 9, names=("a.example", "b.example"), n_names=7),
+            "+8 for each of 7 providers: a.example, b.example and 5 more",
+        ),
+        (
+            Rule("quality", "words +5", 5, 0, 0, 9, names=("gull (Sea)", "tern (Sea)"), n_names=2),
+            "+5 for each of 2 title words, with their topics: gull (Sea), tern (Sea)",
+        ),
+        (
             Rule("heat", "bonus from", 50, 49, 51, 9),
             "related records add heat only to a lead with a quality of 50 or more",
         ),
@@ -155,6 +168,18 @@ def test_the_rubric_of_a_section_is_the_shared_one_scaled_and_what_it_adds() -> 
 )
 def test_rules_in_words(rule: Rule, text: str) -> None:
     assert text_of(rule) == text
+
+
+def test_words_that_stand_for_a_topic_are_a_rule() -> None:
+    rubric = Rubric(0.0, {}, {}, {}, {"Sea": {"gull": 5.2, "tern": 4.9, "wave": 0.2}}, 0.0)
+    titles = [("gull", "rain"), ("a", "tern"), ("wave",), ("rain",)]
+    table = table_of(len(titles) * 4)
+    table = replace(table, topics=(("Sea",),) * 16, title_words=tuple(titles) * 4)
+    worths = _worths_of_words(rubric, table)
+    assert worths[:4] == [{"gull (Sea)": 5.2}, {"tern (Sea)": 4.9}, {"wave (Sea)": 0.2}, {}]
+    (rule,) = _class_rules("words", worths, np.zeros(16), 0.5)
+    assert (rule.name, rule.value, rule.n_records, rule.n_names) == ("words +5", 5.0, 8, 2)
+    assert rule.names == ("gull (Sea)", "tern (Sea)")
 
 
 def test_the_interval_of_a_median_holds_it_in_19_of_20_samples() -> None:
