@@ -100,7 +100,7 @@ def write_features(
 
 
 def section_rule(model: str | None, settings: Settings, reporter: Reporter = SILENT) -> SectionRule:
-    """The rule of sections of a model; without one, that of the settings, else the first topic.
+    """Rule of sections: that of the model; without a model that of the settings, else the first topic.
 
     Raises
     ------
