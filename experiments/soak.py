@@ -89,12 +89,15 @@ def bodies() -> list[Body]:
     return good + bad * 2
 
 
-def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> None:
-    """Send bodies in random order until the end."""
+def client(
+    port: int, is_over: Callable[[], bool], seed: int, tally: Tally, pause_seconds: float = 0.0
+) -> None:
+    """Send bodies in random order until the end, with a pause between two."""
     choose = random.Random(seed)  # noqa: S311 -- an order, no secret
     chosen = bodies()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     while not is_over():
+        time.sleep(pause_seconds)
         body = choose.choice(chosen)
         with tally.lock:
             tally.n_sent += 1
@@ -125,11 +128,12 @@ def client(port: int, is_over: Callable[[], bool], seed: int, tally: Tally) -> N
 
 
 def started_clients(
-    n_clients: int, port: int, is_over: Callable[[], bool], tally: Tally
+    n_clients: int, port: int, is_over: Callable[[], bool], tally: Tally, pause_seconds: float = 0.0
 ) -> list[threading.Thread]:
     """Start clients that send until the end."""
     clients = [
-        threading.Thread(target=client, args=(port, is_over, seed, tally)) for seed in range(n_clients)
+        threading.Thread(target=client, args=(port, is_over, seed, tally, pause_seconds))
+        for seed in range(n_clients)
     ]
     for thread in clients:
         thread.start()
@@ -229,7 +233,8 @@ def move_store(seconds: float, n_moves: int, n_clients: int, folder: Path) -> li
     line = msgspec.json.encode(next(iter(sample_documents(n_records=1, seed=4)))[0])
     is_over = threading.Event()
     with service(None, folder) as (process, port):
-        clients = started_clients(n_clients, port, is_over.is_set, tally)
+        # The outages are what is tested here, not the load: the commands get their share of the processor.
+        clients = started_clients(n_clients, port, is_over.is_set, tally, pause_seconds=0.02)
         pause = seconds / (2 * n_moves + 1)
         for move in range(n_moves):
             for original, away in places:

@@ -1,4 +1,4 @@
-"""What every test stands on: a place of its own, settings of its own, and one small model for all."""
+"""Fixtures of all tests: an empty folder and settings for each, and one small model for all."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from hypothesis import settings as hypothesis_settings
 
+from scoring.artifact.lightgbm_validation import MAX_TOTAL, check_text
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.evaluation.results import Figure
 from scoring.features.story import copies
@@ -87,6 +88,22 @@ def _reset_levels() -> None:
         logging.getLogger(name).setLevel(level)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def known_texts() -> Iterator[None]:
+    """Check the text of each booster once in a process, where it is valid: most of loading a model is that
+    check, and the tests load the same few models a thousand times."""
+    valid: set[tuple[str, float]] = set()
+
+    def check(text: str, path: str, max_total: float = MAX_TOTAL) -> None:
+        if (text, max_total) not in valid:
+            check_text(text, path, max_total)
+            valid.add((text, max_total))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.artifact.saved_model.check_text", check)
+        yield
+
+
 @pytest.fixture(scope="module")
 def undrawn_plots() -> Iterator[None]:
     """Write plots as files without a picture, for tests of something else: drawing takes nine tenths of the
@@ -110,7 +127,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def training_set_of(labelled: Labelled) -> TrainingSet:
-    """What models are fitted on, of records with their labels."""
+    """Training set of records with their labels."""
     return TrainingSet(
         build_table([record for record, _ in labelled]),
         CascadeLabels(
@@ -126,7 +143,7 @@ def training_set_of(labelled: Labelled) -> TrainingSet:
 
 @pytest.fixture(scope="session")
 def make_training() -> Callable[[Labelled], TrainingSet]:
-    """Turns records with their labels into what models are fitted on."""
+    """Makes a training set of records with their labels."""
     return training_set_of
 
 
@@ -192,10 +209,10 @@ class KeptRuns(NamedTuple):
     """A store with the runs of experiment ``demo``, by their ids, the oldest first; tests only read it."""
 
     settings: Settings
-    fewer: str  # the last 40 of the records that the others judge
+    fewer: str  # evaluates the last 40 of the others' records
     trained: str  # version 1 of the registered model "scoring", its champion
-    judged: str  # perfect, but for one record wrongly published or not; another configuration
-    failed: str  # has come to nothing
+    judged: str  # perfect, except for one wrong decision to publish; another configuration
+    failed: str  # its status is FAILED
 
 
 @pytest.fixture(scope="session")
@@ -302,10 +319,9 @@ def log_registry(home: Path, training: TrainOutcome, saved: SavedModel, template
         facts = msgspec.structs.replace(saved.manifest.training, name=name, config=config)
         models = replace(saved.models, quality=replace(quality, rubric=rubric))
         made = save_model(home / "models" / name, models, facts)
-        said = training.evaluation.predictions
-        shifted = {
-            column: said[column] + off for column in ("quality_predicted", "quality_low", "quality_high")
-        }
+        predictions = training.evaluation.predictions
+        columns = ("quality_predicted", "quality_low", "quality_high")
+        shifted = {column: predictions[column] + off for column in columns}
         run = TrainingRun(
             experiment="scoring",
             run_name=name,
@@ -314,7 +330,7 @@ def log_registry(home: Path, training: TrainOutcome, saved: SavedModel, template
             data_path="archive",
             data_sha256=training.data_sha256,
             counts={},
-            evaluation=msgspec.structs.replace(training.evaluation, predictions=said | shifted),
+            evaluation=msgspec.structs.replace(training.evaluation, predictions=predictions | shifted),
             plots={},
             started_at=datetime(2019, 1, day, tzinfo=UTC),
             model_folder=home / "models" / name,

@@ -45,16 +45,21 @@ def label(make_training: Callable[[Any], TrainingSet], **constants: Any) -> Labe
 
 
 @pytest.fixture(scope="session")
-def first_site(make_training: Callable[[Any], TrainingSet]) -> LabelledSite:
-    return label(make_training)
+def first_site(make_training: Callable[[Any], TrainingSet], shared_folder: Path) -> LabelledSite:
+    return made_once(shared_folder, "first_site", lambda _: label(make_training))
 
 
 @pytest.fixture(scope="session")
-def other_site(make_training: Callable[[Any], TrainingSet]) -> LabelledSite:
+def other_site(make_training: Callable[[Any], TrainingSet], shared_folder: Path) -> LabelledSite:
     """Another scale and shift of quality, another heat bonus, another threshold of publication."""
-    return label(
-        make_training, scale=0.5, shift=4.0, heat_bonus=7, bonus_from_quality=30, published_from_heat=45
-    )
+    constants = {
+        "scale": 0.5,
+        "shift": 4.0,
+        "heat_bonus": 7,
+        "bonus_from_quality": 30,
+        "published_from_heat": 45,
+    }
+    return made_once(shared_folder, "other_site", lambda _: label(make_training, **constants))
 
 
 class Deployed(NamedTuple):
@@ -91,8 +96,8 @@ def deploy(make_training: Callable[[Any], TrainingSet], seed: int) -> Deployed:
 
 
 @pytest.fixture(scope="session")
-def deployed(make_training: Callable[[Any], TrainingSet]) -> Deployed:
-    return deploy(make_training, seed=1)
+def deployed(make_training: Callable[[Any], TrainingSet], shared_folder: Path) -> Deployed:
+    return made_once(shared_folder, "deployed", lambda _: deploy(make_training, seed=1))
 
 
 SIX_TIMES = replace(

@@ -125,7 +125,8 @@ def measure(kind: str, seconds: float, folder: Path) -> Outcome:
         probe(port, min(1.0, seconds))
         Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak
         before = memory(pid, "VmRSS")
-        command = [sys.executable, __file__, "--attack", str(port), kind, "--seconds", str(seconds + 1)]
+        longer = seconds + min(1.0, seconds)  # the attack outlasts the probe
+        command = [sys.executable, __file__, "--attack", str(port), kind, "--seconds", str(longer)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as attacker:  # noqa: S603 -- our own
             assert attacker.stdout is not None  # noqa: S101 -- for the type alone
             attacker.stdout.readline()

@@ -48,6 +48,7 @@ POLICIES = {
     ),
 }
 SINCE_COUNTS = (30, 60, 120, 0.25, 0.5)  # labels since the change: a number, or a share
+TABLES = ("alarms", "dates", "errors")
 UNCHANGED = "as it is"
 LOWER_THRESHOLD = 12.0  # points of heat below that of the archive
 
@@ -193,6 +194,9 @@ def main() -> None:
     )
     add_arguments(parser)
     parser.add_argument("--samples", type=int, default=64, help="synthetic archives without a change")
+    parser.add_argument(
+        "--tables", nargs="+", choices=TABLES, default=TABLES, help="tables to print; default: all"
+    )
     parser.add_argument("--block", choices=("validation", "test"), default="validation")
     parser.add_argument(
         "--changes", nargs="+", choices=tuple(CHANGES), default=tuple(CHANGES), help="policies"
@@ -214,21 +218,34 @@ def main() -> None:
             write_sample(path, n_records=SIZES[seed % len(SIZES)], seed=seed, policy=POLICIES[name])
             samples.append((name, cut([str(path)], load_config(None)).earlier))
     print(f"{describe(blocks, options.threads)}\n")
+    if "errors" in options.tables:
+        errors = list(later_errors(blocks, config, options))
+        kinds = ("change found", "one policy", "all labels by the new policy")
+        header = ["section", "policy since the change", "labels since"]
+        header += [f"{kind}: {what}" for kind in kinds for what in ("MAE / within 1", "coverage / width")]
+        print("\n" + markdown(header, errors) + "\n")
+    if {"alarms", "dates"}.isdisjoint(options.tables):
+        return
     parts = list(unchanged_parts(blocks.earlier, config))
-    alarms = false_alarms(parts, samples, config, options.changes)
-    found = [
-        row
-        for name, part in parts
-        for row in found_changes(name, part, config, options.counts, options.changes)
-    ]
-    print("\n" + markdown(["archive without a change", "archives", "with a change found"], alarms) + "\n")
-    header = ["archive", "rules of", "labels since", "found", "records off, median", "other changes found"]
-    print(markdown(header, found) + "\n")
-    errors = list(later_errors(blocks, config, options))
-    kinds = ("change found", "one policy", "all labels by the new policy")
-    header = ["section", "policy since the change", "labels since"]
-    header += [f"{kind}: {what}" for kind in kinds for what in ("MAE / within 1", "coverage / width")]
-    print("\n" + markdown(header, errors))
+    if "alarms" in options.tables:
+        alarms = false_alarms(parts, samples, config, options.changes)
+        header = ["archive without a change", "archives", "with a change found"]
+        print("\n" + markdown(header, alarms) + "\n")
+    if "dates" in options.tables:
+        found = [
+            row
+            for name, part in parts
+            for row in found_changes(name, part, config, options.counts, options.changes)
+        ]
+        header = [
+            "archive",
+            "rules of",
+            "labels since",
+            "found",
+            "records off, median",
+            "other changes found",
+        ]
+        print("\n" + markdown(header, found))
 
 
 if __name__ == "__main__":

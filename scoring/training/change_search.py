@@ -19,7 +19,7 @@ from scoring.model.section_policy import SectionPolicy
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
-from scoring.training.section_plan import MIN_SCALE, contradiction, is_enough
+from scoring.training.section_plan import MIN_SCALE, change_options, contradiction, is_enough
 from scoring.training.section_policy import Difference, constants_of, fit_difference, policy_of
 from scoring.training.structural_breaks import (
     MIN_SEGMENT,
@@ -205,10 +205,11 @@ class Side:
 
     def difference_of(self, rows: Groups) -> Difference:
         """Fit how the labels of other records contradict the policy."""
-        segment, config, rows = self.segment, self.segment.config.sections, some_of(rows)
+        segment, options = self.segment, change_options(self.segment.config.sections, len(rows))
+        rows = some_of(rows)
         table, quality, y = segment.table.take(rows), self.quality[rows], segment.y[rows]
         return fit_difference(
-            self.rubric, table, quality, y, config, self.deviation, self.constants
+            self.rubric, table, quality, y, options, self.deviation, self.constants
         ).contradiction
 
     def policy(self, difference: Difference, rows: Groups) -> SectionPolicy:

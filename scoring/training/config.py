@@ -75,6 +75,9 @@ class SectionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Records that must support an effect that contradicts the shared policy.
     own_support : float
         Records that must support an effect that the shared policy lacks.
+    change_support : float
+        Records that must support an effect of a change in time, if the records of its side take part in the
+        shared fit; twice as many if the other side lacks the effect.
     n_folds : int
         Folds of the section's residuals.
     """
@@ -85,6 +88,7 @@ class SectionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_records: Positive = 8
     support: Annotated[float, msgspec.Meta(gt=0)] = 1.5
     own_support: Annotated[float, msgspec.Meta(gt=0)] = 3.0
+    change_support: Annotated[float, msgspec.Meta(gt=0)] = 6.0
     n_folds: Annotated[int, msgspec.Meta(ge=2)] = 20
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -107,23 +108,29 @@ def plan_sections(
     if len(ranked) < 2:
         return SectionPlan(regimes, is_shared, aligned, policies, ())
     reference, *others = ranked
-    is_reference = regimes == reference
+    is_base = regimes == reference
+    section = sections[is_base][0]
+    # The other regimes of this section come first, since other sections are compared with all of it.
+    others.sort(key=lambda name: bool(sections[regimes == name][0] != section))
     shared: Rubric | None = None
     constants: dict[str, float] = {}
+    is_stale = True
     for name in others:
         rows = regimes == name
         if name in small:
             own.append(name)
             is_shared[rows] = False
             continue
-        if shared is None:
-            shared = fit_rubric(design_matrix.take(is_reference), y[is_reference], config.rubric)
-            constants = constants_of(table.take(is_reference))
-        part, deviation = table.take(rows), float(y[is_reference].std())
+        is_change = sections[rows][0] == section
+        if shared is None or (is_stale and not is_change):
+            shared = fit_rubric(design_matrix.take(is_base), aligned[is_base], config.rubric)
+            constants, is_stale = constants_of(table.take(is_base)), False
+        part, deviation = table.take(rows), float(aligned[is_base].std())
         quality = shared.predict(part)
-        if sections[rows][0] == sections[is_reference][0]:  # an earlier regime is known to differ
+        if is_change:  # an earlier regime is known to differ
+            options = change_options(config.sections, len(part))
             difference: Difference | None = fit_difference(
-                shared, part, quality, y[rows], config.sections, deviation, constants
+                shared, part, quality, y[rows], options, deviation, constants
             ).contradiction
         else:
             difference = contradiction(
@@ -141,6 +148,9 @@ def plan_sections(
         # A label at the floor is an upper bound of the points.
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
+        if is_change:
+            is_base |= rows & is_shared
+            is_stale = True
     return SectionPlan(regimes, is_shared, aligned, policies, tuple(own))
 
 
@@ -173,6 +183,14 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
         else:
             n_shared += counts[name]
     return ranked, small
+
+
+def change_options(options: SectionConfig, n_records: int) -> SectionConfig:
+    """Fit options for the difference across a change in time, given the records of the side that differs."""
+    if n_records < options.min_shared_records:
+        return options
+    support = options.change_support
+    return msgspec.structs.replace(options, support=support, own_support=2 * support)
 
 
 def is_enough(n_records: int, n_of_section: int, options: SectionConfig) -> bool:

@@ -72,7 +72,7 @@ def learning_curve(
     paths : list of str
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     counts : sequence of int
-        Numbers of labels, >= 1; those above the labels of the section are replaced by all of its labels, once.
+        Numbers of labels, >= 1; numbers above that of the section's labels stand for all of them, once.
     n_draws : int
         Draws for each number of labels, >= 1; at most three if each of them needs a full fit.
     section : str, optional

@@ -19,6 +19,12 @@ from scoring.records.synthetic.generate import sample_json_lines
 
 DASK = str(Path(sys.executable).with_name("dask"))
 START_SECONDS = 60
+# What costs processor time while nothing is asked of a cluster: sampled stacks, and polls of the machine.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "60s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+}
 
 
 def wait_until(is_true: Callable[[], Any], what: str, seconds: float = START_SECONDS) -> None:
@@ -37,19 +43,19 @@ class Processes:
         self._folder = folder
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCORING_", "DASK_"))
-        }
+        } | QUIET
         self._nannies: list[subprocess.Popen[bytes]] = []
         self._all = [
             self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
         ]
         try:
-            wait_until(self._told_address, "the scheduler")
+            wait_until(self._read_address, "the scheduler")
         except TimeoutError:
             self.end()
             raise
-        self.address = self._told_address()
+        self.address = self._read_address()
 
-    def _told_address(self) -> str:
+    def _read_address(self) -> str:
         try:
             return str(json.loads((self._folder / "scheduler.json").read_text())["address"])
         except (FileNotFoundError, ValueError):  # not written yet, or not to its end
@@ -89,7 +95,7 @@ class Processes:
             process.wait()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """A scheduler with two workers; a test that kills one starts another."""
     made = Processes(tmp_path_factory.mktemp("dask"))
@@ -102,7 +108,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         made.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def nannied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """The same, each worker under a nanny."""
     made = Processes(tmp_path_factory.mktemp("nannied"))

@@ -48,21 +48,21 @@ N_ITERATIONS = 400  # so many that a worker can be killed half way
 
 
 class Notes:
-    """A reporter that keeps what it hears."""
+    """A reporter that keeps the messages."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def step(self, name: str, done: int, total: int | None) -> None:
         """Drop the step."""
 
     def note(self, text: str) -> None:
         """Keep the note."""
-        self.heard.append(text)
+        self.messages.append(text)
 
     def warn(self, text: str) -> None:
         """Keep the warning."""
-        self.heard.append(f"warning: {text}")
+        self.messages.append(f"warning: {text}")
 
 
 def stop(error: RecordError) -> None:
@@ -71,11 +71,11 @@ def stop(error: RecordError) -> None:
 
 @pytest.fixture
 def cluster(nannied: Processes) -> Iterator[Cluster]:
-    with opened(nannied.address, n_processes=1) as found:
-        yield found
+    with opened(nannied.address, n_processes=1) as cluster:
+        yield cluster
 
 
-def made_up(n_records: int) -> tuple[Floats, Floats]:
+def random_table(n_records: int) -> tuple[Floats, Floats]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n_records, len(NAMES)))
     X[:, 3] = rng.integers(0, 5, n_records)
@@ -98,22 +98,24 @@ def trained(trainer: Any, X: Floats, y: Floats, **options: Any) -> Any:
 
 @pytest.mark.parametrize("is_validated", [False, True])
 def test_one_worker_trains_the_same_booster(cluster: Cluster, is_validated: bool) -> None:
-    X, y = made_up(2 * module.MIN_ROWS_A_WORKER - 1)
-    options = {"validation": made_up(200)} if is_validated else {}
+    X, y = random_table(2 * module.MIN_ROWS_A_WORKER - 1)
+    options = {"validation": random_table(200)} if is_validated else {}
     alone = trained(train_booster, X, y, **options)
     assert trained(ClusterTrainer(cluster, SILENT), X, y, **options).text == alone.text
     assert alone.num_trees < QUALITY.num_iterations or not is_validated
 
 
 def test_two_workers_train_one_as_good(cluster: Cluster) -> None:
-    X, y = made_up(3000)
-    later, truth = made_up(3500)
+    X, y = random_table(3000)
+    later, truth = random_table(3500)
     alone = trained(train_booster, X, y)
     together = trained(ClusterTrainer(cluster, SILENT), X, y)
-    off = [float(np.abs(one.predict(later[3000:]) - truth[3000:]).mean()) for one in (alone, together)]
-    assert off[1] == pytest.approx(off[0], rel=0.05)
-    assert off[0] < 0.9
-    # Nothing tells of the machines; but it was more than one.
+    errors = [
+        float(np.abs(booster.predict(later[3000:]) - truth[3000:]).mean()) for booster in (alone, together)
+    ]
+    assert errors[1] == pytest.approx(errors[0], rel=0.05)
+    assert errors[0] < 0.9
+    # The text does not name the machines; but it was more than one.
     assert "[machines: ]\n" in together.text
     assert "[num_machines: 1]\n" in together.text
     assert together.text != alone.text
@@ -121,14 +123,14 @@ def test_two_workers_train_one_as_good(cluster: Cluster) -> None:
 
 def test_a_parameter_that_is_refused_is_reported(cluster: Cluster) -> None:
     with pytest.raises(ModelError, match=r"LightGBM cannot train with .*nonsense"):
-        trained(ClusterTrainer(cluster, SILENT), *made_up(200), params={"objective": "nonsense"})
+        trained(ClusterTrainer(cluster, SILENT), *random_table(200), params={"objective": "nonsense"})
 
 
 def kill_while_training(cluster: Cluster, reporter: Reporter) -> Any:
-    """Kill a worker in the middle of a training; what comes of it."""
+    """Kill a worker in the middle of a training; return the result of the training."""
     workers = set(cluster.client.nthreads())
     process = cluster.client.run(os.getpid)[min(workers)]
-    X, y = made_up(4000)
+    X, y = random_table(4000)
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(trained, ClusterTrainer(cluster, reporter), X, y, num_iterations=N_ITERATIONS)
 
@@ -147,7 +149,7 @@ def kill_while_training(cluster: Cluster, reporter: Reporter) -> Any:
 def test_a_killed_worker_begins_the_training_anew(cluster: Cluster) -> None:
     notes = Notes()
     assert kill_while_training(cluster, notes).num_trees == N_ITERATIONS
-    (note,) = notes.heard
+    (note,) = notes.messages
     assert re.fullmatch(r"training lost tcp://127\.0\.0\.1:\d+: restarting with the remaining workers", note)
 
 
@@ -173,11 +175,13 @@ def test_a_slim_document_is_small_and_has_what_tells_copies(archive: Path) -> No
             record, whole = kept.record, document.record
             assert (kept.path, kept.sha256, kept.labels) == (document.path, document.sha256, document.labels)
             assert (record.title, record.url, record.topics) == (whole.title, whole.url, whole.topics)
-            assert [one.published_at for one in record.related] == [one.published_at for one in whole.related]
+            assert [related.published_at for related in record.related] == [
+                related.published_at for related in whole.related
+            ]
             assert not record.excerpt
-            assert not any(one.title for one in record.related)
-            assert any(one.web_url for one in record.related) == (
-                has_links and any(one.web_url for one in whole.related)
+            assert not any(related.title for related in record.related)
+            assert any(related.web_url for related in record.related) == (
+                has_links and any(related.web_url for related in whole.related)
             )
 
 
@@ -185,16 +189,17 @@ def tables(training: TrainingSet) -> tuple[FeatureTable, ...]:
     return (training.table, *training.early)
 
 
-def assert_same(one: TrainingSet, other: TrainingSet) -> None:
-    assert len(tables(one)) == len(tables(other))
-    for left, right in zip(tables(one), tables(other), strict=True):
+def assert_same(actual: TrainingSet, expected: TrainingSet) -> None:
+    assert len(tables(actual)) == len(tables(expected))
+    for left, right in zip(tables(actual), tables(expected), strict=True):
         assert np.array_equal(left.numbers, right.numbers, equal_nan=True)
         assert np.array_equal(left.texts, right.texts)
         assert (left.topics, left.title_words) == (right.topics, right.title_words)
     for name in ("quality", "heat", "published"):
-        assert np.array_equal(getattr(one.labels, name), getattr(other.labels, name), equal_nan=True)
-    assert np.array_equal(one.moments, other.moments)
-    assert (list(one.sections), one.copies.tolist()) == (list(other.sections), other.copies.tolist())
+        assert np.array_equal(getattr(actual.labels, name), getattr(expected.labels, name), equal_nan=True)
+    assert np.array_equal(actual.moments, expected.moments)
+    assert list(actual.sections) == list(expected.sections)
+    assert actual.copies.tolist() == expected.copies.tolist()
 
 
 def sets_of(corpus: LabelledDataset, config: TrainConfig) -> list[TrainingSet]:
@@ -218,16 +223,16 @@ def test_the_workers_features_are_those_of_one_process(
     bad.write_text("---\ntitle: Bad\nquality: high\n---\n")
     paths = [str(archive), str(bad)]
     config = msgspec.structs.replace(CONFIG, split=SplitConfig(apart=apart))
-    expected: list[str] = []
+    expected_faults: list[str] = []
     alone = read_training(
         paths,
         config,
         settings=settings,
         stdin=None,
-        on_fault=lambda e: expected.append(str(e)),
+        on_fault=lambda error: expected_faults.append(str(error)),
         reporter=SILENT,
     )
-    told: list[str] = []
+    faults: list[str] = []
     victim = processes.start_worker()
     processes.wait_for(3)
     with opened_training(
@@ -235,15 +240,15 @@ def test_the_workers_features_are_those_of_one_process(
         config,
         place=ClusterOptions(processes.address, 1),
         settings=settings,
-        on_fault=lambda e: told.append(str(e)),
+        on_fault=lambda error: faults.append(str(error)),
         reporter=SILENT,
     ) as (corpus, _):
         victim.kill()  # with the records that it held
         victim.wait()
         assert (corpus.data_sha256, corpus.n_faults) == (alone.data_sha256, 1)
-        assert told == expected
-        for one, other in zip(sets_of(corpus, config), sets_of(alone, config), strict=True):
-            assert_same(one, other)
+        assert faults == expected_faults
+        for actual, expected in zip(sets_of(corpus, config), sets_of(alone, config), strict=True):
+            assert_same(actual, expected)
         assert corpus.stories.tolist() == alone.stories.tolist() or apart == "copies"
         everything = np.ones(len(corpus.documents), dtype=bool)
         assert corpus.whole(everything)[7] == alone.documents[7]
@@ -270,10 +275,10 @@ def test_a_training_is_as_good_as_on_one_machine(
     place = ClusterOptions(processes.address, 1)
     together = train([str(archive)], output=tmp_path / "together", place=place, **given)
     assert (together.data_sha256, together.n_records) == (alone.data_sha256, alone.n_records)
-    one, other = (load_model(tmp_path / name).models for name in ("alone", "together"))
-    assert one.quality.rubric == other.quality.rubric
-    assert one.cascade.lead.text == other.cascade.lead.text
-    assert one.quality.booster.text != other.quality.booster.text
+    local, distributed = (load_model(tmp_path / name).models for name in ("alone", "together"))
+    assert local.quality.rubric == distributed.quality.rubric
+    assert local.cascade.lead.text == distributed.cascade.lead.text
+    assert local.quality.booster.text != distributed.quality.booster.text
     for name in ("quality_mae", "lead_accuracy", "published_f1", "heat_within_5"):
         assert together.metrics[name] == pytest.approx(alone.metrics[name], rel=0.1), name
     with opened_store(Store(settings.tracking_uri, settings.home), "read", writes=False) as client:
@@ -292,20 +297,25 @@ def test_the_workers_leave_out_what_scoring_has_written(
     file = Path(documents[30].path)  # a label that is not there at all
     file.write_bytes(re.sub(rb"^heat:.*\n", b"", file.read_bytes(), flags=re.MULTILINE))
     given: dict[str, Any] = {"settings": settings, "on_fault": stop}
-    notes, told = Notes(), Notes()
+    notes, cluster_notes = Notes(), Notes()
     alone = read_training([str(news)], CONFIG, stdin=None, reporter=notes, **given)
     assert (len(alone.documents), alone.n_own_labels) == (380, 70)
     place = ClusterOptions(processes.address, 1)
-    with opened_training([str(news)], CONFIG, place=place, reporter=told, **given) as (corpus, _):
+    with opened_training([str(news)], CONFIG, place=place, reporter=cluster_notes, **given) as (corpus, _):
         assert corpus.data_sha256 == alone.data_sha256
         assert (corpus.n_own_labels, corpus.tags) == (70, alone.tags)
-        assert [each.labels for each in corpus.documents] == [each.labels for each in alone.documents]
-        assert told.heard == notes.heard == ["380 records; 70 labels written by scoring not used"]
-        for one, other in zip(sets_of(corpus, CONFIG), sets_of(alone, CONFIG), strict=True):
-            assert_same(one, other)
+        labels = [document.labels for document in corpus.documents]
+        assert labels == [document.labels for document in alone.documents]
+        assert (
+            cluster_notes.messages == notes.messages == ["380 records; 70 labels written by scoring not used"]
+        )
+        for actual, expected in zip(sets_of(corpus, CONFIG), sets_of(alone, CONFIG), strict=True):
+            assert_same(actual, expected)
         everything = np.ones(380, dtype=bool)
         assert list(corpus.whole(everything)[:40]) == alone.documents[:40]
-    with opened_training([str(news)], CONFIG, place=place, reporter=told, has_own_scores=True, **given) as (
+    with opened_training(
+        [str(news)], CONFIG, place=place, reporter=cluster_notes, has_own_scores=True, **given
+    ) as (
         corpus,
         _,
     ):

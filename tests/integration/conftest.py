@@ -22,8 +22,8 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def desk_service(place: Path, training: TrainOutcome) -> Iterator[Service]:
-    with serving(place, "--model", training.model, "--inbox", str(place / "inbox")) as found:
-        yield found
+    with serving(place, "--model", training.model, "--inbox", str(place / "inbox")) as service:
+        yield service
 
 
 @pytest.fixture
@@ -87,5 +87,5 @@ def desk(open_page: Open, desk_service: Service, inbox: Path) -> Page:
 def forks(settings: Settings, tmp_path: Path) -> Iterator[Forks]:
     """Starts commands on the home of the test."""
     (tmp_path / "scratch").mkdir()
-    with forking(settings.home, tmp_path / "scratch") as found:
-        yield found
+    with forking(settings.home, tmp_path / "scratch") as forks:
+        yield forks

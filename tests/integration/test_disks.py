@@ -1,4 +1,4 @@
-"""A disk that takes no more, or fails: told in one line with the file, and what was there stays."""
+"""A full or failing disk: one line names the file, and existing files stay as they were."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from scoring.records.ledger import Correction, append_corrections
-one = Correction(at=datetime.now(UTC), path="a.md", record_sha256="0" * 64, own_sha256="0" * 64,
-                 field="quality", predicted=1, value=2, model="m")
+correction = Correction(at=datetime.now(UTC), path="a.md", record_sha256="0" * 64, own_sha256="0" * 64,
+                        field="quality", predicted=1, value=2, model="m")
 try:
-    append_corrections(Path("ledger.jsonl"), [one] * 9)
+    append_corrections(Path("ledger.jsonl"), [correction] * 9)
 except OSError as error:
     print(error)
 """

@@ -16,14 +16,14 @@ from scoring.records.synthetic.generate import sample_documents
 FEW, MANY = 5_000, 20_000
 MAX_GROWTH_MB, MAX_RATIO = 40, 1.5 * MANY / FEW
 
-# Scores, then tells what it took. Its own size is not asked of getrusage(2): there it is at least that of the
-# process which started it, and so that of pytest.
+# Scores, then prints memory and time. getrusage(2) does not give its own size: there it is at least that of
+# the process which started it, and so that of pytest.
 SCRIPT = """\
 import json, re, resource, sys
 from scoring.cli import app
 app(["score", sys.argv[1], "--no-cache", "--output", "scores.csv", "--quiet"], standalone_mode=False)
 own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-seconds = sum(each.ru_utime + each.ru_stime for each in (own, others))
+seconds = sum(usage.ru_utime + usage.ru_stime for usage in (own, others))
 (own_kb,) = re.findall(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
 print(json.dumps([int(own_kb) / 1024, others.ru_maxrss / 1024, seconds]))
 """

@@ -1,4 +1,4 @@
-"""A home with two trainings is moved: every command goes on with it, and none makes the old one anew."""
+"""A home with two trainings is moved: every command works in the new place, and none recreates the old."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ LEDGER_LINE = {
 
 
 def run(*arguments: object, code: int = 0) -> Result:
-    done = CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
     assert done.exit_code == code, done.output
     return done
 
 
 def as_json(*arguments: object) -> dict[str, object]:
-    found: dict[str, object] = json.loads(run(*arguments, "--json").stdout)
-    return found
+    printed: dict[str, object] = json.loads(run(*arguments, "--json").stdout)
+    return printed
 
 
 def model_of(folder: Path) -> str:
@@ -68,10 +68,10 @@ def test_every_command_goes_on_with_a_moved_home(
             extra = ["--corrections", old / "corrections.jsonl"]
         else:
             extra = []
-        found = as_json(
+        trained = as_json(
             "train", tmp_path / "archive", "--config", f"{name}.yaml", "--register", "scoring", *extra
         )
-        runs[name] = str(found["run_id"])
+        runs[name] = str(trained["run_id"])
     for name in ("first", "second"):
         run("promote", runs[name], "--force", "--reason", "a test")
     before = model_of(tmp_path / "inbox")
@@ -92,14 +92,14 @@ def test_every_command_goes_on_with_a_moved_home(
         assert json.loads(service.ask("/v1/model")[1])["name"] == before
     begins_at = datetime(2019, 3, 1, tzinfo=UTC)
     write_sample(tmp_path / "later", n_records=300, seed=1, begins_at=begins_at, days=120)
-    judged = as_json("evaluate", tmp_path / "later")
-    assert (new / "artifacts" / str(judged["run_id"]) / "artifacts" / "evaluation.json").is_file()
+    evaluated = as_json("evaluate", tmp_path / "later")
+    assert (new / "artifacts" / str(evaluated["run_id"]) / "artifacts" / "evaluation.json").is_file()
     # Whether it is promoted is for the gate to say; it is trained, logged and judged.
     done = CliRunner().invoke(app, ["retrain", "archive", "later", "--json"], prog_name="scoring")
     assert done.exit_code in (0, 3), done.output
-    trained = json.loads(done.stdout)
-    assert trained["champion"] == "models:/scoring/2"
-    assert (new / "artifacts" / trained["run_id"] / "artifacts" / "evaluation.json").is_file()
+    retrained = json.loads(done.stdout)
+    assert retrained["champion"] == "models:/scoring/2"
+    assert (new / "artifacts" / retrained["run_id"] / "artifacts" / "evaluation.json").is_file()
     before = model_of(tmp_path / "inbox")
 
     report = as_json("home", "check")

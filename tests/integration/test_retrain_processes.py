@@ -1,4 +1,4 @@
-"""Retrainings as a schedule starts them: killed half way the champion scores, of two at once one trains."""
+"""Scheduled retrainings: if one is killed, the champion still scores; of two at once, one trains."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from scoring.cli import app
 from scoring.deployment.open_model import open_model
 from scoring.records.corpus import read_documents
 from scoring.settings import Settings
@@ -80,9 +82,7 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
         assert champion(store, "scoring") == FIRST, moment
         assert list(open_model(None, settings).scorer.score(documents)) == expected, moment
     assert forks.run(*command).code == 0
-    in_charge = champion(store, "scoring")
-    assert in_charge is not None
-    assert in_charge != FIRST
+    assert champion(store, "scoring") not in (None, FIRST)
     assert champion(store, "scoring", "previous") == FIRST
     assert list(open_model(None, settings).scorer.score(documents)) != expected
     assert {run.status for run in list_runs(store)} <= {"FINISHED", "KILLED"}
@@ -90,15 +90,20 @@ def test_killed_at_any_step_it_leaves_a_champion_that_scores(
 
 
 def test_of_two_at_once_one_is_told_to_come_later_and_one_waits(
-    registry: Registry, command: list[str]
+    registry: Registry, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The first is a process of its own; the others are commands in this one."""
     settings = registry.settings
     first = started(settings, *command)
     wait_for(first.pid, (settings.home / "retrain.holder").exists)
-    second, third = started(settings, *command), started(settings, *command, "--wait", "2")
-    assert second.wait(SECONDS) == 2
+    monkeypatch.setenv("SCORING_HOME", str(settings.home))
+    monkeypatch.setenv("SCORING_THREADS", "1")
+    refused = CliRunner().invoke(app, command, prog_name="scoring")
+    assert refused.exit_code == 2, refused.output
+    assert first.poll() is None
+    waiting = CliRunner().invoke(app, [*command, "--wait", "2"], prog_name="scoring")
     assert first.wait(SECONDS) == 0
     # By then the first has learned all that is new.
-    assert third.wait(SECONDS) == 3
+    assert waiting.exit_code == 3, waiting.output
     assert champion(Store(settings.tracking_uri, settings.home), "scoring") == "models:/scoring/2"
     assert count(settings.home / "mlflow.db", "runs") == 4

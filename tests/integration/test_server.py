@@ -1,4 +1,4 @@
-"""A store on an MLflow server that keeps runs in SQLite and hands out artifacts: from training to scores."""
+"""An MLflow server as the store, from training to scores: runs in SQLite, artifacts through the server."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ model:
 
 
 class Server(NamedTuple):
-    """A running server: its address, and the folder of its own."""
+    """A running server: its address, and its folder."""
 
     url: str
     folder: Path
 
 
 class Trained(NamedTuple):
-    """A site that was trained with the server as its store: its folder, and what the training printed."""
+    """A site trained with the server as its store: its folder, and the JSON that the training printed."""
 
     store: Store
     folder: Path
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(each) for each in arguments], prog_name="scoring")
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="scoring")
 
 
 @pytest.fixture(scope="module")
@@ -118,22 +118,22 @@ def home(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_training_is_on_the_server_with_its_files(server: Server, trained: Trained) -> None:
     with opened(trained.store, "read", writes=False) as client:
-        found = client.get_run(trained.outcome["run_id"])
-        (model,) = client.search_logged_models([found.info.experiment_id])
+        mlflow_run = client.get_run(trained.outcome["run_id"])
+        (model,) = client.search_logged_models([mlflow_run.info.experiment_id])
         version = client.get_model_version("site", "1")
-        files = {one.path for one in client.list_artifacts(found.info.run_id)}
-    assert found.info.status == "FINISHED"
-    assert found.data.metrics["quality_mae"] == pytest.approx(trained.outcome["metrics"]["quality_mae"])
-    assert found.info.artifact_uri is not None
-    assert found.info.artifact_uri.startswith("mlflow-artifacts:")
+        files = {file.path for file in client.list_artifacts(mlflow_run.info.run_id)}
+    assert mlflow_run.info.status == "FINISHED"
+    assert mlflow_run.data.metrics["quality_mae"] == pytest.approx(trained.outcome["metrics"]["quality_mae"])
+    assert mlflow_run.info.artifact_uri is not None
+    assert mlflow_run.info.artifact_uri.startswith("mlflow-artifacts:")
     assert files >= {"config.json", "evaluation.json", "importances.csv", "plots", "predictions.parquet"}
     assert any((server.folder / "artifacts").rglob("evaluation.json"))
-    assert found.inputs is not None
-    (data,) = found.inputs.dataset_inputs
+    assert mlflow_run.inputs is not None
+    (data,) = mlflow_run.inputs.dataset_inputs
     assert data.dataset.digest == trained.outcome["data_sha256"][:36]
     assert {tag.key: tag.value for tag in data.tags}["sha256"] == trained.outcome["data_sha256"]
-    assert "quality_mae" in {one.key for one in model.metrics or []}
-    assert (version.run_id, version.status, version.aliases) == (found.info.run_id, "READY", [])
+    assert "quality_mae" in {metric.key for metric in model.metrics or []}
+    assert (version.run_id, version.status, version.aliases) == (mlflow_run.info.run_id, "READY", [])
     assert version.tags["data_sha256"] == trained.outcome["data_sha256"]
     # At home there is the model, no store, and no run that waits for one.
     names = sorted(path.name for path in trained.store.home.iterdir())
@@ -166,13 +166,13 @@ def test_a_service_follows_the_champion(trained: Trained, home: Path, tmp_path: 
             client.set_registered_model_alias("site", "champion", version)
 
     def asked(path: str, *body: bytes) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(service.ask(path, *body, kind="text/markdown")[1])
-        return found
+        response: dict[str, Any] = json.loads(service.ask(path, *body, kind="text/markdown")[1])
+        return response
 
     def scored(version: str) -> dict[str, Any]:
         printed = run("score", record, "--model", f"models:/site/{version}").stdout
-        found: dict[str, Any] = json.loads(printed)
-        return found | {"path": "-"}
+        score: dict[str, Any] = json.loads(printed)
+        return score | {"path": "-"}
 
     name_champion("1")
     places = {"SCORING_HOME": str(home), "SCORING_TRACKING_URI": trained.store.tracking_uri}
@@ -183,7 +183,7 @@ def test_a_service_follows_the_champion(trained: Trained, home: Path, tmp_path: 
             wait_until(lambda: asked("/v1/model")["address"] == f"models:/site/{version}")  # noqa: B023 -- ends here
             assert asked("/v1/model")["alias"] == "champion"
             assert asked("/v1/score", record.read_bytes()) == scored(version)
-        assert [each["event"] for each in service.events()].count("model swapped") == 2
+        assert [event["event"] for event in service.events()].count("model swapped") == 2
 
 
 def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: Path) -> None:
@@ -191,9 +191,9 @@ def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: 
     done = run("evaluate", tmp_path / "later", "--model", trained.outcome["model"], "--json")
     assert done.exit_code == 0, done.output
     with opened(trained.store, "read", writes=False) as client:
-        found = client.get_run(json.loads(done.stdout)["run_id"])
-    assert (found.info.status, found.data.tags["type"]) == ("FINISHED", "evaluate")
-    assert found.data.metrics["n_evaluated"] == 30
+        mlflow_run = client.get_run(json.loads(done.stdout)["run_id"])
+    assert (mlflow_run.info.status, mlflow_run.data.tags["type"]) == ("FINISHED", "evaluate")
+    assert mlflow_run.data.metrics["n_evaluated"] == 30
 
 
 def test_a_wrong_address_is_one_line_and_the_run_is_kept_for_later(
@@ -225,7 +225,7 @@ def test_a_wrong_address_is_one_line_and_the_run_is_kept_for_later(
     assert (done.exit_code, done.stderr) == (0, "1 of 1 pending runs uploaded\n")
     run_id = done.stdout.strip().removeprefix(f"{folder}: run ")
     with opened(trained.store, "read", writes=False) as client:
-        found = client.get_run(run_id)
-    assert (found.info.status, found.data.tags["model"]) == ("FINISHED", name)
+        mlflow_run = client.get_run(run_id)
+    assert (mlflow_run.info.status, mlflow_run.data.tags["model"]) == ("FINISHED", name)
     done = run("runs", "sync")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "0 of 0 pending runs uploaded\n")

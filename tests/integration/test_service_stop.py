@@ -37,10 +37,10 @@ def post(body: bytes, *, is_half: bool = False) -> bytes:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    found = b""
+    received = b""
     while chunk := connection.recv(65536):
-        found += chunk
-    return found
+        received += chunk
+    return received
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -61,7 +61,7 @@ def test_an_idle_service_ends_whoever_is_connected(
         service.process.send_signal(number)
         assert service.process.wait(timeout=60) == code
         assert read_all(stream).endswith(b"0\r\n\r\n")
-        assert [read_all(each) for each in (kept, silent, half)] == [b""] * 3
+        assert [read_all(connection) for connection in (kept, silent, half)] == [b""] * 3
         assert b" 400 " in read_all(refused)
         assert service.events()[-1]["event"] == "stopped"
         assert "cut off" not in service.log.read_text("utf-8")
@@ -85,7 +85,7 @@ def test_a_second_signal_ends_it_at_once(training: TrainOutcome, tmp_path: Path,
         assert service.process.wait(timeout=60) == -signal.SIGTERM
         with suppress(ConnectionResetError):
             assert read_all(connection) == b""
-        assert "ended at once" in [each["event"] for each in service.events()]
+        assert events_of(service, "ended at once")
     assert not list(tmp_path.glob("scoring-metrics-*"))
 
 
@@ -179,8 +179,8 @@ def test_a_hangup_ends_the_streams_of_a_revoked_token(
             file.write_text(content)
             service.process.send_signal(signal.SIGHUP)
             event = "tokens read" if n_ended else "tokens not read"
-            wait_until(lambda event=event: len(told(service, event)) == int(workers))
-            assert sum(each.get("streams_ended", 0) for each in told(service, event)) == n_ended
+            wait_until(lambda event=event: len(events_of(service, event)) == int(workers))
+            assert sum(line.get("streams_ended", 0) for line in events_of(service, event)) == n_ended
         for stream in revoked:
             assert read_all(stream).endswith(b"0\r\n\r\n")
         for stream in kept:
@@ -189,20 +189,19 @@ def test_a_hangup_ends_the_streams_of_a_revoked_token(
                 assert stream.recv(65536) != b""
 
 
-def told(service: Service, event: str) -> list[dict[str, Any]]:
-    return [each for each in service.events() if each["event"] == event]
+def events_of(service: Service, name: str) -> list[dict[str, Any]]:
+    """Events of this name in the log."""
+    return [event for event in service.events() if event["event"] == name]
 
 
 def workers_of(service: Service) -> list[int]:
     """The workers that were started and have not ended."""
-    events = service.events()
-    ended = [each["worker"] for each in events if each["event"] == "worker ended"]
-    return [
-        each["worker"] for each in events if each["event"] == "worker started" and each["worker"] not in ended
-    ]
+    started = [event["worker"] for event in events_of(service, "worker started")]
+    ended = [event["worker"] for event in events_of(service, "worker ended")]
+    return [worker for worker in started if worker not in ended]
 
 
-def test_a_worker_that_dies_is_started_again_while_the_others_serve(
+def test_a_worker_that_dies_is_started_again_and_all_end_with_their_supervisor(
     training: TrainOutcome, tmp_path: Path
 ) -> None:
     with serving(tmp_path, "--model", training.model, "--workers", "2") as service:
@@ -213,31 +212,25 @@ def test_a_worker_that_dies_is_started_again_while_the_others_serve(
         while len(workers_of(service)) < 2:
             assert service.ask("/v1/score", GOOD)[0] == 200  # by the other
         assert second in workers_of(service)
-        (ended,) = [each for each in service.events() if each["event"] == "worker ended"]
+        (ended,) = events_of(service, "worker ended")
         assert (ended["cause"], ended["again_in_seconds"]) == ("signal SIGKILL", 0.5)
         wait_until(lambda: models(service) == 2)  # the dead one is counted no more
-        new = next(each for each in workers_of(service) if each != second)
+        new = next(worker for worker in workers_of(service) if worker != second)
         os.kill(new, signal.SIGKILL)
         wait_until(lambda: new not in workers_of(service))
-        *_, ended = [each for each in service.events() if each["event"] == "worker ended"]
+        *_, ended = events_of(service, "worker ended")
         assert ended["again_in_seconds"] == 1.0
-        service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(timeout=60) == 0
-
-
-def models(service: Service) -> float:
-    told = re.findall(r"^scoring_model\{.*\} (\S+)$", service.ask("/metrics")[1].decode(), re.MULTILINE)
-    return sum(map(float, told))
-
-
-def test_workers_end_with_their_supervisor(training: TrainOutcome, tmp_path: Path) -> None:
-    with serving(tmp_path, "--model", training.model, "--workers", "2") as service:
+        # And both end with their supervisor.
         wait_until(lambda: models(service) == 2)
         service.process.kill()
         service.process.wait()
         wait_until(lambda: is_refused(service))
-        events = [each["event"] for each in service.events()]
-        assert events.count("supervisor gone") == 2
+        assert len(events_of(service, "supervisor gone")) == 2
+
+
+def models(service: Service) -> float:
+    counts = re.findall(r"^scoring_model\{.*\} (\S+)$", service.ask("/metrics")[1].decode(), re.MULTILINE)
+    return sum(map(float, counts))
 
 
 SUPERVISED = """\
@@ -271,10 +264,10 @@ def test_workers_that_all_fail_again_and_again_end_the_service(tmp_path: Path) -
     *lines, last = done.stderr.splitlines()
     assert last == "each worker ended 2 times in a row: see the log"
     events = [json.loads(line) for line in lines]
-    ended = [each for each in events if each["event"] == "worker ended"]
+    ended = [event for event in events if event["event"] == "worker ended"]
     assert len(ended) >= 4
-    assert {each["cause"] for each in ended} == {"exit code 2"}
-    assert "nowhere" in next(each["cause"] for each in events if each["event"] == "worker failed")
+    assert {event["cause"] for event in ended} == {"exit code 2"}
+    assert "nowhere" in next(event["cause"] for event in events if event["event"] == "worker failed")
 
 
 def test_a_worker_that_hangs_is_killed_and_started_again(training: TrainOutcome, tmp_path: Path) -> None:
@@ -293,7 +286,7 @@ def test_a_worker_that_hangs_is_killed_and_started_again(training: TrainOutcome,
         finally:
             process.terminate()
         assert process.wait(timeout=60) == 0
-    assert [each["worker"] for each in service.events() if each["event"] == "worker hangs"] == [hung]
+    assert [event["worker"] for event in events_of(service, "worker hangs")] == [hung]
 
 
 def test_a_service_that_ends_unasked_ends_with_a_code(training: TrainOutcome, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_writing_goes_on_when_the_reader_goes_away_in_the_middle(tmp_path: Path)
 
 @commands
 @pytest.mark.usefixtures("model")
-def test_standard_error_takes_nothing(inbox: Path, command: str) -> None:
+def test_standard_error_takes_nothing_and_standard_input_is_closed(inbox: Path, command: str) -> None:
     def fresh(place: str) -> str:
         """The command, on records as they were, and with a place of its own for what it imports."""
         shutil.rmtree(inbox)
@@ -132,20 +132,17 @@ def test_standard_error_takes_nothing(inbox: Path, command: str) -> None:
         (inbox / "faulty.md").write_text("---\nquality: high\n---\n")
         return command.replace("imported", place)
 
-    heard = shell(f"{PROGRAM} {fresh('heard')} 2>messages")
+    heard = shell(f"{PROGRAM} {fresh('heard')} 2>messages <&-")
+    messages = Path("messages").read_text("utf-8")
+    check_plain(messages)
+    reads_faulty = command.split()[0] in ("score", "validate")
+    assert codes_of(heard)[0] == [int(reads_faulty)]
+    assert ("faulty.md" in messages or b"faulty.md" in heard.stdout) == reads_faulty
     for place, redirection in (("full", "2>/dev/full"), ("closed", "2>&-")):
         unheard = shell(f"{PROGRAM} {fresh(place)} {redirection}")
         assert codes_of(unheard) == (codes_of(heard)[0], "")
         same = unheard.stdout.replace(place.encode(), b"heard") if "import" in command else unheard.stdout
         assert same == heard.stdout, "messages are no results"
-
-
-@commands
-@pytest.mark.usefixtures("model")
-def test_standard_input_is_closed(command: str) -> None:
-    (code, *_), stderr = codes_of(shell(f"{PROGRAM} {command} <&-"))
-    check_plain(stderr)
-    assert code == 0
 
 
 @pytest.mark.parametrize("command", ["score -", "validate -", "explain -", "features - --output f.parquet"])

@@ -1,4 +1,4 @@
-"""`scoring train` killed at any moment: what is there is whole, and what is not is taken up or swept away.
+"""`scoring train` killed at any moment: models and runs are complete, or completed or removed later.
 
 ``SCORING_KILLS=100`` asks for so many kills.
 """
@@ -52,7 +52,7 @@ def version(model: Path) -> str:
 
 def runs(store: Store) -> list[Any]:
     with opened(store, "read", writes=False) as client:
-        experiments = [one.experiment_id for one in client.search_experiments()]
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         return list(client.search_runs(experiments, max_results=10_000))
 
 
@@ -106,13 +106,15 @@ def test_killed_at_any_moment(forks: Forks, store: Store, tmp_path: Path) -> Non
     forks.run("runs", "sync", kill_at=seconds / 3)
     assert forks.run(*commands[1]).code == 0
     assert forks.run("runs", "sync").code == 0
-    found = runs(store)
-    assert {run.info.status for run in found} == {"FINISHED"}
-    assert len({run.data.tags["upload_id"] for run in found}) == len(found)
+    uploaded = runs(store)
+    assert {run.info.status for run in uploaded} == {"FINISHED"}
+    assert len({run.data.tags["upload_id"] for run in uploaded}) == len(uploaded)
     with opened(store, "read", writes=False) as client:
         versions = client.search_model_versions("name = 'site'")
-    assert sorted(str(one.run_id) for one in versions) == sorted(run.info.run_id for run in found)
-    assert {version(resolve_model(store, f"models:/site/{one.version}")) for one in versions} == set(whole)
+    assert sorted(str(entry.run_id) for entry in versions) == sorted(run.info.run_id for run in uploaded)
+    assert {version(resolve_model(store, f"models:/site/{entry.version}")) for entry in versions} == set(
+        whole
+    )
     assert version(model) == whole[1]
     assert (folders(model.parent), folders(pending)) == (["site"], [])
     assert folders(store.home) == ["artifacts", "pending"]

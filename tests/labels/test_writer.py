@@ -6,10 +6,9 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -326,27 +325,32 @@ def test_a_full_disk_under_the_journal_stops_before_the_files(
     assert path.read_bytes() == before
 
 
-CHILD = """
-import os, signal, sys
-from datetime import UTC, datetime
-from pathlib import Path
-sys.path.insert(0, sys.argv[4])
-from scoring.labels import writer as label_writing
-from tests.labels.test_writer import FIRST, SECOND, score_of
-folder, journal, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-real = label_writing.replace_file
-n_done = 0
-def replace(*arguments):
-    global n_done
-    if n_done == at:
-        os.kill(os.getpid(), signal.SIGKILL)
-    n_done += 1
-    return real(*arguments)
-label_writing.replace_file = replace
-options = label_writing.WriteOptions(journal, lambda: datetime.now(UTC))
-writer = label_writing.LabelWriter(options, paths=[str(folder)], on_fault=print)
-list(writer.write([score_of(path, SECOND) for path in sorted(folder.iterdir())]))
-"""
+def write_in_process(
+    workspace: Workspace, killed_after: int | None = None, wait: Callable[[], object] = lambda: None
+) -> int:
+    """Write other labels into all files in a process of its own, which may be killed between two of them;
+    return its number."""
+    if (pid := os.fork()) == 0:
+        code = 1
+        try:
+            wait()
+            n_replaced = 0
+
+            def replace(*arguments: Any) -> Any:
+                nonlocal n_replaced
+                if n_replaced == killed_after:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                n_replaced += 1
+                return replace_file(*arguments)
+
+            vars(label_writing).update(replace_file=replace)
+            options = WriteOptions(workspace.journal, lambda: datetime.now(UTC))
+            writer = LabelWriter(options, paths=[str(workspace.folder)], on_fault=stop)
+            list(writer.write([score_of(path, SECOND) for path in sorted(workspace.folder.iterdir())]))
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
 
 
 @pytest.mark.slow
@@ -357,19 +361,8 @@ def test_killed_between_journal_and_files_nothing_is_taken_for_what_it_is_not(
     own = [workspace.add(f"{name}.md") for name in "abc"]
     workspace.write(FIRST)
     given = workspace.add("d.md", {"quality": 50})
-    script = workspace.folder.parent / "child.py"
-    script.write_text(CHILD)
-    root = str(Path(__file__).parents[2])
-    arguments = [
-        sys.executable,
-        str(script),
-        str(workspace.folder),
-        str(workspace.journal),
-        str(n_done),
-        root,
-    ]
-    done = subprocess.run(arguments, cwd=root, check=False)
-    assert done.returncode == -signal.SIGKILL
+    pid = write_in_process(workspace, killed_after=n_done)
+    assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     assert [labels_of(path)["quality"] for path in own] == [65] * n_done + [60] * (3 - n_done)
     journal = Journal(workspace.journal)
     journal.refresh()
@@ -386,12 +379,10 @@ def test_killed_between_journal_and_files_nothing_is_taken_for_what_it_is_not(
 def test_two_writers_at_once_do_not_undo_each_other(workspace: Workspace) -> None:
     for index in range(40):
         workspace.add(f"{index:02}.md")
-    script = workspace.folder.parent / "child.py"
-    script.write_text(CHILD)
-    root = str(Path(__file__).parents[2])
-    arguments = [sys.executable, str(script), str(workspace.folder), str(workspace.journal), "-1", root]
-    workers = [subprocess.Popen(arguments, cwd=root) for _ in range(2)]
-    assert [worker.wait() for worker in workers] == [0, 0]
+    start = get_context("fork").Event()
+    pids = [write_in_process(workspace, wait=start.wait) for _ in range(2)]
+    start.set()
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
     workspace.now = datetime.now(UTC)
     assert workspace.write(FIRST).counts.labels == {"renewed": 120}
 

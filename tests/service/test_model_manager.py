@@ -1,4 +1,4 @@
-"""The model is followed, and what does not score is not put to work."""
+"""Model manager: follows a folder or the champion, and keeps the model before one that does not score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
+from scoring.deployment.champion_cache import RegistryEntry
 from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import resolve
 from scoring.errors import ModelError, TrackingError
@@ -49,24 +50,43 @@ def wait_until(check: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.02)
 
 
-def said(client: TestClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.post("/v1/score", content=GOOD, headers=JSON).json()
-    return found
+@pytest.fixture(scope="module")
+def registry_process() -> Iterator[RegistryProcess]:
+    """A process that queries stores; it has imported MLflow after its first query."""
+    process = RegistryProcess(is_kept=True)
+    yield process
+    process.close()
+
+
+@pytest.fixture
+def shared_process(registry_process: RegistryProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let services query through the shared process, rather than through one more for each query."""
+
+    class Shared(RegistryProcess):
+        def ask(self, spec: str | None, settings: Settings) -> RegistryEntry | None:
+            return registry_process.ask(spec, settings)
+
+    monkeypatch.setattr("scoring.service.model_manager.RegistryProcess", Shared)
+
+
+def score(client: TestClient) -> dict[str, Any]:
+    response: dict[str, Any] = client.post("/v1/score", content=GOOD, headers=JSON).json()
+    return response
 
 
 def loads(client: TestClient, outcome: str) -> float:
     name = f'scoring_model_loads_total{{outcome="{outcome}"}}'
-    told = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
-    return float(told[0].split()[-1]) if told else 0.0
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return float(lines[0].split()[-1]) if lines else 0.0
 
 
 def test_a_folder_that_changes_is_followed(serve: Serve, saved: SavedModel, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     first = write(folder, saved)
     client = serve(model=str(folder), follow_seconds=0.02)
-    assert said(client)["model"] == first.name
+    assert score(client)["model"] == first.name
     second = write(folder, saved, off=30)
-    wait_until(lambda: said(client)["model"] == second.name)
+    wait_until(lambda: score(client)["model"] == second.name)
     assert client.get("/v1/model").json()["name"] == second.name
     assert loads(client, "swapped") == 1
     at_work = [line for line in client.get("/metrics").text.splitlines() if line.startswith("scoring_model{")]
@@ -89,19 +109,19 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(
         spoil()
         client.app.state.manager.ask()  # type: ignore[attr-defined]
         wait_until(lambda n_failed=n_failed: loads(client, "failed") > n_failed)  # type: ignore[misc]
-        assert said(client)["model"] == first.name
+        assert score(client)["model"] == first.name
     assert client.get("/readyz").status_code == 200
     second = write(folder, saved, off=30)
-    wait_until(lambda: said(client)["model"] == second.name)
+    wait_until(lambda: score(client)["model"] == second.name)
 
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda found: found.predict_off("quality", np.nan), "not a finite number"),
-        (lambda found: found.predict_off("quality_low", np.inf), "not a finite number"),
-        (lambda found: found.predict_off("quality_low", 1000.0), "outside of its prediction interval"),
-        (lambda found: found.predict_together(), "depend on the other records of a batch"),
+        (lambda scorer: scorer.predict_off("quality", np.nan), "not a finite number"),
+        (lambda scorer: scorer.predict_off("quality_low", np.inf), "not a finite number"),
+        (lambda scorer: scorer.predict_off("quality_low", 1000.0), "outside of its prediction interval"),
+        (lambda scorer: scorer.predict_together(), "depend on the other records of a batch"),
     ],
 )
 def test_self_check(
@@ -121,8 +141,8 @@ def test_self_check(
 
         def predict_together(self) -> None:
             def total(*given: Any) -> Any:
-                found = predict(*given)
-                return replace(found, heat_expected=found.heat_expected + len(given[1]))
+                predictions = predict(*given)
+                return replace(predictions, heat_expected=predictions.heat_expected + len(given[1]))
 
             monkeypatch.setattr(Scorer, "predict", total)
 
@@ -142,13 +162,15 @@ def test_requests_go_on_while_the_model_is_swapped(serve: Serve, saved: SavedMod
         names.add(write(folder, saved, off=off).name)
         client.app.state.manager.ask()  # type: ignore[attr-defined]
         for _ in range(3):
-            found = {one["model"] for one in client.post("/v1/score", content=body, headers=JSON).json()}
-            assert len(found) == 1
-            assert found <= names
+            scores = client.post("/v1/score", content=body, headers=JSON).json()
+            models = {record["model"] for record in scores}
+            assert len(models) == 1
+            assert models <= names
     last = load_model(folder).name
-    wait_until(lambda: said(client)["model"] == last)
+    wait_until(lambda: score(client)["model"] == last)
 
 
+@pytest.mark.usefixtures("shared_process")
 def test_the_champion_is_followed_and_named(serve: Serve, registry: Registry) -> None:
     client = serve(settings=registry.settings, model=None, follow_seconds=0.2)
     first = client.get("/v1/model").json()
@@ -162,7 +184,7 @@ def test_the_champion_is_followed_and_named(serve: Serve, registry: Registry) ->
     address = register_run(store, "scoring", registry.small, description="", tags={})
     with opened(store, "promote", writes=True) as mlflow:
         mlflow.set_registered_model_alias("scoring", "champion", address.rpartition("/")[2])
-    wait_until(lambda: said(client)["model"].startswith("small@"))
+    wait_until(lambda: score(client)["model"].startswith("small@"))
     assert client.get("/v1/model").json()["address"] == address
 
 
@@ -218,18 +240,6 @@ def test_a_model_that_failed_is_tried_again_by_and_by(
     assert tried == [False, False, True]
 
 
-def test_the_process_that_asks(registry: Registry) -> None:
-    store = RegistryProcess(is_kept=True)
-    for _ in range(2):
-        found = store.ask("models:/scoring@champion", registry.settings)
-        assert found is not None
-        assert found.address == "models:/scoring/1"
-    with pytest.raises(TrackingError, match="nobody"):
-        store.ask("models:/scoring@nobody", registry.settings)
-    store.close()
-    store.close()
-
-
 def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
     """A server that does not answer is waited for half a minute; a stop is not to be."""
     store = RegistryProcess(is_kept=True)
@@ -245,7 +255,7 @@ def test_a_stop_does_not_wait_for_the_store(settings: Settings) -> None:
 
 
 def not_followed(client: TestClient) -> tuple[str, bool, str | None, float]:
-    """What the probe, the model's page and the metrics tell of it, once they agree."""
+    """Return what the probe, the model's page and the metrics report, once they agree."""
     answer, page = client.get("/readyz"), client.get("/v1/model").json()
     assert answer.status_code == 200
     lines = client.get("/metrics").text.splitlines()
@@ -253,12 +263,13 @@ def not_followed(client: TestClient) -> tuple[str, bool, str | None, float]:
     return answer.text, page["is_followed"], page["not_followed_because"], float(gauge.split()[-1])
 
 
+@pytest.mark.usefixtures("shared_process")
 def test_a_store_that_is_away_changes_only_what_is_reported(
     serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = registry.settings.home / "mlflow.db"
     client = serve(settings=registry.settings, model=None, follow_seconds=0.1)
-    name = said(client)["model"]
+    name = score(client)["model"]
     assert client.get("/v1/model").json()["source"] == "champion"
     for _ in range(2):
         assert not_followed(client) == ("ready\n", True, None, 1)
@@ -270,10 +281,10 @@ def test_a_store_that_is_away_changes_only_what_is_reported(
         assert (is_followed, gauge) == (False, 0)
         assert cause is not None
         assert cause.startswith(f"no store at sqlite:///{database}")
-        assert said(client)["model"] == name
+        assert score(client)["model"] == name
         database.with_name("away.db").rename(database)
         wait_until(lambda: client.get("/v1/model").json()["is_followed"])
-        assert said(client)["model"] == name
+        assert score(client)["model"] == name
     events = [record.message for record in caplog.records if record.name.startswith("scoring.service")]
     assert [event for event in events if event.startswith("model")] == [
         "model not swapped",
@@ -281,25 +292,27 @@ def test_a_store_that_is_away_changes_only_what_is_reported(
     ] * 2
 
 
+@pytest.mark.usefixtures("shared_process")
 def test_a_champion_that_is_taken_away_is_kept_and_the_next_is_followed(
     serve: Serve, registry: Registry
 ) -> None:
     store = Store(registry.settings.tracking_uri, registry.settings.home)
     client = serve(settings=registry.settings, model=None, follow_seconds=0.2)
-    name = said(client)["model"]
+    name = score(client)["model"]
     with opened(store, "take away", writes=True) as mlflow:
         mlflow.delete_registered_model_alias("scoring", "champion")
     wait_until(lambda: not client.get("/v1/model").json()["is_followed"])
-    assert said(client)["model"] == name
+    assert score(client)["model"] == name
     from scoring.tracking import register_run
 
     address = register_run(store, "scoring", registry.small, description="", tags={})
     with opened(store, "promote", writes=True) as mlflow:
         mlflow.set_registered_model_alias("scoring", "champion", address.rpartition("/")[2])
-    wait_until(lambda: said(client)["model"].startswith("small@"))
+    wait_until(lambda: score(client)["model"].startswith("small@"))
     wait_until(lambda: client.get("/v1/model").json()["is_followed"])
 
 
+@pytest.mark.usefixtures("shared_process")
 def test_a_start_without_the_store_is_on_the_last_known_champion(
     serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -314,14 +327,15 @@ def test_a_start_without_the_store_is_on_the_last_known_champion(
         "models:/scoring/1",
     )
     assert (page["is_followed"], page["trained_at"]) == (False, "2019-01-01T00:00:00Z")
-    (told,) = (record for record in caplog.records if record.message == "model warning")
-    assert told.levelname == "ERROR", "also with --quiet"
+    (warning,) = (record for record in caplog.records if record.message == "model warning")
+    assert warning.levelname == "ERROR", "also with --quiet"
     database.with_name("away.db").rename(database)
     wait_until(lambda: client.get("/v1/model").json()["source"] == "champion")
     assert client.get("/v1/model").json()["is_followed"]
-    assert said(client)["model"] == name
+    assert score(client)["model"] == name
 
 
+@pytest.mark.usefixtures("shared_process")
 def test_a_store_that_goes_away_before_the_first_look_is_noticed(registry: Registry) -> None:
     manager = ModelManager(ServiceOptions(registry.settings, follow_seconds=0.01))
     manager.load()
@@ -339,3 +353,15 @@ def test_a_store_that_goes_away_before_the_first_look_is_noticed(registry: Regis
     manager.close()
     assert manager.failure is not None
     assert manager.failure.cause.startswith("no store at ")
+
+
+def test_the_process_that_asks(registry: Registry, registry_process: RegistryProcess) -> None:
+    store = registry_process
+    for _ in range(2):
+        entry = store.ask("models:/scoring@champion", registry.settings)
+        assert entry is not None
+        assert entry.address == "models:/scoring/1"
+    with pytest.raises(TrackingError, match="nobody"):
+        store.ask("models:/scoring@nobody", registry.settings)
+    store.close()
+    store.close()  # it may be closed again, and starts anew with the next query

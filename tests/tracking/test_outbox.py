@@ -230,7 +230,7 @@ def wait(*arguments):
 
 whole, upload._log_contents = upload._log_contents, wait
 home = Path(sys.argv[1])
-print(*(one.run_id for one in sync_runs(Store(f"sqlite:///{home}/mlflow.db", home))))
+print(*(run.run_id for run in sync_runs(Store(f"sqlite:///{home}/mlflow.db", home))))
 """
 
 

@@ -43,7 +43,8 @@ def documents_of(section: str, policy: Policy, n_records: int, seed: int) -> lis
 
 
 def training_of(*groups: Sequence[Labelled]) -> TrainingSet:
-    return training_set_of(sorted((one for group in groups for one in group), key=lambda one: moment(one[0])))
+    labelled = [pair for group in groups for pair in group]
+    return training_set_of(sorted(labelled, key=lambda pair: moment(pair[0])))
 
 
 def moment(record: Record) -> float:
@@ -80,6 +81,18 @@ def quality_of(*groups: Sequence[Labelled], sections: SectionConfig = CONFIG.mod
         return finish().model
 
 
+@pytest.fixture(scope="module")
+def harbour_model(harbour: list[Labelled]) -> QualityModel:
+    """The model of that section alone."""
+    return quality_of(harbour)
+
+
+@pytest.fixture(scope="module")
+def early_model(harbour: list[Labelled]) -> QualityModel:
+    """The model of its first 550 records."""
+    return quality_of(harbour[:550])
+
+
 def test_sections_with_one_policy_have_the_model_of_one_policy(harbour: list[Labelled]) -> None:
     groups = harbour, documents_of("Meadow", SHARED, 300, seed=2)
     model, expected = quality_of(*groups), quality_of(*groups, sections=SectionConfig(design="shared"))
@@ -90,15 +103,13 @@ def test_sections_with_one_policy_have_the_model_of_one_policy(harbour: list[Lab
 
 @pytest.mark.parametrize("policy", [AFFINE, POINTS], ids=["affine", "points"])
 def test_a_section_with_another_policy_is_learned_and_spoils_no_other(
-    harbour: list[Labelled], policy: Policy
+    harbour: list[Labelled], early_model: QualityModel, policy: Policy
 ) -> None:
     meadow = documents_of("Meadow", policy, 500, seed=2)
     labelled, later = meadow[:300], meadow[300:]
     model = quality_of(harbour[:550], labelled)
-    alone = quality_of(harbour[:550])
-    meadow_alone = quality_of(labelled)
-    for one, tested in ((alone, harbour[550:]), (meadow_alone, later)):
-        errors, expected = (np.abs(errors_of(fitted, tested)) for fitted in (model, one))
+    for alone, tested in ((early_model, harbour[550:]), (quality_of(labelled), later)):
+        errors, expected = (np.abs(errors_of(fitted, tested)) for fitted in (model, alone))
         assert errors.mean() < 1.1 * expected.mean()
         assert np.mean(errors <= 1) > np.mean(expected <= 1) - 0.04
     quality, spread = model.estimate(training_set_of(later).table)
@@ -107,7 +118,7 @@ def test_a_section_with_another_policy_is_learned_and_spoils_no_other(
     assert np.mean((low <= labels) & (labels <= high)) > 0.86
 
 
-def test_fifty_labels_say_what_is_different(harbour: list[Labelled]) -> None:
+def test_fifty_labels_say_what_is_different(harbour: list[Labelled], harbour_model: QualityModel) -> None:
     model = quality_of(harbour, documents_of("Meadow", POINTS, 300, seed=2)[100:150])
     difference = model.policies["Meadow"].difference_
     assert difference.numbers_["has_image"] == pytest.approx(
@@ -115,8 +126,7 @@ def test_fifty_labels_say_what_is_different(harbour: list[Labelled]) -> None:
     )
     assert model.policies["Meadow"].scale_ == pytest.approx(1.0, abs=0.03)
     later = documents_of("Meadow", POINTS, 300, seed=2)[150:]
-    alone = quality_of(harbour)
-    errors, expected = (np.abs(errors_of(one, later)) for one in (model, alone))
+    errors, expected = (np.abs(errors_of(fitted, later)) for fitted in (model, harbour_model))
     assert errors.mean() < 0.6 * expected.mean()
     table = training_set_of(later).table
     low, high = model.interval(table, *model.estimate(table))
@@ -124,12 +134,13 @@ def test_fifty_labels_say_what_is_different(harbour: list[Labelled]) -> None:
     assert 0.8 < np.mean((low <= labels) & (labels <= high)) < 1
 
 
-def test_few_labels_of_a_section_change_nothing_for_the_others(harbour: list[Labelled]) -> None:
+def test_few_labels_of_a_section_change_nothing_for_the_others(
+    harbour: list[Labelled], harbour_model: QualityModel
+) -> None:
     few = documents_of("Meadow", AFFINE, 30, seed=3)
     model = quality_of(harbour, few)
-    alone = quality_of(harbour)
-    assert model.rubric == alone.rubric
-    assert model.booster.text == alone.booster.text
+    assert model.rubric == harbour_model.rubric
+    assert model.booster.text == harbour_model.booster.text
     assert model.policies["Meadow"].n_records_ == 30
 
 
@@ -154,9 +165,10 @@ def test_reasons_of_a_section_with_its_own_policy_sum_to_its_quality(harbour: li
     for record, labels in meadow[:10]:
         explanation = explain(scorer, Document("one.md", 0, "", record, labels))
         table = training_set_of([(record, labels)]).table
-        total = explanation.base["quality"] + sum(one.contribution for one in explanation.reasons["quality"])
+        contributions = [reason.contribution for reason in explanation.reasons["quality"]]
+        total = explanation.base["quality"] + sum(contributions)
         assert total == pytest.approx(models.quality.estimate(table)[0][0])
-        reasons = {one.feature: one.contribution for one in explanation.reasons["quality"]}
+        reasons = {reason.feature: reason.contribution for reason in explanation.reasons["quality"]}
         assert "topic_section" in reasons
         assert abs(reasons.get("floor", 0.0)) < 1e-6 or models.quality.estimate(table)[0][0] < 20
 
@@ -183,8 +195,7 @@ def test_a_value_that_no_record_had_is_named(harbour: list[Labelled]) -> None:
     assert model.novel_values("Harbour", numbers) == []
 
 
-def test_effects_of_a_difference_are_those_of_its_rubric(harbour: list[Labelled]) -> None:
-    model = quality_of(harbour)
+def test_effects_of_a_difference_are_those_of_its_rubric(harbour_model: QualityModel) -> None:
     effects = {
         ("intercept", "", 0.0): 3.0,
         ("shared", "", 0.0): -0.2,
@@ -196,20 +207,19 @@ def test_effects_of_a_difference_are_those_of_its_rubric(harbour: list[Labelled]
     own = frozenset(effect for effect in effects if effect[1] == "Meadow")
     difference = Difference(effects, center=40.0, floor=0.0, own=own)  # type: ignore[arg-type]
     assert difference.scale == pytest.approx(0.8)
-    rubric = difference.rubric(model.rubric)
+    rubric = difference.rubric(harbour_model.rubric)
     assert rubric.intercept_ == pytest.approx(3 + 0.2 * 40)
-    assert rubric.hinges_ == {"title_chars": [(60.0, -0.5), (model.rubric.knots["title_chars"], 0.5)]}
+    assert rubric.hinges_ == {"title_chars": [(60.0, -0.5), (harbour_model.rubric.knots["title_chars"], 0.5)]}
     assert rubric.levels_ == {"topics": {"Meadow": 7.0}}
     assert set(difference.contradiction.effects) == {effect for effect in effects if effect[1] != "Meadow"}
 
 
-def test_a_difference_is_not_fitted_to_single_records(harbour: list[Labelled]) -> None:
-    model = quality_of(harbour)
+def test_a_difference_is_not_fitted_to_single_records(harbour_model: QualityModel) -> None:
     part = training_set_of(documents_of("Harbour", SHARED, 60, seed=9))
-    quality = model.rubric.predict(part.table)
+    quality = harbour_model.rubric.predict(part.table)
     labels = np.round(quality)
     labels[7] += 90
-    difference = fit_difference(model.rubric, part.table, quality, labels, SectionConfig(), 30.0, {})
+    difference = fit_difference(harbour_model.rubric, part.table, quality, labels, SectionConfig(), 30.0, {})
     assert not difference.contradiction.effects
 
 
