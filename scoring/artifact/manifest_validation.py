@@ -6,6 +6,7 @@ A correct hash proves that a manifest is unchanged, not that its author is benig
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -52,7 +53,7 @@ def check_manifest(manifest: Manifest, path: str) -> None:
 
 
 def _checks(manifest: Manifest) -> Iterator[_Check]:
-    policies = (manifest.policies, manifest.story_policies)
+    policies = (manifest.policies, manifest.story_policies, manifest.rules, manifest.policy_changes)
     parts = (manifest.rubric, manifest.errors, policies, manifest.medians, manifest.profile)
     numbers = (number for part in parts for number in _all_numbers(part))
     yield "numbers", all(abs(number) <= MAX_NUMBER for number in numbers), f"none beyond {MAX_NUMBER:g}"
@@ -64,6 +65,10 @@ def _checks(manifest: Manifest) -> Iterator[_Check]:
         yield from _rubric(f"{name}: difference_", policy.difference_)
         yield from _errors(f"{name}: errors_", policy.errors_)
         yield f"{name}: constants_", policy.constants_.keys() <= set(NUMBER_NAMES), "names of features"
+    for change in manifest.policy_changes:
+        yield "policy_changes: since", change.since.utcoffset() == timedelta(0), "moments of UTC"
+        are_counts = change.n_before >= 0 and change.n_since >= 0
+        yield "policy_changes: n_before, n_since", are_counts, "numbers of records"
     is_probability = all(
         0 <= threshold <= 1 for threshold in (manifest.thresholds.lead, manifest.thresholds.published)
     )

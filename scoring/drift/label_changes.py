@@ -66,7 +66,8 @@ def _quality_change(
 ) -> Iterator[PolicyChange]:
     table, model = records.table, models.quality
     design_matrix = DesignMatrix.of(table, config.rubric)
-    segment = Segment(table, design_matrix, records.labels.quality, records.copies, config)
+    y, moments = records.labels.quality, records.moments
+    segment = Segment(table, design_matrix, y, moments, records.copies, config)
     policy = model.policies.get(section)
     rubric = model.rubric if policy is None else policy.rubric(model.rubric)
     quality, _ = model.estimate(table, num_threads)
@@ -79,7 +80,9 @@ def _quality_change(
         rows = np.arange(row, n_records)
         predicted = base.by(base.difference_of(rows), rows)
         errors = np.abs(segment.y - quality), np.abs(segment.y - predicted)
-        moved = best_break(*errors, 0, MIN_SEGMENT // 2)
+        moved = best_break(*errors, moments, 0, MIN_SEGMENT // 2)
+        if moved is None:
+            return
         if moved == row:
             break
         row = moved

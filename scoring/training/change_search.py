@@ -50,6 +50,7 @@ class Segment:
     table: FeatureTable
     design_matrix: DesignMatrix
     y: Floats
+    moments: NDArray[np.datetime64]
     copies: Groups
     config: ModelConfig
 
@@ -59,7 +60,12 @@ class Segment:
     def take(self, rows: Groups) -> Segment:
         """Select records by row."""
         return Segment(
-            self.table.take(rows), self.design_matrix.take(rows), self.y[rows], self.copies[rows], self.config
+            self.table.take(rows),
+            self.design_matrix.take(rows),
+            self.y[rows],
+            self.moments[rows],
+            self.copies[rows],
+            self.config,
         )
 
     def between(self, start: int, end: int) -> Segment:
@@ -106,7 +112,9 @@ class Segment:
                 return None
             errors = np.abs(self.y - base.quality), np.abs(self.y - base.by(difference, other_rows))
             before, since = errors if base.is_before else errors[::-1]
-            moved = best_break(before, since, MIN_SEGMENT // 2, MIN_SEGMENT // 2)
+            moved = best_break(before, since, self.moments, MIN_SEGMENT // 2, MIN_SEGMENT // 2)
+            if moved is None:
+                return None
             if moved == row:
                 break
             row = moved

@@ -16,6 +16,7 @@ from scoring.model.section_policy import LABEL_STEP, SectionPolicy
 from scoring.training.change_search import MIN_RECORDS, Segment
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
+from scoring.training.one_hinge import one_hinge
 from scoring.training.section_plan import MIN_SCALE
 from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_changes import story_changes
@@ -57,7 +58,8 @@ def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) ->
     if len(records.table) < MIN_RECORDS:
         return
     design_matrix = DesignMatrix.of(records.table, config.rubric)
-    whole = Segment(records.table, design_matrix, records.labels.quality, records.copies, config)
+    quality = records.labels.quality
+    whole = Segment(records.table, design_matrix, quality, records.moments, records.copies, config)
     edges = [0, *whole.changes(), len(whole)]
     for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
         segment = whole.between(start, end)
@@ -150,8 +152,11 @@ def changed_effects(
         old, new = (rubric.numbers_.get(name, 0.0) for rubric in (before, since))
         add(name, old, new, new - factor * old, np.nan_to_num(table.number(name)))
     for name in difference.hinges_:
-        (old, old_knot), (new, new_knot) = (_length_rule(rubric, name) for rubric in (before, since))
-        beyond = np.maximum(table.number(name) - min(old_knot, new_knot), 0.0)
+        lengths = table.number(name)
+        (old, old_knot), (new, new_knot) = (
+            one_hinge(rubric.hinges_.get(name, ()), lengths) for rubric in (before, since)
+        )
+        beyond = np.maximum(lengths - min(old_knot, new_knot), 0.0)
         add(name, old, new, new - factor * old, beyond)
         if old and new:
             add(f"{name} from", old_knot, new_knot, (new_knot - old_knot) * new, (beyond > 0).astype(float))
@@ -162,12 +167,3 @@ def changed_effects(
             add(f"{word} {name}", old, new, new - factor * old, np.asarray(is_of, dtype=np.float64))
     changes.sort(key=lambda change: (-change[0], change[1].name))
     return tuple(effect for _, effect in changes)
-
-
-def _length_rule(rubric: Rubric, name: str) -> tuple[float, float]:
-    """Slope of a length beyond its knot, in points per character, and the knot, in characters."""
-    hinges = rubric.hinges_.get(name, ())
-    slope = float(sum(points for _, points in hinges))
-    if abs(slope) < 1e-9:
-        return 0.0, 0.0
-    return slope, float(np.round(sum(knot * points for knot, points in hinges) / slope))

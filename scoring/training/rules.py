@@ -20,6 +20,7 @@ from scoring.model.rubric import TOPICS, Rubric
 from scoring.model.rules import Rule, SectionRules
 from scoring.model.section_policy import LABEL_STEP
 from scoring.training.cascade import CascadeLabels
+from scoring.training.one_hinge import one_hinge
 from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.training_set import TrainingSet
@@ -98,16 +99,13 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
 
 
 def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_points: float) -> Iterator[Rule]:
-    """Slope and knot of each length that gives points; neighbouring knots are merged into one."""
+    """Slope and knot of each length that gives points; several knots are merged into one."""
     for name, hinges in rubric.hinges_.items():
-        slope = float(sum(points for _, points in hinges))
+        lengths = table.number(name)
+        slope, knot = one_hinge(hinges, lengths)
         if not slope:
             continue
-        lengths = table.number(name)
-        worth = sum(
-            (points * np.maximum(lengths - knot, 0.0) for knot, points in hinges), np.zeros(len(table))
-        )
-        knot = float(np.round(sum(knot * points for knot, points in hinges) / slope))
+        worth = sum((points * np.maximum(lengths - at, 0.0) for at, points in hinges), np.zeros(len(table)))
         beyond = np.maximum(lengths - knot, 0.0)
         rows = beyond > 0
         if rows.sum() < MIN_RECORDS or abs(slope) * np.percentile(beyond[rows], 90) < min_points:

@@ -20,6 +20,7 @@ from scoring.training.training_set import TrainingSet
 MIN_SEGMENT = 10  # records on either side of a change
 MIN_BETTER = 5  # records that two rules must explain better than one, minus those that they explain worse
 MIN_GAIN = 3.0  # standard errors by which two rules must explain the records better than one
+MIN_SIGNS = 4.5  # or standard errors of a sign test of those records, since few large gains vary too much
 N_CANDIDATES = 24  # evenly spaced rows at which the search starts, besides rows near the end
 MIN_DIFFERENCE = 1.0  # points of error; smaller differences of a record do not count as better or worse
 MIN_EFFECT = 0.5  # points; smaller changes of a value are not listed
@@ -99,18 +100,24 @@ class Decisions(Generic[Rule]):
 
         row = min(sorted(possible), key=total)
         for _ in range(N_CANDIDATES):
-            moved = start + best_break(*errors_of(row), min_before, MIN_SEGMENT)
-            if moved == row:
+            moved = best_break(*errors_of(row), self.moments[start:end], min_before, MIN_SEGMENT)
+            if moved is None:
+                return None
+            if start + moved == row:
                 break
-            row = moved
+            row = start + moved
         before, since = errors_of(row)
         unchanged_errors = self.errors(rule_before(end))[start:end]
         changed_errors = np.where(np.arange(start, end) < row, before, since)
         gains = unchanged_errors - changed_errors
-        n_better = np.count_nonzero(gains >= MIN_DIFFERENCE) - np.count_nonzero(gains <= -MIN_DIFFERENCE)
-        return (
-            row if n_better >= MIN_BETTER and clear_gain(unchanged_errors, changed_errors, MIN_GAIN) else None
+        n_better, n_worse = (
+            np.count_nonzero(gains >= MIN_DIFFERENCE),
+            np.count_nonzero(gains <= -MIN_DIFFERENCE),
         )
+        if n_better - n_worse < MIN_BETTER:
+            return None
+        is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
+        return row if is_clear or clear_gain(unchanged_errors, changed_errors, MIN_GAIN) else None
 
 
 def bonuses(records: TrainingSet) -> Decisions[BonusRule]:

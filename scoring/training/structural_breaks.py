@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
 from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES
@@ -87,34 +88,46 @@ def last_lengths(n_records: int) -> list[int]:
     return lengths
 
 
-def best_break(before: Floats, since: Floats, min_before: int, min_since: int) -> int:
-    """First row of the second rule that gives the least sum of errors.
+def best_break(
+    before: Floats, since: Floats, moments: NDArray[np.datetime64], min_before: int, min_since: int
+) -> int | None:
+    """First row of the second rule that gives the least sum of errors; None if no break is possible.
 
     If several breaks are equally good, the last one is returned: its row is the first that contradicts the
-    first rule.
+    first rule. Records of the same moment are not separated.
 
     Parameters
     ----------
     before, since : ndarray of shape (n_records,)
         Absolute error of each record by each rule, in order of time; n_records >= min_before + min_since.
+    moments : ndarray of datetime64, shape (n_records,)
+        Dates of the records, ascending.
     min_before, min_since : int
         Records on either side of the break.
 
     Examples
     --------
-    >>> best_break(np.array([0.0, 0, 0, 5, 5]), np.array([5.0, 5, 0, 0, 0]), 1, 1)
+    >>> days = np.array([1, 2, 3, 4, 4], dtype="datetime64[D]")
+    >>> best_break(np.array([0.0, 0, 0, 5, 5]), np.array([5.0, 5, 0, 0, 0]), days, 1, 1)
     3
     """
     sums = np.concatenate([[0.0], np.cumsum(before)])
     sums[:-1] += np.cumsum(since[::-1])[::-1]
-    possible = sums[min_before : len(before) - min_since + 1]
-    return int(np.flatnonzero(possible <= possible.min() + 1e-9)[-1]) + min_before
+    is_possible = np.concatenate([[True], moments[1:] != moments[:-1], [True]])
+    is_possible[:min_before] = False
+    is_possible[len(before) - min_since + 1 :] = False
+    if not is_possible.any():
+        return None
+    return int(np.flatnonzero(is_possible & (sums <= sums[is_possible].min() + 1e-9))[-1])
 
 
 def breaks_within(
     n_records: int, min_records: int, find: Callable[[int, int], int | None], start: int = 0
 ) -> list[int]:
     """All breaks, by binary segmentation: find one, then look on either side of it.
+
+    A rule that comes back hides both of its breaks from one look at all records, so where that finds none,
+    the halves are looked at, and the half in the middle.
 
     Parameters
     ----------
@@ -130,6 +143,11 @@ def breaks_within(
     if n_records < min_records:
         return []
     row = find(start, start + n_records)
+    if row is None and n_records >= 2 * min_records:
+        half, quarter = n_records // 2, n_records // 4
+        begins = (start, start + quarter, start + n_records - half)
+        found = (find(first, first + half) for first in begins)
+        row = next((row for row in found if row is not None), None)
     if row is None:
         return []
     return [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
-from scoring.errors import ModelError
+from scoring.errors import ModelError, TrackingError
 from scoring.explanation.policy import (
     PolicyDifference,
     PolicyLine,
@@ -92,11 +91,9 @@ def compare_policies(
     ModelError
         If a model cannot be found, or holds no rules.
     """
-    if section is None:
-        saved = open_model(model, settings, reporter, is_whole=False)
-        if {first, second} <= set(_sections(saved)):
-            sides: Sequence[list[PolicyLine]] = [lines_of(saved, name) for name in (first, second)]
-            return ComparedPolicies(first, second, policy_differences(*sides))
+    if section is None and (saved := _with_sections(first, second, model, settings, reporter)) is not None:
+        of_sections = [lines_of(saved, name) for name in (first, second)]
+        return ComparedPolicies(first, second, policy_differences(*of_sections))
     models = [open_model(name, settings, reporter, is_whole=False) for name in (first, second)]
     sides = [lines_of(saved, section) for saved in models]
     names = (models[0].name, models[1].name)
@@ -104,6 +101,38 @@ def compare_policies(
         return ComparedPolicies(*names, policy_differences(*sides))
     compared = compare_rules(models[0].models.rules, models[1].models.rules)
     return ComparedPolicies(*names, list(compared.differences), compared.only_first, compared.only_second)
+
+
+def _with_sections(
+    first: str, second: str, model: str | None, settings: Settings, reporter: Reporter
+) -> SavedModel | None:
+    """The model whose sections two names are; None if they are not.
+
+    Two models can be compared where there is no champion, or none can be found.
+
+    Raises
+    ------
+    ModelError
+        If the model was named, but cannot be found or has only one of the sections.
+    """
+    if model is None:
+        try:
+            saved = open_model(None, settings, SILENT, is_whole=False)
+        except (ModelError, TrackingError):
+            return None
+    else:
+        saved = open_model(model, settings, reporter, is_whole=False)
+    unknown = [name for name in (first, second) if name not in _sections(saved)]
+    if len(unknown) == 1 and model is not None:
+        raise _unknown_section(saved, unknown[0])
+    if unknown:
+        return None
+    return open_model(None, settings, reporter, is_whole=False) if model is None else saved
+
+
+def _unknown_section(saved: SavedModel, section: str) -> ModelError:
+    known = ", ".join(repr(name) for name in _sections(saved))
+    return ModelError(f"{saved.name}: section: got {section!r}, expected one of {known}")
 
 
 def _sections(saved: SavedModel) -> list[str]:
@@ -115,6 +144,5 @@ def lines_of(saved: SavedModel, section: str | None) -> list[PolicyLine]:
     if not saved.models.rules:
         raise ModelError(f"{saved.name}: got a model without rules; train it again with this version")
     if section is not None and section not in _sections(saved):
-        known = ", ".join(repr(name) for name in _sections(saved))
-        raise ModelError(f"{saved.name}: section: got {section!r}, expected one of {known}")
+        raise _unknown_section(saved, section)
     return policy_lines(saved.models.rules, section, saved.models.changes)

@@ -184,6 +184,32 @@ def test_manifest_of_another_version_is_refused(folder: Path, changes: dict[str,
     assert MANIFEST in refused(folder)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("since", "2018-06-01T00:00:00", "since"),
+        ("since", "2018-06-01T00:00:00+05:00", "since"),
+        ("n_since", -1, "n_since"),
+        ("effects", [{"name": "has_image", "before": 1e300, "since": 0.0}], "numbers"),
+    ],
+)
+def test_changes_of_policy_that_no_training_finds_are_refused(
+    folder: Path, field: str, value: object, named: str
+) -> None:
+    change = {
+        "section": "Tessaril",
+        "target": "quality",
+        "since": "2018-06-01T00:00:00Z",
+        "n_before": 30,
+        "n_since": 30,
+        "effects": [],
+    }
+    rewritten(folder, policy_changes=[change])
+    assert load_model(folder).models.changes
+    rewritten(folder, policy_changes=[{**change, field: value}])
+    assert named in refused(folder)
+
+
 def test_file_of_unlikely_size_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model_folder, "MAX_FILE_BYTES", 1000)
     assert "expected 1000 at most" in refused(folder)

@@ -131,6 +131,15 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
     assert "--smoke" in message
 
 
+def test_changes_of_policy_are_looked_for() -> None:
+    changes = ("--changes", "as it is", "0.8 q + 12")
+    printed = run("policy_changes.py", "--smoke", "--sample-records", "200", *changes)
+    assert "| made up, default | 1 | 0 |" in printed
+    assert printed.count("| quality | 60 |") == 1
+    assert "change found: MAE / within 1" in printed
+    assert "--smoke" in run("policy_changes.py", expected=2)
+
+
 def test_suggested_labels_are_compared_with_random_ones() -> None:
     printed = run("suggest.py", "--smoke", "--draws", "1")
     assert "of the other before the cut, of which 75% are drawn" in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -95,6 +96,43 @@ def test_one_section_changes_and_the_other_does_not(repainted: list[tuple[Record
     assert [change.section for change in changes_of(repainted, other)] == ["Harbour"]
 
 
+def dated_by_month(documents: list[tuple[Record, Labels]]) -> list[tuple[Record, Labels]]:
+    """The records with the first of their month as their date."""
+    return [
+        (
+            msgspec.structs.replace(
+                record, published_at=record.published_at.replace(day=1, hour=0, minute=0, second=0)
+            ),
+            labels,
+        )
+        for record, labels in documents
+        if record.published_at
+    ]
+
+
+def test_records_of_one_date_are_on_one_side_of_a_change() -> None:
+    since = replace(POINTS, heat_bonus=5, published_from_heat=45)
+    noisy = [replace(policy, noise_ratio=0.3, noise_points=8) for policy in (FIRST, since)]
+    before, after = (
+        list(sample_documents(policy=policy, n_records=900, seed=4, section="Harbour")) for policy in noisy
+    )
+    june = sum(
+        record.published_at < datetime(2018, 7, 1, tzinfo=UTC) for record, _ in before if record.published_at
+    )
+    changes = changes_of(dated_by_month(before[:june] + after[june:]))
+    assert {change.target for change in changes} == {"quality", "heat", "published"}
+    assert {change.since for change in changes} == {datetime(2018, 7, 1, tzinfo=UTC)}
+    (quality,) = [change for change in changes if change.target == "quality"]
+    assert quality.n_before == june
+
+
+def test_records_of_one_date_have_no_change(repainted: list[tuple[Record, Labels]]) -> None:
+    date = datetime(2018, 7, 1, tzinfo=UTC)
+    assert not changes_of(
+        [(msgspec.structs.replace(record, published_at=date), labels) for record, labels in repainted]
+    )
+
+
 def test_two_changes_of_one_section_are_found() -> None:
     third = replace(FIRST, topic_points=4, image_points=6, section_in_title_points=30)
     documents = labelled(POINTS, 900, 300)[:600] + labelled(third, 900, 300)[600:]
@@ -110,6 +148,17 @@ def test_changed_rules_of_heat_and_publication_are_found() -> None:
     assert values(by_target["heat"])["bonus"] == (FIRST.heat_bonus, 5)
     before, now = values(by_target["published"])["published from"]
     assert (before, now) == pytest.approx((FIRST.published_from_heat, 45), abs=2)
+
+
+def test_rules_that_come_back_are_found() -> None:
+    since = replace(FIRST, heat_bonus=5, published_from_heat=45)
+    documents = labelled(since, 900, 300)[:600] + labelled(FIRST, 900, 0)[600:]
+    changes = changes_of(documents)
+    bonuses = [values(change)["bonus"] for change in changes if change.target == "heat"]
+    assert bonuses == [(FIRST.heat_bonus, 5), (5, FIRST.heat_bonus)]
+    first, second = [change for change in changes if change.target == "published"]
+    assert values(first)["published from"] == pytest.approx((FIRST.published_from_heat, 45), abs=2)
+    assert values(second)["published from"] == pytest.approx((45, FIRST.published_from_heat), abs=2)
 
 
 def test_one_policy_for_all_sections_is_one_policy_for_all_times(

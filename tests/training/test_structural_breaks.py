@@ -30,7 +30,7 @@ def test_the_largest_statistic_is_at_the_break(row: int) -> None:
 
 
 def test_the_statistic_is_that_of_two_regressions() -> None:
-    y = X @ [5.0, 2.0, 0.0, 0.0] + 0.5 * X[:, 2] * (np.arange(400) >= 200) + NOISE
+    y = X @ [5.0, 2.0, 0.0, 0.0] + X[:, 2] * (np.arange(400) >= 200) + NOISE
     f, row = largest_f(X, y)
 
     def residual_sum(rows: slice) -> float:
@@ -39,7 +39,7 @@ def test_the_statistic_is_that_of_two_regressions() -> None:
 
     divided = residual_sum(slice(row)) + residual_sum(slice(row, None))
     assert f == pytest.approx((residual_sum(slice(None)) - divided) / 4 / (divided / (400 - 8)))
-    assert 2 < f < 20
+    assert 5 < f < 40
 
 
 def test_columns_have_unit_variance() -> None:
@@ -49,12 +49,21 @@ def test_columns_have_unit_variance() -> None:
     assert columns[:, 1:].std(axis=0) == pytest.approx(np.ones(columns.shape[1] - 1))
 
 
+DAYS = np.arange(6).astype("datetime64[D]")
+
+
 def test_of_equally_good_breaks_the_last_is_taken() -> None:
     before, since = np.array([0.0, 0, 0, 0, 4, 4]), np.array([4.0, 4, 0, 0, 0, 0])
-    assert best_break(before, since, 1, 1) == 4
-    assert best_break(before, since, 1, 3) == 3
-    assert best_break(np.array([0.0, 0, 0, 4, 4, 4]), np.array([4.0, 4, 4, 0, 0, 0]), 1, 1) == 3
-    assert best_break(before * 0 + 1, since * 0, 0, 1) == 0
+    assert best_break(before, since, DAYS, 1, 1) == 4
+    assert best_break(before, since, DAYS, 1, 3) == 3
+    assert best_break(np.array([0.0, 0, 0, 4, 4, 4]), np.array([4.0, 4, 4, 0, 0, 0]), DAYS, 1, 1) == 3
+    assert best_break(before * 0 + 1, since * 0, DAYS, 0, 1) == 0
+
+
+def test_records_of_one_moment_are_not_divided() -> None:
+    before, since = np.array([0.0, 0, 0, 0, 4, 4]), np.array([4.0, 4, 0, 0, 0, 0])
+    assert best_break(before, since, DAYS[[0, 1, 2, 3, 3, 5]], 1, 1) == 3
+    assert best_break(before, since, DAYS[[1] * 6], 1, 1) is None
 
 
 def test_the_latest_records_are_taken_in_growing_numbers() -> None:

@@ -37,6 +37,19 @@ def test_a_section_that_the_model_does_not_know_is_named(training: TrainOutcome,
         policy(model=str(training.model), section="Nowhere", settings=load_settings(home=tmp_path))
 
 
+def test_a_second_section_that_the_model_does_not_know_is_named(
+    two_scales: TrainOutcome, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="section: got 'Nowhere', expected one of"):
+        compare_policies("Harbour", "Nowhere", model=two_scales.model, settings=load_settings(home=tmp_path))
+
+
+def test_two_models_are_compared_without_a_store(training: TrainOutcome, tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, tracking_uri="http://127.0.0.1:9")
+    folder = str(training.model)
+    assert not compare_policies(folder, folder, settings=settings).differences
+
+
 def test_a_model_of_before_says_that_it_has_no_rules(tmp_path: Path) -> None:
     old = Path(__file__).parents[1] / "model" / "format_1" / "model"
     with pytest.raises(ModelError, match="without rules; train it again"):
