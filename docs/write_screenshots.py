@@ -1,4 +1,4 @@
-"""Write the pictures of the desk into the docs, from made-up records; run by ``make screenshots``."""
+"""Write the pictures of the desk into the docs, from synthetic records; run by ``make screenshots``."""
 
 from __future__ import annotations
 

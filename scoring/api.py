@@ -126,7 +126,7 @@ class Model:
         Returns
         -------
         list of PolicyLine
-            Each with the 95 % interval of its number and the labelled records that it rests on.
+            Each with the 95 % interval of its number and the labelled records that it is based on.
 
         Raises
         ------
@@ -154,7 +154,7 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
         A model folder, an exported zip file, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS``
         or ``shipped``. Without it, the model of the settings, else the champion of the registry.
     settings : Settings, optional
-        Home and store; those of this place if not given.
+        Home and store. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -267,14 +267,14 @@ def extract_features(
     records : path, document, mapping, or iterable of these
         As :func:`read_records` takes them.
     model : str, path-like or Model, optional
-        Sections are found as this model finds them. Default: the first topic of each record.
+        Its rule of sections is used. Default: the section is the first topic of a record.
     as_of : datetime, timedelta or None
         Coverage newer than this moment (aware UTC), or than so long after publication, is unseen; None takes
         records as they are.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home and store of the model; those of this place if not given.
+        Home and store of the model. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -321,7 +321,7 @@ def score(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home and store; those of this place if not given.
+        Home and store. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -412,7 +412,7 @@ def train(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, seed and threads; those of this place if not given.
+        Home, store, seed and threads. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -483,7 +483,7 @@ def evaluate(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store and experiment; those of this place if not given.
+        Home, store and experiment. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -532,7 +532,7 @@ def compare(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, seed and threads; those of this place if not given.
+        Home, store, seed and threads. Default: those of the current folder and environment.
 
     Returns
     -------
@@ -565,23 +565,23 @@ def suggest(
     on_error: OnError = "raise",
     settings: Settings | None = None,
 ) -> SuggestOutcome:
-    """Suggest which unlabelled records to label first.
+    """Suggest the unlabelled records to label first.
 
-    These are the records whose labels would teach the model the most about quality. A label that scoring
-    wrote itself does not count as one.
+    These are the records whose labels would teach the model the most about quality. Labels that scoring
+    itself wrote do not count.
 
     Parameters
     ----------
     paths : path or iterable of paths
-        Folders and files of records; of the labelled ones too, if there are any.
+        Folders and files of records, the labelled ones included.
     count : int
-        Suggestions, at most; 1 or more. Fewer are the first ones of more.
+        Maximum number of suggestions; 1 or more. A smaller number gives the first ones of a larger number.
     model : Model, str or path-like, optional
-        The model that is to learn, as in :func:`score`.
+        The model that the labels are for, as in :func:`score`.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, journal and sections; those of this place if not given.
+        Home, store, journal and rule of sections. Default: those of the current folder and environment.
 
     Returns
     -------

@@ -191,7 +191,7 @@ def main() -> None:
         with running(scratch / "cluster") as cluster:
             for name, paths, size in (
                 ("archives", folders, size_of(folders)),
-                ("JSON lines", [str(lines)], f"{options.lines:,} made-up JSON lines"),
+                ("JSON lines", [str(lines)], f"{options.lines:,} synthetic JSON lines"),
             ):
                 output = scratch / name.replace(" ", "-")
                 seconds = compare(paths, cluster, output, options)

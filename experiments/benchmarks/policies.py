@@ -1,4 +1,4 @@
-"""Two policies in one archive: how well each design learns a section's own, and from how many labels.
+"""Two policies in one archive: the error of each design on a section with its own, by number of labels.
 
     python experiments/benchmarks/policies.py ARCHIVE... --of-section NAME
     python experiments/benchmarks/policies.py --smoke
@@ -35,7 +35,7 @@ DESIGNS = ("default", "sections-shared", "sections-affine", "sections-apart")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How the labels of a section are changed: points of an image, of a named topic, and of long titles."""
+    """A change of the labels of a section: points of an image, of a named topic, and of long titles."""
 
     scale: float = 1.0
     shift: float = 0.0

@@ -1,13 +1,14 @@
-"""Changes of policy in time: how many are found, how exactly, and how often one is found where there is none.
+"""Changes of policy in time: the share that is found, the error of the date, and false alarms.
 
     python experiments/benchmarks/policy_changes.py ARCHIVE...
     python experiments/benchmarks/policy_changes.py --smoke
 
-Archives whose policy does not change: those given, between the changes that are found in them, under each
-policy of :mod:`policies`; and made-up ones, some with noise. Then the labels of each given archive since a
-date follow another policy: how exactly the date is found, and how well the quality of the later block, whose
-labels follow that policy too, is predicted with the change, without it, and if all labels followed it.
-``--block test`` takes the test block. Prints figures, no records.
+False alarms are counted in archives whose policy does not change: parts of the given archives between the
+changes that are found in them, under each policy of :mod:`policies`, and synthetic archives, some with noise.
+Then a change is applied to the labels of each given archive from a date on. The table has the error of the
+date that is found, and the error of quality on the later block, whose labels follow the new policy: with the
+change, without it, and if all labels followed the new policy. ``--block test`` uses the test block. Prints
+numbers only, no records.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ LOWER_THRESHOLD = 12.0  # points of heat below that of the archive
 
 
 def unchanged_parts(training: TrainingSet, config: TrainConfig) -> Iterator[tuple[str, TrainingSet]]:
-    """Records of each section between two changes of it, by date."""
+    """Records of each section between two of its changes, in order of date."""
     changes = with_changes(training, config.model).changes
     sections = np.array(training.sections, dtype=object)
     for section in sorted(set(training.sections)):
@@ -105,14 +106,14 @@ def false_alarms(
     config: TrainConfig,
     names: Sequence[str],
 ) -> list[list[str]]:
-    """For each kind of archive without a change: how many there are, and in how many one is found."""
+    """For each kind of archive without a change: number of archives, and number with a false alarm."""
     rows = []
     for name, part in parts:
         variants = [relabelled(part, CHANGES[change], 0) for change in names]
         rows.append((f"{name}, {len(part.table)} records, {len(variants)} policies", variants))
     for policy in POLICIES:
         variants = [sample for name, sample in samples if name == policy]
-        rows.append((f"made up, {policy}", variants))
+        rows.append((f"synthetic, {policy}", variants))
     counted = []
     for name, variants in rows:
         n_alarms = sum(bool(with_changes(variant, config.model).changes) for variant in variants)
@@ -124,7 +125,7 @@ def false_alarms(
 def found_changes(
     name: str, part: TrainingSet, config: TrainConfig, counts: Sequence[float], names: Sequence[str]
 ) -> Iterator[list[str]]:
-    """For each number of labels since a change of an archive: how many are found, and how exactly."""
+    """For each number of labels since a change: the share of changes found, and the error of their dates."""
     n_records = len(part.table)
     for count in counts:
         n_since = int(count * n_records) if count < 1 else int(count)
@@ -140,13 +141,13 @@ def found_changes(
         for target, archives in cases.items():
             distances, n_others = [], 0
             for archive in archives:
-                found = with_changes(archive, config.model).changes
-                near = [distance(part, change, start) for change in found if change.target == target]
+                changes = with_changes(archive, config.model).changes
+                near = [distance(part, change, start) for change in changes if change.target == target]
                 if near:
                     distances.append(min(near))
-                n_others += len(found) - bool(near)
-            middle = f"{np.median(distances):.0f}" if distances else "-"
-            row = [name, target, str(n_since), f"{len(distances)} of {len(archives)}", middle, str(n_others)]
+                n_others += len(changes) - bool(near)
+            median = f"{np.median(distances):.0f}" if distances else "-"
+            row = [name, target, str(n_since), f"{len(distances)} of {len(archives)}", median, str(n_others)]
             print("\t".join(row), flush=True)
             yield row
 
@@ -181,7 +182,7 @@ def later_errors(blocks: Blocks, config: TrainConfig, options: argparse.Namespac
 
 
 def distance(part: TrainingSet, change: PolicyChange, start: int) -> int:
-    """Records between a change that is found and the true one."""
+    """Number of records between a change that is found and the true change."""
     since = np.datetime64(change.since.replace(tzinfo=None))
     return abs(int(np.count_nonzero(part.moments < since)) - start)
 
@@ -192,8 +193,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_arguments(parser)
-    parser.add_argument("--samples", type=int, default=64, help="made-up archives without a change")
-    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES, help="tables to draw; all")
+    parser.add_argument("--samples", type=int, default=64, help="synthetic archives without a change")
+    parser.add_argument(
+        "--tables", nargs="+", choices=TABLES, default=TABLES, help="tables to print; default: all"
+    )
     parser.add_argument("--block", choices=("validation", "test"), default="validation")
     parser.add_argument(
         "--changes", nargs="+", choices=tuple(CHANGES), default=tuple(CHANGES), help="policies"

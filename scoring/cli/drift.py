@@ -28,8 +28,8 @@ def drift(
         bool,
         typer.Option(
             "--labels",
-            help="Look for a time since which labels follow other rules than the model's; if there is one, "
-            "the records are refused.",
+            help="Also check whether the labels stopped following the model's rules at some time; if they "
+            "did, the records are refused.",
         ),
     ] = False,
     output: Annotated[
@@ -44,8 +44,8 @@ def drift(
 ) -> None:
     """Measure how far new records are from a model's training records, and whether it matters.
 
-    Every record is used as of its own publication; only --labels needs labels. Exit code 3 if the records
-    are refused; the rule is printed below the verdict.
+    Every record is used as of its own publication. Labels are needed only for --labels. Exit code 3 if the
+    records are refused; the rule is printed below the verdict.
     """
     from scoring.cli import formats
     from scoring.cli.tables import common

@@ -64,8 +64,8 @@ def backtest(
     by: Annotated[
         Folds,
         typer.Option(
-            help="Each month, trained on all before it; each section, trained on the others; or the test "
-            "block of each section, by the number of its labels in the training."
+            help="Evaluate each month, trained on the data before it; each section, trained on the others; "
+            "or the test block of each section, trained on different numbers of its labels."
         ),
     ] = Folds.month,
     config: options.Config = None,
@@ -89,13 +89,13 @@ def backtest(
         int | None,
         typer.Option(
             min=1,
-            help="Random draws of each number of labels, with --by labels; at most 3 of so many that each "
-            "needs a fit of everything. Default: 20.",
+            help="Random draws for each number of labels, with --by labels; at most 3 if there are so many "
+            "labels that each draw needs a full fit. Default: 20.",
         ),
     ] = None,
     of_section: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="The only section, with --by labels. Default: each section."),
+        typer.Option(metavar="NAME", help="Evaluate only this section, with --by labels. Default: all."),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for metrics and plots.")] = None,
     section: options.Section = None,
@@ -108,9 +108,9 @@ def backtest(
 ) -> None:
     """Retrain for each month on the data before it, and evaluate on that month.
 
-    Each training ignores all records and coverage from the start of its month on. --by labels shows how well
-    the quality of a section is predicted from a number of its labels, which are drawn at random, several
-    times, from the records before its test block; the other sections are in each training.
+    Each training ignores all records and coverage from the start of its month on. --by labels shows how many
+    labels a section needs: that many of its records before the test block are drawn at random, several
+    times, and learned from together with all records of the other sections.
     """
     if since is not None and by is not Folds.month:
         raise typer.BadParameter("--since requires --by month")

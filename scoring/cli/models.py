@@ -347,7 +347,7 @@ def policy(
         list[str] | None,
         typer.Argument(
             metavar="[A B]",
-            help="Two sections of the model, or two models: only what differs.",
+            help="Two sections of the model, or two models: print only the rules that differ.",
             show_default=False,
         ),
     ] = None,
@@ -357,9 +357,10 @@ def policy(
     ] = None,
     json: options.Json = False,
 ) -> None:
-    """Write the learned policy as an editor would: points, who leads, heat, publication.
+    """Print the learned policy as rules in words: quality points, leads, heat, publication.
 
-    Each rule has the 95 % interval of its number and the labelled records that it rests on.
+    For each rule: the 95 % interval of its number, the number of labelled records that it is based on, and
+    the share of these that follow it. Rules that changed at some time are listed with that time.
     """
     if compared and len(compared) != 2:
         raise typer.BadParameter(f"got {len(compared)}, expected two sections or models, or none")
@@ -399,12 +400,12 @@ def suggest(
     json: options.Json = False,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
-    """List the unlabelled records to label first, with the reason.
+    """List the unlabelled records to label first, with reasons.
 
     These are the records whose labels would teach the model the most about quality, the most useful
-    first. PATH holds the labelled records too, if there are any. Sections that the model does not know
-    come first. Of a story at most one record is listed. Labels that scoring itself wrote do not count.
-    --json prints JSON lines.
+    first. Give the labelled records of the same sections as PATH too: a record that resembles them is
+    less useful. Sections that the model does not know come first. At most one record of each story is
+    listed. Labels that scoring itself wrote do not count. --json prints JSON lines.
     """
     from scoring.cli import formats
     from scoring.cli.tables import common

@@ -153,8 +153,8 @@ Section = Annotated[
     list[str] | None,
     typer.Option(
         metavar="RULE",
-        help="What names a record's section: 'topic' (one that the records of a section share), 'folder' "
-        "or 'field NAME'. Default: the setting.",
+        help="What identifies a record's section: 'topic' (the one that all records of a section share), "
+        "'folder' (of the file) or 'field NAME'. Default: the setting.",
         callback=lambda values: _only_one(values, "--section"),
     ),
 ]

@@ -84,7 +84,7 @@ def features(
     catalogue: Annotated[bool, typer.Option("--catalogue", help="List columns and their meanings.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Find sections as this model does. Default: by --section."),
+        typer.Option(metavar="MODEL", help="Use this model's rule of sections. Default: --section."),
     ] = None,
     section: options.Section = None,
     no_cache: options.NoCache = False,

@@ -131,10 +131,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     n_records, n_days : int
         Labelled records that the decision rests on, and the number of their days.
     checks : tuple of Check
-        All checks; that of the metric that has to improve comes first, and of the subsets the sections do,
-        the worst of them first.
+        All checks: first the metric that has to improve, later the subsets, of which sections come first, the
+        worst section before the others.
     sections : tuple of SectionChange
-        The metric of each section that the challenger is worst in, the worst section first.
+        The metric in which the challenger is worst, for each section; the worst section first.
     sections_not_judged : dict of str to int
         Sections with too few labelled records or days, and their numbers of records.
     """

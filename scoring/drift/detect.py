@@ -139,7 +139,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     rule : str
         The decision rule, in words.
     label_changes : tuple of PolicyChange or None
-        Since when labels follow other rules than the model's; None if that was not asked.
+        Points in time from which labels depart from the model's rules; None if that was not checked.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""Points in time from which the labels of new records follow other rules than a model's."""
+"""Points in time from which the labels of new records depart from a model's rules."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from scoring.training.story_policy import BonusRule
 from scoring.training.structural_breaks import MIN_SEGMENT, best_break, last_lengths
 from scoring.training.training_set import TrainingSet
 
-MAX_MOVES = 4  # of a point in time, to where the model and another policy fit best
+MAX_MOVES = 4  # times that a point in time is moved to where both policies fit best
 
 
 def changes_from(
     models: FittedComponents, records: TrainingSet, config: ModelConfig, num_threads: int = 1
 ) -> tuple[PolicyChange, ...]:
-    """Find since when the labels of each section follow other rules than those of a model.
+    """Find the points in time from which the labels of each section depart from a model's rules.
 
     Parameters
     ----------
     models : FittedComponents
         The model.
     records : TrainingSet
-        Labelled records. Those from before a change that the model knows are left out, as are sections with
-        fewer than 20 others.
+        Labelled records. Records from before a change that the model knows are left out, and so are sections
+        with fewer than 20 remaining records.
     config : ModelConfig
         Fit options of the model.
     num_threads : int
@@ -42,7 +42,7 @@ def changes_from(
     Returns
     -------
     tuple of PolicyChange
-        By section. The rules before are those of the model, which no record has to follow.
+        By section. The rules before a change are those of the model; all records may be from after it.
     """
     changes: list[PolicyChange] = []
     records = replace(records, changes=models.changes)
@@ -93,7 +93,7 @@ def _quality_change(
 
 
 def _story_changes(section: str, models: FittedComponents, records: TrainingSet) -> Iterator[PolicyChange]:
-    """Changes of the rules of heat and publication that the model holds in words."""
+    """Changes of heat and publication, compared with the rules that the model has in words."""
     rules = {
         rule.name: rule.value for group in models.rules if section in group.sections for rule in group.rules
     }

@@ -63,11 +63,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     notes : tuple of str
         Notes on how to read the metrics.
     sections : tuple of SectionChange
-        The metric of each section that the second is worst in, the worst section first.
+        The metric in which the second is worst, for each section; the worst section first.
     sections_left_out : dict of str to int
         Sections with too few labelled records to compare, and their numbers of records.
     policy : PolicyComparison
-        Rules that the models do not agree on.
+        Rules that differ between the models.
     """
 
     first: Side

@@ -1,7 +1,7 @@
-"""Learning curve: how well a section's quality is predicted from a given number of its labels.
+"""Learning curve: the error of a section's quality as a function of the number of its labels.
 
-Each number of labels is drawn several times, since few labels may be lucky ones. A section whose few labels
-take no part in the shared fit of the others needs that fit once for all draws.
+Each number of labels is drawn several times, since the error of a single small draw is largely chance. If the
+section is left out of the shared fit because it has few labels, that fit is made once for all draws.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from scoring.training.training_set import TrainingSet
 
 COUNTS = (20, 50, 100, 200)
 N_DRAWS = 20
-MAX_FULL_FITS = 3  # draws of a section that takes part in the shared fit, each of which fits everything
+MAX_FULL_FITS = 3  # draws of a section that is part of the shared fit; each of them needs a full fit
 METRICS = (
     "quality_mae",
     "quality_within_1",
@@ -41,7 +41,7 @@ METRICS = (
 
 
 class CurvePoint(msgspec.Struct, frozen=True):
-    """Quality of a section's test block, from one number of its labels.
+    """Metrics of a section's quality on its test block, for one number of its labels.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class CurvePoint(msgspec.Struct, frozen=True):
     draws : tuple of dict of str to float
         Metrics of each draw: see :data:`METRICS`.
     figures : dict of str to float
-        Metrics of the draws together: see :func:`summarize`. Empty without draws.
+        Summary of the draws: see :func:`summarize`. Empty if there are no draws.
     error : str
-        Why nothing could be trained or evaluated; empty if it could.
+        Why training or evaluation failed; empty if it did not.
     """
 
     section: str
@@ -98,7 +98,7 @@ class SectionCurve:
         return np.flatnonzero(self._sections == self.name)
 
     def sizes(self, counts: Iterable[int]) -> list[int]:
-        """Numbers of labels to draw, ascending; whatever exceeds the pool is the whole pool, once."""
+        """Numbers of labels to draw, ascending; all numbers above the size of the pool become that size."""
         return sorted({min(count, len(self.pool)) for count in counts})
 
     def point(self, n_labels: int, n_draws: int) -> CurvePoint:
@@ -109,8 +109,8 @@ class SectionCurve:
         n_labels : int
             Labels in each draw; see :meth:`sizes`.
         n_draws : int
-            Draws, >= 1; only one of the whole pool, and at most :data:`MAX_FULL_FITS` where the section takes
-            part in the shared fit.
+            Draws, >= 1; only one of the whole pool, and at most :data:`MAX_FULL_FITS` if the section is part
+            of the shared fit.
         """
         name, n_pool, n_records = self.name or "(none)", len(self.pool), len(self.test.table)
         try:
@@ -122,7 +122,7 @@ class SectionCurve:
     def draw(self, n_labels: int, n_draws: int) -> list[Mask]:
         """Masks of the training records of each draw, shape (n_records,): the drawn labels and all others.
 
-        They depend on the seed and on the number of labels only.
+        They depend only on the seed and the number of labels.
         """
         random = np.random.default_rng([self.config.seed, n_labels])
         masks = []
@@ -133,7 +133,7 @@ class SectionCurve:
         return masks
 
     def is_apart(self, mask: Mask) -> bool:
-        """Whether the shared fit on the records of a mask is the one on the other sections alone."""
+        """Whether the shared fit on the records of a mask equals the fit on the other sections alone."""
         is_other, options = self._sections != self.name, self.config.model.sections
         is_validation = self._validation(mask)
         return np.array_equal(is_validation[is_other], self._validation(is_other)[is_other]) and all(
@@ -159,8 +159,8 @@ class SectionCurve:
         return fit_quality(others, self.config, num_threads=self.num_threads)
 
     def _evaluated_draws(self, n_labels: int, n_draws: int) -> list[dict[str, float]]:
-        for n_found, where in ((len(self.pool), "before"), (len(self.test.table), "in")):
-            if not n_found:
+        for n_records, where in ((len(self.pool), "before"), (len(self.test.table), "in")):
+            if not n_records:
                 raise ModelError(f"got no record {where} the test block, expected some")
         masks = self.draw(n_labels, n_draws)
         if all(map(self.is_apart, masks)):
@@ -194,7 +194,7 @@ class SectionCurve:
         )
 
     def _evaluate(self, model: QualityModel) -> dict[str, float]:
-        """Metrics of the quality of the test block, as scores have it."""
+        """Metrics of the rounded quality on the test block."""
         table = self.test.table
         expected, spread = model.estimate(table, self.num_threads)
         quality, low, high = rounded(expected, *model.interval(table, expected, spread))
@@ -258,7 +258,7 @@ def section_curves(
 
 
 def summarize(draws: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Median of error and share within 1 point, mean of the others; lowest and highest error.
+    """Summarize draws: median error and median share within 1 point, means of the others, extreme errors.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Comparison of two models by section: the metrics of each, and the section that the second is worst in."""
+"""Comparison of two models by section: the worst metric of each section, and the ranking of sections."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scoring.evaluation.metrics import PredictionColumns
 from scoring.evaluation.paired_figures import Difference, SliceDifference, is_labelled, parts
 
 SECTION = "section"
-"""Family of the slices by section."""
+"""Family name of the slices by section."""
 
 MAX_WORSENING_RATIO = 0.05
-"""Ratio of the first model's metric by which the second may be worse on a subset of the records."""
+"""Accepted worsening on a subset of the records, relative to the first model's metric."""
 
 
 class SectionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The metric of a section that the second model is worst in.
+    """The metric in which the second model is worst in a section.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class SectionChange(msgspec.Struct, frozen=True, kw_only=True):
     difference : Difference
         The metric of both models.
     is_clearly_worse : bool
-        Whether the whole interval of the gain is below the bound of a worsening.
+        Whether the whole interval of the gain is below the accepted worsening.
     """
 
     section: str
@@ -38,12 +38,12 @@ class SectionChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_clearly_worse(difference: Difference, max_ratio: float = MAX_WORSENING_RATIO) -> bool:
-    """Whether the second is worse by more than a ratio of the first's metric, by the whole interval."""
+    """Whether the whole interval shows a worsening by more than a ratio of the first model's metric."""
     return difference.high is not None and difference.high < -max_ratio * abs(difference.first)
 
 
 def relative_gain(difference: Difference) -> float:
-    """Gain as a ratio of the first's metric: points of different scales cannot be compared.
+    """Gain relative to the first model's metric, since points on different scales cannot be compared.
 
     Examples
     --------
@@ -66,13 +66,13 @@ def section_changes(
     slices : sequence of SliceDifference
         Metrics on subsets; only those by section are considered.
     max_ratio : float
-        Bound of a worsening: see :func:`is_clearly_worse`.
+        Accepted worsening: see :func:`is_clearly_worse`.
 
     Returns
     -------
     tuple of SectionChange
-        What is clearly worse comes before what is significantly worse, and that before the others; among
-        these the lowest gain in relation to the first's metric.
+        Clearly worse sections come first, then significantly worse ones, then the others; each group is
+        sorted by relative gain, the lowest first.
     """
 
     def rank(difference: Difference) -> tuple[bool, bool, float]:
@@ -99,7 +99,7 @@ def section_changes(
 def worst_sections_first(
     slices: Sequence[SliceDifference], max_ratio: float = MAX_WORSENING_RATIO
 ) -> tuple[SliceDifference, ...]:
-    """The slices, those by section first, and of these the worst first."""
+    """Sort slices: those by section first, the worst section before the others."""
     place = {change.section: index for index, change in enumerate(section_changes(slices, max_ratio))}
 
     def rank(part: SliceDifference) -> tuple[bool, int]:
@@ -109,7 +109,7 @@ def worst_sections_first(
 
 
 def sections_left_out(columns: PredictionColumns, compared: Collection[str]) -> dict[str, int]:
-    """Sections with labelled records that were not compared, since they have too few.
+    """Sections that were not compared, since they have too few labelled records.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def sections_left_out(columns: PredictionColumns, compared: Collection[str]) -> 
     Returns
     -------
     dict of str to int
-        Labelled records of each; empty if there is a single section, which is the whole.
+        Labelled records of each; empty if there is only one section.
     """
     labelled = is_labelled(columns)
     counts = {

@@ -1,4 +1,4 @@
-"""The learned policy in words, and what differs between two of them."""
+"""The learned policy in words, and the differences between two policies."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class PolicyLine(msgspec.Struct, frozen=True):
     section : str
         The section, or the sections that share the rule, joined by commas.
     target : str
-        The label that it decides.
+        The label that it determines.
     text : str
         The rule.
     interval : str
-        95 % interval of its number; empty where it has none.
+        95 % interval of its number; empty if it has none.
     n_records : int
-        Labelled records that it rests on.
+        Labelled records that it is based on.
     followed_ratio : float or None
-        Share of them that follow it.
+        Share of these that follow it, if it applies.
     name : str
         Name of the rule; see :class:`scoring.model.rules.Rule`.
     value, low, high : float
         Its number and interval.
     since : str
-        Of a changed rule: when it began to hold, ISO 8601; empty otherwise.
+        Time from which a changed rule holds, ISO 8601; empty for other rules.
     """
 
     section: str
@@ -51,9 +51,10 @@ class PolicyLine(msgspec.Struct, frozen=True):
 
 
 class PolicyDifference(msgspec.Struct, frozen=True):
-    """A rule that two policies do not agree on; None where one has no such rule.
+    """A rule that differs between two policies; None where a policy has no such rule.
 
-    ``section`` has the sections of two models to which it applies, joined by commas.
+    ``section`` names the sections that it applies to, joined by commas; it is empty if two sections are
+    compared.
     """
 
     target: str
@@ -64,7 +65,7 @@ class PolicyDifference(msgspec.Struct, frozen=True):
 
 
 class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy of a section, or of the sections that share theirs, in words.
+    """The policy of a section, or of the sections that share one, in words.
 
     Parameters
     ----------
@@ -85,16 +86,16 @@ class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs between the policies of two models.
+    """Differences between the policies of two models.
 
     Parameters
     ----------
     differences : tuple of PolicyDifference
-        Rules that they do not agree on, section by section.
+        Rules that differ, section by section.
     only_first, only_second : tuple of str
         Sections that only one of the models knows; their rules are not compared.
     fault : str
-        Why the policies were not compared; empty if they were.
+        Reason why the policies were not compared; empty if they were.
     """
 
     differences: tuple[PolicyDifference, ...] = ()
@@ -120,7 +121,7 @@ def policy_lines(
     Returns
     -------
     list of PolicyLine
-        In the order of the rules; then what changed.
+        The rules in their order, then the changed effects.
     """
     lines = [
         PolicyLine(
@@ -143,7 +144,7 @@ def policy_lines(
 
 
 def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
-    """Each changed effect in words: its value since the change, which rests on the labels since then."""
+    """Each changed effect in words, with its value since the change and the number of labels since then."""
     return [
         PolicyLine(
             _joined([change.section]),
@@ -166,7 +167,7 @@ def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
 def policy_texts(
     groups: Sequence[SectionRules], changes: Sequence[PolicyChange] = ()
 ) -> list[SectionPolicyText]:
-    """The policies of a model in words, with their changes: of sections that share theirs, then of others."""
+    """Write the policies of a model in words, with their changes; the shared policy comes first."""
     return [
         SectionPolicyText(
             section=_joined(group.sections),
@@ -186,22 +187,22 @@ def _joined(sections: Sequence[str]) -> str:
 
 
 def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
-    """Rules whose intervals do not overlap, and effects on quality that only one of the policies has.
+    """Find rules whose intervals do not overlap, and quality rules that only one of the policies has.
 
-    Providers and topics of the same worth are not compared: two policies name different ones.
+    Groups of providers or topics with the same points are not compared, since their members may differ.
     """
     of_first, of_second = (
         {(line.target, line.name): line for line in lines if _is_compared(line)} for lines in (first, second)
     )
     differences = []
     for key in {**of_first, **of_second}:
-        one, other = of_first.get(key), of_second.get(key)
-        if one is None or other is None:
-            is_other = key[0] == "quality"  # other rules are missing where too few records show them
+        first_line, second_line = of_first.get(key), of_second.get(key)
+        if first_line is None or second_line is None:
+            is_different = key[0] == "quality"  # a missing rule of another label means too few records
         else:
-            is_other = one.high < other.low or other.high < one.low
-        if is_other:
-            differences.append(PolicyDifference(*key, one, other))
+            is_different = first_line.high < second_line.low or second_line.high < first_line.low
+        if is_different:
+            differences.append(PolicyDifference(*key, first_line, second_line))
     return differences
 
 
@@ -210,14 +211,14 @@ def _is_compared(line: PolicyLine) -> bool:
 
 
 def compare_rules(first: Sequence[SectionRules], second: Sequence[SectionRules]) -> PolicyComparison:
-    """What differs between the policies of two models, for each section that both know.
+    """Compare the policies of two models, for each section that both know.
 
-    Models of one policy each are compared whatever their sections are called.
+    Two models with a single policy each are compared even if their sections have different names.
 
     Parameters
     ----------
     first, second : sequence of SectionRules
-        Rules of the models; each has some.
+        Rules of the models, not empty.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Rules in words."""
+"""Wording of the rules of a policy."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from scoring.model.rules import Rule
 
 _MEANINGS = {column.name: column.meaning for column in ALL_COLUMNS}
 _COUNTED = {column.name for column in ALL_COLUMNS if column.type == "count"}
+_TEXTS = {"title_chars": "title", "excerpt_chars": "excerpt"}
 CLASSES = ("providers", "topics", "words")
 
 
@@ -28,7 +29,7 @@ def text_of(rule: Rule) -> str:
     if rule.name == "bonus":
         return f"each related record adds {value} to the heat of a lead"
     if rule.name == "bonus from":
-        return f"it does where the quality of the lead is {value} or more"
+        return f"related records add heat only to a lead with a quality of {value} or more"
     if rule.name == "published from":
         return f"published from a heat of {value}"
     column, _, detail = rule.name.partition(" ")
@@ -40,32 +41,34 @@ def text_of(rule: Rule) -> str:
 
 
 def _names_of(kind: str, rule: Rule) -> str:
-    """The most frequent providers, topics or words of a rule, and how many there are."""
+    """Names of the most frequent providers, topics or words of a rule, and the number of all."""
     if not rule.names:  # models of an earlier version
         return f"some {kind}"
     if rule.n_names == 1:
         return f"the {kind.removesuffix('s')} {rule.names[0]}"
-    what = f"{kind} that stand for a topic" if kind == "words" else kind
+    group = "title words, with their topics" if kind == "words" else kind
     n_more = rule.n_names - len(rule.names)
-    return f"each of {rule.n_names} {what}: {', '.join(rule.names)}{f' and {n_more} more' if n_more else ''}"
+    return f"each of {rule.n_names} {group}: {', '.join(rule.names)}{f' and {n_more} more' if n_more else ''}"
 
 
 def meaning_of(column: str) -> str:
-    """What a column says, as in the catalogue of features."""
+    """Meaning of a column, as in the catalogue of features."""
     return _MEANINGS.get(column, column)
 
 
 def condition_of(column: str) -> str:
-    """What the points of a column are for.
+    """The condition under which a column gives points.
 
     Examples
     --------
     >>> condition_of("has_image")
     'where the record has an image'
+    >>> condition_of("title_chars")
+    'for each character of the title that counts'
     """
+    if column in _TEXTS:
+        return f"for each character of the {_TEXTS[column]} that counts"
     meaning = meaning_of(column)
-    if column in ("title_chars", "excerpt_chars"):
-        return f"for each character of the {meaning} that counts"
     return f"for each of: {meaning}" if column in _COUNTED else f"where {meaning}"
 
 
@@ -81,12 +84,12 @@ def signed(value: float) -> str:
 
 
 def interval_of(rule: Rule) -> str:
-    """The interval of a rule's number; empty where it has none."""
+    """The 95 % interval of a rule's value; empty if it has none."""
     return "" if rule.low == rule.high else f"{shown(rule.low)} to {shown(rule.high)}"
 
 
 def shown(value: float) -> str:
-    """A number with as many decimals as it needs, two at most.
+    """A number with at most two decimals, without trailing zeros.
 
     Examples
     --------

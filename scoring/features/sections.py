@@ -1,9 +1,9 @@
-"""Sections: which topic, folder or field says what section of a site a record belongs to.
+"""Sections of a site: the rule that finds a record's section from its topics, its folder or a field.
 
-A site gives each record of a section one topic that all of them share, wherever it stands among the others.
-The section topics of an archive are found from its topics alone: they are the few topics of which most
-records have exactly one. The best set is NP-hard to find, so topics are chosen greedily, and each choice is
-reconsidered until none improves.
+All records of a section have one topic in common, at any position among their topics. The section topics of
+an archive are found from its topics alone: a small set of topics such that most records have exactly one of
+them. Finding the best set is NP-hard, so topics are added greedily, and each one is replaced while that
+improves the set.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ import msgspec
 from scoring.records.record import Record
 
 MIN_RECORDS = 5
-"""Records that a section has to add; in an archive of fewer than 50 records, a tenth of it."""
+"""Records that a section must have; in an archive of fewer than 50 records, a tenth of them."""
 
 MIN_COVERED_RATIO = 0.8
-"""An archive in which fewer records have exactly one section topic has no sections."""
+"""Minimum share of records with exactly one section topic; below it, the archive has no sections."""
 
 WHOLE = "*"
-"""Section of all records of an archive without sections."""
+"""Name of the section of all records in an archive without sections."""
 
-_SYNONYM_RATIO = 0.97  # a topic on nearly as many records is preferred if fewer other archives have it
+_SYNONYM_RATIO = (
+    0.97  # among topics with nearly the same gain, the one that is rarest in other archives is taken
+)
 
 FIELDS: Mapping[str, str] = {
     "category": "category",
@@ -44,11 +46,11 @@ class SectionRule(msgspec.Struct, frozen=True, omit_defaults=True):
     Parameters
     ----------
     by : {"first topic", "topic", "folder", "field"}
-        The first topic, whatever it is; one of `names` among the topics; the folder of the file; a field.
+        The first topic, whichever it is; the topic that is one of `names`; the folder of the file; a field.
     names : tuple of str
         Section topics, the most frequent first.
     rest : str
-        Section of the records with none of these topics; empty if they are of an unknown section.
+        Section of the records with none of these topics; empty if their section is unknown.
     field : str
         The field, as files name it: see :data:`FIELDS`.
     """
@@ -135,26 +137,26 @@ def learn_sections(archives: Iterable[Sequence[tuple[str, ...]]]) -> SectionRule
     names: set[str] = set()
     rest = ""
     for archive, count in zip(topic_sets, counts, strict=True):
-        found = _section_topics(archive, total - count)
-        n_covered = sum(len(found & topics) == 1 for topics in archive)
+        section_topics = _section_topics(archive, total - count)
+        n_covered = sum(len(section_topics & topics) == 1 for topics in archive)
         if n_covered >= MIN_COVERED_RATIO * len(archive):
-            names |= found
+            names |= section_topics
         elif archive:
             rest = WHOLE
     return SectionRule("topic", tuple(sorted(names, key=lambda name: (-total[name], name))), rest)
 
 
 def _section_topics(archive: Sequence[Topics], elsewhere: Mapping[str, int]) -> set[str]:
-    """Topics of which the most records have exactly one, less the cost of each: :data:`MIN_RECORDS`."""
+    """Topics that maximize the records with exactly one of them, minus a cost for each topic."""
     chosen = _add_topics(archive, set(), elsewhere, barred=frozenset())
     best = _value(archive, chosen)
     is_improved = True
     while is_improved:
         is_improved = False
         for topic in sorted(chosen):
-            other = _add_topics(archive, chosen - {topic}, elsewhere, barred=frozenset({topic}))
-            if (value := _value(archive, other)) > best:
-                chosen, best, is_improved = other, value, True
+            alternative = _add_topics(archive, chosen - {topic}, elsewhere, barred=frozenset({topic}))
+            if (value := _value(archive, alternative)) > best:
+                chosen, best, is_improved = alternative, value, True
                 break
     return chosen
 
@@ -170,7 +172,7 @@ def _cost(archive: Sequence[Topics]) -> float:
 def _add_topics(
     archive: Sequence[Topics], chosen: set[str], elsewhere: Mapping[str, int], *, barred: Topics
 ) -> set[str]:
-    """Add the topic that makes the most records have exactly one, until none makes enough."""
+    """Add the topic with the largest gain in records with exactly one, until no gain exceeds the cost."""
     chosen = set(chosen)
     while True:
         gains: Counter[str] = Counter()
@@ -179,8 +181,8 @@ def _add_topics(
             if n_chosen < 2:
                 for topic in topics - chosen - barred:
                     gains[topic] += 1 if n_chosen == 0 else -1
-        most = max(gains.values(), default=0)
-        if most <= _cost(archive):
+        best_gain = max(gains.values(), default=0)
+        if best_gain <= _cost(archive):
             return chosen
-        nearly = [topic for topic, gain in gains.items() if gain >= _SYNONYM_RATIO * most]
-        chosen.add(min(nearly, key=lambda topic: (elsewhere.get(topic, 0), -gains[topic], topic)))
+        synonyms = [topic for topic, gain in gains.items() if gain >= _SYNONYM_RATIO * best_gain]
+        chosen.add(min(synonyms, key=lambda topic: (elsewhere.get(topic, 0), -gains[topic], topic)))

@@ -1,4 +1,4 @@
-"""Which records of an inbox to label next, with the reasons: the suggestions of ``scoring suggest``."""
+"""Records of an inbox to label next, with reasons: the suggestions of ``scoring suggest``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ N_LABELS = 50
 
 
 class LabelToGive(msgspec.Struct, frozen=True):
-    """A record to label: its path in the inbox, and why, the most important reason first."""
+    """A record to label: its path in the inbox, and the reasons, the most important first."""
 
     path: str
     reasons: tuple[str, ...]
@@ -54,7 +54,7 @@ class LabelsToGive(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Considered(NamedTuple):
-    """What is known of a record, in the order of dates."""
+    """A record that is considered; sorted by date."""
 
     order: tuple[float, str, str]
     row: Row
@@ -76,7 +76,7 @@ def labels_to_give(
     inbox : Inbox
         The inbox; its files are read again, one at a time.
     saved : SavedModel
-        The model that is to learn.
+        The model that the labels are for.
     journal : Journal
         Identifies labels that scoring wrote, which do not count.
     section : str
@@ -103,13 +103,15 @@ def labels_to_give(
         on_progress()
         try:
             considered.append(_considered(row, inbox, journal, rule))
-        except RecordError:  # it has gone since, and the next refresh removes its row
+        except RecordError:  # the file is gone; the next refresh removes its row
             continue
     considered.sort(key=lambda record: record.order)
     is_labelled = np.array([record.is_labelled for record in considered], dtype=bool)
     chosen: list[LabelToGive] = []
     if not is_labelled.all():
-        from scoring.training.label_suggestions import suggest_labels  # with SciPy, which nothing else needs
+        from scoring.training.label_suggestions import (
+            suggest_labels,
+        )  # imports SciPy, which nothing else here needs
 
         facts = saved.manifest.training
         stories = [record.row.story or record.row.path for record in considered]
@@ -136,7 +138,7 @@ def labels_to_give(
 def section_rule(
     learned: SectionRule, archives: Sequence[Sequence[tuple[str, ...]]], setting: str
 ) -> SectionRule:
-    """Rule that finds the sections of records to label, also of those that the model does not know.
+    """Rule of sections for records to label; it also finds sections that the model does not know.
 
     Parameters
     ----------
@@ -150,15 +152,15 @@ def section_rule(
     Returns
     -------
     SectionRule
-        Where the model's rule goes by topics, with the sections that only these records have.
+        The model's rule; if it goes by topics, with the section topics that only these records have.
     """
     if named := rule_named(setting):
         return named
     if learned.by != "topic" or learned.rest:
         return learned
-    here = learn_sections(archives)
-    names = (*learned.names, *(name for name in here.names if name not in learned.names))
-    return msgspec.structs.replace(learned, names=names, rest=here.rest)
+    new = learn_sections(archives)
+    names = (*learned.names, *(name for name in new.names if name not in learned.names))
+    return msgspec.structs.replace(learned, names=names, rest=new.rest)
 
 
 def _considered(row: Row, inbox: Inbox, journal: Journal, rule: SectionRule) -> _Considered:

@@ -182,7 +182,7 @@ def put_together(scored: Sequence[Scored]) -> list[Row]:
 
 
 def _hottest(rows: Sequence[Row]) -> Row:
-    """The lead with the highest expected heat; across scales, with the highest probability of leading."""
+    """The lead with the highest expected heat, or with the highest lead probability if scales differ."""
     has_one_scale = len({row.scale for row in rows}) == 1
 
     def rank(row: Row) -> tuple[bool, float]:

@@ -1,4 +1,4 @@
-"""Sections of rows: their names, whether the model knows them, and whose points are on one scale."""
+"""Sections of rows: name, whether the model knows it, and its scale of points."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class RowSection(NamedTuple):
     is_known : bool
         Whether the model has learned from records of it.
     scale : str
-        Name of the scale of its quality and heat: the section if its policy is its own, else empty. Points
-        of different scales cannot be compared.
+        Name of the scale of quality and heat: the section if it has a policy of its own, else empty. Points
+        on different scales cannot be compared.
     """
 
     name: str

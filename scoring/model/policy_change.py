@@ -11,13 +11,13 @@ Target = Literal["quality", "heat", "published"]
 
 
 class ChangedEffect(msgspec.Struct, frozen=True):
-    """An effect that is worth something else since the change.
+    """An effect whose value changed.
 
     Parameters
     ----------
     name : str
-        What it is of: a column, or ``COLUMN from`` for the knot of a length; ``scale`` and ``shift`` of all
-        qualities; ``provider DOMAIN`` or ``topic NAME``; ``bonus``, ``bonus from``, ``published from``.
+        A column, or ``COLUMN from`` for the knot of a length; ``scale`` or ``shift`` of all qualities;
+        ``provider DOMAIN`` or ``topic NAME``; ``bonus``, ``bonus from`` or ``published from``.
     before, since : float
         Its value before the change, and since then; points, characters of a knot, heat, or a factor.
     """
@@ -28,20 +28,20 @@ class ChangedEffect(msgspec.Struct, frozen=True):
 
 
 class PolicyChange(msgspec.Struct, frozen=True):
-    """A point in time from which the labels of a section follow other rules.
+    """A point in time from which the labels of a section follow different rules.
 
     Parameters
     ----------
     section : str
-        The section; empty where records have none.
+        The section; empty for records without one.
     target : {"quality", "heat", "published"}
         The label whose rules changed.
     since : datetime
         Publication of the first record that follows the new rules, aware UTC.
     n_before, n_since : int
-        Labelled records of the section since the change before, and since this one.
+        Labelled records of the section between the previous change and this one, and since this one.
     effects : tuple of ChangedEffect
-        What changed, the largest change of quality first.
+        Effects that changed, the largest change of quality first.
     """
 
     section: str

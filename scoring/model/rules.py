@@ -1,4 +1,4 @@
-"""Rules of a policy, as an editor would write them down, and the labels that they rest on."""
+"""Rules of a policy, with their intervals and the number of labels behind them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ class Rule(msgspec.Struct, frozen=True):
     Parameters
     ----------
     target : {"quality", "lead", "heat", "published"}
-        The label that it decides.
+        The label that it determines.
     name : str
-        What it depends on: a column, ``COLUMN from`` for the knot of a length, ``providers POINTS``, ``topics
-        POINTS`` and ``words POINTS`` for all of the same worth, ``floor``, ``bonus``, ``bonus from``,
-        ``best leads``, ``published from``.
+        A column, ``COLUMN from`` for the knot of a length, ``providers POINTS``, ``topics POINTS`` or
+        ``words POINTS`` for all with the same points, ``floor``, ``bonus``, ``bonus from``, ``best leads`` or
+        ``published from``.
     value : float
         Points, characters of a knot, or heat.
     low, high : float
         95 % interval of the value.
     n_records : int
-        Labelled records that it rests on.
+        Labelled records that it is based on.
     followed_ratio : float or None
-        Share of these that follow it; None where the value is a median and half of them lie on either side.
+        Share of these that follow it; None if the value is a median, with half of them on either side.
     names : tuple of str
-        The most frequent of the providers, topics, or words with their topics in brackets, that it is of.
+        The most frequent providers, topics, or words (each with its topic in brackets) of the rule.
     n_names : int
-        How many there are of them.
+        Number of all its providers, topics or words.
     """
 
     target: Target
@@ -46,7 +46,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class SectionRules(msgspec.Struct, frozen=True):
-    """The rules of one section, or of all sections that share theirs.
+    """The rules of one section, or of all sections that share a policy.
 
     Parameters
     ----------

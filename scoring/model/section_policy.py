@@ -1,4 +1,4 @@
-"""Policy of a section: how its quality differs from the policy that the other sections share."""
+"""A section's own policy of quality, as its difference from the shared policy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SectionPolicy(msgspec.Struct, frozen=True):
     scale_ : float
         Points for each point of the shared quality.
     difference_ : Rubric
-        What is added to that; its terms are empty.
+        Points that are added to the scaled shared quality; its terms are empty.
     errors_ : ResidualDistribution
         Residuals of the section's labelled records, predicted without their own labels.
     n_records_ : int
@@ -35,7 +35,8 @@ class SectionPolicy(msgspec.Struct, frozen=True):
     providers_, topics_ : list of str
         Their provider domains and topics, sorted.
     constants_ : dict of str to float
-        Columns that have one value in all training records. Nothing is known of a record with another one.
+        Columns that have the same value in all training records, with that value. The policy does not know
+        what another value is worth.
     """
 
     scale_: float
@@ -108,7 +109,7 @@ class SectionPolicy(msgspec.Struct, frozen=True):
         return np.where(self.is_novel(table), self.errors_.foreign_spread_, below)
 
     def is_novel(self, table: FeatureTable) -> NDArray[np.bool_]:
-        """Whether a record has a value that no training record had, shape (n_records,)."""
+        """Whether a record has a value that no training record has, shape (n_records,)."""
         return is_other(table, self.constants_)
 
 
@@ -117,7 +118,7 @@ def _sum(shared: Mapping[str, float], own: Mapping[str, float], scale: float) ->
 
 
 def is_other(table: FeatureTable, constants: dict[str, float]) -> NDArray[np.bool_]:
-    """Whether a column of a record differs from its constant, shape (n_records,)."""
+    """Whether any column of a record differs from its constant, shape (n_records,)."""
     values = np.nan_to_num(table.columns(list(constants)))
     is_any: NDArray[np.bool_] = np.any(values != np.array(list(constants.values())), axis=1)
     return is_any

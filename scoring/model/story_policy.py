@@ -1,4 +1,4 @@
-"""Policy of a section for heat and publication, as its difference from the shared one."""
+"""A section's own policy of heat and publication, as its difference from the shared policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class StoryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
     Parameters
     ----------
     bonus_ratio_ : float
-        Heat that a related record adds, for each point that it adds by the shared rule.
+        Heat that a related record adds, divided by the heat that it adds under the shared rule.
     bonus_shift_ : float
-        How much more quality a lead needs for that bonus; points.
+        Additional quality that a lead needs for that bonus; points.
     published_shift_ : float
-        How much more heat a record needs to be published; points.
+        Additional heat that a record needs to be published; points.
     n_bonus_records_, n_published_records_ : int
-        Labelled records that the differences rest on; 0 where there is none.
+        Labelled records that the differences are based on; 0 where there is no difference.
     """
 
     bonus_ratio_: float = 1.0

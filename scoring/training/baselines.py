@@ -25,7 +25,7 @@ def fit_baselines(
     labels : CascadeLabels
         Labels; NaN where unknown.
     encoder : Encoder
-        That of the quality model, which encodes the records that the baselines predict.
+        Encoder of the quality model, which also encodes the records that the baselines predict.
     num_threads, seed : int
         Number of threads and random seed of LightGBM.
     """

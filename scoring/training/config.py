@@ -63,21 +63,21 @@ class SectionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     design : {"difference", "affine", "shared"}
-        What a section may have of its own: a scale, a shift and single points; a scale and a shift; nothing.
+        Parts of a section's own policy: scale, shift and single effects; scale and shift only; none.
     min_shared_records : int
-        Labelled records from which a section's labels take part in the shared fit, once the difference is
-        subtracted; so do those of a section with `min_shared_ratio` of the records fitted so far.
+        Labelled records from which a section takes part in the shared fit, after its difference has been
+        subtracted. A section with `min_shared_ratio` of the records in that fit takes part too.
     min_shared_ratio : float
         See `min_shared_records`; 0 to 1.
     min_records : int
-        Labelled records from which a section may have a policy of its own.
+        Minimum number of labelled records for a policy of its own.
     support : float
         Records that must support an effect that contradicts the shared policy.
     own_support : float
         Records that must support an effect that the shared policy lacks.
     change_support : float
-        Records that must support an effect of a change in time, where those before or since it take part in
-        the shared fit; twice as many if the other side has no such effect.
+        Records that must support an effect of a change in time, if the records of its side take part in the
+        shared fit; twice as many if the other side lacks the effect.
     n_folds : int
         Folds of the section's residuals.
     """

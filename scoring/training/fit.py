@@ -100,7 +100,7 @@ def fit_models(
         thresholds = _choose_thresholds(draft, cascade, validation, quality, pool.num_threads)
         on_step("baselines")
         encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
-        present = set(training.sections)  # the past has no part in scoring
+        present = set(training.sections)  # past regimes are not used for scoring
         policies = {name: policy for name, policy in quality.model.policies.items() if name in present}
         quality_model = replace(quality.model, encoder=encoder, policies=policies)
         story_policies = {name: policy for name, policy in cascade.policies.items() if name in present}
@@ -219,7 +219,7 @@ def _choose_thresholds(
     """Thresholds on the validation block, from components fitted without it."""
     heat, published = validation.labels.heat, validation.labels.published
     is_known = np.isfinite(heat) & np.isfinite(published)
-    # Left out are records of policies that the drafts could not know.
+    # Records are left out if their policy was not known to the drafts.
     regimes = validation.regimes("quality", "heat", "published")
     new = {*quality.model.policies} - quality.draft_policies
     new |= {*cascade.policies} - ({*draft.policies} if draft else set())

@@ -1,8 +1,8 @@
-"""Kernel herding: a few rows that stand for many (Chen, Welling & Smola, 2010).
+"""Kernel herding: a few rows that represent many (Chen, Welling & Smola, 2010).
 
-Each row is chosen so that the mean of the chosen rows, in the space of a kernel, comes close to that of all
-rows: where rows are dense, and far from those that are chosen already. A single outlier lowers the distance
-little and is chosen late.
+Rows are chosen one after another so that their mean, in the feature space of a kernel, approaches the mean of
+all rows. Such rows lie where rows are dense, and far from the rows already chosen. A single outlier hardly
+lowers the distance of the means, so it is chosen late.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scoring.features.table import Floats
 
 Rows = NDArray[np.intp]
 
-_BLOCK = 256  # rows whose kernel with all others is held at a time
+_BLOCK = 256  # rows whose kernel values are in memory at a time
 
 
 def kernel(rows: Floats, others: Floats, rate: float) -> Floats:
@@ -58,15 +58,15 @@ def herd(
     X : ndarray of shape (n_rows, n_columns)
         Rows to choose from.
     mean : ndarray of shape (n_rows,)
-        Mean kernel of each row with the rows that the chosen ones are to stand for.
+        Mean kernel of each row with the rows that the chosen ones should represent.
     known : ndarray of shape (n_rows,)
-        Mean kernel of each row with the rows that are known already.
+        Mean kernel of each row with the known rows.
     n_known : int
-        Number of those.
+        Number of known rows.
     is_late : ndarray of bool, shape (n_rows,)
         Rows that are chosen only when no other is left.
     groups : ndarray of int, shape (n_rows,)
-        Of a group at most one row is chosen.
+        Group of each row; at most one row of a group is chosen.
     count : int
         Maximum number of rows.
     rate : float

@@ -1,8 +1,9 @@
-"""Which unlabelled records would teach the most about their sections' policies of quality.
+"""Choice of the unlabelled records whose labels would teach the most about a section's policy of quality.
 
-The records of a section are rows of the effects that its policy could have: see
-:class:`scoring.training.section_policy.Candidates`. Kernel herding chooses rows that stand for all of them,
-given the labelled ones, so that an effect gets labels in proportion to its records, and an oddity none.
+Each record is a row of the effects that the section's policy could have: see
+:class:`scoring.training.section_policy.Candidates`. Kernel herding chooses rows that, together with the
+labelled ones, represent the whole section: an effect gets labels in proportion to its records, and outliers
+get none.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from scoring.training.kernel_herding import Rows, herd, kernel, mean_kernel
 from scoring.training.section_policy import MIN_SEEN, Candidates, Effect, distinguishable
 from scoring.training.suggestion_reasons import ReasonFinder
 
-MAX_RECORDS = 2000  # labelled, and unlabelled, of a section that are compared, spread evenly over time
-RATE = 0.5  # of the kernel
-KNOT_WEIGHT = 0.3  # of each knot of a length, of which there are many
-TIME_WEIGHT = 0.1  # of the whole time of a section's records
-EXTREME_PERCENT = 2.0  # of lengths on each side
+MAX_RECORDS = 2000  # labelled records of a section that are compared, and as many unlabelled; evenly spaced
+RATE = 0.5  # rate of the kernel
+KNOT_WEIGHT = 0.3  # weight of each knot of a length; there are many of them
+TIME_WEIGHT = 0.1  # weight of the time that a section's records span
+EXTREME_PERCENT = 2.0  # percentage of lengths on each side that count as extreme
 
 
 class LabelSuggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +41,7 @@ class LabelSuggestion(msgspec.Struct, frozen=True, kw_only=True):
     section : str
         Its section; empty if unknown.
     reasons : tuple of str
-        Why, in words, the most important first.
+        Reasons in words, the most important first.
     """
 
     row: int
@@ -62,7 +63,7 @@ def suggest_labels(
     Parameters
     ----------
     model : QualityModel
-        The model that is to learn.
+        The model that the labels are for.
     table : FeatureTable
         `n_records` records, by date.
     is_labelled : ndarray of bool, shape (n_records,)
@@ -103,7 +104,9 @@ def suggest_labels(
             (section for section in sections if section.name in queues),
             key=lambda section: section.priority(taken[section.name], config),
         ).name
-        suggestion = next((each for each in queues[name] if int(stories[each.row]) not in used), None)
+        suggestion = next(
+            (candidate for candidate in queues[name] if int(stories[candidate.row]) not in used), None
+        )
         if suggestion is None:
             del queues[name]
             continue
@@ -126,7 +129,7 @@ def _spread_evenly(rows: Rows) -> Rows:
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """Effects of a section's records, scaled, and what names them."""
+    """Scaled effects of a section's records, with their names."""
 
     effects: list[Effect]
     X: Floats
@@ -141,7 +144,7 @@ class _Design:
         return cls([candidates.effects[index] for index in kept], values[:, kept] / sizes[kept])
 
     def weighted(self) -> Floats:
-        """Rows for the kernel: effects, less for each knot, and the time as a last column."""
+        """Rows for the kernel: the weighted effects, and the time as the last column."""
         is_knot = np.array([kind in ("knot", "moved knot") for kind, _, _ in self.effects])
         weights = np.where(is_knot, KNOT_WEIGHT, 1.0)
         time = np.linspace(0.0, TIME_WEIGHT, len(self.X))
@@ -174,11 +177,11 @@ class _Section:
         self.half_width = float(np.mean(model.half_widths(open_table, spread)))
 
     def priority(self, n_taken: int, config: SectionConfig) -> tuple[bool, float, str]:
-        """What the next label goes to: the section with the lowest.
+        """Sort key of the section: the one with the lowest key gets the next suggestion.
 
-        A section that the model does not know comes first, until it can have a policy of its own. The others
-        share in proportion to their unlabelled records and the width of their intervals, and each label
-        lowers what the next one is worth (D'Hondt's rule).
+        A section that the model does not know comes first until it has enough labels for a policy of its own.
+        The others get suggestions in proportion to their unlabelled records and the width of their intervals;
+        each label lowers the value of the next one (D'Hondt's rule).
         """
         n_labels = self.n_learned + n_taken
         is_first = self.is_unknown and n_labels < config.min_records
@@ -226,7 +229,7 @@ class _Section:
             yield LabelSuggestion(row=int(self.unlabelled[index]), section=self.name, reasons=reasons)
 
     def _is_odd(self) -> NDArray[np.bool_]:
-        """Whether a record has a provider that no other has, an extreme length, or a novel value."""
+        """Whether a record has a provider that no other record has, an extreme length, or a novel value."""
         domains = self.table.text("provider_domain").tolist()
         counts = Counter(domains)
         is_odd = np.array([counts[domain] < MIN_SEEN for domain in domains], dtype=bool)

@@ -22,18 +22,18 @@ from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_changes import story_changes
 from scoring.training.training_set import TrainingSet
 
-MIN_SHOWN = 5  # records that a changed effect is written down for
+MIN_SHOWN = 5  # records that a changed effect must concern to be listed
 
 
 def with_changes(training: TrainingSet, config: ModelConfig) -> TrainingSet:
-    """The training records with the changes of policy found in them.
+    """Find the changes of policy in the training records, and add them.
 
     Parameters
     ----------
     training : TrainingSet
         Labelled records.
     config : ModelConfig
-        Fit options; the design "shared" of the sections means one policy for all times, too.
+        Fit options. With the design "shared" of the sections no changes are looked for.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def with_changes(training: TrainingSet, config: ModelConfig) -> TrainingSet:
 
 
 def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) -> Iterator[PolicyChange]:
-    """Changes of a section's quality, given its records by time."""
+    """Changes of a section's quality rules; the records are in order of time."""
     if len(records.table) < MIN_RECORDS:
         return
     design_matrix = DesignMatrix.of(records.table, config.rubric)
@@ -63,8 +63,8 @@ def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) ->
     edges = [0, *whole.changes(), len(whole)]
     for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
         segment = whole.between(start, end)
-        base, other = segment.sides(row - start)
-        rubric, policy = segment.two_policies(base, other)
+        base, other_rows = segment.sides(row - start)
+        rubric, policy = segment.two_policies(base, other_rows)
         rows = start, row, end
         yield quality_change(section, records, rubric, policy, rows, is_newer=base.is_before)
 
@@ -78,22 +78,22 @@ def quality_change(
     *,
     is_newer: bool,
 ) -> PolicyChange:
-    """Write down a change of quality.
+    """Describe a change of quality.
 
     Parameters
     ----------
     section : str
         Name of the section.
     records : TrainingSet
-        Its labelled records, by time.
+        Its labelled records, in order of time.
     base : Rubric
-        Policy of one side.
+        Policy on one side of the change.
     policy : SectionPolicy
-        Policy of the other side, as its difference from that.
+        Policy on the other side, as its difference from `base`.
     rows : tuple of int
-        First row of the records before, first row since the change, and the one after the last.
+        First row before the change, first row since the change, and end of the rows (excluded).
     is_newer : bool
-        Whether the other side is the later one.
+        Whether `policy` is that of the later side.
     """
     start, row, end = rows
     part = records.take(np.arange(row, end) if is_newer else np.arange(start, row))
@@ -107,7 +107,7 @@ def quality_change(
 def changed_effects(
     base: Rubric, policy: SectionPolicy, table: FeatureTable, min_points: float, *, is_newer: bool
 ) -> tuple[ChangedEffect, ...]:
-    """Write down how a policy differs from a rubric.
+    """List the effects in which a policy differs from a rubric.
 
     Parameters
     ----------
@@ -118,14 +118,14 @@ def changed_effects(
     table : FeatureTable
         Labelled records of the policy.
     min_points : float
-        Least change of the quality of a record that is written down.
+        Smallest change of a record's quality that is listed.
     is_newer : bool
-        Whether the policy came after the rubric, not before it.
+        Whether the policy is later than the rubric.
 
     Returns
     -------
     tuple of ChangedEffect
-        Effects that the scale of all qualities does not explain, and that scale; the largest change first.
+        The change of scale, and effects that it does not explain; the largest change first.
     """
     scale, difference = policy.scale_, policy.difference_
     other = policy.rubric(base)
@@ -134,8 +134,8 @@ def changed_effects(
     factor = (scale if is_newer else 1.0 / scale) if is_scaled else 1.0
     changes: list[tuple[float, ChangedEffect]] = []
 
-    def note(name: str, old: float, new: float, change: float, sizes: Floats) -> None:
-        """Note a change of so many points for each unit, given the sizes of the records in units."""
+    def add(name: str, old: float, new: float, change: float, sizes: Floats) -> None:
+        """Add an effect that changed by `change` points per unit; `sizes` has the units of each record."""
         rows = sizes != 0
         if rows.sum() >= MIN_SHOWN and np.percentile(np.abs(change * sizes[rows]), 90) >= min_points:
             changes.append((float(np.abs(change * sizes).mean()), ChangedEffect(name, old, new)))
@@ -143,27 +143,27 @@ def changed_effects(
     everywhere = np.ones(len(table))
     if is_scaled:
         shift = difference.intercept_ if is_newer else -difference.intercept_ * factor
-        note("scale", 1.0, factor, factor - 1.0, before.predict(table))
-        note("shift", 0.0, shift, shift, everywhere)
+        add("scale", 1.0, factor, factor - 1.0, before.predict(table))
+        add("shift", 0.0, shift, shift, everywhere)
     else:
         old, new = before.intercept_, since.intercept_
-        note("shift", old, new, new - old, everywhere)
+        add("shift", old, new, new - old, everywhere)
     for name in difference.numbers_:
         old, new = (rubric.numbers_.get(name, 0.0) for rubric in (before, since))
-        note(name, old, new, new - factor * old, np.nan_to_num(table.number(name)))
+        add(name, old, new, new - factor * old, np.nan_to_num(table.number(name)))
     for name in difference.hinges_:
         lengths = table.number(name)
         (old, old_knot), (new, new_knot) = (
             one_hinge(rubric.hinges_.get(name, ()), lengths) for rubric in (before, since)
         )
         beyond = np.maximum(lengths - min(old_knot, new_knot), 0.0)
-        note(name, old, new, new - factor * old, beyond)
+        add(name, old, new, new - factor * old, beyond)
         if old and new:
-            note(f"{name} from", old_knot, new_knot, (new_knot - old_knot) * new, (beyond > 0).astype(float))
+            add(f"{name} from", old_knot, new_knot, (new_knot - old_knot) * new, (beyond > 0).astype(float))
     for column, word in (("provider_domain", "provider"), (TOPICS, "topic")):
         for name in difference.levels_.get(column, {}):
             old, new = (rubric.levels_.get(column, {}).get(name, 0.0) for rubric in (before, since))
             is_of = [name in row for row in table.topics] if word == "topic" else table.text(column) == name
-            note(f"{word} {name}", old, new, new - factor * old, np.asarray(is_of, dtype=np.float64))
+            add(f"{word} {name}", old, new, new - factor * old, np.asarray(is_of, dtype=np.float64))
     changes.sort(key=lambda change: (-change[0], change[1].name))
     return tuple(effect for _, effect in changes)

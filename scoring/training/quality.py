@@ -33,14 +33,14 @@ MIN_CALIBRATION = 30  # records of the validation block that the interval is cal
 
 @dataclass(frozen=True, slots=True)
 class QualityFit:
-    """A fitted quality model, and what its draft says of the validation block.
+    """A fitted quality model, and the predictions of its draft for the validation block.
 
     Parameters
     ----------
     model : QualityModel
-        The model. Its policies are by regime: those of the past are among them.
+        The model. Its policies are by regime, past regimes included.
     validation_quality, validation_spread : ndarray of shape (n_validation,)
-        By the draft; points.
+        Predictions of the draft; points.
     plan : SectionPlan
         Plan of the shared fit.
     draft_policies : frozenset of str

@@ -1,8 +1,8 @@
-"""The rules that a fitted model learned, each with its interval and the labels that it rests on.
+"""The rules that a fitted model learned, each with its interval and the number of labels behind it.
 
-The interval of an effect is that of a median, from order statistics (Conover, 1999, section 3.2), of what the
-records leave for it when all else is as predicted; it is never narrower than the least effect that is written
-down, which other effects can take up.
+The interval of an effect is that of the median of its partial residuals, from order statistics (Conover,
+1999, section 3.2). It is widened by the size of the smallest effect that is listed, since other effects can
+absorb that much.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.training_set import TrainingSet
 
-MIN_RECORDS = 5  # that a rule is written down for
-MAX_CLASSES = 6  # of providers, of topics and of words of the same worth
-MAX_NAMES = 5  # of a class that are written down
-MAX_THRESHOLDS = 200  # of quality or heat that an interval is searched among
+MIN_RECORDS = 5  # records that a rule must concern to be listed
+MAX_CLASSES = 6  # groups of providers, of topics, and of words, with the same points
+MAX_NAMES = 5  # names of a group that are listed
+MAX_THRESHOLDS = 200  # candidate thresholds of quality or heat for an interval
 MAX_KNOT_STEPS = 30  # characters on either side of a knot that its interval is searched in
 _NORMAL_95 = 1.96
 
 
 def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade) -> tuple[SectionRules, ...]:
-    """Write down the rules of the sections that share theirs, then those of each other section.
+    """List the rules of the sections that share a policy, then those of each section with its own.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
     tuple of SectionRules
     """
     sections = np.array(training.sections, dtype=object)
-    # Records that follow the rules of today.
+    # Masks of the records that follow the current rules.
     of_quality = training.regimes("quality") == sections
     of_story = training.regimes("heat", "published") == sections
     own = sorted({*quality.policies, *cascade.policies} & set(sections))
@@ -71,12 +71,12 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
 
 
 def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ...]:
-    """Rules of quality of one section or of sections that share theirs, the largest first."""
+    """Quality rules of one section, or of the sections that share a policy; the largest first."""
     table, y = training.table, training.labels.quality
     policy = model.policies.get(str(table.text("topic_section")[0]))
     rubric = policy.rubric(model.rubric) if policy else model.rubric
     min_points = max(MIN_PAID_RATIO * float(y.std()), LABEL_STEP)
-    is_free = y > rubric.floor_  # a label at the floor only says that the points are not above it
+    is_free = y > rubric.floor_  # a label at the floor is only an upper bound of the points
     table, residual = table.take(is_free), (y - model.estimate(table)[0])[is_free]
     rules = []
     for name, points in rubric.numbers_.items():
@@ -99,7 +99,7 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
 
 
 def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_points: float) -> Iterator[Rule]:
-    """Slope and knot of each length that is worth points; several knots are written as one."""
+    """Slope and knot of each length that gives points; several knots are merged into one."""
     for name, hinges in rubric.hinges_.items():
         lengths = table.number(name)
         slope, knot = one_hinge(hinges, lengths)
@@ -116,27 +116,28 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         yield Rule("quality", name, slope, min(low, slope), max(high, slope), int(rows.sum()))
         knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
 
-        def knot_errors(at: float) -> Floats:
-            return np.abs(partial - slope * np.maximum(lengths - at, 0.0))  # noqa: B023 -- called in this turn
+        def knot_errors(knot: float) -> Floats:
+            worth = slope * np.maximum(lengths - knot, 0.0)  # noqa: B023 -- called in this iteration
+            return np.abs(partial - worth)  # noqa: B023 -- as above
 
         likely = [*_as_good_as_best(knots.tolist(), knot_errors), knot]
-        step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters that a point takes
+        step = float(np.ceil(2 * LABEL_STEP / abs(slope)))  # characters per point
         yield Rule("quality", f"{name} from", knot, min(likely) - step, max(likely) + step, int(rows.sum()))
 
 
 def _as_good_as_best(candidates: Sequence[float], errors_of: Callable[[float], Floats]) -> list[float]:
-    """Candidates whose errors, each of shape (n_records,), are not clearly larger than those of the best."""
+    """Candidates that are not significantly worse than the best; errors have the shape (n_records,)."""
     best = errors_of(min(candidates, key=lambda candidate: float(errors_of(candidate).sum())))
     as_good = []
     for candidate in candidates:
-        more = errors_of(candidate) - best
-        if more.mean() <= _NORMAL_95 * more.std() / np.sqrt(len(more)):
+        increase = errors_of(candidate) - best
+        if increase.mean() <= _NORMAL_95 * increase.std() / np.sqrt(len(increase)):
             as_good.append(candidate)
     return as_good
 
 
 def _nearby(values: Floats, threshold: float) -> list[float]:
-    """Possible thresholds: the values around one, and one more than each, at most :data:`MAX_THRESHOLDS`."""
+    """Candidate thresholds near one: values and values plus 1, at most :data:`MAX_THRESHOLDS`."""
     candidates = np.unique(np.concatenate([values, values + 1, [threshold]]))
     middle = int(np.searchsorted(candidates, threshold))
     near: list[float] = candidates[
@@ -146,7 +147,7 @@ def _nearby(values: Floats, threshold: float) -> list[float]:
 
 
 def _worths_of_words(rubric: Rubric, table: FeatureTable) -> list[dict[str, float]]:
-    """Points of the words of each title that stand for one of its topics, which follows in brackets."""
+    """Points of the title words of each record; each word is followed by its topic in brackets."""
     return [
         {f"{term} ({topic})": points for topic, term, points in rubric.matched_terms(topics, words)}
         for topics, words in zip(table.topics, table.title_words, strict=True)
@@ -156,18 +157,18 @@ def _worths_of_words(rubric: Rubric, table: FeatureTable) -> list[dict[str, floa
 def _class_rules(
     kind: str, worths: Sequence[Mapping[str, float]], residual: Floats, min_points: float
 ) -> list[Rule]:
-    """Rules of the providers, topics or words that are worth the same number of points; the most frequent.
+    """Rules of groups of providers, topics or words with the same rounded points; the most frequent groups.
 
     Parameters
     ----------
     kind : str
         ``providers``, ``topics`` or ``words``.
     worths : sequence of mapping of str to float
-        Points of each of them that a record has, by record.
+        Points of each provider, topic or word of a record, by record.
     residual : ndarray of shape (n_records,)
-        What the policy leaves of the labels; points.
+        Labels minus the predicted quality; points.
     min_points : float
-        Least points that are written down.
+        Smallest number of points that is listed.
     """
     rounded = [
         {name: round(points) for name, points in row.items() if abs(points) >= min_points} for row in worths
@@ -189,7 +190,7 @@ def _class_rules(
 
 
 def _story_rules(training: TrainingSet) -> Iterator[Rule]:
-    """Rules of who leads, of heat and of publication."""
+    """Rules of leads, heat and publication."""
     table, labels = training.table, training.labels
     is_known = np.isfinite(labels.heat)
     is_lead = labels.heat > NOT_LEADING
@@ -225,11 +226,11 @@ def _bonus_rules(labels: CascadeLabels, rows: NDArray[np.bool_], n_related: Floa
 
 
 def _published_rule(heat: Floats, is_published: NDArray[np.bool_]) -> Rule:
-    """The heat from which records are published: the least integer of the best thresholds."""
+    """Rule of the heat from which records are published; the threshold is rounded up to an integer."""
     threshold = float(np.ceil(fit_threshold(heat, is_published)))
 
-    def decision_errors(at: float) -> Floats:
-        errors: Floats = ((heat >= at) != is_published).astype(np.float64)
+    def decision_errors(threshold: float) -> Floats:
+        errors: Floats = ((heat >= threshold) != is_published).astype(np.float64)
         return errors
 
     likely = [*_as_good_as_best(_nearby(heat, threshold), decision_errors), threshold]
@@ -238,7 +239,7 @@ def _published_rule(heat: Floats, is_published: NDArray[np.bool_]) -> Rule:
 
 
 def median_interval(values: Floats, least: float) -> tuple[float, float]:
-    """95 % interval of the median of what `n_records` records say, widened by what rounding hides.
+    """95 % interval of the median of `n_records` values, widened by `least` on each side.
 
     Examples
     --------

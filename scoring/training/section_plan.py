@@ -1,9 +1,10 @@
-"""Which sections' labels the shared policy of quality is fitted on, and on what scale.
+"""Plan of the shared policy of quality: the sections whose labels it is fitted on, and their scale.
 
-The section with the most labels sets the scale. Where the labels of another section contradict its policy,
-what differs is subtracted from them, so that they still teach what the sections have in common. A section
-with few labels takes no part: its difference is fitted afterwards, on what the others teach. The records of a
-section before and since a change of its policy count as two sections: its regimes.
+The section with the most labels sets the scale. If the labels of another section contradict its policy, the
+difference is subtracted from them, so that the shared fit can use them for what the sections have in common.
+A section with few labels is left out of the shared fit: its difference is fitted afterwards. If the policy of
+a section changed, its records before the change and its records since then are treated as two sections,
+called regimes.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from scoring.training.section_policy import (
 from scoring.training.splits import group_folds
 
 N_FOLDS = 5  # of the comparison of a section's policy with the shared one
-MIN_ERRORS = 4.0  # standard errors by which a policy of its own has to predict a section better
-MIN_SCALE = 0.05  # labels of a section with a lower scale say too little about the shared policy
+MIN_ERRORS = 4.0  # standard errors by which a section's own policy has to predict better than the shared one
+MIN_SCALE = 0.05  # a section with a lower scale is left out of the shared fit
 
 
 @dataclass(frozen=True, slots=True)
 class SectionPlan:
-    """Plan of the shared fit for `n_records` labelled records.
+    """Plan of the shared fit on `n_records` labelled records.
 
     Parameters
     ----------
@@ -50,11 +51,11 @@ class SectionPlan:
     is_shared : ndarray of bool, shape (n_records,)
         The records that the shared policy is fitted on.
     y : ndarray of shape (n_records,)
-        Their labels on the shared scale; points. The labels themselves elsewhere.
+        Labels of these records on the shared scale, and the original labels of the others; points.
     policies : dict of str to SectionPolicy
-        What was subtracted, by regime; without residuals.
+        Differences that were subtracted, by regime; without residuals.
     own : tuple of str
-        The regimes that take no part.
+        The regimes that are left out of the shared fit.
     """
 
     regimes: NDArray[np.object_]
@@ -65,7 +66,7 @@ class SectionPlan:
 
     @property
     def in_shared_policy(self) -> NDArray[np.bool_]:
-        """The records of the shared fit whose regime has no policy of its own, shape (n_records,)."""
+        """Mask of the records of the shared fit whose regime has no policy of its own, shape (n_records,)."""
         return self.is_shared & ~np.isin(self.regimes, list(self.policies))
 
 
@@ -109,7 +110,7 @@ def plan_sections(
     reference, *others = ranked
     is_base = regimes == reference
     section = sections[is_base][0]
-    # Its other regimes come first: all of that section is what other sections are compared with.
+    # The other regimes of this section come first, since other sections are compared with all of it.
     others.sort(key=lambda name: bool(sections[regimes == name][0] != section))
     shared: Rubric | None = None
     constants: dict[str, float] = {}
@@ -126,7 +127,7 @@ def plan_sections(
             constants, is_stale = constants_of(table.take(is_base)), False
         part, deviation = table.take(rows), float(aligned[is_base].std())
         quality = shared.predict(part)
-        if is_change:  # it is known to contradict
+        if is_change:  # an earlier regime is known to differ
             options = change_options(config.sections, len(part))
             difference: Difference | None = fit_difference(
                 shared, part, quality, y[rows], options, deviation, constants
@@ -141,10 +142,10 @@ def plan_sections(
             own.append(name)
             is_shared[rows] = False
             continue
-        # Its knots are those of the shared policy that it was fitted on.
+        # Moved knots are relative to the shared policy that the difference was fitted on.
         policies[name] = policy = policy_of(difference, shared, part, {})
         aligned[rows] = (y[rows] - policy.points(part)) / policy.scale_
-        # The lowest label of a section only says that the points are not above it.
+        # A label at the floor is an upper bound of the points.
         is_shared[rows] = (y[rows] > difference.floor) | (aligned[rows] <= shared.floor_)
         aligned[rows] = np.maximum(aligned[rows], shared.floor_)
         if is_change:
@@ -154,12 +155,12 @@ def plan_sections(
 
 
 def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[list[str], set[str]]:
-    """Sections that may have a policy of their own, and which have too few labels for the shared fit.
+    """Rank the sections that may have a policy of their own, and find those too small for the shared fit.
 
     Parameters
     ----------
     counts : mapping of str to int
-        Number of labelled records by section; those of no section are not counted.
+        Number of labelled records by section; records without a section are ignored.
     options : SectionConfig
         Fit options.
 
@@ -168,7 +169,7 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
     ranked : list of str
         The sections, the one with the most labels first; it sets the scale.
     small : set of str
-        Those that take no part in the shared fit.
+        Sections with too few labels for the shared fit.
     """
     if options.design == "shared":
         return [], set()
@@ -176,7 +177,7 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
     ranked.sort(key=lambda name: (-counts[name], name))
     small, n_shared = set(), 0
     for name in ranked:
-        # The first is compared with none before it.
+        # n_shared is 0 for the first section, so it is never small.
         if counts[name] < min(options.min_shared_records, options.min_shared_ratio * n_shared):
             small.add(name)
         else:
@@ -185,7 +186,7 @@ def rank_sections(counts: Mapping[str, int], options: SectionConfig) -> tuple[li
 
 
 def change_options(options: SectionConfig, n_records: int) -> SectionConfig:
-    """Fit options of what differs on one side of a change in time that has so many records."""
+    """Fit options for the difference across a change in time, given the records of the side that differs."""
     if n_records < options.min_shared_records:
         return options
     support = options.change_support
@@ -193,19 +194,19 @@ def change_options(options: SectionConfig, n_records: int) -> SectionConfig:
 
 
 def is_enough(n_records: int, n_of_section: int, options: SectionConfig) -> bool:
-    """Whether the records since a change suffice to be what those before are compared with."""
+    """Whether the records since a change are enough to be the reference for the records before it."""
     return n_records >= max(options.min_shared_records, options.min_shared_ratio * n_of_section)
 
 
 def _with_reference(
     ranked: list[str], regimes: NDArray[np.object_], sections: NDArray[np.object_], options: SectionConfig
 ) -> list[str]:
-    """The regimes, first that of the scale: the latest with enough records of the largest section."""
+    """Put the regime that sets the scale first: the latest one of the largest section with enough records."""
     if not ranked:
         return ranked
     section = sections[regimes == ranked[0]][0]
     counts = Counter(regimes[sections == section])
-    # Names of the past sort by time, and that of today is the name of the section.
+    # Names of past regimes sort by time; the current regime has the name of the section.
     latest = [section, *sorted(set(counts) - {section}, reverse=True)]
     enough = [name for name in latest if is_enough(counts[name], counts.total(), options)]
     reference = next((name for name in enough if name in ranked), ranked[0])
@@ -222,7 +223,7 @@ def contradiction(
     deviation: float,
     constants: Mapping[str, float],
 ) -> Difference | None:
-    """Find what of a section's policy contradicts the shared one.
+    """Find how a section's labels contradict the shared policy.
 
     Parameters
     ----------
@@ -236,7 +237,7 @@ def contradiction(
     Returns
     -------
     Difference or None
-        None unless it predicts other records clearly better.
+        None unless it predicts held-out records clearly better.
     """
     folds = group_folds(copies, N_FOLDS, 0)
     gains = np.zeros(len(y))
@@ -276,7 +277,7 @@ def with_policies(
     out_of_fold: Floats | None = None,
     num_threads: int = 1,
 ) -> QualityModel:
-    """The shared policy with the policies of the sections that differ from it.
+    """Add the policies of sections that differ from the shared policy to the model.
 
     Parameters
     ----------
@@ -287,8 +288,8 @@ def with_policies(
     table, y, copies, config
         See :func:`plan_sections`.
     out_of_fold : ndarray of shape (n_records,), optional
-        Shared quality of each record of the shared fit, predicted without it; points. NaN or by default:
-        predicted with it.
+        Out-of-fold shared quality of each record of the shared fit; points. Where it is NaN or not given,
+        the in-sample prediction is used.
     num_threads : int
         Threads of the boosters.
 

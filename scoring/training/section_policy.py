@@ -34,11 +34,11 @@ Effect = tuple[Kind, str, float]
 """Kind of an effect, column or level, and knot in characters (0 if it has none)."""
 
 MAX_RECORDS = 1000  # of a section that its difference is fitted on, spread evenly over time
-MIN_PAID_RATIO = 0.03  # of the labels' standard deviation: smaller effects are not part of the shared policy
+MIN_PAID_RATIO = 0.03  # of the labels' standard deviation; smaller effects of the shared policy are ignored
 KNOT_STEP = 5  # characters between possible knots
-MIN_SEEN = 2  # records from which a value counts as known
-NAMED_SUPPORT = 0.6  # price of an effect of a topic up to what a named topic is worth, in those of others
-FREE = 1e-6  # price that only decides between equally good fits
+MIN_SEEN = 2  # records that must have a value for it to count as known
+NAMED_SUPPORT = 0.6  # relative price of a topic's effect up to the points of a named topic
+FREE = 1e-6  # a price so low that it only chooses among equally good fits
 SHIFT_SUPPORT = 0.5  # records that must support a shift of all qualities
 
 
@@ -55,7 +55,7 @@ class Difference:
     floor : float
         Lowest quality of the section; points.
     own : frozenset of Effect
-        Effects of what the shared records do not have; the others contradict the shared policy.
+        Effects of values that the shared records lack; all other effects contradict the shared policy.
     """
 
     effects: Mapping[Effect, float]
@@ -65,7 +65,7 @@ class Difference:
 
     @property
     def contradiction(self) -> Difference:
-        """The part that contradicts the shared policy, without what only this section has."""
+        """The effects that contradict the shared policy: those of values that shared records have too."""
         effects = {effect: points for effect, points in self.effects.items() if effect not in self.own}
         return Difference(effects, self.center, self.floor)
 
@@ -98,7 +98,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Possible effects of a section's records, and the price of each as a number of records."""
+    """Possible effects, with the price of each: the number of records that must support it."""
 
     effects: list[Effect]
     prices: Floats
@@ -106,7 +106,7 @@ class Candidates:
 
     @classmethod
     def of(cls, table: FeatureTable, shared: Rubric, config: SectionConfig, deviation: float) -> Candidates:
-        """Candidates of a design.
+        """List the candidate effects of a section.
 
         Parameters
         ----------
@@ -171,7 +171,7 @@ class Candidates:
 def _priced_knots(
     name: str, lengths: Floats, shared: Rubric, config: SectionConfig, min_paid: float
 ) -> list[tuple[Effect, float, float]]:
-    """Candidates of a length: the shared knot elsewhere, and knots of its own."""
+    """Candidate effects of a length: the shared knot moved, and additional knots."""
     low, high = np.percentile(lengths, [5, 95])
     knots = np.arange(KNOT_STEP * np.floor(low / KNOT_STEP), high, KNOT_STEP).tolist()
     slope = sum(points for _, points in shared.hinges_.get(name, ()))
@@ -214,7 +214,7 @@ def fit_difference(
     constants : mapping of str to float
         Columns that have one value in all records of the shared fit.
     is_own_only : bool
-        Without effects that contradict the shared policy.
+        Exclude effects that contradict the shared policy.
 
     Returns
     -------
@@ -230,12 +230,12 @@ def fit_difference(
     own = frozenset(effect for effect in candidates.effects if _is_own(effect, shared, constants))
     is_allowed = np.array([effect in own or not is_own_only for effect in candidates.effects])
     kept = distinguishable(values, candidates.effects, is_allowed & (sizes > 0))
-    # Where the label is the lowest possible, a prediction below it is no error.
+    # A prediction below a label at the floor is not an error.
     is_censored = y <= floor
     X, residual, bounds = values[:, kept] / sizes[kept], y - quality, candidates.bounds[kept]
     coef = _least_absolute_deviations(X, residual, candidates.prices[kept], bounds, is_censored, LABEL_STEP)
     is_selected = np.abs(coef) > LABEL_STEP
-    # Fitted again without prices, which shrink the effects that they select.
+    # The selected effects are fitted again without prices, which shrink them.
     free = np.full(np.count_nonzero(is_selected), FREE)
     coef = _least_absolute_deviations(X[:, is_selected], residual, free, bounds[is_selected], is_censored)
     effects = {
@@ -246,7 +246,7 @@ def fit_difference(
 
 
 def _is_own(effect: Effect, shared: Rubric, constants: Mapping[str, float]) -> bool:
-    """Whether the shared records lack what an effect is of."""
+    """Whether the shared records lack the value that an effect belongs to."""
     kind, name, _ = effect
     if kind == "number":
         return name in constants
@@ -256,7 +256,7 @@ def _is_own(effect: Effect, shared: Rubric, constants: Mapping[str, float]) -> b
 
 
 def distinguishable(values: Floats, effects: list[Effect], is_possible: NDArray[np.bool_]) -> Groups:
-    """Columns that vary, each once; the intercept too, and both effects of a topic."""
+    """Indices of the columns that vary, without duplicates, and of the intercept; a topic may have two."""
     seen: set[tuple[bool, bytes]] = set()
     kept = []
     for index in np.flatnonzero(is_possible):
@@ -279,8 +279,8 @@ def _least_absolute_deviations(
 ) -> Floats:
     """Coefficients that minimize ``sum(abs(y - X @ coef)) + prices @ abs(coef)``; shape (n_columns,).
 
-    Errors up to the tolerance are free. Each number is split into its positive and its negative part, so that
-    all are linear.
+    Errors up to the tolerance cost nothing. Each number is split into its positive and negative parts, which
+    makes the objective linear.
     """
     n_records, n_columns = X.shape
     columns, unit = csc_array(X), identity(n_records, format="csc")
@@ -312,7 +312,7 @@ def fit_policy(
     constants: dict[str, float],
     shared_half_width: float,
 ) -> SectionPolicy:
-    """Fit the policy of a section whose records the shared policy was fitted without.
+    """Fit the policy of a section that is not part of the shared fit.
 
     Parameters
     ----------
@@ -356,7 +356,7 @@ def fit_policy(
 def policy_of(
     difference: Difference, shared: Rubric, table: FeatureTable, constants: dict[str, float]
 ) -> SectionPolicy:
-    """A policy of a fitted difference, without its residuals."""
+    """Make a policy from a fitted difference, without residuals."""
     return SectionPolicy(
         difference.scale,
         difference.rubric(shared),
@@ -378,7 +378,7 @@ def with_residuals(
     config: ModelConfig,
     shared_half_width: float,
 ) -> SectionPolicy:
-    """The policy with the residual distribution of its records, and that of records with a novel value.
+    """Add the residual distributions of the section's records, and of records with a novel value.
 
     Its interval is never narrower than that of the shared policy that it rests on, in units of the spread.
     """
@@ -390,12 +390,12 @@ def with_residuals(
 
 
 def _one_group(config: ModelConfig) -> ModelConfig:
-    """Few residuals make one group."""
+    """Use a single group, since the residuals are few."""
     return msgspec.structs.replace(config, n_spread_bins=1)
 
 
 def still_constant(table: FeatureTable, constants: dict[str, float]) -> dict[str, float]:
-    """Those of the constants that hardly any record of a section contradicts."""
+    """The constants that fewer than :data:`MIN_SEEN` records of a section contradict."""
     return {
         name: value
         for name, value in constants.items()
@@ -404,7 +404,7 @@ def still_constant(table: FeatureTable, constants: dict[str, float]) -> dict[str
 
 
 def constants_of(table: FeatureTable) -> dict[str, float]:
-    """Value of each column of which all records have the same, by name."""
+    """Name and value of each column that has the same value in all records."""
     values = np.nan_to_num(table.columns(ADDITIVE_NAMES))
     return {
         name: float(column[0])

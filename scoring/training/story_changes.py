@@ -18,19 +18,19 @@ from scoring.training.structural_breaks import best_break, breaks_within, clear_
 from scoring.training.training_set import TrainingSet
 
 MIN_SEGMENT = 10  # records on either side of a change
-MIN_BETTER = 5  # records that two rules explain better than one, beyond those that they explain worse
-MIN_GAIN = 3.0  # standard errors of that gain
-MIN_SIGNS = 4.5  # or of that number, were better and worse equally likely: few large gains vary too much
-N_CANDIDATES = 24  # rows, evenly spread, that a change is looked for near; and those of the latest records
-MIN_DIFFERENCE = 1.0  # points between two rules
-MIN_EFFECT = 0.5  # points between two values that are written down
+MIN_BETTER = 5  # records that two rules must explain better than one, minus those that they explain worse
+MIN_GAIN = 3.0  # standard errors by which two rules must explain the records better than one
+MIN_SIGNS = 4.5  # or standard errors of a sign test of those records, since few large gains vary too much
+N_CANDIDATES = 24  # evenly spaced rows at which the search starts, besides rows near the end
+MIN_DIFFERENCE = 1.0  # points of error; smaller differences of a record do not count as better or worse
+MIN_EFFECT = 0.5  # points; smaller changes of a value are not listed
 
 Rule = TypeVar("Rule", BonusRule, float)
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions(Generic[Rule]):
-    """Labels that follow a rule, by time, and how the rule is fitted.
+    """Labels that follow a rule, by time, with the functions that fit and compare rules.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class Decisions(Generic[Rule]):
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication.
     fit : callable
-        Fits the rule of the records from a first row up to a last one, which is excluded.
+        Fits the rule to the rows from a start to an end, which is excluded.
     errors : callable
         Absolute error of every record by a rule, shape (n_records,).
     effects : callable
-        Writes down what differs between two rules.
+        Lists the values that differ between two rules.
     """
 
     target: Target
@@ -56,13 +56,13 @@ class Decisions(Generic[Rule]):
         return len(self.moments)
 
     def changes(self, section: str) -> Iterator[PolicyChange]:
-        """Changes between the records, by time."""
+        """Find the changes of the rule, by time."""
         edges = [0, *breaks_within(len(self), 2 * MIN_SEGMENT, self._break), len(self)]
         for start, row, end in zip(edges, edges[1:], edges[2:], strict=False):
             yield self._change(section, start, row, end, self.fit(start, row))
 
     def departure(self, section: str, known: Rule) -> PolicyChange | None:
-        """The change from a known rule; None if the records follow it. They may all be of later."""
+        """Find the change from a known rule; None if the records follow it. It may precede all records."""
         if len(self) < MIN_SEGMENT:
             return None
         row = self._located(0, len(self), lambda row: known, min_before=0)
@@ -74,13 +74,16 @@ class Decisions(Generic[Rule]):
         return PolicyChange(section, self.target, since, row - start, end - row, effects)
 
     def _break(self, start: int, end: int) -> int | None:
-        """The row at which the rule changes within a segment; None if it does not."""
+        """Find the row at which the rule changes within a segment; None if it does not change."""
         return self._located(start, end, lambda row: self.fit(start, row), min_before=MIN_SEGMENT)
 
     def _located(
         self, start: int, end: int, rule_before: Callable[[int], Rule], *, min_before: int
     ) -> int | None:
-        """The row of the best change within a segment, given the rule before a row; None if one rule does."""
+        """Find the row of the best change within a segment; None if a single rule explains it as well.
+
+        `rule_before` returns the rule that holds before a row.
+        """
         spread: list[int] = np.linspace(start, end, N_CANDIDATES + 2)[:-1].astype(int).tolist()
         recent: list[int] = [end - length for length in last_lengths((end - start) // 2)]
         possible = [row for row in {*spread, *recent} if start + min_before <= row <= end - MIN_SEGMENT]
@@ -104,9 +107,9 @@ class Decisions(Generic[Rule]):
                 break
             row = start + moved
         before, since = errors_of(row)
-        one = self.errors(rule_before(end))[start:end]
-        two = np.where(np.arange(start, end) < row, before, since)
-        gains = one - two
+        unchanged_errors = self.errors(rule_before(end))[start:end]
+        changed_errors = np.where(np.arange(start, end) < row, before, since)
+        gains = unchanged_errors - changed_errors
         n_better, n_worse = (
             np.count_nonzero(gains >= MIN_DIFFERENCE),
             np.count_nonzero(gains <= -MIN_DIFFERENCE),
@@ -114,11 +117,11 @@ class Decisions(Generic[Rule]):
         if n_better - n_worse < MIN_BETTER:
             return None
         is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
-        return row if is_clear or clear_gain(one, two, MIN_GAIN) else None
+        return row if is_clear or clear_gain(unchanged_errors, changed_errors, MIN_GAIN) else None
 
 
 def bonuses(records: TrainingSet) -> Decisions[BonusRule]:
-    """Heat of the leads with related records, given records by time."""
+    """Heat of the leads that have related records; the records are in order of time."""
     labels, n_related = records.labels, np.nan_to_num(records.table.number("coverage_count"))
     rows = np.isfinite(labels.heat) & (labels.heat > NOT_LEADING) & (n_related > 0)
     quality, heat, related = labels.quality[rows], labels.heat[rows], n_related[rows]
@@ -140,7 +143,7 @@ def bonuses(records: TrainingSet) -> Decisions[BonusRule]:
 
 
 def publications(records: TrainingSet) -> Decisions[float]:
-    """Whether records are published, given records by time; the rule is the heat from which they are."""
+    """Publication of the records, in order of time; the rule is the heat from which they are published."""
     labels = records.labels
     rows = np.isfinite(labels.heat) & np.isfinite(labels.published)
     heat, is_published = labels.heat[rows], labels.published[rows] > 0.5
@@ -163,7 +166,7 @@ def story_changes(section: str, records: TrainingSet) -> Iterator[PolicyChange]:
     section : str
         Name of the section.
     records : TrainingSet
-        Its labelled records, by time.
+        Its labelled records, in order of time.
 
     Yields
     ------

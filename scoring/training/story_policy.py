@@ -1,8 +1,8 @@
-"""Fit of how the sections' rules of heat and publication differ.
+"""Fit of the sections' own rules of heat and publication, as differences from the shared rules.
 
-Both rules are thresholds that labels show directly: from what quality a related record adds heat, and how
-much; from what heat a record is published. The section with the most labels sets the shared rule; another one
-differs where its own labels contradict that.
+Both rules are thresholds that can be read from labels: the quality from which related records add heat, with
+the heat that each adds; and the heat from which a record is published. The section with the most labels sets
+the shared rule. Another section gets its own rule if its labels contradict the shared one.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from scoring.model.section_policy import LABEL_STEP
 from scoring.model.story_policy import StoryPolicy
 from scoring.training.config import SectionConfig
 
-MIN_RECORDS = 3  # that contradict a shared rule, beyond those that contradict the section's own
-MAX_THRESHOLDS = 200  # possible thresholds of a bonus
-MIN_BONUS = 1.0  # points; a lower bonus of the shared rule cannot be scaled
+MIN_RECORDS = 3  # records by which the section's own rule must fit more than the shared rule does
+MAX_THRESHOLDS = 200  # candidate thresholds of a bonus
+MIN_BONUS = 1.0  # points; a lower bonus of the shared rule is not scaled
 
 
 @dataclass(frozen=True, slots=True)
 class StoryPlan:
-    """Which records the boosters of heat and publication are fitted on, and how other sections differ.
+    """Records that the boosters of heat and publication are fitted on, and the other sections' policies.
 
     Parameters
     ----------
     has_shared_bonus, has_shared_publication : ndarray of bool, shape (n_records,)
         Whether the shared rule holds for a record's section.
     policies : dict of str to StoryPolicy
-        Those of the other sections.
+        Policies of the sections for which a shared rule does not hold.
     """
 
     has_shared_bonus: NDArray[np.bool_]
@@ -107,7 +107,7 @@ def plan_stories(
 
 
 def _largest(sections: NDArray[np.object_], mask: NDArray[np.bool_]) -> str:
-    """The section with the most records of a mask; the first by name of several."""
+    """The section with the most records of a mask; of several, the first by name."""
     counts = Counter(section for section in sections[mask] if section)
     return min(counts, key=lambda name: (-counts[name], name), default="")
 
@@ -115,7 +115,7 @@ def _largest(sections: NDArray[np.object_], mask: NDArray[np.bool_]) -> str:
 def _other_sections(
     sections: NDArray[np.object_], mask: NDArray[np.bool_]
 ) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The other sections with enough records of a mask to contradict anything, and those records."""
+    """The other sections with at least :data:`MIN_RECORDS` records of a mask, and masks of those records."""
     names = sorted({section for section in sections[mask] if section} - {_largest(sections, mask)})
     masks = [(name, mask & (sections == name)) for name in names]
     return [(name, rows) for name, rows in masks if rows.sum() >= MIN_RECORDS]
@@ -127,7 +127,7 @@ def fit_bonus(quality: Floats, heat: Floats, n_related: Floats) -> BonusRule:
     Parameters
     ----------
     quality, heat, n_related : ndarray of shape (n_records,)
-        Quality, heat and number of related records of leads that have some.
+        Quality, heat and number of related records of leads with at least one related record.
 
     Examples
     --------
@@ -166,7 +166,7 @@ def _is_contradicted(
 
 
 def fit_threshold(heat: Floats, is_published: NDArray[np.bool_], shared: float | None = None) -> float:
-    """Heat from which records are published, with the fewest errors.
+    """Fit the heat from which records are published: the threshold with the fewest errors.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def fit_threshold(heat: Floats, is_published: NDArray[np.bool_], shared: float |
     Returns
     -------
     float
-        Between two heats; the middle of the best thresholds.
+        A value between two observed heats; the middle one if several thresholds are equally good.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def fit_threshold(heat: Floats, is_published: NDArray[np.bool_], shared: float |
     values, index = np.unique(heat, return_inverse=True)
     thresholds = np.concatenate([values[:1] - 0.5, (values[1:] + values[:-1]) / 2, values[-1:] + 0.5])
     n_published, n_records = np.bincount(index, is_published), np.bincount(index)
-    # Published below the threshold, and not published from it on.
+    # Records published below the threshold, and records at or above it that were not published.
     n_missed = np.concatenate([[0.0], np.cumsum(n_published)])
     n_extra = np.concatenate([np.cumsum((n_records - n_published)[::-1])[::-1], [0.0]])
     errors = n_missed + n_extra

@@ -1,7 +1,7 @@
 """Screening for a structural break of a linear model at an unknown point in time.
 
 The supremum of the F statistics over all candidate points (Andrews, 1993) finds the most likely break.
-Sums of products over blocks of records give the fits of all candidates at once.
+Cumulative sums of products over blocks of records give the fits of all candidates at once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES
 
 MIN_SEGMENT = 20  # records on either side of a break
 MAX_BLOCKS = 32
-MIN_LEVEL = 10  # records of a provider or topic that has a column
-MAX_LEVELS = 40  # columns of providers, and of topics
-RIDGE = 1.0  # of columns of unit variance
+MIN_LEVEL = 10  # records that a provider or topic must have to get a column
+MAX_LEVELS = 40  # columns of providers, and as many of topics
+RIDGE = 1.0  # ridge penalty, for columns of unit variance
 
 
 def break_columns(table: FeatureTable) -> Floats:
@@ -80,7 +80,7 @@ def largest_f(X: Floats, y: Floats) -> tuple[float, int]:
 
 
 def last_lengths(n_records: int) -> list[int]:
-    """Numbers of latest records, each nearly one and a half times the one before, that may follow a break."""
+    """Candidate numbers of records after a recent break, each about 1.4 times the one before."""
     lengths, length = [], MIN_SEGMENT
     while length <= n_records:
         lengths.append(length)
@@ -91,17 +91,17 @@ def last_lengths(n_records: int) -> list[int]:
 def best_break(
     before: Floats, since: Floats, moments: NDArray[np.datetime64], min_before: int, min_since: int
 ) -> int | None:
-    """First row that follows the second of two rules, for the least sum of errors; None if none can.
+    """First row of the second rule that gives the least sum of errors; None if no break is possible.
 
-    Of breaks that are equally good, the last: the row is the first that contradicts the first rule. Records
-    of the same moment stay together.
+    If several breaks are equally good, the last one is returned: its row is the first that contradicts the
+    first rule. Records of the same moment are not separated.
 
     Parameters
     ----------
     before, since : ndarray of shape (n_records,)
-        Absolute error of each record by either rule, by time; n_records >= min_before + min_since.
+        Absolute error of each record by each rule, in order of time; n_records >= min_before + min_since.
     moments : ndarray of datetime64, shape (n_records,)
-        Their dates, ascending.
+        Dates of the records, ascending.
     min_before, min_since : int
         Records on either side of the break.
 
@@ -157,15 +157,15 @@ def breaks_within(
     ]
 
 
-def clear_gain(one: Floats, two: Floats, min_deviations: float) -> bool:
-    """Whether errors are lower by more than so many standard errors.
+def clear_gain(unchanged: Floats, changed: Floats, min_deviations: float) -> bool:
+    """Whether the mean error is lower under two rules by more than a number of standard errors.
 
     Parameters
     ----------
-    one, two : ndarray of shape (n_records,)
-        Absolute errors of each record under one rule, and under two.
+    unchanged, changed : ndarray of shape (n_records,)
+        Absolute error of each record under a single rule, and under two rules.
     min_deviations : float
-        Standard errors of the mean difference.
+        Number of standard errors of the mean difference.
     """
-    gains = one - two
+    gains = unchanged - changed
     return bool(gains.mean() > min_deviations * gains.std() / np.sqrt(len(gains)))

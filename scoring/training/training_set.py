@@ -63,16 +63,16 @@ class TrainingSet:
         )
 
     def regimes(self, *targets: Target) -> NDArray[np.object_]:
-        """Regime of each record, shape (n_records,): its section, and until when its rules held.
+        """Regime of each record, shape (n_records,): the section, with the end of its rules if they changed.
 
         Parameters
         ----------
         *targets : {"quality", "heat", "published"}
-            Labels whose rules are meant.
+            Labels whose rules define the regimes.
         """
         names = np.array(self.sections, dtype=object)
         regimes = names.copy()
-        # The latest first: of the changes after a record, the first names its regime.
+        # The latest change comes first, so that the first change after a record names its regime.
         for change in sorted(self.changes, key=lambda change: change.since, reverse=True):
             if change.target in targets:
                 is_before = self.moments < np.datetime64(change.since.replace(tzinfo=None))

@@ -110,7 +110,9 @@ def audit(
         on_step=lambda done, total: reporter.step("cross-validating", done, total),
     )
     for change in label_audit.changes:
-        reporter.note(f"{change_sentence(change)}; each label is compared with the rules of its time")
+        reporter.note(
+            f"{change_sentence(change)}; each label is compared with the rules that held at its time"
+        )
     findings, counts = label_audit.findings, dict(label_audit.counts)
     if corpus.corrections is not None:
         history = _history(corpus.corrections.ledger)

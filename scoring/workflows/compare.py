@@ -164,7 +164,7 @@ def _compare_pair(
 
 
 def _compare_policies(first: Candidate, second: Candidate, settings: Settings) -> PolicyComparison:
-    """What differs between the policies of two candidates; why they are not compared if one has none."""
+    """Compare the policies of two candidates; if one has no rules, the result gives the reason."""
     rules = []
     for candidate in (first, second):
         try:

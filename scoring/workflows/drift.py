@@ -79,7 +79,7 @@ def drift(
     has_own_scores : bool
         Whether to use labels written by scoring: see :mod:`scoring.labels.own_scores`.
     has_labels : bool
-        Whether to look for a point in time from which labels follow other rules than the model's. If there is
+        Whether to look for a point in time from which the labels depart from the model's rules. If there is
         one, the records are refused.
     stdin, on_fault, reporter
         Input of ``-``; callback for unusable records; receiver of progress.
@@ -154,7 +154,7 @@ def drift(
 def _with_label_changes(
     measured: Drift, saved: SavedModel, documents: Sequence[Document], num_threads: int, reporter: Reporter
 ) -> Drift:
-    """The drift with the changes of the labels' rules, each a reason to refuse the records."""
+    """Add the changes of policy found in the labels; each is a reason to refuse the records."""
     labelled = [
         document
         for document in documents
@@ -164,14 +164,16 @@ def _with_label_changes(
     dataset = LabelledDataset(labelled, 0, n_without, "", section_rule=sections)
     counts = Counter(dataset.sections)
     for change in saved.models.changes:
-        place, since = f"section {change.section}: " if change.section else "", moment_of(change)
-        reporter.note(f"{place}labels of {change.target} before {since} are left out: the rules changed then")
+        section, since = f"section {change.section}: " if change.section else "", moment_of(change)
+        reporter.note(
+            f"{section}{change.target} labels before {since} are not checked: the rules changed then"
+        )
     for section, count in sorted(counts.items()):
         if count < MIN_SEGMENT:
-            place = f"section {section}" if section else "records of no section"
-            reporter.note(f"{place}: {count} labels, too few to look for other rules ({MIN_SEGMENT})")
+            name = f"section {section}" if section else "records of no section"
+            reporter.note(f"{name}: {count} labels are too few to check, expected {MIN_SEGMENT} or more")
     if not labelled:
-        reporter.note("no record has a quality and a date: other rules cannot be looked for")
+        reporter.note("no record has a quality and a date: labels cannot be checked")
         return msgspec.structs.replace(measured, label_changes=())
     records = dataset.training_set(np.ones(len(labelled), dtype=bool))
     config = saved.manifest.training.config.model

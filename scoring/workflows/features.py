@@ -100,7 +100,7 @@ def write_features(
 
 
 def section_rule(model: str | None, settings: Settings, reporter: Reporter = SILENT) -> SectionRule:
-    """The rule of sections of a model; without one, that of the settings, else the first topic.
+    """Rule of sections: that of the model; without a model that of the settings, else the first topic.
 
     Raises
     ------
@@ -111,5 +111,7 @@ def section_rule(model: str | None, settings: Settings, reporter: Reporter = SIL
         return open_model(model, settings, reporter, is_whole=False).scorer.sections
     rule = rule_named(settings.section)
     if rule is None:
-        reporter.note("sections: the first topic of each record; --model takes those that a model learned")
+        reporter.note(
+            "section of each record: its first topic; --model uses the sections that a model learned"
+        )
     return rule or FIRST_TOPIC

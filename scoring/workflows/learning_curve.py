@@ -72,11 +72,11 @@ def learning_curve(
     paths : list of str
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     counts : sequence of int
-        Numbers of labels, >= 1; those above what the section has become a single one, all of its labels.
+        Numbers of labels, >= 1; numbers above that of the section's labels stand for all of them, once.
     n_draws : int
-        Draws of each number of labels, >= 1; at most three where each of them fits everything.
+        Draws for each number of labels, >= 1; at most three if each of them needs a full fit.
     section : str, optional
-        The only section to evaluate. Default: every section.
+        Evaluate only this section. Default: every section.
     config : TrainConfig
         Split, fit options, and seed of the draws.
     settings : Settings

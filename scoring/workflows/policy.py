@@ -1,4 +1,4 @@
-"""Write the learned policy of a model in words, or what differs between two models or sections."""
+"""Write the learned policy of a model in words, or the rules that differ between two models or sections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from scoring.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class ComparedPolicies:
-    """Two policies, by the names that they were asked for, and the rules that they do not agree on.
+    """Names of two policies, and the rules that differ between them.
 
     Sections that only one of two models knows are not compared.
     """

@@ -1,4 +1,4 @@
-"""Suggest which unlabelled records to label first."""
+"""Suggest the unlabelled records to label first."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     rank : int
-        Place, from 1, the most useful.
+        Rank, from 1, the most useful.
     path : str
-        Where the record was found.
+        File of the record.
     line : int
         Its line, from 1, if the file has several records, else 0.
     title : str
@@ -42,7 +42,7 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     section : str
         Its section; empty if unknown.
     reasons : tuple of str
-        Why its label would teach the model, the most important first.
+        Reasons for labelling it, the most important first.
     """
 
     rank: int
@@ -62,7 +62,7 @@ class SuggestOutcome:
     suggestions : tuple of Suggestion
         The most useful first.
     n_labelled, n_unlabelled : int
-        Records with a date that have, and lack, a quality.
+        Dated records with and without a quality.
     n_faults : int
         Unusable records.
     """
@@ -85,7 +85,7 @@ def suggest(
 ) -> SuggestOutcome:
     """Suggest the unlabelled records whose labels would teach the model the most.
 
-    A label that scoring wrote itself does not count as one.
+    Labels that scoring itself wrote do not count.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def suggest(
     count : int
         Maximum number of suggestions; 1 or more.
     model : str or SavedModel, optional
-        The model that is to learn, or its name: see :func:`scoring.deployment.resolve_model.resolve`.
+        The model that the labels are for, or its name: see :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
         Home, store, journal and the rule of sections.
     stdin, on_fault, reporter
@@ -128,9 +128,10 @@ def suggest(
     of_section = Counter(table.text("topic_section")[~is_labelled])
     for section, n_unlabelled in sorted(of_section.items()):
         if n_unlabelled > MAX_RECORDS:
-            place = f"section {section}" if section else "records of no section"
+            name = f"section {section}" if section else "records of no section"
             reporter.note(
-                f"{place}: {MAX_RECORDS} of {n_unlabelled} unlabelled records, spread over time, are compared"
+                f"{name}: only {MAX_RECORDS:,} of {n_unlabelled:,} unlabelled records are considered, evenly "
+                "spaced in time"
             )
     facts = model.manifest.training
     suggestions = suggest_labels(
@@ -169,7 +170,7 @@ def _read(
     on_fault: OnFault,
     reporter: Reporter,
 ) -> tuple[list[Document], int]:
-    """Records with a date, in its order, without labels that scoring wrote; number of unusable records."""
+    """Dated records in order of date, without labels that scoring wrote; number of unusable records."""
     n_faults = 0
 
     def count_fault(error: RecordError) -> None:

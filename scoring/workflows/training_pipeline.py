@@ -203,8 +203,8 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
     """
     counts = Counter(sections)
     named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
-    found = ", ".join(f"{name} ({counts[name]})" for name in named)
-    notes = [f"sections: {found}" if named else "sections: none found: all records are one section"]
+    sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
+    notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
     for name in named:
         changed = {change.target for change in models.changes if change.section == name}
         policies = [
@@ -219,21 +219,21 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
             notes.append(f"section {name}: a policy of its own for {' and '.join(policies)}")
             if policies[0] == "quality" and counts[name] > MAX_RECORDS:
                 notes.append(
-                    f"section {name}: what is its own in quality is fitted on {MAX_RECORDS} of its labels, "
-                    "spread over time"
+                    f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
+                    "evenly spaced in time"
                 )
         elif len(named) > 1 and counts[name] < config.model.sections.min_records:
             shortage = f"{counts[name]} labels are too few for a policy of its own"
-            notes.append(f"section {name}: {shortage}: it takes the shared one")
+            notes.append(f"section {name}: {shortage}; it uses the shared one")
     if len(sections) < FEW_RECORDS:
         notes.append(
-            f"{len(sections)} labels are few: up to about {FEW_RECORDS}, errors can be as large as the "
-            "baselines'; scoring backtest --by labels shows how they fall"
+            f"only {len(sections)} labels: with fewer than about {FEW_RECORDS}, errors can be as large as "
+            "those of the baselines; scoring backtest --by labels shows how they fall with more labels"
         )
     for change in models.changes:
-        notes.append(f"{change_sentence(change)}; earlier labels teach what did not change")
+        notes.append(f"{change_sentence(change)}; earlier labels are used only for rules that did not change")
     if named and counts[""]:
-        notes.append(f"{counts['']} records have no section: they take the shared policy")
+        notes.append(f"{counts['']:,} records have no section; they use the shared policy")
     return notes
 
 

@@ -71,14 +71,14 @@ def test_labels_by_other_rules_refuse_the_records(
 ) -> None:
     followed = run(archive, "--model", training.model, "--labels")
     assert followed.exit_code == 0, followed.output
-    assert "labels: no other rules than the model's were found" in followed.stdout
+    assert "labels: no departure from the model's rules was found" in followed.stdout
     other = replace(DEFAULT_POLICY, scale=0.5, shift=20.0, published_from_heat=30)
     write_sample(tmp_path / "other", n_records=400, seed=1, policy=other)
     done = run(tmp_path / "other", "--model", training.model, "--labels", "--json")
     assert done.exit_code == 3, done.output
     drift = json.loads(done.stdout)["drift"]
     assert {change["target"] for change in drift["label_changes"]} >= {"quality", "published"}
-    assert any("quality follows other rules since 2018-" in reason for reason in drift["reasons"])
+    assert any("quality has followed different rules since 2018-" in reason for reason in drift["reasons"])
     assert (
         json.loads(run(archive, "--model", training.model, "--json").stdout)["drift"]["label_changes"] is None
     )
@@ -87,7 +87,7 @@ def test_labels_by_other_rules_refuse_the_records(
 def test_too_few_labels_to_look_for_other_rules(training: TrainOutcome, tmp_path: Path) -> None:
     write_sample(tmp_path / "few", n_records=12, seed=3)
     done = run(tmp_path / "few", "--model", training.model, "--labels")
-    assert "12 labels, too few to look for other rules (20)" in done.stderr
+    assert "12 labels are too few to check, expected 20 or more" in done.stderr
     write_sample(tmp_path / "none", n_records=12, seed=3, is_labelled=False)
     done = run(tmp_path / "none", "--model", training.model, "--labels")
     assert "no record has a quality and a date" in done.stderr

@@ -157,9 +157,12 @@ def test_the_rubric_of_a_section_is_the_shared_one_scaled_and_what_it_adds() -> 
         ),
         (
             Rule("quality", "words +5", 5, 0, 0, 9, names=("gull (Sea)", "tern (Sea)"), n_names=2),
-            "+5 for each of 2 words that stand for a topic: gull (Sea), tern (Sea)",
+            "+5 for each of 2 title words, with their topics: gull (Sea), tern (Sea)",
         ),
-        (Rule("heat", "bonus from", 50, 49, 51, 9), "it does where the quality of the lead is 50 or more"),
+        (
+            Rule("heat", "bonus from", 50, 49, 51, 9),
+            "related records add heat only to a lead with a quality of 50 or more",
+        ),
         (Rule("published", "published from", 70, 69, 71, 9), "published from a heat of 70"),
     ],
 )

@@ -73,7 +73,8 @@ def test_rows_come_in_the_order_of_the_command_with_a_reason_each(
     expect(page.locator(".chip.next")).to_have_count(0)
     page.locator("#order").select_option("labels")
     expect(page.locator("#order-note")).to_contain_text(
-        f"The {len(outcome.suggestions)} labels that would teach the model the most, of {N_RECORDS} records"
+        f"The {len(outcome.suggestions)} records whose labels would teach the model the most, of "
+        f"{N_RECORDS} records without a label"
     )
     expect(page.locator(".record .chip.next").first).to_have_text("label 1")
     titles = page.locator(".record .title").all_inner_texts()
@@ -83,7 +84,9 @@ def test_rows_come_in_the_order_of_the_command_with_a_reason_each(
     assert reasons == ["; ".join(suggestion.reasons) for suggestion in outcome.suggestions][: len(reasons)]
     expect(page.locator(".record.active .title")).to_have_text(titles[0])
     page.keyboard.press("Enter")
-    expect(page.locator("#details .note.next")).to_contain_text(f"Label 1 to give: {reasons[0]}.")
+    expect(page.locator("#details .note.next")).to_contain_text(
+        f"Number 1 of the records to label next: {reasons[0]}."
+    )
 
 
 def test_a_decision_takes_a_record_off_the_list_and_a_save_finds_others(
@@ -118,7 +121,7 @@ def test_it_says_that_they_are_being_found_and_the_page_goes_on(
     with page.expect_request("**/desk/suggestions"):
         page.keyboard.press("l")
     expect(page.locator("#order-note")).to_have_text(
-        "Finding the labels that would teach the model the most …"
+        "Finding the records whose labels would teach the model the most …"
     )
     assert serious(page) == []
     before = page.locator(".record.active .title").inner_text()
@@ -154,4 +157,4 @@ def test_without_an_inbox_it_says_so(open_page: Open, two_scales: TrainOutcome, 
         page = open_page(service.url)
         expect(page.locator("#place")).not_to_be_empty()
         page.locator("#order").select_option("labels")
-        expect(page.locator("#order-note")).to_contain_text("for the records of an inbox")
+        expect(page.locator("#order-note")).to_contain_text("are suggested from an inbox")

@@ -158,7 +158,7 @@ def test_only_rules_that_differ_are_shown(page: Any, make_page: MakePage) -> Non
     ]
     assert "Sections that only the second knows: Mill." in page.texts("p")
     same = msgspec.structs.replace(COMPARISON, policy=compare_rules([rules(5, "Sea")], [rules(5, "Sea")]))
-    assert "Both models have the same rules." in make_page(comparison_report(same)).texts("p")
+    assert "No rule differs." in make_page(comparison_report(same)).texts("p")
 
 
 def test_decision_changes_have_both_explanations(page: Any) -> None:

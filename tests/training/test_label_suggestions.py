@@ -135,15 +135,21 @@ def test_reasons_name_what_the_labels_lack(model: QualityModel) -> None:
     ]
     suggestions = suggested(model, [*meadow, *new], 30, n_labelled=100)
     reasons = [suggestion.reasons for suggestion in suggestions]
-    expected = "has a provider (fresh.example) that 12 unlabelled records share and no labelled one"
+    expected = "its provider (fresh.example) has 12 unlabelled records and none with a label"
     assert sum(expected in each for each in reasons) == 1
     assert all(1 <= len(each) <= 3 for each in reasons)
 
 
 def test_few_labels_of_a_known_section_are_a_reason(model: QualityModel) -> None:
     harbour = records_of("Harbour", 60, seed=5)
-    assert suggested(model, harbour, 5, n_labelled=3)[0].reasons[0] == "section Harbour has 3 labels"
-    assert suggested(model, harbour, 5, n_labelled=1)[0].reasons[0] == "section Harbour has 1 label"
+    assert (
+        suggested(model, harbour, 5, n_labelled=3)[0].reasons[0]
+        == "section Harbour has 3 labels among these records"
+    )
+    assert (
+        suggested(model, harbour, 5, n_labelled=1)[0].reasons[0]
+        == "section Harbour has 1 label among these records"
+    )
 
 
 def test_effects_that_labels_do_not_tell_apart_are_a_reason(model: QualityModel) -> None:
@@ -155,7 +161,7 @@ def test_effects_that_labels_do_not_tell_apart_are_a_reason(model: QualityModel)
     counts = [
         suggestion.row
         for suggestion in suggestions
-        if "differs from all labels in 'the record has an image'" in suggestion.reasons
+        if "differs from all labelled records in 'the record has an image'" in suggestion.reasons
     ]
     assert len(counts) == 1
     assert counts[0] >= 80

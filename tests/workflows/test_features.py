@@ -96,7 +96,7 @@ def test_the_command_says_how_sections_are_found(training: TrainOutcome, news: P
         options = [str(news), "--output", str(tmp_path / "a.parquet"), *map(str, arguments)]
         return CliRunner().invoke(app, ["features", *options], prog_name="scoring")
 
-    assert "sections: the first topic of each record" in run().stderr
+    assert "section of each record: its first topic" in run().stderr
     assert "sections:" not in run("--model", training.model).stderr
     refused = run("--model", training.model, "--dask", "local")
     assert (refused.exit_code, "do not go with --dask" in refused.stderr) == (2, True)

@@ -91,5 +91,5 @@ def test_two_models_of_several_sections_are_compared_by_section(
     shown = Console(width=160, record=True, file=io.StringIO())
     shown.print(differences_table("a", "b", compared.differences, compared.only_first, compared.only_second))
     text = shown.export_text()
-    assert "a and b have the same rules for the sections that both know." in text
+    assert "a and b: no rule differs in a section that both know." in text
     assert "only a knows: Harbour, Meadow" in text

@@ -195,7 +195,7 @@ def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) ->
     assert outcome.n_records == 60
     assert listener.notes == [
         "7 records without a quality or a date are left out",
-        "sections: Tessaril (60)",
+        "sections: Tessaril (60 labels)",
     ]
 
 
@@ -205,7 +205,7 @@ def test_training_tells_of_few_labels_and_of_a_change_of_policy(tmp_path: Path, 
     options: dict[str, Any] = {"config": QUICK, "settings": settings, "now": NOW, "on_fault": stop}
     outcome = train([str(tmp_path / "few")], is_tracked=False, reporter=listener, **options)
     assert outcome.n_records == 24
-    assert any(note.startswith("24 labels are few: ") for note in listener.notes)
+    assert any(note.startswith("only 24 labels: ") for note in listener.notes)
     other = replace(DEFAULT_POLICY, scale=0.5, shift=25.0)
     write_sample(tmp_path / "old", n_records=150, seed=1)
     write_sample(
@@ -213,9 +213,9 @@ def test_training_tells_of_few_labels_and_of_a_change_of_policy(tmp_path: Path, 
     )
     listener = Listener()
     train([str(tmp_path / "old"), str(tmp_path / "new")], is_tracked=False, reporter=listener, **options)
-    (change,) = [note for note in listener.notes if "quality follows other rules since" in note]
+    (change,) = [note for note in listener.notes if "quality has followed different rules since" in note]
     assert "since 2019-01-0" in change
-    assert change.endswith("earlier labels teach what did not change")
+    assert change.endswith("earlier labels are used only for rules that did not change")
 
 
 @pytest.mark.parametrize("count", [1, 15])

@@ -69,7 +69,7 @@ def _error(drift: Drift) -> list[Text]:
     if drift.label_error is not None:
         lines.append(Text(f"error on the {drift.n_labelled} with a quality label: {drift.label_error:.3f}"))
     if drift.label_changes == ():
-        lines.append(Text("labels: no other rules than the model's were found"))
+        lines.append(Text("labels: no departure from the model's rules was found"))
     return [*lines, Text()] if lines else []
 
 

@@ -1,4 +1,4 @@
-"""Tables of the learned policy; :mod:`scoring.cli.formats` has JSON."""
+"""Tables of the learned policy; :mod:`scoring.cli.formats` writes JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.explanation.policy import PolicyDifference, PolicyLine
 
 
 def policy_table(lines: Iterable[PolicyLine]) -> RenderableType:
-    """The rules of each section, or of those that share theirs."""
+    """The rules of each section, or of the sections that share them."""
     views: list[RenderableType] = []
     for section, of_section in groupby(lines, key=lambda line: line.section):
         table = empty_table("label", "rule", "95 % interval", "records>", "follow it>")
@@ -31,7 +31,7 @@ def differences_table(
     only_first: Sequence[str] = (),
     only_second: Sequence[str] = (),
 ) -> RenderableType:
-    """The rules that two policies do not agree on, side by side, and the sections that were not compared."""
+    """The rules that differ between two policies, side by side, and the sections that were not compared."""
     rows = list(differences)
     notes = [
         Text(f"only {name} knows: {', '.join(sections)}")
@@ -39,8 +39,9 @@ def differences_table(
         if sections
     ]
     if not rows:
-        where = " for the sections that both know" if notes else ""
-        return Group(Text(f"{first} and {second} have the same rules{where}."), *notes)
+        if notes:
+            return Group(Text(f"{first} and {second}: no rule differs in a section that both know."), *notes)
+        return Group(Text(f"{first} and {second}: no rule differs."))
     has_sections = any(row.section for row in rows)  # of two models
     table = empty_table(*(["section"] if has_sections else []), "label", first, second)
     for row in rows:

@@ -12,7 +12,7 @@ from scoring.deployment.gate import Check
 from scoring.evaluation.paired_figures import Difference, SliceDifference
 from scoring.evaluation.section_changes import SECTION, SectionChange
 
-MAX_SECTIONS = 10  # JSON has all
+MAX_SECTIONS = 10  # listed in the table; the JSON output has all
 _PART = f"{SECTION}: "
 
 SectionFigures = tuple[str, int, Sequence[Difference | Check]]
@@ -42,7 +42,7 @@ def section_blocks(
     sides: tuple[str, str],
     left_out: Mapping[str, int],
 ) -> Iterator[RenderableType]:
-    """The worst section in words, the metrics of each, and the sections with too few records."""
+    """One line on the worst section, the metrics of each section, and the sections with too few records."""
     if changes:
         yield Text(worst_in_words(changes, sides), style="bold" if changes[0].is_clearly_worse else "")
         table = empty_table(
@@ -55,27 +55,30 @@ def section_blocks(
                 first_cells = ("", "")
         yield table
     if len(sections) > MAX_SECTIONS:
-        yield Text(f"{len(sections) - MAX_SECTIONS} more sections, all better than these: --json has them")
+        yield Text(f"{len(sections) - MAX_SECTIONS} more sections, all with a better gain: see --json")
     if left_out:
         listed = ", ".join(f"{name} ({count:,} records)" for name, count in left_out.items())
         yield Text(f"too few records to compare by {SECTION}: {listed}")
 
 
 def worst_in_words(changes: Sequence[SectionChange], sides: tuple[str, str]) -> str:
-    """The worst section, and by what, in one line."""
-    worst, others = changes[0], len(changes) - 1
+    """One line on the worst section: the metric in which it is worst, and its gain."""
+    worst = changes[0]
     difference = worst.difference
-    how = "clearly worse" if worst.is_clearly_worse else difference.verdict
+    verdict = "clearly worse" if worst.is_clearly_worse else difference.verdict
     gain, interval = _gain(difference)
     text = (
         f"worst {SECTION}: {worst.section} ({worst.n_records:,} records), {difference.name} "
         f"{sides[0]} {shown_number(difference.first)}, {sides[1]} {shown_number(difference.second)}, "
         f"gain {gain}{f' ({interval})' if interval else ''}"
     )
-    if how in ("better", "worse", "clearly worse"):
-        text += f": {how}"
+    if verdict in ("better", "worse", "clearly worse"):
+        text += f": {verdict}"
     n_more = sum(change.is_clearly_worse for change in changes[1:])
-    return text + (f"; {n_more} of {others} others clearly worse" if n_more else "")
+    if not n_more:
+        return text
+    others = "1 other section" if n_more == 1 else f"{n_more} other sections"
+    return f"{text}; also clearly worse in {others}"
 
 
 def _cells(difference: Difference | Check) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ class LiveInbox:
         return self._is_read and not self._progress[1]
 
     def announce(self, name: str, version: int) -> None:
-        """Tell the pages the version of something that they may fetch; called in the event loop."""
+        """Announce the version of a resource to the pages, which may fetch it; called in the event loop."""
         self._announced[name] = version
         self._notify()
 

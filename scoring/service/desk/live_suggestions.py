@@ -1,4 +1,4 @@
-"""Labels to give next, found in the background once a page asks for them, and again when the rows change."""
+"""Records to label next, searched in the background when a page asks for them and when rows change."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ VERSION = "suggestions"
 """Name of the version of the suggestions in the status events."""
 
 MAX_REST_SECONDS = 30.0
-"""Rest before the next search after a fault, or a long search; after others it is as long as the search."""
+"""Longest pause before a search. It is as long as the last search took; after a fault it is the longest."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class SuggestionState(msgspec.Struct, frozen=True):
-    """The suggestions found last, for the page.
+    """The latest suggestions, for the page.
 
     Parameters
     ----------
     version : int
-        Number of times that they were found; 0 before the first.
+        Number of searches that have ended; 0 before the first.
     is_computing : bool
-        Whether others are being found, since the rows or the model have changed.
+        Whether a search is running or about to start, since the rows or the model have changed.
     found : LabelsToGive or None
-        The suggestions; None before the first, or if they could not be found.
+        The suggestions; None before the first search has ended, and after a fault.
     fault : str
-        Why they could not be found; empty if they were.
+        Why the search failed; empty if it did not.
     """
 
     version: int
@@ -50,14 +50,14 @@ class SuggestionState(msgspec.Struct, frozen=True):
 
 
 class _Basis(NamedTuple):
-    """What suggestions are found from: the version of the rows, and the model."""
+    """Input of a search: the version of the rows, and the model."""
 
     rows_version: int
     model: str
 
 
 class LiveSuggestions:
-    """Suggestions for the inbox of a service; one computation at a time, and none that no page asked for.
+    """Suggestions for the inbox of a service; one search at a time, and only when a page asks for it.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class LiveSuggestions:
     settings : Settings
         Journal, and the setting of sections.
     stopping : asyncio.Event
-        Set when the service stops; abandons the work.
+        Set when the service stops; abandons the search.
     queue : WorkQueue
-        Thread that finds them.
+        Thread of the search.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class LiveSuggestions:
         self._rest_seconds = 0.0
 
     def current(self) -> SuggestionState:
-        """Return what was found last, at once; start to find others if that is out of date.
+        """Return the latest suggestions at once; start a search if they are out of date.
 
         Raises
         ------
@@ -118,10 +118,10 @@ class LiveSuggestions:
             fields = {"error": type(error).__name__, "trace": traceback.format_tb(error.__traceback__)}
             _LOG.error("defect", extra={"fields": fields})
         self._rest_seconds = min(time.monotonic() - began_at, MAX_REST_SECONDS)
-        if self._fault:  # whose end changes no row
+        if self._fault:  # search again even if no row changes
             self._basis, self._rest_seconds = None, MAX_REST_SECONDS
         self._version += 1
-        # The page asks again, and so has the rows that changed in the meantime considered.
+        # The page then asks again, which starts another search if rows have changed in the meantime.
         asyncio.get_running_loop().call_soon(self._live.announce, VERSION, self._version)
 
     def _check(self) -> None:
@@ -130,4 +130,4 @@ class LiveSuggestions:
 
 
 class _EndedError(Exception):
-    """The service is stopping: the work is abandoned."""
+    """The service is stopping, so the search is abandoned."""

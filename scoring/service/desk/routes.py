@@ -71,7 +71,7 @@ class FileResult(msgspec.Struct, frozen=True):
 
 
 class ModelPolicy(msgspec.Struct, frozen=True):
-    """The policies of a model in words; none if it was trained before models had rules."""
+    """The policies of a model in words; empty if it was trained before models had rules."""
 
     model: str
     policies: list[SectionPolicyText]
@@ -136,14 +136,14 @@ async def details(request: Request, path: str) -> Response:
 
 @router.get("/desk/suggestions")
 async def suggestions(request: Request) -> Response:
-    """Which records of the inbox to label next, as found last; others are found in the background."""
+    """The latest suggestions of records to label; a search for new ones runs in the background."""
     live: LiveSuggestions = request.app.state.suggestions
     return Response(_ENCODER.encode(live.current()), media_type=JSON)
 
 
 @router.get("/desk/policy")
 async def policy(request: Request) -> Response:
-    """What the current model has learned, in words."""
+    """The learned policy of the current model, in words."""
     queue, saved = request.app.state.desk_work.pages, request.app.state.manager.current.saved
     with queue.admission_control.enter():
         texts = partial(policy_texts, saved.models.rules, saved.models.changes)

@@ -22,10 +22,10 @@ export const details = (row) =>
     ? post("/desk/preview/details", row.dropped)
     : fetch(`/desk/details?${new URLSearchParams({ path: row.path })}`, { headers: DESK_HEADER }).then(decoded);
 
-/** Which records to label next, as found last. */
+/** The latest suggestions of records to label next. */
 export const suggestions = () => fetch("/desk/suggestions", { headers: DESK_HEADER }).then(decoded);
 
-/** What the model has learned, in words. */
+/** The learned policy of the model, in words. */
 export const policy = () => fetch("/desk/policy", { headers: DESK_HEADER }).then(decoded);
 
 /** Follow the inbox: all rows, then changed rows. The browser reconnects by itself. */

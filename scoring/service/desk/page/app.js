@@ -51,13 +51,13 @@ function updateButtons() {
   $("undo").disabled = !store.written.length || isWriting();
 }
 
-/** Say by what the rows are ordered if that is not what was chosen. */
+/** Show a line about the order of the rows if it needs explaining. */
 function updateOrder() {
   const { order, shownOrder } = store;
   $("order").value = shownOrder;
   let note = "";
   if (order === "labels") note = suggestions.note;
-  else if (order !== shownOrder) note = `By probability: the sections have different scales of points. Choose a section to order by ${order}.`;
+  else if (order !== shownOrder) note = `By probability: points of these sections cannot be compared. Choose a section to order by ${order}.`;
   $("order-note").hidden = !note;
   if ($("order-note").textContent !== shown(note)) $("order-note").textContent = shown(note);
 }

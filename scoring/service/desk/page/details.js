@@ -86,7 +86,7 @@ function headOf(row) {
   const parts = [head, h("p", { class: "soft", text: facts.filter(Boolean).join(" · ") }), h("p", { class: "path", text: row.path }), figuresOf(row)];
   if (row.doubt?.reason) parts.push(h("p", { class: "note", text: `Needs review: ${row.doubt.reason}.` }));
   const suggestion = suggestionOf(row);
-  if (suggestion) parts.push(h("p", { class: "note next", text: `Label ${number(suggestion.rank)} to give: ${suggestion.reasons.join("; ")}.` }));
+  if (suggestion) parts.push(h("p", { class: "note next", text: `Number ${number(suggestion.rank)} of the records to label next: ${suggestion.reasons.join("; ")}.` }));
   if (row.leader) parts.push(leaderOf(row.leader));
   parts.push(labelsOf(row));
   return parts;

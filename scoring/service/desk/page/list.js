@@ -222,7 +222,7 @@ function whatCell(row) {
 
 function sectionTag(row) {
   const isKnown = row.is_section_known !== false;
-  return h("span", { class: `section${isKnown ? "" : " unknown-section"}`, text: sectionText(sectionOf(row)), title: isKnown ? "section" : "The model has learned nothing about this section" });
+  return h("span", { class: `section${isKnown ? "" : " unknown-section"}`, text: sectionText(sectionOf(row)), title: isKnown ? "section" : "The model does not know this section" });
 }
 
 function stateCell(row) {

@@ -1,4 +1,4 @@
-// The policy of the model in words, in a dialog: a table for each section, or for those that share theirs.
+// The policy of the model in words, in a dialog: a table for each section, or for the sections that share one.
 
 import * as api from "./api.js";
 import { h, many, number, percent } from "./format.js";
@@ -6,16 +6,16 @@ import { h, many, number, percent } from "./format.js";
 const dialog = document.getElementById("policy");
 const body = document.getElementById("policy-body");
 let latest = 0; // number of the latest request
-let model = ""; // whose policy is shown or asked for
+let model = ""; // the model whose policy is shown or requested
 
 export const policyPanel = {
-  /** Open the dialog; the policy follows. */
+  /** Open the dialog and load the policy. */
   open(current) {
     if (!dialog.open) dialog.showModal();
     load(current);
   },
 
-  /** The service may have another model. */
+  /** Load the policy again if the service has another model. */
   update(current) {
     if (dialog.open && current !== model) load(current);
   },
@@ -38,12 +38,12 @@ async function load(current) {
 }
 
 function partsOf({ model, policies }) {
-  const intro = h("p", { class: "soft", text: `${model}. Each rule has the 95% interval of its number and the labelled records that it rests on.` });
-  if (!policies.length) return [h("p", { text: `${model} was trained before models had rules: train it again.` })];
+  const intro = h("p", { class: "soft", text: `${model}. For each rule: the 95% interval of its number, the labelled records that it is based on, and the share of these that follow it.` });
+  if (!policies.length) return [h("p", { text: `${model} was trained before models had rules. Train it again to see them.` })];
   return [intro, ...policies.map(tableOf)];
 }
 
-/** A table; its roles are named since rows are laid out as grids on a phone. */
+/** Table of one policy. The roles are given since rows are laid out as grids on a phone. */
 function tableOf({ section, is_own, n_records, lines }) {
   const head = (text, kind) => h("th", { scope: "col", role: "columnheader", class: kind, text });
   const cell = (text, kind = "value") => h("td", { role: "cell", class: kind, text });

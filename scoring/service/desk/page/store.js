@@ -21,7 +21,7 @@ const ORDERS = {
 };
 const byWorth = (a, b) => ORDERS[store.isMixed ? "published" : "heat"](a, b);
 const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
-const IN_POINTS = ["heat", "quality"]; // orders that mean nothing across sections with different scales
+const IN_POINTS = ["heat", "quality"]; // orders that cannot be used across sections with different scales
 const STATES = {
   doubt: (row) => needsReview(row),
   open: (row) => row.score && !isLabelled(row),
@@ -45,7 +45,7 @@ export function sectionText(value) {
   return kind === "known" ? text || "no section" : text ? `${text} (unknown section)` : "unknown section";
 }
 
-/** Why a record should be labelled next, and its rank; undefined if it need not, or has been decided. */
+/** Rank and reasons of a record to label next; undefined if it is not suggested, or has been decided. */
 export const suggestionOf = (row) => (store.order === "labels" && !store.decided.has(row.path) ? store.suggested.get(row.path) : undefined);
 
 /** Whether the model is uncertain about a record, and nobody has decided it yet. */

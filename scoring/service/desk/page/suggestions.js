@@ -1,25 +1,25 @@
-// Labels to give next: fetched when that order is chosen, and again when the service has found others.
+// Records to label next: fetched when that order is chosen, and again when the service has new suggestions.
 
 import * as api from "./api.js";
 import { store } from "./store.js";
-import { many, number } from "./format.js";
+import { many } from "./format.js";
 
 let state = { version: 0, is_computing: false, found: null, fault: "" };
 let status = { folder: null, read: false, total: 0, suggestions: 0 };
 let isStale = true; // rows have changed since the last request
-let isAsking = false;
-let isDue = false; // the state has changed while the last request was answered
-let onFound = () => {}; // called with whether these are the first
+let isRequesting = false;
+let isDue = false; // the state has changed during the current request
+let onFound = () => {}; // called with whether these are the first suggestions
 
 export const suggestions = {
   onChange(callback) {
     onFound = callback;
   },
 
-  /** The state of the inbox has changed: ask again if the suggestions may be others. */
+  /** The state of the inbox has changed: request the suggestions again if they may have changed. */
   update(current) {
     status = current;
-    if (store.order === "labels") ask();
+    if (store.order === "labels") request();
   },
 
   /** Rows have changed. */
@@ -27,26 +27,26 @@ export const suggestions = {
     isStale = true;
   },
 
-  /** What is to be said about the order. */
+  /** Line about the order. */
   get note() {
-    if (!status.folder) return "Labels are suggested for the records of an inbox, and the service has none.";
-    if (state.fault) return `Labels to give next are not available: ${state.fault}`;
-    if (!state.found) return "Finding the labels that would teach the model the most …";
+    if (!status.folder) return "Records to label are suggested from an inbox, and this service was started without one.";
+    if (state.fault) return `The records to label next are not available: ${state.fault}`;
+    if (!state.found) return "Finding the records whose labels would teach the model the most …";
     const { labels, n_unlabelled, n_left_out, n_undated } = state.found;
-    const parts = [labels.length ? `The ${number(labels.length)} labels that would teach the model the most, of ${many(n_unlabelled, "record")} without a label.` : "No record needs a label."];
+    const parts = [labels.length ? `The ${many(labels.length, "record")} whose labels would teach the model the most, of ${many(n_unlabelled, "record")} without a label.` : "No record needs a label."];
     if (n_left_out) parts.push(`The oldest ${many(n_left_out, "record")} are not considered.`);
-    if (n_undated) parts.push(`${many(n_undated, "record")} without a date cannot be learned from.`);
-    if (state.is_computing) parts.push("The records have changed: others are being found …");
+    if (n_undated) parts.push(`${many(n_undated, "record")} without a date cannot be used for training.`);
+    if (state.is_computing) parts.push("The records have changed: the list is being updated …");
     return parts.join(" ");
   },
 };
 
-async function ask() {
+async function request() {
   const isReady = status.folder && status.read && !status.total;
   const isOutdated = isStale || state.is_computing || state.version !== (status.suggestions ?? 0);
-  if (isAsking) isDue = true;
-  if (!isReady || !isOutdated || isAsking) return;
-  [isAsking, isStale] = [true, false];
+  if (isRequesting) isDue = true;
+  if (!isReady || !isOutdated || isRequesting) return;
+  [isRequesting, isStale] = [true, false];
   const hadNone = !state.found;
   try {
     state = await api.suggestions();
@@ -54,13 +54,13 @@ async function ask() {
     state = { ...state, is_computing: false, fault: error.message };
     isStale = true;
   } finally {
-    isAsking = false;
+    isRequesting = false;
   }
   const labels = state.found?.labels ?? [];
   store.suggested = new Map(labels.map(({ path, reasons }, index) => [path, { rank: index + 1, reasons }]));
   onFound(hadNone);
   if (isDue) {
     isDue = false;
-    ask();
+    request();
   }
 }
