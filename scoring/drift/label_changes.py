@@ -33,7 +33,7 @@ def changes_from(
         The model.
     records : TrainingSet
         Labelled records. Records from before a change that the model knows are left out, and so are sections
-        with fewer than 20 remaining records.
+        with fewer than 20 remaining records and those that the model does not know.
     config : ModelConfig
         Fit options of the model.
     num_threads : int
@@ -47,12 +47,18 @@ def changes_from(
     changes: list[PolicyChange] = []
     records = replace(records, changes=models.changes)
     of_quality, of_story = records.regimes("quality"), records.regimes("heat", "published")
-    for section in sorted(set(records.sections)):
+    for section in sorted(set(records.sections) - set(unknown_sections(models, records))):
         part = _by_time(records, of_quality == section)
         if len(part.table) >= MIN_SEGMENT:
             changes += _quality_change(section, models, part, config, num_threads)
         changes += _story_changes(section, models, _by_time(records, of_story == section))
     return tuple(changes)
+
+
+def unknown_sections(models: FittedComponents, records: TrainingSet) -> list[str]:
+    """Sections of records that the model does not know, whose labels cannot depart from its rules."""
+    is_unknown = models.quality.is_of_unseen_section(records.table)
+    return sorted({section for section, unknown in zip(records.sections, is_unknown, strict=True) if unknown})
 
 
 def _by_time(records: TrainingSet, mask: NDArray[np.bool_]) -> TrainingSet:

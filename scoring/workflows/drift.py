@@ -15,7 +15,7 @@ import numpy as np
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.drift.detect import Drift, measure_drift
-from scoring.drift.label_changes import changes_from
+from scoring.drift.label_changes import changes_from, unknown_sections
 from scoring.drift.reference_profile import AS_OF, MIN_HELD, MIN_TRAINING
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
@@ -168,14 +168,18 @@ def _with_label_changes(
         reporter.note(
             f"{section}{change.target} labels before {since} are not checked: the rules changed then"
         )
-    for section, count in sorted(counts.items()):
-        if count < MIN_SEGMENT:
-            name = f"section {section}" if section else "records of no section"
-            reporter.note(f"{name}: {count} labels are too few to check, expected {MIN_SEGMENT} or more")
     if not labelled:
         reporter.note("no record has a quality and a date: labels cannot be checked")
         return msgspec.structs.replace(measured, label_changes=())
     records = dataset.training_set(np.ones(len(labelled), dtype=bool))
+    unknown = unknown_sections(saved.models, records)
+    for section, count in sorted(counts.items()):
+        name = f"section {section}" if section else "records of no section"
+        if section in unknown:
+            reporter.note(f"{name}: unknown to the model: its labels are not checked")
+        elif count < MIN_SEGMENT:
+            few = "1 label is" if count == 1 else f"{count} labels are"
+            reporter.note(f"{name}: {few} too few to check, expected {MIN_SEGMENT} or more")
     config = saved.manifest.training.config.model
     changes = changes_from(saved.scorer.models, records, config, num_threads)
     reasons = (*measured.reasons, *map(change_sentence, changes))

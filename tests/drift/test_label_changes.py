@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.drift.label_changes import changes_from
+from scoring.drift.label_changes import changes_from, unknown_sections
 from scoring.model.components import FittedComponents
 from scoring.model.policy_change import PolicyChange
 from scoring.records.record import Labels, Record
@@ -73,3 +73,10 @@ def test_labels_from_before_a_known_change_are_left_out() -> None:
     models = fit_models(training_set_of(changed[:BEGINS]), TrainConfig(model=QUICK), num_threads=1)
     assert {change.target for change in models.changes} == {"quality", "heat", "published"}
     assert changes_in(models, changed) == {}
+
+
+def test_labels_of_an_unknown_section_are_not_compared(models: FittedComponents) -> None:
+    labelled = list(sample_documents(policy=OTHER, n_records=100, seed=4, section="Meadow"))
+    records = training_set_of(labelled)
+    assert unknown_sections(models, records) == ["Meadow"]
+    assert changes_from(models, records, QUICK) == ()

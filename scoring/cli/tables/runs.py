@@ -82,8 +82,8 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
         yield _value_differences("data", comparison.data)
     if comparison.features:
         yield _features(comparison.features)
-    if comparison.policy.differences:
-        policy = comparison.policy
+    policy = comparison.policy
+    if policy.differences or policy.only_first or policy.only_second:
         yield differences_table("first", "second", policy.differences, policy.only_first, policy.only_second)
     if not (comparison.parameters or comparison.data or comparison.features):
         yield Text("same parameters, data and features")
