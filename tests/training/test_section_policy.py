@@ -275,3 +275,11 @@ def test_the_interval_of_a_small_archive_is_that_of_records_of_other_folds() -> 
     low, high = model.interval(later.table, quality, spread)
     assert np.mean((low <= later.labels.quality) & (later.labels.quality <= high)) > 0.8
     assert model.half_widths(later.table, spread).mean() < np.ptp(later.labels.quality) / 3
+
+
+def test_the_interval_of_a_few_labels_is_as_wide_as_these(harbour: list[Labelled]) -> None:
+    few = training_set_of(harbour[:25])
+    model = quality_of(harbour[:25])
+    _, spread = model.estimate(few.table)
+    distances = np.abs(few.labels.quality - np.median(few.labels.quality))
+    assert np.median(model.half_widths(few.table, spread)) >= 0.9 * distances.max()
