@@ -134,7 +134,7 @@ def test_archives_that_are_absent_are_named(name: str, tmp_path: Path) -> None:
 def test_changes_of_policy_are_looked_for() -> None:
     changes = ("--changes", "as it is", "0.8 q + 12")
     printed = run("policy_changes.py", "--smoke", "--sample-records", "200", *changes)
-    assert "| made up, default | 1 | 0 |" in printed
+    assert "| synthetic, default | 1 | 0 |" in printed
     assert printed.count("| quality | 60 |") == 1
     assert "change found: MAE / within 1" in printed
     assert "--smoke" in run("policy_changes.py", expected=2)

@@ -305,7 +305,8 @@ def test_evaluation_leaves_a_run_unless_told_not_to(trained: Trained, tmp_path: 
 
 def test_feature_table_has_the_columns_of_the_catalogue(inbox: Path, tmp_path: Path) -> None:
     done = run("features", inbox, "--output", tmp_path / "a.parquet")
-    assert (done.exit_code, done.stderr) == (0, f"{tmp_path}/a.parquet: 12 records\n")
+    sections = "section of each record: its first topic; --model uses the sections that a model learned"
+    assert (done.exit_code, done.stderr) == (0, f"{sections}\n{tmp_path}/a.parquet: 12 records\n")
     table = parquet.read_table(tmp_path / "a.parquet")
     assert table.num_rows == 12
     catalogue = run("features", "--catalogue").stdout
