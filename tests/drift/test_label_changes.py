@@ -56,7 +56,9 @@ def test_labels_by_other_rules_are_found_with_their_date(models: FittedComponent
     assert effects["has_image"].before == pytest.approx(POLICY.image_points, abs=1)
     assert effects["has_image"].since == pytest.approx(4, abs=2)
     assert changes["published"].effects[0].since == pytest.approx(40, abs=3)
-    assert changes["heat"].effects[0].since == 4
+    heat = {effect.name: (effect.before, effect.since) for effect in changes["heat"].effects}
+    assert list(heat["bonus"]) == [POLICY.heat_bonus, 4]
+    assert heat["bonus from"][0] == pytest.approx(POLICY.bonus_from_quality, abs=4)
 
 
 def test_all_of_the_labels_may_follow_other_rules(models: FittedComponents) -> None:
@@ -65,7 +67,9 @@ def test_all_of_the_labels_may_follow_other_rules(models: FittedComponents) -> N
 
 
 def test_few_labels_of_a_section_are_not_compared(models: FittedComponents) -> None:
-    assert "quality" not in changes_in(models, by(OTHER)[-19:])
+    tripled = by(replace(POLICY, scale=3.0))
+    assert "quality" in changes_in(models, tripled[-40:])
+    assert "quality" not in changes_in(models, tripled[-19:])
 
 
 def test_labels_from_before_a_known_change_are_left_out() -> None:
@@ -73,6 +77,7 @@ def test_labels_from_before_a_known_change_are_left_out() -> None:
     models = fit_models(training_set_of(changed[:BEGINS]), TrainConfig(model=QUICK), num_threads=1)
     assert {change.target for change in models.changes} == {"quality", "heat", "published"}
     assert changes_in(models, changed) == {}
+    assert changes_in(models, changed[:400]) == {}
 
 
 def test_labels_of_an_unknown_section_are_not_compared(models: FittedComponents) -> None:

@@ -193,6 +193,13 @@ def test_a_value_that_no_record_had_is_named(harbour: list[Labelled]) -> None:
     numbers[NUMBER_INDEX[name]] = value + 2
     assert f"value unknown to the model: {name} {value + 2:g}" in model.novel_values("Meadow", numbers)
     assert model.novel_values("Harbour", numbers) == []
+    table = training_set_of(documents_of("Meadow", POINTS, 5, seed=3)).table
+    table.numbers[:, NUMBER_INDEX[name]] = [value + 2, *[value] * 4]
+    policy = model.policies["Meadow"]
+    spread = policy.spread(table, np.ones(5))
+    assert spread[0] == policy.errors_.foreign_spread_
+    assert policy.is_novel(table)[0]
+    assert (spread[~policy.is_novel(table)] < spread[0]).all()
 
 
 def test_effects_of_a_difference_are_those_of_its_rubric(harbour_model: QualityModel) -> None:
