@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.model.components import FittedComponents
 from scoring.model.policy_change import PolicyChange
-from scoring.training.change_search import Segment, Side
+from scoring.training.change_search import MAX_MOVES, Segment, Side
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.policy_changes import quality_change
@@ -18,8 +19,6 @@ from scoring.training.story_changes import bonuses, publications
 from scoring.training.story_policy import BonusRule
 from scoring.training.structural_breaks import MIN_SEGMENT, best_break, last_lengths
 from scoring.training.training_set import TrainingSet
-
-MAX_MOVES = 4  # times that a point in time is moved to where both policies fit best
 
 
 def changes_from(
@@ -59,6 +58,13 @@ def unknown_sections(models: FittedComponents, records: TrainingSet) -> list[str
     """Sections of records that the model does not know, whose labels cannot depart from its rules."""
     is_unknown = models.quality.is_of_unseen_section(records.table)
     return sorted({section for section, unknown in zip(records.sections, is_unknown, strict=True) if unknown})
+
+
+def present_counts(models: FittedComponents, records: TrainingSet) -> dict[str, int]:
+    """Number of records of each section that follow its rules of quality of today."""
+    regimes = replace(records, changes=models.changes).regimes("quality")
+    counts = Counter(regimes)
+    return {section: counts[section] for section in sorted(set(records.sections))}
 
 
 def _by_time(records: TrainingSet, mask: NDArray[np.bool_]) -> TrainingSet:

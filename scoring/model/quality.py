@@ -129,11 +129,13 @@ class QualityModel:
             Its values of :data:`scoring.features.table.NUMBER_COLUMNS`.
         """
         policy = self.policies.get(section)
-        values = {name: numbers[NUMBER_INDEX[name]] for name in policy.constants_} if policy else {}
+        if policy is None:
+            return []
+        values = ((name, numbers[NUMBER_INDEX[name]], known) for name, known in policy.constants_.items())
         return [
             f"value unknown to the model: {name} {value:g}"
-            for name, value in values.items()
-            if policy is not None and (0.0 if np.isnan(value) else value) != policy.constants_[name]
+            for name, value, known in values
+            if (0.0 if np.isnan(value) else value) != known
         ]
 
     def floors(self, table: FeatureTable) -> Floats:

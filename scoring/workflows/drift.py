@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ import numpy as np
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.drift.detect import Drift, measure_drift
-from scoring.drift.label_changes import changes_from, unknown_sections
+from scoring.drift.label_changes import changes_from, present_counts, unknown_sections
 from scoring.drift.reference_profile import AS_OF, MIN_HELD, MIN_TRAINING
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
@@ -162,7 +161,6 @@ def _with_label_changes(
     ]
     n_without, sections = len(documents) - len(labelled), saved.scorer.sections
     dataset = LabelledDataset(labelled, 0, n_without, "", section_rule=sections)
-    counts = Counter(dataset.sections)
     for change in saved.models.changes:
         section, since = f"section {change.section}: " if change.section else "", moment_of(change)
         reporter.note(
@@ -170,9 +168,11 @@ def _with_label_changes(
         )
     if not labelled:
         reporter.note("no record has a quality and a date: labels cannot be checked")
-        return msgspec.structs.replace(measured, label_changes=())
+        return measured
+    if not saved.models.rules:
+        reporter.note("heat and published labels are not checked: the model holds no rules; train it again")
     records = dataset.training_set(np.ones(len(labelled), dtype=bool))
-    unknown = unknown_sections(saved.models, records)
+    unknown, counts = unknown_sections(saved.models, records), present_counts(saved.models, records)
     for section, count in sorted(counts.items()):
         name = f"section {section}" if section else "records of no section"
         if section in unknown:
@@ -180,6 +180,8 @@ def _with_label_changes(
         elif count < MIN_SEGMENT:
             few = "1 label is" if count == 1 else f"{count} labels are"
             reporter.note(f"{name}: {few} too few to check, expected {MIN_SEGMENT} or more")
+    if not any(count >= MIN_SEGMENT for section, count in counts.items() if section not in unknown):
+        return measured
     config = saved.manifest.training.config.model
     changes = changes_from(saved.scorer.models, records, config, num_threads)
     reasons = (*measured.reasons, *map(change_sentence, changes))

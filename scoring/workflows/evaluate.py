@@ -20,6 +20,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
+from scoring.model.components import FittedComponents
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -28,6 +29,7 @@ from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
+from scoring.training.training_set import TrainingSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ def evaluate(
         reporter.note(warning)
     all_records = np.ones(len(corpus.documents), dtype=bool)
     records = corpus.as_seen(all_records, as_of)
+    if note := _earlier_policies(records, saved.models):
+        reporter.note(note)
     evaluation = evaluate_models(
         saved.scorer,
         records,
@@ -149,6 +153,19 @@ def evaluate(
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(
         run_id, saved.name, evaluation.n_records, corpus.n_faults, corpus.n_own_labels, evaluation
+    )
+
+
+def _earlier_policies(records: TrainingSet, models: FittedComponents) -> str:
+    """Say how many labels follow rules from before a change that the model knows; empty if none do."""
+    regimes = replace(records, changes=models.changes).regimes("quality", "heat", "published")
+    n_earlier = int(np.count_nonzero(regimes != np.array(records.sections, dtype=object)))
+    if not n_earlier:
+        return ""
+    latest = max(models.changes, key=lambda change: change.since)
+    return (
+        f"{n_earlier} labels are from before a change of policy that the model knows, and follow earlier "
+        f"rules: --since {latest.since:%Y-%m-%dT%H:%M:%SZ} leaves them out"
     )
 
 

@@ -91,3 +91,4 @@ def test_too_few_labels_to_look_for_other_rules(training: TrainOutcome, tmp_path
     write_sample(tmp_path / "none", n_records=12, seed=3, is_labelled=False)
     done = run(tmp_path / "none", "--model", training.model, "--labels")
     assert "no record has a quality and a date" in done.stderr
+    assert "no departure from the model's rules" not in done.stdout  # nothing was checked

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scoring.drift.label_changes import changes_from, unknown_sections
+from scoring.drift.label_changes import changes_from, present_counts, unknown_sections
 from scoring.model.components import FittedComponents
 from scoring.model.policy_change import PolicyChange
 from scoring.records.record import Labels, Record
@@ -78,6 +78,8 @@ def test_labels_from_before_a_known_change_are_left_out() -> None:
     assert {change.target for change in models.changes} == {"quality", "heat", "published"}
     assert changes_in(models, changed) == {}
     assert changes_in(models, changed[:400]) == {}
+    counts = present_counts(models, training_set_of(changed))
+    assert counts["Harbour"] == pytest.approx(N_RECORDS - 400, abs=4)
 
 
 def test_labels_of_an_unknown_section_are_not_compared(models: FittedComponents) -> None:
