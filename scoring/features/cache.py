@@ -102,6 +102,8 @@ class FeatureCache:
 
         def read(store: sqlite3.Connection) -> dict[bytes, bytes]:
             rows: list[tuple[bytes, int, bytes]] = []
+            if not _has_table(store):
+                return {}
             for start in range(0, len(keys), _MAX_MARKS):
                 batch = keys[start : start + _MAX_MARKS]
                 marks = ",".join("?" * len(batch))
@@ -143,7 +145,9 @@ class FeatureCache:
         """Return the size of the cache."""
 
         def count(store: sqlite3.Connection) -> int:
-            return int(store.execute("SELECT count(*) FROM features").fetchone()[0])
+            return (
+                int(store.execute("SELECT count(*) FROM features").fetchone()[0]) if _has_table(store) else 0
+            )
 
         n_records = self._run(count, 0) if self.file.exists() else 0
         n_bytes = sum(file.stat().st_size for file in self._files() if file.exists())
@@ -153,7 +157,7 @@ class FeatureCache:
         """Delete everything; return the number of records deleted."""
 
         def delete(store: sqlite3.Connection) -> int:
-            return store.execute("DELETE FROM features").rowcount
+            return store.execute("DELETE FROM features").rowcount if _has_table(store) else 0
 
         return self._run(delete, 0) if self.file.exists() else 0
 
@@ -202,6 +206,11 @@ def _held_connection(file: Path) -> sqlite3.Connection:
     store = sqlite3.connect(file, timeout=_TIMEOUT_SECONDS)
     Finalize(None, store.close, exitpriority=0)  # worker processes run no other exit handler
     return store
+
+
+def _has_table(store: sqlite3.Connection) -> bool:
+    """Whether the first write has created the table; another process may be about to."""
+    return store.execute("SELECT 1 FROM sqlite_master WHERE name = 'features'").fetchone() is not None
 
 
 def _checksum(value: bytes) -> bytes:

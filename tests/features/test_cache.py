@@ -37,6 +37,13 @@ def test_values_come_back(cache: FeatureCache) -> None:
     assert cache.clear() == 0
 
 
+def test_a_file_without_the_table_is_empty(cache: FeatureCache) -> None:
+    cache.file.parent.mkdir()
+    cache.file.touch()  # as another process leaves it for a moment, before the first write
+    assert (cache.get(KEYS), cache.info().n_records, cache.clear()) == ({}, 0, 0)
+    assert cache.complaints == []
+
+
 def test_keys_tell_content_circumstances_and_code_apart(
     cache: FeatureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
