@@ -4,7 +4,7 @@
 #
 # usage: tests/clone.sh PYTHON UV ARGUMENT...
 #   PYTHON    to make the clone's environment with
-#   UV        installs into it, in seconds: that pip can is seen where the environment of this folder is made
+#   UV        installs into it
 #   ARGUMENT  for pytest
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,5 +25,7 @@ cd "$clone"
 unset LC_ALL LC_CTYPE
 export LANG=C
 unset PYTHONDONTWRITEBYTECODE
-make --no-print-directory demo PYTHON="$python" INSTALLER="'$uv' pip install --quiet --python .venv/bin/python"
+mkdir -p build/uv/bin
+ln -s "$uv" build/uv/bin/uv
+make --no-print-directory demo PYTHON="$python"
 .venv/bin/python -m pytest "$@"
