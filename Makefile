@@ -19,8 +19,8 @@ TARGETS ?= front_matter json_lines write_back manifest trees
 SECONDS ?= 300
 # Processes of the tests: many a test waits for others.
 JOBS ?= 3
-# What is checked before the tests, two at a time, and the longest of them first.
-CHECKS := lint test-clone types test-system-python smoke layers
+# What is checked beside the tests, which wait for others a quarter of their time.
+CHECKS := types test-clone test-system-python smoke
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
@@ -76,10 +76,10 @@ test-lowest: $(UV)  ## Run the tests on the lowest versions of all that is neede
 	build/lowest/bin/python -m pytest -n $(JOBS) --dist worksteal
 
 test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the system's own Python, where it is another one
-	tests/system_python.sh $(BIN)/python $(UV) -n $(JOBS) --dist worksteal -k 'not search_runs' $(READERS)
+	tests/system_python.sh $(BIN)/python $(UV) -n 2 --dist worksteal -k 'not search_runs' $(READERS)
 
 test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
-	tests/clone.sh "$(PYTHON)" $(UV) -n $(JOBS) --dist worksteal -k 'not of_a_lost_one' $(PLACED)
+	tests/clone.sh "$(PYTHON)" $(UV) -n 2 --dist worksteal -k 'not of_a_lost_one' $(PLACED)
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }
@@ -115,9 +115,8 @@ docs: $(READY)  ## Write the commands' help, the shipped model's metrics and the
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots
 
-check: $(READY) $(UV)  ## All of the checks; this is what CI runs
-	$(MAKE) --no-print-directory -j 2 --output-sync=target $(CHECKS) JOBS=2
-	$(MAKE) --no-print-directory test
+check: $(READY) browser lint layers  ## All of the checks; this is what CI runs
+	$(MAKE) --no-print-directory -j 2 --output-sync=line test $(CHECKS)
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)
