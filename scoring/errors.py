@@ -131,6 +131,23 @@ class SettingsError(ScoringError):
     """A setting or a configuration file has a value that cannot be used."""
 
 
+class FieldMapError(SettingsError):
+    """A field map cannot be used.
+
+    Parameters
+    ----------
+    *faults : Fault
+        All faults of the map, in file order; at least one.
+    """
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+    def __reduce__(self) -> tuple[type[FieldMapError], tuple[Fault, ...]]:
+        return FieldMapError, self.faults
+
+
 class HomeError(ScoringError):
     """The home, or a file in it, has a newer format or is damaged."""
 

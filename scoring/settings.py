@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     section : str
         What names the section of a record in training: ``topic`` (the topic that the records of a section
         share), ``folder``, or ``field NAME`` (``category``, ``type`` or ``featuredContent``).
+    fields : Path or None
+        Field map (:mod:`scoring.records.field_map`): as an option, of all files; otherwise of those whose
+        archive has no ``scoring-fields.yaml``. None for scoring's own layout. Absolute.
     seed : int
         Random seed; >= 0.
     threads : int
@@ -64,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ``debug``, ``info``, ``warning`` or ``error``.
     store_origin : str
         Origin of ``tracking_uri``, as from :func:`settings_origins`; not a setting.
+    fields_origin : str
+        Origin of ``fields``; not a setting.
 
     Examples
     --------
@@ -86,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="'topic', 'folder' or 'field NAME', NAME being category, type or featuredContent",
         ),
     ] = "topic"
+    fields: Annotated[Path | None, Meta(description="the path of a file")] = None
     seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
     threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(
         default_factory=lambda: min(2, os.cpu_count() or 1)
@@ -96,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="'debug', 'info', 'warning' or 'error'"),
     ] = "warning"
     store_origin: str = _DEFAULT
+    fields_origin: str = _DEFAULT
 
     @property
     def is_store_named(self) -> bool:
@@ -155,11 +162,14 @@ def load_settings(**overrides: Any) -> Settings:
     if faults:
         raise SettingsError("\n".join(faults))
     checked["home"] = home = checked["home"].expanduser().absolute()
+    if checked.get("fields") is not None:
+        checked["fields"] = checked["fields"].expanduser().absolute()
     if "journal" in checked:
         checked["journal"] = checked["journal"].expanduser().absolute()
     defaults = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
+        "fields_origin": _origin_of("fields", by_source),
         "journal": home / JOURNAL,
     }
     return Settings(**defaults | checked)
@@ -287,7 +297,7 @@ def _origin_of(key: str, by_source: dict[str, dict[str, Any]]) -> str:
 
 def setting_names() -> list[str]:
     """Return the names of the settings."""
-    return [name for name in Settings.__struct_fields__ if name != "store_origin"]
+    return [name for name in Settings.__struct_fields__ if not name.endswith("_origin")]
 
 
 def _own_store(home: Path) -> str:

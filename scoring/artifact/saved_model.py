@@ -150,6 +150,7 @@ def save_model(
         story_policies=dict(models.cascade.policies),
         rules=models.rules,
         policy_changes=models.changes,
+        field_map=models.field_map,
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files=hashes_of(parts),
@@ -223,6 +224,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
             Baselines(manifest.medians, dict(baselines) if is_whole else baselines),
             manifest.rules,
             manifest.policy_changes,
+            manifest.field_map,
         ),
     )
 

@@ -35,6 +35,7 @@ def drift(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the metrics and the plot.")
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
@@ -57,7 +58,7 @@ def drift(
         model=model,
         limit=max_error_increase,
         settings=options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+            terminal, fields=fields, tracking_uri=tracking_uri, experiment=experiment, journal=journal
         ),
         has_own_scores=include_own_scores,
         has_labels=labels,

@@ -98,6 +98,7 @@ def backtest(
         typer.Option(metavar="NAME", help="Evaluate only this section, with --by labels. Default: all."),
     ] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for metrics and plots.")] = None,
+    fields: options.Fields = None,
     section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -127,7 +128,12 @@ def backtest(
     common_options: dict[str, Any] = {
         "config": load_config(config),
         "settings": options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal, section=section
+            terminal,
+            fields=fields,
+            tracking_uri=tracking_uri,
+            experiment=experiment,
+            journal=journal,
+            section=section,
         ),
         "has_own_scores": include_own_scores,
         "now": options.now(),
@@ -172,6 +178,7 @@ def tune(
         ),
     ] = None,
     overwrite: options.OverwriteFile = False,
+    fields: options.Fields = None,
     section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -196,7 +203,12 @@ def tune(
         n_trials=trials,
         config=load_config(config),
         settings=options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal, section=section
+            terminal,
+            fields=fields,
+            tracking_uri=tracking_uri,
+            experiment=experiment,
+            journal=journal,
+            section=section,
         ),
         has_own_scores=include_own_scores,
         now=options.now(),

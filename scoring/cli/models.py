@@ -30,6 +30,7 @@ def train(
     overwrite: options.OverwriteModel = False,
     experiment: options.Experiment = None,
     run_name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the MLflow run.")] = None,
+    fields: options.Fields = None,
     tracking_uri: options.TrackingUri = None,
     register: Annotated[
         str | None,
@@ -56,7 +57,12 @@ def train(
     from scoring.workflows.train import train as workflow
 
     settings = options.settings_of(
-        terminal, experiment=experiment, tracking_uri=tracking_uri, journal=journal, section=section
+        terminal,
+        fields=fields,
+        experiment=experiment,
+        tracking_uri=tracking_uri,
+        journal=journal,
+        section=section,
     )
     training_config = load_config(config)
     outcome = workflow(
@@ -110,6 +116,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for metrics, plots and the report.")
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     json: options.Json = False,
@@ -124,7 +131,7 @@ def evaluate(
         paths,
         model=model,
         settings=options.settings_of(
-            terminal, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+            terminal, fields=fields, tracking_uri=tracking_uri, experiment=experiment, journal=journal
         ),
         now=options.now(),
         has_own_scores=include_own_scores,
@@ -157,6 +164,7 @@ def score(
     write: writing.Write = False,
     overwrite: writing.Overwrite = False,
     allow_unknown: writing.AllowUnknown = False,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
     no_cache: options.NoCache = False,
@@ -180,7 +188,7 @@ def score(
         return
     from scoring.workflows import score as workflow
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
+    settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     scores = workflow.score(
         paths,
         model=model,
@@ -272,6 +280,7 @@ def explain(
     ],
     model: options.Model = None,
     as_of: options.AsOf = None,
+    fields: options.Fields = None,
     json: options.Json = False,
 ) -> None:
     """Explain why a record has its scores."""
@@ -282,7 +291,7 @@ def explain(
     explanation = workflow(
         file,
         model=model,
-        settings=options.settings_of(terminal),
+        settings=options.settings_of(terminal, fields=fields),
         as_of=as_of,
         stdin=sys.stdin.buffer,
         reporter=terminal,
@@ -298,6 +307,7 @@ def audit(
     paths: options.Paths,
     config: options.Config = None,
     corrections: options.Corrections = None,
+    fields: options.Fields = None,
     section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -325,7 +335,7 @@ def audit(
         config=load_config(config),
         corrections=corrections,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, journal=journal, section=section),
+        settings=options.settings_of(terminal, fields=fields, journal=journal, section=section),
         limit=limit,
         **options.channels_of(terminal),
     )
@@ -395,6 +405,7 @@ def suggest(
     paths: options.Paths,
     count: Annotated[int, typer.Option(metavar="N", min=1, help="Maximum number of records.")] = 20,
     model: options.Model = None,
+    fields: options.Fields = None,
     section: options.Section = None,
     journal: options.Journal = None,
     json: options.Json = False,
@@ -415,7 +426,9 @@ def suggest(
         paths,
         count=count,
         model=model,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal, section=section),
+        settings=options.settings_of(
+            terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, section=section
+        ),
         **options.channels_of(terminal),
     )
     if json:

@@ -158,6 +158,14 @@ Section = Annotated[
         callback=lambda values: _only_one(values, "--section"),
     ),
 ]
+Fields = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Field map of all records: which keys hold the fields and labels. Default: scoring-fields.yaml "
+        "in the archive, else the setting, else the model's.",
+    ),
+]
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in MLflow.")]

@@ -60,6 +60,7 @@ def promote(
     reason: Annotated[
         str | None, typer.Option(metavar="TEXT", help="With --force: reason, kept in the version's tags.")
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     tracking_uri: options.TrackingUri = None,
@@ -84,7 +85,7 @@ def promote(
         reason=reason,
         is_dry_run=dry_run,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
+        settings=options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal),
         now=options.now(),
         **options.channels_of(terminal),
     )
@@ -141,6 +142,7 @@ def retrain(
     wait: Annotated[
         float, typer.Option(metavar="MINUTES", min=0, help="Maximum time to wait for another retraining.")
     ] = 0.0,
+    fields: options.Fields = None,
     section: options.Section = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
@@ -163,7 +165,9 @@ def retrain(
         gate=_gate(figure, allow_equal, margin),
         wait_minutes=wait,
         has_own_scores=include_own_scores,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal, section=section),
+        settings=options.settings_of(
+            terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, section=section
+        ),
         now=options.now(),
         **options.channels_of(terminal),
     )

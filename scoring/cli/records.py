@@ -49,17 +49,22 @@ def sample(
     terminal.note(f"{directory}: {n_files} records")
 
 
-def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
+def validate(
+    terminal: Terminal, paths: options.Paths, fields: options.Fields = None, json: options.Json = False
+) -> None:
     """Check records and report all their faults.
 
     Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
     """
     from scoring.cli import formats
+    from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows.validate import validate as workflow
 
-    options.settings_of(terminal)
+    settings = options.settings_of(terminal, fields=fields)
     progress = functools.partial(terminal.step, "reading")
-    outcome = workflow(paths, stdin=sys.stdin.buffer, on_progress=progress)
+    outcome = workflow(
+        paths, stdin=sys.stdin.buffer, field_maps=field_maps_of(paths, settings), on_progress=progress
+    )
     terminal.n_faults = outcome.n_faulty
     if json:
         terminal.out(formats.to_json(outcome))
@@ -86,6 +91,7 @@ def features(
         str | None,
         typer.Option(metavar="MODEL", help="Use this model's rule of sections. Default: --section."),
     ] = None,
+    fields: options.Fields = None,
     section: options.Section = None,
     no_cache: options.NoCache = False,
     dask: cluster.Dask = None,
@@ -95,6 +101,7 @@ def features(
 
     With --dask it is a partitioned data set; the same command resumes an interrupted one.
     """
+    from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows import features as workflow
 
     if catalogue:
@@ -110,12 +117,13 @@ def features(
             raise typer.BadParameter("--model and --section do not go with --dask: it takes the first topic")
         cluster.features(terminal, paths, dask_cluster, output=output, as_of=as_of)
         return
-    settings = options.settings_of(terminal, section=section)
+    settings = options.settings_of(terminal, fields=fields, section=section)
     n_records = workflow.write_features(
         paths,
         output=Path(output),
         as_of=as_of,
         sections=functools.partial(workflow.section_rule, model, settings, terminal),
+        field_maps=field_maps_of(paths, settings),
         n_processes=settings.threads,
         cache=options.cache_of(settings, is_used=not no_cache),
         **options.channels_of(terminal),

@@ -37,6 +37,7 @@ def reproduce(
             help="The run's ledger of corrections, at its current path. Default: the path in the run.",
         ),
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     ignore_data_mismatch: Annotated[
@@ -59,7 +60,7 @@ def reproduce(
         run,
         paths or (),
         corrections=corrections,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal),
+        settings=options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal),
         has_own_scores=include_own_scores,
         is_mismatch_ignored=ignore_data_mismatch,
         **options.channels_of(terminal),

@@ -25,6 +25,7 @@ def restore(
         str | None, typer.Option(metavar="ID", help="ID of the write, as score --write printed it.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes only.")] = False,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     json: options.Json = False,
 ) -> None:
@@ -36,7 +37,7 @@ def restore(
     """
     from scoring.workflows.restore import Restorer
 
-    settings = options.settings_of(terminal, journal=journal)
+    settings = options.settings_of(terminal, fields=fields, journal=journal)
     if write_id is None:
         if paths or dry_run:
             raise typer.BadParameter("paths and --dry-run require --write-id ID")

@@ -103,6 +103,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="HTML page to write as well; requires two runs.")
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     include_own_scores: options.IncludeOwnScores = False,
     no_track: Annotated[bool, typer.Option("--no-track", help="Do not log the page in MLflow.")] = False,
@@ -120,7 +121,7 @@ def compare(
     from scoring.workflows.compare import compare as workflow
     from scoring.workflows.compare import keep_page
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
+    settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     comparisons = workflow(
         runs,
         settings=settings,

@@ -52,6 +52,7 @@ def serve(
             help="Limit on requests, as records=5000; may be repeated. Names: docs/operate.md.",
         ),
     ] = None,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     tracking_uri: options.TrackingUri = None,
 ) -> None:
@@ -70,7 +71,7 @@ def serve(
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
     signals.release()  # the service answers accepted requests before it stops
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
+    settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
     run(
         ServiceOptions(

@@ -34,6 +34,7 @@ def watch(
     write: writing.Write = False,
     overwrite: writing.Overwrite = False,
     allow_unknown: writing.AllowUnknown = False,
+    fields: options.Fields = None,
     journal: options.Journal = None,
     model: options.Model = None,
     form: Annotated[
@@ -54,7 +55,7 @@ def watch(
     from scoring.workflows.watch import watch as workflow
 
     writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri, journal=journal)
+    settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     writer = None
     if write:
         writer = writing.label_writer(

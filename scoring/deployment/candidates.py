@@ -25,6 +25,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
@@ -95,6 +96,7 @@ def split_arguments(arguments: Sequence[str], store: Store) -> tuple[list[Refere
 def read_records(
     paths: Sequence[str],
     own_scores: OwnScores,
+    field_maps: FieldMaps,
     stdin: BinaryIO | None,
     on_fault: OnFault,
     reporter: Reporter,
@@ -104,7 +106,9 @@ def read_records(
     def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    documents_read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress)
+    documents_read = read_documents(
+        paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
+    )
     documents = own_scores.put_to(documents_read)
     if not documents:
         raise ModelError("no usable records to compare on: name files or folders with records")

@@ -28,6 +28,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
 from scoring.records.corpus import Source, sources_of
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.record import Document
 
@@ -108,6 +109,7 @@ def read_features(
     *,
     as_of: AsOf = None,
     sections: SectionRule | Callable[[], SectionRule] = FIRST_TOPIC,
+    field_maps: FieldMaps | Callable[[], FieldMaps] | None = None,
     n_processes: int = 1,
     cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
@@ -127,6 +129,8 @@ def read_features(
         As for :func:`scoring.features.table.extract`.
     sections : SectionRule or callable
         How the section of each record is found; a callable is called when the first record is requested.
+    field_maps : FieldMaps or callable, optional
+        Field maps of the files, called likewise; default: those of their archives.
     n_processes : int
         Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux) before
         progress is reported.
@@ -149,12 +153,21 @@ def read_features(
     chunks = _chunks(files, stdin)
 
     def task() -> _ExtractionTask:
-        return _ExtractionTask(as_of, sections() if callable(sections) else sections, cache)
+        return _ExtractionTask(
+            as_of,
+            sections() if callable(sections) else sections,
+            (field_maps() if callable(field_maps) else field_maps) or FieldMaps(paths),
+            cache,
+        )
 
     # Standard input may be slow: it is not read before the first record is requested.
     if n_processes > 1 and STDIN not in files and _is_large(files):
         results = _process_in_parallel(
-            chunks, task, n_processes, ahead_bytes=_AHEAD_BYTES, is_task_known=not callable(sections)
+            chunks,
+            task,
+            n_processes,
+            ahead_bytes=_AHEAD_BYTES,
+            is_task_known=not (callable(sections) or callable(field_maps)),
         )
         next(results)
     else:
@@ -210,6 +223,7 @@ class _ExtractionTask(NamedTuple):
 
     as_of: AsOf
     sections: SectionRule
+    field_maps: FieldMaps
     cache: FeatureCache | None
 
     def results(self, chunk: _Chunk) -> _Results:
@@ -245,12 +259,16 @@ class _ExtractionTask(NamedTuple):
             if isinstance(content, RecordError):
                 keys.append(b"")
             else:
-                keys.append(self.cache.key(content, circumstances + folder))
+                field_map = self.field_maps.of(source.path)
+                layout = "" if field_map is None else repr((field_map, source.path))
+                keys.append(self.cache.key(content, circumstances + folder + layout))
         return keys
 
     def _extract(self, source: Source, content: bytes) -> _Packed | RecordError:
         try:
-            features = extracted(source.document(content, is_hashed=False), self.as_of, self.sections)
+            field_map = self.field_maps.of(source.path)
+            document = source.document(content, is_hashed=False, field_map=field_map)
+            features = extracted(document, self.as_of, self.sections)
             return _ENCODER.encode(msgspec.structs.replace(features, path=""))
         except RecordError as error:
             return error

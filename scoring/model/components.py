@@ -12,6 +12,7 @@ from scoring.model.forecast import Forecast
 from scoring.model.policy_change import PolicyChange
 from scoring.model.quality import QualityModel
 from scoring.model.rules import SectionRules
+from scoring.records.field_map import FieldMap
 
 
 class Thresholds(msgspec.Struct, frozen=True):
@@ -23,7 +24,7 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class FittedComponents:
-    """All fitted components of a model."""
+    """All fitted components of a model, and the field map of its training records if they had one."""
 
     quality: QualityModel
     cascade: Cascade
@@ -32,3 +33,4 @@ class FittedComponents:
     baselines: Baselines
     rules: tuple[SectionRules, ...] = ()
     changes: tuple[PolicyChange, ...] = ()
+    field_map: FieldMap | None = None

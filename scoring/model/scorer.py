@@ -19,6 +19,7 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
 from scoring.model.marginalize import marginalize
 from scoring.model.score import Score
+from scoring.records.field_map import FieldMap
 from scoring.records.record import Document
 
 BATCH = 512
@@ -64,6 +65,11 @@ class Scorer:
     def sections(self) -> SectionRule:
         """How the section of a record is found."""
         return self.models.quality.encoder.sections_
+
+    @property
+    def field_map(self) -> FieldMap | None:
+        """Field map of records whose archive has none; None for scoring's own layout."""
+        return self.models.field_map
 
     def predict(self, table: FeatureTable, num_threads: int = 1) -> Predictions:
         """Score a feature table.

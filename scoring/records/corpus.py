@@ -12,6 +12,8 @@ from typing import BinaryIO, NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.field_map import FieldMap
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand, unreadable
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
@@ -44,8 +46,19 @@ class Source(NamedTuple):
             raise self.error
         return read_bytes(self.path) if self.data is None else self.data
 
-    def document(self, content: bytes, *, is_hashed: bool = True) -> Document:
-        """Decode the record from its bytes; ``is_hashed=False`` skips the hash of a file.
+    def document(
+        self, content: bytes, *, is_hashed: bool = True, field_map: FieldMap | None = None
+    ) -> Document:
+        """Decode the record from its bytes.
+
+        Parameters
+        ----------
+        content : bytes
+            Its bytes.
+        is_hashed : bool
+            Whether to compute the hash of a file.
+        field_map : FieldMap, optional
+            Where its fields are; None for scoring's own layout.
 
         Raises
         ------
@@ -53,14 +66,15 @@ class Source(NamedTuple):
             With every fault of the record.
         """
         if self.line:
-            return decode_json(content, self.path, self.line)
-        return decode_file(content, self.path, is_hashed=is_hashed)
+            return decode_json(content, self.path, self.line, field_map)
+        return decode_file(content, self.path, is_hashed=is_hashed, field_map=field_map)
 
 
 def read_documents(
     paths: Sequence[str],
     *,
     stdin: BinaryIO | None = None,
+    field_maps: FieldMaps | None = None,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Document]:
@@ -73,6 +87,8 @@ def read_documents(
         file is Markdown. The format of standard input is detected from its first bytes.
     stdin : binary file, optional
         Stream for ``-``; default is the process's standard input.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
     on_fault : callable
         Called with the error of each unusable record, which is then skipped.
     on_progress : callable, optional
@@ -89,10 +105,11 @@ def read_documents(
         Before the first record, if a path does not exist or contains no record.
     """
     files = expand(paths, on_fault=on_fault)
+    field_maps = field_maps or FieldMaps(paths)
     for n_done, file in enumerate(files, start=1):
         for source in sources_of(file, stdin):
             try:
-                document = source.document(source.content())
+                document = source.document(source.content(), field_map=field_maps.of(file))
             except RecordError as error:
                 on_fault(error)
             else:

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
+from scoring.records.field_map import FieldMap
+from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, Node
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
@@ -42,7 +43,9 @@ _NEARLY_A_SECOND = re.compile(rb"\.9{6}")
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
-def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
+def decode_file(
+    data: bytes, path: str, *, is_hashed: bool = True, field_map: FieldMap | None = None
+) -> Document:
     """Decode the record in the front matter of a Markdown file.
 
     Parameters
@@ -53,6 +56,8 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
         Its path, for faults; ``-`` is standard input.
     is_hashed : bool
         Whether to compute the digest.
+    field_map : FieldMap, optional
+        Where its fields and labels are; None for scoring's own layout.
 
     Returns
     -------
@@ -73,9 +78,12 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
     block = data[span.start : span.stop]
     if not block.isascii():
         decode_utf8(block, path, line=2)
-    as_json = to_json(block)
-    fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or _read_strictly(block.decode(), path)
+    if field_map is None or field_map.is_own_layout:
+        as_json = to_json(block)
+        fast = decode_fast(as_json) if as_json is not None else None
+        record, labels, warnings = fast or _read_strictly(block.decode(), path)
+    else:
+        record, labels, warnings = _read_mapped(data, span, path, field_map)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
@@ -86,8 +94,21 @@ def _read_strictly(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...
     return read_record(parse_nodes(text, path), path)
 
 
-def decode_json(data: bytes, path: str, line: int) -> Document:
+def _read_mapped(
+    data: bytes, span: Span, path: str, field_map: FieldMap
+) -> tuple[Record, Labels, tuple[str, ...]]:
+    from scoring.records.mapped_record import Surroundings, read_mapped_record
+    from scoring.records.yaml_nodes import parse_nodes
+
+    root = parse_nodes(data[span.start : span.stop].decode(), path)
+    body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
+    return read_mapped_record(root, field_map, Surroundings(path, body))
+
+
+def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:
     """Decode the record in a line of JSON, with the field names of the front matter.
+
+    ``field_map`` is as for :func:`decode_file`.
 
     Raises
     ------
@@ -103,8 +124,14 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
         raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     digest = hashlib.sha256(data.strip()).hexdigest()
     visible = _without_opaque(data.removeprefix(codecs.BOM_UTF8))
-    fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
-    record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
+    if field_map is None or field_map.is_own_layout:
+        fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
+        record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
+    else:
+        from scoring.records.mapped_record import Surroundings, read_mapped_record
+
+        root = _parse_json(visible, path, line)
+        record, labels, warnings = read_mapped_record(root, field_map, Surroundings(path))
     return Document(shown(path), line, digest, record, labels, warnings)
 
 

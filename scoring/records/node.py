@@ -55,3 +55,13 @@ class Node:
             shown = repr(self.value if len(self.value) <= 40 else self.value[:39] + "…")
             return shown if self.is_plain else f"the text {shown}"
         return "a list" if isinstance(self.value, list) else "a mapping"
+
+
+def at_key(root: Node, key: str) -> Node | None:
+    """Return the value at a key, with dots between the keys of nested mappings; None if there is none."""
+    if not isinstance(root.value, dict):
+        return None
+    if key in root.value:
+        return root.value[key]
+    first, dot, rest = key.partition(".")
+    return at_key(root.value[first], rest) if dot and first in root.value else None

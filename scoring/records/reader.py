@@ -173,7 +173,7 @@ class _Reader:
         if node is None or node.is_null:
             return None
         name = _join(where, "publishedDateTime")
-        moment, assumed = _parse_moment(node.value) if isinstance(node.value, str) else (None, "")
+        moment, assumed = parse_moment(node.value) if isinstance(node.value, str) else (None, "")
         if moment is None:
             self._fail(node, name, node.describe(), "a date such as 2021-03-04T05:06:07Z")
         elif not FIRST_YEAR <= moment.year <= LAST_YEAR:
@@ -260,7 +260,7 @@ def _join(where: str, name: str) -> str:
     return f"{where}.{name}" if where else name
 
 
-def _parse_moment(text: str) -> tuple[datetime | None, str]:
+def parse_moment(text: str) -> tuple[datetime | None, str]:
     """Parse a time as UTC, with the assumption made; None if the text is not a date."""
     try:
         if _DAY.fullmatch(text):

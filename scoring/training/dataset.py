@@ -19,6 +19,7 @@ from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.records.corpus import data_sha256
+from scoring.records.field_map import FieldMap
 from scoring.records.record import Document, Record
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
@@ -86,6 +87,8 @@ class LabelledDataset:
         Labels that scoring wrote itself, including those of skipped records.
     section_rule : SectionRule
         How the section of each record is found.
+    field_map : FieldMap or None
+        The field map of all records; None for scoring's own layout, or if they have several.
     """
 
     documents: list[Document]
@@ -97,6 +100,7 @@ class LabelledDataset:
     own_scores: OwnScores | None = None
     n_own_labels: int = 0
     section_rule: SectionRule = FIRST_TOPIC
+    field_map: FieldMap | None = None
 
     @property
     def tags(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
@@ -30,6 +31,7 @@ def read_dataset(
     corrections: Corrections | None = None,
     own_scores: OwnScores | None = None,
     sections: SectionRule | None = None,
+    field_maps: FieldMaps | None = None,
 ) -> LabelledDataset:
     """Read the records that have a quality and a date.
 
@@ -52,6 +54,8 @@ def read_dataset(
     sections : SectionRule, optional
         How the section of a record is found. Default: learned from the topics of these records, those of each
         folder by themselves.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
 
     Returns
     -------
@@ -67,7 +71,12 @@ def read_dataset(
     def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    documents = list(read_documents(paths, stdin=stdin, on_fault=count_fault, on_progress=report_progress))
+    field_maps = field_maps or FieldMaps(paths)
+    documents = list(
+        read_documents(
+            paths, stdin=stdin, field_maps=field_maps, on_fault=count_fault, on_progress=report_progress
+        )
+    )
     if own_scores is not None:
         documents = own_scores.put_to(documents)
     if corrections is not None:
@@ -83,7 +92,12 @@ def read_dataset(
         own_scores=own_scores,
         sections=sections or learn_sections(archives_of(documents, paths)),
     )
-    return replace(corpus, corrections=corrections)
+    if len(field_maps.used) > 1:
+        reporter.note(
+            f"records of {len(field_maps.used)} layouts: the model has no field map; archives to score need "
+            "their own"
+        )
+    return replace(corpus, corrections=corrections, field_map=field_maps.only)
 
 
 def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:

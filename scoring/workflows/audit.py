@@ -19,6 +19,7 @@ from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
@@ -98,6 +99,7 @@ def audit(
         corrections=open_corrections(corrections),
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
+        field_maps=field_maps_of(paths, settings),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to audit")

@@ -19,6 +19,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
@@ -122,6 +123,7 @@ def backtest(
         reporter=reporter,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
+        field_maps=field_maps_of(paths, settings),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date for the backtest")

@@ -26,6 +26,7 @@ from scoring.explanation.attribution import explain
 from scoring.explanation.policy import PolicyComparison, compare_rules
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import comparison_report
 from scoring.settings import Settings
@@ -84,7 +85,7 @@ def compare(
         raise ModelError(f"runs to compare: got {got}, expected two or more")
     if paths:
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
-        documents = read_records(paths, own_scores, stdin, on_fault, reporter)
+        documents = read_records(paths, own_scores, field_maps_of(paths, settings), stdin, on_fault, reporter)
         candidates, notes = scored(references, documents, settings, reporter)
     else:
         candidates, notes = logged(references, store, reporter)

@@ -24,6 +24,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
@@ -107,7 +108,10 @@ def drift(
         reporter.step("reading", done, total)
 
     own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
-    documents_read = read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress)
+    field_maps = field_maps_of(paths, settings).with_fallback(saved.scorer.field_map)
+    documents_read = read_documents(
+        paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
+    )
     documents = own_scores.put_to(documents_read)
     n_own_labels = sum(map(len, own_scores.names))
     own_scores.note(len(documents), n_own_labels, reporter)

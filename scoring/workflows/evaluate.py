@@ -23,6 +23,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
@@ -106,6 +107,7 @@ def evaluate(
         since=since,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=saved.scorer.sections,
+        field_maps=field_maps_of(paths, settings).with_fallback(saved.scorer.field_map),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to evaluate on")

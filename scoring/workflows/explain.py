@@ -11,6 +11,7 @@ from scoring.explanation.results import Explanation
 from scoring.features.as_of import AsOf
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.settings import Settings
 
 
@@ -53,7 +54,9 @@ def explain(
     def raise_fault(error: RecordError) -> None:
         raise error
 
-    documents = list(read_documents([path], stdin=stdin, on_fault=raise_fault))
+    scorer = open_model(model, settings, reporter).scorer
+    field_maps = field_maps_of([path], settings).with_fallback(scorer.field_map)
+    documents = list(read_documents([path], stdin=stdin, field_maps=field_maps, on_fault=raise_fault))
     if len(documents) != 1:
         raise RecordError(Fault(path, 0, "", f"{len(documents)} records", "one record"))
-    return explain_document(open_model(model, settings, reporter).scorer, documents[0], as_of)
+    return explain_document(scorer, documents[0], as_of)

@@ -19,6 +19,7 @@ from scoring.features.extraction import read_features
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
 from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 
@@ -34,6 +35,7 @@ def write_features(
     output: Path,
     as_of: AsOf = None,
     sections: SectionRule | Callable[[], SectionRule] = FIRST_TOPIC,
+    field_maps: FieldMaps | None = None,
     n_processes: int = 1,
     cache: FeatureCache | None = None,
     stdin: BinaryIO | None = None,
@@ -53,6 +55,8 @@ def write_features(
         age is measured from it.
     sections : SectionRule or callable
         How the section of each record is found: see :func:`scoring.features.extraction.read_features`.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
     n_processes : int
         Maximum number of reader processes.
     cache : FeatureCache, optional
@@ -78,6 +82,7 @@ def write_features(
         paths,
         as_of=as_of,
         sections=sections,
+        field_maps=field_maps,
         n_processes=n_processes,
         cache=cache,
         stdin=stdin,

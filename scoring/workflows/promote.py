@@ -21,6 +21,7 @@ from scoring.deployment.standing_champion import StandingChampion, find_standing
 from scoring.errors import ModelError, ScoringError
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
@@ -136,7 +137,12 @@ def promote(
         if on:
             own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
             corpus = read_dataset(
-                on, stdin=stdin, on_fault=on_fault, reporter=reporter, own_scores=own_scores
+                on,
+                stdin=stdin,
+                on_fault=on_fault,
+                reporter=reporter,
+                own_scores=own_scores,
+                field_maps=field_maps_of(on, settings).with_fallback(saved.scorer.field_map),
             )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:

@@ -12,6 +12,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 
@@ -62,11 +63,13 @@ def score(
     def report_progress(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
+    field_maps = field_maps_of(paths, settings)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,
         as_of=as_of,
         sections=lambda: scorer.sections,
+        field_maps=lambda: field_maps.with_fallback(scorer.field_map),
         n_processes=settings.threads,
         cache=cache,
         stdin=stdin,

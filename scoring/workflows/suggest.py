@@ -17,8 +17,10 @@ from scoring.features.extraction import tables_of
 from scoring.features.story import stories
 from scoring.inbox.labels_to_give import section_rule
 from scoring.labels.own_scores import open_own_scores
+from scoring.model.scorer import Scorer
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
@@ -118,7 +120,7 @@ def suggest(
         raise ValueError(f"count: got {count}, expected 1 or more")
     if not isinstance(model, SavedModel):
         model = open_model(model, settings, reporter, is_whole=False)
-    documents, n_faults = _read(paths, settings, stdin, on_fault, reporter)
+    documents, n_faults = _read(paths, model.scorer, settings, stdin, on_fault, reporter)
     is_labelled = np.array([document.labels.quality is not None for document in documents], dtype=bool)
     if is_labelled.all():
         raise ModelError("no records with a date and without a quality: there is nothing to label")
@@ -165,6 +167,7 @@ def suggest(
 
 def _read(
     paths: Sequence[str],
+    scorer: Scorer,
     settings: Settings,
     stdin: BinaryIO | None,
     on_fault: OnFault,
@@ -181,6 +184,7 @@ def _read(
     read = read_documents(
         paths,
         stdin=stdin,
+        field_maps=field_maps_of(paths, settings).with_fallback(scorer.field_map),
         on_fault=count_fault,
         on_progress=lambda done, total: reporter.step("reading", done, total),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +27,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
 from scoring.progress import Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing
@@ -110,6 +111,7 @@ def read_training(
         corrections=open_corrections(corrections),
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
+        field_maps=field_maps_of(paths, settings),
     )
     return with_records(corpus)
 
@@ -171,6 +173,7 @@ def fit_and_save(
     cutoffs = latest_moments(corpus, ~no_records, until_of(config))
     training = corpus.training_split(no_records, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
+    models = replace(models, field_map=corpus.field_map)
     for note in section_notes(corpus.sections, models, config):
         reporter.note(note)
     at_publication = corpus.as_seen(~no_records, AS_OF)

@@ -17,6 +17,7 @@ from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
@@ -155,6 +156,7 @@ def tune(
         reporter=reporter,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
+        field_maps=field_maps_of(paths, settings),
     )
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)

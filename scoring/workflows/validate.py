@@ -9,6 +9,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_documents
+from scoring.records.field_map_lookup import FieldMaps
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -36,6 +37,7 @@ def validate(
     paths: Sequence[str],
     *,
     stdin: BinaryIO | None = None,
+    field_maps: FieldMaps | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
     """Read all records, and collect the faults.
@@ -46,6 +48,8 @@ def validate(
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     stdin : binary file, optional
         Input of ``-``.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
     on_progress : callable, optional
         Called with the number of files done and of all files.
 
@@ -62,7 +66,9 @@ def validate(
     errors: list[RecordError] = []
     warnings: list[str] = []
     n_records = 0
-    for document in read_documents(paths, stdin=stdin, on_fault=errors.append, on_progress=on_progress):
+    for document in read_documents(
+        paths, stdin=stdin, field_maps=field_maps, on_fault=errors.append, on_progress=on_progress
+    ):
         n_records += 1
         warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
     faults = tuple(fault for error in errors for fault in error.faults)

@@ -1,0 +1,254 @@
+"""Read and write the file of a field map."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar, get_args
+
+from scoring.errors import Fault, FieldMapError, RecordError
+from scoring.records.field_map import FIELDS, LABELS, OWN_LAYOUT, FieldMap, FieldSource, LabelRule, SourceKind
+from scoring.records.node import Node
+from scoring.records.yaml_nodes import parse_nodes
+
+T = TypeVar("T")
+
+_ENTRIES = ("fields", "labels", "files", "section")
+_KINDS = get_args(SourceKind)
+_BODY_PARTS = ("first paragraph",)
+_FILE_PARTS = ("date", "name")
+_NUMBERS = ("scale", "offset", "step", "min", "max", "at_least")
+
+
+def read_field_map(file: str) -> FieldMap:
+    """Read a field map.
+
+    Parameters
+    ----------
+    file : str
+        The file, in YAML.
+
+    Raises
+    ------
+    FieldMapError
+        If it cannot be read, with each fault of its entries.
+    """
+    try:
+        with open(file, encoding="utf-8-sig") as handle:
+            text = handle.read()
+    except (OSError, UnicodeDecodeError) as error:
+        got = error.strerror if isinstance(error, OSError) else "bytes that are not UTF-8"
+        raise FieldMapError(
+            Fault(file, 0, "", got or "a disk error", "a field map that can be read")
+        ) from None
+    return parse_field_map(text, file)
+
+
+def parse_field_map(text: str, path: str = "-") -> FieldMap:
+    """Parse a field map.
+
+    Parameters
+    ----------
+    text : str
+        The map, in YAML.
+    path : str
+        Its file, for faults.
+
+    Returns
+    -------
+    FieldMap
+        Entries that are missing are as in scoring's own layout.
+
+    Raises
+    ------
+    FieldMapError
+        With each fault of its entries.
+
+    Examples
+    --------
+    >>> fields = parse_field_map("fields: {title: name}\\nlabels: {quality: {key: rating, scale: 20}}")
+    >>> fields.labels["quality"].scale
+    20.0
+    """
+    try:
+        root = parse_nodes(text, path, line=1)
+    except RecordError as error:
+        raise FieldMapError(*error.faults) from None
+    reader = _Reader(path)
+    field_map = reader.read(root)
+    if reader.faults:
+        raise FieldMapError(*sorted(reader.faults, key=lambda fault: fault.line))
+    return field_map
+
+
+class _Reader:
+    """Reads one map and goes on after each fault, so that all are reported at once."""
+
+    def __init__(self, path: str) -> None:
+        self.faults: list[Fault] = []
+        self._path = path
+
+    def read(self, root: Node) -> FieldMap:
+        entries = self._mapping(root, "", _ENTRIES)
+        fields, labels = entries.get("fields"), entries.get("labels")
+        return FieldMap(
+            OWN_LAYOUT.fields if fields is None else self._each(fields, "fields", FIELDS, self._sources),
+            OWN_LAYOUT.labels if labels is None else self._each(labels, "labels", LABELS, self._label),
+            self._texts(entries.get("files"), "files"),
+            self._section(entries.get("section")),
+        )
+
+    def _fail(self, node: Node, where: str, expected: str) -> None:
+        self.faults.append(Fault(self._path, node.line, where, node.describe(), expected))
+
+    def _mapping(self, node: Node, where: str, names: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Node]:
+        if node.is_null:
+            return {}
+        if not isinstance(node.value, dict):
+            self._fail(node, where, f"a mapping with {_listed(names)}")
+            return {}
+        for name, line in node.repeated:
+            self.faults.append(Fault(self._path, line, _join(where, name), "a repeated entry", "one value"))
+        for name, value in node.value.items():
+            if name not in names:
+                got = f"no entry of this name ({name!r})"
+                self.faults.append(Fault(self._path, value.line, where, got, f"one of {_listed(names)}"))
+        return {name: value for name, value in node.value.items() if name in names}
+
+    def _each(
+        self,
+        node: Node,
+        where: str,
+        names: Mapping[str, Any] | tuple[str, ...],
+        read: Callable[[Node, str], T],
+    ) -> dict[str, T]:
+        return {
+            name: read(value, f"{where}.{name}") for name, value in self._mapping(node, where, names).items()
+        }
+
+    def _sources(self, node: Node, where: str) -> tuple[FieldSource, ...]:
+        if isinstance(node.value, list):
+            return tuple(self._source(item, f"{where}[{index}]") for index, item in enumerate(node.value))
+        return () if node.is_null else (self._source(node, where),)
+
+    def _source(self, node: Node, where: str) -> FieldSource:
+        if not isinstance(node.value, dict):
+            return FieldSource(name=self._text(node, where))
+        entries = self._mapping(node, where, (*_KINDS, "formats", "zone", "separator", "item"))
+        kinds = [kind for kind in _KINDS if kind in entries]
+        if len(kinds) != 1:
+            self._fail(node, where, f"exactly one of {_listed(_KINDS)}")
+            return FieldSource()
+        (kind,) = kinds
+        name = self._text(entries[kind], f"{where}.{kind}")
+        allowed = {"body": _BODY_PARTS, "file": _FILE_PARTS}.get(kind)
+        if allowed is not None and name not in allowed:
+            self._fail(entries[kind], f"{where}.{kind}", _listed(allowed))
+        return FieldSource(
+            kind,
+            name,
+            self._texts(entries.get("formats"), f"{where}.formats"),
+            self._zone(entries.get("zone"), f"{where}.zone"),
+            self._text(entries["separator"], f"{where}.separator") if "separator" in entries else "",
+            self._text(entries["item"], f"{where}.item") if "item" in entries else "",
+        )
+
+    def _label(self, node: Node, where: str) -> LabelRule:
+        if not isinstance(node.value, dict):
+            return LabelRule(key=self._text(node, where))
+        entries = self._mapping(node, where, LabelRule.__struct_fields__)
+        if ("key" in entries) == ("label" in entries):
+            self._fail(node, where, "either key or label")
+        values: dict[str, Any] = {
+            name: self._number(entries[name], f"{where}.{name}") for name in _NUMBERS if name in entries
+        }
+        for name in ("scale", "step"):
+            if values.get(name) == 0:
+                self._fail(entries[name], f"{where}.{name}", "a number other than 0")
+        if "invert" in entries:
+            values["invert"] = self._truth(entries["invert"], f"{where}.invert")
+        if "choices" in entries:
+            values["choices"] = self._choices(
+                entries["choices"], f"{where}.choices", where.rpartition(".")[2]
+            )
+        if "label" in entries:
+            values["label"] = self._other_label(entries["label"], f"{where}.label")
+        is_published = where == "labels.published"
+        for name in (
+            ("invert", "at_least", "label") if not is_published else ("scale", "offset", "step", "min", "max")
+        ):
+            if name in entries:
+                self._fail(
+                    entries[name],
+                    f"{where}.{name}",
+                    f"no such entry for {'published' if is_published else 'a number'}",
+                )
+        return LabelRule(key=self._text(entries["key"], f"{where}.key") if "key" in entries else "", **values)
+
+    def _other_label(self, node: Node, where: str) -> Literal["", "quality", "heat"]:
+        for name in ("quality", "heat"):
+            if node.value == name:
+                return name
+        self._fail(node, where, "quality or heat")
+        return ""
+
+    def _choices(self, node: Node, where: str, label: str) -> dict[str, int | bool]:
+        if not isinstance(node.value, dict) or not node.value:
+            self._fail(node, where, "texts with the label of each")
+            return {}
+        if label == "published":
+            return {text: self._truth(value, f"{where}.{text}") for text, value in node.value.items()}
+        return {text: round(self._number(value, f"{where}.{text}")) for text, value in node.value.items()}
+
+    def _section(self, node: Node | None) -> str:
+        if node is None or node.is_null:
+            return ""
+        text = self._text(node, "section")
+        kind, _, name = text.partition(" ")
+        if kind not in ("topic", "folder", "field") or (kind == "field") != bool(name):
+            self._fail(node, "section", "topic, folder or field NAME")
+        return text
+
+    def _texts(self, node: Node | None, where: str) -> tuple[str, ...]:
+        if node is None or node.is_null:
+            return ()
+        if isinstance(node.value, list):
+            return tuple(self._text(item, f"{where}[{index}]") for index, item in enumerate(node.value))
+        return (self._text(node, where),)
+
+    def _text(self, node: Node, where: str) -> str:
+        if not isinstance(node.value, str) or not node.value:
+            self._fail(node, where, "a text")
+            return ""
+        return node.value
+
+    def _zone(self, node: Node | None, where: str) -> str:
+        if node is None:
+            return ""
+        name = self._text(node, where)
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            self._fail(node, where, "a time zone such as Europe/Berlin")
+        return name
+
+    def _number(self, node: Node, where: str) -> float:
+        try:
+            return float(node.value) if isinstance(node.value, str) else float("x")
+        except ValueError:
+            self._fail(node, where, "a number")
+            return 1.0
+
+    def _truth(self, node: Node, where: str) -> bool:
+        if node.value not in ("true", "false"):
+            self._fail(node, where, "true or false")
+        return node.value == "true"
+
+
+def _join(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _listed(names: Mapping[str, Any] | tuple[str, ...]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,121 @@
+"""Find the field map of each file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from scoring.records.field_map import FILE_NAME, FieldMap
+from scoring.records.field_map_file import read_field_map
+from scoring.settings import Settings
+
+
+class FieldMaps:
+    """Finds the field map of each file: the given one, else that of its archive, else the fallback.
+
+    The map of an archive is the nearest :data:`~scoring.records.field_map.FILE_NAME` from the folder of the
+    file up to the path that was given. Of a file that was given itself, it may be in any folder up to the
+    working folder, if the file is inside that.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Paths that were given: folders, files and globs.
+    given : FieldMap, optional
+        Map of all files, if the user names one.
+    fallback : FieldMap, optional
+        Map of files without one; None for scoring's own layout.
+
+    Attributes
+    ----------
+    used : list of FieldMap or None
+        The maps of the files so far, each once.
+    """
+
+    def __init__(
+        self, paths: Iterable[str] = (), *, given: FieldMap | None = None, fallback: FieldMap | None = None
+    ) -> None:
+        self._given = given
+        self._fallback = fallback
+        self._tops = {os.path.realpath(path) for path in paths if os.path.isdir(path)}
+        self._by_folder: dict[str, FieldMap | None] = {}  # by real folder
+        self._by_name: dict[str, FieldMap | None] = {}
+        self.used: list[FieldMap | None] = []
+
+    def with_fallback(self, fallback: FieldMap | None) -> FieldMaps:
+        """Return the same lookup with the map of a model for files without any map."""
+        if self._fallback is not None or fallback is None:
+            return self
+        other = FieldMaps(given=self._given, fallback=fallback)
+        other._tops, other._by_folder = self._tops, self._by_folder
+        return other
+
+    def of(self, file: str) -> FieldMap | None:
+        """Return the map of a file, or of standard input (``-``); None for scoring's own layout.
+
+        Raises
+        ------
+        FieldMapError
+            If the map that it finds cannot be used.
+        """
+        if self._given is not None:
+            return self._note(self._given)
+        if file == "-":
+            return self._note(self._fallback)
+        folder = os.path.dirname(file)
+        if folder not in self._by_name:
+            self._by_name[folder] = self._in(os.path.realpath(folder or "."))
+        found = self._by_name[folder]
+        return self._note(self._fallback if found is None else found)
+
+    @property
+    def only(self) -> FieldMap | None:
+        """The map of all files so far; None for scoring's own layout, or if there were several."""
+        return self.used[0] if len(self.used) == 1 else None
+
+    def _note(self, field_map: FieldMap | None) -> FieldMap | None:
+        if not any(field_map is other for other in self.used):
+            self.used.append(field_map)
+        return field_map
+
+    def _in(self, folder: str) -> FieldMap | None:
+        """Map of a folder, from it or from the ones above."""
+        if folder not in self._by_folder:
+            file = os.path.join(folder, FILE_NAME)
+            if os.path.isfile(file):
+                self._by_folder[folder] = read_field_map(file)
+            else:
+                above = os.path.dirname(folder)
+                self._by_folder[folder] = self._in(above) if self._reaches(folder, above) else None
+        return self._by_folder[folder]
+
+    def _reaches(self, folder: str, above: str) -> bool:
+        """Whether the search goes on from a folder to the one above."""
+        if folder in self._tops or above == folder:
+            return False
+        tops = self._tops | {os.getcwd()}
+        return any(os.path.commonpath([above, top]) == top for top in tops)
+
+
+def field_maps_of(paths: Iterable[str], settings: Settings) -> FieldMaps:
+    """Return the field maps of the files of some paths.
+
+    Parameters
+    ----------
+    paths : iterable of str
+        Folders, files and globs, as the user gave them.
+    settings : Settings
+        ``fields`` names the map: of all files if it is an option of the command, otherwise of those whose
+        archive has none.
+
+    Raises
+    ------
+    FieldMapError
+        If the map of the settings cannot be used.
+    """
+    if settings.fields is None:
+        return FieldMaps(paths)
+    field_map = read_field_map(str(settings.fields))
+    if settings.fields_origin.startswith("option"):
+        return FieldMaps(paths, given=field_map)
+    return FieldMaps(paths, fallback=field_map)

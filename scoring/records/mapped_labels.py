@@ -1,0 +1,106 @@
+"""Labels by the rules of a field map: from the values of a file to labels, and back."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+
+from scoring.records.field_map import LABELS, FieldMap, LabelRule
+from scoring.records.node import Node, at_key
+from scoring.records.record import MAX_INTEGER
+
+Label = int | bool
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def read_labels(root: Node, field_map: FieldMap) -> tuple[dict[str, Label], tuple[str, ...]]:
+    """Read the labels of a record.
+
+    Returns
+    -------
+    tuple of dict of str to int or bool and tuple of str
+        The labels that the record has, and a warning for each value that cannot be used.
+    """
+    labels: dict[str, Label] = {}
+    warnings = []
+    for name in LABELS:  # published may follow from the others
+        rule = field_map.labels.get(name)
+        if rule is None:
+            continue
+        if rule.label:
+            value: Label | None = labels.get(rule.label)
+            if value is not None:
+                labels[name] = value >= (rule.at_least or 0)
+            continue
+        node = at_key(root, rule.key)
+        if node is None or node.is_null or node.value == "":
+            continue
+        value = _label(name, node, rule)
+        if value is None:
+            warnings.append(
+                f"{rule.key}: got {node.describe()}, expected {_expected(name, rule)}: "
+                f"read as a record without {name}"
+            )
+        else:
+            labels[name] = value
+    return labels, tuple(warnings)
+
+
+def _label(name: str, node: Node, rule: LabelRule) -> Label | None:
+    if not isinstance(node.value, str):
+        return None
+    if rule.choices:
+        return rule.choices.get(node.value)
+    if name == "published" and rule.at_least is None:
+        truth = _TRUTHS.get(node.value.lower())
+        return None if truth is None else truth != rule.invert
+    if not _NUMBER.fullmatch(node.value):
+        return None
+    number = float(node.value)
+    if name == "published":
+        return (number >= (rule.at_least or 0)) != rule.invert
+    points = math.floor(number * rule.scale + rule.offset + 0.5)
+    return points if (-1 if name == "heat" else -MAX_INTEGER) <= points <= MAX_INTEGER else None
+
+
+def _expected(name: str, rule: LabelRule) -> str:
+    if rule.choices:
+        return f"one of {', '.join(rule.choices)}"
+    return "true or false" if name == "published" and rule.at_least is None else "a number"
+
+
+def spell_label(name: str, value: Label, rule: LabelRule) -> str | None:
+    """Return the value of a label in the file's unit, as plain text; None if it cannot be written back.
+
+    Parameters
+    ----------
+    name : str
+        The label.
+    value : int or bool
+        Points, or whether the record is published.
+    rule : LabelRule
+        Its rule.
+
+    Examples
+    --------
+    >>> spell_label("quality", 87, LabelRule(key="rating", scale=20, step=0.5, min=1, max=5))
+    '4.5'
+    >>> spell_label("published", True, LabelRule(key="draft", invert=True))
+    'false'
+    """
+    if not rule.is_written:
+        return None
+    if rule.choices:
+        return min(rule.choices, key=lambda text: (abs(rule.choices[text] - value), -rule.choices[text]))
+    if name == "published":
+        return str(bool(value) != rule.invert).lower()
+    step = Decimal(repr(rule.step))
+    number = round((value - rule.offset) / rule.scale / rule.step) * step
+    if rule.min is not None:
+        number = max(number, Decimal(repr(rule.min)))
+    if rule.max is not None:
+        number = min(number, Decimal(repr(rule.max)))
+    return f"{number.normalize():f}"
