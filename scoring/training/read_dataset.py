@@ -15,6 +15,7 @@ from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.files import OnFault
+from scoring.records.reader import has_unusable_label
 from scoring.records.record import Document
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
 
@@ -124,6 +125,12 @@ def dataset_of(
     sections : SectionRule
         How the section of a record is found.
     """
+    n_unusable = sum(has_unusable_label(document.warnings) for document in read)
+    if n_unusable:
+        reporter.note(
+            f"{n_unusable} records have a label that cannot be used and is taken as missing: "
+            '"scoring validate" names them'
+        )
     usable = [
         document
         for document in read
