@@ -65,9 +65,9 @@ def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOu
 
 
 def test_a_record_that_cannot_be_used(inbox: Path) -> None:
-    (inbox / "faulty.md").write_text("---\ntitle: Rain\nquality: high\n---\n")
+    (inbox / "faulty.md").write_text("---\ntitle: Rain\nimages: high\n---\n")
     [fault] = scoring.validate(inbox).faults
-    assert (Path(fault.path).name, fault.line, fault.field) == ("faulty.md", 3, "quality")
+    assert (Path(fault.path).name, fault.line, fault.field) == ("faulty.md", 3, "images")
     with pytest.raises(scoring.RecordError, match="got 'high'"):
         list(scoring.read_records(inbox))
     with pytest.warns(UserWarning, match="got 'high'"):
@@ -97,7 +97,7 @@ def test_suggestions_are_those_of_the_command_line(inbox: Path, training: TrainO
     assert scoring.suggest([inbox], count=3, model=scoring.load_model(training.model)) == outcome
     with pytest.raises(ValueError, match="count: got 0, expected 1 or more"):
         scoring.suggest(inbox, count=0, model=training.model)
-    (inbox / "faulty.md").write_text("---\ntitle: Rain\nquality: high\n---\n")
+    (inbox / "faulty.md").write_text("---\ntitle: Rain\nimages: high\n---\n")
     with pytest.raises(scoring.RecordError, match="got 'high'"):
         scoring.suggest(inbox, model=training.model)
     with pytest.warns(UserWarning, match="got 'high'"):

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from scoring.errors import Fault, RecordError
+from scoring.records.label_spelling import SPELLING
 from scoring.records.record import Heat, Points
 from scoring.storage.home import create_file, prepare_home
 from scoring.storage.regular_files import IrregularFileError, kind_of
@@ -36,7 +37,7 @@ _MAX_GOT_CHARS = 60
 
 _Digest = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 _Name = Annotated[str, Meta(min_length=1, max_length=80)]
-_Spelling = Annotated[str, Meta(pattern=r"^[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}\Z")]
+_Spelling = Annotated[str, Meta(pattern=rf"^{SPELLING}\Z")]
 
 
 class JournalLabels(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):

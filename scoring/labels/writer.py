@@ -29,7 +29,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.files import OnFault, shown_names
-from scoring.records.label_spelling import spellings_in
+from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -287,7 +287,7 @@ class LabelWriter:
             new=new,
             diff=diff,
             outcomes=outcomes,
-            before=spellings_in(text, layout, document.labels) if new != old else {},
+            before=spellings_to_keep(text, layout, document.labels, path) if new != old else {},
             labels=msgspec.structs.replace(document.labels, **values),
         )
 

@@ -12,6 +12,8 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
@@ -19,7 +21,7 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_map import FieldMap
 from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
-from scoring.records.node import MAX_DEPTH, OPAQUE, Node
+from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 
@@ -91,7 +93,20 @@ def decode_file(
 def _read_strictly(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
     from scoring.records.yaml_nodes import parse_nodes  # imports PyYAML, which few records need
 
-    return read_record(parse_nodes(text, path), path)
+    with any_error_a_fault(path):
+        return read_record(parse_nodes(text, path), path)
+
+
+@contextmanager
+def any_error_a_fault(path: str) -> Iterator[None]:
+    """Turn any error of a parser into a fault of the file that it parses, so that other files are read."""
+    try:
+        yield
+    except RecordError:
+        raise
+    except Exception as error:
+        got = f"a value that its parser fails at ({type(error).__name__})"
+        raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
 
 
 def _read_mapped(
@@ -100,9 +115,10 @@ def _read_mapped(
     from scoring.records.mapped_record import Surroundings, read_mapped_record
     from scoring.records.yaml_nodes import parse_nodes
 
-    root = parse_nodes(data[span.start : span.stop].decode(), path)
     body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
-    return read_mapped_record(root, field_map, Surroundings(path, body))
+    with any_error_a_fault(path):
+        root = parse_nodes(data[span.start : span.stop].decode(), path)
+        return read_mapped_record(root, field_map, Surroundings(path, body))
 
 
 def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:
@@ -126,12 +142,14 @@ def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = 
     visible = _without_opaque(data.removeprefix(codecs.BOM_UTF8))
     if field_map is None or field_map.is_own_layout:
         fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
-        record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
+        with any_error_a_fault(path):
+            record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
     else:
         from scoring.records.mapped_record import Surroundings, read_mapped_record
 
-        root = _parse_json(visible, path, line)
-        record, labels, warnings = read_mapped_record(root, field_map, Surroundings(path))
+        with any_error_a_fault(path):
+            root = _parse_json(visible, path, line)
+            record, labels, warnings = read_mapped_record(root, field_map, Surroundings(path))
     return Document(shown(path), line, digest, record, labels, warnings)
 
 
@@ -173,7 +191,7 @@ def decode_fast(data: bytes | memoryview) -> tuple[Record, Labels, tuple[str, ..
     """
     try:
         labelled = _DECODER.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except Exception:  # any error: the strict path reads the record or reports the fault
         return None
     if not (labelled.title.strip() and labelled.topics and labelled.provider.name and all(labelled.topics)):
         return None
@@ -254,19 +272,16 @@ def _parse_json(data: bytes, path: str, line: int) -> Node:
             text, object_pairs_hook=_Object, parse_int=_Number, parse_float=_Number, parse_constant=_Number
         )
     except RecursionError:
-        value = None
-        depth = MAX_DEPTH + 1
+        raise RecordError(Fault(path, line, "", *TOO_DEEP)) from None
     except ValueError as error:
         problem = error.msg if isinstance(error, json.JSONDecodeError) else "not a value"
         raise RecordError(Fault(path, line, "", f"JSON that does not parse ({problem})", "JSON")) from None
-    else:
-        depth = 0
-    return _to_node(value, path, line, depth)
+    return _to_node(value, line, 0)
 
 
-def _to_node(value: object, path: str, line: int, depth: int) -> Node:
+def _to_node(value: object, line: int, depth: int) -> Node:
     if depth > MAX_DEPTH:
-        raise RecordError(Fault(path, line, "", "deeper nesting", f"at most {MAX_DEPTH} levels"))
+        return Node(line, None, problem=Problem(line, *TOO_DEEP))
     if isinstance(value, _Object):
         fields: dict[str, Node] = {}
         repeated: list[tuple[str, int]] = []
@@ -274,10 +289,10 @@ def _to_node(value: object, path: str, line: int, depth: int) -> Node:
             if key in fields:
                 repeated.append((key, line))
             elif key != OPAQUE:
-                fields[key] = _to_node(item, path, line, depth + 1)
+                fields[key] = _to_node(item, line, depth + 1)
         return Node(line, fields, repeated=tuple(repeated))
     if isinstance(value, list):
-        return Node(line, [_to_node(item, path, line, depth + 1) for item in value])
+        return Node(line, [_to_node(item, line, depth + 1) for item in value])
     if isinstance(value, bool):
         return Node(line, "true" if value else "false", is_plain=True)
     if isinstance(value, str):

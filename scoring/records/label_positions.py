@@ -9,6 +9,7 @@ import yaml
 
 from scoring.errors import Fault, RecordError
 from scoring.records.record import Labels
+from scoring.records.yaml_nodes import Composed
 
 LABELS = Labels.__struct_encode_fields__
 """Names of the labels, in their order in files."""
@@ -43,8 +44,12 @@ def lay_out_plain(text: str) -> Layout:
     return Layout(values, insert_at, "")
 
 
-def lay_out(root: yaml.Node | None, text: str, path: str) -> Layout:
+def lay_out(composed: Composed, text: str, path: str) -> Layout:
     """Find the labels in any other form, by the marks of the parsed nodes."""
+    root = composed.root
+    for name, problem in composed.problems:
+        if name in LABELS:
+            raise RecordError(Fault(path, problem.line, name, problem.got, problem.expected))
     if text.startswith("\ufeff"):  # not counted by the parser's marks
         raise RecordError(Fault(path, 2, "", "a byte order mark after the '---'", "one before it, or none"))
     if not isinstance(root, yaml.MappingNode):

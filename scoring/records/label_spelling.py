@@ -17,8 +17,10 @@ from scoring.records.yaml_nodes import compose
 Spelling = bool | int | str
 """A label in a file: its value, or the source text after its colon if it is not spelled the usual way."""
 
-# Pattern of an unusual spelling of a number or boolean; of anything else only the value is kept.
-_ODD_SPELLING = re.compile(r"[ \t\r\n]{0,20}[A-Za-z0-9+._~-]{0,30}")
+SPELLING = r"""[ \t\r\n]{0,20}["']?[A-Za-z0-9+._~: -]{0,30}["']?"""
+"""Pattern of an unusual spelling of a label, or of an unusable one; of any other only the value is kept."""
+
+_ODD_SPELLING = re.compile(SPELLING)
 
 _MAX_GAP = 32  # characters searched for the colon before a value
 
@@ -54,11 +56,31 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
     {'quality': 5, 'heat': ''}
     """
     _, text = _front_matter(data, path)
-    return spellings_in(text, _layout_of(text, path), labels)
+    return _spellings(text, _layout_of(text, path), labels)
 
 
-def spellings_in(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]:
-    """As :func:`spellings_of`, for front matter whose layout is known."""
+def spellings_to_keep(text: str, layout: Layout, labels: Labels, path: str) -> dict[str, Spelling]:
+    """As :func:`spellings_of`, for front matter whose layout is known, before its labels are replaced.
+
+    Raises
+    ------
+    RecordError
+        If a label that cannot be used has a spelling that could not be put back.
+    """
+    spellings = _spellings(text, layout, labels)
+    for name, position in _positions(text, layout).items():
+        source = text[position.start : position.stop]
+        if getattr(labels, name) is None and not spellings[name] and source.strip():
+            line = 2 + text.count("\n", 0, position.start)
+            got, expected = (
+                "a value that could not be put back",
+                "a label: remove the value, or write it by hand",
+            )
+            raise RecordError(Fault(path, line, name, got, expected))
+    return spellings
+
+
+def _spellings(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]:
     spellings: dict[str, Spelling] = {}
     for name, position in _positions(text, layout).items():
         value = getattr(labels, name)
@@ -101,6 +123,7 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
     size = len(text.encode())
     new = data[:start] + new_text.encode() + data[start + size :]
     try:
+        _layout_of(new_text, path)
         is_same = decode_file(new, path).record == decode_file(data, path).record
     except RecordError:
         is_same = False

@@ -61,7 +61,8 @@ def read_mapped_record(
     labels, label_warnings = read_labels(root, field_map)
     fields |= {name: Node(root.line, str(value).lower(), is_plain=True) for name, value in labels.items()}
     try:
-        record, read, warnings = read_record(Node(root.line, fields), surroundings.path)
+        mapped = Node(root.line, fields, repeated=_repeated(root, names, field_map))
+        record, read, warnings = read_record(mapped, surroundings.path)
     except RecordError as error:
         raise RecordError(
             *(dataclasses.replace(fault, field=_rename(fault.field, names)) for fault in error.faults)
@@ -95,6 +96,13 @@ def _map_fields(
     if provider:
         fields["provider"] = Node(root.line, _as_mapping(fields.get("provider")) | provider)
     return names, fields
+
+
+def _repeated(root: Node, names: dict[str, str], field_map: FieldMap) -> tuple[tuple[str, int], ...]:
+    """Repeated keys that the map reads, each as the field or label in scoring's own layout."""
+    own = {key.partition(".")[0]: name.partition(".")[0] for name, key in names.items()}
+    own |= {rule.key.partition(".")[0]: name for name, rule in field_map.labels.items() if rule.key}
+    return tuple((own[key], line) for key, line in root.repeated if key in own)
 
 
 def _as_mapping(provider: Node | None) -> dict[str, Node]:
@@ -142,6 +150,8 @@ def _host(address: str) -> str:
 
 def _shaped(node: Node, name: str, source: FieldSource) -> Node:
     """The value in the shape that scoring's own layout has for this field."""
+    if node.problem is not None:
+        return node
     if name == "topics":
         return Node(node.line, [Node(node.line, text) for text in _texts(node, source)])
     if name == "images":

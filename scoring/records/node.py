@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_DEPTH = 32
 """Maximum depth of nesting; a record needs five levels."""
@@ -13,6 +14,18 @@ MAX_VALUES = 60_000
 
 OPAQUE = "secured"
 """Name of the field that is never read."""
+
+
+class Problem(NamedTuple):
+    """Why a value cannot be read; it refuses a record only if the value is used."""
+
+    line: int
+    got: str
+    expected: str
+
+
+TOO_DEEP = "deeper nesting", f"at most {MAX_DEPTH} levels"
+"""Problem of a value below the maximum depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,16 +42,21 @@ class Node:
         Whether a scalar is unquoted, so that ``67`` is a number and ``true`` a boolean.
     repeated : tuple of (str, int)
         Repeated keys of a mapping, each with its line.
+    problem : Problem or None
+        Why the value cannot be read; a mapping with a problem may still have fields.
     """
 
     line: int
     value: str | list[Node] | dict[str, Node] | None
     is_plain: bool = False
     repeated: tuple[tuple[str, int], ...] = ()
+    problem: Problem | None = None
 
     @property
     def is_null(self) -> bool:
         """Whether the value is missing or a YAML null."""
+        if self.problem is not None:
+            return False
         return self.value is None or (self.is_plain and self.value in ("", "~", "null", "Null", "NULL"))
 
     def describe(self) -> str:
@@ -49,6 +67,8 @@ class Node:
         >>> Node(1, "high", is_plain=True).describe()
         "'high'"
         """
+        if self.problem is not None:
+            return self.problem.got
         if self.is_null:
             return "nothing"
         if isinstance(self.value, str):

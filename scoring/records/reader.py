@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from scoring.errors import Fault, RecordError
-from scoring.records.node import MAX_VALUES, Node
+from scoring.records.node import MAX_VALUES, Node, Problem
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -18,10 +18,12 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(
-    r"\d{4}-\d{2}-\d{2} [Tt\ ] \d{2}:\d{2} (?: :\d{2} (?:\.\d{1,9})? )?"  # day, time
+    # Day and time; 24:00 is midnight to some versions of Python.
+    r"\d{4}-\d{2}-\d{2} [Tt\ ] (?!24)\d{2}:\d{2} (?: :\d{2} (?:\.\d+)? )?"
     r"(?: \ ? (?: [Zz] | [+-]\d{2}(?::?\d{2})? ) )?",  # zone
     re.VERBOSE | re.ASCII,
 )
+_BEYOND_MICROSECONDS = re.compile(r"(?<=\.\d{6})\d+", re.ASCII)
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 T = TypeVar("T")
@@ -47,6 +49,8 @@ def read_record(root: Node, path: str) -> tuple[Record, Labels, tuple[str, ...]]
     RecordError
         With every fault, in line order.
     """
+    if root.problem is not None:
+        raise RecordError(Fault(path, *_of(root.problem)))
     if not isinstance(root.value, dict) or not root.value:
         got = root.describe() if root.value else "nothing"
         raise RecordError(Fault(path, root.line, "", got, "the fields of a record"))
@@ -67,7 +71,7 @@ class _Reader:
         self._n_values = 0
 
     def read(self, root: Node) -> tuple[Record, Labels]:
-        fields = self._open(root, "", used=_RECORD_FIELDS)
+        fields = self._open(root, "", used=_INPUT_FIELDS)
         n_faults = len(self.faults)
         title = self._text(fields, "title", "")
         if not title.strip() and len(self.faults) == n_faults:
@@ -88,11 +92,11 @@ class _Reader:
             related=self._items(fields, "related", "", self._coverage),
             featured_content=self._text(fields, "featuredContent", ""),
         )
-        labels = Labels(
-            quality=self._integer(fields, "quality", ""),
-            heat=self._integer(fields, "heat", "", at_least=-1),
-            published=self._truth(fields, "published", ""),
-        )
+        labels = self._labels(fields, {name for name, _ in root.repeated})
+        for name, node in fields.items():
+            if node.problem is not None and name not in _INPUT_FIELDS | _LABEL_FIELDS:
+                problem = node.problem
+                self.warnings.append(f"{name}: got {problem.got}, expected {problem.expected}: not read")
         if record.published_at is None:
             self.warnings.append("no publishedDateTime")
         if not record.provider.name and not record.provider.domain:
@@ -101,9 +105,24 @@ class _Reader:
             self.warnings.append("no topics")
         return record, labels
 
+    def _labels(self, fields: dict[str, Node], repeated: set[str]) -> Labels:
+        """Read the labels; one that cannot be used is missing, with a warning."""
+        n_faults = len(self.faults)
+        labels = Labels(
+            quality=None if "quality" in repeated else self._integer(fields, "quality", ""),
+            heat=None if "heat" in repeated else self._integer(fields, "heat", "", at_least=-1),
+            published=None if "published" in repeated else self._truth(fields, "published", ""),
+        )
+        for fault in self.faults[n_faults:]:
+            self.warnings.append(unusable_label(fault.field, fault.got, fault.expected))
+        del self.faults[n_faults:]
+        for name in sorted(repeated & _LABEL_FIELDS):
+            self.warnings.append(unusable_label(name, "a repeated field", "one value"))
+        return labels
+
     def _open(self, node: Node, where: str, *, used: frozenset[str]) -> dict[str, Node]:
         """Return the fields of a mapping; a used field that is repeated is a fault, since it is ambiguous."""
-        if not isinstance(node.value, dict):
+        if not isinstance(node.value, dict) or node.problem is not None:
             self._fail(node, where, node.describe(), "a mapping")
             return {}
         for name, line in node.repeated:
@@ -123,7 +142,10 @@ class _Reader:
             )
 
     def _fail(self, node: Node, where: str, got: str, expected: str) -> None:
-        self.faults.append(Fault(self._path, node.line, where, got, expected))
+        line = node.line
+        if node.problem is not None:
+            line, got, expected = node.problem
+        self.faults.append(Fault(self._path, line, where, got, expected))
 
     def _text(self, fields: dict[str, Node], name: str, where: str) -> str:
         node = fields.get(name)
@@ -253,7 +275,30 @@ class _Reader:
 _IMAGE_FIELDS = frozenset(Image.__struct_encode_fields__)
 _PROVIDER_FIELDS = frozenset(Provider.__struct_encode_fields__)
 _COVERAGE_FIELDS = frozenset(Coverage.__struct_encode_fields__)
-_RECORD_FIELDS = frozenset(Record.__struct_encode_fields__ + Labels.__struct_encode_fields__)
+_INPUT_FIELDS = frozenset(Record.__struct_encode_fields__)
+_LABEL_FIELDS = frozenset(Labels.__struct_encode_fields__)
+
+_UNUSABLE = ": taken as a missing label"
+
+
+def unusable_label(name: str, got: str, expected: str) -> str:
+    """Warning about a label that cannot be used.
+
+    Examples
+    --------
+    >>> unusable_label("quality", "'high'", "an integer")
+    "quality: got 'high', expected an integer: taken as a missing label"
+    """
+    return f"{name}: got {got}, expected {expected}{_UNUSABLE}"
+
+
+def has_unusable_label(warnings: Iterable[str]) -> bool:
+    """Whether a record's warnings tell of a label that cannot be used."""
+    return any(warning.endswith(_UNUSABLE) for warning in warnings)
+
+
+def _of(problem: Problem) -> tuple[int, str, str, str]:
+    return problem.line, "", problem.got, problem.expected
 
 
 def _join(where: str, name: str) -> str:
@@ -268,6 +313,7 @@ def parse_moment(text: str) -> tuple[datetime | None, str]:
             return datetime(day.year, day.month, day.day, tzinfo=UTC), "has no time: taken as midnight UTC"
         if not _MOMENT.fullmatch(text):
             return None, ""
+        text = _BEYOND_MICROSECONDS.sub("", text)  # truncated: rounding could move it into the next second
         time = datetime.fromisoformat(text.upper().replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
         if time.tzinfo is None:
             return time.replace(tzinfo=UTC), "has no zone: taken as UTC"

@@ -112,9 +112,9 @@ def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], p
         expected = before | {name: value.encode() for name, value in new_values.items()}
         is_as_expected = after == expected
     else:
-        root = compose(text, path)
-        nodes = build_nodes(root, path)
-        layout = lay_out(root, text, path)
+        composed = compose(text, path)
+        nodes = build_nodes(composed, path)
+        layout = lay_out(composed, text, path)
         edits = _edits(text, layout, new_values, path)
         edited = apply_edits(text, edits)
         is_as_expected = _is_same_but(nodes, edited, new_values)
@@ -290,9 +290,13 @@ def _is_same_but(before: Node, edited: str, new_values: dict[str, str]) -> bool:
             if len(old_node.value) != len(new_node.value):
                 return False
             pairs += zip(old_node.value, new_node.value, strict=True)
-        elif old_node.value != new_node.value or old_node.is_plain != new_node.is_plain:
+        elif _scalar(old_node) != _scalar(new_node):
             return False
     return True
+
+
+def _scalar(node: Node) -> tuple[object, bool, bool]:
+    return node.value, node.is_plain, node.problem is not None
 
 
 def unified_diff(text: str, edits: list[Edit], path: str) -> str:

@@ -16,6 +16,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault
+from scoring.records.reader import has_unusable_label
 from scoring.records.record import Document
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
 
@@ -138,6 +139,12 @@ def dataset_of(
     sections : SectionRule
         How the section of a record is found.
     """
+    n_unusable = sum(has_unusable_label(document.warnings) for document in read)
+    if n_unusable:
+        reporter.note(
+            f"{n_unusable} records have a label that cannot be used and is taken as missing: "
+            '"scoring validate" names them'
+        )
     usable = [
         document
         for document in read

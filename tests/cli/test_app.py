@@ -158,7 +158,7 @@ def test_without_a_command_the_help_is_shown() -> None:
         (["config", "--unknown"], 2, "No such option"),
         (["validate"], 2, "Missing argument"),
         (["validate", "absent"], 2, "error: absent: "),
-        (["validate", "bad.md"], 1, "bad.md:2: quality: got 'high', expected an integer"),
+        (["validate", "bad.md"], 1, "bad.md:2: images: got 'high', expected a list"),
         (["train"], 2, "Missing argument"),
         (["sample", "new", "--records", "0"], 2, "--records"),
         (
@@ -193,7 +193,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 def test_exit_codes(tmp_path: Path, arguments: list[str], code: int, message: str) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a.txt").write_text("kept")
-    (tmp_path / "bad.md").write_text("---\nquality: high\n---\n")
+    (tmp_path / "bad.md").write_text("---\nimages: high\n---\n")
     done = run(*arguments)
     assert (done.exit_code, message in done.stderr) == (code, True), done.output
 
@@ -331,10 +331,10 @@ def test_bad_time_is_refused(text: str) -> None:
 
 def test_validate_reports_what_can_be_used(tmp_path: Path) -> None:
     run("sample", "inbox", "--records", "4")
-    (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [a]\nquality: high\n---\n")
+    (tmp_path / "inbox" / "bad.md").write_text("---\ntitle: [a]\nimages: high\n---\n")
     done = run("validate", "inbox")
     assert (done.exit_code, done.stdout) == (1, "4 records can be used, 1 cannot\n")
-    assert "inbox/bad.md:3: quality: got 'high', expected an integer\n" in done.stderr
+    assert "inbox/bad.md:3: images: got 'high', expected a list\n" in done.stderr
     done = run("validate", "inbox", "--json")
     summary = json.loads(done.stdout)
     assert (done.exit_code, done.stderr) == (1, "")
@@ -345,9 +345,9 @@ def test_validate_reports_what_can_be_used(tmp_path: Path) -> None:
 
 
 def test_validate_reads_standard_input() -> None:
-    done = run("validate", "-", stdin=b'{"title": "A quiet harbour", "quality": "high"}\n')
+    done = run("validate", "-", stdin=b'{"title": "A quiet harbour", "images": "high"}\n')
     assert (done.exit_code, done.stdout) == (1, "0 records can be used, 1 cannot\n")
-    assert "-:1: quality: got the text 'high', expected an integer\n" in done.stderr
+    assert "-:1: images: got the text 'high', expected a list\n" in done.stderr
 
 
 def test_config_reports_values_and_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

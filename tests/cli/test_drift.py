@@ -51,7 +51,7 @@ def test_refused_as_text_and_as_json(training: TrainOutcome, tmp_path: Path) -> 
 
 def test_a_refusal_goes_before_a_faulty_record(training: TrainOutcome, archive: Path, tmp_path: Path) -> None:
     write_sample(tmp_path / "other", n_records=20, seed=3, section="Elsewhere")
-    (tmp_path / "other" / "bad.md").write_text("---\nquality: high\n---\n")
+    (tmp_path / "other" / "bad.md").write_text("---\nimages: high\n---\n")
     done = run(tmp_path / "other", "--model", training.model)
     assert (done.exit_code, "got 'high'" in done.stderr) == (3, True)
     assert run(archive, tmp_path / "other" / "bad.md", "--model", training.model).exit_code == 1

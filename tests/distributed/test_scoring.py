@@ -136,7 +136,7 @@ def test_faults_are_reported_as_ever(
     rows.append(b'{"title": 3')
     (tmp_path / "rows.jsonl").write_bytes(b"".join(rows))
     (tmp_path / "empty.jsonl").write_bytes(b"\n\n")
-    (tmp_path / "a.md").write_text("---\ntitle: A\nquality: high\nheat: hot\n---\n")
+    (tmp_path / "a.md").write_text("---\ntitle: A\nimages: high\nprovider: [hot]\n---\n")
     paths = [str(tmp_path / name) for name in ("rows.jsonl", "empty.jsonl", "a.md")]
     expected: list[str] = []
     alone = one_process(paths, training.model, settings, faults=expected)

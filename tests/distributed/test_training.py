@@ -220,7 +220,7 @@ def test_the_workers_features_are_those_of_one_process(
     apart: Any, processes: Processes, archive: Path, settings: Settings, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.md"
-    bad.write_text("---\ntitle: Bad\nquality: high\n---\n")
+    bad.write_text("---\ntitle: Bad\nimages: high\n---\n")
     paths = [str(archive), str(bad)]
     config = msgspec.structs.replace(CONFIG, split=SplitConfig(apart=apart))
     expected_faults: list[str] = []

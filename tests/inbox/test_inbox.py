@@ -131,10 +131,10 @@ def test_another_model_scores_everything_again(
 def test_a_file_that_cannot_be_used_is_a_row_with_its_fault(
     inbox: Inbox, folder: Path, saved: SavedModel
 ) -> None:
-    (folder / "broken.md").write_text("---\ntitle: Rain\nquality: high\n---\n", "utf-8")
+    (folder / "broken.md").write_text("---\ntitle: Rain\nimages: high\n---\n", "utf-8")
     inbox.refresh(saved)
     row = rows_of(inbox)["broken.md"]
-    assert row.fault == "broken.md:3: quality: got 'high', expected an integer"
+    assert row.fault == "broken.md:3: images: got 'high', expected a list"
     assert row.score is None
     (folder / "broken.md").write_text("---\ntitle: Rain\nquality: 5\n---\n", "utf-8")
     inbox.refresh(saved)
@@ -375,7 +375,7 @@ def test_dropped_files_are_scored_at_their_places(saved: SavedModel, folder: Pat
     first, broken, line, half = preview(files, saved)
     (document,) = read_documents([str(file)], on_fault=stop)
     assert first.score == msgspec.structs.replace(next(saved.scorer.score([document])), path="a.md")
-    assert broken.fault.startswith("broken.md:3: got YAML that does not parse")
+    assert broken.fault.startswith("broken.md:2: title: got a bracket that does not close")
     assert (line.path, line.title, line.fault) == ("b.jsonl:3", "Orchard opens", "")
     assert half.fault == "half.md: got half of a character, expected text in Unicode"
     assert explain_preview(files[0], saved).explanation.score == first.score

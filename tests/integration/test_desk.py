@@ -248,10 +248,10 @@ def test_files_that_come_change_and_go_are_seen_by_every_page(
     shutil.copy(new, inbox / "new.md")
     for page in (desk, other):
         expect(page.locator("#count")).to_have_text(f"{N_RECORDS + 1} records")
-    (inbox / "new.md").write_text("---\ntitle: Rain\nquality: high\n---\n", "utf-8")
+    (inbox / "new.md").write_text("---\ntitle: Rain\nimages: high\n---\n", "utf-8")
     desk.locator("#state").select_option("fault")
     faulty = desk.locator(".record.faulty")
-    expect(faulty).to_contain_text("new.md:3: quality: got 'high', expected an integer")
+    expect(faulty).to_contain_text("new.md:3: images: got 'high', expected a list")
     faulty.click()
     expect(desk.locator("#details .fault")).to_contain_text("expected an integer")
     desk.locator("#state").select_option("")

@@ -129,7 +129,7 @@ def test_standard_error_takes_nothing_and_standard_input_is_closed(inbox: Path, 
         shutil.rmtree(inbox)
         write_sample(inbox, n_records=N_RECORDS, seed=1, is_labelled=False)
         min(inbox.iterdir()).rename(inbox / ODD_NAME)
-        (inbox / "faulty.md").write_text("---\nquality: high\n---\n")
+        (inbox / "faulty.md").write_text("---\nimages: high\n---\n")
         return command.replace("imported", place)
 
     heard = shell(f"{PROGRAM} {fresh('heard')} 2>messages <&-")

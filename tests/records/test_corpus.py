@@ -172,14 +172,14 @@ def test_a_file_that_grows_while_it_is_read_is_read_in_time_and_no_further_than_
 
 
 def test_json_lines_are_a_record_a_line(tmp_path: Path) -> None:
-    lines = b'\xef\xbb\xbf{"title": "Rain"}\r\n\n{"title": 5, "quality": "x"}\n{"title": "Sun"}'
+    lines = b'\xef\xbb\xbf{"title": "Rain"}\r\n\n{"title": 5, "images": "x"}\n{"title": "Sun"}'
     (tmp_path / "a.jsonl").write_bytes(lines)
     documents, faults = read("a.jsonl")
     assert [(document.path, document.line, document.record.title) for document in documents] == [
         ("a.jsonl", 1, "Rain"),
         ("a.jsonl", 4, "Sun"),
     ]
-    assert faults == ["a.jsonl:3: quality: got the text 'x', expected an integer"]
+    assert faults == ["a.jsonl:3: images: got the text 'x', expected a list"]
     (tmp_path / "void.jsonl").write_bytes(b"\n\n")
     assert read("void.jsonl")[1] == [
         "void.jsonl: got no record, expected one record per line, or front matter"

@@ -8,8 +8,8 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file
-from scoring.records.label_spelling import Spelling, put_labels_back, spellings_of
-from scoring.records.write_back import replace_labels
+from scoring.records.label_spelling import Spelling, put_labels_back, spellings_of, spellings_to_keep
+from scoring.records.write_back import edit_labels, replace_labels
 
 NEW = {"quality": 84, "heat": -1, "published": False}
 
@@ -36,6 +36,8 @@ def spelled(data: bytes) -> dict[str, Spelling]:
         '"title": Rain\n"quality": 5',
         "{title: Rain, quality: 5, heat: , published: true}",
         "type: video\ntitle: Rain",
+        "title: Rain\nquality: ''\nheat: high\npublished: '67'",
+        'title: Rain\nquality: ""\nheat: 67.5\npublished: 2016',
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -64,7 +66,7 @@ def test_a_line_that_goes_away_is_one_line_of_the_diff() -> None:
         (b"---\ntitle: Rain\nquality: 5  # ok\n---\n", {"quality": None}, "got a label that shares its line"),
         (b"---\n{title: Rain, quality: 5}\n---\n", {"quality": None}, "got a label that shares its line"),
         (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " 5\ntitle: Sun"}, "got YAML that this edit"),
-        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " high"}, "got YAML that this edit"),
+        (b"---\ntitle: Rain\nquality: 5\n---\n", {"quality": " [high"}, "got YAML that this edit"),
     ],
 )
 def test_what_cannot_be_put_back_is_refused(data: bytes, before: dict[str, Any], message: str) -> None:
@@ -74,3 +76,11 @@ def test_what_cannot_be_put_back_is_refused(data: bytes, before: dict[str, Any],
 
 def test_where_a_comment_stands_between_the_value_alone_is_kept() -> None:
     assert spelled(b"---\ntitle: Rain\nquality: # why\n  5\n---\n") == {"quality": 5}
+
+
+@pytest.mark.parametrize("value", ["'half [so far]'", "very " * 9, "Ω"])
+def test_a_label_that_could_not_be_put_back_is_not_replaced(value: str) -> None:
+    data = f"---\ntitle: Rain\nquality: {value}\n---\n".encode()
+    _, _, text, layout = edit_labels(data, {"quality": 84}, "a.md")
+    with pytest.raises(RecordError, match=r"a.md:3: quality: got a value that could not be put back"):
+        spellings_to_keep(text, layout, decode_file(data, "a.md").labels, "a.md")

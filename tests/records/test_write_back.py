@@ -96,7 +96,8 @@ def test_a_label_that_is_none_is_left() -> None:
         ("", "a.md:2: got no fields"),
         ("\n", "a.md:2: got no fields"),
         ("\ufefftitle: Rain\n", "a.md:2: got a byte order mark after the '---'"),
-        ("quality: [\n", "YAML that does not parse"),
+        ("quality: [\n", "a.md:2: quality: got a bracket that does not close"),
+        ("quality: @five\n", "a.md:2: quality: got a value that begins with '@'"),
     ],
 )
 def test_what_cannot_be_edited_safely_is_refused(block: str, text: str) -> None:

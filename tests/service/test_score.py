@@ -150,7 +150,7 @@ def test_clients_side_by_side_get_their_own(
 def test_faults_are_answered_at_their_place(
     client: TestClient, saved: SavedModel, lines: list[bytes]
 ) -> None:
-    bad = b'{"title": ["Rain"], "quality": "high"}'
+    bad = b'{"title": ["Rain"], "images": "high"}'
     for body, headers in (
         (b"[" + b",".join([lines[0], bad, lines[1]]) + b"]", JSON),
         (b"\n".join([lines[0], bad, lines[1]]), LINES),
@@ -166,7 +166,7 @@ def test_faults_are_answered_at_their_place(
             "detail": "title: got a list, expected text (and 1 more)",
             "faults": [
                 {"line": 2, "field": "title", "got": "a list", "expected": "text"},
-                {"line": 2, "field": "quality", "got": "the text 'high'", "expected": "an integer"},
+                {"line": 2, "field": "images", "got": "the text 'high'", "expected": "a list"},
             ],
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from scoring.errors import RecordError
-from scoring.progress import SILENT
+from scoring.progress import SILENT, Silent
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.read_dataset import read_dataset
@@ -67,6 +67,30 @@ def test_faults_are_counted_and_reported(folder: Path) -> None:
     corpus = read(folder, faults)
     assert corpus.n_faults == len(faults) == 1
     assert len(corpus.documents) == 4
+
+
+def stop(error: RecordError) -> None:
+    raise error
+
+
+class Notes(Silent):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_labels_that_cannot_be_used_are_missing_and_counted(folder: Path) -> None:
+    write(folder, "f", "2021-03-02T10:00:00Z", labels="quality: high\n")
+    write(folder, "g", "2021-03-02T10:00:00Z", labels="quality: 5\npublished: 2016\n")
+    notes = Notes()
+    corpus = read_dataset([str(folder)], stdin=None, on_fault=stop, reporter=notes)
+    assert (len(corpus.documents), corpus.n_faults, corpus.n_unlabelled) == (5, 0, 2)
+    assert notes.texts == [
+        '2 records have a label that cannot be used and is taken as missing: "scoring validate" names them',
+        "2 records without a quality or a date are left out",
+    ]
 
 
 def test_labels_are_numbers_or_missing(folder: Path) -> None:

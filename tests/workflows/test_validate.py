@@ -14,14 +14,14 @@ from scoring.workflows.validate import validate
 def test_every_fault_of_every_record_is_reported(tmp_path: Path) -> None:
     good = b"---\ntitle: Rain\ntopics: [Rain]\nprovider: Daily\npublishedDateTime: 2021-03-04\n---\n"
     (tmp_path / "a.md").write_bytes(good)
-    (tmp_path / "b.md").write_bytes(b"---\ntitle: Rain\nquality: high\nheat: -5\n---\n")
+    (tmp_path / "b.md").write_bytes(b"---\ntitle: Rain\nimages: high\nexcerpt: [a]\n---\n")
     (tmp_path / "c.md").write_bytes(b"---\ntitle: [\n---\n")
     progress: list[tuple[int, int]] = []
     result = validate(["."], on_progress=lambda done, n_files: progress.append((done, n_files)))
     assert (result.n_records, result.n_faulty) == (1, 2)
     assert result.faults[:2] == (
-        Fault("./b.md", 3, "quality", "'high'", "an integer"),
-        Fault("./b.md", 4, "heat", "'-5'", "an integer of at least -1"),
+        Fault("./b.md", 3, "images", "'high'", "a list"),
+        Fault("./b.md", 4, "excerpt", "a list", "text"),
     )
     assert result.faults[2].path == "./c.md"
     assert len(result.faults) == 3

@@ -228,19 +228,19 @@ def test_a_fault_is_reported_once_until_it_is_another(
 ) -> None:
     monkeypatch.setattr(workflow, "SETTLE_SECONDS", 0.3)
     bad = folder / "bad.md"
-    bad.write_text("---\ntitle: Rain\nquality: high\n---\n", "utf-8")
+    bad.write_text("---\ntitle: Rain\nimages: high\n---\n", "utf-8")
     watcher = start()
     watcher.wait(lambda: len(watcher.faults) == 1)
     bad.touch()
     settle(watcher, others, folder)
     time.sleep(0.8)
-    assert watcher.faults == [f"{bad}:3: quality: got 'high', expected an integer"]
+    assert watcher.faults == [f"{bad}:3: images: got 'high', expected a list"]
     watcher.end()
     again = start()
     settle(again, others, folder)
     time.sleep(0.8)
     assert again.faults == []
-    bad.write_text("---\ntitle: Rain\nheat: high\n---\n", "utf-8")
+    bad.write_text("---\ntitle: Rain\ntopics: {a: b}\n---\n", "utf-8")
     again.wait(lambda: len(again.faults) == 1)
     bad.write_text("---\ntitle: Rain\n---\n", "utf-8")
     again.wait(lambda: "bad.md" in again.names)
