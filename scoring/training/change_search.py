@@ -120,13 +120,17 @@ class Segment:
             row = moved
         else:
             base, other_rows = self.sides(row)
+        return row if self.has_two_policies(base, other_rows) else None
+
+    def has_two_policies(self, base: Side, other_rows: Groups) -> bool:
+        """Whether the other rows contradict a side, and two policies explain all records clearly better."""
         if not base.is_contradicted(other_rows):
-            return None
+            return False
         unchanged = Side.of(self, np.arange(len(self))).quality
         rubric, policy = self.two_policies(base, other_rows)
         changed = rubric.predict(self.table)
         changed[other_rows] = policy.predict(self.table.take(other_rows), changed[other_rows])
-        return row if clear_gain(np.abs(self.y - unchanged), np.abs(self.y - changed), MIN_GAIN) else None
+        return clear_gain(np.abs(self.y - unchanged), np.abs(self.y - changed), MIN_GAIN)
 
     def sides(self, row: int) -> tuple[Side, Groups]:
         """Fit one side of a row; return the fit, and the rows of the other side.

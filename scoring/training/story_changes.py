@@ -109,15 +109,28 @@ class Decisions(Generic[Rule]):
         before, since = errors_of(row)
         unchanged_errors = self.errors(rule_before(end))[start:end]
         changed_errors = np.where(np.arange(start, end) < row, before, since)
-        gains = unchanged_errors - changed_errors
-        n_better, n_worse = (
-            np.count_nonzero(gains >= MIN_DIFFERENCE),
-            np.count_nonzero(gains <= -MIN_DIFFERENCE),
-        )
-        if n_better - n_worse < MIN_BETTER:
-            return None
-        is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
-        return row if is_clear or clear_gain(unchanged_errors, changed_errors, MIN_GAIN) else None
+        return row if _is_clearly_better(unchanged_errors, changed_errors) else None
+
+    def has_two_rules(self, row: int) -> bool:
+        """Whether two rules, before a row and from it on, explain the labels clearly better than one."""
+        if not MIN_SEGMENT <= row <= len(self) - MIN_SEGMENT:
+            return False
+        before, since = self.errors(self.fit(0, row)), self.errors(self.fit(row, len(self)))
+        unchanged = self.errors(self.fit(0, len(self)))
+        return _is_clearly_better(unchanged, np.where(np.arange(len(self)) < row, before, since))
+
+
+def _is_clearly_better(unchanged: Floats, changed: Floats) -> bool:
+    """Whether two rules explain clearly more labels, given the absolute errors of one rule and of two."""
+    gains = unchanged - changed
+    n_better, n_worse = (
+        np.count_nonzero(gains >= MIN_DIFFERENCE),
+        np.count_nonzero(gains <= -MIN_DIFFERENCE),
+    )
+    if n_better - n_worse < MIN_BETTER:
+        return False
+    is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
+    return bool(is_clear) or clear_gain(unchanged, changed, MIN_GAIN)
 
 
 def bonuses(records: TrainingSet) -> Decisions[BonusRule]:
