@@ -14,7 +14,7 @@ from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.policy_change import ChangedEffect, PolicyChange, Target
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
-from scoring.training.structural_breaks import best_break, breaks_within, clear_gain, last_lengths
+from scoring.training.structural_breaks import breaks_within, clear_gain, last_lengths, settled_break
 from scoring.training.training_set import TrainingSet
 
 MIN_SEGMENT = 10  # records on either side of a change
@@ -99,13 +99,17 @@ class Decisions(Generic[Rule]):
             return float(before[: row - start].sum() + since[row - start :].sum())
 
         row = min(sorted(possible), key=total)
-        for _ in range(N_CANDIDATES):
-            moved = best_break(*errors_of(row), self.moments[start:end], min_before, MIN_SEGMENT)
-            if moved is None:
-                return None
-            if start + moved == row:
-                break
-            row = start + moved
+        moved = settled_break(
+            row - start,
+            lambda row: errors_of(start + row),
+            self.moments[start:end],
+            min_before,
+            MIN_SEGMENT,
+            N_CANDIDATES,
+        )
+        if moved is None:
+            return None
+        row = start + moved
         before, since = errors_of(row)
         unchanged_errors = self.errors(rule_before(end))[start:end]
         changed_errors = np.where(np.arange(start, end) < row, before, since)
