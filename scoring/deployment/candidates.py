@@ -18,6 +18,7 @@ from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, TrackingError
 from scoring.evaluation.comparison import Side
+from scoring.evaluation.earlier_labels import earlier_labels
 from scoring.evaluation.evaluate import prediction_columns
 from scoring.evaluation.metrics import PredictionColumns
 from scoring.evaluation.paired_figures import align
@@ -130,6 +131,7 @@ def scored(
         saved = open_model(reference.spec, settings, reporter)
         # Each model has its own rule for the section of a record, and its features depend on it.
         records = dataset.under(saved.scorer.sections).as_seen(all_records)
+        own_sections = np.asarray(records.sections, dtype=object)
         sections = sections or records.sections
         records = replace(records, sections=sections)
         predictions = prediction_columns(saved.scorer, records, paths, num_threads=settings.threads)
@@ -142,6 +144,9 @@ def scored(
                 f"{side.name}: {n_known} of {len(documents)} records are not newer than its training records "
                 f"(to {trained_to:%Y-%m-%d}); on these the metrics are in-sample"
             )
+        under_own_rule = {**predictions, "section": own_sections}
+        if note := earlier_labels(under_own_rule, saved.models.changes, side.name):
+            notes.append(note)
         data = {
             **(_data_of_run(reference.run) if reference.run else {}),
             "sha256": training.data_sha256,

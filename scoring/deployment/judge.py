@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +14,9 @@ from scoring.deployment.candidates import Reference, logged
 from scoring.deployment.gate import GateConfig, Verdict, judge_first, refuse, too_few
 from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.errors import ModelError
+from scoring.evaluation.earlier_labels import earlier_labels
 from scoring.evaluation.evaluate import evaluate_models, prediction_columns
+from scoring.model.policy_change import PolicyChange
 from scoring.progress import Reporter
 from scoring.settings import Settings
 from scoring.tracking import Store
@@ -43,6 +46,7 @@ def judge_logged(
     challenger: Reference,
     gate: GateConfig,
     *,
+    changes: Sequence[PolicyChange] = (),
     store: Store,
     seed: int,
     reporter: Reporter,
@@ -55,6 +59,8 @@ def judge_logged(
         The runs; only records in the test periods of both count.
     gate : GateConfig
         Rule of the gate.
+    changes : sequence of PolicyChange
+        Changes of policy that the challenger knows.
     store, seed, reporter
         Store of the runs, seed of the bootstrap, receiver of progress.
 
@@ -79,8 +85,10 @@ def judge_logged(
         (first, second), notes = logged([champion, challenger], store, reporter)
     except ModelError as error:  # no common test records, or labels that have changed since
         return Judged(refuse(f"{error}: {_NAME_LATER_RECORDS}", gate))
-    for note in notes:
-        reporter.note(note)
+    remedy = f"{_NAME_LATER_RECORDS} to leave them out"
+    for note in (*notes, earlier_labels(second.predictions, changes, challenger.spec, remedy)):
+        if note:
+            reporter.note(note)
     verdict = compare_paired(first.predictions, second.predictions, gate, seed=seed)
     if not verdict.checks:
         verdict = refuse(f"{verdict.reasons[0]}, held out by both runs: {_NAME_LATER_RECORDS}", gate)
@@ -101,7 +109,8 @@ def judge_on(
     Parameters
     ----------
     corpus : LabelledDataset
-        Labelled records.
+        Labelled records. Those from before a change of policy that a model knows are never later than its
+        training data, so that none is judged.
     champion : SavedModel or None
         The champion; without one the challenger is compared with its baselines.
     challenger : SavedModel

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features.table import Floats
 from scoring.model.components import FittedComponents
 from scoring.model.policy_change import PolicyChange
 from scoring.training.change_search import MAX_MOVES, Segment, Side
@@ -17,7 +18,7 @@ from scoring.training.design_matrix import DesignMatrix
 from scoring.training.policy_changes import quality_change
 from scoring.training.story_changes import bonuses, publications
 from scoring.training.story_policy import BonusRule
-from scoring.training.structural_breaks import MIN_SEGMENT, best_break, last_lengths
+from scoring.training.structural_breaks import MIN_SEGMENT, last_lengths, settled_break
 from scoring.training.training_set import TrainingSet
 
 
@@ -88,16 +89,15 @@ def _quality_change(
     row = base.departure([*last_lengths(n_records), n_records])
     if row is None:
         return
-    for _ in range(MAX_MOVES):
+
+    def errors_of(row: int) -> tuple[Floats, Floats]:
         rows = np.arange(row, n_records)
         predicted = base.by(base.difference_of(rows), rows)
-        errors = np.abs(segment.y - quality), np.abs(segment.y - predicted)
-        moved = best_break(*errors, moments, 0, MIN_SEGMENT // 2)
-        if moved is None:
-            return
-        if moved == row:
-            break
-        row = moved
+        return np.abs(segment.y - quality), np.abs(segment.y - predicted)
+
+    row = settled_break(row, errors_of, moments, 0, MIN_SEGMENT // 2, MAX_MOVES)
+    if row is None:
+        return
     rows = np.arange(row, n_records)
     if base.is_contradicted(rows):
         own = base.policy(base.difference_of(rows), rows)

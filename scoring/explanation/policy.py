@@ -12,13 +12,30 @@ from scoring.model.policy_change import PolicyChange
 from scoring.model.rules import SectionRules
 
 
-class PolicyLine(msgspec.Struct, frozen=True):
+class OfSections(msgspec.Struct, frozen=True, kw_only=True):
+    """What belongs to a section, or to several sections that share it.
+
+    Parameters
+    ----------
+    sections : tuple of str
+        The sections; the name of records without a section is empty.
+    """
+
+    sections: tuple[str, ...] = ()
+
+    @property
+    def sections_text(self) -> str:
+        """The sections, joined by commas; empty if there are none."""
+        return ", ".join(name or "(no section)" for name in self.sections)
+
+
+class PolicyLine(OfSections, frozen=True):
     """One rule in words.
 
     Parameters
     ----------
-    section : str
-        The section, or the sections that share the rule, joined by commas.
+    sections : tuple of str
+        The sections that share the rule; the name of records without a section is empty.
     target : str
         The label that it determines.
     text : str
@@ -37,7 +54,6 @@ class PolicyLine(msgspec.Struct, frozen=True):
         Time from which a changed rule holds, ISO 8601; empty for other rules.
     """
 
-    section: str
     target: str
     text: str
     interval: str
@@ -50,27 +66,25 @@ class PolicyLine(msgspec.Struct, frozen=True):
     since: str = ""
 
 
-class PolicyDifference(msgspec.Struct, frozen=True):
+class PolicyDifference(OfSections, frozen=True):
     """A rule that differs between two policies; None where a policy has no such rule.
 
-    ``section`` names the sections that it applies to, joined by commas; it is empty if two sections are
-    compared.
+    ``sections`` has the sections that it applies to; it is empty if two sections are compared.
     """
 
     target: str
     name: str
     first: PolicyLine | None
     second: PolicyLine | None
-    section: str = ""
 
 
-class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
+class SectionPolicyText(OfSections, frozen=True, kw_only=True):
     """The policy of a section, or of the sections that share one, in words.
 
     Parameters
     ----------
-    section : str
-        The section, or the sections, joined by commas.
+    sections : tuple of str
+        The sections; the name of records without a section is empty.
     is_own : bool
         Whether the section has a policy of its own.
     n_records : int
@@ -79,7 +93,6 @@ class SectionPolicyText(msgspec.Struct, frozen=True, kw_only=True):
         Its rules.
     """
 
-    section: str
     is_own: bool
     n_records: int
     lines: tuple[PolicyLine, ...]
@@ -125,7 +138,6 @@ def policy_lines(
     """
     lines = [
         PolicyLine(
-            _joined(group.sections),
             rule.target,
             text_of(rule),
             interval_of(rule),
@@ -135,6 +147,7 @@ def policy_lines(
             rule.value,
             rule.low,
             rule.high,
+            sections=group.sections,
         )
         for group in groups
         if section is None or section in group.sections
@@ -147,7 +160,6 @@ def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
     """Each changed effect in words, with its value since the change and the number of labels since then."""
     return [
         PolicyLine(
-            _joined([change.section]),
             change.target,
             f"since {moment_of(change)}: {effect_text(effect)}",
             "",
@@ -158,6 +170,7 @@ def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
             effect.since,
             effect.since,
             f"{change.since:%Y-%m-%dT%H:%M:%SZ}",
+            sections=(change.section,),
         )
         for change in changes
         for effect in change.effects
@@ -170,7 +183,7 @@ def policy_texts(
     """Write the policies of a model in words, with their changes; the shared policy comes first."""
     return [
         SectionPolicyText(
-            section=_joined(group.sections),
+            sections=group.sections,
             is_own=group.is_own,
             n_records=group.n_records,
             lines=(
@@ -180,10 +193,6 @@ def policy_texts(
         )
         for group in groups
     ]
-
-
-def _joined(sections: Sequence[str]) -> str:
-    return ", ".join(name or "(no section)" for name in sections)
 
 
 def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]) -> list[PolicyDifference]:
@@ -233,7 +242,7 @@ def compare_rules(first: Sequence[SectionRules], second: Sequence[SectionRules])
     for name in shared:
         pairs.setdefault((groups[0][name].sections, groups[1][name].sections), []).append(name)
     differences = [
-        msgspec.structs.replace(difference, section=_joined(names))
+        msgspec.structs.replace(difference, sections=tuple(names))
         for names in pairs.values()
         for difference in policy_differences(
             policy_lines([groups[0][names[0]]]), policy_lines([groups[1][names[0]]])

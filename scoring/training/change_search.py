@@ -23,11 +23,11 @@ from scoring.training.section_plan import MIN_SCALE, change_options, contradicti
 from scoring.training.section_policy import Difference, constants_of, fit_difference, policy_of
 from scoring.training.structural_breaks import (
     MIN_SEGMENT,
-    best_break,
     break_columns,
     clear_gain,
     largest_f,
     last_lengths,
+    settled_break,
 )
 
 Groups = NDArray[np.intp]
@@ -105,28 +105,32 @@ class Segment:
 
     def confirmed(self, row: int) -> int | None:
         """Find the row at which the change near a row begins; None unless two policies are clearly better."""
-        for _ in range(MAX_MOVES):
-            base, other_rows = self.sides(row)
+        sides: dict[int, tuple[Side, Groups]] = {}
+
+        def errors_of(row: int) -> tuple[Floats, Floats] | None:
+            sides[row] = base, other_rows = self.sides(row)
             difference = base.difference_of(other_rows)
             if not difference.effects:
                 return None
             errors = np.abs(self.y - base.quality), np.abs(self.y - base.by(difference, other_rows))
-            before, since = errors if base.is_before else errors[::-1]
-            moved = best_break(before, since, self.moments, MIN_SEGMENT // 2, MIN_SEGMENT // 2)
-            if moved is None:
-                return None
-            if moved == row:
-                break
-            row = moved
-        else:
-            base, other_rows = self.sides(row)
-        if not base.is_contradicted(other_rows):
+            return errors if base.is_before else errors[::-1]
+
+        least = MIN_SEGMENT // 2
+        moved = settled_break(row, errors_of, self.moments, least, least, MAX_MOVES)
+        if moved is None:
             return None
+        base, other_rows = sides[moved] if moved in sides else self.sides(moved)
+        return moved if self.has_two_policies(base, other_rows) else None
+
+    def has_two_policies(self, base: Side, other_rows: Groups) -> bool:
+        """Whether the other rows contradict a side, and two policies explain all records clearly better."""
+        if not base.is_contradicted(other_rows):
+            return False
         unchanged = Side.of(self, np.arange(len(self))).quality
         rubric, policy = self.two_policies(base, other_rows)
         changed = rubric.predict(self.table)
         changed[other_rows] = policy.predict(self.table.take(other_rows), changed[other_rows])
-        return row if clear_gain(np.abs(self.y - unchanged), np.abs(self.y - changed), MIN_GAIN) else None
+        return clear_gain(np.abs(self.y - unchanged), np.abs(self.y - changed), MIN_GAIN)
 
     def sides(self, row: int) -> tuple[Side, Groups]:
         """Fit one side of a row; return the fit, and the rows of the other side.

@@ -30,13 +30,12 @@ def kernel(rows: Floats, others: Floats, rate: float) -> Floats:
     return similarity
 
 
-def mean_kernel(rows: Floats, others: Floats, rate: float) -> Floats:
-    """Mean of the kernel over the others, shape (n_rows,); 0 if there are none."""
+def summed_kernel(rows: Floats, others: Floats, weights: Floats, rate: float) -> Floats:
+    """Weighted sum of the kernel over the others, shape (n_rows,); 0 if there are none."""
     if not len(others):
         return np.zeros(len(rows))
     blocks = [
-        kernel(rows[start : start + _BLOCK], others, rate).mean(axis=1)
-        for start in range(0, len(rows), _BLOCK)
+        kernel(rows[start : start + _BLOCK], others, rate) @ weights for start in range(0, len(rows), _BLOCK)
     ]
     return np.concatenate(blocks) if blocks else np.zeros(0)
 
@@ -45,7 +44,7 @@ def herd(
     X: Floats,
     mean: Floats,
     known: Floats,
-    n_known: int,
+    n_known: float,
     is_late: NDArray[np.bool_],
     groups: Rows,
     count: int,
@@ -60,8 +59,8 @@ def herd(
     mean : ndarray of shape (n_rows,)
         Mean kernel of each row with the rows that the chosen ones should represent.
     known : ndarray of shape (n_rows,)
-        Mean kernel of each row with the known rows.
-    n_known : int
+        Sum of the kernel of each row with the known rows.
+    n_known : float
         Number of known rows.
     is_late : ndarray of bool, shape (n_rows,)
         Rows that are chosen only when no other is left.
@@ -78,7 +77,7 @@ def herd(
         Rows, in the order in which they were chosen.
     """
     chosen: list[int] = []
-    repulsion, is_left = known * n_known, ~is_late
+    repulsion, is_left = known.copy(), ~is_late
     while len(chosen) < count:
         if not is_left.any():
             is_left = is_late & ~np.isin(groups, groups[chosen])

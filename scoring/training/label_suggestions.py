@@ -3,7 +3,8 @@
 Each record is a row of the effects that the section's policy could have: see
 :class:`scoring.training.section_policy.Candidates`. Kernel herding chooses rows that, together with the
 labelled ones, represent the whole section: an effect gets labels in proportion to its records, and outliers
-get none.
+get none. Labels that the model has learned from count even if their records are not read: they are taken to
+be like the unlabelled records, with the providers that the model has counted.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from scoring.features.table import FeatureTable, Floats
 from scoring.model.quality import QualityModel
 from scoring.training.config import SectionConfig
 from scoring.training.design_matrix import HINGED_NAMES
-from scoring.training.kernel_herding import Rows, herd, kernel, mean_kernel
+from scoring.training.kernel_herding import Rows, herd, kernel, summed_kernel
 from scoring.training.section_policy import MIN_SEEN, Candidates, Effect, distinguishable
-from scoring.training.suggestion_reasons import ReasonFinder
+from scoring.training.suggestion_reasons import KindCounts, ReasonFinder
 
 MAX_RECORDS = 2000  # labelled records of a section that are compared, and as many unlabelled; evenly spaced
 RATE = 0.5  # rate of the kernel
@@ -127,6 +128,17 @@ def _spread_evenly(rows: Rows) -> Rows:
     return rows[np.linspace(0, len(rows) - 1, MAX_RECORDS).astype(np.intp)]
 
 
+def _learned_providers(model: QualityModel, section: str) -> dict[str, float]:
+    """Number of labels that a model has learned from, by provider.
+
+    Of a section with a policy of its own only the providers are known; its labels are shared among them.
+    """
+    policy = model.policies.get(section)
+    if policy:
+        return dict.fromkeys(policy.providers_, policy.n_records_ / max(len(policy.providers_), 1))
+    return {domain: float(count) for domain, count in model.encoder.providers_.counts_.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class _Design:
     """Scaled effects of a section's records, with their names."""
@@ -172,6 +184,11 @@ class _Section:
         self.table = table.take(self.rows)
         self.n_learned = max(self.n_labelled, n_learned)
         self.is_unknown = bool(model.is_of_unseen_section(self.table)[0])
+        is_unread = not self.is_unknown and self.n_learned > self.n_labelled
+        self.learned_providers = _learned_providers(model, name) if is_unread else {}
+        # Of a section with a policy of its own, the labels are not counted by provider.
+        learned = model.encoder.providers_.counts_ if is_unread and name not in model.policies else {}
+        self.counts = KindCounts.of(table, labelled, unlabelled, learned, self.n_learned)
         open_table = table.take(self.unlabelled)
         _, spread = model.estimate(open_table)
         self.half_width = float(np.mean(model.half_widths(open_table, spread)))
@@ -196,14 +213,17 @@ class _Section:
         candidates = np.array([of_row[row] for row in self.unlabelled.tolist()], dtype=np.intp)
         weighted = design.weighted()
         X, Z = weighted[candidates], weighted[known]
-        to_unlabelled, to_labelled = mean_kernel(X, X, RATE), mean_kernel(X, Z, RATE)
-        ratio = self.n_labelled / (self.n_labelled + self.n_unlabelled)
+        learned = self._learned_weights()
+        n_known = self.n_labelled + learned.sum()
+        to_unlabelled = summed_kernel(X, X, np.full(len(X), self.n_unlabelled / len(X)), RATE)
+        to_known = summed_kernel(X, Z, np.full(len(Z), self.n_labelled / max(len(Z), 1)), RATE)
+        to_known += summed_kernel(X, X, learned, RATE)
         has_labelled_story = np.isin(stories[self.unlabelled], stories[self.labelled])
         chosen = herd(
             X,
-            (1.0 - ratio) * to_unlabelled + ratio * to_labelled,
-            to_labelled,
-            self.n_labelled,
+            (to_unlabelled + to_known) / (self.n_unlabelled + n_known),
+            to_known,
+            n_known,
             has_labelled_story | self._is_odd()[candidates],
             stories[self.unlabelled],
             count,
@@ -211,14 +231,12 @@ class _Section:
         )
         finder = ReasonFinder(
             self.name,
-            self.model,
             self.table,
             design.effects,
             design.X,
             known,
-            candidates,
+            self.counts,
             is_unknown=self.is_unknown,
-            n_labelled=self.n_labelled,
         )
         nearest = kernel(X, Z, RATE).max(axis=1, initial=0.0)
         for index in chosen:
@@ -227,6 +245,18 @@ class _Section:
             nearest = np.maximum(nearest, similarity)
             reasons = finder.reasons(int(candidates[index]), round(n_closest))
             yield LabelSuggestion(row=int(self.unlabelled[index]), section=self.name, reasons=reasons)
+
+    def _learned_weights(self) -> Floats:
+        """Labels that were learned from but not read, shared among the unlabelled records by provider.
+
+        Shape (n_unlabelled,). Labels of providers that these records lack are left out.
+        """
+        domains = self.table.text("provider_domain")[np.isin(self.rows, self.unlabelled)].tolist()
+        counts = Counter(domains)
+        weights = np.array([self.learned_providers.get(domain, 0.0) / counts[domain] for domain in domains])
+        n_unread = self.n_learned - self.n_labelled
+        scaled: Floats = weights * min(1.0, n_unread / max(float(weights.sum()), 1.0))
+        return scaled
 
     def _is_odd(self) -> NDArray[np.bool_]:
         """Whether a record has a provider that no other record has, an extreme length, or a novel value."""

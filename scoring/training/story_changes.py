@@ -14,7 +14,7 @@ from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.policy_change import ChangedEffect, PolicyChange, Target
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
-from scoring.training.structural_breaks import best_break, breaks_within, clear_gain, last_lengths
+from scoring.training.structural_breaks import breaks_within, clear_gain, last_lengths, settled_break
 from scoring.training.training_set import TrainingSet
 
 MIN_SEGMENT = 10  # records on either side of a change
@@ -99,25 +99,42 @@ class Decisions(Generic[Rule]):
             return float(before[: row - start].sum() + since[row - start :].sum())
 
         row = min(sorted(possible), key=total)
-        for _ in range(N_CANDIDATES):
-            moved = best_break(*errors_of(row), self.moments[start:end], min_before, MIN_SEGMENT)
-            if moved is None:
-                return None
-            if start + moved == row:
-                break
-            row = start + moved
+        moved = settled_break(
+            row - start,
+            lambda row: errors_of(start + row),
+            self.moments[start:end],
+            min_before,
+            MIN_SEGMENT,
+            N_CANDIDATES,
+        )
+        if moved is None:
+            return None
+        row = start + moved
         before, since = errors_of(row)
         unchanged_errors = self.errors(rule_before(end))[start:end]
         changed_errors = np.where(np.arange(start, end) < row, before, since)
-        gains = unchanged_errors - changed_errors
-        n_better, n_worse = (
-            np.count_nonzero(gains >= MIN_DIFFERENCE),
-            np.count_nonzero(gains <= -MIN_DIFFERENCE),
-        )
-        if n_better - n_worse < MIN_BETTER:
-            return None
-        is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
-        return row if is_clear or clear_gain(unchanged_errors, changed_errors, MIN_GAIN) else None
+        return row if _is_clearly_better(unchanged_errors, changed_errors) else None
+
+    def has_two_rules(self, row: int) -> bool:
+        """Whether two rules, before a row and from it on, explain the labels clearly better than one."""
+        if not MIN_SEGMENT <= row <= len(self) - MIN_SEGMENT:
+            return False
+        before, since = self.errors(self.fit(0, row)), self.errors(self.fit(row, len(self)))
+        unchanged = self.errors(self.fit(0, len(self)))
+        return _is_clearly_better(unchanged, np.where(np.arange(len(self)) < row, before, since))
+
+
+def _is_clearly_better(unchanged: Floats, changed: Floats) -> bool:
+    """Whether two rules explain clearly more labels, given the absolute errors of one rule and of two."""
+    gains = unchanged - changed
+    n_better, n_worse = (
+        np.count_nonzero(gains >= MIN_DIFFERENCE),
+        np.count_nonzero(gains <= -MIN_DIFFERENCE),
+    )
+    if n_better - n_worse < MIN_BETTER:
+        return False
+    is_clear = n_better - n_worse >= MIN_SIGNS * np.sqrt(n_better + n_worse)
+    return bool(is_clear) or clear_gain(unchanged, changed, MIN_GAIN)
 
 
 def bonuses(records: TrainingSet) -> Decisions[BonusRule]:

@@ -121,6 +121,37 @@ def best_break(
     return int(np.flatnonzero(is_possible & (sums <= sums[is_possible].min() + 1e-9))[-1])
 
 
+def settled_break(
+    row: int,
+    errors_of: Callable[[int], tuple[Floats, Floats] | None],
+    moments: NDArray[np.datetime64],
+    min_before: int,
+    min_since: int,
+    max_moves: int,
+) -> int | None:
+    """Move a break to where the rules of its sides fit best, until it stays; None if no break is possible.
+
+    Parameters
+    ----------
+    row : int
+        First row of the second rule, to begin with.
+    errors_of : callable
+        Absolute error of each record by the rule before a row and by the one since it, each of shape
+        (n_records,); None if there are not two rules.
+    moments, min_before, min_since
+        See :func:`best_break`.
+    max_moves : int
+        Times that the break is moved.
+    """
+    for _ in range(max_moves):
+        errors = errors_of(row)
+        moved = None if errors is None else best_break(*errors, moments, min_before, min_since)
+        if moved is None or moved == row:
+            return moved
+        row = moved
+    return row
+
+
 def breaks_within(
     n_records: int, min_records: int, find: Callable[[int, int], int | None], start: int = 0
 ) -> list[int]:

@@ -14,13 +14,13 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import importances_of, open_model
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.evaluation.earlier_labels import earlier_labels
 from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
 from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
-from scoring.model.components import FittedComponents
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_map_lookup import field_maps_of
@@ -30,7 +30,6 @@ from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
-from scoring.training.training_set import TrainingSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,6 @@ def evaluate(
         reporter.note(warning)
     all_records = np.ones(len(corpus.documents), dtype=bool)
     records = corpus.as_seen(all_records, as_of)
-    if note := _earlier_policies(records, saved.models):
-        reporter.note(note)
     evaluation = evaluate_models(
         saved.scorer,
         records,
@@ -128,6 +125,9 @@ def evaluate(
         seed=settings.seed,
         num_threads=settings.threads,
     )
+    remedy = "--since {since} leaves them out"
+    if note := earlier_labels(evaluation.predictions, saved.models.changes, remedy=remedy):
+        reporter.note(note)
     run = EvaluationRun(
         experiment=settings.experiment,
         run_name=f"evaluate {saved.name}",
@@ -155,19 +155,6 @@ def evaluate(
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(
         run_id, saved.name, evaluation.n_records, corpus.n_faults, corpus.n_own_labels, evaluation
-    )
-
-
-def _earlier_policies(records: TrainingSet, models: FittedComponents) -> str:
-    """Say how many labels follow rules from before a change that the model knows; empty if none do."""
-    regimes = replace(records, changes=models.changes).regimes("quality", "heat", "published")
-    n_earlier = int(np.count_nonzero(regimes != np.array(records.sections, dtype=object)))
-    if not n_earlier:
-        return ""
-    latest = max(models.changes, key=lambda change: change.since)
-    return (
-        f"{n_earlier} labels are from before a change of policy that the model knows, and follow earlier "
-        f"rules: --since {latest.since:%Y-%m-%dT%H:%M:%SZ} leaves them out"
     )
 
 

@@ -220,7 +220,13 @@ def _judge(
     store = Store(settings.tracking_uri, settings.home)
     (champion_reference,), _ = split_arguments([standing.address], store)
     return judge_logged(
-        champion_reference, challenger, gate, store=store, seed=settings.seed, reporter=reporter
+        champion_reference,
+        challenger,
+        gate,
+        changes=saved.models.changes,
+        store=store,
+        seed=settings.seed,
+        reporter=reporter,
     )
 
 

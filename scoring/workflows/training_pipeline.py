@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +20,8 @@ from scoring.errors import ModelError
 from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
-from scoring.explanation.policy_changes import change_sentence
 from scoring.features.as_of import AsOf, parse_as_of
-from scoring.features.sections import WHOLE, rule_named
+from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
@@ -34,13 +34,13 @@ from scoring.storage.home import writing
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.fit import fit_models
+from scoring.training.folder_policies import conflicting_folders
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.read_dataset import read_dataset
-from scoring.training.section_policy import MAX_RECORDS
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.training_notes import folder_warnings, merged_archives, section_notes
 
-FEW_RECORDS = 50  # labels up to which a training warns of its errors
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
 
@@ -113,6 +113,8 @@ def read_training(
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
     )
+    for note in merged_archives(corpus, paths):
+        reporter.note(note)
     return with_records(corpus)
 
 
@@ -176,6 +178,11 @@ def fit_and_save(
     models = replace(models, field_map=corpus.field_map)
     for note in section_notes(corpus.sections, models, config):
         reporter.note(note)
+    used = corpus.chosen(corpus.mask_apart(no_records, cutoffs, config.split.apart))
+    folders = [os.path.dirname(document.path) for document in used]
+    conflicts = conflicting_folders(replace(training, changes=models.changes), folders, config.model)
+    for warning in folder_warnings(conflicts):
+        reporter.warn(warning)
     at_publication = corpus.as_seen(~no_records, AS_OF)
     profile = fit_profile(
         at_publication, at_publication.take(is_test), holdout.scorer, models, settings.threads
@@ -185,59 +192,6 @@ def fit_and_save(
         saved = save_model(folder, models, facts, profile, admit=admit)
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
-
-
-def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
-    """Say which sections were found, which have a policy of their own or too few labels, and what changed.
-
-    Parameters
-    ----------
-    sections : sequence of str
-        Section of each training record; empty if unknown.
-    models : FittedComponents
-        Fitted on them.
-    config : TrainConfig
-        Fit options.
-
-    Returns
-    -------
-    list of str
-        One line each.
-    """
-    counts = Counter(sections)
-    named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
-    sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
-    notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
-    for name in named:
-        changed = {change.target for change in models.changes if change.section == name}
-        policies = [
-            label
-            for label, has_own in (
-                ("quality", name in models.quality.policies and "quality" not in changed),
-                ("heat or publication", name in models.cascade.policies and not changed - {"quality"}),
-            )
-            if has_own
-        ]
-        if policies:
-            notes.append(f"section {name}: a policy of its own for {' and '.join(policies)}")
-            if policies[0] == "quality" and counts[name] > MAX_RECORDS:
-                notes.append(
-                    f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
-                    "evenly spaced in time"
-                )
-        elif len(named) > 1 and counts[name] < config.model.sections.min_records:
-            shortage = f"{counts[name]} labels are too few for a policy of its own"
-            notes.append(f"section {name}: {shortage}; it uses the shared one")
-    if len(sections) < FEW_RECORDS:
-        notes.append(
-            f"only {len(sections)} labels: with fewer than about {FEW_RECORDS}, errors can be as large as "
-            "those of the baselines; scoring backtest --by labels shows how they fall with more labels"
-        )
-    for change in models.changes:
-        notes.append(f"{change_sentence(change)}; earlier labels are used only for rules that did not change")
-    if named and counts[""]:
-        notes.append(f"{counts['']:,} records have no section; they use the shared policy")
-    return notes
 
 
 def as_of_training(config: TrainConfig) -> AsOf:

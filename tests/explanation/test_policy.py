@@ -87,29 +87,31 @@ def test_two_models_are_compared_section_by_section() -> None:
     second = [rules(20, "Harbour", "Meadow"), rules(5, "Quay", is_own=True), rules(1, "Mill", is_own=True)]
     compared = compare_rules(first, second)
     values = [
-        (row.section, row.first and row.first.value, row.second and row.second.value)
+        (row.sections, row.first and row.first.value, row.second and row.second.value)
         for row in compared.differences
     ]
-    assert values == [("Quay", 20, 5), ("Meadow", 9, 20)]
+    assert values == [(("Quay",), 20, 5), (("Meadow",), 9, 20)]
     assert (compared.only_first, compared.only_second, compared.fault) == ((), ("Mill",), "")
     assert compare_rules(first, first).differences == ()
 
 
 def test_sections_with_the_same_differences_are_joined() -> None:
     compared = compare_rules([rules(20, "Harbour", "Quay", "")], [rules(5, "", "Harbour", "Quay")])
-    assert [row.section for row in compared.differences] == ["Harbour, Quay, (no section)"]
+    (difference,) = compared.differences
+    assert difference.sections == ("Harbour", "Quay", "")
+    assert difference.sections_text == "Harbour, Quay, (no section)"
 
 
 def test_models_of_one_policy_are_compared_whatever_their_sections_are_called() -> None:
     compared = compare_rules([rules(20, "Harbour")], [rules(5, "Meadow")])
-    assert [row.section for row in compared.differences] == [""]
+    assert [row.sections for row in compared.differences] == [()]
     apart = compare_rules([rules(20, "Harbour")], [rules(5, "Meadow"), rules(5, "Mill")])
     assert (apart.differences, apart.only_first, apart.only_second) == ((), ("Harbour",), ("Meadow", "Mill"))
 
 
 def test_each_policy_of_a_model_is_written_once(models: FittedComponents) -> None:
     texts = policy_texts(models.rules)
-    assert [(text.section, text.is_own) for text in texts] == [("Harbour", False), ("Meadow", True)]
+    assert [(text.sections, text.is_own) for text in texts] == [(("Harbour",), False), (("Meadow",), True)]
     assert [line for text in texts for line in text.lines] == policy_lines(models.rules)
     assert [text.n_records for text in texts] == [1000, 400]
 

@@ -220,7 +220,7 @@ def test_the_policy_is_written_in_words(
 ) -> None:
     page = make_page(make_report(policies=policy_texts(saved.models.rules)))
     (policy,) = policy_texts(saved.models.rules)
-    _, *rows = page.rows(f"{policy.section}: rules learned from {policy.n_records} labelled records")
+    _, *rows = page.rows(f"{policy.sections_text}: rules learned from {policy.n_records} labelled records")
     assert [row[:3] for row in rows] == [[line.target, line.text, line.interval] for line in policy.lines]
     assert "#policy" in [of.get("href") for _, of, _ in page.all("a")]
     assert "Policy" not in make_page(make_report()).texts("h2")  # a model without rules

@@ -135,21 +135,18 @@ def test_reasons_name_what_the_labels_lack(model: QualityModel) -> None:
     ]
     suggestions = suggested(model, [*meadow, *new], 30, n_labelled=100)
     reasons = [suggestion.reasons for suggestion in suggestions]
-    expected = "its provider (fresh.example) has 12 unlabelled records and none with a label"
+    expected = "its provider (fresh.example) has no labels for 12 unlabelled records"
     assert sum(expected in each for each in reasons) == 1
     assert all(1 <= len(each) <= 3 for each in reasons)
 
 
-def test_few_labels_of_a_known_section_are_a_reason(model: QualityModel) -> None:
+@pytest.mark.parametrize(("count", "text"), [(1, "1 label"), (3, "3 labels"), (0, "no labels")])
+def test_few_labels_of_a_known_section_are_a_reason(model: QualityModel, count: int, text: str) -> None:
     harbour = records_of("Harbour", 60, seed=5)
-    assert (
-        suggested(model, harbour, 5, n_labelled=3)[0].reasons[0]
-        == "section Harbour has 3 labels among these records"
-    )
-    assert (
-        suggested(model, harbour, 5, n_labelled=1)[0].reasons[0]
-        == "section Harbour has 1 label among these records"
-    )
+    first, *_ = suggested(model, harbour, 5, n_labelled=count, learned=0)
+    assert first.reasons[0] == f"section Harbour has {text}"
+    first, *_ = suggested(model, harbour, 5, n_labelled=count)  # the model has learned 400
+    assert not first.reasons[0].startswith("section")
 
 
 def test_effects_that_labels_do_not_tell_apart_are_a_reason(model: QualityModel) -> None:
@@ -158,20 +155,47 @@ def test_effects_that_labels_do_not_tell_apart_are_a_reason(model: QualityModel)
     without = [record for record in harbour if not record.images]
     records = [*with_image[:80], *without[:40]]
     suggestions = suggested(model, records, 10, n_labelled=60)
-    counts = [
-        suggestion.row
-        for suggestion in suggestions
-        if "differs from all labelled records in 'the record has an image'" in suggestion.reasons
+    expected = "no label here shows the effect of 'the record has an image': all are with it"
+    first, *_ = [suggestion.row for suggestion in suggestions if expected in suggestion.reasons]
+    assert first >= 80
+    assert sum(expected in suggestion.reasons for suggestion in suggestions) == 1
+    again = "the effect of 'the record has an image' rests on no labels here and 1 suggested above without it"
+    assert sum(again in suggestion.reasons for suggestion in suggestions) <= 1
+
+
+def test_a_record_without_anything_rare_has_its_least_known_effect_as_the_reason(model: QualityModel) -> None:
+    harbour = records_of("Harbour", 400, seed=5)
+    for suggestion in suggested(model, harbour, 10, n_labelled=380):
+        assert all("label" in reason and any(map(str.isdigit, reason)) for reason in suggestion.reasons)
+
+
+def test_effects_that_no_label_tells_apart_are_a_reason(model: QualityModel) -> None:
+    """Until the suggestions, the records with an image are those with an exclamation mark."""
+    harbour = records_of("Harbour", 300, seed=5)
+    alike = [
+        msgspec.structs.replace(record, title=f"{record.title.replace('!', '')}{'!' * bool(record.images)}")
+        for record in harbour[:100]
     ]
-    assert len(counts) == 1
-    assert counts[0] >= 80
-    apart = [
-        text
-        for suggestion in suggestions
-        for text in suggestion.reasons
-        if text.startswith("separates the effect of")
+    found = suggested(model, [*alike, *harbour[100:]], 20, n_labelled=100)
+    expected = "no label tells the effect of 'the title has an exclamation mark' from that of "
+    assert any(reason.startswith(expected) for suggestion in found for reason in suggestion.reasons)
+
+
+def test_labels_that_the_model_learned_from_count_by_provider(model: QualityModel) -> None:
+    """Only an inbox is read: half of its records are of a provider that the model has learned much of."""
+    counts = model.encoder.providers_.counts_
+    known = max(counts, key=counts.__getitem__)
+    records = [
+        msgspec.structs.replace(record, provider=Provider("P", (known, "fresh.example")[index % 2]))
+        for index, record in enumerate(records_of("Harbour", 120, seed=5))
     ]
-    assert all(" from that of " in text for text in apart)
+    of_fresh = []
+    for learned in (0, 400):
+        found = suggested(model, records, 10, learned=learned)
+        of_fresh.append(sum(suggestion.row % 2 for suggestion in found))
+    assert of_fresh[0] < 8
+    assert of_fresh[1] == 10
+    assert "its provider (fresh.example) has no labels for 60 unlabelled records" in found[0].reasons
 
 
 def test_no_records_below_one(model: QualityModel) -> None:

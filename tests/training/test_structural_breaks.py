@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scoring.features.table import Floats
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training.structural_breaks import (
     best_break,
@@ -13,6 +14,7 @@ from scoring.training.structural_breaks import (
     clear_gain,
     largest_f,
     last_lengths,
+    settled_break,
 )
 from tests.conftest import training_set_of
 
@@ -87,3 +89,19 @@ def test_a_gain_is_clear_beyond_its_standard_error() -> None:
     assert clear_gain(np.full(50, 1.0), np.zeros(50), 3.0)
     uncertain = np.tile([1.0, -0.9], 25)
     assert not clear_gain(uncertain, np.zeros(50), 3.0)
+
+
+def test_a_break_moves_until_it_stays() -> None:
+    """Each fit of the later rule explains the records from one row earlier, as far as the fourth."""
+    seen: list[int] = []
+
+    def errors_of(row: int) -> tuple[Floats, Floats] | None:
+        seen.append(row)
+        is_before = np.arange(6) < max(row - 1, 3)
+        return (np.where(is_before, 0.0, 5.0), np.where(is_before, 5.0, 0.0)) if row else None
+
+    assert settled_break(5, errors_of, DAYS, 1, 1, 9) == 3
+    assert seen == [5, 4, 3]
+    assert settled_break(5, errors_of, DAYS, 1, 1, 1) == 4
+    assert settled_break(0, errors_of, DAYS, 1, 1, 9) is None
+    assert settled_break(5, errors_of, DAYS[[1] * 6], 1, 1, 9) is None

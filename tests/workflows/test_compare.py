@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,11 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from scoring.artifact.saved_model import SavedModel, load_model
+from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.errors import ModelError, RecordError, ScoringError, TrackingError
 from scoring.evaluation.comparison import Comparison, Side, ValueDiff
 from scoring.evaluation.paired_figures import compare_predictions
 from scoring.explanation.policy import PolicyComparison
+from scoring.model.policy_change import PolicyChange
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import default_model_folder
@@ -132,6 +134,24 @@ def test_models_score_records_that_are_named(
         assert [flip.first] == list(saved.scorer.score([document]))
         assert [flip.second] == list(shipped.scorer.score([document]))
         assert {pair.target for pair in flip.reasons} == {"quality", "lead", "published"}
+
+
+def test_labels_from_before_a_known_change_are_counted(
+    kept_runs: KeptRuns, training: TrainOutcome, saved: SavedModel, later: str, tmp_path: Path
+) -> None:
+    """The 20 records without labels do not count; neither do changes of other sections."""
+    since = datetime(2021, 3, 1, tzinfo=UTC)
+    section = next(iter(saved.manifest.training.sections))
+    changes = tuple(PolicyChange(name, "heat", since, 30, 30, ()) for name in (section, "Elsewhere"))
+    knowing = save_model(
+        tmp_path / "knowing", replace(saved.models, changes=changes), saved.manifest.training
+    )
+    notes = Notes()
+    run([training.model, str(tmp_path / "knowing"), later], kept_runs, notes)
+    assert notes.notes == [
+        f"40 labels are from before a change of policy that {knowing.name} knows, and follow earlier rules: "
+        "name only records since 2021-03-01T00:00:00Z to leave them out"
+    ]
 
 
 def test_figures_are_those_of_the_records_with_labels(

@@ -7,18 +7,19 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from scoring.artifact.saved_model import load_model
+from scoring.artifact.saved_model import SavedModel
 from scoring.errors import ModelError, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.model.policy_change import PolicyChange
 from scoring.records.corpus import read_documents
-from scoring.records.synthetic.generate import sample_documents, write_sample
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
-from scoring.workflows.evaluate import EvaluateOutcome, _earlier_policies, evaluate
+from scoring.training.read_dataset import read_dataset
+from scoring.workflows.evaluate import EvaluateOutcome, evaluate
 from scoring.workflows.train import TrainOutcome
-from tests.conftest import training_set_of
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 
@@ -148,12 +149,24 @@ def test_output_that_cannot_be_written(
     assert (tmp_path / "file").read_text() == "x"
 
 
-def test_labels_from_before_a_known_change_are_counted(training: TrainOutcome) -> None:
-    labelled = training_set_of(list(sample_documents(n_records=60, seed=2)))
-    since = labelled.moments[40].item().replace(tzinfo=UTC)
-    change = PolicyChange(labelled.sections[0], "quality", since, 40, 20, ())
-    models = load_model(Path(training.model)).models
-    assert _earlier_policies(labelled, models) == ""
-    note = _earlier_policies(labelled, replace(models, changes=(change,)))
-    assert note.startswith("40 labels are from before a change of policy")
-    assert f"--since {since:%Y-%m-%dT%H:%M:%SZ} " in note
+def test_labels_from_before_a_known_change_are_counted(
+    saved: SavedModel, settings: Settings, later: Path
+) -> None:
+    corpus = read_dataset([str(later)], stdin=None, on_fault=stop, reporter=Notes())
+    since = np.sort(corpus.moments)[30].item().replace(tzinfo=UTC)
+    change = PolicyChange(corpus.sections[0], "quality", since, 30, 50, ())
+    knowing = replace(saved, models=replace(saved.models, changes=(change,)))
+    notes = Notes()
+    evaluate(
+        [str(later)],
+        model=knowing,
+        settings=settings,
+        now=NOW,
+        is_tracked=False,
+        on_fault=stop,
+        reporter=notes,
+    )
+    assert notes.notes == [
+        "30 labels are from before a change of policy that the model knows, and follow earlier rules: "
+        f"--since {since:%Y-%m-%dT%H:%M:%SZ} leaves them out"
+    ]

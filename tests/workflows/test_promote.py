@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from scoring.deployment import activate, candidates
 from scoring.deployment.gate import GateConfig
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError, TrackingError
+from scoring.model.policy_change import PolicyChange
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
 from scoring.storage.home import prepare_home
@@ -133,6 +135,31 @@ def test_both_score_records_that_neither_knew(registry: Registry, later: str, ar
     alone = run(registry.worse, registry.settings, on=[later], is_dry_run=True)
     assert alone.data_sha256 == outcome.data_sha256
     assert (alone.is_promoted, alone.champion) == (False, SECOND)
+
+
+def test_labels_from_before_a_known_change_are_counted(
+    registry: Registry, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the test periods of both runs; named records from before the change are left out as known."""
+    as_opened = workflow._open
+    since = datetime(2018, 12, 31, 23, tzinfo=UTC)
+
+    def knowing(*arguments: Any) -> Any:
+        challenger, saved = as_opened(*arguments)
+        (section,) = saved.manifest.training.sections
+        change = PolicyChange(section, "quality", since, 300, 100, ())
+        return challenger, replace(saved, models=replace(saved.models, changes=(change,)))
+
+    monkeypatch.setattr(workflow, "_open", knowing)
+    notes = Notes()
+    run(registry.small, registry.settings, is_dry_run=True, reporter=notes)
+    assert notes.notes == [
+        f"60 labels are from before a change of policy that runs:/{registry.small} knows, and follow earlier "
+        "rules: name later records with --on to leave them out"
+    ]
+    notes = Notes()
+    run(registry.small, registry.settings, is_dry_run=True, on=[str(archive)], reporter=notes)
+    assert notes.notes == ["400 of 400 records are left out: they may have been trained on"]
 
 
 def test_as_good_is_enough_where_that_is_asked_for(registry: Registry, later: str) -> None:

@@ -20,7 +20,9 @@ from scoring.records.synthetic.policy import DEFAULT_POLICY
 from scoring.settings import Settings, load_settings
 from scoring.training import lightgbm_trainer
 from scoring.training.config import BoosterConfig, ModelConfig, SplitConfig, TrainConfig
+from scoring.training.folder_policies import FolderConflict
 from scoring.workflows.train import TrainOutcome, load_config, train
+from scoring.workflows.training_notes import folder_warnings
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 FULL = ModelConfig()
@@ -196,6 +198,38 @@ def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) ->
     assert listener.notes == [
         "7 records without a quality or a date are left out",
         "sections: Tessaril (60 labels)",
+    ]
+
+
+def test_archives_that_become_one_section_are_named_and_their_conflicts_warned_of(
+    tmp_path: Path, settings: Settings
+) -> None:
+    other = replace(DEFAULT_POLICY, image_points=8, topic_points=29, published_from_heat=50)
+    write_sample(tmp_path / "old", n_records=150, seed=1, section="Harbour")
+    write_sample(tmp_path / "new", n_records=120, seed=2, section="Harbour", policy=other)
+    old, new = str(tmp_path / "old"), str(tmp_path / "new")
+    options: dict[str, Any] = {"config": QUICK, "now": NOW, "on_fault": stop, "is_tracked": False}
+    one = Listener()
+    train([old, new], settings=settings, reporter=one, **options)
+    merged = f"the labels of several paths are learned as one section: {old}/ (150), {new}/ (120)"
+    assert f"section Harbour: {merged}" in one.notes
+    assert one.warnings == [
+        f"section Harbour: the labels in {new} follow other rules of quality and published than those in "
+        f"{old}, and one policy was learned for both: train with --section folder to give each folder its own"
+    ]
+    by_folder = Listener()
+    own = msgspec.structs.replace(settings, section="folder")
+    train([old, new], settings=own, reporter=by_folder, output=tmp_path / "model", **options)
+    assert by_folder.warnings == []
+    assert "section new: a policy of its own for quality and heat or publication" in by_folder.notes
+
+
+def test_folders_of_one_name_need_other_names_first() -> None:
+    conflicts = [FolderConflict("", "a/news", "b/news", "heat")]
+    assert folder_warnings(conflicts) == [
+        "the labels in b/news follow other rules of heat than those in a/news, and one policy was learned "
+        "for both: give the folders different names and train with --section folder to give each folder its "
+        "own"
     ]
 
 

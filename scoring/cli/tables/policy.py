@@ -15,7 +15,7 @@ from scoring.explanation.policy import PolicyDifference, PolicyLine
 def policy_table(lines: Iterable[PolicyLine]) -> RenderableType:
     """The rules of each section, or of the sections that share them."""
     views: list[RenderableType] = []
-    for section, of_section in groupby(lines, key=lambda line: line.section):
+    for section, of_section in groupby(lines, key=lambda line: line.sections_text):
         table = empty_table("label", "rule", "95 % interval", "records>", "follow it>")
         for line in of_section:
             followed = "" if line.followed_ratio is None else f"{line.followed_ratio:.1%}"
@@ -42,11 +42,11 @@ def differences_table(
         if notes:
             return Group(Text(f"{first} and {second}: no rule differs in a section that both know."), *notes)
         return Group(Text(f"{first} and {second}: no rule differs."))
-    has_sections = any(row.section for row in rows)  # of two models
+    has_sections = any(row.sections for row in rows)  # of two models
     table = empty_table(*(["section"] if has_sections else []), "label", first, second)
     for row in rows:
         sides = [Text("-" if line is None else with_interval(line)) for line in (row.first, row.second)]
-        table.add_row(*([Text(row.section)] if has_sections else []), row.target, *sides)
+        table.add_row(*([Text(row.sections_text)] if has_sections else []), row.target, *sides)
     return Group(table, *notes)
 
 

@@ -44,10 +44,10 @@ function partsOf({ model, policies }) {
 }
 
 /** Table of one policy. The roles are given since rows are laid out as grids on a phone. */
-function tableOf({ section, is_own, n_records, lines }) {
+function tableOf({ sections, is_own, n_records, lines }) {
   const head = (text, kind) => h("th", { scope: "col", role: "columnheader", class: kind, text });
   const cell = (text, kind = "value") => h("td", { role: "cell", class: kind, text });
-  const name = section === "*" ? "All records" : section;
+  const name = sections.map((section) => (section === "*" ? "All records" : section || "(no section)")).join(", ");
   const rows = lines.map((line) =>
     h("tr", { role: "row" },
       cell(line.target, "target"),

@@ -1,0 +1,106 @@
+"""Lines that a training prints about its sections: what was found, what was learned, and what conflicts."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+from scoring.errors import shown
+from scoring.explanation.policy_changes import change_sentence
+from scoring.features.sections import WHOLE
+from scoring.model.components import FittedComponents
+from scoring.training.config import TrainConfig
+from scoring.training.dataset import LabelledDataset
+from scoring.training.folder_policies import FolderConflict
+from scoring.training.section_policy import MAX_RECORDS
+
+FEW_RECORDS = 50  # labels up to which a training warns of its errors
+
+
+def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
+    """Say which sections were found, which have a policy of their own or too few labels, and what changed.
+
+    Parameters
+    ----------
+    sections : sequence of str
+        Section of each training record; empty if unknown.
+    models : FittedComponents
+        Fitted on them.
+    config : TrainConfig
+        Fit options.
+
+    Returns
+    -------
+    list of str
+        One line each.
+    """
+    counts = Counter(sections)
+    named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
+    sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
+    notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
+    for name in named:
+        changed = {change.target for change in models.changes if change.section == name}
+        policies = [
+            label
+            for label, has_own in (
+                ("quality", name in models.quality.policies and "quality" not in changed),
+                ("heat or publication", name in models.cascade.policies and not changed - {"quality"}),
+            )
+            if has_own
+        ]
+        if policies:
+            notes.append(f"section {name}: a policy of its own for {' and '.join(policies)}")
+            if policies[0] == "quality" and counts[name] > MAX_RECORDS:
+                notes.append(
+                    f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
+                    "evenly spaced in time"
+                )
+        elif len(named) > 1 and counts[name] < config.model.sections.min_records:
+            shortage = f"{counts[name]} labels are too few for a policy of its own"
+            notes.append(f"section {name}: {shortage}; it uses the shared one")
+    if len(sections) < FEW_RECORDS:
+        notes.append(
+            f"only {len(sections)} labels: with fewer than about {FEW_RECORDS}, errors can be as large as "
+            "those of the baselines; scoring backtest --by labels shows how they fall with more labels"
+        )
+    for change in models.changes:
+        notes.append(f"{change_sentence(change)}; earlier labels are used only for rules that did not change")
+    if named and counts[""]:
+        notes.append(f"{counts['']:,} records have no section; they use the shared policy")
+    return notes
+
+
+def folder_warnings(conflicts: Sequence[FolderConflict]) -> list[str]:
+    """Warn of folders whose labels contradict each other, with a remedy; one line for two folders."""
+    targets: dict[tuple[str, str, str], list[str]] = {}
+    for conflict in conflicts:
+        targets.setdefault((conflict.section, conflict.first, conflict.second), []).append(conflict.target)
+    warnings = []
+    for (section, first, second), of_folders in targets.items():
+        is_same_name = os.path.basename(first) == os.path.basename(second)
+        remedy = "give the folders different names and train" if is_same_name else "train"
+        section_text = f"section {section}: " if section not in ("", WHOLE) else ""
+        warnings.append(
+            f"{section_text}the labels in {second or '.'} follow other rules of {' and '.join(of_folders)} "
+            f"than those in {first or '.'}, and one policy was learned for both: {remedy} with --section "
+            "folder to give each folder its own"
+        )
+    return warnings
+
+
+def merged_archives(corpus: LabelledDataset, paths: Sequence[str]) -> list[str]:
+    """Say which sections have labels from several of the folders given; one line each."""
+    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
+    counts: dict[str, Counter[str]] = {}
+    for document, section in zip(corpus.documents, corpus.sections, strict=True):
+        folder = next((folder for folder in folders if document.path.startswith(folder)), "")
+        counts.setdefault(section, Counter())[folder or "other paths"] += 1
+    notes = []
+    for section, of_folders in sorted(counts.items()):
+        if len(of_folders) > 1 and section not in ("", WHOLE):
+            sizes = ", ".join(f"{folder} ({count:,})" for folder, count in of_folders.most_common())
+            notes.append(
+                f"section {section}: the labels of several paths are learned as one section: {sizes}"
+            )
+    return notes
