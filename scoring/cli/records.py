@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,18 @@ import typer
 
 from scoring.cli import cluster, options
 from scoring.cli.console import Terminal
+
+
+class Preset(StrEnum):
+    """Layouts with a field map of their own."""
+
+    jekyll = "jekyll"
+    hugo = "hugo"
+    eleventy = "eleventy"
+    astro = "astro"
+    decap = "decap"
+    obsidian = "obsidian"
+    scoring = "scoring"
 
 
 def sample(
@@ -131,4 +144,39 @@ def features(
     terminal.note(f"{output}: {n_records} records")
 
 
-COMMANDS = (sample, validate, features)
+def init(
+    terminal: Terminal,
+    folder: Annotated[str, typer.Argument(metavar="PATH", help="The archive's folder.", show_default=False)],
+    preset: Annotated[
+        Preset | None, typer.Option(help="Take the field map of this layout instead of guessing.")
+    ] = None,
+    stdout: Annotated[
+        bool, typer.Option("--stdout", help="Print the field map instead of writing it.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Propose the field map of an archive: which keys hold the fields and labels of a record.
+
+    Looks at some of its files and writes scoring-fields.yaml into the folder, with a comment for each guess
+    and for each key that is not used. An existing field map is never replaced.
+    """
+    from scoring.cli import formats
+    from scoring.workflows import init as workflow
+
+    options.settings_of(terminal)
+    progress = functools.partial(terminal.step, "reading")
+    proposal = workflow.propose(folder, preset=preset and preset.value, on_progress=progress)
+    for fault in proposal.faults:
+        terminal.note(f"{fault} (left out)")
+    if json:
+        terminal.out(formats.to_json(proposal))
+    elif stdout and proposal.text:
+        terminal.out(proposal.text.rstrip("\n"))
+    if not (json or stdout) and proposal.text:
+        file = workflow.write_proposal(folder, proposal)
+        terminal.out(f"{file}: written; check each line")
+    for line in workflow.summary(folder, proposal):
+        terminal.note(line)
+
+
+COMMANDS = (init, sample, validate, features)

@@ -20,7 +20,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_map import FieldMap
-from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
+from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
@@ -85,7 +85,7 @@ def decode_file(
         fast = decode_fast(as_json) if as_json is not None else None
         record, labels, warnings = fast or _read_strictly(block.decode(), path)
     else:
-        record, labels, warnings = _read_mapped(data, span, path, field_map)
+        record, labels, warnings = _read_mapped(data, path, field_map)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
@@ -109,16 +109,34 @@ def any_error_a_fault(path: str) -> Iterator[None]:
         raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
 
 
-def _read_mapped(
-    data: bytes, span: Span, path: str, field_map: FieldMap
-) -> tuple[Record, Labels, tuple[str, ...]]:
+def _read_mapped(data: bytes, path: str, field_map: FieldMap) -> tuple[Record, Labels, tuple[str, ...]]:
     from scoring.records.mapped_record import Surroundings, read_mapped_record
+
+    root, body = parse_file(data, path)
+    with any_error_a_fault(path):
+        return read_mapped_record(root, field_map, Surroundings(path, body))
+
+
+def parse_file(data: bytes, path: str) -> tuple[Node, str]:
+    """Parse the front matter of a file, whatever its fields.
+
+    Returns
+    -------
+    tuple of Node and str
+        The front matter, and the text below it.
+
+    Raises
+    ------
+    RecordError
+        If it has none, or it does not parse.
+    """
     from scoring.records.yaml_nodes import parse_nodes
 
+    span = find_front_matter(data, path)
+    text = decode_utf8(data[span.start : span.stop], path, line=2)
     body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
     with any_error_a_fault(path):
-        root = parse_nodes(data[span.start : span.stop].decode(), path)
-        return read_mapped_record(root, field_map, Surroundings(path, body))
+        return parse_nodes(text, path), body
 
 
 def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:

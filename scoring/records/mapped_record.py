@@ -133,8 +133,17 @@ def _value(root: Node, source: FieldSource, surroundings: Surroundings) -> Node 
 
 
 def _from_path(path: str, part: str) -> str:
-    if part == "name":
-        return PurePath(path).stem
+    return PurePath(path).stem if part == "name" else date_in_path(path)
+
+
+def date_in_path(path: str) -> str:
+    """Return the last day in a path, as ``2021-03-04``; empty if there is none.
+
+    Examples
+    --------
+    >>> date_in_path("news/2021/03/04/rain.md"), date_in_path("rain.md")
+    ('2021-03-04', '')
+    """
     days = _PATH_DAY.findall(PurePath(path).as_posix())
     return "-".join((days[-1][0], *days[-1][2:])) if days else ""
 
@@ -200,7 +209,7 @@ def _with_key(node: Node, key: str, source: FieldSource) -> Node:
 def _dated(node: Node, source: FieldSource) -> Node:
     """A date in ISO 8601 with its zone; unchanged if it is none, so that the reader reports it."""
     text = next(_texts(node, source), "")
-    moment = _moment(text, source.formats)
+    moment = parse_date(text, source.formats)
     if moment is None:
         return node
     if moment.tzinfo is None and source.zone:
@@ -214,7 +223,7 @@ def _has_time(text: str) -> bool:
     return ":" in text
 
 
-def _moment(text: str, formats: tuple[str, ...]) -> datetime | None:
+def parse_date(text: str, formats: tuple[str, ...]) -> datetime | None:
     """The time of a text, without a zone if the text has none; None if it is not a date."""
     for format_ in formats:
         try:

@@ -15,6 +15,8 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
 
 from scoring.errors import Fault, RecordError
 from scoring.storage.regular_files import read_regular
@@ -66,6 +68,28 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
         got = error.strerror or "a disk error"
         raise RecordError(Fault(path, 0, "", got, "a file that can be written")) from None
     return True
+
+
+def create_text(file: Path, text: str) -> None:
+    """Create a text file, in UTF-8, complete or not at all; an existing file is never replaced.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one.
+    OSError
+        If it cannot be written.
+    """
+    temporary = file.with_name(f".{file.name}.{uuid4().hex}")
+    try:
+        with open(temporary, "xb") as handle:
+            handle.write(text.encode())
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.link(temporary, file)  # unlike a rename, this fails if the file exists
+        _sync_folder(str(file.parent))
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_left_over(target: str) -> None:

@@ -1,0 +1,130 @@
+"""Propose the field map of an archive."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from scoring.errors import Fault, FieldMapError, RecordError, naming
+from scoring.records.archive_survey import survey_files
+from scoring.records.field_guess import guess_field_map, is_own_layout
+from scoring.records.field_map import FILE_NAME
+from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_map_text import guessed_text
+from scoring.records.files import files_within
+from scoring.records.mapped_record import date_in_path
+from scoring.records.presets import preset_text
+from scoring.storage.atomic_file import create_text
+
+MIN_LABELS = 20
+"""Labelled files that training needs, those of its test block included."""
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """A proposed field map.
+
+    Parameters
+    ----------
+    text : str
+        The file, with comments; empty for scoring's own layout, which needs none.
+    n_files, n_read : int
+        Files of the archive, and those that were read.
+    extensions : dict of str to int
+        Number of files by extension.
+    labels : dict of str to int
+        Estimated number of records with each label.
+    unused : tuple of str
+        Keys that no field uses.
+    faults : tuple of Fault
+        Faults of the files that could not be read.
+    """
+
+    text: str
+    n_files: int
+    n_read: int
+    extensions: dict[str, int]
+    labels: dict[str, int]
+    unused: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+
+def propose(
+    folder: str, *, preset: str | None = None, on_progress: Callable[[int, int], None] | None = None
+) -> Proposal:
+    """Look at an archive and propose its field map.
+
+    Parameters
+    ----------
+    folder : str
+        The archive.
+    preset : str, optional
+        Name of a common layout (:data:`scoring.records.presets.PRESETS`) to take the map of.
+    on_progress : callable, optional
+        Called with the number of files done and the total.
+
+    Raises
+    ------
+    RecordError
+        If it is not a folder, or has no file that may hold a record.
+    """
+    if not os.path.isdir(folder):
+        raise RecordError(Fault(folder, 0, "", "no such folder", "the folder of an archive"))
+    files = list(files_within(folder))
+    if not files:
+        raise RecordError(Fault(folder, 0, "", "a folder without records", "files with front matter"))
+    survey = survey_files(files, has_path_date=lambda file: bool(date_in_path(file)), on_progress=on_progress)
+    if not survey.n_read:
+        raise RecordError(*(fault for error in survey.faults[:3] for fault in error.faults))
+    guessed = guess_field_map(survey)
+    text = preset_text(preset) if preset else "" if is_own_layout(survey) else guessed_text(guessed, survey)
+    field_map = parse_field_map(text or "{}")
+    share = survey.n_files / survey.n_read
+    counts = {
+        name: round(share * survey.keys[rule.key].n_files) if rule.key in survey.keys else 0
+        for name, rule in field_map.labels.items()
+    }
+    unused = tuple(key for key in survey.keys if "." not in key and key not in field_map.keys)
+    faults = tuple(fault for error in survey.faults for fault in error.faults)
+    extensions = dict(survey.extensions.most_common())
+    return Proposal(text, survey.n_files, survey.n_read, extensions, counts, unused, faults)
+
+
+def write_proposal(folder: str, proposal: Proposal) -> Path:
+    """Write a proposed map into its archive; an existing one is never replaced.
+
+    Raises
+    ------
+    FieldMapError
+        If the archive has one.
+    """
+    file = Path(folder) / FILE_NAME
+    try:
+        with naming(file):
+            create_text(file, proposal.text)
+    except FileExistsError:
+        expected = "none: delete it first, or print the proposal with --stdout"
+        raise FieldMapError(Fault(str(file), 0, "", "a field map", expected)) from None
+    return file
+
+
+def summary(folder: str, proposal: Proposal) -> Iterator[str]:
+    """Say what the archive holds, and what can be done with it."""
+    extensions = ", ".join(f"{count:,} {extension}" for extension, count in proposal.extensions.items())
+    yield f"{folder}: {proposal.n_files:,} files ({extensions}), {proposal.n_read:,} of them read"
+    if not proposal.text:
+        yield "the files have scoring's own layout: no field map is needed"
+    if proposal.unused:
+        yield f"keys that no field uses: {', '.join(proposal.unused)}"
+    for label, count in proposal.labels.items():
+        yield f"{label}: on about {count:,} records"
+    if max(proposal.labels.values(), default=0) >= MIN_LABELS:
+        yield f'next: "scoring validate {shlex.quote(folder)}", then "scoring train {shlex.quote(folder)}"'
+    else:
+        yield (
+            "too few labels to train: name the key of a quality, heat or published that at least "
+            f'{MIN_LABELS} records have; "scoring score {shlex.quote(folder)}" scores with the shipped model'
+        )
