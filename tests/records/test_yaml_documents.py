@@ -1,4 +1,4 @@
-"""Documents of every part of YAML: read as other parsers do, or refused; a write of labels changes no more."""
+"""Documents of every part of YAML: read as other parsers do, or refused; writing labels changes no more."""
 
 from __future__ import annotations
 
