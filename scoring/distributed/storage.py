@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import read_bytes
+from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
 from scoring.storage.regular_files import kind_of
 from scoring.storage.replacement import open_replacement
@@ -118,7 +119,7 @@ def _find_local(path: str) -> Iterator[Found]:
             state = os.stat(file)
         except OSError as error:
             raise unreadable(file, error) from None
-        if (kind := kind_of(file)) is not None and not file.endswith(".md"):
+        if (kind := kind_of(file)) is not None and not is_markdown(file):
             raise irregular(file, kind)  # only this process could read it
         identity = identify(file, folders, is_link=os.path.islink(file))
         yield Found(file, identity, state.st_size, str(state.st_mtime_ns))
@@ -153,7 +154,7 @@ def _find_remote(url: str) -> Iterator[Found]:
 def _may_be_record(name: str, root: str, *, is_walked: bool) -> bool:
     """Whether a file may be a record, by its name: not hidden, and Markdown if found in a folder."""
     below = name.removeprefix(root).strip("/").split("/") if is_walked else [name.rpartition("/")[2]]
-    return (name.endswith(".md") or not is_walked) and not any(part.startswith(".") for part in below)
+    return (is_markdown(name) or not is_walked) and not any(part.startswith(".") for part in below)
 
 
 def opened(url: str) -> tuple[Any, str]:

@@ -10,6 +10,7 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
 from scoring.model.score import Score
+from scoring.records.file_names import is_markdown
 from scoring.records.label_positions import LABELS
 from scoring.records.label_spelling import Spelling
 from scoring.records.record import Document, Labels, Record
@@ -143,7 +144,7 @@ def file_of(score: Score, names: Callable[[], Mapping[str, Sequence[str]]] | Non
         If there is no such file, or it is not a Markdown file.
     """
     path = score.path
-    if not path.endswith(".md"):
+    if not is_markdown(path):
         got = "a record that is not in a Markdown file"
         raise RecordError(
             Fault(path, 0, "", got, "a Markdown file, the only form that scores are written to")

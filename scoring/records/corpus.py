@@ -14,6 +14,7 @@ from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, OnFault, expand, unreadable
 from scoring.records.front_matter import MAX_BYTES, has_front_matter
 from scoring.records.record import Document
@@ -136,7 +137,7 @@ def data_sha256(digests: Iterable[str]) -> str:
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
     """Yield a source per record of a file, so that each record has its own faults."""
-    is_fifo = file != STDIN and not file.endswith(".md") and kind_of(file) == "a FIFO"
+    is_fifo = file != STDIN and not is_markdown(file) and kind_of(file) == "a FIFO"
     if file == STDIN:
         yield from _stream_sources(stdin or sys.stdin.buffer, file)
     elif is_fifo or holds_lines(file):

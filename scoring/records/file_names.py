@@ -1,4 +1,4 @@
-"""File names as reversible, printable text."""
+"""File names: those of records, and names as reversible, printable text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ import re
 _ESCAPED = re.compile(
     "[\\\\\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+RECORD_EXTENSIONS = (".md", ".markdown", ".mdx", ".qmd")
+"""Extensions of Markdown files, in lower case, whose front matter is a record."""
+
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2})|u([0-9a-f]{4}))")
+
+
+def is_markdown(path: str) -> bool:
+    """Whether a file is Markdown by its extension, in any case.
+
+    Examples
+    --------
+    >>> is_markdown("news/a.md"), is_markdown("a.MDX"), is_markdown("a.jsonl")
+    (True, True, False)
+    """
+    return path.lower().endswith(RECORD_EXTENSIONS)
 
 
 def name_of(path: str) -> str:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.records.file_names import is_markdown
 from scoring.records.front_matter import has_front_matter, is_utf16
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
 
@@ -26,11 +27,12 @@ _GLOB_CHARACTERS = frozenset("*?[")
 def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str]:
     """Expand paths to record files.
 
-    A folder is walked for ``*.md``, sorted. Hidden entries and links that lead out of the folder are skipped.
-    A Markdown file without front matter (a ``README.md``) is skipped in a folder, but kept if it is named
-    explicitly or by a glob. An entry ``*.md`` of a folder that is not a regular file (a FIFO, a socket, a
-    device, a folder) is kept, and reading it is a fault. A FIFO with another name that is named explicitly,
-    as ``<(command)`` does, is read like standard input.
+    A folder is walked for Markdown (:data:`scoring.records.file_names.RECORD_EXTENSIONS`), sorted. Hidden
+    entries and links that lead out of the folder are skipped. A Markdown file without front matter (a
+    ``README.md``) is skipped in a folder, but kept if it is named explicitly or by a glob. A Markdown entry of
+    a folder that is not a regular file (a FIFO, a socket, a device, a folder) is kept, and reading it is a
+    fault. A FIFO with another name that is named explicitly, as ``<(command)`` does, is read like standard
+    input.
 
     Parameters
     ----------
@@ -102,7 +104,9 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     if os.path.isdir(path):
         files = list(_records_within(path))
         if not files:
-            raise RecordError(Fault(path, 0, "", "a folder without records", "*.md files with front matter"))
+            raise RecordError(
+                Fault(path, 0, "", "a folder without records", "Markdown files with front matter")
+            )
         return files
     if os.path.exists(path):
         return [(path, os.path.islink(path))]
@@ -111,7 +115,7 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     matches = []
     for match in sorted(glob.glob(path, recursive=True)):
         kind = kind_of(match)
-        if kind is None or match.endswith(".md"):
+        if kind is None or is_markdown(match):
             matches.append(match)
         elif kind != "a folder" and on_fault is not None:
             on_fault(irregular(match, kind))
@@ -127,7 +131,7 @@ def _records_within(folder: str, on_fault: OnFault | None = None) -> Iterator[tu
 
 
 def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
-    """Yield entries named ``*.md`` with whether each is a link and whether it is a regular file."""
+    """Yield entries named as Markdown with whether each is a link and whether it is a regular file."""
 
     def report(error: OSError) -> None:
         if on_fault is None or error.filename == folder:
@@ -137,12 +141,12 @@ def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, b
 
     root = os.path.realpath(folder)
     for base, folders, names in os.walk(folder, onerror=report):
-        names += [name for name in folders if name.endswith(".md")]
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not name.endswith(".md"))
+        names += [name for name in folders if is_markdown(name)]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_markdown(name))
         links, others = _links_and_others(base)
         for name in sorted(names):
             file = os.path.join(base, name)
-            if name.startswith(".") or not name.endswith(".md"):
+            if name.startswith(".") or not is_markdown(name):
                 continue
             is_link = name in links
             if not is_link:

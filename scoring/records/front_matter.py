@@ -20,9 +20,13 @@ from scoring.records.node import MAX_DEPTH
 MAX_BYTES = 50_000_000
 """Size limit of a file, bytes; the largest known record has a hundredth of that."""
 
-_OPENING = re.compile(rb"---[ \t]*\r?\n")
+# The first line may name the language, and have a comment, which YAML allows there.
+_OPENING = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(?:(?<=[ \t])\#[^\r\n]*)?\r?\n")
+_OPENING_HEAD = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(?:\r?\n|(?<=[ \t])\#)")
+_CARRIAGE_RETURNS = re.compile(rb"---[ \t]*\r(?!\n)")
 _UTF16_OPENINGS = ("\ufeff---".encode("utf-16-le"), "\ufeff---".encode("utf-16-be"))
 _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
+_DOTS = re.compile(rb"\n\.\.\.[ \t]*\r?$", re.MULTILINE)
 
 # One line of the plain form. The group is the line without its value: its "skeleton".
 # A quoted scalar may run over its line here; then there are fewer matches than lines, which is checked.
@@ -81,7 +85,18 @@ def has_front_matter(head: bytes) -> bool:
     >>> has_front_matter(b"---\\ntitle: Rain\\n---\\n"), has_front_matter(b"# Rain\\n")
     (True, False)
     """
-    return _OPENING.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+    return _OPENING_HEAD.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+
+
+def has_carriage_returns(head: bytes) -> bool:
+    """Whether a file that begins with these bytes has front matter with carriage returns as line ends.
+
+    Examples
+    --------
+    >>> has_carriage_returns(b"---\\rtitle: Rain\\r---\\r"), has_carriage_returns(b"---\\r\\n")
+    (True, False)
+    """
+    return _CARRIAGE_RETURNS.match(head.removeprefix(codecs.BOM_UTF8)) is not None
 
 
 def is_utf16(head: bytes) -> bool:
@@ -96,7 +111,7 @@ def is_utf16(head: bytes) -> bool:
 
 
 def find_front_matter(data: bytes, path: str) -> Span:
-    """Find the YAML between the two ``---`` lines at the start of a file.
+    """Find the YAML between the lines ``---`` at the start of a file; ``...`` may close it too.
 
     Raises
     ------
@@ -113,11 +128,17 @@ def find_front_matter(data: bytes, path: str) -> Span:
     opening = _OPENING.match(data, len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
     if opening is None and is_utf16(data):
         raise RecordError(Fault(path, 1, "", "text in UTF-16", "text in UTF-8"))
+    if opening is None and has_carriage_returns(data):
+        got = "lines that end with carriage returns only"
+        raise RecordError(Fault(path, 1, "", got, "lines that end with line feeds"))
     if opening is None:
         got = "a first line that is not '---'" if data.strip() else "an empty file"
         raise RecordError(Fault(path, 1, "", got, "front matter between two lines '---'"))
     # Search from the first line break, so that empty front matter is found too.
     closing = _CLOSING.search(data, opening.end() - 1)
+    stop = closing.start() + 1 if closing else len(data)
+    if data.find(b"\n...", opening.end() - 1, stop) >= 0:
+        closing = _DOTS.search(data, opening.end() - 1, stop) or closing
     if closing is None:
         raise RecordError(Fault(path, 1, "", "front matter without a closing line", "a second line '---'"))
     return Span(opening.end(), closing.start() + 1)

@@ -89,7 +89,7 @@ def test_every_path_that_names_nothing_is_reported_before_anything_is_read(tmp_p
         read("lost.md", "void", "*.nothing")
     assert [str(fault) for fault in caught.value.faults] == [
         "lost.md: got no such file or folder, expected a file, a folder, a glob or -",
-        "void: got a folder without records, expected *.md files with front matter",
+        "void: got a folder without records, expected Markdown files with front matter",
         "*.nothing: got a glob that matches no file, expected at least one file",
     ]
 
@@ -240,3 +240,12 @@ def test_real_records_are_read_without_a_fault(real_files: list[Path]) -> None:
     assert len(documents) == len(real_files)
     assert all(document.labels.quality is not None for document in documents)
     assert not any(document.warnings for document in documents)
+
+
+@pytest.mark.parametrize("name", ["a.markdown", "a.mdx", "a.qmd", "a.MD"])
+def test_every_extension_of_markdown_is_read_in_a_folder(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "in" / name)
+    write(tmp_path / "in" / "a.txt")
+    assert expand(["in"]) == [f"in/{name}"]
+    (document,) = read("in")[0]
+    assert document.record.title == "Rain"

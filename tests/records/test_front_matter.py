@@ -23,19 +23,53 @@ from scoring.records.write_back import replace_labels
         (b"---\n---\n", b""),
         (b"---\na: |\n  ---\n---\n", b"a: |\n  ---\n"),
         (b"---\na: 1\n---x\n---\n", b"a: 1\n---x\n"),
+        (b"---\na: 1\n...\nbody\n", b"a: 1\n"),
+        (b"---\na: 1\n... \r\nbody\n---\n", b"a: 1\n"),
+        (b"---\na: 1\n...x\n---\n...\n", b"a: 1\n...x\n"),
+        (b"---\n...\n", b""),
+        (b"---yaml\na: 1\n---\n", b"a: 1\n"),
+        (b"--- yml\t\r\na: 1\r\n---\r\n", b"a: 1\r\n"),
+        (b"--- # a note\na: 1\n---\n", b"a: 1\n"),
+        (b"---yaml # " + b"a note " * 50 + b"\na: 1\n---\n", b"a: 1\n"),
     ],
 )
 def test_the_block_ends_at_the_first_line_of_three_hyphens(data: bytes, block: bytes) -> None:
     span = find_front_matter(data, "a.md")
     assert data[span.start : span.stop] == block
-    assert has_front_matter(data)
+    assert has_front_matter(data[:100])
 
 
-@pytest.mark.parametrize("data", [b"", b"----\na: 1\n---\n", b" ---\na: 1\n---\n", b"a: 1\n---\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"----\na: 1\n---\n",
+        b" ---\na: 1\n---\n",
+        b"a: 1\n---\n",
+        b"---#a\na: 1\n---\n",
+        b"---yamls\n---\n",
+    ],
+)
 def test_other_beginnings_are_no_front_matter(data: bytes) -> None:
     assert not has_front_matter(data)
     with pytest.raises(RecordError, match="expected front matter between two lines"):
         find_front_matter(data, "a.md")
+
+
+def test_carriage_returns_alone_end_no_line() -> None:
+    with pytest.raises(RecordError, match=r"a\.md:1: got lines that end with carriage returns only"):
+        find_front_matter(b"---\ra: 1\r---\r", "a.md")
+
+
+@pytest.mark.parametrize(
+    ("data", "new"),
+    [
+        (b"--- # a\na: 1\n...\nquality: 5\n", b"--- # a\na: 1\nquality: 84\n...\nquality: 5\n"),
+        (b"---yaml\r\nquality: 5\r\n---\r\n", b"---yaml\r\nquality: 84\r\n---\r\n"),
+    ],
+)
+def test_labels_are_written_between_any_opening_and_closing(data: bytes, new: bytes) -> None:
+    assert replace_labels(data, {"quality": 84}) == new
 
 
 @pytest.mark.parametrize(

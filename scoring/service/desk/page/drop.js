@@ -48,6 +48,6 @@ export function dropped(take, complain) {
 }
 
 function parts(name, text) {
-  if (/\.md$/i.test(name)) return [{ name: `dropped:${name}`, text }];
+  if (/\.(md|markdown|mdx|qmd)$/i.test(name)) return [{ name: `dropped:${name}`, text }];
   return text.split("\n").map((line, index) => ({ name: `dropped:${name}`, text: line, line: index + 1 })).filter((part) => part.text.trim());
 }
