@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from scoring.errors import (
         Fault,
         FeatureError,
+        FieldMapError,
         HomeError,
         ModelError,
         RecordError,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from scoring.evaluation.results import Evaluation, Figure, Slice
     from scoring.explanation.results import Explanation, Reason
     from scoring.model.score import Score
+    from scoring.records.field_map import FieldMap
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
     from scoring.tracking.pyfunc.record_model import RecordModel
@@ -53,6 +55,8 @@ __all__ = [
     "Explanation",
     "Fault",
     "FeatureError",
+    "FieldMap",
+    "FieldMapError",
     "Figure",
     "HomeError",
     "Image",
@@ -91,11 +95,13 @@ _MODULES = {
         "Model compare evaluate explain extract_features load_model read_records score suggest train validate"
     ),
     "scoring.errors": (
-        "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"
+        "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
+        "TrackingError"
     ),
     "scoring.evaluation.results": "Evaluation Figure Slice",
     "scoring.explanation.results": "Explanation Reason",
     "scoring.model.score": "Score",
+    "scoring.records.field_map": "FieldMap",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
     "scoring.tracking.pyfunc.record_model": "RecordModel",

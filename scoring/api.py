@@ -20,6 +20,9 @@ from scoring.errors import Fault, RecordError
 from scoring.features.as_of import AsOf
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
+from scoring.records.field_map import FieldMap
+from scoring.records.field_map_file import read_field_map
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
 
@@ -91,7 +94,7 @@ class Model:
         iterator of Score
             In the order of `records`.
         """
-        return self.saved.scorer.score(read_records(records, on_error=on_error), as_of)
+        return self.saved.scorer.score(_read(records, on_error, self.saved.scorer.field_map), as_of)
 
     def explain(self, record: Records, *, as_of: AsOf = None) -> Explanation:
         """Explain the scores of one record: see :func:`scoring.explain`.
@@ -110,7 +113,7 @@ class Model:
         """
         from scoring.explanation.attribution import explain as attribute
 
-        documents = list(read_records(record))
+        documents = list(_read(record, "raise", self.saved.scorer.field_map))
         if len(documents) != 1:
             raise RecordError(Fault("record", 0, "", f"{len(documents)} records", "one record"))
         return attribute(self.saved.scorer, documents[0], as_of)
@@ -183,7 +186,9 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     return Model(open_model(spec, settings or load_settings(), _Warnings(), is_whole=False))
 
 
-def read_records(records: Records, *, on_error: OnError = "raise") -> Iterator[Document]:
+def read_records(
+    records: Records, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
+) -> Iterator[Document]:
     """Read records, one at a time.
 
     Parameters
@@ -191,6 +196,9 @@ def read_records(records: Records, *, on_error: OnError = "raise") -> Iterator[D
     records : path, document, mapping, or iterable of these
         A folder, a Markdown file or a file of JSON lines; a document that was read already; or a
         mapping with the field names of the front matter.
+    fields : path or FieldMap, optional
+        Field map of all records. Default: for files the ``scoring-fields.yaml`` of their archive, for others
+        scoring's own layout.
     on_error : {"raise", "warn"} or callable
         What becomes of a record that cannot be used. With ``"warn"``, or a callable that returns, the
         others go on.
@@ -212,6 +220,14 @@ def read_records(records: Records, *, on_error: OnError = "raise") -> Iterator[D
     >>> document.record.topics
     ('Weather',)
     """
+    given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
+    return _read(records, on_error, given=given)
+
+
+def _read(
+    records: Records, on_error: OnError, model_map: FieldMap | None = None, *, given: FieldMap | None = None
+) -> Iterator[Document]:
+    """Read records by a given field map, else that of their archive, else that of a model."""
     on_fault = _handler(on_error)
     if isinstance(records, str | os.PathLike | Document | Mapping):
         records = [records]
@@ -220,11 +236,13 @@ def read_records(records: Records, *, on_error: OnError = "raise") -> Iterator[D
             yield record
         elif isinstance(record, Mapping):
             try:
-                yield _from_mapping(record, number)
+                yield _from_mapping(record, number, given or model_map)
             except RecordError as error:
                 on_fault(error)
         else:
-            yield from read_documents([os.fspath(record)], on_fault=on_fault)
+            path = os.fspath(record)
+            field_maps = FieldMaps([path], given=given).with_model_map(model_map)
+            yield from read_documents([path], field_maps=field_maps, on_fault=on_fault)
 
 
 def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
@@ -293,8 +311,10 @@ def extract_features(
     from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
     from scoring.features.sections import FIRST_TOPIC
 
-    sections = FIRST_TOPIC if model is None else _loaded(model, settings).saved.scorer.sections
-    features = (extracted(document, as_of, sections) for document in read_records(records, on_error=on_error))
+    scorer = None if model is None else _loaded(model, settings).saved.scorer
+    sections = FIRST_TOPIC if scorer is None else scorer.sections
+    documents = _read(records, on_error, None if scorer is None else scorer.field_map)
+    features = (extracted(document, as_of, sections) for document in documents)
     table = pa.concat_tables([FEATURE_SCHEMA.empty_table(), *feature_tables(features)])
     frame: pd.DataFrame = table.to_pandas()
     return frame.set_index("path")
@@ -641,7 +661,7 @@ def _raise(error: RecordError) -> None:
     raise error
 
 
-def _from_mapping(record: Mapping[str, Any], number: int) -> Document:
+def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
     """Read a mapping as a line of JSON is read; ``path`` names the record."""
     fields = dict(record)
     path = str(fields.pop("path", "-"))
@@ -650,7 +670,7 @@ def _from_mapping(record: Mapping[str, Any], number: int) -> Document:
         data = msgspec.json.encode(fields)
     except TypeError as error:
         raise RecordError(Fault(path, line, "", str(error), "values that JSON has")) from None
-    return decode_json(data, path, line)
+    return decode_json(data, path, line, field_map)
 
 
 def _loaded(model: PathLike | Model | None, settings: Settings | None) -> Model:

@@ -20,6 +20,7 @@ from scoring.inbox.folder_watch import State, state_of
 from scoring.inbox.rows import RecordDetails, Row, Scored, put_together, record_details, score_rows
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import name_of, path_of
 from scoring.records.files import files_within
 from scoring.records.ledger import Digests, Holding, Ledger, read_ledger
@@ -69,18 +70,29 @@ class Inbox:
         Ledger of corrections.
     limits : RecordLimits
         Size limits of a record; a larger record is a row with a fault.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
 
     Attributes
     ----------
     troubles : tuple of str
         Problems of the last refresh: unreadable folders, torn lines of the ledger.
+    field_maps : FieldMaps
+        Field maps of the files.
     """
 
-    def __init__(self, folder: Path, ledger: Path, limits: RecordLimits = UNLIMITED) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Path,
+        limits: RecordLimits = UNLIMITED,
+        field_maps: FieldMaps | None = None,
+    ) -> None:
         self.folder = folder
         self.ledger = ledger
         self.troubles: tuple[str, ...] = ()
         self._limits = limits
+        self.field_maps = field_maps or FieldMaps([str(folder)])
         self._refreshing = threading.Lock()
         self._files: dict[str, _File] = {}
         self._published = _Published(0, {}, {})
@@ -208,6 +220,7 @@ class Inbox:
     def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, bool]]:
         """Read and score files; yield path, result, and whether the file was readable."""
         documents: list[Document] = []
+        self.field_maps.with_model_map(saved.scorer.field_map)
         for path in paths:
             is_read = False
             try:
@@ -221,7 +234,8 @@ class Inbox:
 
     def _decode(self, data: bytes, path: str) -> Document:
         self._limits.check_bytes(len(data), path)
-        return self._limits.check(decode_file(data, path))
+        field_map = self.field_maps.of(str(self.file(path)))
+        return self._limits.check(decode_file(data, path, field_map=field_map))
 
     def _publish(self, *, is_complete: bool) -> None:
         """Publish the rows to readers; stories are assigned only when all records are read."""

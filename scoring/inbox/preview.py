@@ -10,6 +10,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.rows import RecordDetails, Row, put_together, record_details, score_rows
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.field_map import FieldMap
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
 
@@ -22,7 +23,12 @@ class UploadedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     line: int = 0
 
 
-def preview(files: Sequence[UploadedFile], saved: SavedModel, limits: RecordLimits = UNLIMITED) -> list[Row]:
+def preview(
+    files: Sequence[UploadedFile],
+    saved: SavedModel,
+    limits: RecordLimits = UNLIMITED,
+    field_map: FieldMap | None = None,
+) -> list[Row]:
     """Score files and assign their stories; an unusable file gives a row with its fault.
 
     Parameters
@@ -33,14 +39,21 @@ def preview(files: Sequence[UploadedFile], saved: SavedModel, limits: RecordLimi
         The model.
     limits : RecordLimits
         Size limits of a record.
+    field_map : FieldMap, optional
+        Where fields and labels are; None for scoring's own layout.
     """
-    results = list(_read(files, limits))
+    results = list(_read(files, limits, field_map))
     documents = [result for result in results if isinstance(result, Document)]
     rows = iter(put_together(score_rows(documents, saved)) if documents else [])
     return [result if isinstance(result, Row) else next(rows) for result in results]
 
 
-def explain_preview(file: UploadedFile, saved: SavedModel, limits: RecordLimits = UNLIMITED) -> RecordDetails:
+def explain_preview(
+    file: UploadedFile,
+    saved: SavedModel,
+    limits: RecordLimits = UNLIMITED,
+    field_map: FieldMap | None = None,
+) -> RecordDetails:
     """Explain the scores of an uploaded record.
 
     Raises
@@ -48,24 +61,29 @@ def explain_preview(file: UploadedFile, saved: SavedModel, limits: RecordLimits 
     RecordError
         If the record cannot be used.
     """
-    return record_details(_document(file, limits), saved)
+    return record_details(_document(file, limits, field_map), saved)
 
 
-def _read(files: Sequence[UploadedFile], limits: RecordLimits) -> Iterator[Document | Row]:
+def _read(
+    files: Sequence[UploadedFile], limits: RecordLimits, field_map: FieldMap | None
+) -> Iterator[Document | Row]:
     for file in files:
         try:
-            yield _document(file, limits)
+            yield _document(file, limits, field_map)
         except RecordError as error:
             yield Row(path=_path(file), title=_path(file), fault=str(error))
 
 
-def _document(file: UploadedFile, limits: RecordLimits) -> Document:
+def _document(file: UploadedFile, limits: RecordLimits, field_map: FieldMap | None) -> Document:
     try:
         data = file.text.encode()
     except UnicodeEncodeError:
         raise RecordError(Fault(file.name, 0, "", "half of a character", "text in Unicode")) from None
     limits.check_bytes(len(data), file.name, file.line)
-    document = decode_json(data, file.name, file.line) if file.line else decode_file(data, file.name)
+    if file.line:
+        document = decode_json(data, file.name, file.line, field_map)
+    else:
+        document = decode_file(data, file.name, field_map=field_map)
     return msgspec.structs.replace(limits.check(document, file.line), path=_path(file))
 
 

@@ -120,7 +120,7 @@ class FieldMap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     def keys(self) -> frozenset[str]:
         """Keys at the top of the front matter that this map reads, some by their first part before a dot."""
         names = {source.name for source in self._sources() if source.kind in ("key", "host")}
-        names |= {rule.key for rule in self.labels.values()}
+        names |= {rule.key for rule in self.labels.values() if rule.key}
         return frozenset(names | {name.partition(".")[0] for name in names})
 
     def _sources(self) -> Iterator[FieldSource]:

@@ -37,18 +37,16 @@ class FieldMaps:
     ) -> None:
         self._given = given
         self._fallback = fallback
+        self._model_map: FieldMap | None = None
         self._tops = {os.path.realpath(path) for path in paths if os.path.isdir(path)}
         self._by_folder: dict[str, FieldMap | None] = {}  # by real folder
         self._by_name: dict[str, FieldMap | None] = {}
         self.used: list[FieldMap | None] = []
 
-    def with_fallback(self, fallback: FieldMap | None) -> FieldMaps:
-        """Return the same lookup with the map of a model for files without any map."""
-        if self._fallback is not None or fallback is None:
-            return self
-        other = FieldMaps(given=self._given, fallback=fallback)
-        other._tops, other._by_folder = self._tops, self._by_folder
-        return other
+    def with_model_map(self, model_map: FieldMap | None) -> FieldMaps:
+        """Set the map that a model bears, for files without any other; return this lookup."""
+        self._model_map = model_map
+        return self
 
     def of(self, file: str) -> FieldMap | None:
         """Return the map of a file, or of standard input (``-``); None for scoring's own layout.
@@ -61,12 +59,12 @@ class FieldMaps:
         if self._given is not None:
             return self._note(self._given)
         if file == "-":
-            return self._note(self._fallback)
+            return self._note(self._fallback or self._model_map)
         folder = os.path.dirname(file)
         if folder not in self._by_name:
             self._by_name[folder] = self._in(os.path.realpath(folder or "."))
         found = self._by_name[folder]
-        return self._note(self._fallback if found is None else found)
+        return self._note(found or self._fallback or self._model_map)
 
     @property
     def only(self) -> FieldMap | None:

@@ -215,8 +215,9 @@ def _dated(node: Node, source: FieldSource) -> Node:
     if moment.tzinfo is None and source.zone:
         moment = moment.replace(tzinfo=ZoneInfo(source.zone))
     if moment.tzinfo is None and text:
-        return Node(node.line, moment.isoformat(" ") if _has_time(text) else moment.date().isoformat())
-    return Node(node.line, moment.astimezone(UTC).isoformat())
+        text = moment.isoformat(" ") if _has_time(text) else moment.date().isoformat()
+        return Node(node.line, text, is_plain=True)
+    return Node(node.line, moment.astimezone(UTC).isoformat(), is_plain=True)
 
 
 def _has_time(text: str) -> bool:

@@ -184,8 +184,12 @@ class BatchScorer:
 
     def _score_batch(self, batch: Sequence[_Waiting]) -> list[Done]:
         """Run each step for the whole batch: repeated calls of one function are faster."""
-        scorer = self._manager.current.scorer
-        decoded = [read_part(waiting.body.parts[0], waiting.body.form, self._limits) for waiting in batch]
+        served = self._manager.current
+        scorer = served.scorer
+        decoded = [
+            read_part(waiting.body.parts[0], waiting.body.form, self._limits, served.field_map)
+            for waiting in batch
+        ]
         pairs = zip(decoded, batch, strict=True)
         scores = scorer.score_features(
             [
@@ -220,7 +224,7 @@ class _Job:
         documents: list[Document] = []
         for begin in range(0, len(self._body.parts), BATCH):
             parts = self._body.parts[begin : begin + BATCH]
-            decoded = [read_part(record, self._body.form, self._limits) for record in parts]
+            decoded = [read_part(record, self._body.form, self._limits, served.field_map) for record in parts]
             batch = [item for item in decoded if isinstance(item, Document)]
             scores = self._scores(batch, served)
             results += [item if isinstance(item, Problem) else next(scores) for item in decoded]

@@ -20,6 +20,9 @@ from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
 from scoring.model.scorer import Scorer
+from scoring.records.field_map import FieldMap
+from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.files import STDIN
 from scoring.service.options import ServiceOptions
 from scoring.service.registry_process import RegistryProcess
 from scoring.settings import sqlite_file
@@ -43,12 +46,15 @@ class Served:
         Its address, and how it was chosen.
     loaded_at : datetime
         Load time, aware UTC.
+    field_map : FieldMap or None
+        Field map of records that are sent or dropped; None for scoring's own layout.
     """
 
     saved: SavedModel
     scorer: Scorer
     resolved: ResolvedModel
     loaded_at: datetime
+    field_map: FieldMap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,9 @@ class ModelManager:
                 return False
         resolved = loaded.resolved
         check_scoring(loaded.saved, resolved.address or resolved.folder)
-        served = Served(loaded.saved, loaded.saved.scorer, resolved, datetime.now(UTC))
+        scorer = loaded.saved.scorer
+        field_maps = field_maps_of((), options.settings).with_model_map(scorer.field_map)
+        served = Served(loaded.saved, scorer, resolved, datetime.now(UTC), field_maps.of(STDIN))
         self._served, self._loaded = served, loaded
         for listener in self._listeners:
             listener(served)

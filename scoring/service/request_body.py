@@ -15,6 +15,7 @@ from starlette.types import Receive
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.field_map import FieldMap
 from scoring.records.limits import RecordLimitError
 from scoring.records.record import Document
 from scoring.service.options import RequestLimits
@@ -186,11 +187,13 @@ def _array(data: bytes) -> list[msgspec.Raw]:
         raise ProblemError(422, "body", f"got JSON that does not parse ({error})") from None
 
 
-def read_part(record: Part, form: str, limits: RequestLimits) -> Document | Problem:
-    """Decode a record; a problem if it cannot be used."""
+def read_part(
+    record: Part, form: str, limits: RequestLimits, field_map: FieldMap | None
+) -> Document | Problem:
+    """Decode a record by a field map, None for scoring's own layout; a problem if it cannot be used."""
     try:
         limits.of_record.check_bytes(len(record.data), "-", record.line)
-        document = _decode(record, form)
+        document = _decode(record, form, field_map)
         return limits.of_record.check(document, record.line)
     except RecordLimitError as error:
         return record_problem(error, limit=error.limit)
@@ -198,7 +201,7 @@ def read_part(record: Part, form: str, limits: RequestLimits) -> Document | Prob
         return record_problem(error)
 
 
-def _decode(record: Part, form: str) -> Document:
+def _decode(record: Part, form: str, field_map: FieldMap | None) -> Document:
     if form == MARKDOWN:
-        return decode_file(record.data, "-")
-    return decode_json(record.data, "-", record.line)
+        return decode_file(record.data, "-", field_map=field_map)
+    return decode_json(record.data, "-", record.line, field_map)

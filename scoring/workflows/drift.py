@@ -108,7 +108,7 @@ def drift(
         reporter.step("reading", done, total)
 
     own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
-    field_maps = field_maps_of(paths, settings).with_fallback(saved.scorer.field_map)
+    field_maps = field_maps_of(paths, settings).with_model_map(saved.scorer.field_map)
     documents_read = read_documents(
         paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
     )

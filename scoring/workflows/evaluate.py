@@ -106,7 +106,7 @@ def evaluate(
         since=since,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=saved.scorer.sections,
-        field_maps=field_maps_of(paths, settings).with_fallback(saved.scorer.field_map),
+        field_maps=field_maps_of(paths, settings).with_model_map(saved.scorer.field_map),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to evaluate on")

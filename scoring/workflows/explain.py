@@ -55,7 +55,7 @@ def explain(
         raise error
 
     scorer = open_model(model, settings, reporter).scorer
-    field_maps = field_maps_of([path], settings).with_fallback(scorer.field_map)
+    field_maps = field_maps_of([path], settings).with_model_map(scorer.field_map)
     documents = list(read_documents([path], stdin=stdin, field_maps=field_maps, on_fault=raise_fault))
     if len(documents) != 1:
         raise RecordError(Fault(path, 0, "", f"{len(documents)} records", "one record"))

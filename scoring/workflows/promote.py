@@ -142,7 +142,7 @@ def promote(
                 on_fault=on_fault,
                 reporter=reporter,
                 own_scores=own_scores,
-                field_maps=field_maps_of(on, settings).with_fallback(saved.scorer.field_map),
+                field_maps=field_maps_of(on, settings).with_model_map(saved.scorer.field_map),
             )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:

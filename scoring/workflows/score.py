@@ -69,7 +69,7 @@ def score(
         paths,
         as_of=as_of,
         sections=lambda: scorer.sections,
-        field_maps=lambda: field_maps.with_fallback(scorer.field_map),
+        field_maps=lambda: field_maps.with_model_map(scorer.field_map),
         n_processes=settings.threads,
         cache=cache,
         stdin=stdin,

@@ -184,7 +184,7 @@ def _read(
     read = read_documents(
         paths,
         stdin=stdin,
-        field_maps=field_maps_of(paths, settings).with_fallback(scorer.field_map),
+        field_maps=field_maps_of(paths, settings).with_model_map(scorer.field_map),
         on_fault=count_fault,
         on_progress=lambda done, total: reporter.step("reading", done, total),
     )

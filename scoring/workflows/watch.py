@@ -26,6 +26,7 @@ from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_map_lookup import FieldMaps, field_maps_of
 from scoring.records.file_names import name_of
 from scoring.records.files import OnFault, files_within
 from scoring.records.ledger import content_sha256
@@ -102,7 +103,9 @@ def watch(
         state = settings.home / "watch" / f"{name}.db"
         try:
             with closing(Seen(state)) as seen:
-                yield from _Watch(folder, follower, seen, _Clock(now), stop, callbacks, writer).run()
+                field_maps = field_maps_of([folder], settings)
+                clock = _Clock(now)
+                yield from _Watch(folder, follower, seen, clock, stop, callbacks, writer, field_maps).run()
         except sqlite3.Error as error:  # for example a full disk
             raise ScoringError(f"{state}: cannot be used: {error}") from error
 
@@ -153,7 +156,9 @@ class _Watch:
         stop: threading.Event,
         callbacks: _Callbacks,
         writer: LabelWriter | None,
+        field_maps: FieldMaps,
     ) -> None:
+        self._field_maps = field_maps
         self._folder, self._follower, self._seen, self._clock = folder, follower, seen, clock
         self._stop, self._writer = stop, writer
         self._on_fault, self._reporter = callbacks
@@ -253,7 +258,8 @@ class _Watch:
                 self._report_settled(path, state, error, is_read=False)
                 continue
             try:
-                document = decode_file(data, path)
+                field_maps = self._field_maps.with_model_map(self._follower.saved().scorer.field_map)
+                document = decode_file(data, path, field_map=field_maps.of(path))
             except RecordError as error:
                 self._report_settled(path, state, error, is_read=True)
                 continue

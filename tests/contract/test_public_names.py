@@ -16,6 +16,8 @@ PUBLIC = [
     "Explanation",
     "Fault",
     "FeatureError",
+    "FieldMap",
+    "FieldMapError",
     "Figure",
     "HomeError",
     "Image",

@@ -20,6 +20,7 @@ from scoring.features.extraction import Extracted
 from scoring.model.score import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.service import batching
 from scoring.service.batching import BatchScorer
@@ -111,10 +112,10 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(part: Part, form: str, limits: RequestLimits) -> Document | Problem:
+    def fail(part: Part, form: str, limits: RequestLimits, field_map: FieldMap | None) -> Document | Problem:
         if part.data == lines[3]:
             raise ZeroDivisionError
-        return read_part(part, form, limits)
+        return read_part(part, form, limits, field_map)
 
     monkeypatch.setattr(batching, "read_part", fail)
     batch_scorer = client.app.state.scoring.batch_scorer  # type: ignore[attr-defined]

@@ -18,6 +18,7 @@ from scoring.errors import ScoringError, shown
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.service.desk.work_queue import WorkQueue
 from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import ServiceOptions
@@ -61,7 +62,8 @@ class LiveInbox:
         self._decisions: Decisions | None = None
         if options.inbox is not None:
             ledger = options.settings.home / LEDGER
-            self._inbox = Inbox(options.inbox, ledger, options.limits.of_record)
+            field_maps = field_maps_of([str(options.inbox)], options.settings)
+            self._inbox = Inbox(options.inbox, ledger, options.limits.of_record, field_maps)
             self._decisions = Decisions(self._inbox, options.settings.journal)
         self._is_due = asyncio.Event()
         self._listeners: set[asyncio.Event] = set()

@@ -157,8 +157,10 @@ async def rows_of_dropped(request: Request) -> Response:
     with queue.admission_control.enter() as admission:
         dropped = await _body(request, PreviewRequest, queue, admission)
         _check_count(len(dropped.files), "files", limits)
-        saved = request.app.state.manager.current.saved
-        return await _json(queue, partial(preview, dropped.files, saved, limits.of_record))
+        served = request.app.state.manager.current
+        return await _json(
+            queue, partial(preview, dropped.files, served.saved, limits.of_record, served.field_map)
+        )
 
 
 @router.post("/desk/preview/details")
@@ -167,8 +169,10 @@ async def details_of_dropped(request: Request) -> Response:
     queue, limits = request.app.state.desk_work.pages, request.app.state.options.limits
     with queue.admission_control.enter() as admission:
         dropped = await _body(request, UploadedFile, queue, admission)
-        saved = request.app.state.manager.current.saved
-        return await _details(queue, partial(explain_preview, dropped, saved, limits.of_record))
+        served = request.app.state.manager.current
+        return await _details(
+            queue, partial(explain_preview, dropped, served.saved, limits.of_record, served.field_map)
+        )
 
 
 @router.post("/desk/write")

@@ -14,17 +14,20 @@ from scoring.errors import Fault, FeatureError, RecordError
 from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
 from scoring.records.decode import decode_json
+from scoring.records.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.tracking.pyfunc.log import NESTED_FIELDS
 
 
-def read_rows(frame: pd.DataFrame) -> list[Document]:
+def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Document]:
     """Read records from a data frame with the front matter's names as columns.
 
     Parameters
     ----------
     frame : DataFrame of shape (n_records, n_fields)
         A missing value is an absent field; nested fields are objects or JSON text; ``path`` is optional.
+    field_map : FieldMap, optional
+        Which columns hold the fields; None for scoring's own layout.
 
     Returns
     -------
@@ -52,7 +55,8 @@ def read_rows(frame: pd.DataFrame) -> list[Document]:
             for name in NESTED_FIELDS:
                 if name in fields:
                     fields[name] = _parse_nested(fields[name], name, path, line)
-            documents.append(decode_json(msgspec.json.encode(fields, enc_hook=_to_plain), path, line))
+            data = msgspec.json.encode(fields, enc_hook=_to_plain)
+            documents.append(decode_json(data, path, line, field_map))
         except RecordError as error:
             faults.extend(error.faults)
     if faults:
