@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
-from scoring.evaluation.metrics import PredictionColumns, compute, days_of, draw_figures, interval_of
+from scoring.evaluation.metrics import (
+    PredictionColumns,
+    compute,
+    days_of,
+    draw_figures,
+    interval_of,
+    section_codes,
+)
 from scoring.evaluation.paired_figures import (
     PART_FIGURES,
     Difference,
@@ -83,11 +90,14 @@ def measure(
     """
     labelled = is_labelled(first)
     masks = _parts_to_judge({name: values[labelled] for name, values in first.items()}, config)
-    # No metric uses text columns, which are the slowest to resample.
+    # No metric uses other text columns than the section; they are the slowest to resample.
     needed = [name for name, values in first.items() if values.dtype != np.object_ and name in second]
     mask_columns = {f"part {number}": mask for number, (_, _, mask) in enumerate(masks)}
     champion, challenger = (
-        {name: side[name][labelled] for name in needed} | mask_columns for side in (first, second)
+        {name: side[name][labelled] for name in needed}
+        | {"section": section_codes(first)[labelled]}
+        | mask_columns
+        for side in (first, second)
     )
     figures = partial(
         _figures, names={config.figure, *HEADLINES}, needed=needed, part_columns=list(mask_columns)

@@ -29,7 +29,7 @@ MEANINGS = {
     "lead_brier": "mean squared error of the lead probability",
     "heat_mae": "mean absolute error of heat, in points",
     "heat_within_5": "share of records with a heat error of at most 5 points",
-    "heat_ndcg_10": "NDCG of the top 10 records of each day by expected heat, mean over days",
+    "heat_ndcg_10": "NDCG of the top 10 records by expected heat, mean over sections of a day, then days",
     "published_precision": "share of records predicted published that are",
     "published_recall": "share of published records that are predicted so",
     "published_f1": "harmonic mean of precision and recall",
@@ -216,14 +216,27 @@ def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict
 
 
 def ndcg_by_day(columns: PredictionColumns) -> Floats:
-    """NDCG of each day's list by expected heat, shape (n_days,); NaN without positive heat.
+    """NDCG of each day's lists by expected heat, shape (n_days,); NaN without positive heat.
 
-    Records of unknown heat are excluded.
+    Each section has a list of its own, since sections may have different scales of points; a day has the mean
+    of its sections. Records of unknown heat are excluded.
     """
-    day = days_of(columns["published_at"])
+    day, section = days_of(columns["published_at"]), section_codes(columns)
     gain, order_by = np.maximum(_floats(columns, "heat"), 0.0), _floats(columns, "heat_expected")
-    lists = [rows[~np.isnan(gain[rows])] for rows in _rows_by_day(day)]
-    return np.array([ndcg(gain[rows], order_by[rows]) for rows in lists])
+    by_day = []
+    for rows_of_day in _rows_by_day(day):
+        known = rows_of_day[~np.isnan(gain[rows_of_day])]
+        lists = [known[section[known] == code] for code in np.unique(section[known])]
+        values = [value for rows in lists if np.isfinite(value := ndcg(gain[rows], order_by[rows]))]
+        by_day.append(float(np.mean(values)) if values else float("nan"))
+    return np.array(by_day)
+
+
+def section_codes(columns: PredictionColumns) -> NDArray[np.intp]:
+    """Index of each record's section, shape (n_records,); 0 if the sections are not known."""
+    if "section" not in columns:
+        return np.zeros(len(columns["published_at"]), dtype=np.intp)
+    return np.unique(columns["section"], return_inverse=True)[1].reshape(-1)
 
 
 def _rows_by_day(day: NDArray[np.intp]) -> list[NDArray[np.intp]]:

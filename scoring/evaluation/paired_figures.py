@@ -18,6 +18,7 @@ from scoring.evaluation.metrics import (
     compute,
     draw_figures,
     interval_of,
+    section_codes,
 )
 
 MIN_PART = 10
@@ -170,9 +171,10 @@ def compare_predictions(
     has_label = is_labelled(first)
     if not has_label.any():
         return {}
-    # No metric uses text columns, and they are the slowest to resample.
+    # No metric uses other text columns than the section, and they are the slowest to resample.
     first_labelled, second_labelled = (
         {name: values[has_label] for name, values in side.items() if values.dtype != np.object_}
+        | {"section": section_codes(first)[has_label]}
         for side in (first, second)
     )
     figures = partial(compute, names=names)

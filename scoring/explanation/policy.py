@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -10,6 +10,9 @@ from scoring.explanation.policy_changes import effect_text, moment_of
 from scoring.explanation.rule_texts import CLASSES, interval_of, text_of
 from scoring.model.policy_change import PolicyChange
 from scoring.model.rules import SectionRules
+
+Key = tuple[str, str]
+"""Label and name of a rule."""
 
 
 class OfSections(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +55,10 @@ class PolicyLine(OfSections, frozen=True):
         Its number and interval.
     since : str
         Time from which a changed rule holds, ISO 8601; empty for other rules.
+    points : float or None
+        The most that the rule, or the change of a changed rule, moves a quality; None if unknown.
+    label_step : float
+        Points by which nearly all labels of quality differ from one another.
     """
 
     target: str
@@ -64,18 +71,34 @@ class PolicyLine(OfSections, frozen=True):
     low: float
     high: float
     since: str = ""
+    points: float | None = None
+    label_step: float = 1.0
+
+    @property
+    def is_small_change(self) -> bool:
+        """Whether it is a changed rule whose change moves no quality by a step of the labels."""
+        return bool(self.since) and self.points is not None and self.points < self.label_step
 
 
 class PolicyDifference(OfSections, frozen=True):
     """A rule that differs between two policies; None where a policy has no such rule.
 
-    ``sections`` has the sections that it applies to; it is empty if two sections are compared.
+    ``sections`` has the sections that it applies to; it is empty if two sections are compared. ``points`` is
+    the most that the difference moves a quality, None if unknown; ``label_step`` is the smaller step of the
+    labels of both.
     """
 
     target: str
     name: str
     first: PolicyLine | None
     second: PolicyLine | None
+    points: float | None = None
+    label_step: float = 1.0
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the difference moves no quality by a step of the labels."""
+        return self.points is not None and self.points < self.label_step
 
 
 class SectionPolicyText(OfSections, frozen=True, kw_only=True):
@@ -147,17 +170,23 @@ def policy_lines(
             rule.value,
             rule.low,
             rule.high,
+            points=rule.points,
+            label_step=group.label_step,
             sections=group.sections,
         )
         for group in groups
         if section is None or section in group.sections
         for rule in group.rules
     ]
-    return lines + _change_lines([change for change in changes if section in (None, change.section)])
+    steps = {name: group.label_step for group in groups for name in group.sections}
+    return lines + _change_lines([change for change in changes if section in (None, change.section)], steps)
 
 
-def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
-    """Each changed effect in words, with its value since the change and the number of labels since then."""
+def _change_lines(changes: Sequence[PolicyChange], steps: Mapping[str, float]) -> list[PolicyLine]:
+    """Each changed effect in words, with its value since the change and the number of labels since then.
+
+    `steps` has the step of the labels by section.
+    """
     return [
         PolicyLine(
             change.target,
@@ -170,6 +199,8 @@ def _change_lines(changes: Sequence[PolicyChange]) -> list[PolicyLine]:
             effect.since,
             effect.since,
             f"{change.since:%Y-%m-%dT%H:%M:%SZ}",
+            effect.points,
+            steps.get(change.section, 1.0),
             sections=(change.section,),
         )
         for change in changes
@@ -186,9 +217,10 @@ def policy_texts(
             sections=group.sections,
             is_own=group.is_own,
             n_records=group.n_records,
-            lines=(
-                *policy_lines([group]),
-                *_change_lines([change for change in changes if change.section in group.sections]),
+            lines=tuple(
+                policy_lines(
+                    [group], changes=[change for change in changes if change.section in group.sections]
+                )
             ),
         )
         for group in groups
@@ -211,8 +243,30 @@ def policy_differences(first: Sequence[PolicyLine], second: Sequence[PolicyLine]
         else:
             is_different = first_line.high < second_line.low or second_line.high < first_line.low
         if is_different:
-            differences.append(PolicyDifference(*key, first_line, second_line))
+            sides = [line for line in (first_line, second_line) if line is not None]
+            step = min(line.label_step for line in sides)
+            points = _moved_points(*key, of_first, of_second)
+            differences.append(PolicyDifference(*key, first_line, second_line, points, step))
     return differences
+
+
+def _moved_points(
+    target: str, name: str, first: Mapping[Key, PolicyLine], second: Mapping[Key, PolicyLine]
+) -> float | None:
+    """The most that the difference of a rule moves a quality; None if unknown.
+
+    A rule that a side lacks gives no points there. A knot that only one side has counts as its slope does.
+    """
+    column = name.removesuffix(" from")
+    lines = [side.get((target, column)) for side in (first, second)]
+    known = [(abs(line.value), line.points) for line in lines if line is not None]
+    if not known or any(not value or points is None for value, points in known):
+        return None
+    values = [0.0 if line is None else line.value for line in lines]
+    knots = [line.value for side in (first, second) if (line := side.get((target, name))) and column != name]
+    if len(knots) == 2:
+        return abs(knots[0] - knots[1]) * max(map(abs, values))
+    return abs(values[0] - values[1]) * max((points or 0.0) / value for value, points in known)
 
 
 def _is_compared(line: PolicyLine) -> bool:

@@ -20,11 +20,14 @@ class ChangedEffect(msgspec.Struct, frozen=True):
         ``provider DOMAIN`` or ``topic NAME``; ``bonus``, ``bonus from`` or ``published from``.
     before, since : float
         Its value before the change, and since then; points, characters of a knot, heat, or a factor.
+    points : float or None
+        The most that the change moves the quality of a record; None for heat and publication.
     """
 
     name: str
     before: float
     since: float
+    points: float | None = None
 
 
 class PolicyChange(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ class Rule(msgspec.Struct, frozen=True):
         The most frequent providers, topics, or words (each with its topic in brackets) of the rule.
     n_names : int
         Number of all its providers, topics or words.
+    points : float or None
+        The most that it adds to or takes from the quality of a record; None if it is not a number of points.
     """
 
     target: Target
@@ -43,6 +45,7 @@ class Rule(msgspec.Struct, frozen=True):
     followed_ratio: float | None = None
     names: tuple[str, ...] = ()
     n_names: int = 0
+    points: float | None = None
 
 
 class SectionRules(msgspec.Struct, frozen=True):
@@ -59,9 +62,12 @@ class SectionRules(msgspec.Struct, frozen=True):
     rules : tuple of Rule
         The rules of quality (of features by their size, then of lengths, providers and topics), then those of
         lead, heat and publication.
+    label_step : float
+        Points by which nearly all labels of quality differ from one another; 1 or more.
     """
 
     sections: tuple[str, ...]
     is_own: bool
     n_records: int
     rules: tuple[Rule, ...]
+    label_step: float = 1.0

@@ -136,9 +136,10 @@ def changed_effects(
 
     def add(name: str, old: float, new: float, change: float, sizes: Floats) -> None:
         """Add an effect that changed by `change` points per unit; `sizes` has the units of each record."""
-        rows = sizes != 0
-        if rows.sum() >= MIN_SHOWN and np.percentile(np.abs(change * sizes[rows]), 90) >= min_points:
-            changes.append((float(np.abs(change * sizes).mean()), ChangedEffect(name, old, new)))
+        rows, points = sizes != 0, np.abs(change * sizes)
+        if rows.sum() >= MIN_SHOWN and np.percentile(points[rows], 90) >= min_points:
+            effect = ChangedEffect(name, old, new, float(points.max()))
+            changes.append((float(points.mean()), effect))
 
     everywhere = np.ones(len(table))
     if is_scaled:

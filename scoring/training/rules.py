@@ -20,6 +20,7 @@ from scoring.model.rubric import TOPICS, Rubric
 from scoring.model.rules import Rule, SectionRules
 from scoring.model.section_policy import LABEL_STEP
 from scoring.training.cascade import CascadeLabels
+from scoring.training.label_step import label_step
 from scoring.training.one_hinge import one_hinge
 from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
@@ -64,6 +65,7 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
                 *_quality_rules(training.take(rows & of_quality), quality),
                 *_story_rules(training.take(rows & of_story)),
             ),
+            label_step(training.labels.quality[rows & of_quality]),
         )
         for is_own, rows in groups
         if rows.any()
@@ -84,7 +86,8 @@ def _quality_rules(training: TrainingSet, model: QualityModel) -> tuple[Rule, ..
         rows = values > 0
         if abs(points) >= min_points and rows.sum() >= MIN_RECORDS:
             low, high = median_interval(points + residual[rows] / values[rows], min_points)
-            rules.append(Rule("quality", name, points, min(low, points), max(high, points), int(rows.sum())))
+            low, high, most = min(low, points), max(high, points), abs(points) * float(values.max())
+            rules.append(Rule("quality", name, points, low, high, int(rows.sum()), points=most))
     rules.sort(key=lambda rule: (-abs(rule.value), rule.name))
     rules += _length_rules(table, residual, rubric, min_points)
     providers, topics = (rubric.levels_.get(name, {}) for name in ("provider_domain", TOPICS))
@@ -113,7 +116,8 @@ def _length_rules(table: FeatureTable, residual: Floats, rubric: Rubric, min_poi
         partial, middle = worth + residual, float(max(np.median(beyond[rows]), 1.0))
         far = beyond >= middle
         low, high = median_interval(partial[far] / beyond[far], LABEL_STEP / middle)
-        yield Rule("quality", name, slope, min(low, slope), max(high, slope), int(rows.sum()))
+        low, high, most = min(low, slope), max(high, slope), abs(slope) * float(beyond.max())
+        yield Rule("quality", name, slope, low, high, int(rows.sum()), points=most)
         knots = np.arange(max(knot - MAX_KNOT_STEPS, 0.0), knot + MAX_KNOT_STEPS + 1)
 
         def knot_errors(knot: float) -> Floats:

@@ -128,6 +128,22 @@ def test_every_figure_by_hand() -> None:
     assert set(metrics.MEANINGS) > metrics.LOWER_IS_BETTER
 
 
+def test_each_section_of_a_day_has_a_list_of_its_own() -> None:
+    """The order of the section with few points is wrong, which one list of both would hardly show."""
+    columns = {
+        "published_at": np.array(["2019-01-01"] * 4 + ["2019-01-02"], dtype="datetime64[us]"),
+        "section": np.array(["Harbour", "Meadow", "Harbour", "Meadow", "Harbour"], dtype=object),
+        "heat": np.array([10.0, 600.0, 0.0, 300.0, 20.0]),
+        "heat_expected": np.array([1.0, 590.0, 2.0, 310.0, 20.0]),
+    }
+    expected = [(1 / np.log2(3) + 1) / 2, 1.0]
+    assert metrics.ndcg_by_day(columns) == pytest.approx(expected)
+    codes = columns | {"section": metrics.section_codes(columns)}
+    assert metrics.ndcg_by_day(codes) == pytest.approx(expected)
+    del columns["section"]
+    assert metrics.ndcg_by_day(columns)[0] > 0.99
+
+
 def test_brier_is_that_of_scikit_learn() -> None:
     columns = {name: values[[0, 1, 3, 4]] for name, values in by_hand().items()}
     figures = metrics.compute(columns)

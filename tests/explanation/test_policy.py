@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from msgspec.structs import replace as replace_struct
+from rich.console import Console
 
+from scoring.cli.tables.policy import differences_table, policy_table
 from scoring.explanation.policy import (
     compare_rules,
     policy_differences,
@@ -16,6 +21,7 @@ from scoring.explanation.policy import (
 from scoring.explanation.rule_texts import text_of
 from scoring.model.components import FittedComponents
 from scoring.model.conformal import NO_ERRORS
+from scoring.model.policy_change import ChangedEffect, PolicyChange
 from scoring.model.rubric import Rubric
 from scoring.model.rules import Rule, SectionRules
 from scoring.model.section_policy import SectionPolicy
@@ -27,6 +33,7 @@ from scoring.training.rules import _class_rules, _worths_of_words, median_interv
 from tests.conftest import training_set_of
 from tests.model.doubles import table_of
 
+NOW = datetime(2019, 1, 1, tzinfo=UTC)
 SHARED = replace(DEFAULT_POLICY.without_noise(), large_image_points=0)
 OTHER = replace(SHARED, image_points=9, topic_points=31, published_from_heat=55)
 CONSTANTS = {
@@ -107,6 +114,54 @@ def test_models_of_one_policy_are_compared_whatever_their_sections_are_called() 
     assert [row.sections for row in compared.differences] == [()]
     apart = compare_rules([rules(20, "Harbour")], [rules(5, "Meadow"), rules(5, "Mill")])
     assert (apart.differences, apart.only_first, apart.only_second) == ((), ("Harbour",), ("Meadow", "Mill"))
+
+
+def test_small_changes_are_known_by_the_step_of_the_labels() -> None:
+    effects = (
+        ChangedEffect("has_image", 20.0, 12.0, 8.0),
+        ChangedEffect("excerpt_chars", 0.0, 0.004, 0.9),
+        ChangedEffect("has_amp", 3.0, 0.0, 3.0),
+    )
+    changes = [
+        PolicyChange("Harbour", "quality", NOW, 90, 60, effects),
+        PolicyChange("Harbour", "published", NOW, 90, 60, (ChangedEffect("published from", 70.0, 70.5),)),
+    ]
+    group = rules(20, "Harbour")
+    lines = [line for line in policy_lines([group], changes=changes) if line.since]
+    assert [line.name for line in lines if line.is_small_change] == ["excerpt_chars"]
+    fives = replace_struct(group, label_step=5.0)
+    lines = policy_lines([fives], changes=changes)
+    assert [line.name for line in lines if line.is_small_change] == ["excerpt_chars", "has_amp"]
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(policy_table(lines))
+    text = console.export_text()
+    assert "+12 instead of +20 where the record has an image" in text
+    assert "AMP" not in text
+    assert "left out: 2 changes of less than a step of the labels (--json has all)" in text
+
+
+def test_small_differences_are_known_by_what_they_move() -> None:
+    def group(slope: float, knot: float, word: float) -> SectionRules:
+        of_slope = Rule("quality", "title_chars", slope, slope, slope, 90, points=abs(slope) * 40)
+        of_knot = Rule("quality", "title_chars from", knot, knot, knot, 90)
+        of_word = Rule("quality", "has_amp", word, word, word, 90, points=abs(word))
+        return SectionRules(("Harbour",), False, 100, (of_slope, of_knot, *([of_word] if word else [])))
+
+    first, second = group(-0.5, 70, 0.6), group(-0.48, 67, 0.0)
+    found = {row.name: row for row in compare_rules([first], [second]).differences}
+    assert found["title_chars"].points == pytest.approx(0.02 * 40)
+    assert found["title_chars from"].points == pytest.approx(3 * 0.5)
+    assert found["has_amp"].points == pytest.approx(0.6)
+    assert {name for name, row in found.items() if row.is_small} == {"title_chars", "has_amp"}
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(differences_table("a", "b", found.values()))
+    *_, last = console.export_text().splitlines()
+    assert last == "left out: 2 differences of less than a step of the labels (--json has all)"
+    (alone,) = policy_differences(policy_lines([group(-0.5, 70, 0.0)]), policy_lines([rules(0, "Harbour")]))[
+        :1
+    ]
+    assert (alone.name, alone.points) == ("title_chars", 20.0)
+    assert compare_rules([rules(20, "Harbour")], [rules(5, "Harbour")]).differences[0].points is None
 
 
 def test_each_policy_of_a_model_is_written_once(models: FittedComponents) -> None:

@@ -48,7 +48,9 @@ function tableOf({ sections, is_own, n_records, lines }) {
   const head = (text, kind) => h("th", { scope: "col", role: "columnheader", class: kind, text });
   const cell = (text, kind = "value") => h("td", { role: "cell", class: kind, text });
   const name = sections.map((section) => (section === "*" ? "All records" : section || "(no section)")).join(", ");
-  const rows = lines.map((line) =>
+  const isSmall = (line) => line.since !== "" && line.points !== null && line.points < line.label_step;
+  const nSmall = lines.filter(isSmall).length;
+  const rows = lines.filter((line) => !isSmall(line)).map((line) =>
     h("tr", { role: "row" },
       cell(line.target, "target"),
       h("th", { scope: "row", role: "rowheader", text: line.text }),
@@ -61,5 +63,6 @@ function tableOf({ sections, is_own, n_records, lines }) {
     h("h3", {}, h("span", { text: name }), h("span", { class: "soft", text: ` ${facts}` })),
     h("table", { class: "rules", role: "table", "aria-label": `Policy of ${name}` },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...heads)),
-      h("tbody", { role: "rowgroup" }, ...rows)));
+      h("tbody", { role: "rowgroup" }, ...rows)),
+    ...(nSmall ? [h("p", { class: "soft", text: `Left out: ${many(nSmall, "change")} of less than a step of the labels.` })] : []));
 }
