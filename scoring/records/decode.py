@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
+from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
@@ -74,19 +74,19 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     if not block.isascii():
-        decode_utf8(block, path, line=2)
-    as_json = to_json(block)
+        decode_utf8(block, path, line=span.line)
+    as_json = to_json(block) if span.language == "yaml" else None
     fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or _read_strictly(block.decode(), path)
+    record, labels, warnings = fast or _read_strictly(block.decode(), span, path)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
 
-def _read_strictly(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
-    from scoring.records.yaml_nodes import parse_nodes  # imports PyYAML, which few records need
+def _read_strictly(text: str, span: Span, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+    from scoring.records.forms import form_of  # imports PyYAML, which few records need
 
     with any_error_a_fault(path):
-        return read_record(parse_nodes(text, path), path)
+        return read_record(form_of(span.language).parse(text, path, span.line), path)
 
 
 @contextmanager

@@ -29,8 +29,8 @@ def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str
 
     A folder is walked for Markdown (:data:`scoring.records.file_names.RECORD_EXTENSIONS`), sorted. Hidden
     entries and links that lead out of the folder are skipped. A Markdown file without front matter (a
-    ``README.md``) is skipped in a folder, but kept if it is named explicitly or by a glob. A Markdown entry of
-    a folder that is not a regular file (a FIFO, a socket, a device, a folder) is kept, and reading it is a
+    ``README.md``) is skipped in a folder, but kept if it is named explicitly or by a glob. A Markdown entry
+    of a folder that is not a regular file (a FIFO, a socket, a device, a folder) is kept, and reading it is a
     fault. A FIFO with another name that is named explicitly, as ``<(command)`` does, is read like standard
     input.
 
