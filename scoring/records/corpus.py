@@ -16,7 +16,7 @@ from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, OnFault, expand, unreadable
-from scoring.records.front_matter import MAX_BYTES, has_front_matter
+from scoring.records.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
 from scoring.storage.regular_files import kind_of, open_regular
 
@@ -190,7 +190,7 @@ def holds_lines(file: str) -> bool:
 def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
     try:
         first = stream.readline(MAX_BYTES + 1)
-        if has_front_matter(first):
+        if is_fenced(first):
             yield Source(file, data=first + stream.read(MAX_BYTES + 1))
         else:
             yield from _line_sources(stream, file, first)

@@ -20,7 +20,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_map import FieldMap
-from scoring.records.front_matter import MAX_BYTES, decode_utf8, find_front_matter, to_json
+from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
@@ -79,22 +79,22 @@ def decode_file(
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     if not block.isascii():
-        decode_utf8(block, path, line=2)
+        decode_utf8(block, path, line=span.line)
     if field_map is None or field_map.is_own_layout:
-        as_json = to_json(block)
+        as_json = to_json(block) if span.language == "yaml" else None
         fast = decode_fast(as_json) if as_json is not None else None
-        record, labels, warnings = fast or _read_strictly(block.decode(), path)
+        record, labels, warnings = fast or _read_strictly(block.decode(), span, path)
     else:
         record, labels, warnings = _read_mapped(data, path, field_map)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
 
-def _read_strictly(text: str, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
-    from scoring.records.yaml_nodes import parse_nodes  # imports PyYAML, which few records need
+def _read_strictly(text: str, span: Span, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+    from scoring.records.forms import form_of  # imports PyYAML, which few records need
 
     with any_error_a_fault(path):
-        return read_record(parse_nodes(text, path), path)
+        return read_record(form_of(span.language).parse(text, path, span.line), path)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import ryml
 
@@ -22,10 +22,19 @@ MAX_BYTES = 50_000_000
 
 # The first line may name the language, and have a comment, which YAML allows there.
 _OPENING = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(?:(?<=[ \t])\#[^\r\n]*)?\r?\n")
+Language = Literal["yaml", "toml", "json"]
 _OPENING_HEAD = re.compile(rb"---(?:[ \t]*ya?ml)?[ \t]*(?:\r?\n|(?<=[ \t])\#)")
 _CARRIAGE_RETURNS = re.compile(rb"---[ \t]*\r(?!\n)")
 _UTF16_OPENINGS = ("\ufeff---".encode("utf-16-le"), "\ufeff---".encode("utf-16-be"))
 _CLOSING = re.compile(rb"\n---[ \t]*\r?$", re.MULTILINE)
+# Front matter in other languages: first line, language, last line.
+_OTHER_FORMS: tuple[tuple[re.Pattern[bytes], Language, str], ...] = (
+    (re.compile(rb"\+\+\+(?:[ \t]*toml)?[ \t]*\r?\n"), "toml", "+++"),
+    (re.compile(rb"---[ \t]*toml[ \t]*\r?\n"), "toml", "---"),
+    (re.compile(rb"---[ \t]*json[ \t]*\r?\n"), "json", "---"),
+    (re.compile(rb";;;(?:[ \t]*json)?[ \t]*\r?\n"), "json", ";;;"),
+)
+_OBJECT = re.compile(rb'\{\s*["}]')
 _DOTS = re.compile(rb"\n\.\.\.[ \t]*\r?$", re.MULTILINE)
 
 # One line of the plain form. The group is the line without its value: its "skeleton".
@@ -71,10 +80,12 @@ _SHALLOW_LINE = re.compile(rb"\n {0,2}[^ \n]")
 
 
 class Span(NamedTuple):
-    """Byte range ``start`` to ``stop`` of a file's YAML, which begins on line 2 of the file."""
+    """Byte range ``start`` to ``stop`` of a file's front matter, its language and its first line."""
 
     start: int
     stop: int
+    language: Language = "yaml"
+    line: int = 2
 
 
 def has_front_matter(head: bytes) -> bool:
@@ -85,7 +96,20 @@ def has_front_matter(head: bytes) -> bool:
     >>> has_front_matter(b"---\\ntitle: Rain\\n---\\n"), has_front_matter(b"# Rain\\n")
     (True, False)
     """
-    return _OPENING_HEAD.match(head.removeprefix(codecs.BOM_UTF8)) is not None
+    head = head.removeprefix(codecs.BOM_UTF8)
+    return is_fenced(head) or _OBJECT.match(head) is not None
+
+
+def is_fenced(head: bytes) -> bool:
+    """Whether a file that begins with these bytes has front matter that a line opens, not a JSON object.
+
+    Examples
+    --------
+    >>> is_fenced(b"+++\\ntitle = 'Rain'\\n+++\\n"), is_fenced(b'{"title": "Rain"}')
+    (True, False)
+    """
+    head = head.removeprefix(codecs.BOM_UTF8)
+    return _OPENING_HEAD.match(head) is not None or any(form.match(head) for form, _, _ in _OTHER_FORMS)
 
 
 def has_carriage_returns(head: bytes) -> bool:
@@ -111,7 +135,10 @@ def is_utf16(head: bytes) -> bool:
 
 
 def find_front_matter(data: bytes, path: str) -> Span:
-    """Find the YAML between the lines ``---`` at the start of a file; ``...`` may close it too.
+    """Find the front matter at the start of a file.
+
+    It is YAML between two lines ``---`` (``...`` may close it too), TOML between ``+++`` or after
+    ``---toml``, or JSON: after ``---json``, between ``;;;``, or an object that begins the file.
 
     Raises
     ------
@@ -121,19 +148,14 @@ def find_front_matter(data: bytes, path: str) -> Span:
     Examples
     --------
     >>> find_front_matter(b"---\\ntitle: Rain\\n---\\n", "a.md")
-    Span(start=4, stop=16)
+    Span(start=4, stop=16, language='yaml', line=2)
     """
     if len(data) > MAX_BYTES:
         raise RecordError(Fault(path, 0, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
-    opening = _OPENING.match(data, len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0)
-    if opening is None and is_utf16(data):
-        raise RecordError(Fault(path, 1, "", "text in UTF-16", "text in UTF-8"))
-    if opening is None and has_carriage_returns(data):
-        got = "lines that end with carriage returns only"
-        raise RecordError(Fault(path, 1, "", got, "lines that end with line feeds"))
+    begin = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    opening = _OPENING.match(data, begin)
     if opening is None:
-        got = "a first line that is not '---'" if data.strip() else "an empty file"
-        raise RecordError(Fault(path, 1, "", got, "front matter between two lines '---'"))
+        return _find_other(data, begin, path)
     # Search from the first line break, so that empty front matter is found too.
     closing = _CLOSING.search(data, opening.end() - 1)
     stop = closing.start() + 1 if closing else len(data)
@@ -142,6 +164,29 @@ def find_front_matter(data: bytes, path: str) -> Span:
     if closing is None:
         raise RecordError(Fault(path, 1, "", "front matter without a closing line", "a second line '---'"))
     return Span(opening.end(), closing.start() + 1)
+
+
+def _find_other(data: bytes, begin: int, path: str) -> Span:
+    """Find front matter that is not YAML."""
+    for form, language, last_line in _OTHER_FORMS:
+        if opening := form.match(data, begin):
+            pattern = rb"\n%s[ \t]*\r?$" % re.escape(last_line.encode())
+            closing = re.compile(pattern, re.MULTILINE).search(data, opening.end() - 1)
+            if closing is None:
+                got, expected = "front matter without a closing line", f"a second line '{last_line}'"
+                raise RecordError(Fault(path, 1, "", got, expected))
+            return Span(opening.end(), closing.start() + 1, language)
+    if _OBJECT.match(data, begin):
+        from scoring.records.json_form import end_of_object  # rarely needed
+
+        return Span(begin, end_of_object(data, begin, path), "json", 1)
+    if is_utf16(data):
+        raise RecordError(Fault(path, 1, "", "text in UTF-16", "text in UTF-8"))
+    if has_carriage_returns(data):
+        got = "lines that end with carriage returns only"
+        raise RecordError(Fault(path, 1, "", got, "lines that end with line feeds"))
+    got = "a first line that is not '---'" if data.strip() else "an empty file"
+    raise RecordError(Fault(path, 1, "", got, "front matter between two lines '---'"))
 
 
 def decode_utf8(data: bytes, path: str, *, line: int) -> str:

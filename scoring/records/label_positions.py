@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import yaml
@@ -19,15 +21,19 @@ _COLON = re.compile(r"[ \t]*:")
 
 
 class Layout(NamedTuple):
-    """Positions of labels in front matter.
+    """Positions of labels in front matter, and how a missing label is written there.
 
-    ``values`` has (start, stop) of each label's value, equal if it is empty; ``insert_at`` is where a new
-    line goes, None if it cannot have one; ``indent`` is the indent of a new line.
+    ``values`` has (start, stop) of each label's value, equal if it is empty; ``insert_at`` is where missing
+    labels go, None if they cannot be written: each as ``before``, name, ``between``, value, ``after``.
+    ``members`` has (start, stop) of what goes away with a label, where that is not its line.
     """
 
     values: dict[str, tuple[int, int]]
     insert_at: int | None
-    indent: str
+    before: str = ""
+    between: str = ": "
+    after: str = "\n"
+    members: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
 def lay_out_plain(text: str) -> Layout:
@@ -41,7 +47,11 @@ def lay_out_plain(text: str) -> Layout:
             values[line[1]] = (line.end(1) + 1, line.end(1) + 1)
         else:
             values[line[1]] = line.span(2)
-    return Layout(values, insert_at, "")
+    return Layout(values, insert_at, after=_newline(text, insert_at))
+
+
+def _newline(text: str, position: int) -> str:
+    return "\r\n" if text[:position].endswith("\r\n") else "\n"
 
 
 def lay_out(composed: Composed, text: str, path: str) -> Layout:
@@ -66,7 +76,8 @@ def lay_out(composed: Composed, text: str, path: str) -> Layout:
             raise _refuse(key, path, "a repeated field", "one value")
         values[key.value] = _find_value(text, key, value, path)
     indent = " " * root.value[0][0].start_mark.column if root.value else ""
-    return Layout(values, None if root.flow_style else insert_at, indent)
+    after = _newline(text, insert_at)
+    return Layout(values, None if root.flow_style else insert_at, before=indent, after=after)
 
 
 def _find_value(text: str, key: yaml.ScalarNode, value: yaml.Node, path: str) -> tuple[int, int]:

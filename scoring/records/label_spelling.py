@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file
-from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.label_positions import LABELS, Layout, lay_out, lay_out_plain
+from scoring.records.forms import form_of
+from scoring.records.front_matter import Span, decode_utf8, find_front_matter, to_json
+from scoring.records.label_positions import LABELS, Layout, lay_out_plain
 from scoring.records.record import Labels
 from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff
-from scoring.records.yaml_nodes import compose
 
 Spelling = bool | int | str
 """A label in a file: its value, or the source text after its colon if it is not spelled the usual way."""
@@ -55,8 +55,8 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
     >>> spellings_of(b"---\\ntitle: Rain\\nquality: 5\\nheat:\\n---\\n", Labels(quality=5), "a.md")
     {'quality': 5, 'heat': ''}
     """
-    _, text = _front_matter(data, path)
-    return _spellings(text, _layout_of(text, path), labels)
+    span, text = _front_matter(data, path)
+    return _spellings(text, _layout_of(span, text, path), labels)
 
 
 def spellings_to_keep(text: str, layout: Layout, labels: Labels, path: str) -> dict[str, Spelling]:
@@ -115,50 +115,59 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
         If a label has a form that cannot be edited, is missing, or shares its line with something else; or if
         the edit would change the record.
     """
-    start, text = _front_matter(data, path)
-    layout = _layout_of(text, path)
+    span, text = _front_matter(data, path)
+    layout = _layout_of(span, text, path)
     positions = _positions(text, layout)
-    edits = sorted(_edit(name, before[name], positions.get(name), text, path) for name in before)
+    edits = sorted(_edit(name, before[name], positions.get(name), text, layout, path) for name in before)
     new_text = apply_edits(text, edits)
     size = len(text.encode())
-    new = data[:start] + new_text.encode() + data[start + size :]
+    new = data[: span.start] + new_text.encode() + data[span.start + size :]
     try:
-        _layout_of(new_text, path)
+        _layout_of(span, new_text, path)
         is_same = decode_file(new, path).record == decode_file(data, path).record
     except RecordError:
         is_same = False
     if not is_same:
-        raise RecordError(Fault(path, 0, "", "YAML that this edit would break", "simpler front matter"))
+        got = f"{span.language.upper()} that this edit would break"
+        raise RecordError(Fault(path, 0, "", got, "simpler front matter"))
     changed = [edit for edit in edits if edit.value != text[edit.start : edit.stop]]
-    return Edited(new, unified_diff(text, changed, path), text, layout)
+    return Edited(new, unified_diff(text, changed, path, span.line), text, layout)
 
 
-def _edit(name: str, spelling: Spelling | None, position: _Position | None, text: str, path: str) -> Edit:
+def _edit(
+    name: str, spelling: Spelling | None, position: _Position | None, text: str, layout: Layout, path: str
+) -> Edit:
     if position is None:
         raise RecordError(Fault(path, 0, name, "no such label", "the label as it was written"))
     if isinstance(spelling, str) and position.colon_end is not None:
         return Edit(position.colon_end, position.stop, spelling)
     if spelling is not None and not isinstance(spelling, str):
         return Edit(position.start, position.stop, _spell(spelling))
-    start = text.rfind("\n", 0, position.start) + 1
-    stop = text.find("\n", position.stop) + 1 or len(text)
-    if not re.fullmatch(
-        rf"[ \t]*{name}: ?{re.escape(text[position.start : position.stop])}\r?\n", text[start:stop]
-    ):
+    if name in layout.members:
+        start, stop = layout.members[name]
+        between = layout.before + name + layout.between
+        is_alone = text[start : position.start] == between and stop == position.stop
+    else:
+        start = text.rfind("\n", 0, position.start) + 1
+        stop = text.find("\n", position.stop) + 1 or len(text)
+        value = re.escape(text[position.start : position.stop])
+        between = re.escape(layout.between.rstrip(" ")) + " ?"
+        is_alone = re.fullmatch(rf"[ \t]*{name}{between}{value}\r?\n", text[start:stop]) is not None
+    if not is_alone:
         raise RecordError(Fault(path, 0, name, "a label that shares its line", "the label on its own line"))
     return Edit(start, stop, "")
 
 
-def _front_matter(data: bytes, path: str) -> tuple[int, str]:
-    """Byte offset of the front matter in its file, and its text."""
+def _front_matter(data: bytes, path: str) -> tuple[Span, str]:
+    """Position of the front matter in its file, and its text."""
     span = find_front_matter(data, path)
-    return span.start, decode_utf8(data[span.start : span.stop], path, line=2)
+    return span, decode_utf8(data[span.start : span.stop], path, line=span.line)
 
 
-def _layout_of(text: str, path: str) -> Layout:
-    if to_json(text.encode()) is not None:
+def _layout_of(span: Span, text: str, path: str) -> Layout:
+    if span.language == "yaml" and to_json(text.encode()) is not None:
         return lay_out_plain(text)
-    return lay_out(compose(text, path), text, path)
+    return form_of(span.language).parse_with_labels(text, path, span.line)[1]
 
 
 def _positions(text: str, layout: Layout) -> dict[str, _Position]:
@@ -168,7 +177,7 @@ def _positions(text: str, layout: Layout) -> dict[str, _Position]:
             start, stop = layout.values[name]
             head = text[max(0, start - _MAX_GAP) : start]
             gap = len(head) - len(head.rstrip(" \t\r\n"))
-            is_after_colon = text[start - gap - 1 : start - gap] == ":"
+            is_after_colon = text[start - gap - 1 : start - gap] in (":", "=")
             positions[name] = _Position(start - gap if is_after_colon else None, start, stop)
     return positions
 

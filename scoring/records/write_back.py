@@ -11,16 +11,20 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
+from scoring.records.decode import any_error_a_fault
+from scoring.records.forms import Form, form_of
 from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.label_positions import LABELS, Layout, lay_out, lay_out_plain
+from scoring.records.label_positions import LABELS, Layout, lay_out_plain
 from scoring.records.node import OPAQUE, Node
 from scoring.records.record import Labels
-from scoring.records.yaml_nodes import build_nodes, compose, parse_nodes
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _OPAQUE_VALUE = re.compile(
-    rf"""(["']?{OPAQUE}["']?\s*:\s*)("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^,}}\s]+)""", re.DOTALL
+    rf"""(["']?{OPAQUE}["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^,}}\s]+)""", re.DOTALL
 )
+
+
+_BROKEN = "{} that this edit would break"
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -102,8 +106,8 @@ def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], p
     new_values = _spell(labels)
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
-    text = decode_utf8(block, path, line=2)
-    before = _fields(block)
+    text = decode_utf8(block, path, line=span.line)
+    before = _fields(block) if span.language == "yaml" else None
     if before is not None:
         layout = lay_out_plain(text)
         edits = _edits(text, layout, new_values, path)
@@ -112,16 +116,16 @@ def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], p
         expected = before | {name: value.encode() for name, value in new_values.items()}
         is_as_expected = after == expected
     else:
-        composed = compose(text, path)
-        nodes = build_nodes(composed, path)
-        layout = lay_out(composed, text, path)
-        edits = _edits(text, layout, new_values, path)
-        edited = apply_edits(text, edits)
-        is_as_expected = _is_same_but(nodes, edited, new_values)
+        form = form_of(span.language)
+        with any_error_a_fault(path):
+            nodes, layout = form.parse_with_labels(text, path, span.line)
+            edits = _edits(text, layout, new_values, path)
+            edited = apply_edits(text, edits)
+            is_as_expected = _is_same_but(nodes, edited, new_values, form)
     if not is_as_expected:
-        raise RecordError(Fault(path, 0, "", "YAML that this edit would break", "simpler front matter"))
+        raise RecordError(Fault(path, 0, "", _BROKEN.format(span.language.upper()), "simpler front matter"))
     new = data[: span.start] + edited.encode() + data[span.stop :]
-    return Edited(new, unified_diff(text, edits, path), text, layout)
+    return Edited(new, unified_diff(text, edits, path, span.line), text, layout)
 
 
 def write_labels(
@@ -245,8 +249,7 @@ def _edits(text: str, layout: Layout, new_values: dict[str, str], path: str) -> 
             got = "front matter in braces without this field"
             raise RecordError(Fault(path, 2, ", ".join(missing), got, "the field"))
         position = layout.insert_at
-        newline = "\r\n" if text[:position].endswith("\r\n") else "\n"
-        lines = (f"{layout.indent}{name}: {new_values[name]}{newline}" for name in missing)
+        lines = (f"{layout.before}{name}{layout.between}{new_values[name]}{layout.after}" for name in missing)
         edits.append(Edit(position, position, "".join(lines)))
     return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
 
@@ -261,10 +264,10 @@ def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _is_same_but(before: Node, edited: str, new_values: dict[str, str]) -> bool:
+def _is_same_but(before: Node, edited: str, new_values: dict[str, str], form: Form) -> bool:
     """Whether two documents differ only in the labels, which have the wanted values."""
     try:
-        after = parse_nodes(edited, "")
+        after = form.parse(edited, "", 1)
     except RecordError:
         return False
     if not isinstance(before.value, dict) or not isinstance(after.value, dict):
@@ -299,7 +302,7 @@ def _scalar(node: Node) -> tuple[object, bool, bool]:
     return node.value, node.is_plain, node.problem is not None
 
 
-def unified_diff(text: str, edits: list[Edit], path: str) -> str:
+def unified_diff(text: str, edits: list[Edit], path: str, first_line: int = 2) -> str:
     """Unified diff of the lines that differ, with the opaque field redacted."""
     if not edits:
         return ""
@@ -308,7 +311,7 @@ def unified_diff(text: str, edits: list[Edit], path: str) -> str:
     for start, stop, hunk_edits in _hunks(text, edits):
         shifted = [Edit(edit.start - start, edit.stop - start, edit.value) for edit in hunk_edits]
         old, new = (part.splitlines() for part in (text[start:stop], apply_edits(text[start:stop], shifted)))
-        line_number = 2 + text.count("\n", 0, start)  # the front matter begins on the second line
+        line_number = first_line + text.count("\n", 0, start)
         lines += [f"@@ -{_range(line_number, old)} +{_range(line_number + line_offset, new)} @@"]
         lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
         line_offset += len(new) - len(old)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.errors import RecordError
-from scoring.records import decode, yaml_nodes
+from scoring.records import decode, forms, yaml_nodes
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import to_json
 from scoring.records.reader import read_record
@@ -298,7 +298,7 @@ def _fail(*_: object, **__: object) -> object:
     "break_parser",
     [
         lambda patch: patch.setattr(yaml, "parse", _fail),
-        lambda patch: patch.setattr(yaml_nodes, "build_nodes", _fail),
+        lambda patch: patch.setattr(forms, "build_nodes", _fail),
         lambda patch: patch.setattr(yaml_nodes, "entry_at", _fail),
     ],
 )

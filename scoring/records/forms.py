@@ -1,0 +1,48 @@
+"""The languages of front matter behind one interface: values with their lines, and positions of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from scoring.records.front_matter import Language
+from scoring.records.label_positions import Layout, lay_out
+from scoring.records.node import Node
+from scoring.records.yaml_nodes import build_nodes, compose
+
+
+class Form(NamedTuple):
+    """One language of front matter; each function takes a text, its file for faults, and its first line.
+
+    Parameters
+    ----------
+    parse : callable
+        Returns the values of the text.
+    parse_with_labels : callable
+        Returns them with the positions of the labels.
+    """
+
+    parse: Callable[[str, str, int], Node]
+    parse_with_labels: Callable[[str, str, int], tuple[Node, Layout]]
+
+
+def form_of(language: Language) -> Form:
+    """Return the form of a language."""
+    if language == "toml":
+        from scoring.records import toml_form
+
+        return Form(toml_form.parse, toml_form.parse_with_labels)
+    if language == "json":
+        from scoring.records import json_form
+
+        return Form(json_form.parse, json_form.parse_with_labels)
+    return Form(_parse_yaml, _parse_yaml_with_labels)
+
+
+def _parse_yaml(text: str, path: str, line: int) -> Node:
+    return build_nodes(compose(text, path, line=line), path, line=line)
+
+
+def _parse_yaml_with_labels(text: str, path: str, line: int) -> tuple[Node, Layout]:
+    composed = compose(text, path, line=line)
+    return build_nodes(composed, path, line=line), lay_out(composed, text, path)
