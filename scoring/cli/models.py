@@ -186,12 +186,15 @@ def score(
         shared = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
         cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
         return
+    from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows import score as workflow
 
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
+    field_maps = field_maps_of(paths, settings)
     scores = workflow.score(
         paths,
         model=model,
+        field_maps=field_maps,
         settings=settings,
         as_of=as_of,
         cache=options.cache_of(settings, is_used=not no_cache),
@@ -206,6 +209,7 @@ def score(
             overwrite=overwrite,
             allow_unknown=allow_unknown,
             dry_run=dry_run,
+            field_maps=field_maps,
         )
         terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
         try:

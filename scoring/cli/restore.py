@@ -35,6 +35,7 @@ def restore(
     somebody has changed or accepted since are left alone. Records are matched by content, so moved
     files are found too.
     """
+    from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows.restore import Restorer
 
     settings = options.settings_of(terminal, fields=fields, journal=journal)
@@ -50,6 +51,7 @@ def restore(
         write_id,
         clock=options.now,
         is_dry_run=dry_run,
+        field_maps=field_maps_of(paths or ["."], settings),
         on_fault=terminal.on_fault,
         reporter=terminal,
     )

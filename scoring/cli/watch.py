@@ -52,10 +52,12 @@ def watch(
     renewed, replaced, left alone or unchanged.
     """
     from scoring.cli import formats
+    from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows.watch import watch as workflow
 
     writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
+    field_maps = field_maps_of([directory], settings)
     writer = None
     if write:
         writer = writing.label_writer(
@@ -65,6 +67,7 @@ def watch(
             command="watch",
             overwrite=overwrite,
             allow_unknown=allow_unknown,
+            field_maps=field_maps,
         )
     terminal.ends_with_output = not write
     with _stop_on_signals() as stop:
@@ -72,6 +75,7 @@ def watch(
             directory,
             model=model,
             writer=writer,
+            field_maps=field_maps,
             settings=settings,
             now=options.now(),
             stop=stop,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scoring.labels.writer import LabelWriter, WriteCounts
+    from scoring.records.field_map_lookup import FieldMaps
     from scoring.settings import Settings
 
 Write = Annotated[
@@ -46,6 +47,7 @@ def label_writer(
     overwrite: bool,
     allow_unknown: bool,
     dry_run: bool = False,
+    field_maps: FieldMaps,
 ) -> LabelWriter:
     """Label writer for the scores of these paths."""
     from scoring.labels.writer import LabelWriter, WriteOptions
@@ -58,7 +60,9 @@ def label_writer(
         allows_unknown=allow_unknown,
         is_dry_run=dry_run,
     )
-    return LabelWriter(write_options, paths=paths, on_fault=terminal.on_fault, reporter=terminal)
+    return LabelWriter(
+        write_options, paths=paths, on_fault=terminal.on_fault, reporter=terminal, field_maps=field_maps
+    )
 
 
 def check_flags(*, write: bool, flags: dict[str, bool]) -> None:

@@ -19,6 +19,7 @@ from scoring.model.score import Score
 from scoring.records.decode import decode_file
 from scoring.records.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
+from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels
 from scoring.records.write_back import put_back, replace_labels, write_labels
 
@@ -103,15 +104,17 @@ class Decisions:
                 raise RecordError(
                     Fault(decision.path, 0, "", "a record that has changed since", "the record as displayed")
                 )
-            after = replace_labels(before, decision.labels, path=decision.path)
+            field_map = self._inbox.field_maps.of(file)
+            labels_in_file = as_written(decision.labels, field_map)
+            after = replace_labels(before, labels_in_file, path=decision.path, field_map=field_map)
             active_corrections = digests.pick(self._inbox.corrections().holding())
             corrections, reversals = _corrections(
                 row.score, decision, digests, active_corrections, by=by, now=now
             )
             roots = [str(self._inbox.folder)]
             document_in_inbox = msgspec.structs.replace(document, path=shown(file))
-            with journaled_decision(self._journal, document_in_inbox, decision.labels, now=now) as labels:
-                write_labels(file, decision.labels, roots=roots)
+            with journaled_decision(self._journal, document_in_inbox, labels_in_file, now=now) as labels:
+                write_labels(file, labels_in_file, roots=roots, field_map=field_map)
                 try:
                     append_corrections(self._inbox.ledger, corrections)
                 except OSError as error:  # without its ledger entry the label must not stay
@@ -135,7 +138,8 @@ class Decisions:
                 raise RecordError(Fault(path, 0, "", "no write to undo", "a recently written file"))
             before, after, corrections, labels = self._kept[path]
             file = str(self._inbox.file(path))
-            with journaled(self._journal, decode_file(before, file), labels, now=now):
+            earlier = decode_file(before, file, field_map=self._inbox.field_maps.of(file))
+            with journaled(self._journal, earlier, labels, now=now):
                 put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
             reversals = [msgspec.structs.replace(correction, at=now, by=by) for correction in corrections]
             append_corrections(self._inbox.ledger, reversals)

@@ -28,8 +28,11 @@ from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
+from scoring.records.mapped_labels import as_written
+from scoring.records.record import Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -135,6 +138,8 @@ class LabelWriter:
         Called with the error of each file that cannot be written or is refused; the others continue.
     reporter : Reporter
         Notified of copies of a record with different labels, and of skipped lines of the journal.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: those of their archives.
 
     Attributes
     ----------
@@ -152,10 +157,17 @@ class LabelWriter:
     """
 
     def __init__(
-        self, options: WriteOptions, *, paths: Sequence[str], on_fault: OnFault, reporter: Reporter = SILENT
+        self,
+        options: WriteOptions,
+        *,
+        paths: Sequence[str],
+        on_fault: OnFault,
+        reporter: Reporter = SILENT,
+        field_maps: FieldMaps | None = None,
     ) -> None:
         self._options, self._on_fault, self._reporter = options, on_fault, reporter
         self._paths = paths
+        self._field_maps = field_maps or FieldMaps(paths)
         self._roots = [
             path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"
         ]
@@ -264,7 +276,8 @@ class LabelWriter:
         if not self._options.is_dry_run:
             remove_left_over(target)
         old = read_bytes(target)
-        document = decode_file(old, path, is_hashed=False)
+        field_map = self._field_maps.of(path)
+        document = decode_file(old, path, is_hashed=False, field_map=field_map)
         if not self._options.allows_unknown and (unknown := unknown_of(document.record)):
             fault = RecordError(
                 Fault(path, 0, "", unknown, "a title, and a date, provider or topics (or --allow-unknown)")
@@ -273,9 +286,11 @@ class LabelWriter:
         # A file filled by this write is no evidence for a later copy; `watch` is one endless write.
         ignored = self.write_id if self._options.command == "score" else ""
         own = self._journal.own_labels(document, ignoring=ignored)
-        outcomes = outcomes_of(document.labels, score, own, is_overwriting=self._options.is_overwriting)
-        wanted = wanted_labels(score, outcomes)
-        new, diff, text, layout = edit_labels(old, wanted, path)
+        in_file = as_written(Labels(score.quality, score.heat, score.published), field_map)
+        rounded = msgspec.structs.replace(score, **msgspec.structs.asdict(in_file))
+        outcomes = outcomes_of(document.labels, rounded, own, is_overwriting=self._options.is_overwriting)
+        wanted = wanted_labels(rounded, outcomes)
+        new, diff, text, layout = edit_labels(old, wanted, path, field_map)
         values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
         return Plan(
             score=score,
@@ -287,7 +302,7 @@ class LabelWriter:
             new=new,
             diff=diff,
             outcomes=outcomes,
-            before=spellings_to_keep(text, layout, document.labels, path) if new != old else {},
+            before=(spellings_to_keep(text, layout, document.labels, path, field_map) if new != old else {}),
             labels=msgspec.structs.replace(document.labels, **values),
         )
 

@@ -130,13 +130,13 @@ def parse_file(data: bytes, path: str) -> tuple[Node, str]:
     RecordError
         If it has none, or it does not parse.
     """
-    from scoring.records.yaml_nodes import parse_nodes
+    from scoring.records.forms import form_of
 
     span = find_front_matter(data, path)
-    text = decode_utf8(data[span.start : span.stop], path, line=2)
+    text = decode_utf8(data[span.start : span.stop], path, line=span.line)
     body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
     with any_error_a_fault(path):
-        return parse_nodes(text, path), body
+        return form_of(span.language).parse(text, path, span.line), body
 
 
 def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:

@@ -87,8 +87,8 @@ class LabelRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @property
     def is_written(self) -> bool:
-        """Whether the label can be written back: it has a key and does not merely compare its value."""
-        return bool(self.key) and self.at_least is None
+        """Whether the label can be written back: it has a key at the top, and is more than a comparison."""
+        return bool(self.key) and "." not in self.key and self.at_least is None
 
 
 class FieldMap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

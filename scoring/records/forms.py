@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from scoring.records.front_matter import Language
-from scoring.records.label_positions import Layout, lay_out
+from scoring.records.label_positions import LabelKeys, Layout, lay_out
 from scoring.records.node import Node
 from scoring.records.yaml_nodes import build_nodes, compose
 
@@ -19,11 +19,11 @@ class Form(NamedTuple):
     parse : callable
         Returns the values of the text.
     parse_with_labels : callable
-        Returns them with the positions of the labels.
+        Takes the keys of the labels too; returns the values with the positions of the labels.
     """
 
     parse: Callable[[str, str, int], Node]
-    parse_with_labels: Callable[[str, str, int], tuple[Node, Layout]]
+    parse_with_labels: Callable[[str, str, int, LabelKeys], tuple[Node, Layout]]
 
 
 def form_of(language: Language) -> Form:
@@ -43,6 +43,6 @@ def _parse_yaml(text: str, path: str, line: int) -> Node:
     return build_nodes(compose(text, path, line=line), path, line=line)
 
 
-def _parse_yaml_with_labels(text: str, path: str, line: int) -> tuple[Node, Layout]:
+def _parse_yaml_with_labels(text: str, path: str, line: int, keys: LabelKeys) -> tuple[Node, Layout]:
     composed = compose(text, path, line=line)
-    return build_nodes(composed, path, line=line), lay_out(composed, text, path)
+    return build_nodes(composed, path, line=line), lay_out(composed, text, path, keys)

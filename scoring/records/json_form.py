@@ -9,7 +9,7 @@ import re
 from typing import Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
-from scoring.records.label_positions import LABELS, Layout
+from scoring.records.label_positions import OWN_KEYS, LabelKeys, Layout
 from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
 
 # What stands between the value before a member and its own value.
@@ -83,19 +83,21 @@ def parse(text: str, path: str, line: int) -> Node:
     return _parse(text, path, line)[0].node
 
 
-def parse_with_labels(text: str, path: str, line: int) -> tuple[Node, Layout]:
+def parse_with_labels(text: str, path: str, line: int, keys: LabelKeys = OWN_KEYS) -> tuple[Node, Layout]:
     """Parse JSON front matter, and find the labels."""
+    names = {key: name for name, key in keys.items()}
     root, shift = _parse(text, path, line)
     values: dict[str, tuple[int, int]] = {}
     members: dict[str, tuple[int, int]] = {}
     previous = None
-    for name, value in root.members:
-        if name in LABELS:
+    for key, value in root.members:
+        if key in names:
+            name = names[key]
             if name in values:
-                raise RecordError(Fault(path, value.node.line, name, "a repeated field", "one value"))
+                raise RecordError(Fault(path, value.node.line, key, "a repeated field", "one value"))
             if not isinstance(value.node.value, str | None) or value.node.problem is not None:
                 raise RecordError(
-                    Fault(path, value.node.line, name, value.node.describe(), "a number, true or false")
+                    Fault(path, value.node.line, key, value.node.describe(), "a number, true or false")
                 )
             values[name] = value.start - shift, value.stop - shift
             if previous is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,7 +17,12 @@ from scoring.records.yaml_nodes import Composed
 LABELS = Labels.__struct_encode_fields__
 """Names of the labels, in their order in files."""
 
-_PLAIN_LINE = re.compile(rf"^({'|'.join(LABELS)}|type):(?: ([^\r\n]*))?\r?\n", re.MULTILINE)
+LabelKeys = Mapping[str, str]
+"""Key at the top of the front matter of each label."""
+
+OWN_KEYS: LabelKeys = MappingProxyType({name: name for name in LABELS})
+"""Keys of the labels in scoring's own layout."""
+
 _COLON = re.compile(r"[ \t]*:")
 
 
@@ -36,29 +42,37 @@ class Layout(NamedTuple):
     members: Mapping[str, tuple[int, int]] = MappingProxyType({})
 
 
-def lay_out_plain(text: str) -> Layout:
+def lay_out_plain(text: str, keys: LabelKeys = OWN_KEYS) -> Layout:
     """Find the labels in the plain form, where each key at column 0 is a field of the record."""
+    names = {key: name for name, key in keys.items()}
     values: dict[str, tuple[int, int]] = {}
     insert_at = len(text)
-    for line in _PLAIN_LINE.finditer(text):
-        if line[1] == "type":
+    for line in _plain_line((*keys.values(), "type")).finditer(text):
+        if line[1] not in names:
             insert_at = line.end()
         elif line[2] is None:
-            values[line[1]] = (line.end(1) + 1, line.end(1) + 1)
+            values[names[line[1]]] = (line.end(1) + 1, line.end(1) + 1)
         else:
-            values[line[1]] = line.span(2)
+            values[names[line[1]]] = line.span(2)
     return Layout(values, insert_at, after=_newline(text, insert_at))
+
+
+@lru_cache(maxsize=64)
+def _plain_line(keys: tuple[str, ...]) -> re.Pattern[str]:
+    alternatives = "|".join(map(re.escape, keys))
+    return re.compile(rf"^({alternatives}):(?: ([^\r\n]*))?\r?\n", re.MULTILINE)
 
 
 def _newline(text: str, position: int) -> str:
     return "\r\n" if text[:position].endswith("\r\n") else "\n"
 
 
-def lay_out(composed: Composed, text: str, path: str) -> Layout:
+def lay_out(composed: Composed, text: str, path: str, keys: LabelKeys = OWN_KEYS) -> Layout:
     """Find the labels in any other form, by the marks of the parsed nodes."""
     root = composed.root
+    names = {key: name for name, key in keys.items()}
     for name, problem in composed.problems:
-        if name in LABELS:
+        if name in names:
             raise RecordError(Fault(path, problem.line, name, problem.got, problem.expected))
     if text.startswith("\ufeff"):  # not counted by the parser's marks
         raise RecordError(Fault(path, 2, "", "a byte order mark after the '---'", "one before it, or none"))
@@ -67,14 +81,14 @@ def lay_out(composed: Composed, text: str, path: str) -> Layout:
     values: dict[str, tuple[int, int]] = {}
     insert_at = len(text)
     for key, value in root.value:
-        if not isinstance(key, yaml.ScalarNode) or key.value not in (*LABELS, "type"):
+        if not isinstance(key, yaml.ScalarNode) or key.value not in (*names, "type"):
             continue
-        if key.value == "type":
+        if key.value not in names:
             insert_at = _end_of_line(text, _span(value)[1]) if _span(value)[0] >= _span(key)[1] else insert_at
             continue
-        if key.value in values:
+        if names[key.value] in values:
             raise _refuse(key, path, "a repeated field", "one value")
-        values[key.value] = _find_value(text, key, value, path)
+        values[names[key.value]] = _find_value(text, key, value, path)
     indent = " " * root.value[0][0].start_mark.column if root.value else ""
     after = _newline(text, insert_at)
     return Layout(values, None if root.flow_style else insert_at, before=indent, after=after)

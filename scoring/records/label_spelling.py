@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file
+from scoring.records.field_map import FieldMap
 from scoring.records.forms import form_of
 from scoring.records.front_matter import Span, decode_utf8, find_front_matter, to_json
 from scoring.records.label_positions import LABELS, Layout, lay_out_plain
+from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
 from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff
 
@@ -33,7 +35,9 @@ class _Position(NamedTuple):
     stop: int
 
 
-def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
+def spellings_of(
+    data: bytes, labels: Labels, path: str, field_map: FieldMap | None = None
+) -> dict[str, Spelling]:
     """Return the spelling of each label in a file; absent labels are omitted.
 
     Parameters
@@ -44,6 +48,8 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
         Values of the labels as read.
     path : str
         Its path, for faults.
+    field_map : FieldMap, optional
+        Where the labels are, and in which units; None for scoring's own layout.
 
     Raises
     ------
@@ -56,10 +62,12 @@ def spellings_of(data: bytes, labels: Labels, path: str) -> dict[str, Spelling]:
     {'quality': 5, 'heat': ''}
     """
     span, text = _front_matter(data, path)
-    return _spellings(text, _layout_of(span, text, path), labels)
+    return _spellings(text, _layout_of(span, text, path, field_map), labels, field_map)
 
 
-def spellings_to_keep(text: str, layout: Layout, labels: Labels, path: str) -> dict[str, Spelling]:
+def spellings_to_keep(
+    text: str, layout: Layout, labels: Labels, path: str, field_map: FieldMap | None = None
+) -> dict[str, Spelling]:
     """As :func:`spellings_of`, for front matter whose layout is known, before its labels are replaced.
 
     Raises
@@ -67,7 +75,7 @@ def spellings_to_keep(text: str, layout: Layout, labels: Labels, path: str) -> d
     RecordError
         If a label that cannot be used has a spelling that could not be put back.
     """
-    spellings = _spellings(text, layout, labels)
+    spellings = _spellings(text, layout, labels, field_map)
     for name, position in _positions(text, layout).items():
         source = text[position.start : position.stop]
         if getattr(labels, name) is None and not spellings[name] and source.strip():
@@ -80,12 +88,13 @@ def spellings_to_keep(text: str, layout: Layout, labels: Labels, path: str) -> d
     return spellings
 
 
-def _spellings(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]:
+def _spellings(text: str, layout: Layout, labels: Labels, field_map: FieldMap | None) -> dict[str, Spelling]:
     spellings: dict[str, Spelling] = {}
     for name, position in _positions(text, layout).items():
         value = getattr(labels, name)
         source = text[position.colon_end : position.stop] if position.colon_end is not None else None
-        is_plain = value is not None and source == f" {_spell(value)}"
+        # In another unit the value does not tell the text.
+        is_plain = field_map is None and value is not None and source == f" {_spell(value)}"
         if source is not None and not is_plain and _ODD_SPELLING.fullmatch(source):
             spellings[name] = source
         else:
@@ -93,7 +102,9 @@ def _spellings(text: str, layout: Layout, labels: Labels) -> dict[str, Spelling]
     return spellings
 
 
-def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: str) -> Edited:
+def put_labels_back(
+    data: bytes, before: Mapping[str, Spelling | None], path: str, field_map: FieldMap | None = None
+) -> Edited:
     """Restore the earlier spelling of labels; None removes the label's line.
 
     Parameters
@@ -104,6 +115,8 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
         Spelling by label name, as from :func:`spellings_of`.
     path : str
         Its path, for faults.
+    field_map : FieldMap, optional
+        As for :func:`spellings_of`.
 
     Returns
     -------
@@ -116,15 +129,18 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
         the edit would change the record.
     """
     span, text = _front_matter(data, path)
-    layout = _layout_of(span, text, path)
+    layout = _layout_of(span, text, path, field_map)
     positions = _positions(text, layout)
-    edits = sorted(_edit(name, before[name], positions.get(name), text, layout, path) for name in before)
+    edits = sorted(
+        _edit(name, before[name], positions.get(name), text, layout, path, field_map) for name in before
+    )
     new_text = apply_edits(text, edits)
     size = len(text.encode())
     new = data[: span.start] + new_text.encode() + data[span.start + size :]
     try:
-        _layout_of(span, new_text, path)
-        is_same = decode_file(new, path).record == decode_file(data, path).record
+        _layout_of(span, new_text, path, field_map)
+        after, earlier = (decode_file(file, path, field_map=field_map).record for file in (new, data))
+        is_same = after == earlier
     except RecordError:
         is_same = False
     if not is_same:
@@ -135,26 +151,34 @@ def put_labels_back(data: bytes, before: Mapping[str, Spelling | None], path: st
 
 
 def _edit(
-    name: str, spelling: Spelling | None, position: _Position | None, text: str, layout: Layout, path: str
+    name: str,
+    spelling: Spelling | None,
+    position: _Position | None,
+    text: str,
+    layout: Layout,
+    path: str,
+    field_map: FieldMap | None,
 ) -> Edit:
+    key = label_keys(field_map).get(name, name)
     if position is None:
-        raise RecordError(Fault(path, 0, name, "no such label", "the label as it was written"))
+        raise RecordError(Fault(path, 0, key, "no such label", "the label as it was written"))
     if isinstance(spelling, str) and position.colon_end is not None:
         return Edit(position.colon_end, position.stop, spelling)
     if spelling is not None and not isinstance(spelling, str):
-        return Edit(position.start, position.stop, _spell(spelling))
+        value = _spell(spelling) if field_map is None else spell_in(name, spelling, field_map)
+        return Edit(position.start, position.stop, value)
     if name in layout.members:
         start, stop = layout.members[name]
-        between = layout.before + name + layout.between
+        between = layout.before + key + layout.between
         is_alone = text[start : position.start] == between and stop == position.stop
     else:
         start = text.rfind("\n", 0, position.start) + 1
         stop = text.find("\n", position.stop) + 1 or len(text)
         value = re.escape(text[position.start : position.stop])
         between = re.escape(layout.between.rstrip(" ")) + " ?"
-        is_alone = re.fullmatch(rf"[ \t]*{name}{between}{value}\r?\n", text[start:stop]) is not None
+        is_alone = re.fullmatch(rf"[ \t]*{re.escape(key)}{between}{value}\r?\n", text[start:stop]) is not None
     if not is_alone:
-        raise RecordError(Fault(path, 0, name, "a label that shares its line", "the label on its own line"))
+        raise RecordError(Fault(path, 0, key, "a label that shares its line", "the label on its own line"))
     return Edit(start, stop, "")
 
 
@@ -164,10 +188,11 @@ def _front_matter(data: bytes, path: str) -> tuple[Span, str]:
     return span, decode_utf8(data[span.start : span.stop], path, line=span.line)
 
 
-def _layout_of(span: Span, text: str, path: str) -> Layout:
+def _layout_of(span: Span, text: str, path: str, field_map: FieldMap | None) -> Layout:
+    keys = label_keys(field_map)
     if span.language == "yaml" and to_json(text.encode()) is not None:
-        return lay_out_plain(text)
-    return form_of(span.language).parse_with_labels(text, path, span.line)[1]
+        return lay_out_plain(text, keys)
+    return form_of(span.language).parse_with_labels(text, path, span.line, keys)[1]
 
 
 def _positions(text: str, layout: Layout) -> dict[str, _Position]:

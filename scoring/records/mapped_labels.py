@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from decimal import Decimal
 
+import msgspec
+
 from scoring.records.field_map import LABELS, FieldMap, LabelRule
+from scoring.records.label_positions import OWN_KEYS, LabelKeys
 from scoring.records.node import Node, at_key
-from scoring.records.record import MAX_INTEGER
+from scoring.records.record import MAX_INTEGER, Labels
 
 Label = int | bool
 
@@ -104,3 +108,44 @@ def spell_label(name: str, value: Label, rule: LabelRule) -> str | None:
     if rule.max is not None:
         number = min(number, Decimal(repr(rule.max)))
     return f"{number.normalize():f}"
+
+
+def spell_in(name: str, value: Label, field_map: FieldMap) -> str:
+    """Return the source text of a label in a file; a text is in double quotes, as all forms allow.
+
+    Raises
+    ------
+    ValueError
+        If the map does not write this label.
+    """
+    rule = field_map.labels.get(name)
+    text = spell_label(name, value, rule) if rule is not None else None
+    if rule is None or text is None:
+        raise ValueError(f"the field map does not write {name}")
+    return json.dumps(text, ensure_ascii=False) if rule.choices else text
+
+
+def label_keys(field_map: FieldMap | None) -> LabelKeys:
+    """Return the key of each label that can be written."""
+    if field_map is None:
+        return OWN_KEYS
+    return {name: rule.key for name, rule in field_map.labels.items() if rule.is_written}
+
+
+def as_written(labels: Labels, field_map: FieldMap | None) -> Labels:
+    """Return labels as they are read back once written; None for a label that the map does not write.
+
+    Examples
+    --------
+    >>> rating = FieldMap({}, {"quality": LabelRule(key="rating", scale=20, max=5)})
+    >>> as_written(Labels(quality=87, heat=120), rating)
+    Labels(quality=80, heat=None, published=None)
+    """
+    if field_map is None:
+        return labels
+    values: dict[str, Label | None] = {}
+    for name, rule in field_map.labels.items():
+        value = getattr(labels, name)
+        text = None if value is None else spell_label(name, value, rule)
+        values[name] = None if text is None else _label(name, Node(1, text, is_plain=True), rule)
+    return msgspec.convert(values, Labels)

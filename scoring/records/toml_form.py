@@ -9,7 +9,7 @@ from datetime import date, time
 from typing import Any
 
 from scoring.errors import Fault, RecordError
-from scoring.records.label_positions import LABELS, Layout
+from scoring.records.label_positions import OWN_KEYS, LabelKeys, Layout
 from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
 
 _KEY = r"""[ \t]*(?:[A-Za-z0-9_-]+|"[^"\\\r\n]*"|'[^'\r\n]*')"""
@@ -72,19 +72,19 @@ def parse(text: str, path: str, line: int) -> Node:
     return _Builder(text, path, line).build(_load(text, path, line), (), line, 0)
 
 
-def parse_with_labels(text: str, path: str, line: int) -> tuple[Node, Layout]:
+def parse_with_labels(text: str, path: str, line: int, keys: LabelKeys = OWN_KEYS) -> tuple[Node, Layout]:
     """Parse TOML front matter, and find the labels, which are above the first table."""
     document = _load(text, path, line)
     root = _Builder(text, path, line).build(document, (), line, 0)
     end = _end_of_root(text)
     values: dict[str, tuple[int, int]] = {}
-    for name in LABELS:
-        if name in document:
-            position = _position(text[: len(text) if end is None else end], text, name, document)
+    for name, key in keys.items():
+        if key in document:
+            position = _position(text[: len(text) if end is None else end], text, key, document)
             if position is None:
-                node = root.value[name] if isinstance(root.value, dict) else root
+                node = root.value[key] if isinstance(root.value, dict) else root
                 got = "a value that cannot be edited in place"
-                raise RecordError(Fault(path, node.line, name, got, "a plain number, true or false"))
+                raise RecordError(Fault(path, node.line, key, got, "a plain number, true or false"))
             values[name] = position
     insert_at = None if end is None else _after_last_field(text, end)
     return root, Layout(values, insert_at, between=" = ", after="\r\n" if "\r\n" in text else "\n")
@@ -151,7 +151,8 @@ def _after_last_field(text: str, end: int) -> int:
 def _position(head: str, text: str, name: str, document: dict[str, Any]) -> tuple[int, int] | None:
     """Position of a label's value in the head of a document: where another value changes that label alone."""
     expected = {**document, name: _PROBE}
-    key = rf"^[ \t]*(?:{name}|\"{name}\"|'{name}')[ \t]*=[ \t]*{_VALUE}[ \t]*(?=#|\r?$)"
+    escaped = re.escape(name)
+    key = rf"^[ \t]*(?:{escaped}|\"{escaped}\"|'{escaped}')[ \t]*=[ \t]*{_VALUE}[ \t]*(?=#|\r?$)"
     for match in re.finditer(key, head, re.MULTILINE):
         start, stop = match.span(1)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,9 +13,11 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import any_error_a_fault
+from scoring.records.field_map import FieldMap
 from scoring.records.forms import Form, form_of
 from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.label_positions import LABELS, Layout, lay_out_plain
+from scoring.records.label_positions import LABELS, LabelKeys, Layout, lay_out_plain
+from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.node import OPAQUE, Node
 from scoring.records.record import Labels
 from scoring.storage.atomic_file import remove_left_over, replace_file
@@ -66,7 +69,11 @@ class Edited(NamedTuple):
 
 
 def replace_labels(
-    data: bytes, labels: Labels | Mapping[str, int | bool | None], *, path: str = "-"
+    data: bytes,
+    labels: Labels | Mapping[str, int | bool | None],
+    *,
+    path: str = "-",
+    field_map: FieldMap | None = None,
 ) -> bytes:
     """Replace the labels in a file's bytes.
 
@@ -81,6 +88,8 @@ def replace_labels(
         New values; None leaves a label unchanged.
     path : str
         Its path, for faults.
+    field_map : FieldMap, optional
+        Where the labels are, and in which units; None for scoring's own layout.
 
     Returns
     -------
@@ -98,30 +107,37 @@ def replace_labels(
     >>> replace_labels(b"---\\ntitle: Rain\\nquality: 5  # so far\\n---\\n", {"quality": 84})
     b'---\\ntitle: Rain\\nquality: 84  # so far\\n---\\n'
     """
-    return edit_labels(data, labels, path).data
+    return edit_labels(data, labels, path, field_map).data
 
 
-def edit_labels(data: bytes, labels: Labels | Mapping[str, int | bool | None], path: str) -> Edited:
+def edit_labels(
+    data: bytes,
+    labels: Labels | Mapping[str, int | bool | None],
+    path: str,
+    field_map: FieldMap | None = None,
+) -> Edited:
     """Like :func:`replace_labels`, with the diff and layout."""
-    new_values = _spell(labels)
+    new_values = _spell(labels, field_map)
+    keys = label_keys(field_map)
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=span.line)
     before = _fields(block) if span.language == "yaml" else None
     if before is not None:
-        layout = lay_out_plain(text)
-        edits = _edits(text, layout, new_values, path)
+        layout = lay_out_plain(text, keys)
+        edits = _edits(text, layout, new_values, keys, path)
         edited = apply_edits(text, edits)
         after = _fields(edited.encode())
-        expected = before | {name: value.encode() for name, value in new_values.items()}
+        expected = before | {keys[name]: value.encode() for name, value in new_values.items()}
         is_as_expected = after == expected
     else:
         form = form_of(span.language)
         with any_error_a_fault(path):
-            nodes, layout = form.parse_with_labels(text, path, span.line)
-            edits = _edits(text, layout, new_values, path)
+            nodes, layout = form.parse_with_labels(text, path, span.line, keys)
+            edits = _edits(text, layout, new_values, keys, path)
             edited = apply_edits(text, edits)
-            is_as_expected = _is_same_but(nodes, edited, new_values, form)
+            by_key = {keys[name]: value for name, value in new_values.items()}
+            is_as_expected = _is_same_but(nodes, edited, by_key, form)
     if not is_as_expected:
         raise RecordError(Fault(path, 0, "", _BROKEN.format(span.language.upper()), "simpler front matter"))
     new = data[: span.start] + edited.encode() + data[span.stop :]
@@ -134,6 +150,7 @@ def write_labels(
     *,
     roots: Sequence[str],
     dry_run: bool = False,
+    field_map: FieldMap | None = None,
 ) -> Change:
     """Write labels into a file atomically.
 
@@ -149,6 +166,8 @@ def write_labels(
         Folders (or files) that may be written; a link that leads out of them is refused.
     dry_run : bool
         Report the change without writing.
+    field_map : FieldMap, optional
+        As for :func:`replace_labels`.
 
     Returns
     -------
@@ -166,7 +185,7 @@ def write_labels(
         remove_left_over(target)
     for _ in range(2):  # retry once if the file changes meanwhile
         data = read_bytes(target)
-        new, diff, _, _ = edit_labels(data, labels, path)
+        new, diff, _, _ = edit_labels(data, labels, path, field_map)
         change = Change(shown(path), new != data, diff)
         if dry_run or not change.changed or replace_file(target, data, new, path):
             return change
@@ -213,8 +232,10 @@ def _is_within(target: str, root: str) -> bool:
     return target == root or os.path.commonpath([target, root]) == root
 
 
-def _spell(labels: Labels | Mapping[str, int | bool | None]) -> dict[str, str]:
-    """Format labels as YAML, in their order."""
+def _spell(
+    labels: Labels | Mapping[str, int | bool | None], field_map: FieldMap | None = None
+) -> dict[str, str]:
+    """Format labels as front matter has them, in their order, in the units of a field map."""
     values = msgspec.structs.asdict(labels) if isinstance(labels, Labels) else dict(labels)
     if unknown := values.keys() - set(LABELS):
         raise ValueError(f"not a label: {sorted(unknown)}")
@@ -222,7 +243,10 @@ def _spell(labels: Labels | Mapping[str, int | bool | None]) -> dict[str, str]:
         msgspec.convert(values, Labels)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from error
-    return {name: str(values[name]).lower() for name in LABELS if values.get(name) is not None}
+    given = {name: value for name in LABELS if (value := values.get(name)) is not None}
+    if field_map is None:
+        return {name: str(value).lower() for name, value in given.items()}
+    return {name: spell_in(name, value, field_map) for name, value in given.items()}
 
 
 def _fields(block: bytes) -> dict[str, bytes] | None:
@@ -234,7 +258,7 @@ def _fields(block: bytes) -> dict[str, bytes] | None:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _edits(text: str, layout: Layout, new_values: dict[str, str], path: str) -> list[Edit]:
+def _edits(text: str, layout: Layout, new_values: dict[str, str], keys: LabelKeys, path: str) -> list[Edit]:
     """Edits of front matter, in order of position."""
     edits: list[Edit] = []
     missing: list[str] = []
@@ -247,11 +271,18 @@ def _edits(text: str, layout: Layout, new_values: dict[str, str], path: str) -> 
     if missing:
         if layout.insert_at is None:
             got = "front matter in braces without this field"
-            raise RecordError(Fault(path, 2, ", ".join(missing), got, "the field"))
+            raise RecordError(Fault(path, 2, ", ".join(keys[name] for name in missing), got, "the field"))
         position = layout.insert_at
-        lines = (f"{layout.before}{name}{layout.between}{new_values[name]}{layout.after}" for name in missing)
+        lines = (
+            f"{layout.before}{keys[name]}{layout.between}{new_values[name]}{layout.after}" for name in missing
+        )
         edits.append(Edit(position, position, "".join(lines)))
-    return sorted(edit for edit in edits if text[edit.start : edit.stop] != edit.value)
+    return sorted(edit for edit in edits if not _is_same(text[edit.start : edit.stop], edit.value))
+
+
+def _is_same(source: str, value: str) -> bool:
+    """Whether a value is in the file already, in whichever quotes."""
+    return source == value or (value.startswith('"') and source.strip("'") == json.loads(value))
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
@@ -274,7 +305,9 @@ def _is_same_but(before: Node, edited: str, new_values: dict[str, str], form: Fo
         return False
     for name, value in new_values.items():
         node = after.value.get(name)
-        if node is None or node.value != value or not node.is_plain:
+        is_quoted = value.startswith('"')
+        wanted = json.loads(value) if is_quoted else value
+        if node is None or node.value != wanted or node.is_plain is is_quoted:
             return False
     old = {name: node for name, node in before.value.items() if name not in new_values}
     new = {name: node for name, node in after.value.items() if name not in new_values}

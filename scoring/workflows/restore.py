@@ -19,6 +19,7 @@ from scoring.labels.write_history import WriteHistory, read_write, written_label
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import holds_lines, read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.write_back import Change, file_within
@@ -70,6 +71,8 @@ class Restorer:
         Returns the current time, aware UTC.
     is_dry_run : bool
         Report the changes without writing.
+    field_maps : FieldMaps
+        Field maps of the files.
     on_fault : callable
         Called with the error of each file that cannot be read or written; the others are processed.
     reporter : Reporter
@@ -93,9 +96,11 @@ class Restorer:
         *,
         clock: Callable[[], datetime],
         is_dry_run: bool = False,
+        field_maps: FieldMaps,
         on_fault: OnFault,
         reporter: Reporter = SILENT,
     ) -> None:
+        self._field_maps = field_maps
         history = read_write(journal, write_id)
         if history is None:
             listed = '"scoring restore" lists them, --journal FILE names another journal'
@@ -189,13 +194,14 @@ class Restorer:
         """Plan the restore of a file; None if there is nothing to restore."""
         target = file_within(path, roots)
         old = read_bytes(target)
-        document = decode_file(old, path, is_hashed=False)
+        field_map = self._field_maps.of(path)
+        document = decode_file(old, path, is_hashed=False, field_map=field_map)
         keys = self._journal.keys_of(document)
         groups = [written_labels(entries) for entries in self._history.of(keys)]
         if not groups:
             return None
         self.counts.records.add(keys.record)
-        spellings = spellings_of(old, document.labels, path)
+        spellings = spellings_of(old, document.labels, path, field_map)
         # If the record had several files, take the one with the most labels in common with this file.
         written = max(
             groups, key=lambda group: sum(getattr(document.labels, n) == v for n, (_, v) in group.items())
@@ -213,8 +219,8 @@ class Restorer:
             return None
         if not self._is_dry_run:
             remove_left_over(target)
-        new, diff, _, _ = put_labels_back(old, restored, path)
-        restored_document = decode_file(new, path, is_hashed=False)
+        new, diff, _, _ = put_labels_back(old, restored, path, field_map)
+        restored_document = decode_file(new, path, is_hashed=False, field_map=field_map)
         own_labels_before = self._journal.own_labels(restored_document, until=self._history.began_at)
         owned: dict[str, _Owner] = {
             name: "scoring" if name in own_labels_before else "people" for name in restored

@@ -12,7 +12,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_map_lookup import FieldMaps, field_maps_of
 from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 
@@ -27,6 +27,7 @@ def score(
     settings: Settings,
     as_of: AsOf = None,
     cache: FeatureCache | None = None,
+    field_maps: FieldMaps | None = None,
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
@@ -46,6 +47,8 @@ def score(
         records are scored as they are.
     cache : FeatureCache, optional
         Cache of the features of records that were read before.
+    field_maps : FieldMaps, optional
+        Field maps of the files; it gets the model's. Default: those of the settings.
     stdin, on_fault, reporter
         Input of ``-``; callback for unusable records; receiver of progress and of warnings about the model.
 
@@ -63,13 +66,13 @@ def score(
     def report_progress(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
-    field_maps = field_maps_of(paths, settings)
+    maps = field_maps or field_maps_of(paths, settings)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,
         as_of=as_of,
         sections=lambda: scorer.sections,
-        field_maps=lambda: field_maps.with_model_map(scorer.field_map),
+        field_maps=lambda: maps.with_model_map(scorer.field_map),
         n_processes=settings.threads,
         cache=cache,
         stdin=stdin,

@@ -49,6 +49,7 @@ def watch(
     *,
     model: str | None = None,
     writer: LabelWriter | None = None,
+    field_maps: FieldMaps | None = None,
     settings: Settings,
     now: datetime,
     stop: threading.Event,
@@ -71,6 +72,8 @@ def watch(
         Folder with Markdown files.
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`; updated when its alias moves.
+    field_maps : FieldMaps, optional
+        Field maps of the files; it gets the model's. Default: those of the settings.
     writer : LabelWriter, optional
         Writes the scores into the files; without it nothing is written.
     settings : Settings
@@ -103,9 +106,9 @@ def watch(
         state = settings.home / "watch" / f"{name}.db"
         try:
             with closing(Seen(state)) as seen:
-                field_maps = field_maps_of([folder], settings)
+                maps = field_maps or field_maps_of([folder], settings)
                 clock = _Clock(now)
-                yield from _Watch(folder, follower, seen, clock, stop, callbacks, writer, field_maps).run()
+                yield from _Watch(folder, follower, seen, clock, stop, callbacks, writer, maps).run()
         except sqlite3.Error as error:  # for example a full disk
             raise ScoringError(f"{state}: cannot be used: {error}") from error
 
