@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scoring.explanation.rule_texts import condition_of, meaning_of, shown, signed
+from scoring.explanation.rule_texts import condition_of, meaning_of, points_of, shown, signed
 from scoring.model.policy_change import ChangedEffect, PolicyChange
 
 MAX_EFFECTS = 4  # listed in a sentence
@@ -60,7 +60,7 @@ def effect_text(effect: ChangedEffect) -> str:
     if name == "from":
         start, earlier_start = shown(effect.since + 1), shown(effect.before + 1)
         return f"{meaning_of(kind)}: counts from character {start} on instead of {earlier_start}"
-    values = f"{signed(effect.since)} instead of {signed(effect.before)}"
+    values = f"{points_of(kind, effect.since)} instead of {points_of(kind, effect.before)}"
     if kind in ("provider", "topic"):
         return f"{values} for the {kind} {name}"
     return f"{values} {condition_of(effect.name)}"

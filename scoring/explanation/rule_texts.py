@@ -37,7 +37,18 @@ def text_of(rule: Rule) -> str:
         return f"{meaning_of(column)}: counts from character {shown(rule.value + 1)} on"
     if column in CLASSES:
         return f"{signed(rule.value)} for {_names_of(column, rule)}"
-    return f"{signed(rule.value)} {condition_of(column)}"
+    return f"{points_of(column, rule.value)} {condition_of(column)}"
+
+
+def points_of(column: str, value: float) -> str:
+    """Points of a column with their sign; points per character are small, so that they have two digits.
+
+    Examples
+    --------
+    >>> points_of("has_image", 20.004), points_of("excerpt_chars", 0.00418), points_of("title_chars", -0.5)
+    ('+20', '+0.0042', '-0.5')
+    """
+    return f"{value:+.2g}" if column in _TEXTS and 0 < abs(value) < 0.1 else signed(value)
 
 
 def _names_of(kind: str, rule: Rule) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
+from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.candidates import Candidate, logged, read_records, scored, split_arguments
 from scoring.deployment.named_store import check_named_store
 from scoring.deployment.open_model import open_model
@@ -20,6 +21,7 @@ from scoring.evaluation.decision_changes import (
     decision_changes,
     diff_reasons,
 )
+from scoring.evaluation.earlier_labels import earlier_labels
 from scoring.evaluation.paired_figures import compare_predictions, is_labelled, slice_differences
 from scoring.evaluation.section_changes import section_changes, sections_left_out, worst_sections_first
 from scoring.explanation.attribution import explain
@@ -87,15 +89,18 @@ def compare(
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents = read_records(paths, own_scores, field_maps_of(paths, settings), stdin, on_fault, reporter)
         candidates, notes = scored(references, documents, settings, reporter)
+        models: list[SavedModel | None] = [candidate.saved for candidate in candidates]
     else:
         candidates, notes = logged(references, store, reporter)
+        models = [_model_of(candidate, settings) for candidate in candidates]
+        notes += _earlier_labels(candidates, models)
     for note in notes:
         reporter.note(note)
-    first, *others = candidates
+    (first, first_model), *others = zip(candidates, models, strict=True)
     compared = []
-    for other in others:
+    for other, other_model in others:
         comparison = _compare_pair(first, other, notes, limit, settings.seed, reporter)
-        policy = _compare_policies(first, other, settings)
+        policy = _compare_policies((first, first_model), (other, other_model))
         compared.append(msgspec.structs.replace(comparison, policy=policy))
     return tuple(compared)
 
@@ -164,13 +169,29 @@ def _compare_pair(
     return comparison
 
 
-def _compare_policies(first: Candidate, second: Candidate, settings: Settings) -> PolicyComparison:
+def _model_of(candidate: Candidate, settings: Settings) -> SavedModel | None:
+    """The model of a run, without its boosters; None if it cannot be opened."""
+    try:
+        return open_model(f"runs:/{candidate.side.run_id}", settings, is_whole=False)
+    except ScoringError:
+        return None
+
+
+def _earlier_labels(candidates: Sequence[Candidate], models: Sequence[SavedModel | None]) -> tuple[str, ...]:
+    """Notes on labels in the test periods that are from before a change of policy that a model knows."""
+    notes = [
+        earlier_labels(candidate.predictions, saved.models.changes, candidate.side.name)
+        for candidate, saved in zip(candidates, models, strict=True)
+        if saved is not None
+    ]
+    return tuple(filter(None, notes))
+
+
+def _compare_policies(*sides: tuple[Candidate, SavedModel | None]) -> PolicyComparison:
     """Compare the policies of two candidates; if one has no rules, the result gives the reason."""
     rules = []
-    for candidate in (first, second):
-        try:
-            saved = candidate.saved or open_model(f"runs:/{candidate.side.run_id}", settings, is_whole=False)
-        except ScoringError:
+    for candidate, saved in sides:
+        if saved is None:
             return PolicyComparison(fault=f"{candidate.side.name} has no model that can be opened")
         if not saved.models.rules:
             return PolicyComparison(fault=f"{saved.name} has no rules; train it again with this version")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from scoring.artifact.saved_model import load_model
+from scoring.artifact.saved_model import load_model, save_model
 from scoring.explanation.policy import policy_lines
+from scoring.model.policy_change import ChangedEffect, PolicyChange
 from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import DESKTOP, PHONE
 from tests.integration.conftest import Open
@@ -49,6 +52,20 @@ def test_it_is_what_the_command_says_by_section(
         intervals = table.locator("td:nth-child(3)").all_inner_texts()
         assert intervals == [line.interval for line in lines]
     assert page.locator("#policy").get_by_text(load_model(Path(two_scales.model)).name).is_visible()
+
+
+def test_small_changes_are_counted(open_page: Open, two_scales: TrainOutcome, tmp_path: Path) -> None:
+    saved = load_model(Path(two_scales.model))
+    effects = (ChangedEffect("has_image", 20.0, 12.0, 8.0), ChangedEffect("has_amp", 0.6, 0.0, 0.6))
+    change = PolicyChange("Harbour", "quality", datetime(2018, 5, 1, tzinfo=UTC), 90, 60, effects)
+    models = replace(saved.models, changes=(change,))
+    save_model(tmp_path / "model", models, saved.manifest.training, saved.manifest.profile)
+    with serving(tmp_path, "--model", str(tmp_path / "model")) as service:
+        page = opened(open_page(service.url))
+        body = page.locator("#policy-body")
+        expect(body).to_contain_text("+12 instead of +20 where the record has an image")
+        expect(body).to_contain_text("Left out: 1 change of less than a step of the labels.")
+        expect(body).not_to_contain_text("+0 instead of +0.6")
 
 
 def test_by_keys_alone_and_back_to_the_list(open_page: Open, policy_service: Service) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.evaluation.error_analysis import ErrorAnalysis
 from scoring.evaluation.results import Evaluation, Figure, Slice
 from scoring.explanation.policy import policy_texts
+from scoring.model.policy_change import ChangedEffect, PolicyChange
 from scoring.plots import evaluation_figures
 from scoring.report.evaluation import MAX_PARTS
 from scoring.report.labels import importance_label, plot_labels
@@ -224,3 +226,15 @@ def test_the_policy_is_written_in_words(
     assert [row[:3] for row in rows] == [[line.target, line.text, line.interval] for line in policy.lines]
     assert "#policy" in [of.get("href") for _, of, _ in page.all("a")]
     assert "Policy" not in make_page(make_report()).texts("h2")  # a model without rules
+
+
+def test_small_changes_of_a_policy_are_counted(
+    make_report: Callable[..., str], make_page: Callable[[str], Any], saved: SavedModel
+) -> None:
+    (section,) = saved.models.rules[0].sections
+    effects = (ChangedEffect("has_image", 20.0, 12.0, 8.0), ChangedEffect("has_amp", 0.6, 0.0, 0.6))
+    change = PolicyChange(section, "quality", datetime(2018, 5, 1, tzinfo=UTC), 90, 60, effects)
+    page = make_page(make_report(policies=policy_texts(saved.models.rules, [change])))
+    changed = [text for text in page.texts("th") if text.startswith("since ")]
+    assert changed == ["since 2018-05-01 00:00 UTC: +12 instead of +20 where the record has an image"]
+    assert "Left out: 1 change of less than a step of the labels." in page.texts("p")

@@ -154,6 +154,20 @@ def test_labels_from_before_a_known_change_are_counted(
     ]
 
 
+def test_labels_from_before_a_known_change_are_counted_in_test_periods(
+    kept_runs: KeptRuns, saved: SavedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (section,) = saved.manifest.training.sections
+    change = PolicyChange(section, "quality", datetime(2030, 1, 1, tzinfo=UTC), 400, 10, ())
+    knowing = replace(saved, models=replace(saved.models, changes=(change,)))
+    monkeypatch.setattr(workflow, "open_model", lambda *_, **__: knowing)
+    notes = Notes()
+    (comparison,) = run([kept_runs.trained, kept_runs.trained], kept_runs, notes)
+    note = "60 labels are from before a change of policy that small "
+    assert [text.startswith(note) for text in notes.notes] == [True, True]
+    assert comparison.notes == tuple(notes.notes)
+
+
 def test_figures_are_those_of_the_records_with_labels(
     kept_runs: KeptRuns, training: TrainOutcome, later: str
 ) -> None:
