@@ -71,8 +71,8 @@ class Restorer:
         Returns the current time, aware UTC.
     is_dry_run : bool
         Report the changes without writing.
-    field_maps : FieldMaps
-        Field maps of the files.
+    field_maps : FieldMaps, optional
+        Field maps of the files; default: the one in the folder of each file.
     on_fault : callable
         Called with the error of each file that cannot be read or written; the others are processed.
     reporter : Reporter
@@ -96,11 +96,11 @@ class Restorer:
         *,
         clock: Callable[[], datetime],
         is_dry_run: bool = False,
-        field_maps: FieldMaps,
+        field_maps: FieldMaps | None = None,
         on_fault: OnFault,
         reporter: Reporter = SILENT,
     ) -> None:
-        self._field_maps = field_maps
+        self._field_maps = field_maps or FieldMaps()
         history = read_write(journal, write_id)
         if history is None:
             listed = '"scoring restore" lists them, --journal FILE names another journal'
