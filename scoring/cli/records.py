@@ -14,6 +14,19 @@ from scoring.cli import cluster, options
 from scoring.cli.console import Terminal
 
 
+class SampleLayout(StrEnum):
+    """Layouts of synthetic records."""
+
+    scoring = "scoring"
+    no_coverage = "no-coverage"
+    quality = "quality"
+    ratings = "ratings"
+    published = "published"
+    toml = "toml"
+    json = "json"
+    feed = "feed"
+
+
 class Preset(StrEnum):
     """Layouts with a field map of their own."""
 
@@ -34,6 +47,13 @@ def sample(
     records: Annotated[int, typer.Option(min=1, help="Number of records.")] = 1000,
     seed: Annotated[int | None, typer.Option(help="Random seed. Default: the setting.")] = None,
     unlabelled: Annotated[bool, typer.Option("--unlabelled", help="Omit the labels.")] = False,
+    layout: Annotated[
+        SampleLayout,
+        typer.Option(
+            help="Layout of the files: scoring's own, the same without coverage or with quality alone, a "
+            "link blog with ratings, a static site with drafts, front matter in TOML or JSON, feeds."
+        ),
+    ] = SampleLayout.scoring,
     begins_at: options.BeginsAt = None,
     days: Annotated[
         int | None,
@@ -55,6 +75,7 @@ def sample(
         seed=options.settings_of(terminal, seed=seed).seed,
         policy=Policy(**policy),
         is_labelled=not unlabelled,
+        layout=layout.value,
         begins_at=begins_at or BEGINS_AT,
         days=days,
         on_progress=functools.partial(terminal.step, "writing"),

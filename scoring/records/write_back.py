@@ -27,6 +27,7 @@ _OPAQUE_VALUE = re.compile(
 )
 
 
+_PLAIN_KEY = re.compile("[A-Za-z_]+")  # of the plain form
 _BROKEN = "{} that this edit would break"
 
 
@@ -122,7 +123,8 @@ def edit_labels(
     span = find_front_matter(data, path)
     block = data[span.start : span.stop]
     text = decode_utf8(block, path, line=span.line)
-    before = _fields(block) if span.language == "yaml" else None
+    is_plain = span.language == "yaml" and all(map(_PLAIN_KEY.fullmatch, keys.values()))
+    before = _fields(block) if is_plain else None
     if before is not None:
         layout = lay_out_plain(text, keys)
         edits = _edits(text, layout, new_values, keys, path)

@@ -120,7 +120,8 @@ def summary(folder: str, proposal: Proposal) -> Iterator[str]:
     if proposal.unused:
         yield f"keys that no field uses: {', '.join(proposal.unused)}"
     for label, count in proposal.labels.items():
-        yield f"{label}: on about {count:,} records"
+        if count:
+            yield f"{label}: on about {count:,} records"
     if max(proposal.labels.values(), default=0) >= MIN_LABELS:
         yield f'next: "scoring validate {shlex.quote(folder)}", then "scoring train {shlex.quote(folder)}"'
     else:

@@ -83,12 +83,12 @@ def test_an_option_wins_and_a_setting_comes_last(
 
 def test_maps_that_were_used_are_counted(archive: Path) -> None:
     field_maps = FieldMaps([str(archive)])
-    assert field_maps.only is None
     field_maps.of(str(archive / "plain" / "a.md"))
-    field_maps.of(str(archive / "a.md"))
-    assert field_maps.only is not None
-    field_maps.of(str(archive / "own" / "a.md"))
-    assert (len(field_maps.used), field_maps.only) == (2, None)
+    first = field_maps.of(str(archive / "a.md"))
+    assert field_maps.only is first
+    other = field_maps.of(str(archive / "own" / "a.md"))
+    assert field_maps.used == [first, other]
+    assert FieldMaps([str(archive)]).only is None
 
 
 def test_a_map_with_a_fault_ends_the_reading(archive: Path) -> None:

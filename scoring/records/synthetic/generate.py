@@ -19,6 +19,7 @@ import msgspec
 from scoring.errors import ScoringError, naming
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.files import opaque_payload, record_fields, render, render_coverage
+from scoring.records.synthetic.layouts import Layout, SampleFile, other_files
 from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
 from scoring.records.synthetic.stories import BEGINS_AT, Site, Story
 from scoring.records.synthetic.vocabulary import SECTION
@@ -102,9 +103,10 @@ def write_sample(
     begins_at: datetime = BEGINS_AT,
     days: int | None = None,
     section: str = SECTION,
+    layout: Layout = "scoring",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write a synthetic corpus: one Markdown file per record, with YAML front matter.
+    """Write a synthetic corpus: one Markdown file per record, with YAML front matter in scoring's own layout.
 
     Parameters
     ----------
@@ -114,13 +116,15 @@ def write_sample(
         As for :func:`sample_documents`.
     is_labelled : bool
         Whether the files have ``quality``, ``heat`` and ``published``; coverage keeps its quality.
+    layout : str
+        Another layout: see :data:`scoring.records.synthetic.layouts.Layout`.
     on_progress : callable or None
         Called regularly and at the end with the number of records written and the total.
 
     Returns
     -------
     int
-        Number of files written.
+        Number of records written.
 
     Raises
     ------
@@ -137,7 +141,11 @@ def write_sample(
     months: set[str] = set()
     n_written = n_reported = 0
     for story in site.stories():
-        for name, text in _files(story, is_labelled, secrets):
+        if layout == "scoring":
+            files = _files(story, is_labelled, secrets)
+        else:
+            files = other_files(story, layout, is_labelled=is_labelled)
+        for name, text in files:
             month = name[:7] if n_records > _FOLDER_COUNT else "."
             if month not in months:
                 months.add(month)
@@ -152,7 +160,7 @@ def write_sample(
     return n_written
 
 
-def _files(story: Story, is_labelled: bool, secrets: Random) -> Iterator[tuple[str, str]]:
+def _files(story: Story, is_labelled: bool, secrets: Random) -> Iterator[SampleFile]:
     """Yield file name and text of each record of a story."""
     # Many records of a story list the same coverage, so render it once.
     listed = {other.web_url: other for record, _ in story for other in record.related}
@@ -162,7 +170,8 @@ def _files(story: Story, is_labelled: bool, secrets: Random) -> Iterator[tuple[s
         name = f"{date}-{record.web_url.rstrip('/').rpartition('/')[2]}.md"
         bare = msgspec.structs.replace(record, related=())
         fields = record_fields(bare, labels if is_labelled else Labels(), secured=opaque_payload(secrets))
-        yield name, render(fields, related="".join([entries[other.web_url] for other in record.related]))
+        related = "".join([entries[other.web_url] for other in record.related])
+        yield SampleFile(name, render(fields, related=related))
 
 
 def sample_json_lines(*, is_labelled: bool = True, seed: int = 0, **options: Any) -> Iterator[bytes]:
