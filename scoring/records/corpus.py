@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.file_names import is_markdown
-from scoring.records.files import STDIN, OnFault, expand, unreadable
+from scoring.records.files import LINE_EXTENSIONS, STDIN, OnFault, expand, unreadable
 from scoring.records.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
 from scoring.storage.regular_files import kind_of, open_regular
@@ -167,7 +167,7 @@ def too_large(file: str, n_bytes: int) -> RecordError:
 
 def holds_lines(file: str) -> bool:
     """Whether a file has one record per line, by its extension."""
-    return file.endswith((".jsonl", ".ndjson"))
+    return file.endswith(LINE_EXTENSIONS)
 
 
 def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:

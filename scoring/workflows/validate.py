@@ -9,6 +9,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_documents
+from scoring.records.left_out import LeftOutFile, collecting
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -24,12 +25,18 @@ class Validation(msgspec.Struct, frozen=True):
         All faults of all records, in the order of files and lines.
     warnings : tuple of str
         Assumptions made while reading, each with its file and line.
+    left_out : tuple of LeftOutFile
+        Files of folders that were not read, with the reason.
+    n_other_files : int
+        Hidden files and files of other kinds in these folders, which are only counted.
     """
 
     n_records: int
     n_faulty: int
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
+    left_out: tuple[LeftOutFile, ...] = ()
+    n_other_files: int = 0
 
 
 def validate(
@@ -62,8 +69,9 @@ def validate(
     errors: list[RecordError] = []
     warnings: list[str] = []
     n_records = 0
-    for document in read_documents(paths, stdin=stdin, on_fault=errors.append, on_progress=on_progress):
-        n_records += 1
-        warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
+    with collecting(is_listing=True) as walks:
+        for document in read_documents(paths, stdin=stdin, on_fault=errors.append, on_progress=on_progress):
+            n_records += 1
+            warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
     faults = tuple(fault for error in errors for fault in error.faults)
-    return Validation(n_records, len(errors), faults, tuple(warnings))
+    return Validation(n_records, len(errors), faults, tuple(warnings), walks.listed, walks.n_other)
