@@ -11,6 +11,9 @@ import typer
 
 from scoring.cli import cluster, options
 from scoring.cli.console import Terminal
+from scoring.errors import shown
+
+_MAX_KEYS = 30  # named on the terminal
 
 
 def sample(
@@ -52,7 +55,8 @@ def sample(
 def validate(terminal: Terminal, paths: options.Paths, json: options.Json = False) -> None:
     """Check records and report all their faults.
 
-    Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
+    Faults, warnings and the keys that no field uses are on stderr, the count is on stdout; --json has all of
+    them on stdout.
     """
     from scoring.cli import formats
     from scoring.workflows.validate import validate as workflow
@@ -68,6 +72,10 @@ def validate(terminal: Terminal, paths: options.Paths, json: options.Json = Fals
         terminal.error(str(fault))
     for warning in outcome.warnings:
         terminal.note(f"{warning} (warning)")
+    if outcome.unread_keys:
+        counts = [f"{shown(key[:60])} ({count:,})" for key, count in outcome.unread_keys.items()]
+        more = [f"and {len(counts) - _MAX_KEYS:,} more"] if len(counts) > _MAX_KEYS else []
+        terminal.note(f"keys that no field uses: {', '.join(counts[:_MAX_KEYS] + more)}")
     terminal.out(f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot")
 
 

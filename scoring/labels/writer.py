@@ -30,6 +30,7 @@ from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
+from scoring.records.reader import title_only_warning
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -265,6 +266,10 @@ class LabelWriter:
             remove_left_over(target)
         old = read_bytes(target)
         document = decode_file(old, path, is_hashed=False)
+        if not self._options.allows_unknown and (unread := title_only_warning(document.warnings)):
+            got, expected = f"a record of which {unread}", "a field map that says what they are"
+            fault = RecordError(Fault(path, 0, "", got, f"{expected} (or --allow-unknown)"))
+            return WrittenFile(shown(path), fault=fault, is_refused=True)
         if not self._options.allows_unknown and (unknown := unknown_of(document.record)):
             fault = RecordError(
                 Fault(path, 0, "", unknown, "a title, and a date, provider or topics (or --allow-unknown)")

@@ -45,7 +45,7 @@ class Source(NamedTuple):
             raise self.error
         return read_bytes(self.path) if self.data is None else self.data
 
-    def document(self, content: bytes, *, is_hashed: bool = True) -> Document:
+    def document(self, content: bytes, *, is_hashed: bool = True, with_unread_keys: bool = False) -> Document:
         """Decode the record from its bytes; ``is_hashed=False`` skips the hash of a file.
 
         Raises
@@ -54,8 +54,8 @@ class Source(NamedTuple):
             With every fault of the record.
         """
         if self.line:
-            return decode_json(content, self.path, self.line)
-        return decode_file(content, self.path, is_hashed=is_hashed)
+            return decode_json(content, self.path, self.line, with_unread_keys=with_unread_keys)
+        return decode_file(content, self.path, is_hashed=is_hashed, with_unread_keys=with_unread_keys)
 
 
 def read_documents(
@@ -64,6 +64,7 @@ def read_documents(
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
+    with_unread_keys: bool = False,
 ) -> Iterator[Document]:
     """Read the records of the given paths, one at a time.
 
@@ -78,6 +79,8 @@ def read_documents(
         Called with the error of each unusable record, which is then skipped.
     on_progress : callable, optional
         Called with the number of files done and the total.
+    with_unread_keys : bool
+        Whether to list the keys that no field uses in each document.
 
     Yields
     ------
@@ -93,7 +96,7 @@ def read_documents(
     for n_done, file in enumerate(files, start=1):
         for source in sources_of(file, stdin):
             try:
-                document = source.document(source.content())
+                document = source.document(source.content(), with_unread_keys=with_unread_keys)
             except RecordError as error:
                 on_fault(error)
             else:

@@ -21,7 +21,7 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
-from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
+from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record, unread_keys
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 
 
@@ -34,6 +34,7 @@ class _Labelled(Record, frozen=True, gc=False):
 
 
 _DECODER = msgspec.json.Decoder(_Labelled)
+_FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY_DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _INPUTS = Record.__struct_fields__
@@ -44,7 +45,9 @@ _NEARLY_A_SECOND = re.compile(rb"\.9{6}")
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
-def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
+def decode_file(
+    data: bytes, path: str, *, is_hashed: bool = True, with_unread_keys: bool = False
+) -> Document:
     """Decode the record in the front matter of a Markdown file.
 
     Parameters
@@ -55,6 +58,8 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
         Its path, for faults; ``-`` is standard input.
     is_hashed : bool
         Whether to compute the digest.
+    with_unread_keys : bool
+        Whether to list the keys that no field uses.
 
     Returns
     -------
@@ -76,17 +81,26 @@ def decode_file(data: bytes, path: str, *, is_hashed: bool = True) -> Document:
     if not block.isascii():
         decode_utf8(block, path, line=span.line)
     as_json = to_json(block) if span.language == "yaml" else None
-    fast = decode_fast(as_json) if as_json is not None else None
-    record, labels, warnings = fast or _read_strictly(block.decode(), span, path)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
-    return Document(shown(path), 1, digest, record, labels, warnings)
+    if as_json is not None and (fast := decode_fast(as_json)) is not None:
+        keys = _unread_keys(as_json) if with_unread_keys else ()
+        return Document(shown(path), 1, digest, *fast, keys)
+    with any_error_a_fault(path):
+        root = _parse(block.decode(), span, path)
+        read = read_record(root, path)
+    return Document(shown(path), 1, digest, *read, unread_keys(root) if with_unread_keys else ())
 
 
-def _read_strictly(text: str, span: Span, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+def _parse(text: str, span: Span, path: str) -> Node:
     from scoring.records.forms import form_of  # imports PyYAML, which few records need
 
-    with any_error_a_fault(path):
-        return read_record(form_of(span.language).parse(text, path, span.line), path)
+    return form_of(span.language).parse(text, path, span.line)
+
+
+def _unread_keys(data: bytes | memoryview) -> tuple[str, ...]:
+    """Keys of a JSON object that no field uses; the values are not decoded."""
+    fields = _FIELDS_DECODER.decode(data)
+    return unread_keys(Node(0, {key: Node(0, None) for key in fields if key != OPAQUE}))
 
 
 @contextmanager
@@ -101,8 +115,10 @@ def any_error_a_fault(path: str) -> Iterator[None]:
         raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
 
 
-def decode_json(data: bytes, path: str, line: int) -> Document:
+def decode_json(data: bytes, path: str, line: int, *, with_unread_keys: bool = False) -> Document:
     """Decode the record in a line of JSON, with the field names of the front matter.
+
+    See :func:`decode_file` for ``with_unread_keys``.
 
     Raises
     ------
@@ -119,9 +135,12 @@ def decode_json(data: bytes, path: str, line: int) -> Document:
     digest = hashlib.sha256(data.strip()).hexdigest()
     visible = _without_opaque(data.removeprefix(codecs.BOM_UTF8))
     fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
+    if fast is not None:
+        return Document(shown(path), line, digest, *fast, _unread_keys(visible) if with_unread_keys else ())
     with any_error_a_fault(path):
-        record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
-    return Document(shown(path), line, digest, record, labels, warnings)
+        root = _parse_json(visible, path, line)
+        read = read_record(root, path)
+    return Document(shown(path), line, digest, *read, unread_keys(root) if with_unread_keys else ())
 
 
 def _without_opaque(data: bytes) -> bytes:

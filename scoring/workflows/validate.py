@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
@@ -29,6 +30,8 @@ class Validation(msgspec.Struct, frozen=True):
         Files of folders that were not read, with the reason.
     n_other_files : int
         Hidden files and files of other kinds in these folders, which are only counted.
+    unread_keys : dict of str to int
+        Keys that no field uses, with the number of records that have them, the most frequent first.
     """
 
     n_records: int
@@ -37,6 +40,7 @@ class Validation(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     left_out: tuple[LeftOutFile, ...] = ()
     n_other_files: int = 0
+    unread_keys: dict[str, int] = {}
 
 
 def validate(
@@ -68,10 +72,21 @@ def validate(
     """
     errors: list[RecordError] = []
     warnings: list[str] = []
+    unread_keys: Counter[str] = Counter()
     n_records = 0
     with collecting(is_listing=True) as walks:
-        for document in read_documents(paths, stdin=stdin, on_fault=errors.append, on_progress=on_progress):
+        for document in read_documents(
+            paths, stdin=stdin, on_fault=errors.append, on_progress=on_progress, with_unread_keys=True
+        ):
             n_records += 1
             warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
-    faults = tuple(fault for error in errors for fault in error.faults)
-    return Validation(n_records, len(errors), faults, tuple(warnings), walks.listed, walks.n_other)
+            unread_keys.update(document.unread_keys)
+    return Validation(
+        n_records=n_records,
+        n_faulty=len(errors),
+        faults=tuple(fault for error in errors for fault in error.faults),
+        warnings=tuple(warnings),
+        left_out=walks.listed,
+        n_other_files=walks.n_other,
+        unread_keys=dict(unread_keys.most_common()),
+    )
