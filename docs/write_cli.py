@@ -19,7 +19,7 @@ Written by `make docs` from the help of the commands themselves; a test holds th
 | exit code | meaning |
 |---|---|
 | 0 | Done. |
-| 1 | Some records could not be used; the rest were. Each is named on stderr. |
+| 1 | Some records could not be used (or, with `--strict`, are left out); the rest were. Named on stderr. |
 | 2 | Nothing was done: wrong usage, or an input, model, setting, store or output that cannot be used. |
 | 3 | The answer is no: a limit was passed, a model refused, or a training does not give the same bytes. |
 | 70 | A defect of this program. |

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -169,6 +169,10 @@ Fields = Annotated[
 Experiment = Annotated[str | None, typer.Option(metavar="NAME", help="MLflow experiment.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor write the feature cache.")]
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in MLflow.")]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Exit code 1 if a file of a folder is left out, not read as a record."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 POLICY_HELP = {
@@ -244,16 +248,35 @@ def cache_of(settings: Settings, *, is_used: bool) -> FeatureCache | None:
     return open_cache(settings, now()) if is_used and settings.cache_mb else None
 
 
+@contextmanager
+def reporting_left_out(terminal: Terminal, *, is_strict: bool) -> Iterator[None]:
+    """Report once what the walks of folders left out; with ``is_strict`` that is a fault."""
+    from scoring.records.left_out import collecting
+
+    with collecting() as walks:
+        try:
+            yield
+        finally:
+            summary = walks.summary()
+            if is_strict and walks.n_left_out:
+                terminal.n_faults += walks.n_left_out
+                terminal.error(summary)
+            elif summary:
+                terminal.note(summary)
+
+
 def as_command(function: Callable[..., None]) -> Callable[..., None]:
     """Turn a function whose first parameter is the terminal into a Typer command.
 
     The command accepts the global flags too, so that they may be given before or after its name. A
     function with ``**policy`` gets the options of the synthetic policy. Every outcome of the function
-    becomes an exit code. A group runs its own function only without a subcommand.
+    becomes an exit code. A function with ``paths`` reports what the walks of folders leave out, and gets the
+    option ``--strict``. A group runs its own function only without a subcommand.
     """
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
     takes_policy = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in own)
     flags = {"quiet": Quiet, "verbose": Verbose, "debug": Debug}
+    takes_paths = any(parameter.name == "paths" for parameter in own)
     parameters = [
         inspect.Parameter("context", _KEYWORD, annotation=typer.Context),
         *(
@@ -262,6 +285,7 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ),
         *(_policy_options() if takes_policy else ()),
+        *([inspect.Parameter("strict", _KEYWORD, default=False, annotation=Strict)] if takes_paths else ()),
         *(inspect.Parameter(name, _KEYWORD, default=False, annotation=kind) for name, kind in flags.items()),
     ]
 
@@ -272,7 +296,13 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
             _refuse_given(context, options)
             context.obj = terminal
             return
-        raise typer.Exit(exit_code(terminal, functools.partial(function, terminal, **options)))
+        is_strict = options.pop("strict", False)
+
+        def work() -> None:
+            with reporting_left_out(terminal, is_strict=is_strict):
+                function(terminal, **options)
+
+        raise typer.Exit(exit_code(terminal, work))
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

@@ -12,6 +12,9 @@ import typer
 
 from scoring.cli import cluster, options
 from scoring.cli.console import Terminal
+from scoring.errors import shown
+
+_MAX_KEYS = 30  # named on the terminal
 
 
 class SampleLayout(StrEnum):
@@ -88,7 +91,8 @@ def validate(
 ) -> None:
     """Check records and report all their faults.
 
-    Faults and warnings are on stderr, the count is on stdout; --json has all of them on stdout.
+    Faults, warnings and the keys that no field uses are on stderr, the count is on stdout; --json has all of
+    them on stdout.
     """
     from scoring.cli import formats
     from scoring.records.field_map_lookup import field_maps_of
@@ -107,6 +111,10 @@ def validate(
         terminal.error(str(fault))
     for warning in outcome.warnings:
         terminal.note(f"{warning} (warning)")
+    if outcome.unread_keys:
+        counts = [f"{shown(key[:60])} ({count:,})" for key, count in outcome.unread_keys.items()]
+        more = [f"and {len(counts) - _MAX_KEYS:,} more"] if len(counts) > _MAX_KEYS else []
+        terminal.note(f"keys that no field uses: {', '.join(counts[:_MAX_KEYS] + more)}")
     terminal.out(f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot")
 
 

@@ -32,6 +32,7 @@ from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written
+from scoring.records.reader import title_only_warning
 from scoring.records.record import Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
@@ -278,6 +279,10 @@ class LabelWriter:
         old = read_bytes(target)
         field_map = self._field_maps.of(path)
         document = decode_file(old, path, is_hashed=False, field_map=field_map)
+        if not self._options.allows_unknown and (unread := title_only_warning(document.warnings)):
+            got, expected = f"a record of which {unread}", "a field map that says what they are"
+            fault = RecordError(Fault(path, 0, "", got, f"{expected} (or --allow-unknown)"))
+            return WrittenFile(shown(path), fault=fault, is_refused=True)
         if not self._options.allows_unknown and (unknown := unknown_of(document.record)):
             fault = RecordError(
                 Fault(path, 0, "", unknown, "a title, and a date, provider or topics (or --allow-unknown)")

@@ -15,7 +15,7 @@ from scoring.records.decode import decode_file, decode_json
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import is_markdown
-from scoring.records.files import STDIN, OnFault, expand, unreadable
+from scoring.records.files import LINE_EXTENSIONS, STDIN, OnFault, expand, unreadable
 from scoring.records.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
 from scoring.storage.regular_files import kind_of, open_regular
@@ -48,7 +48,12 @@ class Source(NamedTuple):
         return read_bytes(self.path) if self.data is None else self.data
 
     def document(
-        self, content: bytes, *, is_hashed: bool = True, field_map: FieldMap | None = None
+        self,
+        content: bytes,
+        *,
+        is_hashed: bool = True,
+        field_map: FieldMap | None = None,
+        with_unread_keys: bool = False,
     ) -> Document:
         """Decode the record from its bytes.
 
@@ -60,6 +65,8 @@ class Source(NamedTuple):
             Whether to compute the hash of a file.
         field_map : FieldMap, optional
             Where its fields are; None for scoring's own layout.
+        with_unread_keys : bool
+            Whether to list the keys that no field uses.
 
         Raises
         ------
@@ -67,8 +74,14 @@ class Source(NamedTuple):
             With every fault of the record.
         """
         if self.line:
-            return decode_json(content, self.path, self.line, field_map)
-        return decode_file(content, self.path, is_hashed=is_hashed, field_map=field_map)
+            return decode_json(content, self.path, self.line, field_map, with_unread_keys=with_unread_keys)
+        return decode_file(
+            content,
+            self.path,
+            is_hashed=is_hashed,
+            field_map=field_map,
+            with_unread_keys=with_unread_keys,
+        )
 
 
 def read_documents(
@@ -78,6 +91,7 @@ def read_documents(
     field_maps: FieldMaps | None = None,
     on_fault: OnFault,
     on_progress: Callable[[int, int], None] | None = None,
+    with_unread_keys: bool = False,
 ) -> Iterator[Document]:
     """Read the records of the given paths, one at a time.
 
@@ -94,6 +108,8 @@ def read_documents(
         Called with the error of each unusable record, which is then skipped.
     on_progress : callable, optional
         Called with the number of files done and the total.
+    with_unread_keys : bool
+        Whether to list the keys that no field uses in each document.
 
     Yields
     ------
@@ -110,7 +126,9 @@ def read_documents(
     for n_done, file in enumerate(files, start=1):
         for source in sources_of(file, stdin):
             try:
-                document = source.document(source.content(), field_map=field_maps.of(file))
+                document = source.document(
+                    source.content(), field_map=field_maps.of(file), with_unread_keys=with_unread_keys
+                )
             except RecordError as error:
                 on_fault(error)
             else:
@@ -184,7 +202,7 @@ def too_large(file: str, n_bytes: int) -> RecordError:
 
 def holds_lines(file: str) -> bool:
     """Whether a file has one record per line, by its extension."""
-    return file.endswith((".jsonl", ".ndjson"))
+    return file.endswith(LINE_EXTENSIONS)
 
 
 def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:

@@ -22,7 +22,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_map import FieldMap
 from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
-from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
+from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record, unread_keys
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 
 
@@ -35,6 +35,7 @@ class _Labelled(Record, frozen=True, gc=False):
 
 
 _DECODER = msgspec.json.Decoder(_Labelled)
+_FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY_DECODER = msgspec.json.Decoder()
 _ENCODER = msgspec.json.Encoder()
 _INPUTS = Record.__struct_fields__
@@ -46,7 +47,12 @@ _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
 def decode_file(
-    data: bytes, path: str, *, is_hashed: bool = True, field_map: FieldMap | None = None
+    data: bytes,
+    path: str,
+    *,
+    is_hashed: bool = True,
+    field_map: FieldMap | None = None,
+    with_unread_keys: bool = False,
 ) -> Document:
     """Decode the record in the front matter of a Markdown file.
 
@@ -60,6 +66,8 @@ def decode_file(
         Whether to compute the digest.
     field_map : FieldMap, optional
         Where its fields and labels are; None for scoring's own layout.
+    with_unread_keys : bool
+        Whether to list the keys that no field uses.
 
     Returns
     -------
@@ -80,21 +88,28 @@ def decode_file(
     block = data[span.start : span.stop]
     if not block.isascii():
         decode_utf8(block, path, line=span.line)
-    if field_map is None or field_map.is_own_layout:
-        as_json = to_json(block) if span.language == "yaml" else None
-        fast = decode_fast(as_json) if as_json is not None else None
-        record, labels, warnings = fast or _read_strictly(block.decode(), span, path)
-    else:
-        record, labels, warnings = _read_mapped(data, path, field_map)
+    is_own_layout = field_map is None or field_map.is_own_layout
+    as_json = to_json(block) if is_own_layout and span.language == "yaml" else None
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
-    return Document(shown(path), 1, digest, record, labels, warnings)
+    if as_json is not None and (fast := decode_fast(as_json)) is not None:
+        keys = _unread_keys(as_json) if with_unread_keys else ()
+        return Document(shown(path), 1, digest, *fast, keys)
+    with any_error_a_fault(path):
+        root = _parse(block.decode(), span, path)
+        read = _read(root, path, field_map, "" if is_own_layout else _body(data, span))
+    return Document(shown(path), 1, digest, *read, unread_keys(root, field_map) if with_unread_keys else ())
 
 
-def _read_strictly(text: str, span: Span, path: str) -> tuple[Record, Labels, tuple[str, ...]]:
+def _parse(text: str, span: Span, path: str) -> Node:
     from scoring.records.forms import form_of  # imports PyYAML, which few records need
 
-    with any_error_a_fault(path):
-        return read_record(form_of(span.language).parse(text, path, span.line), path)
+    return form_of(span.language).parse(text, path, span.line)
+
+
+def _unread_keys(data: bytes | memoryview) -> tuple[str, ...]:
+    """Keys of a JSON object that no field uses; the values are not decoded."""
+    fields = _FIELDS_DECODER.decode(data)
+    return unread_keys(Node(0, {key: Node(0, None) for key in fields if key != OPAQUE}), None)
 
 
 @contextmanager
@@ -107,14 +122,6 @@ def any_error_a_fault(path: str) -> Iterator[None]:
     except Exception as error:
         got = f"a value that its parser fails at ({type(error).__name__})"
         raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
-
-
-def _read_mapped(data: bytes, path: str, field_map: FieldMap) -> tuple[Record, Labels, tuple[str, ...]]:
-    from scoring.records.mapped_record import Surroundings, read_mapped_record
-
-    root, body = parse_file(data, path)
-    with any_error_a_fault(path):
-        return read_mapped_record(root, field_map, Surroundings(path, body))
 
 
 def parse_file(data: bytes, path: str) -> tuple[Node, str]:
@@ -130,19 +137,33 @@ def parse_file(data: bytes, path: str) -> tuple[Node, str]:
     RecordError
         If it has none, or it does not parse.
     """
-    from scoring.records.forms import form_of
-
     span = find_front_matter(data, path)
     text = decode_utf8(data[span.start : span.stop], path, line=span.line)
-    body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
     with any_error_a_fault(path):
-        return form_of(span.language).parse(text, path, span.line), body
+        return _parse(text, span, path), _body(data, span)
 
 
-def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:
+def _body(data: bytes, span: Span) -> str:
+    return data[span.stop :].partition(b"\n")[2].decode(errors="replace")
+
+
+def _read(
+    root: Node, path: str, field_map: FieldMap | None, body: str = ""
+) -> tuple[Record, Labels, tuple[str, ...]]:
+    """Read a record by its field map; None for scoring's own layout."""
+    if field_map is None or field_map.is_own_layout:
+        return read_record(root, path)
+    from scoring.records.mapped_record import Surroundings, read_mapped_record
+
+    return read_mapped_record(root, field_map, Surroundings(path, body))
+
+
+def decode_json(
+    data: bytes, path: str, line: int, field_map: FieldMap | None = None, *, with_unread_keys: bool = False
+) -> Document:
     """Decode the record in a line of JSON, with the field names of the front matter.
 
-    ``field_map`` is as for :func:`decode_file`.
+    See :func:`decode_file` for ``field_map`` and ``with_unread_keys``.
 
     Raises
     ------
@@ -158,17 +179,16 @@ def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = 
         raise RecordError(Fault(path, line, "", f"{len(data):,} bytes", f"at most {MAX_BYTES:,} bytes"))
     digest = hashlib.sha256(data.strip()).hexdigest()
     visible = _without_opaque(data.removeprefix(codecs.BOM_UTF8))
-    if field_map is None or field_map.is_own_layout:
-        fast = decode_fast(visible) if _is_unambiguous_json(visible) else None
-        with any_error_a_fault(path):
-            record, labels, warnings = fast or read_record(_parse_json(visible, path, line), path)
-    else:
-        from scoring.records.mapped_record import Surroundings, read_mapped_record
-
-        with any_error_a_fault(path):
-            root = _parse_json(visible, path, line)
-            record, labels, warnings = read_mapped_record(root, field_map, Surroundings(path))
-    return Document(shown(path), line, digest, record, labels, warnings)
+    is_own_layout = field_map is None or field_map.is_own_layout
+    fast = decode_fast(visible) if is_own_layout and _is_unambiguous_json(visible) else None
+    if fast is not None:
+        return Document(shown(path), line, digest, *fast, _unread_keys(visible) if with_unread_keys else ())
+    with any_error_a_fault(path):
+        root = _parse_json(visible, path, line)
+        read = _read(root, path, field_map)
+    return Document(
+        shown(path), line, digest, *read, unread_keys(root, field_map) if with_unread_keys else ()
+    )
 
 
 def _without_opaque(data: bytes) -> bytes:

@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.file_names import is_markdown
-from scoring.records.front_matter import has_front_matter, is_utf16
+from scoring.records.front_matter import has_carriage_returns, has_front_matter
+from scoring.records.left_out import (
+    CARRIAGE_RETURNS,
+    EMPTY,
+    ENCODING,
+    JSON_LINES,
+    LINK_OUT,
+    NO_FRONT_MATTER,
+    NOT_MARKDOWN,
+    Walk,
+    walking,
+)
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
 
 #: Callback for the error of each unusable record.
@@ -21,6 +32,15 @@ STDIN = "-"
 HEAD_BYTES = 128
 """Bytes read from the start of a file to see whether it may hold a record."""
 
+LINE_EXTENSIONS = (".jsonl", ".ndjson")
+"""Extensions of files with one record per line."""
+
+# Extensions of other texts that may have front matter: such a file is named, others are only counted.
+_OTHER_MARKDOWN = frozenset((".mkd", ".mkdn", ".mdown", ".mdwn", ".markdn", ".mdc", ".rmd"))
+_OTHER_TEXTS = frozenset((".txt", ".text", ".html", ".htm", ".adoc", ".asciidoc", ".rst", ".org", ".textile"))
+_TEMPLATES = frozenset((".njk", ".liquid"))
+_RELATED_EXTENSIONS = _OTHER_MARKDOWN | _OTHER_TEXTS | _TEMPLATES | frozenset(LINE_EXTENSIONS)
+_REPORTED_ONE_BY_ONE = (None, EMPTY, ENCODING, CARRIAGE_RETURNS)
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -29,10 +49,11 @@ def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str
 
     A folder is walked for Markdown (:data:`scoring.records.file_names.RECORD_EXTENSIONS`), sorted. Hidden
     entries and links that lead out of the folder are skipped. A Markdown file without front matter (a
-    ``README.md``) is skipped in a folder, but kept if it is named explicitly or by a glob. A Markdown entry
-    of a folder that is not a regular file (a FIFO, a socket, a device, a folder) is kept, and reading it is a
-    fault. A FIFO with another name that is named explicitly, as ``<(command)`` does, is read like standard
-    input.
+    ``README.md``), or one that is empty or in UTF-16, is left out of a folder, but kept if it is named
+    explicitly or by a glob; what a walk leaves out is counted by :func:`scoring.records.left_out.walking`. A
+    Markdown entry of a folder that is not a regular file (a FIFO, a socket, a device, a folder) is kept, and
+    reading it is a fault. A FIFO with another name that is named explicitly, as ``<(command)`` does, is read
+    like standard input.
 
     Parameters
     ----------
@@ -80,7 +101,9 @@ def shown_names(paths: Sequence[str]) -> dict[str, list[str]]:
 
 
 def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
-    """Yield the files that :func:`expand` finds in a folder; an empty folder is not a fault.
+    """Yield the files that :func:`expand` finds in a folder, and those whose fault is to be reported.
+
+    An empty folder is not a fault. See :func:`may_hold_record`.
 
     Parameters
     ----------
@@ -94,7 +117,8 @@ def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
     RecordError
         If the folder cannot be read, or a subfolder cannot be read and there is no `on_fault`.
     """
-    return (file for file, _ in _records_within(folder, on_fault))
+    entries = _entries(folder, Walk(), on_fault)
+    return (file for file, _, reason in entries if reason in _REPORTED_ONE_BY_ONE)
 
 
 def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
@@ -102,11 +126,11 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     if path == STDIN:
         return [(path, False)]
     if os.path.isdir(path):
-        files = list(_records_within(path))
+        with walking(path) as walk:
+            files = [(file, is_link) for file, is_link, reason in _entries(path, walk) if not reason]
+            walk.n_files = len(files)
         if not files:
-            raise RecordError(
-                Fault(path, 0, "", "a folder without records", "Markdown files with front matter")
-            )
+            raise RecordError(Fault(path, 0, "", _without_records(walk), "Markdown files with front matter"))
         return files
     if os.path.exists(path):
         return [(path, os.path.islink(path))]
@@ -124,13 +148,23 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
     return [(match, os.path.islink(match)) for match in matches]
 
 
-def _records_within(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool]]:
-    for file, is_link, is_regular in _walk(folder, on_fault):
-        if not is_regular or _may_hold_record(file):
-            yield file, is_link
+def _without_records(walk: Walk) -> str:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in walk.counts.most_common())
+    return f"a folder without records ({reasons})" if reasons else "a folder without records"
 
 
-def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
+def _entries(
+    folder: str, walk: Walk, on_fault: OnFault | None = None
+) -> Iterator[tuple[str, bool, str | None]]:
+    """Yield the Markdown entries of a folder: path, whether it is a link, why it is left out, if it is."""
+    for file, is_link, is_regular in _walk(folder, walk, on_fault):
+        reason = _reason_left_out(file) if is_regular else None
+        if reason:
+            walk.leave_out(file, reason)
+        yield file, is_link, reason
+
+
+def _walk(folder: str, walk: Walk, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
     """Yield entries named as Markdown with whether each is a link and whether it is a regular file."""
 
     def report(error: OSError) -> None:
@@ -142,17 +176,41 @@ def _walk(folder: str, on_fault: OnFault | None = None) -> Iterator[tuple[str, b
     root = os.path.realpath(folder)
     for base, folders, names in os.walk(folder, onerror=report):
         names += [name for name in folders if is_markdown(name)]
+        walk.n_other += sum(name.startswith(".") for name in folders)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_markdown(name))
         links, others = _links_and_others(base)
+        for name in folders:
+            if name in links and not _leads_within(os.path.join(base, name), root):
+                walk.leave_out(os.path.join(base, name), LINK_OUT)
         for name in sorted(names):
             file = os.path.join(base, name)
             if name.startswith(".") or not is_markdown(name):
+                _count_other(file, name, walk)
                 continue
             is_link = name in links
             if not is_link:
                 yield file, False, name not in others
-            elif os.path.commonpath([root, os.path.realpath(file)]) == root:
+            elif _leads_within(file, root):
                 yield file, True, kind_of(file) is None
+            else:
+                walk.leave_out(file, LINK_OUT)
+
+
+def _leads_within(link: str, root: str) -> bool:
+    return os.path.commonpath([root, os.path.realpath(link)]) == root
+
+
+def _count_other(file: str, name: str, walk: Walk) -> None:
+    """Count a file that is not Markdown; one that may hold records is named."""
+    extension = os.path.splitext(name)[1].lower()
+    if name.startswith(".") or extension not in _RELATED_EXTENSIONS:
+        walk.n_other += 1
+    elif extension in LINE_EXTENSIONS:
+        walk.leave_out(file, JSON_LINES)
+    elif kind_of(file) is None and has_front_matter(_head(file)):
+        walk.leave_out(file, NOT_MARKDOWN)
+    else:
+        walk.n_other += 1
 
 
 def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
@@ -185,28 +243,55 @@ def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
     return os.path.join(folders[folder], name)
 
 
-def _may_hold_record(file: str) -> bool:
-    """Whether a file may hold a record; an unreadable file counts, so that it is reported."""
+def _reason_left_out(file: str) -> str | None:
+    """Why a Markdown file is left out; None if it is read, or cannot be, so that this is reported."""
     try:
         descriptor, _ = open_regular(file)
         try:
-            return may_hold_record(os.read(descriptor, HEAD_BYTES))
+            return reason_left_out(os.read(descriptor, HEAD_BYTES))
         finally:
             os.close(descriptor)
     except OSError:
-        return True
+        return None
+
+
+def _head(file: str) -> bytes:
+    """First bytes of a regular file; empty if it cannot be read."""
+    try:
+        descriptor, _ = open_regular(file)
+        try:
+            return os.read(descriptor, HEAD_BYTES)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b""
+
+
+def reason_left_out(head: bytes) -> str | None:
+    """Why a walk leaves a Markdown file out, by its first :data:`HEAD_BYTES`; None if it holds a record.
+
+    A file with blank lines before its ``---`` counts as a record, so that reading it reports the fault.
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ENCODING
+    head = head.removeprefix(codecs.BOM_UTF8)
+    if has_front_matter(head):
+        return None
+    text = head.lstrip()
+    if not text:
+        return EMPTY if len(head) < HEAD_BYTES - len(codecs.BOM_UTF8) else None
+    if has_carriage_returns(text):
+        return CARRIAGE_RETURNS
+    return None if text.startswith(b"-") and has_front_matter(text) else NO_FRONT_MATTER
 
 
 def may_hold_record(head: bytes) -> bool:
-    """Whether a file may hold a record, by its first :data:`HEAD_BYTES`.
+    """Whether a file that arrives in a watched folder or lies in a store is reported if it cannot be read.
 
-    A file that is empty, in UTF-16, or has blank lines before its ``---`` counts as a record, so that reading
-    it reports the fault.
+    Unlike those of a walked folder, such files are not counted by reason: one that is empty, in UTF-16 or has
+    carriage returns as line ends is read, which reports the fault.
     """
-    if is_utf16(head):
-        return True
-    head = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return not head or has_front_matter(head)
+    return reason_left_out(head) in _REPORTED_ONE_BY_ONE
 
 
 def unreadable(file: str, error: OSError) -> RecordError:

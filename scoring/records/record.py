@@ -188,6 +188,8 @@ class Document(msgspec.Struct, frozen=True, gc=False):
         Its labels.
     warnings : tuple of str
         Assumptions made when it was read (a date without a time zone, for example).
+    unread_keys : tuple of str
+        Keys of the front matter that no field uses, if they were asked for; without the opaque one.
     """
 
     path: str
@@ -196,3 +198,4 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     record: Record
     labels: Labels
     warnings: tuple[str, ...] = ()
+    unread_keys: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.left_out import LeftOutFile, collecting
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -25,12 +27,21 @@ class Validation(msgspec.Struct, frozen=True):
         All faults of all records, in the order of files and lines.
     warnings : tuple of str
         Assumptions made while reading, each with its file and line.
+    left_out : tuple of LeftOutFile
+        Files of folders that were not read, with the reason.
+    n_other_files : int
+        Hidden files and files of other kinds in these folders, which are only counted.
+    unread_keys : dict of str to int
+        Keys that no field uses, with the number of records that have them, the most frequent first.
     """
 
     n_records: int
     n_faulty: int
     faults: tuple[Fault, ...]
     warnings: tuple[str, ...]
+    left_out: tuple[LeftOutFile, ...] = ()
+    n_other_files: int = 0
+    unread_keys: dict[str, int] = {}
 
 
 def validate(
@@ -65,11 +76,27 @@ def validate(
     """
     errors: list[RecordError] = []
     warnings: list[str] = []
+    unread_keys: Counter[str] = Counter()
     n_records = 0
-    for document in read_documents(
-        paths, stdin=stdin, field_maps=field_maps, on_fault=errors.append, on_progress=on_progress
-    ):
-        n_records += 1
-        warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
-    faults = tuple(fault for error in errors for fault in error.faults)
-    return Validation(n_records, len(errors), faults, tuple(warnings))
+    with collecting(is_listing=True) as walks:
+        documents = read_documents(
+            paths,
+            stdin=stdin,
+            field_maps=field_maps,
+            on_fault=errors.append,
+            on_progress=on_progress,
+            with_unread_keys=True,
+        )
+        for document in documents:
+            n_records += 1
+            warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
+            unread_keys.update(document.unread_keys)
+    return Validation(
+        n_records=n_records,
+        n_faulty=len(errors),
+        faults=tuple(fault for error in errors for fault in error.faults),
+        warnings=tuple(warnings),
+        left_out=walks.listed,
+        n_other_files=walks.n_other,
+        unread_keys=dict(unread_keys.most_common()),
+    )

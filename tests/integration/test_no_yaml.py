@@ -11,8 +11,11 @@ import pytest
 from scoring.records.synthetic.generate import write_sample
 
 DOCUMENTS = {
-    "no blank after a key": "title: Rain\npublishedDateTime:21-03-04 05:0s\n",
-    "text behind a quote": 'title: "Rain\\" x" y\n',
+    "no blank after a key": (
+        "title: Rain\npublishedDateTime:21-03-04 05:0s\n",
+        "3: publishedDateTime: got no blank after the colon",
+    ),
+    "text behind a quote": ('title: "Rain\\" x" y\n', "2: title: got text after a closing quote"),
 }
 
 
@@ -34,12 +37,12 @@ def test_one_file_that_is_no_yaml_is_refused_in_one_line(
     document: str, command: tuple[str, ...], summary: list[str], tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "inbox", n_records=2, seed=1, is_labelled=False)
-    (tmp_path / "inbox" / "a.md").write_text(f"---\n{DOCUMENTS[document]}---\n", "utf-8")
+    text, fault = DOCUMENTS[document]
+    (tmp_path / "inbox" / "a.md").write_text(f"---\n{text}---\n", "utf-8")
     done = scoring(*command)
     assert done.returncode == 1
     line, *last = done.stderr.splitlines()
-    assert line.startswith("inbox/a.md:")
-    assert ": got YAML that does not parse (" in line
+    assert line.startswith(f"inbox/a.md:{fault}")
     assert len(last) == len(summary)
     assert all(map(str.startswith, last, summary))
     if command[0] == "validate":

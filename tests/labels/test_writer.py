@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -474,3 +475,34 @@ def test_file_that_went_away_is_reported(workspace: Workspace) -> None:
     counts = workspace.write(FIRST, first, workspace.folder / "b.md").counts
     assert (counts.n_written, counts.n_faults) == (1, 1)
     assert workspace.faults[0].startswith(f"{first}: ")
+
+
+def test_a_record_whose_keys_no_field_uses_is_refused(workspace: Workspace) -> None:
+    path = workspace.add("a.md", data=b"---\ntitle: Rain\ndate: 2021-03-04\nlink: a\n---\n")
+    assert workspace.write(FIRST).counts.n_refused == 1
+    assert workspace.faults == [
+        f"{path}: got a record of which only the title was read: no field uses 'date', 'link', "
+        "expected a field map that says what they are (or --allow-unknown)"
+    ]
+    assert workspace.write(FIRST, allows_unknown=True).counts.n_written == 1
+
+
+@pytest.mark.parametrize("value", ['""', "high", "'67'", "2016-01-02"])
+def test_a_label_that_cannot_be_used_is_filled_and_its_text_kept(workspace: Workspace, value: str) -> None:
+    path = workspace.add(
+        "a.md", data=(RECORD % b"a").replace(b"\n---", f"\nquality: {value}\n---".encode(), 1)
+    )
+    assert f"quality: {value}" in path.read_text()
+    workspace.write(FIRST)
+    assert workspace.written[0].outcomes["quality"] == "filled"
+    assert labels_of(path)["quality"] == FIRST["quality"]
+    (entry,) = [json.loads(line) for line in workspace.journal.read_text().splitlines() if '"labels"' in line]
+    assert entry["before"]["quality"] == f" {value}"
+
+
+def test_a_label_that_could_not_be_put_back_is_not_replaced(workspace: Workspace) -> None:
+    data = (RECORD % b"a").replace(b"\n---", b"\nquality: see [the list]\n---", 1)
+    path = workspace.add("a.md", data=data)
+    workspace.write(FIRST)
+    assert path.read_bytes() == data
+    assert "quality: got a value that could not be put back" in workspace.faults[0]

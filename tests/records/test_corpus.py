@@ -12,7 +12,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.records import corpus
 from scoring.records.corpus import data_sha256, read_bytes, read_documents
-from scoring.records.files import expand
+from scoring.records.files import expand, files_within
 from scoring.records.front_matter import MAX_BYTES
 from scoring.records.record import Document
 
@@ -43,7 +43,7 @@ def test_a_folder_is_walked_in_order_without_what_is_no_record(tmp_path: Path) -
     (tmp_path / "late.md").write_text("\n---\ntitle: Rain\n---\n")
     documents, faults = read(".")
     assert [document.path for document in documents] == ["./a.md", "./b/a.md", "./b/z.md"]
-    assert [fault.split(":")[0] for fault in faults] == ["./empty.md", "./late.md"]
+    assert [fault.split(":")[0] for fault in faults] == ["./late.md"]
     (fault,) = read("README.md")[1]
     assert fault.startswith("README.md:1: got a first line that is not '---'")
 
@@ -109,12 +109,13 @@ def test_a_bad_record_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_record_in_utf_16_is_a_fault_also_in_a_folder(tmp_path: Path, encoding: str) -> None:
-    (tmp_path / "a.md").write_bytes("\ufeff---\ntitle: Rain\n---\n".encode(encoding))
-    (tmp_path / "notes.md").write_bytes("\ufeffRain\n".encode(encoding))
-    faults: list[str] = []
-    assert list(read_documents([str(tmp_path)], on_fault=lambda error: faults.append(str(error)))) == []
-    assert faults == [f"{tmp_path}/a.md:1: got text in UTF-16, expected text in UTF-8"]
+def test_a_record_in_utf_16_is_a_fault_where_it_is_named_or_watched(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "a.md"
+    file.write_bytes("\ufeff---\ntitle: Rain\n---\n".encode(encoding))
+    assert read(str(file))[1] == [f"{file}:1: got text in UTF-16, expected text in UTF-8"]
+    assert list(files_within(str(tmp_path))) == [str(file)]
+    with pytest.raises(RecordError, match=r"a folder without records \(1 in an unreadable encoding\)"):
+        expand([str(tmp_path)])
 
 
 def test_a_file_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:

@@ -567,3 +567,44 @@ def test_the_deepest_levels_are_read(title: object) -> None:
         data = (line % (json.dumps(title), "[" * n_lists, "]" * n_lists)).encode()
         assert decode._is_shallow(data) is (n_lists < MAX_DEPTH)
         assert decode_json(data, "a.jsonl", 1).record.title == str(title)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("link: a\ntags: [b]\n", "'link', 'tags'"),
+        ("quality: 5\ntype: post\nlink: a\nsecured: hush\n", "'link'"),
+        ("".join(f"k{n}: 1\n" for n in range(20)), ", ".join(f"'k{n}'" for n in range(12)) + ", 8 more"),
+        ("k" * 100 + ": 1\n", f"'{'k' * 39}…'"),
+        ("excerpt: It is wet\nlink: a\n", ""),
+        ("topics: [a]\nlink: a\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_record_of_which_only_the_title_is_read_has_a_warning(more: str, named: str) -> None:
+    warnings = decode_file(f"---\ntitle: Rain\n{more}---\n".encode(), "a.md").warnings
+    expected = [f"only the title was read: no field uses {named}"] if named else []
+    assert [warning for warning in warnings if warning.startswith("only")] == expected
+
+
+def test_both_ways_list_the_same_unread_keys() -> None:
+    data = FULL.replace("category: news", "link: a\ncategory: news").encode()
+    fast, strict = (
+        decode_file(text, "a.md", with_unread_keys=True).unread_keys
+        for text in (data, data.replace(b"link: a", b"link: a # note"))
+    )
+    assert fast == strict == ("link",)
+    assert decode_file(data, "a.md").unread_keys == ()
+    assert decode_json(to_line(link="a", secured="x"), "a.jsonl", 1, with_unread_keys=True).unread_keys == (
+        "link",
+    )
+
+
+def test_nesting_is_a_problem_from_the_33rd_level_on() -> None:
+    node = decode._parse_json(b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", "a.jsonl", 1)
+    assert isinstance(node.value, dict)
+    node, n_lists = node.value["a"], 0
+    while node.problem is None:
+        assert isinstance(node.value, list)
+        (node,), n_lists = node.value, n_lists + 1
+    assert n_lists == MAX_DEPTH

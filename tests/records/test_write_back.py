@@ -12,6 +12,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.records import write_back
 from scoring.records.decode import decode_file
+from scoring.records.field_map import FieldMap
 from scoring.records.forms import form_of
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, Edit, put_back, replace_labels, write_labels
@@ -171,8 +172,8 @@ def test_a_file_changed_meanwhile_is_read_once_more(
     edit_bytes = write_back.edit_labels
     intruders = iter(range(n_intruders))
 
-    def intrude(data: bytes, labels: Labels, path: str) -> Any:
-        new = edit_bytes(data, labels, path)
+    def intrude(data: bytes, labels: Labels, path: str, field_map: FieldMap | None) -> Any:
+        new = edit_bytes(data, labels, path, field_map)
         for number in intruders:
             file.write_bytes(data + b" and %d" % number)
             break

@@ -41,3 +41,21 @@ def test_standard_input_is_validated() -> None:
 def test_a_path_that_names_nothing_is_an_error() -> None:
     with pytest.raises(RecordError, match=r"lost\.md: got no such file"):
         validate(["lost.md"])
+
+
+def test_keys_that_no_field_uses_are_counted(tmp_path: Path) -> None:
+    fast = (
+        b"---\ntitle: Rain\npublishedDateTime: 2021-03-04T05:06:07Z\n"
+        b"topics:\n  - Sea\nprovider:\n  name: Daily\n"
+        b"removed: true\nlink: a\nsecured: hush\n---\n"
+    )
+    (tmp_path / "a.md").write_bytes(fast)
+    (tmp_path / "b.md").write_bytes(
+        fast.replace(b"title: Rain", b"title: Rain # wet").replace(b"link: a", b"by: @a")
+    )
+    (tmp_path / "c.md").write_bytes(b"+++\ntitle = 'Rain'\nremoved = true\n[author]\nname = 'a'\n+++\n")
+    (tmp_path / "d.jsonl").write_bytes(b'{"title": "Rain", "removed": 1}\n{"title": "", "removed": 1}\n')
+    result = validate([".", "d.jsonl"])
+    assert result.unread_keys == {"removed": 4, "link": 1, "by": 1, "author": 1}
+    assert next(iter(result.unread_keys)) == "removed"
+    assert "hush" not in repr(result)
