@@ -297,8 +297,10 @@ def unread_keys(root: Node, field_map: FieldMap | None = None) -> tuple[str, ...
     """
     if not isinstance(root.value, dict):
         return ()
-    is_own_layout = field_map is None or field_map.is_own_layout
-    known = _INPUT_FIELDS | _LABEL_FIELDS if is_own_layout else field_map.keys
+    if field_map is None or field_map.is_own_layout:
+        known = _INPUT_FIELDS | _LABEL_FIELDS
+    else:
+        known = field_map.keys
     return tuple(key for key in root.value if key not in known)
 
 
