@@ -17,6 +17,7 @@ _ENTRIES = ("fields", "labels", "files", "section")
 _KINDS = get_args(SourceKind)
 _BODY_PARTS = ("first paragraph",)
 _FILE_PARTS = ("date", "name")
+_SECTION_FIELDS = ("category", "type", "featuredContent")
 _NUMBERS = ("scale", "offset", "step", "min", "max", "at_least")
 
 
@@ -205,8 +206,8 @@ class _Reader:
             return ""
         text = self._text(node, "section")
         kind, _, name = text.partition(" ")
-        if kind not in ("topic", "folder", "field") or (kind == "field") != bool(name):
-            self._fail(node, "section", "topic, folder or field NAME")
+        if kind not in ("topic", "folder") and (kind != "field" or name not in _SECTION_FIELDS):
+            self._fail(node, "section", f"topic, folder or field NAME with {_listed(_SECTION_FIELDS)}")
         return text
 
     def _texts(self, node: Node | None, where: str) -> tuple[str, ...]:

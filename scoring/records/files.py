@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.records.field_map import FILE_NAME
+from scoring.records.file_globs import FileGlobs
 from scoring.records.file_names import is_markdown
 from scoring.records.front_matter import has_carriage_returns, has_front_matter
 from scoring.records.left_out import (
@@ -17,6 +19,7 @@ from scoring.records.left_out import (
     JSON_LINES,
     LINK_OUT,
     NO_FRONT_MATTER,
+    NOT_IN_FIELD_MAP,
     NOT_MARKDOWN,
     Walk,
     walking,
@@ -158,7 +161,8 @@ def _entries(
 ) -> Iterator[tuple[str, bool, str | None]]:
     """Yield the Markdown entries of a folder: path, whether it is a link, why it is left out, if it is."""
     for file, is_link, is_regular in _walk(folder, walk, on_fault):
-        reason = _reason_left_out(file) if is_regular else None
+        is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS)
+        reason = _reason_left_out(file) if is_front_matter else None
         if reason:
             walk.leave_out(file, reason)
         yield file, is_link, reason
@@ -173,8 +177,9 @@ def _walk(folder: str, walk: Walk, on_fault: OnFault | None = None) -> Iterator[
         if not isinstance(error, FileNotFoundError):  # deleted during the walk: not a fault
             on_fault(unreadable(str(error.filename), error))
 
-    root = os.path.realpath(folder)
+    root, globs = os.path.realpath(folder), FileGlobs()
     for base, folders, names in os.walk(folder, onerror=report):
+        globs.enter(base, names)
         names += [name for name in folders if is_markdown(name)]
         walk.n_other += sum(name.startswith(".") for name in folders)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_markdown(name))
@@ -184,7 +189,7 @@ def _walk(folder: str, walk: Walk, on_fault: OnFault | None = None) -> Iterator[
                 walk.leave_out(os.path.join(base, name), LINK_OUT)
         for name in sorted(names):
             file = os.path.join(base, name)
-            if name.startswith(".") or not is_markdown(name):
+            if name.startswith(".") or not globs.holds_record(base, name):
                 _count_other(file, name, walk)
                 continue
             is_link = name in links
@@ -201,9 +206,13 @@ def _leads_within(link: str, root: str) -> bool:
 
 
 def _count_other(file: str, name: str, walk: Walk) -> None:
-    """Count a file that is not Markdown; one that may hold records is named."""
+    """Count a file that is not to be read; one that may hold records is named."""
     extension = os.path.splitext(name)[1].lower()
-    if name.startswith(".") or extension not in _RELATED_EXTENSIONS:
+    if name == FILE_NAME:
+        return
+    if not name.startswith(".") and is_markdown(name):
+        walk.leave_out(file, NOT_IN_FIELD_MAP)
+    elif name.startswith(".") or extension not in _RELATED_EXTENSIONS:
         walk.n_other += 1
     elif extension in LINE_EXTENSIONS:
         walk.leave_out(file, JSON_LINES)

@@ -19,6 +19,7 @@ ENCODING = "in an unreadable encoding"
 CARRIAGE_RETURNS = "with carriage returns as line ends"
 LINK_OUT = "links that lead out of the folder"
 NOT_MARKDOWN = "with front matter, but not Markdown"
+NOT_IN_FIELD_MAP = "not among the files of the field map"
 JSON_LINES = "of JSON lines, which are read if they are named"
 
 _LOG = logging.getLogger(__name__)

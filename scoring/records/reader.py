@@ -297,10 +297,8 @@ def unread_keys(root: Node, field_map: FieldMap | None = None) -> tuple[str, ...
     """
     if not isinstance(root.value, dict):
         return ()
-    if field_map is None or field_map.is_own_layout:
-        known = _INPUT_FIELDS | _LABEL_FIELDS
-    else:
-        known = field_map.keys
+    is_own_layout = field_map is None or field_map.is_own_layout
+    known = _INPUT_FIELDS | _LABEL_FIELDS if field_map is None or is_own_layout else field_map.keys
     return tuple(key for key in root.value if key not in known)
 
 

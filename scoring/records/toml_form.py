@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from datetime import date, time
+from itertools import islice
 from typing import Any
 
 from scoring.errors import Fault, RecordError
@@ -22,7 +23,10 @@ _VALUE = r"""("[^"\\\r\n]*"|'[^'\r\n]*'|[^\s#"',\[\]{}]+(?: \d\d:[^\s#]*)?)"""
 _ENDS = ('"""', "'''")
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _PROBE = 987_654_321  # takes the place of a label's value, to see whether it is the label's
-_MAX_TABLES = 50  # lines that are tried as the first header of a table
+MAX_CHARS = 500_000
+"""Size limit, in characters: the standard library's parser is written in Python."""
+
+_MAX_TRIES = 20  # places that are tried as the first table, or as that of a label
 
 _REASONS = (
     ("Invalid value", "a value that is not TOML", "text in quotes, a number, true, false or a date"),
@@ -91,6 +95,9 @@ def parse_with_labels(text: str, path: str, line: int, keys: LabelKeys = OWN_KEY
 
 
 def _load(text: str, path: str, line: int) -> dict[str, Any]:
+    if len(text) > MAX_CHARS:
+        got = f"{len(text):,} characters of TOML"
+        raise RecordError(Fault(path, line, "", got, f"at most {MAX_CHARS:,}"))
     try:
         document = _loaded(text)
     except RecursionError:
@@ -126,7 +133,7 @@ def _names(path: str) -> list[str]:
 def _end_of_root(text: str) -> int | None:
     """Index where the first table begins, the end of the text if there is none; None if that is unclear."""
     for number, header in enumerate(_TABLE.finditer(text)):
-        if number >= _MAX_TABLES:
+        if number >= _MAX_TRIES:
             return None
         try:
             _loaded(text[: header.start()])
@@ -153,7 +160,7 @@ def _position(head: str, text: str, name: str, document: dict[str, Any]) -> tupl
     expected = {**document, name: _PROBE}
     escaped = re.escape(name)
     key = rf"^[ \t]*(?:{escaped}|\"{escaped}\"|'{escaped}')[ \t]*=[ \t]*{_VALUE}[ \t]*(?=#|\r?$)"
-    for match in re.finditer(key, head, re.MULTILINE):
+    for match in islice(re.finditer(key, head, re.MULTILINE), _MAX_TRIES):
         start, stop = match.span(1)
         try:
             probed = _loaded(f"{text[:start]}{_PROBE}{text[stop:]}")

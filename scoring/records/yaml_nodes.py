@@ -17,6 +17,7 @@ from scoring.records.yaml_entries import Entry, blank_out, entry_at, swallows_ke
 from scoring.records.yaml_problems import UNCLOSED_QUOTE, Cause, explain
 
 _MAX_RECOVERIES = 20
+_MAX_PARSED_CHARS = 10_000_000  # of all attempts to read a text without what does not parse
 _MAX_NAMED = 2  # faults of a text that is refused as a whole, beside the last one
 _MAX_KEY_CHARS = 60  # of a key in a fault
 _CORE_TAGS = ("tag:yaml.org,2002:", "!")
@@ -67,9 +68,12 @@ def compose(text: str, path: str, *, line: int = 2) -> Composed:
     pairs = SurrogatePairs(text)
     remaining = pairs.masked
     problems: list[tuple[str, Problem]] = []
+    n_recoveries = min(_MAX_RECOVERIES, _MAX_PARSED_CHARS // max(len(text), 1))
+    n_parsed = 0
     while True:
+        composer = _Composer(remaining, pairs)
         try:
-            return Composed(_Composer(remaining, pairs).compose(), tuple(problems))
+            return Composed(composer.compose(), tuple(problems))
         except _UnparsableError as error:
             cause = error.cause
             problem = Problem(line + cause.line, cause.got, cause.expected)
@@ -80,7 +84,9 @@ def compose(text: str, path: str, *, line: int = 2) -> Composed:
         except _TooManyValuesError as error:
             fault = Fault(path, line + error.line, "", "more values", f"at most {MAX_VALUES:,}")
             raise RecordError(fault) from None
-        if not entry.key or not cause.is_of_one_field or len(problems) >= _MAX_RECOVERIES:
+        n_parsed += composer.n_values
+        is_last = len(problems) >= n_recoveries or n_parsed > MAX_VALUES
+        if is_last or not entry.key or not cause.is_of_one_field:
             field = entry.key if cause.is_of_one_field else ""
             named = [*problems[:_MAX_NAMED], (field, problem)][: _MAX_NAMED + 1]
             raise RecordError(*(Fault(path, *_placed(key, other)) for key, other in named))
@@ -138,7 +144,7 @@ class _Composer:
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
         self._last: yaml.Event | None = None
         self._anchors: dict[str, yaml.Node] = {}
-        self._n_values = 0
+        self.n_values = 0
 
     def compose(self) -> yaml.Node | None:
         self._next()  # start of the stream
@@ -160,8 +166,8 @@ class _Composer:
             raise _UnparsableError(explain(error, self._last, self._text)) from None
         self._last = event
         if isinstance(event, yaml.NodeEvent):
-            self._n_values += 1
-            if self._n_values > MAX_VALUES:
+            self.n_values += 1
+            if self.n_values > MAX_VALUES:
                 raise _TooManyValuesError(_mark(event).line)
         return event
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
-from scoring.errors import RecordError, shown
-from scoring.features.sections import SectionRule, learn_sections
+from scoring.errors import Fault, FieldMapError, RecordError, shown
+from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
@@ -91,7 +91,7 @@ def read_dataset(
         since=since,
         until=until,
         own_scores=own_scores,
-        sections=sections or learn_sections(archives_of(documents, paths)),
+        sections=sections or _mapped_rule(field_maps) or learn_sections(archives_of(documents, paths)),
     )
     if len(field_maps.used) > 1:
         reporter.note(
@@ -99,6 +99,21 @@ def read_dataset(
             "their own"
         )
     return replace(corpus, corrections=corrections, field_map=field_maps.only)
+
+
+def _mapped_rule(field_maps: FieldMaps) -> SectionRule | None:
+    """Rule of sections that the field maps of all records name; None if they name none.
+
+    Raises
+    ------
+    FieldMapError
+        If they name different ones.
+    """
+    names = sorted({field_map.section for field_map in field_maps.used if field_map and field_map.section})
+    if len(names) > 1:
+        got = f"field maps with the sections {' and '.join(map(repr, names))}"
+        raise FieldMapError(Fault("section", 0, "", got, "the same in all, or --section"))
+    return rule_named(names[0]) if names else None
 
 
 def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:

@@ -118,7 +118,7 @@ def test_every_form_of_a_source() -> None:
             "labels: {quality: {key: a, choices: {A: x}}}",
             "labels.quality.choices.A: got 'x', expected a number",
         ),
-        ("section: sea", "section: got 'sea', expected topic, folder or field NAME"),
+        ("section: sea", "section: got 'sea', expected topic, folder or field NAME with category, type or"),
         ("files: {a: b}", "files: got a mapping, expected a text"),
         ("fields: {title: 'a", "m.yaml:1"),
     ],

@@ -14,7 +14,7 @@ import pytest
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.front_matter import MAX_BYTES
-from scoring.records.write_back import write_labels
+from scoring.records.write_back import replace_labels, write_labels
 
 MEGABYTE = 1_000_000
 # A yardstick is about a hundredth of a second at rest, and grows with what else keeps a core busy.
@@ -86,7 +86,34 @@ FILES = {
     "dashes and blanks": times(b"---  ") + b"\nx\n---\n",
     "no end": times(b"\n---"[:4] + b"x"),
     "related": b"related:\n" + times(b"  - title: 'a'\n    quality: 5\n") + b"---\n",
+    "faults": numbered(b"k%(n)d: @\n", 80_000) + b"---\n",
+    "faults after many values": b"x:\n" + times(b"- a\n", 200_000) + numbered(b"k%(n)d: @\n", 30) + b"---\n",
+    "faults after a long text": b"x: " + times(b"a ") + b"a\n" + numbered(b"k%(n)d: @\n", 30) + b"---\n",
+    "quotes over lines": times(b"x: 'a\n  b'\n") + b"---\n",
+    "surrogate pairs": b'x: "' + times(rb"\ud83d\ude00") + b'"\n---\n',
+    "backslashes before a surrogate pair": b'x: "' + times(b"\\") + rb'\ud83d\ude00"' + b"\n---\n",
+    "dots": times(b"...x\n") + b"---\n",
     "zeros": times(b"\0") + b"\n---\n",
+}
+OTHER_FILES = {
+    "toml fields": b"+++\ntitle = 'a'\n" + numbered(b"k%(n)d = 1\n", 20_000) + b"+++\n",
+    "toml tables": b"+++\ntitle = 'a'\n" + numbered(b"[k%(n)d]\n", 20_000) + b"+++\n",
+    "toml list": b"+++\ntitle = 'a'\nx = [" + times(b"1,", 500_000) + b"]\n+++\n",
+    "toml depth": b"+++\ntitle = 'a'\nx = " + times(b"[", 500_000) + b"\n+++\n",
+    "toml labels in a text": b"+++\ntitle = '''\n"
+    + times(b"quality = 5\n", 300_000)
+    + b"'''\nquality = 6\n+++\n",
+    "toml tables in a list": b"+++\ntitle = 'a'\nx = [\n" + times(b"[1],\n", 300_000) + b"]\n+++\n",
+    "toml quotes": b"+++\n" + times(b"a = '\n", 500_000) + b"+++\n",
+    "large toml": b"+++\n" + times(b"a = 1\n", 2 * MEGABYTE) + b"+++\n",
+    "json list": b'---json\n{"title":"a","x":[' + times(b"1,") + b"1]}\n---\n",
+    "json depth": b'---json\n{"title":"a","x":' + times(b"[") + b"}\n---\n",
+    "json fields": b'---json\n{"title":"a"' + numbered(b',"k%(n)d":1', 60_000) + b"}\n---\n",
+    "json lines": b'---json\n{"title":"a"' + times(b"\n") + b"}\n---\n",
+    "json object": b'{"title":"a","x":"' + times(b"a") + b'"}\n',
+    "json object depth": b'{"title":"a","x":' + times(b"[") + b"}\n",
+    "json object without an end": b'{"title":"a","x":[' + times(b"1,"),
+    "json members": b';;;\n"title":"a"' + numbered(b',"k%(n)d":1', 20_000) + b"\n;;;\n",
 }
 LINES = {
     "integers": b'"x":[' + times(b"1,") + b"1]}",
@@ -165,6 +192,15 @@ def test_edit_of_a_file(name: str, tmp_path: object) -> None:
         write_labels("a.md", {"quality": 84, "heat": 3, "published": True}, roots=["."], dry_run=True)
 
     check(edit)
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_file_in_another_language(name: str) -> None:
+    def read_and_edit() -> None:
+        decode_file(OTHER_FILES[name], "a.md")
+        replace_labels(OTHER_FILES[name], {"quality": 84, "heat": 3})
+
+    check(read_and_edit)
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -1,0 +1,44 @@
+"""Files that hold records, by the globs of the field maps of a walked folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Collection
+
+from scoring.records.field_map import FILE_NAME
+from scoring.records.field_map_file import read_field_map
+from scoring.records.file_names import is_markdown
+
+
+class FileGlobs:
+    """Tells which files of a folder hold records; each folder is entered after the one above it."""
+
+    def __init__(self) -> None:
+        self._by_folder: dict[str, frozenset[str] | None] = {}  # None: the usual extensions
+
+    def enter(self, folder: str, names: Collection[str]) -> None:
+        """Enter a folder with its names; the globs of the folder above hold unless it has a field map.
+
+        Raises
+        ------
+        FieldMapError
+            If its field map cannot be used.
+        """
+        chosen = self._by_folder.get(os.path.dirname(folder))
+        if FILE_NAME in names:
+            patterns = read_field_map(os.path.join(folder, FILE_NAME)).files
+            matches = (
+                name for pattern in patterns for name in glob.iglob(pattern, root_dir=folder, recursive=True)
+            )
+            chosen = (
+                frozenset(os.path.normpath(os.path.join(folder, name)) for name in matches)
+                if patterns
+                else None
+            )
+        self._by_folder[folder] = chosen
+
+    def holds_record(self, folder: str, name: str) -> bool:
+        """Whether a file is to be read."""
+        chosen = self._by_folder[folder]
+        return is_markdown(name) if chosen is None else os.path.normpath(os.path.join(folder, name)) in chosen
