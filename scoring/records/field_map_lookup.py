@@ -72,7 +72,7 @@ class FieldMaps:
         return self.used[0] if len(self.used) == 1 else None
 
     def _note(self, field_map: FieldMap | None) -> FieldMap | None:
-        if not any(field_map is other for other in self.used):
+        if not any(field_map is other for other in self.used) and field_map not in self.used:
             self.used.append(field_map)
         return field_map
 
