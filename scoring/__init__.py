@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         extract_features,
         load_model,
         read_records,
+        relate,
         score,
         suggest,
         train,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from scoring.model.score import Score
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
+    from scoring.stories.relations import RelatedRecord, Relations
     from scoring.tracking.pyfunc.record_model import RecordModel
 
 __all__ = [
@@ -64,6 +66,8 @@ __all__ = [
     "Record",
     "RecordError",
     "RecordModel",
+    "RelatedRecord",
+    "Relations",
     "Score",
     "ScoringError",
     "Settings",
@@ -78,6 +82,7 @@ __all__ = [
     "load_model",
     "load_settings",
     "read_records",
+    "relate",
     "score",
     "suggest",
     "train",
@@ -88,7 +93,8 @@ __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
     "scoring.api": (
-        "Model compare evaluate explain extract_features load_model read_records score suggest train validate"
+        "Model compare evaluate explain extract_features load_model read_records relate score suggest train "
+        "validate"
     ),
     "scoring.errors": (
         "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"
@@ -98,6 +104,7 @@ _MODULES = {
     "scoring.model.score": "Score",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
+    "scoring.stories.relations": "RelatedRecord Relations",
     "scoring.tracking.pyfunc.record_model": "RecordModel",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -1,4 +1,4 @@
-"""The public functions for notebooks and programs: read, train, score, explain, evaluate, compare, suggest.
+"""The public functions for notebooks and programs: read, relate, train, score, explain, evaluate, compare.
 
 The package exports them: ``import scoring; scoring.score("inbox")``. They use the same home, store and
 settings as the command line, and give the same numbers.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scoring.explanation.policy import PolicyLine
     from scoring.explanation.results import Explanation
     from scoring.model.score import Score
+    from scoring.stories.relations import Relations
     from scoring.training.config import TrainConfig
     from scoring.workflows.evaluate import EvaluateOutcome
     from scoring.workflows.suggest import SuggestOutcome
@@ -342,6 +343,56 @@ def score(
     True
     """
     return _loaded(model, settings).score(records, as_of=as_of, on_error=on_error)
+
+
+def relate(
+    records: Records,
+    *,
+    as_of: AsOf = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> Iterator[Relations]:
+    """Find the related records of each record among these records: copies, and others of the same story.
+
+    Their own lists are not used. Related records are an estimate by links that were learned from an archive
+    with lists: ``scoring relate --learn``.
+
+    Parameters
+    ----------
+    records : path, document, mapping, or iterable of these
+        As :func:`read_records` takes them.
+    as_of : datetime, timedelta or None
+        Records later than this moment (aware UTC), or than so long after each one's publication, are unseen.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        ``links`` names the file of learned links. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    iterator of Relations
+        In the order of `records`.
+
+    Raises
+    ------
+    ModelError
+        If the links cannot be used.
+    RecordError
+        As :func:`read_records`.
+
+    Examples
+    --------
+    >>> rain = {"title": "Rain again in Oslo", "publishedDateTime": "2021-03-04T05:00:00Z"}
+    >>> again = rain | {"publishedDateTime": "2021-03-04T06:00:00Z", "path": "again"}
+    >>> [first, _] = relate([rain, again])
+    >>> [copy.path for copy in first.copies]
+    ['again']
+    """
+    from scoring.artifact.links_file import load_links
+    from scoring.stories.relations import relations_of
+
+    links = load_links((settings or load_settings()).links)
+    return relations_of(list(read_records(records, on_error=on_error)), links.model, as_of)
 
 
 def explain(

@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     section : str
         What names the section of a record in training: ``topic`` (the topic that the records of a section
         share), ``folder``, or ``field NAME`` (``category``, ``type`` or ``featuredContent``).
+    links : Path or None
+        File of learned links of related records (``scoring relate --learn``); absolute, None for the shipped
+        ones.
     seed : int
         Random seed; >= 0.
     threads : int
@@ -86,6 +89,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="'topic', 'folder' or 'field NAME', NAME being category, type or featuredContent",
         ),
     ] = "topic"
+    links: Annotated[Path | None, Meta(description="the path of a file")] = None
     seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
     threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(
         default_factory=lambda: min(2, os.cpu_count() or 1)
@@ -155,8 +159,9 @@ def load_settings(**overrides: Any) -> Settings:
     if faults:
         raise SettingsError("\n".join(faults))
     checked["home"] = home = checked["home"].expanduser().absolute()
-    if "journal" in checked:
-        checked["journal"] = checked["journal"].expanduser().absolute()
+    for name in ("journal", "links"):
+        if checked.get(name) is not None:
+            checked[name] = checked[name].expanduser().absolute()
     defaults = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),

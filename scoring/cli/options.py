@@ -108,6 +108,22 @@ AsOf = Annotated[
         "record, as published+6h. Default: use all coverage.",
     ),
 ]
+RelateAsOf = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_as_of,
+        metavar="TIME",
+        help="Ignore records later than this: ISO 8601, or an age of each record, as published+6h. Default: "
+        "use all.",
+    ),
+]
+Links = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Learned links of related records. Default: the setting, else those that are shipped.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option(metavar="experiments/NAME.yaml", help="Configuration. Default: the package's.")
 ]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
-from scoring.errors import RecordError, shown
+from scoring.errors import RecordError
 from scoring.features.sections import SectionRule, learn_sections
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
-from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
@@ -88,11 +87,9 @@ def read_dataset(
 
 def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:
     """Topics of each document, by archive: each path that is a folder is one, all other paths are another."""
-    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
     archives: dict[str, list[tuple[str, ...]]] = {}
-    for document in documents:
-        folder = next((folder for folder in folders if document.path.startswith(folder)), "")
-        archives.setdefault(folder, []).append(document.record.topics)
+    for document, archive in zip(documents, archive_names(documents, paths), strict=True):
+        archives.setdefault(archive, []).append(document.record.topics)
     return list(archives.values())
 
 

@@ -39,6 +39,7 @@ COMMANDS = (
     "policy",
     "audit",
     "suggest",
+    "relate",
     "restore",
     "drift",
     "backtest",
