@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scoring.api import (
         Model,
         compare,
+        derive_coverage,
         evaluate,
         explain,
         extract_features,
@@ -76,6 +77,7 @@ __all__ = [
     "TrackingError",
     "__version__",
     "compare",
+    "derive_coverage",
     "evaluate",
     "explain",
     "extract_features",
@@ -93,8 +95,8 @@ __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
     "scoring.api": (
-        "Model compare evaluate explain extract_features load_model read_records relate score suggest train "
-        "validate"
+        "Model compare derive_coverage evaluate explain extract_features load_model read_records relate "
+        "score suggest train validate"
     ),
     "scoring.errors": (
         "Fault FeatureError HomeError ModelError RecordError ScoringError SettingsError TrackingError"

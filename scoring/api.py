@@ -395,6 +395,55 @@ def relate(
     return relations_of(list(read_records(records, on_error=on_error)), links.model, as_of)
 
 
+def derive_coverage(
+    records: Records,
+    *,
+    model: PathLike | Model | None = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> list[Document]:
+    """Give the records of an archive without lists the related records that are found in it: an estimate.
+
+    The records are one archive. If any of them lists related records, all are returned as they are.
+
+    Parameters
+    ----------
+    records : path, document, mapping, or iterable of these
+        As :func:`read_records` takes them.
+    model : Model, str or path-like, optional
+        As :func:`load_model` takes it; it predicts the quality of records without that label.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        ``links`` names the file of learned links. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    list of Document
+        In the order of `records`; each with derived coverage has a warning, which its score has too.
+
+    Raises
+    ------
+    ModelError, TrackingError
+        As :func:`load_model`; also if the links cannot be used.
+    RecordError
+        As :func:`read_records`.
+
+    Examples
+    --------
+    >>> rain = {"title": "Rain again in Oslo", "publishedDateTime": "2021-03-04T05:00:00Z"}
+    >>> again = rain | {"publishedDateTime": "2021-03-04T06:00:00Z"}
+    >>> [len(document.record.related) for document in derive_coverage([rain, again], model="shipped")]
+    [1, 1]
+    """
+    from scoring.workflows.coverage import coverage_deriver, derived_for_scoring
+
+    chosen = settings or load_settings()
+    documents = list(read_records(records, on_error=on_error))
+    scorer = _loaded(model, chosen).saved.scorer
+    return derived_for_scoring(documents, (), coverage_deriver(chosen, _Warnings()), scorer)
+
+
 def explain(
     record: Records,
     *,

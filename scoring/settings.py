@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     section : str
         What names the section of a record in training: ``topic`` (the topic that the records of a section
         share), ``folder``, or ``field NAME`` (``category``, ``type`` or ``featuredContent``).
+    coverage : str
+        ``listed``: the coverage of a record is what it lists; ``derive``: in an archive without any list,
+        what is found in the archive itself, an estimate, in training, evaluation and scoring.
     links : Path or None
         File of learned links of related records (``scoring relate --learn``); absolute, None for the shipped
         ones.
@@ -89,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             description="'topic', 'folder' or 'field NAME', NAME being category, type or featuredContent",
         ),
     ] = "topic"
+    coverage: Annotated[Literal["listed", "derive"], Meta(description="'listed' or 'derive'")] = "listed"
     links: Annotated[Path | None, Meta(description="the path of a file")] = None
     seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
     threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(

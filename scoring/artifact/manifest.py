@@ -17,6 +17,7 @@ from scoring.model.rubric import Rubric
 from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.model.story_policy import StoryPolicy
+from scoring.stories.derivation import DerivedCoverage
 from scoring.training.config import TrainConfig
 
 
@@ -77,3 +78,4 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     medians: Medians
     files: dict[str, str]
     profile: Profile | None = None
+    derived_coverage: DerivedCoverage | None = None

@@ -77,6 +77,13 @@ class ScoreFormat(StrEnum):
     parquet = "parquet"
 
 
+class CoverageSource(StrEnum):
+    """Where the coverage of records comes from."""
+
+    listed = "listed"
+    derive = "derive"
+
+
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 PATH_HELP = "Records: folders, Markdown files, globs, *.jsonl, or - for JSON lines on standard input."
@@ -122,6 +129,13 @@ Links = Annotated[
     typer.Option(
         metavar="FILE",
         help="Learned links of related records. Default: the setting, else those that are shipped.",
+    ),
+]
+Coverage = Annotated[
+    CoverageSource | None,
+    typer.Option(
+        help="'listed': the related records that a record lists; 'derive': in an archive without any list, "
+        "those found in the archive itself, an estimate. Default: the setting.",
     ),
 ]
 Config = Annotated[

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 import numpy as np
 
+from scoring.records.corpus import archive_names
 from scoring.records.record import Coverage, Document, Record
+from scoring.stories.derivation import DerivedCoverage
 from scoring.stories.links import Linker, LinkModel, Links
 
 WARNING = "coverage is derived from the archive: an estimate"
@@ -93,6 +96,29 @@ def derive_coverage(
             for row, related in zip(rows, _related(entries, links), strict=True):
                 derived[row] = _with_coverage(documents[row], related)
     return derived
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageDeriver:
+    """Derives the coverage of documents with links of this name and version."""
+
+    links: str
+    model: LinkModel
+
+    def put_to(self, documents: Sequence[Document], paths: Sequence[str]) -> list[Document]:
+        """Documents with derived coverage, where their archive has no lists: see :func:`derive_coverage`."""
+        return derive_coverage(documents, archive_names(documents, paths), self.model)
+
+    def counted(self, documents: Sequence[Document]) -> DerivedCoverage | None:
+        """What is derived in documents; None if nothing is."""
+        derived = [document for document in documents if WARNING in document.warnings]
+        n_related = sum(len(document.record.related) for document in derived)
+        return DerivedCoverage(self.links, len(derived), n_related) if derived else None
+
+
+def n_derived(documents: Sequence[Document]) -> int:
+    """Number of documents with derived coverage."""
+    return sum(WARNING in document.warnings for document in documents)
 
 
 def has_lists(documents: Sequence[Document]) -> bool:

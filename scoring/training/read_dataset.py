@@ -15,6 +15,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.files import OnFault
 from scoring.records.record import Document
+from scoring.stories.derived_coverage import CoverageDeriver
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
 
 
@@ -29,6 +30,7 @@ def read_dataset(
     corrections: Corrections | None = None,
     own_scores: OwnScores | None = None,
     sections: SectionRule | None = None,
+    deriver: CoverageDeriver | None = None,
 ) -> LabelledDataset:
     """Read the records that have a quality and a date.
 
@@ -51,6 +53,8 @@ def read_dataset(
     sections : SectionRule, optional
         How the section of a record is found. Default: learned from the topics of these records, those of each
         folder by themselves.
+    deriver : CoverageDeriver, optional
+        Derives the coverage of archives without lists.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def read_dataset(
         for torn_line in corrections.ledger.torn:
             on_fault(RecordError(torn_line))
         documents = corrections.put_to(documents, reporter)
+    if deriver is not None:
+        documents = deriver.put_to(documents, paths)
     corpus = dataset_of(
         documents,
         n_faults,
@@ -82,7 +88,7 @@ def read_dataset(
         own_scores=own_scores,
         sections=sections or learn_sections(archives_of(documents, paths)),
     )
-    return replace(corpus, corrections=corrections)
+    return replace(corpus, corrections=corrections, deriver=deriver)
 
 
 def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:

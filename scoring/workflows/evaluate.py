@@ -30,6 +30,7 @@ from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluat
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.coverage import derived_note, deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,12 @@ def evaluate(
         since=since,
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=saved.scorer.sections,
+        deriver=deriver_of(settings, reporter),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to evaluate on")
     training = saved.manifest.training
-    warning = _warning(training, corpus)
+    warning = "; ".join(filter(None, (_warning(training, corpus), derived_note(corpus.documents))))
     if warning:
         reporter.note(warning)
     all_records = np.ones(len(corpus.documents), dtype=bool)

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from scoring.artifact.links_file import SavedLinks, load_links, save_links
+from scoring.artifact.links_file import load_links, save_links
 from scoring.errors import ModelError
 from scoring.features.as_of import AsOf
 from scoring.progress import SILENT, Reporter
@@ -18,6 +18,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings
 from scoring.stories.relations import Relations, relations_of
 from scoring.training.links import MIN_LINKS, fit_links
+from scoring.workflows.coverage import expected
 
 
 class LearnedLinks(msgspec.Struct, frozen=True):
@@ -79,15 +80,6 @@ def relate(
     documents = _read(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
     reporter.note(f"related records are found by {links.name}, an estimate: {expected(links)}")
     return relations_of(documents, links.model, as_of)
-
-
-def expected(links: SavedLinks) -> str:
-    """What is to be expected of links, in words."""
-    rule = links.model.rule
-    return (
-        f"where they were learned, {rule.precision_:.0%} of later links were listed, and {rule.recall_:.0%} "
-        "of what was listed was found"
-    )
 
 
 def learn_links(

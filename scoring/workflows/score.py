@@ -12,6 +12,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
 from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 
@@ -39,7 +40,7 @@ def score(
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Home and store.
+        Home and store. With ``coverage: derive`` all records are read before the first is scored.
     as_of : datetime or timedelta, optional
         Coverage later than this time (aware UTC, or an age after publication) is ignored; without it
         records are scored as they are.
@@ -62,6 +63,13 @@ def score(
     def report_progress(done: int, total: int) -> None:
         reporter.step("scoring", done, total)
 
+    if settings.coverage == "derive":
+        from scoring.workflows.coverage import coverage_deriver, derived_for_scoring  # SciPy
+
+        deriver = coverage_deriver(settings, reporter)
+        scorer = open_model(model, settings, reporter, is_whole=False).scorer
+        documents = list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress))
+        return scorer.score(derived_for_scoring(documents, paths, deriver, scorer), as_of)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,

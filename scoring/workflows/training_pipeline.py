@@ -38,6 +38,7 @@ from scoring.training.read_dataset import read_dataset
 from scoring.training.section_policy import MAX_RECORDS
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.coverage import deriver_of
 
 FEW_RECORDS = 50  # labels up to which a training warns of its errors
 _STEPS = ("quality", "lead, heat and published", "baselines")
@@ -110,6 +111,7 @@ def read_training(
         corrections=open_corrections(corrections),
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
+        deriver=deriver_of(settings, reporter),
     )
     return with_records(corpus)
 
@@ -179,7 +181,9 @@ def fit_and_save(
     )
     with writing(settings.home, folder):
         facts = _facts(corpus, cutoffs, config, holdout.evaluation)
-        saved = save_model(folder, models, facts, profile, admit=admit)
+        saved = save_model(
+            folder, models, facts, profile, derived_coverage=corpus.derived_coverage, admit=admit
+        )
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
 

@@ -37,6 +37,7 @@ PUBLIC = [
     "TrackingError",
     "__version__",
     "compare",
+    "derive_coverage",
     "evaluate",
     "explain",
     "extract_features",
