@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from scoring.api import (
         Model,
         compare,
+        derive_coverage,
         evaluate,
         explain,
         extract_features,
         load_model,
         read_records,
+        relate,
         score,
         suggest,
         train,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from scoring.records.field_map import FieldMap
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
+    from scoring.stories.relations import RelatedRecord, Relations
     from scoring.tracking.pyfunc.record_model import RecordModel
 
 __all__ = [
@@ -68,6 +71,8 @@ __all__ = [
     "Record",
     "RecordError",
     "RecordModel",
+    "RelatedRecord",
+    "Relations",
     "Score",
     "ScoringError",
     "Settings",
@@ -76,12 +81,14 @@ __all__ = [
     "TrackingError",
     "__version__",
     "compare",
+    "derive_coverage",
     "evaluate",
     "explain",
     "extract_features",
     "load_model",
     "load_settings",
     "read_records",
+    "relate",
     "score",
     "suggest",
     "train",
@@ -92,7 +99,8 @@ __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
     "scoring.api": (
-        "Model compare evaluate explain extract_features load_model read_records score suggest train validate"
+        "Model compare derive_coverage evaluate explain extract_features load_model read_records relate "
+        "score suggest train validate"
     ),
     "scoring.errors": (
         "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
@@ -104,6 +112,7 @@ _MODULES = {
     "scoring.records.field_map": "FieldMap",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
+    "scoring.stories.relations": "RelatedRecord Relations",
     "scoring.tracking.pyfunc.record_model": "RecordModel",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

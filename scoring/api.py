@@ -1,4 +1,4 @@
-"""The public functions for notebooks and programs: read, train, score, explain, evaluate, compare, suggest.
+"""The public functions for notebooks and programs: read, relate, train, score, explain, evaluate, compare.
 
 The package exports them: ``import scoring; scoring.score("inbox")``. They use the same home, store and
 settings as the command line, and give the same numbers.
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scoring.explanation.policy import PolicyLine
     from scoring.explanation.results import Explanation
     from scoring.model.score import Score
+    from scoring.stories.relations import Relations
     from scoring.training.config import TrainConfig
     from scoring.workflows.evaluate import EvaluateOutcome
     from scoring.workflows.suggest import SuggestOutcome
@@ -362,6 +363,105 @@ def score(
     True
     """
     return _loaded(model, settings).score(records, as_of=as_of, on_error=on_error)
+
+
+def relate(
+    records: Records,
+    *,
+    as_of: AsOf = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> Iterator[Relations]:
+    """Find the related records of each record among these records: copies, and others of the same story.
+
+    Their own lists are not used. Related records are an estimate by links that were learned from an archive
+    with lists: ``scoring relate --learn``.
+
+    Parameters
+    ----------
+    records : path, document, mapping, or iterable of these
+        As :func:`read_records` takes them.
+    as_of : datetime, timedelta or None
+        Records later than this moment (aware UTC), or than so long after each one's publication, are unseen.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        ``links`` names the file of learned links. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    iterator of Relations
+        In the order of `records`.
+
+    Raises
+    ------
+    ModelError
+        If the links cannot be used.
+    RecordError
+        As :func:`read_records`.
+
+    Examples
+    --------
+    >>> rain = {"title": "Rain again in Oslo", "publishedDateTime": "2021-03-04T05:00:00Z"}
+    >>> again = rain | {"publishedDateTime": "2021-03-04T06:00:00Z", "path": "again"}
+    >>> [first, _] = relate([rain, again])
+    >>> [copy.path for copy in first.copies]
+    ['again']
+    """
+    from scoring.artifact.links_file import load_links
+    from scoring.stories.relations import relations_of
+
+    links = load_links((settings or load_settings()).links)
+    return relations_of(list(read_records(records, on_error=on_error)), links.model, as_of)
+
+
+def derive_coverage(
+    records: Records,
+    *,
+    model: PathLike | Model | None = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> list[Document]:
+    """Give the records of an archive without lists the related records that are found in it: an estimate.
+
+    The records are one archive. If any of them lists related records, all are returned as they are.
+
+    Parameters
+    ----------
+    records : path, document, mapping, or iterable of these
+        As :func:`read_records` takes them.
+    model : Model, str or path-like, optional
+        As :func:`load_model` takes it; it predicts the quality of records without that label.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        ``links`` names the file of learned links. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    list of Document
+        In the order of `records`; each with derived coverage has a warning, which its score has too.
+
+    Raises
+    ------
+    ModelError, TrackingError
+        As :func:`load_model`; also if the links cannot be used.
+    RecordError
+        As :func:`read_records`.
+
+    Examples
+    --------
+    >>> rain = {"title": "Rain again in Oslo", "publishedDateTime": "2021-03-04T05:00:00Z"}
+    >>> again = rain | {"publishedDateTime": "2021-03-04T06:00:00Z"}
+    >>> [len(document.record.related) for document in derive_coverage([rain, again], model="shipped")]
+    [1, 1]
+    """
+    from scoring.workflows.coverage import coverage_deriver, derived_for_scoring
+
+    chosen = settings or load_settings()
+    documents = list(read_records(records, on_error=on_error))
+    scorer = _loaded(model, chosen).saved.scorer
+    return derived_for_scoring(documents, (), coverage_deriver(chosen, _Warnings()), scorer)
 
 
 def explain(

@@ -57,6 +57,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fields : Path or None
         Field map (:mod:`scoring.records.field_map`): as an option, of all files; otherwise of those whose
         archive has no ``scoring-fields.yaml``. None for scoring's own layout. Absolute.
+    coverage : str
+        ``listed``: the coverage of a record is what it lists; ``derive``: in an archive without any list,
+        what is found in the archive itself, an estimate, in training, evaluation and scoring.
+    links : Path or None
+        File of learned links of related records (``scoring relate --learn``); absolute, None for the shipped
+        ones.
     seed : int
         Random seed; >= 0.
     threads : int
@@ -92,6 +98,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "topic"
     fields: Annotated[Path | None, Meta(description="the path of a file")] = None
+    coverage: Annotated[Literal["listed", "derive"], Meta(description="'listed' or 'derive'")] = "listed"
+    links: Annotated[Path | None, Meta(description="the path of a file")] = None
     seed: Annotated[int, Meta(ge=0, lt=2**31, description=f"an integer from 0 to {2**31 - 1}")] = 0
     threads: Annotated[int, Meta(ge=1, description="an integer of 1 or more")] = msgspec.field(
         default_factory=lambda: min(2, os.cpu_count() or 1)
@@ -162,10 +170,9 @@ def load_settings(**overrides: Any) -> Settings:
     if faults:
         raise SettingsError("\n".join(faults))
     checked["home"] = home = checked["home"].expanduser().absolute()
-    if checked.get("fields") is not None:
-        checked["fields"] = checked["fields"].expanduser().absolute()
-    if "journal" in checked:
-        checked["journal"] = checked["journal"].expanduser().absolute()
+    for name in ("journal", "links", "fields"):
+        if checked.get(name) is not None:
+            checked[name] = checked[name].expanduser().absolute()
     defaults = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),

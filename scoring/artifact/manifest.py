@@ -18,6 +18,7 @@ from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.model.story_policy import StoryPolicy
 from scoring.records.field_map import FieldMap
+from scoring.stories.derivation import DerivedCoverage
 from scoring.training.config import TrainConfig
 
 
@@ -79,3 +80,4 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     medians: Medians
     files: dict[str, str]
     profile: Profile | None = None
+    derived_coverage: DerivedCoverage | None = None

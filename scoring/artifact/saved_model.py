@@ -33,6 +33,7 @@ from scoring.model.components import FittedComponents
 from scoring.model.forecast import Forecast
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.scorer import Scorer
+from scoring.stories.derivation import DerivedCoverage
 
 _CASCADE_NAMES = {
     "lead": list(cascade.LEAD_NAMES),
@@ -111,6 +112,7 @@ def save_model(
     training: TrainingFacts,
     profile: Profile | None = None,
     *,
+    derived_coverage: DerivedCoverage | None = None,
     admit: Callable[[str], None] | None = None,
 ) -> SavedModel:
     """Write a model folder, or replace an existing one atomically.
@@ -125,6 +127,8 @@ def save_model(
         Training metadata.
     profile : Profile or None
         Reference profile for drift detection, if any.
+    derived_coverage : DerivedCoverage or None
+        What coverage of the training records is derived, if any.
     admit : callable, optional
         Called with the digest of the model before anything is written; an exception leaves the folder
         unchanged.
@@ -155,6 +159,7 @@ def save_model(
         medians=models.baselines.medians,
         files=hashes_of(parts),
         profile=profile,
+        derived_coverage=derived_coverage,
     )
     inner = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     files = with_manifest(str(folder), inner, parts)

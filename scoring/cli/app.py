@@ -26,6 +26,7 @@ from scoring.cli import (
     options,
     promotion,
     records,
+    relate,
     reproduce,
     restore,
     runs,
@@ -100,6 +101,7 @@ def scoring(
 _COMMAND_MODULES = (
     records,
     models,
+    relate,
     restore,
     drift,
     experiments,

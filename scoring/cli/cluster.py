@@ -45,11 +45,15 @@ def score(
     output: str | None,
     form: options.ScoreFormat | None,
     tracking_uri: str | None,
+    coverage: options.CoverageSource | None,
     **workflow_options: Any,
 ) -> None:
     """Score records on a cluster."""
     from scoring.workflows.cluster import score_on_cluster
+    from scoring.workflows.coverage import refuse_on_cluster
 
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, coverage=coverage)
+    refuse_on_cluster(settings)
     formats = options.ScoreFormat
     form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
     if output is None or form not in (formats.jsonl, formats.parquet):
@@ -59,7 +63,7 @@ def score(
         output=output,
         form="parquet" if form is formats.parquet else "jsonl",
         place=cluster,
-        settings=options.settings_of(terminal, tracking_uri=tracking_uri),
+        settings=settings,
         on_fault=terminal.on_fault,
         reporter=terminal,
         **workflow_options,

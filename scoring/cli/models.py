@@ -37,6 +37,7 @@ def train(
         typer.Option(callback=options.check_name, metavar="NAME", help="Register the model under that name."),
     ] = None,
     section: options.Section = None,
+    coverage: options.Coverage = None,
     as_of: options.TrainAsOf = None,
     corrections: options.Corrections = None,
     journal: options.Journal = None,
@@ -63,6 +64,7 @@ def train(
         tracking_uri=tracking_uri,
         journal=journal,
         section=section,
+        coverage=coverage,
     )
     training_config = load_config(config)
     outcome = workflow(
@@ -113,6 +115,7 @@ def evaluate(
     model: options.Model = None,
     as_of: options.AsOf = None,
     since: options.Since = None,
+    coverage: options.Coverage = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for metrics, plots and the report.")
     ] = None,
@@ -131,7 +134,12 @@ def evaluate(
         paths,
         model=model,
         settings=options.settings_of(
-            terminal, fields=fields, tracking_uri=tracking_uri, experiment=experiment, journal=journal
+            terminal,
+            fields=fields,
+            tracking_uri=tracking_uri,
+            experiment=experiment,
+            journal=journal,
+            coverage=coverage,
         ),
         now=options.now(),
         has_own_scores=include_own_scores,
@@ -151,6 +159,7 @@ def score(
     paths: options.Paths,
     model: options.Model = None,
     as_of: options.AsOf = None,
+    coverage: options.Coverage = None,
     form: Annotated[
         options.ScoreFormat | None,
         typer.Option(
@@ -183,13 +192,15 @@ def score(
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
-        shared = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri}
+        shared = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri, "coverage": coverage}
         cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
         return
     from scoring.records.field_map_lookup import field_maps_of
     from scoring.workflows import score as workflow
 
-    settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
+    settings = options.settings_of(
+        terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, coverage=coverage
+    )
     field_maps = field_maps_of(paths, settings)
     scores = workflow.score(
         paths,

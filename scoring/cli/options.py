@@ -77,6 +77,13 @@ class ScoreFormat(StrEnum):
     parquet = "parquet"
 
 
+class CoverageSource(StrEnum):
+    """Where the coverage of records comes from."""
+
+    listed = "listed"
+    derive = "derive"
+
+
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 PATH_HELP = "Records: folders, Markdown files, globs, *.jsonl, or - for JSON lines on standard input."
@@ -106,6 +113,29 @@ AsOf = Annotated[
         metavar="TIME",
         help="Ignore coverage newer than this: ISO 8601 (UTC unless it has a zone), or an age of each "
         "record, as published+6h. Default: use all coverage.",
+    ),
+]
+RelateAsOf = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_as_of,
+        metavar="TIME",
+        help="Ignore records later than this: ISO 8601, or an age of each record, as published+6h. Default: "
+        "use all.",
+    ),
+]
+Links = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Learned links of related records. Default: the setting, else those that are shipped.",
+    ),
+]
+Coverage = Annotated[
+    CoverageSource | None,
+    typer.Option(
+        help="'listed': the related records that a record lists; 'derive': in an archive without any list, "
+        "those found in the archive itself, an estimate. Default: the setting.",
     ),
 ]
 Config = Annotated[

@@ -37,15 +37,22 @@ def stories(records: Sequence[Record]) -> Groups:
 
     Links are transitive: two records may belong to one story though neither lists the other.
     """
-    rows_by_address = _by_address(records)
-    links = (
-        (row, other)
-        for row, record in enumerate(records)
-        for entry in record.related
-        for address in addresses_of(entry)
-        for other in rows_by_address.get(address, ())
-    )
+    links = _listed(records)
     return _groups(len(records), [*_same_addresses(records), *_similar_titles(records), *links])
+
+
+def listed_pairs(records: Sequence[Record]) -> set[tuple[int, int]]:
+    """Pairs of records of which one lists the other as coverage, the smaller index first."""
+    return {(min(row, other), max(row, other)) for row, other in _listed(records) if row != other}
+
+
+def _listed(records: Sequence[Record]) -> Iterator[tuple[int, int]]:
+    """Each record with each record that it lists."""
+    rows_by_address = _by_address(records)
+    for row, record in enumerate(records):
+        for entry in record.related:
+            for address in addresses_of(entry):
+                yield from ((row, other) for other in rows_by_address.get(address, ()))
 
 
 def _groups(n_records: int, pairs: Iterable[tuple[int, int]]) -> Groups:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
@@ -135,6 +135,14 @@ def read_documents(
                 yield document
         if on_progress is not None:
             on_progress(n_done, len(files))
+
+
+def archive_names(documents: Sequence[Document], paths: Sequence[str]) -> list[str]:
+    """Archive of each document: each path that is a folder is one, all other paths are another, named ''."""
+    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
+    return [
+        next((folder for folder in folders if document.path.startswith(folder)), "") for document in documents
+    ]
 
 
 def data_sha256(digests: Iterable[str]) -> str:

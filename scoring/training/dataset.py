@@ -21,12 +21,15 @@ from scoring.labels.own_scores import OwnScores
 from scoring.records.corpus import data_sha256
 from scoring.records.field_map import FieldMap
 from scoring.records.record import Document, Record
+from scoring.stories.derivation import DerivedCoverage
+from scoring.stories.derived_coverage import CoverageDeriver
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
 from scoring.training.splits import to_moment
 from scoring.training.training_set import TrainingSet, as_floats
 
 SECTION_TAG = "section"
+COVERAGE_TAG = "coverage"
 INGEST_AGES = ("published", "published+6h", "published+48h")
 
 
@@ -89,6 +92,8 @@ class LabelledDataset:
         How the section of each record is found.
     field_map : FieldMap or None
         The field map of all records; None for scoring's own layout, or if they have several.
+    deriver : CoverageDeriver or None
+        Has derived the coverage of archives without lists; None if all coverage is listed.
     """
 
     documents: list[Document]
@@ -101,14 +106,26 @@ class LabelledDataset:
     n_own_labels: int = 0
     section_rule: SectionRule = FIRST_TOPIC
     field_map: FieldMap | None = None
+    deriver: CoverageDeriver | None = None
+
+    @property
+    def derived_coverage(self) -> DerivedCoverage | None:
+        """What coverage is derived; None if all is listed."""
+        return self.deriver.counted(self.documents) if self.deriver else None
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of the run about the origin of the labels, and how sections were found unless by topic."""
+        """Tags of the run: origin of the labels, rule of sections unless by topic, derived coverage."""
         own_score_tags = self.own_scores.tags(self.n_own_labels) if self.own_scores else {}
         setting = self.section_rule.setting
         section_tags = {} if setting == "topic" else {SECTION_TAG: setting}
-        return own_score_tags | section_tags | (self.corrections.tags if self.corrections else {})
+        coverage_tags = {COVERAGE_TAG: f"derived by {self.deriver.links}"} if self.deriver else {}
+        return (
+            own_score_tags
+            | section_tags
+            | coverage_tags
+            | (self.corrections.tags if self.corrections else {})
+        )
 
     @property
     def moments(self) -> NDArray[np.datetime64]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 
-from scoring.errors import Fault, FieldMapError, RecordError, shown
+from scoring.errors import Fault, FieldMapError, RecordError
 from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
-from scoring.records.corpus import data_sha256, read_documents
+from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.reader import has_unusable_label
 from scoring.records.record import Document
+from scoring.stories.derived_coverage import CoverageDeriver
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
 
 
@@ -33,6 +33,7 @@ def read_dataset(
     own_scores: OwnScores | None = None,
     sections: SectionRule | None = None,
     field_maps: FieldMaps | None = None,
+    deriver: CoverageDeriver | None = None,
 ) -> LabelledDataset:
     """Read the records that have a quality and a date.
 
@@ -57,6 +58,8 @@ def read_dataset(
         folder by themselves.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
+    deriver : CoverageDeriver, optional
+        Derives the coverage of archives without lists.
 
     Returns
     -------
@@ -84,6 +87,8 @@ def read_dataset(
         for torn_line in corrections.ledger.torn:
             on_fault(RecordError(torn_line))
         documents = corrections.put_to(documents, reporter)
+    if deriver is not None:
+        documents = deriver.put_to(documents, paths)
     corpus = dataset_of(
         documents,
         n_faults,
@@ -98,7 +103,7 @@ def read_dataset(
             f"records of {len(field_maps.used)} layouts: the model has no field map; archives to score need "
             "their own"
         )
-    return replace(corpus, corrections=corrections, field_map=field_maps.only)
+    return replace(corpus, corrections=corrections, field_map=field_maps.only, deriver=deriver)
 
 
 def _mapped_rule(field_maps: FieldMaps) -> SectionRule | None:
@@ -118,11 +123,9 @@ def _mapped_rule(field_maps: FieldMaps) -> SectionRule | None:
 
 def archives_of(documents: Sequence[Document], paths: Sequence[str]) -> list[list[tuple[str, ...]]]:
     """Topics of each document, by archive: each path that is a folder is one, all other paths are another."""
-    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
     archives: dict[str, list[tuple[str, ...]]] = {}
-    for document in documents:
-        folder = next((folder for folder in folders if document.path.startswith(folder)), "")
-        archives.setdefault(folder, []).append(document.record.topics)
+    for document, archive in zip(documents, archive_names(documents, paths), strict=True):
+        archives.setdefault(archive, []).append(document.record.topics)
     return list(archives.values())
 
 

@@ -30,6 +30,7 @@ from scoring.settings import Settings
 from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
+from scoring.workflows.coverage import derived_note, deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,12 @@ def evaluate(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=saved.scorer.sections,
         field_maps=field_maps_of(paths, settings).with_model_map(saved.scorer.field_map),
+        deriver=deriver_of(settings, reporter),
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to evaluate on")
     training = saved.manifest.training
-    warning = _warning(training, corpus)
+    warning = "; ".join(filter(None, (_warning(training, corpus), derived_note(corpus.documents))))
     if warning:
         reporter.note(warning)
     all_records = np.ones(len(corpus.documents), dtype=bool)

@@ -30,7 +30,7 @@ from scoring.tracking import (
     version_tags,
 )
 from scoring.training.config import TrainConfig
-from scoring.training.dataset import SECTION_TAG, LabelledDataset
+from scoring.training.dataset import COVERAGE_TAG, SECTION_TAG, LabelledDataset
 from scoring.workflows.run_ledger import ledger_of
 from scoring.workflows.training_pipeline import fit_and_save, read_training
 
@@ -92,7 +92,7 @@ def reproduce(
     corpus = read_training(
         paths or _logged_paths(record),
         config,
-        settings=_with_section(_with_journal(settings, record, reporter), record),
+        settings=_with_coverage(_with_section(_with_journal(settings, record, reporter), record), record),
         corrections=corrections,
         has_own_scores=has_own_scores or record.tags.get(USE_TAG) == USED,
         stdin=stdin,
@@ -126,6 +126,11 @@ def _with_journal(settings: Settings, record: RunRecord, reporter: Reporter) -> 
 def _with_section(settings: Settings, record: RunRecord) -> Settings:
     """Settings by which the run found the sections of its records."""
     return msgspec.structs.replace(settings, section=record.tags.get(SECTION_TAG, "topic"))
+
+
+def _with_coverage(settings: Settings, record: RunRecord) -> Settings:
+    """Settings by which the run found the coverage of its records; links are those of the settings."""
+    return msgspec.structs.replace(settings, coverage="derive" if COVERAGE_TAG in record.tags else "listed")
 
 
 def _training(spec: str, store: Store) -> RunRecord:

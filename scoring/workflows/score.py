@@ -12,6 +12,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
+from scoring.records.corpus import read_documents
 from scoring.records.field_map_lookup import FieldMaps, field_maps_of
 from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
@@ -41,7 +42,7 @@ def score(
     model : str, optional
         See :func:`scoring.deployment.resolve_model.resolve`.
     settings : Settings
-        Home and store.
+        Home and store. With ``coverage: derive`` all records are read before the first is scored.
     as_of : datetime or timedelta, optional
         Coverage later than this time (aware UTC, or an age after publication) is ignored; without it
         records are scored as they are.
@@ -67,6 +68,21 @@ def score(
         reporter.step("scoring", done, total)
 
     maps = field_maps or field_maps_of(paths, settings)
+    if settings.coverage == "derive":
+        from scoring.workflows.coverage import coverage_deriver, derived_for_scoring  # SciPy
+
+        deriver = coverage_deriver(settings, reporter)
+        scorer = open_model(model, settings, reporter, is_whole=False).scorer
+        documents = list(
+            read_documents(
+                paths,
+                stdin=stdin,
+                field_maps=maps.with_model_map(scorer.field_map),
+                on_fault=on_fault,
+                on_progress=report_progress,
+            )
+        )
+        return scorer.score(derived_for_scoring(documents, paths, deriver, scorer), as_of)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,

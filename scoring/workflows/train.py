@@ -29,12 +29,14 @@ from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.workflows.cluster import ClusterOptions
 from scoring.workflows.cluster_training import opened_training
+from scoring.workflows.coverage import refuse_on_cluster
 from scoring.workflows.training_pipeline import TrainingResult, fit_and_save, read_training
 
 _INTRO = (
     "The metrics are of a model that was fitted on the records before the test block and evaluated on that "
     "block. The saved model has the same configuration and was fitted on all records."
 )
+_DERIVED = "The coverage of the records was derived from the archive: it is an estimate."
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +155,15 @@ def train(
     TrackingError
         If the run cannot be logged; the model is already saved.
     SettingsError
-        If both a ledger and a cluster are given.
+        If a ledger or derived coverage is asked for on a cluster.
     """
     if place is not None and corrections is not None:
         raise SettingsError(
             "corrections: a ledger cannot be used with a cluster: corrections are matched by the content of "
             "records, which only the workers hold"
         )
+    if place is not None:
+        refuse_on_cluster(settings)
     folder = output or settings.home / "models" / config.name
     model_output = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
     model_output.check()
@@ -248,7 +252,7 @@ def log_fitted(
     report = evaluation_report(
         evaluation,
         title=f"Training of {saved.name}",
-        intro=_INTRO,
+        intro=_INTRO if saved.manifest.derived_coverage is None else f"{_INTRO} {_DERIVED}",
         training=training,
         data_path=data_path,
         data_sha256=training.data_sha256,

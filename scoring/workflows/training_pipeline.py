@@ -39,6 +39,7 @@ from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.coverage import deriver_of
 from scoring.workflows.training_notes import folder_warnings, merged_archives, section_notes
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
@@ -112,6 +113,7 @@ def read_training(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
+        deriver=deriver_of(settings, reporter),
     )
     for note in merged_archives(corpus, paths):
         reporter.note(note)
@@ -189,7 +191,9 @@ def fit_and_save(
     )
     with writing(settings.home, folder):
         facts = _facts(corpus, cutoffs, config, holdout.evaluation)
-        saved = save_model(folder, models, facts, profile, admit=admit)
+        saved = save_model(
+            folder, models, facts, profile, derived_coverage=corpus.derived_coverage, admit=admit
+        )
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
 

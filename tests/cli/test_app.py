@@ -40,6 +40,7 @@ COMMANDS = (
     "policy",
     "audit",
     "suggest",
+    "relate",
     "restore",
     "drift",
     "backtest",
