@@ -22,6 +22,7 @@ def relate(
             metavar="FILE", help="Learn the links from the lists of these records, and write them into FILE."
         ),
     ] = None,
+    fields: options.Fields = None,
     json: options.Json = False,
 ) -> None:
     """Find the related records of each record in the archive itself: copies, and others of the story.
@@ -35,7 +36,7 @@ def relate(
 
     if learn is not None and (as_of is not None or links is not None):
         raise typer.BadParameter("--learn cannot be combined with --as-of or --links")
-    settings = options.settings_of(terminal, links=links)
+    settings = options.settings_of(terminal, fields=fields, links=links)
     channels = options.channels_of(terminal)
     if learn is not None:
         outcome = workflow.learn_links(paths, learn, settings=settings, **channels)

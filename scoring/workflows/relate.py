@@ -13,6 +13,7 @@ from scoring.errors import ModelError
 from scoring.features.as_of import AsOf
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
@@ -77,7 +78,7 @@ def relate(
         If the links cannot be used; raised by the call, not by the iterator.
     """
     links = load_links(settings.links)
-    documents = _read(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    documents = _read(paths, settings, stdin=stdin, on_fault=on_fault, reporter=reporter)
     reporter.note(f"related records are found by {links.name}, an estimate: {expected(links)}")
     return relations_of(documents, links.model, as_of)
 
@@ -113,7 +114,7 @@ def learn_links(
     ModelError
         If too few related records are listed, or the file cannot be written.
     """
-    documents = _read(paths, stdin=stdin, on_fault=on_fault, reporter=reporter)
+    documents = _read(paths, settings, stdin=stdin, on_fault=on_fault, reporter=reporter)
     dated = [
         (published_at, document.record)
         for document in documents
@@ -131,9 +132,19 @@ def learn_links(
 
 
 def _read(
-    paths: Sequence[str], *, stdin: BinaryIO | None, on_fault: OnFault, reporter: Reporter
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    stdin: BinaryIO | None,
+    on_fault: OnFault,
+    reporter: Reporter,
 ) -> list[Document]:
     def report_progress(done: int, total: int) -> None:
         reporter.step("reading", done, total)
 
-    return list(read_documents(paths, stdin=stdin, on_fault=on_fault, on_progress=report_progress))
+    field_maps = field_maps_of(paths, settings)
+    return list(
+        read_documents(
+            paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
+        )
+    )
