@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scoring.artifact.saved_model import load_model
 from scoring.model.score import Score
+from scoring.records.field_map import FieldMap
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 
@@ -68,6 +70,7 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
     import pandas as pd
 
     mlflow = load_mlflow()
+    field_map = load_model(model_folder).scorer.field_map
     path = list(sys.path)
     try:
         mlflow.pyfunc.save_model(
@@ -83,8 +86,8 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
             # The code itself, not a requirement: an index may have another package of that name.
             code_paths=[str(PACKAGE)],
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-            signature=signature(),
-            input_example=pd.DataFrame([EXAMPLE]),
+            signature=signature(field_map),
+            input_example=pd.DataFrame([EXAMPLE if field_map is None else _mapped_example(field_map)]),
         )
     finally:
         # MLflow may inspect the model's imports, which leaves a copy of this package first in the path.
@@ -93,14 +96,34 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
         shutil.rmtree(compiled, ignore_errors=True)
 
 
-def signature() -> ModelSignature:
-    """Return the signature of the MLflow model, in which only ``title`` is required.
+def _mapped_example(field_map: FieldMap) -> dict[str, Any]:
+    """The texts of the example under the keys of a field map, nested where these are."""
+    example: dict[str, Any] = {}
+    for field, name in (("title", "title"), ("excerpt", "excerpt"), ("original_url", "originalUrl")):
+        for source in field_map.fields.get(field, ())[:1]:
+            if source.kind == "key":
+                *outer, key = source.name.split(".")
+                inner = example
+                for part in outer:
+                    inner = inner.setdefault(part, {})
+                inner[key] = EXAMPLE[name]
+    return example
 
-    Nested fields have any type, so that they may be objects or JSON text.
+
+def signature(field_map: FieldMap | None = None) -> ModelSignature:
+    """Return the signature of the MLflow model.
+
+    In scoring's own layout only ``title`` is required, and nested fields have any type, so that they may be
+    objects or JSON text. The columns of a field map are its keys, of any type; none is required.
     """
     models, types = load_mlflow().models, load_mlflow().types
-    inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]
-    inputs += [types.ColSpec(types.schema.AnyType(), name, required=False) for name in NESTED_FIELDS]
+    anything = types.schema.AnyType()
+    if field_map is None:
+        inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]
+        inputs += [types.ColSpec(anything, name, required=False) for name in NESTED_FIELDS]
+    else:
+        names = {key.partition(".")[0] for key in field_map.keys} | {"path"}
+        inputs = [types.ColSpec(anything, name, required=False) for name in sorted(names)]
     kinds = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
     texts = types.schema.Array(types.DataType.string)
     outputs = [types.ColSpec(kinds.get(kind, texts), name) for name, kind in Score.__annotations__.items()]
