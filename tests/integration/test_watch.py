@@ -92,7 +92,7 @@ def test_it_stops_cleanly_and_goes_on_where_it_was(
     time.sleep(2.5)
     code, stderr = again.end(number)
     assert again.paths == ["new.md"]
-    assert (code, stderr.count("inbox/bad.md:3: ")) == (1, 1)
+    assert (code, stderr.count("inbox/bad.md:2: ")) == (1, 1)
 
 
 def test_killed_at_any_moment_it_scores_each_once(training: TrainOutcome, tmp_path: Path) -> None:
