@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.model.score import Score
+from scoring.records.rows import NESTED_FIELDS
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 
@@ -34,7 +35,6 @@ TEXT_FIELDS = (
     "type",
     "path",
 )
-NESTED_FIELDS = ("provider", "topics", "images", "related")
 EXAMPLE: dict[str, Any] = {
     "title": "A lighthouse keeper maps the winter storms",
     "excerpt": "Forty years of notes, now open to all.",
