@@ -86,7 +86,10 @@ class CoverageSource(StrEnum):
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
-PATH_HELP = "Records: folders, Markdown files, globs, *.jsonl, or - for JSON lines on standard input."
+PATH_HELP = (
+    "Records: folders, Markdown files, globs, *.jsonl, *.csv, *.parquet, or - for JSON lines on standard "
+    "input."
+)
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress in detail.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show everything, with tracebacks.")]

@@ -14,6 +14,7 @@ from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import read_bytes
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
+from scoring.records.tables import is_table
 from scoring.storage.regular_files import kind_of
 from scoring.storage.replacement import open_replacement
 
@@ -121,6 +122,7 @@ def _find_local(path: str) -> Iterator[Found]:
             raise unreadable(file, error) from None
         if (kind := kind_of(file)) is not None and not is_markdown(file):
             raise irregular(file, kind)  # only this process could read it
+        _check_form(file)
         identity = identify(file, folders, is_link=os.path.islink(file))
         yield Found(file, identity, state.st_size, str(state.st_mtime_ns))
 
@@ -146,9 +148,16 @@ def _find_remote(url: str) -> Iterator[Found]:
         got = kind if is_glob or is_walked else "no such file or folder"
         raise RecordError(Fault(url, 0, "", got, "files of records"))
     for name, info in files.items():
+        _check_form(name)
         stamp = next((str(info[key]) for key in _STAMPS if info.get(key) is not None), "")
         address = fs.unstrip_protocol(name)
         yield Found(address, address, int(info["size"] or 0), stamp, is_walked)
+
+
+def _check_form(file: str) -> None:
+    if is_table(file):
+        expected = "Markdown or JSON lines, which workers read in parts"
+        raise RecordError(Fault(file, 0, "", "a table", expected))
 
 
 def _may_be_record(name: str, root: str, *, is_walked: bool) -> bool:

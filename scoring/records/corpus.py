@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.field_map import FieldMap
@@ -18,22 +20,25 @@ from scoring.records.file_names import is_markdown
 from scoring.records.files import LINE_EXTENSIONS, STDIN, OnFault, expand, unreadable
 from scoring.records.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
+from scoring.records.rows import decode_row
+from scoring.records.tables import is_table, read_rows
 from scoring.storage.regular_files import kind_of, open_regular
 
 _MORE_BYTES = 2**16  # read in steps if a file has grown beyond its reported size
 
 
 class Source(NamedTuple):
-    """Location of a record: a file, or one line of it.
+    """Location of a record: a file, or one line or row of it.
 
     ``line`` starts at 1 and is 0 for a whole file. ``data`` holds the bytes if they were read already;
-    ``error`` replaces the record if it cannot be read.
+    ``error`` replaces the record if it cannot be read. ``is_row`` means the row of a table, as a JSON object.
     """
 
     path: str
     line: int = 0
     data: bytes | None = None
     error: RecordError | None = None
+    is_row: bool = False
 
     def content(self) -> bytes:
         """Return the bytes of the record.
@@ -73,6 +78,8 @@ class Source(NamedTuple):
         RecordError
             With every fault of the record.
         """
+        if self.is_row:
+            return decode_row(msgspec.json.decode(content), self.path, self.line, field_map)
         if self.line:
             return decode_json(content, self.path, self.line, field_map, with_unread_keys=with_unread_keys)
         return decode_file(
@@ -98,8 +105,9 @@ def read_documents(
     Parameters
     ----------
     paths : sequence of str
-        As for :func:`expand`. A file named ``*.jsonl`` or ``*.ndjson`` has one record per line; any other
-        file is Markdown. The format of standard input is detected from its first bytes.
+        As for :func:`expand`. A file named ``*.jsonl`` or ``*.ndjson`` has one record per line, and one
+        named ``*.csv`` or ``*.parquet`` one per row; any other file is Markdown. The format of standard input
+        is detected from its first bytes.
     stdin : binary file, optional
         Stream for ``-``; default is the process's standard input.
     field_maps : FieldMaps, optional
@@ -163,9 +171,11 @@ def data_sha256(digests: Iterable[str]) -> str:
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
     """Yield a source per record of a file, so that each record has its own faults."""
-    is_fifo = file != STDIN and not is_markdown(file) and kind_of(file) == "a FIFO"
+    is_fifo = file != STDIN and not (is_markdown(file) or is_table(file)) and kind_of(file) == "a FIFO"
     if file == STDIN:
         yield from _stream_sources(stdin or sys.stdin.buffer, file)
+    elif is_table(file):
+        yield from _row_sources(file)
     elif is_fifo or holds_lines(file):
         try:
             with open(file if is_fifo else open_regular(file)[0], "rb") as handle:
@@ -211,6 +221,20 @@ def too_large(file: str, n_bytes: int) -> RecordError:
 def holds_lines(file: str) -> bool:
     """Whether a file has one record per line, by its extension."""
     return file.endswith(LINE_EXTENSIONS)
+
+
+def _row_sources(file: str) -> Iterator[Source]:
+    number = -1
+    try:
+        for number, row in read_rows(file):
+            if isinstance(row, RecordError):
+                yield Source(file, number, error=row)
+            else:
+                yield Source(file, number, row, is_row=True)
+        if number < 0:
+            yield Source(file, error=RecordError(Fault(file, 0, "", "no record", "one record per row")))
+    except OSError as error:
+        yield Source(file, error=unreadable(file, error))
 
 
 def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:

@@ -22,6 +22,7 @@ from scoring.records.decode import decode_file
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
+from scoring.records.tables import is_table
 from scoring.records.write_back import Change, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -133,7 +134,9 @@ class Restorer:
         ScoringError
             If a path does not exist, or the journal cannot be written.
         """
-        files = [file for file in expand(paths) if file != STDIN and not holds_lines(file)]
+        files = [
+            file for file in expand(paths) if file != STDIN and not (holds_lines(file) or is_table(file))
+        ]
         roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
         remaining = iter(files)
         n_done = 0

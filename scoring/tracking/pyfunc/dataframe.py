@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
-import numpy as np
 import pandas as pd
 
 from scoring.errors import Fault, FeatureError, RecordError
 from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
-from scoring.records.decode import decode_json
 from scoring.records.field_map import FieldMap
 from scoring.records.record import Document
-from scoring.tracking.pyfunc.log import NESTED_FIELDS
+from scoring.records.rows import decode_row
 
 
 def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Document]:
@@ -52,11 +49,7 @@ def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Do
         path = str(fields.pop("path", "-"))
         line = number if path == "-" else 0
         try:
-            for name in NESTED_FIELDS:
-                if name in fields:
-                    fields[name] = _parse_nested(fields[name], name, path, line)
-            data = msgspec.json.encode(fields, enc_hook=_to_plain)
-            documents.append(decode_json(data, path, line, field_map))
+            documents.append(decode_row(fields, path, line, field_map))
         except RecordError as error:
             faults.extend(error.faults)
     if faults:
@@ -99,19 +92,3 @@ def write_scores(scores: Iterable[Score]) -> pd.DataFrame:
 
 def _is_missing(value: object) -> bool:
     return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value)
-
-
-def _parse_nested(value: Any, name: str, path: str, line: int) -> Any:
-    # Text that does not begin like an object or list is a plain value, which the record's reader checks.
-    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
-        return value
-    try:
-        return msgspec.json.decode(value)
-    except msgspec.DecodeError as error:
-        raise RecordError(Fault(path, line, name, f"JSON that does not parse ({error})", "JSON")) from None
-
-
-def _to_plain(value: object) -> object:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()  # nested values of a frame read from Parquet
-    raise RecordError(Fault("-", 0, "", f"a {type(value).__name__}", "text, numbers, lists and objects"))

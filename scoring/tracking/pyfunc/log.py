@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from scoring.artifact.saved_model import load_model
 from scoring.model.score import Score
 from scoring.records.field_map import FieldMap
+from scoring.records.rows import NESTED_FIELDS
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 
@@ -36,7 +37,6 @@ TEXT_FIELDS = (
     "type",
     "path",
 )
-NESTED_FIELDS = ("provider", "topics", "images", "related")
 EXAMPLE: dict[str, Any] = {
     "title": "A lighthouse keeper maps the winter storms",
     "excerpt": "Forty years of notes, now open to all.",

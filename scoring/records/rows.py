@@ -1,0 +1,95 @@
+"""Decode a record from a row of a table: a data frame, a CSV file or a Parquet file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.records.decode import decode_json
+from scoring.records.field_map import LABELS, OWN_LAYOUT, FieldMap
+from scoring.records.record import Document
+
+NESTED_FIELDS = ("provider", "topics", "images", "related")
+"""Fields of scoring's own layout that a row may hold as JSON text."""
+
+_TRUTHS = {"true": True, "false": False}
+_WHOLE_NUMBER = re.compile(r"([+-]?(?:0|[1-9][0-9]{0,14}))(?:\.0+)?")
+
+
+def decode_row(
+    fields: Mapping[str, object], path: str, line: int, field_map: FieldMap | None = None
+) -> Document:
+    """Decode a record from a row, with the field names of the front matter as columns.
+
+    Parameters
+    ----------
+    fields : mapping of str to object
+        Values by column; nested fields are objects or JSON text. A missing value is an absent field.
+    path, line : str, int
+        File and row, for faults.
+    field_map : FieldMap, optional
+        Which columns hold the fields; None for scoring's own layout.
+
+    Raises
+    ------
+    RecordError
+        With every fault of the record.
+
+    Examples
+    --------
+    >>> decode_row({"title": "Rain", "topics": '["Weather"]', "quality": "67"}, "a.csv", 2).labels.quality
+    67
+    """
+    is_own = field_map is None or field_map.is_own_layout
+    nested = NESTED_FIELDS if is_own else _nested_columns(field_map or OWN_LAYOUT)
+    row = {
+        name: _parse_nested(value, name, path, line) if name in nested else value
+        for name, value in fields.items()
+    }
+    if is_own:
+        row |= {name: _as_label(row[name]) for name in LABELS if name in row}
+    return decode_json(msgspec.json.encode(row, enc_hook=_to_plain), path, line, field_map)
+
+
+def _nested_columns(field_map: FieldMap) -> Collection[str]:
+    """Columns that may hold JSON text: those of nested fields, and those whose keys are read by name."""
+    columns = set()
+    for field, sources in field_map.fields.items():
+        for source in sources:
+            if source.kind not in ("key", "host"):
+                continue
+            if field in NESTED_FIELDS and not source.separator:
+                columns.add(source.name)
+            columns.add(source.name.rpartition(".")[0].partition(".")[0])
+    return columns
+
+
+def _parse_nested(value: object, name: str, path: str, line: int) -> object:
+    # Text that does not begin like an object or list is a plain value, which the record's reader checks.
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError as error:
+        raise RecordError(Fault(path, line, name, f"JSON that does not parse ({error})", "JSON")) from None
+
+
+def _as_label(value: object) -> object:
+    """A label as a number or boolean: a table may have it as text, or as 67.0 where others are missing."""
+    text = value.strip() if isinstance(value, str) else repr(value) if isinstance(value, float) else ""
+    if text.lower() in _TRUTHS:
+        return _TRUTHS[text.lower()]
+    whole = _WHOLE_NUMBER.fullmatch(text)
+    return int(whole[1]) if whole else value
+
+
+def _to_plain(value: object) -> object:
+    if hasattr(value, "tolist"):
+        return value.tolist()  # nested values of a frame read from Parquet
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise RecordError(Fault("-", 0, "", f"a {type(value).__name__}", "text, numbers, lists and objects"))
