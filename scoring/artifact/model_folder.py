@@ -12,6 +12,7 @@ import msgspec
 
 from scoring.errors import ModelError, shown
 from scoring.model.baselines import TARGETS
+from scoring.records.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular
 
@@ -89,6 +90,19 @@ def with_manifest(place: str, manifest: bytes, parts: Mapping[str, bytes]) -> Mo
     sha256 = hashlib.sha256(manifest).hexdigest()
     envelope = msgspec.json.encode(_Envelope(_FORMAT, FORMAT_VERSION, sha256, msgspec.Raw(manifest)))
     return ModelFiles(place, sha256, manifest, {MANIFEST: envelope, **parts})
+
+
+class _MappedPart(msgspec.Struct, frozen=True):
+    field_map: FieldMap | None = None
+
+
+class _MappedEnvelope(msgspec.Struct, frozen=True):
+    manifest: _MappedPart = _MappedPart()
+
+
+def field_map_of(folder: Path) -> FieldMap | None:
+    """Return the field map of a model folder, without checking the rest; None for scoring's own layout."""
+    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_MappedEnvelope).manifest.field_map
 
 
 def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:

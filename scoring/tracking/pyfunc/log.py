@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoring.artifact.saved_model import load_model
+from scoring.artifact.model_folder import field_map_of
 from scoring.model.score import Score
 from scoring.records.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
@@ -70,7 +70,7 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
     import pandas as pd
 
     mlflow = load_mlflow()
-    field_map = load_model(model_folder).scorer.field_map
+    field_map = field_map_of(model_folder)
     path = list(sys.path)
     try:
         mlflow.pyfunc.save_model(
