@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,7 @@ from scoring.storage.home import writing
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.fit import fit_models
+from scoring.training.leaders import count_leaders
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.read_dataset import read_dataset
 from scoring.training.section_policy import MAX_RECORDS
@@ -173,6 +174,7 @@ def fit_and_save(
     cutoffs = latest_moments(corpus, ~no_records, until_of(config))
     training = corpus.training_split(no_records, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
+    models = replace(models, leaders=count_leaders(corpus.documents))
     for note in section_notes(corpus.sections, models, config):
         reporter.note(note)
     at_publication = corpus.as_seen(~no_records, AS_OF)
