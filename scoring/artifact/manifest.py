@@ -12,6 +12,7 @@ from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ResidualDistribution
+from scoring.model.leaders import Leaders
 from scoring.model.policy_change import PolicyChange
 from scoring.model.rubric import Rubric
 from scoring.model.rules import SectionRules
@@ -81,3 +82,4 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files: dict[str, str]
     profile: Profile | None = None
     derived_coverage: DerivedCoverage | None = None
+    leaders: Leaders | None = None

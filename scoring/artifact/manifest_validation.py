@@ -73,6 +73,9 @@ def _checks(manifest: Manifest) -> Iterator[_Check]:
         0 <= threshold <= 1 for threshold in (manifest.thresholds.lead, manifest.thresholds.published)
     )
     yield "thresholds", is_probability, "probabilities"
+    if (leaders := manifest.leaders) is not None:
+        are_counts = 0 <= leaders.n_sole_ <= leaders.n_leads_ <= MAX_NUMBER
+        yield "leaders", are_counts and 0 <= leaders.published_ratio_ <= 1, "numbers of leads, and a share"
     medians = manifest.medians
     has_all_targets = all(
         set(TARGETS) <= targets.keys() for targets in (medians.of_all_, medians.of_provider_)

@@ -160,6 +160,7 @@ def save_model(
         files=hashes_of(parts),
         profile=profile,
         derived_coverage=derived_coverage,
+        leaders=models.leaders,
     )
     inner = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=1)
     files = with_manifest(str(folder), inner, parts)
@@ -230,6 +231,7 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
             manifest.rules,
             manifest.policy_changes,
             manifest.field_map,
+            manifest.leaders,
         ),
     )
 

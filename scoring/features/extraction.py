@@ -19,6 +19,7 @@ from itertools import accumulate
 from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import BinaryIO, NamedTuple
+from zlib import crc32
 
 import msgspec
 
@@ -30,7 +31,7 @@ from scoring.features.table import FeatureTable, Row, assemble, extract, extract
 from scoring.records.corpus import Source, sources_of
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
-from scoring.records.record import Document
+from scoring.records.record import Coverage, Document, Record
 
 CHUNK_BYTES = 2**21
 """Size of a chunk, and of the data in memory per process."""
@@ -61,12 +62,16 @@ class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
         Number of known related records without quality.
     warnings : tuple of str
         Assumptions made when it was read.
+    own_addresses, listed_addresses : tuple of int
+        Its addresses and those of its known coverage, as numbers (CRC-32).
     """
 
     path: str
     row: Row
     n_unscored: int
     warnings: tuple[str, ...]
+    own_addresses: tuple[int, ...] = ()
+    listed_addresses: tuple[int, ...] = ()
 
 
 def extracted(document: Document, as_of: AsOf, sections: SectionRule) -> Extracted:
@@ -75,7 +80,24 @@ def extracted(document: Document, as_of: AsOf, sections: SectionRule) -> Extract
     moment = moment_of(record, as_of)
     known = known_coverage(record, moment)
     n_unscored = sum(entry.quality is None for entry in known)
-    return Extracted(document.path, extract_known(record, known, moment), n_unscored, document.warnings)
+    return Extracted(
+        document.path,
+        extract_known(record, known, moment),
+        n_unscored,
+        document.warnings,
+        _numbers_of([record]) if known else (),
+        _numbers_of(known),
+    )
+
+
+def _numbers_of(records: Iterable[Record | Coverage]) -> tuple[int, ...]:
+    """Addresses as numbers."""
+    return tuple(
+        crc32(address.encode("utf-8", "surrogatepass"))
+        for record in records
+        for address in (record.original_url, record.web_url)
+        if address
+    )
 
 
 def tables_of(

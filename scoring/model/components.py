@@ -9,6 +9,7 @@ import msgspec
 from scoring.model.baselines import Baselines
 from scoring.model.cascade import Cascade
 from scoring.model.forecast import Forecast
+from scoring.model.leaders import Leaders
 from scoring.model.policy_change import PolicyChange
 from scoring.model.quality import QualityModel
 from scoring.model.rules import SectionRules
@@ -34,3 +35,4 @@ class FittedComponents:
     rules: tuple[SectionRules, ...] = ()
     changes: tuple[PolicyChange, ...] = ()
     field_map: FieldMap | None = None
+    leaders: Leaders | None = None

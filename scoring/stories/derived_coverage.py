@@ -17,7 +17,7 @@ import numpy as np
 from scoring.records.corpus import archive_names
 from scoring.records.record import Coverage, Document, Record
 from scoring.stories.derivation import DerivedCoverage
-from scoring.stories.links import Linker, LinkModel, Links
+from scoring.stories.links import Linker, LinkModel, Links, joined
 
 WARNING = "coverage is derived from the archive: an estimate"
 
@@ -39,13 +39,8 @@ def links_among(records: Sequence[Record], model: LinkModel) -> Links:
     """
     dated = [(record.published_at, record.title, record.url, row) for row, record in enumerate(records)]
     order = np.array([key[-1] for key in sorted(filter(_has_date, dated), key=_order)], dtype=np.intp)
-    blocks = list(Linker(model).add([records[row] for row in order]))
-    return Links(
-        order[np.concatenate([np.zeros(0, dtype=np.intp), *(block.later for block in blocks)])],
-        order[np.concatenate([np.zeros(0, dtype=np.intp), *(block.earlier for block in blocks)])],
-        np.concatenate([np.zeros(0), *(block.probability for block in blocks)]),
-        np.concatenate([np.zeros(0, dtype=bool), *(block.is_copy for block in blocks)]),
-    )
+    links = joined(list(Linker(model).add([records[row] for row in order])))
+    return Links(order[links.later], order[links.earlier], links.probability, links.is_copy)
 
 
 _Key = tuple[datetime | None, str, str, int]
@@ -91,10 +86,12 @@ def derive_coverage(
     derived = list(documents)
     for rows in rows_by_archive.values():
         if not has_lists([documents[row] for row in rows]):
-            entries = [_coverage(documents[row].record, qualities[row]) for row in rows]
-            links = links_among([documents[row].record for row in rows], model)
-            for row, related in zip(rows, _related(entries, links), strict=True):
-                derived[row] = _with_coverage(documents[row], related)
+            own = [documents[row] for row in rows]
+            links = links_among([document.record for document in own], model)
+            for row, document in zip(
+                rows, with_links(own, links, [qualities[row] for row in rows]), strict=True
+            ):
+                derived[row] = document
     return derived
 
 
@@ -114,6 +111,20 @@ class CoverageDeriver:
         derived = [document for document in documents if WARNING in document.warnings]
         n_related = sum(len(document.record.related) for document in derived)
         return DerivedCoverage(self.links, len(derived), n_related) if derived else None
+
+
+def with_links(
+    documents: Sequence[Document], links: Links, qualities: Sequence[int | None] | None = None
+) -> list[Document]:
+    """Documents whose coverage is what they are linked with; see :func:`derive_coverage`."""
+    qualities = [document.labels.quality for document in documents] if qualities is None else qualities
+    entries = [
+        _coverage(document.record, quality) for document, quality in zip(documents, qualities, strict=True)
+    ]
+    return [
+        _with_coverage(document, related)
+        for document, related in zip(documents, _related(entries, links), strict=True)
+    ]
 
 
 def n_derived(documents: Sequence[Document]) -> int:

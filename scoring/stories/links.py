@@ -79,6 +79,21 @@ class Links:
     probability: Floats
     is_copy: NDArray[np.bool_]
 
+    def take(self, mask: NDArray[np.bool_]) -> Links:
+        """Links of a mask of shape (n_links,)."""
+        return Links(self.later[mask], self.earlier[mask], self.probability[mask], self.is_copy[mask])
+
+
+def joined(parts: Sequence[Links]) -> Links:
+    """The links of all parts."""
+    rows = np.zeros(0, dtype=np.intp)
+    return Links(
+        np.concatenate([rows, *(part.later for part in parts)]),
+        np.concatenate([rows, *(part.earlier for part in parts)]),
+        np.concatenate([np.zeros(0), *(part.probability for part in parts)]),
+        np.concatenate([np.zeros(0, dtype=bool), *(part.is_copy for part in parts)]),
+    )
+
 
 class Linker:
     """Finds the earlier records that each new record is linked with.
@@ -117,7 +132,7 @@ class Linker:
             pairs.feature("gap_hours") <= rule.copy_gap_hours_
         )
         is_link = (probability >= rule.threshold_) | is_copy
-        return Links(pairs.later[is_link], pairs.earlier[is_link], probability[is_link], is_copy[is_link])
+        return Links(pairs.later, pairs.earlier, probability, is_copy).take(is_link)
 
     def _same_addresses(self, block: Sequence[Record], first: int) -> list[tuple[int, int]]:
         """Pairs of a record with the first earlier one of the same address."""
@@ -135,9 +150,5 @@ def _with_pairs(links: Links, copies: Sequence[tuple[int, int]]) -> Links:
     rows = [known[pair] for pair in copies if pair in known]
     links.is_copy[rows] = True
     new = np.array([pair for pair in copies if pair not in known], dtype=np.intp).reshape(-1, 2)
-    return Links(
-        np.concatenate([links.later, new[:, 0]]),
-        np.concatenate([links.earlier, new[:, 1]]),
-        np.concatenate([links.probability, np.ones(len(new))]),
-        np.concatenate([links.is_copy, np.ones(len(new), dtype=bool)]),
-    )
+    added = Links(new[:, 0], new[:, 1], np.ones(len(new)), np.ones(len(new), dtype=bool))
+    return joined([links, added])

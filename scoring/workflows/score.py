@@ -10,6 +10,7 @@ from scoring.deployment.open_model import open_model
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.extraction import Extracted, read_features
+from scoring.model.leaders import scored_with_one_leader
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
@@ -34,6 +35,10 @@ def score(
     reporter: Reporter = SILENT,
 ) -> Iterator[Score]:
     """Score records lazily, in order.
+
+    Where the training labels show one leader a story, only one of the records that list each other leads: all
+    records are scored before the first is yielded then, except those of standard input, which are scored one
+    by one.
 
     Parameters
     ----------
@@ -106,4 +111,4 @@ def score(
 
 def _score_in_threads(scorer: Scorer, records: Iterator[Extracted], settings: Settings) -> Iterator[Score]:
     with ThreadPoolExecutor(settings.threads, "score") as executor:
-        yield from scorer.score_features(records, executor)
+        yield from scored_with_one_leader(scorer, records, scorer.models.leaders, executor)

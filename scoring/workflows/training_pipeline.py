@@ -35,6 +35,7 @@ from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before, latest_moments
 from scoring.training.fit import fit_models
 from scoring.training.folder_policies import conflicting_folders
+from scoring.training.leaders import count_leaders
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
@@ -177,7 +178,7 @@ def fit_and_save(
     cutoffs = latest_moments(corpus, ~no_records, until_of(config))
     training = corpus.training_split(no_records, cutoffs, config)
     models = _fit(training, config, settings, reporter, trainer, "all records")
-    models = replace(models, field_map=corpus.field_map)
+    models = replace(models, field_map=corpus.field_map, leaders=count_leaders(corpus.documents))
     for note in section_notes(corpus.sections, models, config):
         reporter.note(note)
     used = corpus.chosen(corpus.mask_apart(no_records, cutoffs, config.split.apart))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from scoring.artifact.saved_model import SavedModel
+from scoring.artifact.saved_model import SavedModel, save_model
 from scoring.errors import ModelError, RecordError
+from scoring.features.story import listed_pairs
+from scoring.model.components import Thresholds
 from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.records.corpus import read_documents
@@ -81,3 +84,34 @@ def test_bad_record_is_reported_and_the_others_are_scored(
     faults: list[RecordError] = []
     scored = list(score([str(inbox)], model=training.model, settings=settings, on_fault=faults.append))
     assert (len(scored), len(faults)) == (10, 1)
+
+
+def test_records_that_list_each_other_have_one_leader(
+    saved: SavedModel, settings: Settings, archive: Path, tmp_path: Path
+) -> None:
+    leaders = saved.models.leaders
+    assert leaders is not None
+    assert leaders.is_rule
+    eager = replace(saved.models, thresholds=Thresholds(lead=0.0))  # everything leads by itself
+    save_model(tmp_path / "eager", eager, saved.manifest.training)
+    save_model(tmp_path / "single", replace(eager, leaders=None), saved.manifest.training)
+    names = [str(archive)]
+    by_itself, together = (
+        list(score(names, model=str(tmp_path / name), settings=settings, on_fault=stop))
+        for name in ("single", "eager")
+    )
+    documents = list(read_documents(names, on_fault=stop))
+    pairs = listed_pairs([document.record for document in documents])
+    assert all(result.heat >= 0 for result in by_itself)
+    assert len(pairs) > 100
+    assert not any(together[first].heat >= 0 and together[second].heat >= 0 for first, second in pairs)
+    listing = {row for pair in pairs for row in pair}
+    for row, (first, second) in enumerate(zip(by_itself, together, strict=True)):
+        assert first.lead_probability == second.lead_probability
+        if row not in listing:
+            assert first.heat == second.heat
+    changed = [result for result in together if result.heat < 0]
+    assert all("lists it and is more likely to lead" in result.warnings[-1] for result in changed)
+    stream = io.BytesIO(b"\n".join(sample_json_lines(n_records=20, seed=1)))
+    alone = score(["-"], model=str(tmp_path / "eager"), settings=settings, stdin=stream, on_fault=stop)
+    assert all(result.heat >= 0 for result in alone)

@@ -1,0 +1,145 @@
+"""One leader a story: of the records of a batch that list each other, the most probable lead leads."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from scoring.features.extraction import Extracted
+from scoring.model.cascade import NOT_LEADING
+from scoring.model.score import Score
+
+MIN_SOLE_RATIO = 0.95
+"""Share of leads without another lead in their story from which the labels show the rule."""
+
+
+class Leaders(msgspec.Struct, frozen=True):
+    """Whether the records of a story have one leader, as the labels of an archive show it.
+
+    Parameters
+    ----------
+    n_leads_ : int
+        Leads that list another labelled record which lists them.
+    n_sole_ : int
+        Those of them of which no such record leads too.
+    published_ratio_ : float
+        Share of the records that do not lead that are published; 0 to 1.
+    """
+
+    n_leads_: int
+    n_sole_: int
+    published_ratio_: float
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether the labels show one leader a story, by Laplace's rule of succession."""
+        return (self.n_sole_ + 1) / (self.n_leads_ + 2) >= MIN_SOLE_RATIO
+
+
+class Addresses(NamedTuple):
+    """Addresses of a record, and of the records that it lists, as numbers."""
+
+    own: tuple[int, ...]
+    listed: tuple[int, ...]
+
+
+class _FeatureScorer(Protocol):
+    def score_features(
+        self, records: Iterable[Extracted], executor: Executor | None = None
+    ) -> Iterator[Score]: ...
+
+
+def scored_with_one_leader(
+    scorer: _FeatureScorer,
+    records: Iterable[Extracted],
+    leaders: Leaders | None,
+    executor: Executor | None = None,
+) -> Iterator[Score]:
+    """Score records by their features, in order; with the rule, after all of them have been read.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Scores each record by itself.
+    records : iterable of Extracted
+        The batch.
+    leaders : Leaders or None
+        What the labels show.
+    executor : Executor, optional
+        See :meth:`scoring.model.scorer.Scorer.score_features`.
+
+    Yields
+    ------
+    Score
+    """
+    if leaders is None or not leaders.is_rule:
+        yield from scorer.score_features(records, executor)
+        return
+    waiting: deque[Addresses] = deque()
+
+    def noted() -> Iterator[Extracted]:
+        for record in records:
+            waiting.append(Addresses(record.own_addresses, record.listed_addresses))
+            yield record
+
+    scores: list[Score] = []
+    leads: dict[int, Addresses] = {}
+    for score in scorer.score_features(noted(), executor):
+        addresses = waiting.popleft()
+        if score.heat > NOT_LEADING and addresses.listed:
+            leads[len(scores)] = addresses
+        scores.append(score)
+    for row, leader in outranked(scores, leads).items():
+        scores[row] = _not_leading(scores[row], scores[leader], leaders)
+    yield from scores
+
+
+def outranked(scores: Sequence[Score], leads: Mapping[int, Addresses]) -> dict[int, int]:
+    """Find the predicted leads that list, and are listed by, a lead that is more probable.
+
+    Parameters
+    ----------
+    scores : sequence of Score
+        Scores of the batch.
+    leads : mapping of int to Addresses
+        Rows of the predicted leads, with their addresses.
+
+    Returns
+    -------
+    dict of int to int
+        Row of each such lead, and of the one that leads instead. Of equally probable ones, the one of higher
+        quality leads, then the first of the batch.
+    """
+    rows_by_address: defaultdict[int, list[int]] = defaultdict(list)
+    for row, addresses in leads.items():
+        for address in addresses.own:
+            rows_by_address[address].append(row)
+    lost: dict[int, int] = {}
+    won: set[int] = set()
+    for row in sorted(leads, key=lambda row: (-scores[row].lead_probability, -scores[row].quality, row)):
+        if row in lost:
+            continue
+        won.add(row)
+        own = set(leads[row].own)
+        others = {other for address in leads[row].listed for other in rows_by_address.get(address, ())}
+        for other in others - won - lost.keys():
+            if own & set(leads[other].listed):
+                lost[other] = row
+    return lost
+
+
+def _not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:
+    """The score of a record whose story another record of the batch leads."""
+    likely = f"is more likely to lead ({leader.lead_probability:.0%})"
+    reason = f"does not lead: {leader.path} lists it and {likely}"
+    return msgspec.structs.replace(
+        score,
+        heat=int(NOT_LEADING),
+        published=leaders.published_ratio_ >= 0.5,
+        published_probability=round(leaders.published_ratio_, 4),
+        warnings=(*score.warnings, reason),
+    )
