@@ -87,8 +87,8 @@ class CoverageSource(StrEnum):
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 PATH_HELP = (
-    "Records: folders, Markdown files, globs, *.jsonl, *.csv, *.parquet, or - for JSON lines on standard "
-    "input."
+    "Records: folders, Markdown files, globs, *.jsonl, *.csv, *.parquet, feeds (*.xml, *.rss, *.atom, "
+    "feed.json), or - for JSON lines or a feed on standard input."
 )
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress in detail.")]

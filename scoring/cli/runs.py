@@ -95,8 +95,8 @@ def compare(
             metavar="RUN|PATH",
             help="Two or more runs or models: a run ID or its first 6 or more digits, runs:/ID, "
             "models:/NAME/VERSION, models:/NAME@ALIAS, a model's folder. Then records to score: folders, "
-            "Markdown files, globs, *.jsonl, *.csv, *.parquet, or -. Default: the held-back records of the "
-            "runs.",
+            "Markdown files, globs, *.jsonl, *.csv, *.parquet, feeds, or -. Default: the held-back records "
+            "of the runs.",
             show_default=False,
         ),
     ],

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import read_bytes
+from scoring.records.feeds import is_feed
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
 from scoring.records.tables import is_table
@@ -155,9 +156,9 @@ def _find_remote(url: str) -> Iterator[Found]:
 
 
 def _check_form(file: str) -> None:
-    if is_table(file):
+    if is_table(file) or is_feed(file):
         expected = "Markdown or JSON lines, which workers read in parts"
-        raise RecordError(Fault(file, 0, "", "a table", expected))
+        raise RecordError(Fault(file, 0, "", "a table" if is_table(file) else "a feed", expected))
 
 
 def _may_be_record(name: str, root: str, *, is_walked: bool) -> bool:

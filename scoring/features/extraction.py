@@ -283,7 +283,7 @@ class _ExtractionTask(NamedTuple):
             else:
                 field_map = self.field_maps.of(source.path)
                 layout = "" if field_map is None else repr((field_map, source.path))
-                layout += "row" if source.is_row else ""
+                layout += source.kind
                 keys.append(self.cache.key(content, circumstances + folder + layout))
         return keys
 

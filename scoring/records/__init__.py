@@ -1,1 +1,1 @@
-"""Records: front matter and JSON lines read into typed values, and labels written back."""
+"""Records: front matter, JSON lines, tables and feeds read into typed values, and labels written back."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
+from scoring.records.feeds import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed, read_entries
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import is_markdown
@@ -28,17 +30,18 @@ _MORE_BYTES = 2**16  # read in steps if a file has grown beyond its reported siz
 
 
 class Source(NamedTuple):
-    """Location of a record: a file, or one line or row of it.
+    """Location of a record: a file, or one line, row or entry of it.
 
     ``line`` starts at 1 and is 0 for a whole file. ``data`` holds the bytes if they were read already;
-    ``error`` replaces the record if it cannot be read. ``is_row`` means the row of a table, as a JSON object.
+    ``error`` replaces the record if it cannot be read. ``kind`` tells the row of a table and the entry of a
+    feed, as JSON objects, from a line of JSON.
     """
 
     path: str
     line: int = 0
     data: bytes | None = None
     error: RecordError | None = None
-    is_row: bool = False
+    kind: Literal["", "row", "entry"] = ""
 
     def content(self) -> bytes:
         """Return the bytes of the record.
@@ -78,8 +81,10 @@ class Source(NamedTuple):
         RecordError
             With every fault of the record.
         """
-        if self.is_row:
+        if self.kind == "row":
             return decode_row(msgspec.json.decode(content), self.path, self.line, field_map)
+        if self.kind == "entry":  # in scoring's own layout
+            return decode_json(content, self.path, self.line)
         if self.line:
             return decode_json(content, self.path, self.line, field_map, with_unread_keys=with_unread_keys)
         return decode_file(
@@ -106,8 +111,8 @@ def read_documents(
     ----------
     paths : sequence of str
         As for :func:`expand`. A file named ``*.jsonl`` or ``*.ndjson`` has one record per line, and one
-        named ``*.csv`` or ``*.parquet`` one per row; any other file is Markdown. The format of standard input
-        is detected from its first bytes.
+        named ``*.csv`` or ``*.parquet`` one per row; ``*.xml``, ``*.rss``, ``*.atom`` and ``feed.json`` are
+        feeds; any other file is Markdown. The format of standard input is detected from its first bytes.
     stdin : binary file, optional
         Stream for ``-``; default is the process's standard input.
     field_maps : FieldMaps, optional
@@ -171,11 +176,14 @@ def data_sha256(digests: Iterable[str]) -> str:
 
 def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
     """Yield a source per record of a file, so that each record has its own faults."""
-    is_fifo = file != STDIN and not (is_markdown(file) or is_table(file)) and kind_of(file) == "a FIFO"
+    is_stream_name = not (is_markdown(file) or is_table(file) or is_feed(file))
+    is_fifo = file != STDIN and is_stream_name and kind_of(file) == "a FIFO"
     if file == STDIN:
         yield from _stream_sources(stdin or sys.stdin.buffer, file)
     elif is_table(file):
         yield from _row_sources(file)
+    elif is_feed(file):
+        yield from _feed_sources(file)
     elif is_fifo or holds_lines(file):
         try:
             with open(file if is_fifo else open_regular(file)[0], "rb") as handle:
@@ -223,18 +231,40 @@ def holds_lines(file: str) -> bool:
     return file.endswith(LINE_EXTENSIONS)
 
 
+def holds_many(file: str) -> bool:
+    """Whether a file is JSON lines, a table or a feed, by its name; such files are not written."""
+    return holds_lines(file) or is_table(file) or is_feed(file)
+
+
 def _row_sources(file: str) -> Iterator[Source]:
-    number = -1
+    is_empty = True
     try:
-        for number, row in read_rows(file):
-            if isinstance(row, RecordError):
-                yield Source(file, number, error=row)
-            else:
-                yield Source(file, number, row, is_row=True)
-        if number < 0:
-            yield Source(file, error=RecordError(Fault(file, 0, "", "no record", "one record per row")))
+        for source in _numbered(read_rows(file), file, "row"):
+            is_empty = False
+            yield source
+        if is_empty:
+            yield Source(file, error=without_record(file, "one record per row"))
     except OSError as error:
         yield Source(file, error=unreadable(file, error))
+
+
+def _feed_sources(file: str) -> Iterator[Source]:
+    try:
+        data = read_bytes(file)
+    except RecordError as error:
+        yield Source(file, error=error)
+    else:
+        yield from _numbered(read_entries(data, file), file, "entry")
+
+
+def _numbered(
+    records: Iterable[tuple[int, bytes | RecordError]], file: str, kind: Literal["row", "entry"]
+) -> Iterator[Source]:
+    for number, record in records:
+        if isinstance(record, RecordError):
+            yield Source(file, number, error=record)
+        else:
+            yield Source(file, number, record, kind=kind)
 
 
 def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
@@ -242,6 +272,12 @@ def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
         first = stream.readline(MAX_BYTES + 1)
         if is_fenced(first):
             yield Source(file, data=first + stream.read(MAX_BYTES + 1))
+        elif begins_xml(first) or is_json_feed(first) or first.strip() == b"{":
+            rest = stream.read(MAX_FEED_BYTES + 1)
+            if begins_xml(first) or is_json_feed(first + rest):
+                yield from _numbered(read_entries(first + rest, file), file, "entry")
+            else:
+                yield from _line_sources(io.BytesIO(rest), file, first)
         else:
             yield from _line_sources(stream, file, first)
     except OSError as error:  # a closed stream or a failing disk
@@ -285,6 +321,6 @@ def lines_of(stream: BinaryIO, file: str, *, first: bytes = b"") -> Iterator[Sou
         line = stream.readline(MAX_BYTES + 1)
 
 
-def without_record(file: str) -> RecordError:
+def without_record(file: str, expected: str = "one record per line, or front matter") -> RecordError:
     """Error for a file of records without any."""
-    return RecordError(Fault(file, 0, "", "no record", "one record per line, or front matter"))
+    return RecordError(Fault(file, 0, "", "no record", expected))

@@ -128,7 +128,7 @@ def _value(root: Node, source: FieldSource, surroundings: Surroundings) -> Node 
         return Node(root.line, _from_path(surroundings.path, source.name))
     node = at_key(root, source.name)
     if source.kind == "host" and node is not None:
-        return Node(node.line, _host(next(_texts(node, source), "")))
+        return Node(node.line, host_of(next(_texts(node, source), "")))
     return node
 
 
@@ -148,8 +148,14 @@ def date_in_path(path: str) -> str:
     return "-".join((days[-1][0], *days[-1][2:])) if days else ""
 
 
-def _host(address: str) -> str:
-    """Host of an address, without ``www.``; empty if it has none."""
+def host_of(address: str) -> str:
+    """Return the host of an address, without ``www.``; empty if it has none.
+
+    Examples
+    --------
+    >>> host_of("https://www.gulls.example/rain"), host_of("rain")
+    ('gulls.example', '')
+    """
     try:
         host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
     except ValueError:

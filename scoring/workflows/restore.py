@@ -17,12 +17,11 @@ from scoring.labels.journal import Journal, JournalWriter, RecordKeys, new_write
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
 from scoring.labels.write_history import WriteHistory, read_write, written_labels
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import holds_lines, read_bytes
+from scoring.records.corpus import holds_many, read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
-from scoring.records.tables import is_table
 from scoring.records.write_back import Change, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -134,9 +133,7 @@ class Restorer:
         ScoringError
             If a path does not exist, or the journal cannot be written.
         """
-        files = [
-            file for file in expand(paths) if file != STDIN and not (holds_lines(file) or is_table(file))
-        ]
+        files = [file for file in expand(paths) if file != STDIN and not holds_many(file)]
         roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
         remaining = iter(files)
         n_done = 0
