@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable
 
 from scoring.records.field_map import FILE_NAME, FieldMap
-from scoring.records.field_map_file import read_field_map
 from scoring.settings import Settings
 
 
@@ -81,6 +80,8 @@ class FieldMaps:
         if folder not in self._by_folder:
             file = os.path.join(folder, FILE_NAME)
             if os.path.isfile(file):
+                from scoring.records.field_map_file import read_field_map  # imports PyYAML
+
                 self._by_folder[folder] = read_field_map(file)
             else:
                 above = os.path.dirname(folder)
@@ -113,6 +114,8 @@ def field_maps_of(paths: Iterable[str], settings: Settings) -> FieldMaps:
     """
     if settings.fields is None:
         return FieldMaps(paths)
+    from scoring.records.field_map_file import read_field_map
+
     field_map = read_field_map(str(settings.fields))
     if settings.fields_origin.startswith("option"):
         return FieldMaps(paths, given=field_map)

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection
 
 from scoring.records.field_map import FILE_NAME
-from scoring.records.field_map_file import read_field_map
 from scoring.records.file_names import is_markdown
 
 
@@ -27,6 +26,8 @@ class FileGlobs:
         """
         chosen = self._by_folder.get(os.path.dirname(folder))
         if FILE_NAME in names:
+            from scoring.records.field_map_file import read_field_map  # imports PyYAML
+
             patterns = read_field_map(os.path.join(folder, FILE_NAME)).files
             matches = (
                 name for pattern in patterns for name in glob.iglob(pattern, root_dir=folder, recursive=True)
