@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import ModelError, shown
-from scoring.model.baselines import TARGETS
+from scoring.model.targets import TARGETS
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular
 

@@ -63,17 +63,27 @@ class Plan(NamedTuple):
 
     def given(self) -> dict[str, int | bool]:
         """Return the labels that people gave and that are left alone."""
-        return {name: getattr(self.labels, name) for name in LABELS if self.outcomes[name] == "left alone"}
+        return {
+            name: getattr(self.labels, name)
+            for name, outcome in self.outcomes.items()
+            if outcome == "left alone"
+        }
 
     def own(self) -> dict[str, int | bool]:
         """Return the labels that are scoring's own after the write."""
-        return {name: getattr(self.labels, name) for name in LABELS if self.outcomes[name] != "left alone"}
+        return {
+            name: getattr(self.labels, name)
+            for name, outcome in self.outcomes.items()
+            if outcome != "left alone"
+        }
 
 
 def outcomes_of(
     labels: Labels, score: Score, own: frozenset[str], *, is_overwriting: bool
 ) -> dict[str, Outcome]:
-    """Decide the outcome of each label.
+    """Decide the outcome of each label that the score has.
+
+    A label that the model has not learned is never touched.
 
     Parameters
     ----------
@@ -88,10 +98,13 @@ def outcomes_of(
     """
     outcomes: dict[str, Outcome] = {}
     for name in LABELS:
-        value = getattr(labels, name)
-        if value is None:
+        value, predicted = getattr(labels, name), getattr(score, name)
+        if predicted is None:
+            if name in own:  # it stays scoring's own
+                outcomes[name] = "unchanged"
+        elif value is None:
             outcomes[name] = "filled"
-        elif value == getattr(score, name):
+        elif value == predicted:
             outcomes[name] = "unchanged" if name in own else "left alone"
         elif name in own:
             outcomes[name] = "renewed"
@@ -103,7 +116,9 @@ def outcomes_of(
 def wanted_labels(score: Score, outcomes: Mapping[str, Outcome]) -> Labels:
     """Return the labels to write; None for unchanged ones."""
     values = {
-        name: getattr(score, name) for name in LABELS if outcomes[name] not in ("left alone", "unchanged")
+        name: getattr(score, name)
+        for name, outcome in outcomes.items()
+        if outcome not in ("left alone", "unchanged")
     }
     return msgspec.convert(values, Labels)
 

@@ -21,6 +21,7 @@ from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
+from scoring.model.targets import needed_label
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_map_lookup import field_maps_of
@@ -108,9 +109,10 @@ def evaluate(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=saved.scorer.sections,
         field_maps=field_maps_of(paths, settings).with_fallback(saved.scorer.field_map),
+        targets=saved.scorer.targets,
     )
     if not corpus.documents:
-        raise ModelError("no records with a quality and a date to evaluate on")
+        raise ModelError(f"no records with {needed_label(saved.scorer.targets)} and a date to evaluate on")
     training = saved.manifest.training
     warning = _warning(training, corpus)
     if warning:

@@ -26,6 +26,7 @@ from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
+from scoring.model.targets import TARGETS
 from scoring.progress import Reporter
 from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
@@ -125,7 +126,7 @@ def with_records(corpus: LabelledDataset) -> LabelledDataset:
         If it is empty.
     """
     if not corpus.documents:
-        raise ModelError("no records with a quality and a date to train on")
+        raise ModelError("no records with a date and a label (quality, heat or published) to train on")
     return corpus
 
 
@@ -167,6 +168,7 @@ def fit_and_save(
     ModelError
         If there are too few records, or the model cannot be saved.
     """
+    reporter.note(labels_note(corpus))
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
     holdout = _evaluate_holdout(corpus, is_test, config, settings, reporter, trainer)
     no_records = np.zeros(len(corpus.documents), dtype=bool)
@@ -185,6 +187,13 @@ def fit_and_save(
         saved = save_model(folder, models, facts, profile, admit=admit)
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
     return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
+
+
+def labels_note(corpus: LabelledDataset) -> str:
+    """Say which labels are learned, how many records have each, and which are not."""
+    counts = ", ".join(f"{name} ({count:,} records)" for name, count in corpus.label_counts.items())
+    absent = [name for name in TARGETS if name not in corpus.targets]
+    return f"labels: {counts}" + (f"; none of {' and '.join(absent)}" if absent else "")
 
 
 def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
@@ -208,12 +217,13 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
     named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
     sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
     notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
+    own_policies = models.quality.policies if "quality" in models.targets else {}
     for name in named:
         changed = {change.target for change in models.changes if change.section == name}
         policies = [
             label
             for label, has_own in (
-                ("quality", name in models.quality.policies and "quality" not in changed),
+                ("quality", name in own_policies and "quality" not in changed),
                 ("heat or publication", name in models.cascade.policies and not changed - {"quality"}),
             )
             if has_own
@@ -225,7 +235,11 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
                     f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
                     "evenly spaced in time"
                 )
-        elif len(named) > 1 and counts[name] < config.model.sections.min_records:
+        elif (
+            "quality" in models.targets
+            and len(named) > 1
+            and counts[name] < config.model.sections.min_records
+        ):
             shortage = f"{counts[name]} labels are too few for a policy of its own"
             notes.append(f"section {name}: {shortage}; it uses the shared one")
     if len(sections) < FEW_RECORDS:

@@ -9,7 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoring.model.score import Score
+from scoring.artifact.saved_model import targets_of_folder
+from scoring.model.score import Score, kind_of, score_fields
+from scoring.model.targets import TARGETS, Targets
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow
 
@@ -83,7 +85,7 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
             # The code itself, not a requirement: an index may have another package of that name.
             code_paths=[str(PACKAGE)],
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-            signature=signature(),
+            signature=signature(targets_of_folder(model_folder)),
             input_example=pd.DataFrame([EXAMPLE]),
         )
     finally:
@@ -93,17 +95,22 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
         shutil.rmtree(compiled, ignore_errors=True)
 
 
-def signature() -> ModelSignature:
-    """Return the signature of the MLflow model, in which only ``title`` is required.
+def signature(targets: Targets = TARGETS) -> ModelSignature:
+    """Return the signature of the MLflow model of some labels, in which only ``title`` is required.
 
-    Nested fields have any type, so that they may be objects or JSON text.
+    Nested fields have any type, so that they may be objects or JSON text. The scores of labels that the model
+    does not have are missing values, so they are optional.
     """
     models, types = load_mlflow().models, load_mlflow().types
     inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]
     inputs += [types.ColSpec(types.schema.AnyType(), name, required=False) for name in NESTED_FIELDS]
     kinds = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
     texts = types.schema.Array(types.DataType.string)
-    outputs = [types.ColSpec(kinds.get(kind, texts), name) for name, kind in Score.__annotations__.items()]
+    present = score_fields(targets)
+    outputs = [
+        types.ColSpec(kinds.get(kind_of(name), texts), name, required=name in present)
+        for name in Score.__struct_fields__
+    ]
     params = types.ParamSchema([types.ParamSpec("as_of", "string", default=None)])
     result: ModelSignature = models.ModelSignature(types.Schema(inputs), types.Schema(outputs), params)
     return result
