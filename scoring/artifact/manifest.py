@@ -18,6 +18,7 @@ from scoring.model.rubric import Rubric
 from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.model.story_policy import StoryPolicy
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_map import FieldMap
 from scoring.stories.derivation import DerivedCoverage
 from scoring.training.config import TrainConfig
@@ -77,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rules: tuple[SectionRules, ...] = ()
     policy_changes: tuple[PolicyChange, ...] = ()
     field_map: FieldMap | None = None
+    targets: Targets = TARGETS
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

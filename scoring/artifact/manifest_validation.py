@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
-from scoring.drift.reference_profile import FAMILIES, FEATURES, SCORES, UNSEEN, Profile
+from scoring.drift.reference_profile import FAMILIES, FEATURES, UNSEEN, Profile, profiled_scores
 from scoring.drift.reference_windows import ReferenceLimits
 from scoring.errors import ModelError
 from scoring.features.column import Family
 from scoring.features.encoding import Encoder
 from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
-from scoring.model.baselines import TARGETS
 from scoring.model.conformal import MAX_ATOMS, ResidualDistribution
 from scoring.model.rubric import TERMS, TOPICS, Rubric
+from scoring.model.targets import TARGETS, Targets
 
 if TYPE_CHECKING:
     from scoring.artifact.manifest import Manifest
@@ -76,13 +76,15 @@ def _checks(manifest: Manifest) -> Iterator[_Check]:
     if (leaders := manifest.leaders) is not None:
         are_counts = 0 <= leaders.n_sole_ <= leaders.n_leads_ <= MAX_NUMBER
         yield "leaders", are_counts and 0 <= leaders.published_ratio_ <= 1, "numbers of leads, and a share"
+    is_ordered = manifest.targets == tuple(name for name in TARGETS if name in manifest.targets)
+    yield "targets", bool(manifest.targets) and is_ordered, f"one or more of {TARGETS}, in order"
     medians = manifest.medians
     has_all_targets = all(
         set(TARGETS) <= targets.keys() for targets in (medians.of_all_, medians.of_provider_)
     )
     yield "medians", has_all_targets and {"heat", "published"} <= medians.cuts_.keys(), f"those of {TARGETS}"
     if manifest.profile is not None:
-        yield from _profile(manifest.profile, manifest.rubric)
+        yield from _profile(manifest.profile, manifest.rubric, manifest.targets)
 
 
 def _encoder(encoder: Encoder) -> Iterator[_Check]:
@@ -124,7 +126,7 @@ def _errors(name: str, errors: ResidualDistribution) -> Iterator[_Check]:
     yield f"{name}.foreign_spread_", not errors.foreign_spread_ or bool(errors.edges_), "an edge before it"
 
 
-def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
+def _profile(profile: Profile, rubric: Rubric, targets: Targets) -> Iterator[_Check]:
     yield "profile.columns_", sorted(profile.columns_) == sorted(FEATURES), "bins of each feature"
     for name, histogram in profile.columns_.items():
         is_text = name in TEXT_NAMES or name == TOPICS
@@ -141,9 +143,10 @@ def _profile(profile: Profile, rubric: Rubric) -> Iterator[_Check]:
     yield from _limits("unseen_", profile.unseen_, UNSEEN, UNSEEN)
     for name, means in (("scores_", profile.scores_), ("points_", profile.points_)):
         yield from _limits(name, means.shifts_, means.means_, means.means_)
-    yield "profile.scores_", set(SCORES) <= profile.scores_.means_.keys(), "means of each score"
+    has_scores = set(profiled_scores(targets)) <= profile.scores_.means_.keys()
+    yield "profile.scores_", has_scores, "means of each score"
     parts = (*rubric.numbers_, *rubric.hinges_, *rubric.levels_, TERMS)
-    points = {f"points_by_{FAMILIES[name]}" for name in parts}
+    points = {f"points_by_{FAMILIES[name]}" for name in parts if "quality" in targets}
     yield "profile.points_", points <= profile.points_.means_.keys(), "means of each family's points"
     errors, n_groups = profile.errors_, len(profile.errors_.edges_) + 1
     yield "profile.errors_", _is_ascending(errors.edges_), "edges in order"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from scoring.errors import ModelError, shown
-from scoring.model.baselines import TARGETS
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular
@@ -92,17 +92,20 @@ def with_manifest(place: str, manifest: bytes, parts: Mapping[str, bytes]) -> Mo
     return ModelFiles(place, sha256, manifest, {MANIFEST: envelope, **parts})
 
 
-class _MappedPart(msgspec.Struct, frozen=True):
+class ModelInterface(msgspec.Struct, frozen=True):
+    """What a model takes and gives: its field map, None for scoring's own layout, and its labels."""
+
     field_map: FieldMap | None = None
+    targets: Targets = TARGETS
 
 
-class _MappedEnvelope(msgspec.Struct, frozen=True):
-    manifest: _MappedPart = _MappedPart()
+class _InterfaceEnvelope(msgspec.Struct, frozen=True):
+    manifest: ModelInterface = ModelInterface()
 
 
-def field_map_of(folder: Path) -> FieldMap | None:
-    """Return the field map of a model folder, without checking the rest; None for scoring's own layout."""
-    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_MappedEnvelope).manifest.field_map
+def interface_of(folder: Path) -> ModelInterface:
+    """Return what the model in a folder takes and gives, without checking the rest."""
+    return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_InterfaceEnvelope).manifest
 
 
 def checked(place: str, read: Callable[[str], bytes]) -> ModelFiles:

@@ -26,22 +26,17 @@ from scoring.artifact.model_folder import (
 from scoring.drift.reference_profile import Profile
 from scoring.errors import ModelError
 from scoring.model import cascade, forecast
-from scoring.model.baselines import TARGETS, Baselines
+from scoring.model.baselines import Baselines
 from scoring.model.booster import Booster
 from scoring.model.cascade import Cascade
 from scoring.model.components import FittedComponents
 from scoring.model.forecast import Forecast
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.scorer import Scorer
+from scoring.model.targets import TARGETS
 from scoring.stories.derivation import DerivedCoverage
 
-_CASCADE_NAMES = {
-    "lead": list(cascade.LEAD_NAMES),
-    "heat": list(cascade.HEAT_NAMES),
-    "published": list(cascade.PUBLISHED_NAMES),
-    "settled_lead": list(forecast.SETTLED_LEAD_NAMES),
-    "growth": list(forecast.GROWTH_NAMES),
-}
+_FORECAST_NAMES = {"settled_lead": forecast.SETTLED_LEAD_NAMES, "growth": forecast.GROWTH_NAMES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +93,8 @@ def columns_of(models: FittedComponents) -> dict[str, tuple[str, ...]]:
     return {
         "quality": models.quality.names,
         "spread": models.quality.names,
-        "lead": cascade.LEAD_NAMES,
-        "heat": cascade.HEAT_NAMES,
-        "published": cascade.PUBLISHED_NAMES,
-        "settled_lead": forecast.SETTLED_LEAD_NAMES,
-        "growth": forecast.GROWTH_NAMES,
+        **models.cascade.names,
+        **_FORECAST_NAMES,
     }
 
 
@@ -146,7 +138,7 @@ def save_model(
     manifest = Manifest(
         training=training,
         feature_names=list(models.quality.names),
-        cascade_names=_CASCADE_NAMES,
+        cascade_names=_listed(models.cascade.names),
         encoder=models.quality.encoder,
         rubric=models.quality.rubric,
         errors=models.quality.errors,
@@ -155,6 +147,8 @@ def save_model(
         rules=models.rules,
         policy_changes=models.changes,
         field_map=models.field_map,
+        # The default itself, which is left out of the file.
+        targets=TARGETS if models.targets == TARGETS else models.targets,
         thresholds=models.thresholds,
         medians=models.baselines.medians,
         files=hashes_of(parts),
@@ -207,16 +201,23 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
     path = f"{files.place}/{MANIFEST}"
     manifest: Manifest = decoded(path, files.manifest, Manifest)
     check_manifest(manifest, path)
-    encoder, cascade_names = manifest.encoder, manifest.cascade_names
+    encoder, cascade_names, targets = manifest.encoder, manifest.cascade_names, manifest.targets
     names = (*encoder.names, RUBRIC_COLUMN)
-    if list(names) != manifest.feature_names or cascade_names != _CASCADE_NAMES:
+    cascade_encoder = encoder if cascade.is_wide(targets) else None
+    expected_names = _listed(cascade.names_of(targets, cascade_encoder))
+    if list(names) != manifest.feature_names or cascade_names != expected_names:
         raise ModelError(
             f"{path}: got the features of another version of scoring; train again or use that version"
         )
     quality, spread = (_booster(files, part, len(names)) for part in ("quality", "spread"))
     boosters = {part: _booster(files, part, len(columns)) for part, columns in cascade_names.items()}
     cascade_model = Cascade(
-        boosters["lead"], boosters["heat"], boosters["published"], manifest.story_policies
+        boosters["lead"],
+        boosters["heat"],
+        boosters["published"],
+        manifest.story_policies,
+        cascade_encoder,
+        targets,
     )
     baselines = _BaselineBoosters(files, len(encoder.names))
     return SavedModel(
@@ -232,8 +233,14 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
             manifest.policy_changes,
             manifest.field_map,
             manifest.leaders,
+            targets,
         ),
     )
+
+
+def _listed(names: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Columns of the boosters of the cascade and of the forecast, as the manifest has them."""
+    return {part: list(columns) for part, columns in {**names, **_FORECAST_NAMES}.items()}
 
 
 class _BaselineBoosters(Mapping[str, Booster]):

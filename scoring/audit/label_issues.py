@@ -15,15 +15,18 @@ from numpy.typing import NDArray
 from scoring.audit.finding import Finding
 from scoring.audit.near_duplicates import near_duplicates
 from scoring.audit.out_of_fold import OutOfFold, out_of_fold
+from scoring.errors import ModelError
 from scoring.explanation.attribution import named_coverage, quality_reasons
 from scoring.features.as_of import known_coverage
 from scoring.features.coverage import best_of
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.policy_change import PolicyChange
+from scoring.model.targets import listed
 from scoring.records.record import Document
 from scoring.training.config import TrainConfig
 from scoring.training.policy_changes import with_changes
+from scoring.training.stand_ins import with_stand_ins
 from scoring.training.training_set import TrainingSet
 
 SURE = 0.95
@@ -76,16 +79,20 @@ def audit(
     Raises
     ------
     ModelError
-        If there are too few records.
+        If there are too few records, or they have no quality.
     """
+    if "quality" not in training.targets:
+        raise ModelError(f"audit: got labels of {listed(training.targets)} alone, expected quality too")
+    training, _ = with_stand_ins(training)
     training = with_changes(training, config.model)
     predictions = out_of_fold(training, config, num_threads=num_threads, on_step=on_step)
     auditor = _Auditor(documents, training, predictions)
+    has_heat, has_published = (name in training.targets for name in ("heat", "published"))
     findings_by_kind = {
         "quality": auditor.quality(),
-        "lead": auditor.lead(),
-        "heat": auditor.heat(),
-        "published": auditor.published(),
+        "lead": auditor.lead() if has_heat else [],
+        "heat": auditor.heat() if has_heat else [],
+        "published": auditor.published() if has_published else [],
         "twin": auditor.near_duplicates(),
     }
     findings = [make_finding() for kind in KINDS for make_finding in findings_by_kind[kind][:limit]]
@@ -222,7 +229,8 @@ class _Auditor:
     def _published_finding(self, row: int) -> Finding:
         is_published = bool(self.training.labels.published[row])
         probability = float(self.predictions.published_probability[row])
-        heat = int(self.training.labels.heat[row])
+        name = "heat" if "heat" in self.training.targets else "quality"
+        points = int(getattr(self.training.labels, name)[row])
         status = "published, others are not" if is_published else "not published, others are"
         return Finding(
             kind="published",
@@ -232,7 +240,7 @@ class _Auditor:
             expected=not is_published,
             difference=1.0 if is_published else -1.0,
             probability=round(1 - probability if is_published else probability, 4),
-            reason=f"of records with a heat of {heat}, this one is {status}",
+            reason=f"of records with a {name} of {points}, this one is {status}",
         )
 
     def near_duplicates(self) -> FindingMakers:
@@ -285,7 +293,9 @@ class _Auditor:
         )
         heats = self.training.labels.heat
         heat_message = (
-            f"; heat {heats[row]:.0f} here, {heats[other]:.0f} there" if field == "published" else ""
+            f"; heat {heats[row]:.0f} here, {heats[other]:.0f} there"
+            if field == "published" and "heat" in self.training.targets
+            else ""
         )
         return Finding(
             kind="twin",

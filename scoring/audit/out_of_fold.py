@@ -109,7 +109,13 @@ def out_of_fold(
         columns[:2, is_held_out] = expected, model.half_widths(held_out.table, spread, regimes)
         training_part, held_out = (part.by_regime("heat", "published") for part in (training_part, held_out))
         if _has_cascade_labels(training_part):
-            fold_cascade = fit_cascade(training_part.table, training_part.labels, config.model, **options)
+            fold_cascade = fit_cascade(
+                training_part.table,
+                training_part.labels,
+                config.model,
+                targets=training_part.targets,
+                **options,
+            )
             columns[2:, is_held_out] = _cascade_predictions(fold_cascade, held_out, num_threads)
     on_step(N_FOLDS, N_FOLDS)
     return OutOfFold(folds, tuple(models), *columns)

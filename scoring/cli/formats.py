@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import IO, Any
 
 import msgspec
 
 from scoring.evaluation.results import Evaluation
-from scoring.model.score import Score
-
-_SCORE_FIELDS = Score.__struct_fields__
+from scoring.model.score import Score, score_fields, targets_of
+from scoring.model.targets import TARGETS
 
 
 def to_json(value: Any) -> str:
@@ -34,7 +34,8 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
     scores : iterable of Score
         Scores, in output order.
     form : str
-        ``jsonl`` or ``csv``; CSV begins with a header, and joins warnings with ``; ``.
+        ``jsonl`` or ``csv``; CSV begins with a header, has the columns of the labels that the
+        model has, and joins warnings with ``; ``.
     has_labels : bool
         Whether these are written scores, which have the outcome of each label.
 
@@ -46,14 +47,17 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
     if form == "jsonl":
         yield from map(to_json, scores)
         return
+    scores = iter(scores)
+    first = next(scores, None)
+    fields = score_fields(TARGETS if first is None else targets_of(first))
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="")
-    writer.writerow([*_SCORE_FIELDS, *(["labels"] if has_labels else [])])
+    writer.writerow([*fields, *(["labels"] if has_labels else [])])
     yield buffer.getvalue()
-    for score in scores:
+    for score in chain([] if first is None else [first], scores):
         buffer.seek(0)
         buffer.truncate()
-        row = [getattr(score, name) for name in _SCORE_FIELDS[:-1]] + ["; ".join(score.warnings)]
+        row = [getattr(score, name) for name in fields[:-1]] + ["; ".join(score.warnings)]
         labels = getattr(score, "labels", {})
         writer.writerow(row + (["; ".join(map(" ".join, labels.items()))] if has_labels else []))
         yield buffer.getvalue()

@@ -15,12 +15,20 @@ from scoring.evaluation.section_changes import (
     section_changes,
     worst_sections_first,
 )
+from scoring.model.targets import Target, Targets
 
 #: Headline metrics: none may become significantly worse, whichever of them has to improve.
 HEADLINES = (
     *("quality_mae", "lead_accuracy", "heat_within_5", "heat_ndcg_10"),
     *("published_f1", "quality_interval_score"),
 )
+
+#: Default metric that has to improve, by label: that of the first of these labels that the models have.
+DEFAULT_FIGURES: dict[Target, str] = {
+    "quality": "quality_mae",
+    "published": "published_brier",
+    "heat": "heat_mae",
+}
 
 
 class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,7 +37,8 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Parameters
     ----------
     figure : str
-        The metric that has to improve: one of :data:`scoring.evaluation.metrics.MEANINGS`.
+        The metric that has to improve: one of :data:`scoring.evaluation.metrics.MEANINGS`. For models without
+        quality the default is another one: see :data:`DEFAULT_FIGURES`.
     margin : float or None
         None: superiority, the interval of the gain has to lie above 0. Otherwise non-inferiority: the
         interval may reach down to minus this ratio of the champion's metric; 0 <= margin < 1.
@@ -43,7 +52,7 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Draws of the paired bootstrap over days.
     """
 
-    figure: str = "quality_mae"
+    figure: str = DEFAULT_FIGURES["quality"]
     margin: float | None = None
     part_ratio: float = MAX_WORSENING_RATIO
     min_records: int = 30
@@ -56,6 +65,19 @@ class GateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"figure: got {self.figure!r}, expected one of {', '.join(MEANINGS)}")
         if self.margin is not None and not 0 <= self.margin < 1:
             raise ValueError(f"margin: got {self.margin:g}, expected a ratio, 0 or more and below 1")
+
+    def of_models(self, targets: Targets) -> GateConfig:
+        """The rule for models of some labels: the default metric is that of their labels.
+
+        Parameters
+        ----------
+        targets : tuple of str
+            Labels that both models have.
+        """
+        if self.figure != DEFAULT_FIGURES["quality"] or "quality" in targets:
+            return self
+        figures = [figure for name, figure in DEFAULT_FIGURES.items() if name in targets]
+        return msgspec.structs.replace(self, figure=figures[0]) if figures else self
 
     @property
     def rule(self) -> str:

@@ -38,6 +38,7 @@ def judge_alone(saved: SavedModel, gate: GateConfig) -> Judged:
     """Judge a model without a champion, by its metrics on the test period of its own training."""
     training = saved.manifest.training
     metrics = {name: metric.value for name, metric in training.metrics.items()}
+    gate = gate.of_models(saved.manifest.targets)
     return Judged(judge_first(metrics, training.baselines, gate), training.data_sha256)
 
 
@@ -145,6 +146,7 @@ def judge_on(
             challenger.scorer, records, paths, n_bootstrap=0, seed=settings.seed, num_threads=settings.threads
         )
         metrics = {name: metric.value for name, metric in evaluation.figures.items()}
+        gate = gate.of_models(challenger.manifest.targets)
         verdict = judge_first(metrics, evaluation.baselines, gate, n_records=evaluation.n_records)
     else:
         reporter.step("judging", 0, 1)

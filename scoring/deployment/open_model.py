@@ -81,7 +81,9 @@ def check_scoring(saved: SavedModel, place: str) -> None:
         numbers = [value for value in msgspec.structs.astuple(score) if isinstance(value, float)]
         if not all(map(math.isfinite, numbers)):
             raise ModelError(f"{place}: got a score that is not a finite number")
-        if not score.quality_low <= score.quality <= score.quality_high:
+        bounds = (score.quality_low, score.quality, score.quality_high)
+        known = [value for value in bounds if value is not None]
+        if known != sorted(known):
             raise ModelError(f"{place}: got a score outside of its prediction interval")
 
 

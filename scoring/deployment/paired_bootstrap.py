@@ -25,6 +25,7 @@ from scoring.evaluation.paired_figures import (
     gain_of,
     is_labelled,
     parts,
+    predicted_labels,
 )
 from scoring.evaluation.section_changes import SECTION, sections_left_out
 from scoring.features.table import Floats
@@ -53,6 +54,9 @@ def compare_paired(
     -------
     Verdict
     """
+    if not (targets := predicted_labels(first, second)):
+        return refuse("the models have no label in common", config)
+    config = config.of_models(targets)
     n_records, n_days = count_days(first)
     if lacking := too_few(n_records, n_days, config):
         return refuse(f"records to evaluate on: {lacking}", config, n_records=n_records, n_days=n_days)

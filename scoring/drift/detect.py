@@ -129,7 +129,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     shifts : tuple of Shift
         Shifts of the expected error, the scores, and the contribution of each family to quality.
     error_ratio : float or None
-        Expected error of quality relative to the held-out records; None if their error is 0.
+        Expected error of quality relative to the held-out records; None if their error is 0, or for a model
+        without quality.
     n_labelled : int
         New records with a quality label.
     label_error : float or None
@@ -188,29 +189,33 @@ def measure_drift(
     predictions = scorer.predict(table, num_threads)
     expected = expected_errors(profile.errors_, scorer.models.quality, table, num_threads)
     shifts = (
-        *_shifts(profile.scores_, scores(predictions, expected), limit),
+        *_shifts(profile.scores_, scores(predictions, expected, scorer.targets), limit),
         *_shifts(profile.points_, rubric_points(scorer.models, table), limit),
     )
     families, unseen_drift = _families(profile, table), _unseen(profile, scorer.models, table)
-    [error_shift] = (shift for shift in shifts if shift.name == EXPECTED_ERROR)
+    error_ratio = next(
+        (shift.new / shift.before for shift in shifts if shift.name == EXPECTED_ERROR and shift.before), None
+    )
     errors = np.abs(predictions.quality - labels)
-    has_label = np.isfinite(errors)
+    has_label = np.isfinite(errors) & ("quality" in scorer.targets)
     return Drift(
         model=scorer.name,
         n_records=len(table),
         families=families,
         unseen=unseen_drift,
         shifts=shifts,
-        error_ratio=error_shift.new / error_shift.before if error_shift.before else None,
+        error_ratio=error_ratio,
         n_labelled=int(has_label.sum()),
         label_error=float(errors[has_label].mean()) if has_label.any() else None,
         reasons=tuple(_reasons(families, unseen_drift, shifts)),
-        rule=rule(limit),
+        rule=rule(limit, has_error="quality" in scorer.targets),
     )
 
 
-def rule(limit: float | None = None) -> str:
-    """Decision rule, in words."""
+def rule(limit: float | None = None, *, has_error: bool = True) -> str:
+    """Decision rule, in words; without the error for a model without quality."""
+    if not has_error:
+        return _RULE.replace("{error} ", "").replace(", or the contribution of a family to quality,", "")
     error = (
         "the expected error,"
         if limit is None

@@ -49,7 +49,7 @@ def changes_from(
     of_quality, of_story = records.regimes("quality"), records.regimes("heat", "published")
     for section in sorted(set(records.sections) - set(unknown_sections(models, records))):
         part = _by_time(records, of_quality == section)
-        if len(part.table) >= MIN_SEGMENT:
+        if "quality" in models.targets and len(part.table) >= MIN_SEGMENT:
             changes += _quality_change(section, models, part, config, num_threads)
         changes += _story_changes(section, models, _by_time(records, of_story == section))
     return tuple(changes)

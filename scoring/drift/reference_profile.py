@@ -34,6 +34,7 @@ from scoring.model.components import FittedComponents
 from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, TOPICS
 from scoring.model.scorer import Predictions, Scorer
+from scoring.model.targets import TARGETS, Target, Targets
 
 if TYPE_CHECKING:
     from scoring.training.training_set import TrainingSet  # needed to fit, not to compare
@@ -113,14 +114,15 @@ def fit_profile(
     # Group by the spread of the final model, as for new records: the spreads of two models differ.
     spread = models.quality.estimate(held.table, num_threads)[1]
     is_seen = _is_seen(earlier.models.quality.encoder, held.table)
-    errors = ErrorGroups.fit(spread, is_seen, np.abs(held.labels.quality - predictions.quality))
+    labels = held.labels.quality if "quality" in models.targets else predictions.quality
+    errors = ErrorGroups.fit(spread, is_seen, np.abs(labels - predictions.quality))
     expected = errors.expected(spread, is_seen)
     blocks, held_blocks = (time_blocks(records.moments, records.sections) for records in (training, held))
     return Profile(
         columns,
         _distance_limits(columns, values, blocks),
         _unseen_limits(training.table, blocks),
-        fit_means(scores(predictions, expected), held_blocks),
+        fit_means(scores(predictions, expected, models.targets), held_blocks),
         fit_means(rubric_points(models, training.table), blocks, first=later_half_start(blocks)),
         errors,
     )
@@ -135,14 +137,28 @@ def feature_values(table: FeatureTable) -> dict[str, Values]:
     return {**numbers, **texts, TOPICS: table.topics}
 
 
-def scores(predictions: Predictions, expected: Floats) -> dict[str, Floats]:
+def profiled_scores(targets: Targets) -> tuple[str, ...]:
+    """Those of :data:`SCORES` that a model of these labels has."""
+    labels: tuple[Target, ...] = ("quality", "quality", "heat", "heat", "published")
+    return tuple(name for name, label in zip(SCORES, labels, strict=True) if label in targets)
+
+
+def scores(predictions: Predictions, expected: Floats, targets: Targets = TARGETS) -> dict[str, Floats]:
     """Scores of each record by name; `expected` is from :func:`expected_errors`."""
-    return {EXPECTED_ERROR: expected} | {name: getattr(predictions, name) for name in SCORES[1:]}
+    return {
+        name: expected if name == EXPECTED_ERROR else getattr(predictions, name)
+        for name in profiled_scores(targets)
+    }
 
 
 def rubric_points(models: FittedComponents, table: FeatureTable) -> dict[str, Floats]:
-    """Rubric points of each family of features for each record, as ``points_by_FAMILY``."""
+    """Rubric points of each family of features for each record, as ``points_by_FAMILY``.
+
+    Empty for a model without quality.
+    """
     points_by_family: dict[str, Floats] = {}
+    if "quality" not in models.targets:
+        return points_by_family
     for name, part in models.quality.rubric.parts(table).items():
         family = f"points_by_{FAMILIES[name]}"
         points_by_family[family] = points_by_family.get(family, 0.0) + part

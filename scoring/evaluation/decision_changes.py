@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.evaluation.metrics import PredictionColumns
+from scoring.evaluation.metrics import PredictionColumns, has_published
 from scoring.explanation.results import Explanation, Reason
 from scoring.model.score import Score
 from scoring.training.splits import as_datetime
@@ -68,7 +68,12 @@ class DecisionChangeCounts(msgspec.Struct, frozen=True):
 
 
 def decision_change_rows(first: PredictionColumns, second: PredictionColumns) -> Rows:
-    """Rows of the records with a different decision, the largest change of probability first."""
+    """Rows of the records with a different decision, the largest change of probability first.
+
+    None if a model does not predict whether a record is published.
+    """
+    if "published_predicted" not in first or "published_predicted" not in second:
+        return np.array([], dtype=np.intp)
     rows = np.flatnonzero(first["published_predicted"] != second["published_predicted"])
     change = np.abs(
         np.asarray(second["published_probability"], dtype=np.float64)
@@ -80,8 +85,10 @@ def decision_change_rows(first: PredictionColumns, second: PredictionColumns) ->
 def count_decision_changes(first: PredictionColumns, second: PredictionColumns) -> DecisionChangeCounts:
     """Count the decision changes by direction and by the model that was right."""
     rows = decision_change_rows(first, second)
+    if not len(rows):
+        return DecisionChangeCounts(0, 0, 0, 0, 0)
     is_shown = np.asarray(second["published_predicted"], dtype=bool)[rows]
-    is_known = _has_published(first)[rows]
+    is_known = has_published(first)[rows]
     is_second_right = (np.asarray(first["published"], dtype=bool)[rows] == is_shown)[is_known]
     return DecisionChangeCounts(
         len(rows),
@@ -115,7 +122,7 @@ def decision_changes(
     tuple of DecisionChange
         The largest change of probability first; without reasons (see :func:`diff_reasons`).
     """
-    is_known = _has_published(first)
+    is_known = has_published(first)
     return tuple(
         DecisionChange(
             str(first["path"][row]),
@@ -128,29 +135,30 @@ def decision_changes(
     )
 
 
-def _has_published(columns: PredictionColumns) -> NDArray[np.bool_]:
-    # `published` is known where the heat is: see metrics.compute.
-    return ~np.isnan(np.asarray(columns["heat"], dtype=np.float64))
-
-
 def _score(columns: PredictionColumns, row: int, model: str) -> Score:
-    def number(name: str, digits: int = 4) -> float:
+    has_quality, has_heat = "quality_predicted" in columns, "heat_predicted" in columns
+
+    def number(name: str, digits: int = 4, *, is_learned: bool = True) -> float | None:
+        if not is_learned:
+            return None
         # A run of an earlier version may lack a column: its values are unknown, not an error.
         return round(float(columns[name][row]), digits) if name in columns else float("nan")
 
     return Score(
         path=str(columns["path"][row]),
-        quality=int(columns["quality_predicted"][row]),
-        quality_low=number("quality_low"),
-        quality_high=number("quality_high"),
-        heat=int(columns["heat_predicted"][row]),
-        heat_expected=number("heat_expected", 1),
-        heat_settled=number("heat_settled", 1),
-        lead_probability=number("lead_probability"),
+        quality=int(columns["quality_predicted"][row]) if has_quality else None,
+        quality_low=number("quality_low", is_learned=has_quality),
+        quality_high=number("quality_high", is_learned=has_quality),
+        heat=int(columns["heat_predicted"][row]) if has_heat else None,
+        heat_expected=number("heat_expected", 1, is_learned=has_heat),
+        heat_settled=number("heat_settled", 1, is_learned=has_heat),
+        lead_probability=number("lead_probability", is_learned=has_heat),
         published=bool(columns["published_predicted"][row]),
         published_probability=number("published_probability"),
-        lead_settled_probability=number("lead_settled_probability"),
-        published_settled_probability=number("published_settled_probability"),
+        lead_settled_probability=number("lead_settled_probability", is_learned=has_heat),
+        published_settled_probability=number(
+            "published_settled_probability", is_learned=has_quality and has_heat
+        ),
         model=model,
     )
 
@@ -169,7 +177,7 @@ def diff_reasons(
     first, second : Explanation
         Explanations of the same record.
     targets : sequence of str
-        Targets: ``quality`` (points), ``lead`` and ``published`` (log-odds).
+        Targets: ``quality`` (points), ``lead`` and ``published`` (log-odds); those that both models have.
     n : int
         Maximum reasons per target.
 
@@ -180,6 +188,8 @@ def diff_reasons(
     """
     pairs: list[ReasonPair] = []
     for target in targets:
+        if target not in first.reasons or target not in second.reasons:
+            continue
         first_reasons, second_reasons = _reasons_of(first, target), _reasons_of(second, target)
         target_pairs = [
             ReasonPair(target, name, first_reasons.get(name), second_reasons.get(name))

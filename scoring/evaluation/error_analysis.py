@@ -67,7 +67,7 @@ def analyse_errors(
     predictions: PredictionColumns,
     as_of: AsOf = None,
 ) -> ErrorAnalysis:
-    """Analyse the errors of predictions.
+    """Analyse the errors of predictions of quality; empty for a model without it.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ def analyse_errors(
     table : FeatureTable
         Features of the documents as of `as_of`.
     """
+    if "quality_predicted" not in predictions:
+        return ErrorAnalysis((), ())
     misses = worst_misses(model, documents, predictions, as_of)
     return ErrorAnalysis(misses, mean_contributions(model, table))
 

@@ -13,6 +13,8 @@ from scoring.evaluation.results import Evaluation, Slice
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Predictions, Scorer
+from scoring.model.targets import TARGETS, Targets
+from scoring.training.cascade import CascadeLabels
 from scoring.training.splits import as_datetime
 from scoring.training.training_set import TrainingSet
 
@@ -57,10 +59,12 @@ def evaluate_models(
     for name, test_at_age in (early or {}).items():
         labels = _label_columns(test_at_age, paths)
         age_predictions = scorer.predict(test_at_age.table, num_threads)
-        at_ingest[name] = compute(labels | _score_columns(age_predictions))
-        forecast[name] = compute(
-            labels | _forecast_columns(age_predictions, scorer.models.thresholds.published)
-        )
+        at_ingest[name] = compute(labels | score_columns(age_predictions, scorer.targets))
+        if "heat" in scorer.targets:
+            forecast[name] = compute(
+                labels
+                | _forecast_columns(age_predictions, scorer.models.thresholds.published, scorer.targets)
+            )
     known_moments = test.moments[~np.isnat(test.moments)]
     return Evaluation(
         len(test.table),
@@ -79,7 +83,8 @@ def prediction_columns(
     scorer: Scorer, test: TrainingSet, paths: Sequence[str], *, num_threads: int
 ) -> dict[str, NDArray[Any]]:
     """Labels and predictions as columns."""
-    return _label_columns(test, paths) | _score_columns(scorer.predict(test.table, num_threads))
+    predictions = scorer.predict(test.table, num_threads)
+    return _label_columns(test, paths) | score_columns(predictions, scorer.targets)
 
 
 def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -92,12 +97,19 @@ def _label_columns(test: TrainingSet, paths: Sequence[str]) -> dict[str, NDArray
         "quality": test.labels.quality,
         "heat": test.labels.heat,
         "lead": test.labels.heat > NOT_LEADING,
-        "published": test.labels.published == 1,
+        "published": _published_column(test.labels),
     }
 
 
-def _score_columns(predictions: Predictions) -> dict[str, NDArray[Any]]:
-    return {
+def _published_column(labels: CascadeLabels) -> NDArray[Any]:
+    """Whether each record was published; see :func:`scoring.evaluation.metrics.has_published`."""
+    is_known_by_heat = np.array_equal(np.isfinite(labels.published), np.isfinite(labels.heat))
+    return labels.published == 1 if is_known_by_heat else labels.published
+
+
+def score_columns(predictions: Predictions, targets: Targets) -> dict[str, NDArray[Any]]:
+    """Predictions of the labels that a model has, as columns."""
+    columns = {
         "quality_predicted": predictions.quality,
         "quality_low": predictions.quality_low,
         "quality_high": predictions.quality_high,
@@ -111,12 +123,24 @@ def _score_columns(predictions: Predictions) -> dict[str, NDArray[Any]]:
         "heat_settled": predictions.heat_settled,
         "published_settled_probability": predictions.published_settled_probability,
     }
+    return {name: values for name, values in columns.items() if is_learned(name, targets)}
 
 
-def _forecast_columns(predictions: Predictions, published_from: float) -> dict[str, NDArray[Any]]:
+def is_learned(column: str, targets: Targets) -> bool:
+    """Whether a model of these labels makes the predictions of a column."""
+    if column == "published_settled_probability":
+        return targets == TARGETS
+    label = column.partition("_")[0]
+    return ("heat" if label == "lead" else label) in targets
+
+
+def _forecast_columns(
+    predictions: Predictions, published_from: float, targets: Targets
+) -> dict[str, NDArray[Any]]:
     """Forecast under the column names of the current predictions."""
     is_lead = predictions.lead_settled_probability >= 0.5
-    return _score_columns(predictions) | {
+    columns = score_columns(predictions, targets)
+    forecast = {
         "heat_predicted": np.where(is_lead, np.round(predictions.heat_settled_if_lead), NOT_LEADING),
         "heat_expected": predictions.heat_settled,
         "lead_predicted": is_lead,
@@ -124,6 +148,7 @@ def _forecast_columns(predictions: Predictions, published_from: float) -> dict[s
         "published_predicted": predictions.published_settled_probability >= published_from,
         "published_probability": predictions.published_settled_probability,
     }
+    return columns | {name: values for name, values in forecast.items() if name in columns}
 
 
 def baseline_figures(
@@ -134,14 +159,21 @@ def baseline_figures(
     figures = {}
     for name, predicted in models.baselines.predict(test.table, X).items():
         lead, published = models.baselines.decide(predicted)
+        columns = {
+            "quality_predicted": predicted["quality"],
+            "heat_predicted": np.where(lead, predicted["heat"], NOT_LEADING),
+            "heat_expected": predicted["heat"],
+            "lead_predicted": lead,
+            "published_predicted": published,
+        }
+        if models.targets != TARGETS:  # the gate may need it
+            columns["published_probability"] = np.clip(predicted["published"], 0.0, 1.0)
         figures[name] = compute(
             {
                 **labels,
-                "quality_predicted": predicted["quality"],
-                "heat_predicted": np.where(lead, predicted["heat"], NOT_LEADING),
-                "heat_expected": predicted["heat"],
-                "lead_predicted": lead,
-                "published_predicted": published,
+                **{
+                    column: values for column, values in columns.items() if is_learned(column, models.targets)
+                },
             }
         )
     return figures
@@ -152,7 +184,8 @@ def slices(predictions: PredictionColumns, test: TrainingSet, models: FittedComp
     for family, name, mask in _parts(test, models):
         if mask.sum() >= MIN_SLICE:
             part = {column: values[mask] for column, values in predictions.items()}
-            yield Slice(family, name, int(mask.sum()), compute(part, ndcg_by_day(part)))
+            daily_ndcg = ndcg_by_day(part) if "heat_expected" in part else None
+            yield Slice(family, name, int(mask.sum()), compute(part, daily_ndcg))
 
 
 def _parts(test: TrainingSet, models: FittedComponents) -> Iterator[tuple[str, str, Mask]]:

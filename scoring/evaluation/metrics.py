@@ -152,7 +152,8 @@ def compute(
     Parameters
     ----------
     columns : mapping of str to ndarray of shape (n_records,)
-        As in :class:`scoring.evaluation.results.Evaluation`; metrics of absent columns are skipped.
+        As in :class:`scoring.evaluation.results.Evaluation`; metrics of absent columns are skipped, and
+        records whose label is unknown.
     daily_ndcg : ndarray of shape (n_days,), optional
         Precomputed NDCG of each day.
     names : collection of str
@@ -162,12 +163,22 @@ def compute(
     -------
     dict of str to float
     """
-    figures = _quality_figures(columns)
-    is_known = ~np.isnan(_floats(columns, "heat"))
-    if is_known.any():
-        figures |= _heat_figures({name: values[is_known] for name, values in columns.items()}, daily_ndcg)
+    figures: dict[str, Callable[[], float]] = {}
+    if "quality_predicted" in columns:
+        is_known = ~np.isnan(_floats(columns, "quality"))
+        figures |= _quality_figures(_where(columns, is_known)) if is_known.any() else {}
+    if "heat_predicted" in columns:
+        is_known = ~np.isnan(_floats(columns, "heat"))
+        figures |= _heat_figures(_where(columns, is_known), daily_ndcg) if is_known.any() else {}
+    if "published_predicted" in columns:
+        is_known = has_published(columns)
+        figures |= _published_figures(_where(columns, is_known)) if is_known.any() else {}
     values = {name: figure() for name, figure in figures.items() if name in names}
     return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _where(columns: PredictionColumns, mask: NDArray[np.bool_]) -> PredictionColumns:
+    return columns if mask.all() else {name: values[mask] for name, values in columns.items()}
 
 
 def _quality_figures(columns: PredictionColumns) -> dict[str, Callable[[], float]]:
@@ -187,14 +198,35 @@ def _quality_figures(columns: PredictionColumns) -> dict[str, Callable[[], float
     return figures
 
 
+def has_published(columns: PredictionColumns) -> NDArray[np.bool_]:
+    """Mask of the records known to be published or not, shape (n_records,).
+
+    The column ``published`` has NaN where that is unknown; a column of flags is known where the heat is.
+    """
+    published = np.asarray(columns["published"])
+    labels = _floats(columns, "heat") if published.dtype == np.bool_ else published.astype(np.float64)
+    return ~np.isnan(labels)
+
+
+def _squared_error(columns: PredictionColumns, name: str) -> float:
+    return float(np.mean((_flags(columns, name) - _floats(columns, f"{name}_probability")) ** 2))
+
+
+def _published_figures(columns: PredictionColumns) -> dict[str, Callable[[], float]]:
+    published, predicted = _flags(columns, "published"), _flags(columns, "published_predicted")
+    figures: dict[str, Callable[[], float]] = {
+        "published_precision": lambda: precision_recall_f1(published, predicted)[0],
+        "published_recall": lambda: precision_recall_f1(published, predicted)[1],
+        "published_f1": lambda: precision_recall_f1(published, predicted)[2],
+    }
+    if "published_probability" in columns:
+        figures["published_brier"] = lambda: _squared_error(columns, "published")
+    return figures
+
+
 def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict[str, Callable[[], float]]:
     heat, predicted = _floats(columns, "heat"), _floats(columns, "heat_predicted")
-    lead, published, published_predicted = (
-        _flags(columns, name) for name in ("lead", "published", "published_predicted")
-    )
-
-    def squared_error(truth: NDArray[np.bool_], probability: str) -> float:
-        return float(np.mean((truth - _floats(columns, probability)) ** 2))
+    lead = _flags(columns, "lead")
 
     def mean_ndcg() -> float:
         by_day = ndcg_by_day(columns) if daily_ndcg is None else daily_ndcg
@@ -202,17 +234,14 @@ def _heat_figures(columns: PredictionColumns, daily_ndcg: Floats | None) -> dict
 
     figures: dict[str, Callable[[], float]] = {
         "lead_accuracy": lambda: float(np.mean(lead == _flags(columns, "lead_predicted"))),
-        "lead_brier": lambda: squared_error(lead, "lead_probability"),
+        "lead_brier": lambda: _squared_error(columns, "lead"),
         "heat_mae": lambda: mean_absolute_error(heat, predicted),
         "heat_within_5": lambda: within(heat, predicted, 5),
         "heat_ndcg_10": mean_ndcg,
-        "published_precision": lambda: precision_recall_f1(published, published_predicted)[0],
-        "published_recall": lambda: precision_recall_f1(published, published_predicted)[1],
-        "published_f1": lambda: precision_recall_f1(published, published_predicted)[2],
-        "published_brier": lambda: squared_error(published, "published_probability"),
     }
-    absent = {f"{name}_brier" for name in ("lead", "published") if f"{name}_probability" not in columns}
-    return {name: figure for name, figure in figures.items() if name not in absent}
+    if "lead_probability" not in columns:
+        del figures["lead_brier"]
+    return figures
 
 
 def ndcg_by_day(columns: PredictionColumns) -> Floats:

@@ -17,9 +17,11 @@ from scoring.evaluation.metrics import (
     PredictionColumns,
     compute,
     draw_figures,
+    has_published,
     interval_of,
     section_codes,
 )
+from scoring.model.targets import TARGETS, Targets
 
 MIN_PART = 10
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
@@ -134,8 +136,16 @@ def _check_labels(
 
 
 def is_labelled(columns: PredictionColumns) -> NDArray[np.bool_]:
-    """Mask of the records with a quality label, shape (n_records,)."""
-    return ~np.isnan(np.asarray(columns["quality"], dtype=np.float64))
+    """Mask of the records with the first label that is predicted, shape (n_records,)."""
+    if predicted_labels(columns) == ("published",):
+        return has_published(columns)
+    name = "quality" if "quality" in predicted_labels(columns) else "heat"
+    return ~np.isnan(np.asarray(columns[name], dtype=np.float64))
+
+
+def predicted_labels(*sides: PredictionColumns) -> Targets:
+    """Labels that all sides predict."""
+    return tuple(name for name in TARGETS if all(f"{name}_predicted" in side for side in sides))
 
 
 def compare_predictions(

@@ -64,7 +64,8 @@ class Evaluation(msgspec.Struct, frozen=True):
         Columns: ``path``, ``published_at`` (datetime64[us], UTC, NaT where unknown), ``section``,
         ``provider``, ``coverage_count``, ``quality``, ``quality_predicted`` (float), ``quality_low``,
         ``quality_high``, ``heat``, ``heat_predicted``, ``heat_expected`` (float), ``lead`` (bool),
-        ``lead_probability``, ``published`` (bool), ``published_predicted`` (bool), ``published_probability``,
+        ``lead_probability``, ``published`` (bool; float with NaN for unknown if it is known for other records
+        than the heat), ``published_predicted`` (bool), ``published_probability``,
         and the forecast ``lead_settled_probability``, ``heat_settled`` (float),
         ``published_settled_probability``.
     at_ingest : dict of str to dict of str to float

@@ -20,6 +20,7 @@ from scoring.model.quality import QualityModel
 from scoring.model.rubric import TERMS, Rubric
 from scoring.model.scorer import Scorer
 from scoring.model.section_policy import SectionPolicy
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.record import Coverage, Document, Record
 
 MAX_EXPLAINED = 1000  # records sampled for mean contributions
@@ -70,43 +71,46 @@ def explain(scorer: Scorer, document: Document, as_of: AsOf = None) -> Explanati
     Returns
     -------
     Explanation
+        Of the labels that the model has.
     """
     record = scorer.sections.placed(document.record, document.path)
     features = extracted(document, as_of, scorer.sections)
     table = assemble([features.row])
     predictions = scorer.predict(table)
-    feature_text = _FeatureText(scorer.models.quality, table, record, as_of)
+    feature_text = _FeatureText(scorer.models.quality, table, record, as_of, scorer.targets)
     quality_base, quality = _explain_quality(scorer.models.quality, table, feature_text)
     predicted_quality = predictions.quality
     heat = scorer.models.cascade.heat_if_lead(table, predicted_quality)
+    names = scorer.models.cascade.names
     lead_contributions = scorer.models.cascade.lead.contributions(
-        cascade.lead_matrix(table, predicted_quality)
+        scorer.models.cascade.lead_matrix(table, predicted_quality)
     )[0]
     published_contributions = scorer.models.cascade.published.contributions(
         scorer.models.cascade.published_matrix(table, predicted_quality, predictions.heat)
     )[0]
+    base = {
+        "quality": quality_base,
+        "lead": float(lead_contributions[-1]),
+        "heat": 0.0,
+        "published": float(published_contributions[-1]),
+    }
+    reasons = {
+        "quality": quality,
+        "lead": (
+            *feature_text.best_coverage(),
+            *feature_text.reasons(names["lead"], lead_contributions[:-1], predicted_quality, heat),
+        ),
+        "heat": feature_text.heat(bool(predictions.is_lead[0]), float(predicted_quality[0]), float(heat[0])),
+        "published": feature_text.reasons(
+            names["published"], published_contributions[:-1], predicted_quality, predictions.heat
+        ),
+    }
+    shown = [name for name in reasons if ("heat" if name == "lead" else name) in scorer.targets]
     return Explanation(
         next(scorer.scores_of([features], predictions)),
-        float(predictions.heat_expected[0]),
-        {
-            "quality": quality_base,
-            "lead": float(lead_contributions[-1]),
-            "heat": 0.0,
-            "published": float(published_contributions[-1]),
-        },
-        {
-            "quality": quality,
-            "lead": (
-                *feature_text.best_coverage(),
-                *feature_text.reasons(cascade.LEAD_NAMES, lead_contributions[:-1], predicted_quality, heat),
-            ),
-            "heat": feature_text.heat(
-                bool(predictions.is_lead[0]), float(predicted_quality[0]), float(heat[0])
-            ),
-            "published": feature_text.reasons(
-                cascade.PUBLISHED_NAMES, published_contributions[:-1], predicted_quality, predictions.heat
-            ),
-        },
+        float(predictions.heat_expected[0]) if "heat" in scorer.targets else None,
+        {name: base[name] for name in shown},
+        {name: reasons[name] for name in shown},
         counterfactuals(scorer, record, as_of),
     )
 
@@ -220,8 +224,16 @@ def _largest_first(reasons: list[Reason]) -> tuple[Reason, ...]:
 class _FeatureText:
     """Describes the features of one record in words."""
 
-    def __init__(self, model: QualityModel, table: FeatureTable, record: Record, as_of: AsOf) -> None:
+    def __init__(
+        self,
+        model: QualityModel,
+        table: FeatureTable,
+        record: Record,
+        as_of: AsOf,
+        targets: Targets = TARGETS,
+    ) -> None:
         encoder = model.encoder
+        self.targets = targets
         self.rubric: Rubric = model.rubric
         self.columns: dict[str, Column] = {
             column.name: column for column in (*ALL_COLUMNS, *topic_columns(encoder))
@@ -249,7 +261,15 @@ class _FeatureText:
             return f"{meaning}: {', '.join(filter(None, self.record.topics)) or 'none'}"
         if value is None:
             value = self.values.get(name)
+        if name == "provider_quality_mean" and value is not None and "quality" not in self.targets:
+            return self._provider_mean(value)
         return meaning if value is None else f"{meaning}: {self._format(column, value)}"
+
+    def _provider_mean(self, value: float) -> str:
+        """Mean label of the provider, for a model without quality."""
+        if "heat" in self.targets:
+            return f"mean heat of the provider's training records, of leads without coverage: {value:,.2f}"
+        return f"share of the provider's training records that were published, shrunk: {value:.0f} %"
 
     def _format(self, column: Column | None, value: float) -> str:
         if np.isnan(value):
@@ -271,6 +291,7 @@ class _FeatureText:
             [
                 Reason(name, self.describe(name, derived_values.get(name)), float(value))
                 for name, value in zip(names, values, strict=True)
+                if name != "quality" or "quality" in self.targets  # a stand-in contributes nothing
             ]
         )
 
@@ -285,8 +306,12 @@ class _FeatureText:
                 ),
             )
         coverage_count = self.table.number("coverage_count")[0]
+        if "quality" not in self.targets:
+            alone = Reason("alone", f"the record without other coverage: {quality:,.0f}", quality)
+        else:
+            alone = Reason("quality", self.describe("quality", quality), quality)
         return (
-            Reason("quality", self.describe("quality", quality), quality),
+            alone,
             Reason("coverage_count", self.describe("coverage_count", coverage_count), heat - quality),
         )
 

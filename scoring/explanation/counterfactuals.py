@@ -14,6 +14,7 @@ from scoring.features.table import Row, assemble
 from scoring.features.text import words_of
 from scoring.model.rubric import TOPICS
 from scoring.model.scorer import Predictions, Scorer
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.record import Coverage, Image, Record
 
 LIMIT = 3
@@ -62,7 +63,7 @@ def counterfactuals(
     best_of_kind = [max(changes, key=lambda change: _effect(change, current)) for _, changes in kinds]
     chosen = [change for change in best_of_kind if change.decisions]
     if not chosen:
-        improvements = [change for change in best_of_kind if _score_gain(change, current) > (0, 0)]
+        improvements = [change for change in best_of_kind if _score_gain(change, current) > (0, 0, 0.0)]
         chosen = sorted(improvements, key=lambda change: _score_gain(change, current), reverse=True)[:limit]
     chosen.sort(key=lambda change: (change.effort, *(-value for value in _effect(change, current))))
     return tuple(chosen[:limit])
@@ -81,33 +82,40 @@ def all_changes(scorer: Scorer, record: Record, as_of: AsOf = None) -> tuple[Cha
     """
     edits = _Edits(scorer, record, as_of).all()
     predictions = scorer.predict(assemble([edit.row for edit in edits]))
-    return tuple(_change(edit, predictions, row) for row, edit in enumerate(edits))
+    return tuple(_change(edit, predictions, row, scorer.targets) for row, edit in enumerate(edits))
 
 
-def _score_gain(change: Change, current: Change) -> tuple[int, int]:
-    """Gain in expected heat, in whole points, then in quality."""
-    return round(change.expected_heat - current.expected_heat), change.quality - current.quality
+def _score_gain(change: Change, current: Change) -> tuple[int, int, float]:
+    """Gain in expected heat, in whole points, then in quality; of a model with neither, in publication."""
+    heat = round((change.expected_heat or 0.0) - (current.expected_heat or 0.0))
+    quality = (change.quality or 0) - (current.quality or 0)
+    if change.heat is not None or change.quality is not None:
+        return heat, quality, 0.0
+    return heat, quality, (change.published_probability or 0.0) - (current.published_probability or 0.0)
 
 
-def _effect(change: Change, current: Change) -> tuple[int, float, float]:
+def _effect(change: Change, current: Change) -> tuple[int, float, float, float]:
     """Sort key: number of changed decisions, then points; losses count only with a changed decision."""
     gain = _score_gain(change, current)
-    heat, quality = map(abs, gain) if change.decisions else gain
-    return len(change.decisions), heat, quality
+    heat, quality, probability = map(abs, gain) if change.decisions else gain
+    return len(change.decisions), heat, quality, probability
 
 
-def _change(edit: _Edit, predictions: Predictions, row: int) -> Change:
-    decisions = {"lead": predictions.is_lead, "published": predictions.published}
+def _change(edit: _Edit, predictions: Predictions, row: int, targets: Targets) -> Change:
+    has_quality, has_heat, has_published = (name in targets for name in TARGETS)
+    decisions = {"lead": predictions.is_lead} if has_heat else {}
+    decisions |= {"published": predictions.published} if has_published else {}
+    probability = float(predictions.published_probability[row])
     return Change(
         kind=edit.kind,
         text=edit.text,
         effort=edit.cost,
         decisions=tuple(name for name, values in decisions.items() if values[row] != values[0]),
-        quality=int(predictions.quality[row]),
-        heat=int(predictions.heat[row]),
-        expected_heat=float(predictions.heat_expected[row]),
-        published=bool(predictions.published[row]),
-        published_probability=round(float(predictions.published_probability[row]), 4),
+        quality=int(predictions.quality[row]) if has_quality else None,
+        heat=int(predictions.heat[row]) if has_heat else None,
+        expected_heat=float(predictions.heat_expected[row]) if has_heat else None,
+        published=bool(predictions.published[row]) if has_published else None,
+        published_probability=round(probability, 4) if has_published else None,
     )
 
 

@@ -41,7 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         Decisions of ``lead`` and ``published`` that would change.
     quality, heat, published, published_probability
         As in :class:`Score`, after the edit.
-    expected_heat : float
+    expected_heat : float or None
         As in :class:`Explanation`, after the edit.
     """
 
@@ -49,22 +49,22 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     effort: int
     decisions: tuple[str, ...]
-    quality: int
-    heat: int
-    expected_heat: float
-    published: bool
-    published_probability: float
+    quality: int | None
+    heat: int | None
+    expected_heat: float | None
+    published: bool | None
+    published_probability: float | None
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """A score with its reasons by target: ``quality``, ``lead``, ``heat``, ``published``.
+    """A score with its reasons by target (``quality``, ``lead``, ``heat``, ``published``) that the model has.
 
     Parameters
     ----------
     score : Score
         The score.
-    expected_heat : float
-        Mean heat over the predicted distribution, not rounded; points.
+    expected_heat : float or None
+        Mean heat over the predicted distribution, not rounded; points. None for a model without heat.
     base : dict of str to float
         By target, the value that the contributions are added to.
     reasons : dict of str to tuple of Reason
@@ -74,7 +74,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """
 
     score: Score
-    expected_heat: float
+    expected_heat: float | None
     base: dict[str, float]
     reasons: dict[str, tuple[Reason, ...]]
     changes: tuple[Change, ...] = ()

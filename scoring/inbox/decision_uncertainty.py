@@ -23,18 +23,19 @@ class DecisionUncertainty(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    heat_low, heat_high : int
+    heat_low, heat_high : int or None
         Range of the heat at the two ends of the quality's interval and at the quality itself; -1 if another
-        record leads.
-    distance : float
-        Distance between the probability of being published and the decision threshold; log-odds, >= 0.
+        record leads. None for a model without heat.
+    distance : float or None
+        Distance between the probability of being published and the decision threshold; log-odds, >= 0. None
+        for a model without publication.
     reason : str
         Why a person should review the decision; empty if it is clear.
     """
 
-    heat_low: int
-    heat_high: int
-    distance: float
+    heat_low: int | None
+    heat_high: int | None
+    distance: float | None
     reason: str = ""
 
 
@@ -45,6 +46,7 @@ def decision_uncertainty(
 
     A decision is uncertain if it differs between the two ends of the quality's interval, or if the
     probability is close to the decision threshold: closer, in log-odds, than the interval's level is to 0.5.
+    A model without quality has no such interval.
 
     Parameters
     ----------
@@ -61,9 +63,8 @@ def decision_uncertainty(
         One for each record.
     """
     models = saved.models
-    # Qualities are integers: the smallest and largest integer in the interval.
-    lows = np.array([float(min(math.ceil(score.quality_low), score.quality)) for score in scores])
-    highs = np.array([float(max(math.floor(score.quality_high), score.quality)) for score in scores])
+    ranges = np.array([_quality_range(score) for score in scores]).reshape(-1, 2)
+    lows, highs = ranges.T
     heat_at_low, is_published_at_low = _decided_at(models, table, lows)
     heat_at_high, is_published_at_high = _decided_at(models, table, highs)
     threshold = _log_odds(models.thresholds.published)
@@ -71,10 +72,16 @@ def decision_uncertainty(
     uncertainties = []
     for row, score in enumerate(scores):
         is_low, is_high = bool(is_published_at_low[row]), bool(is_published_at_high[row])
-        heats = (score.heat, round(float(heat_at_low[row])), round(float(heat_at_high[row])))
+        heat_low = heat_high = score.heat
+        if score.heat is not None and score.quality is not None:
+            heats = (score.heat, round(float(heat_at_low[row])), round(float(heat_at_high[row])))
+            heat_low, heat_high = min(heats), max(heats)
+        if score.published_probability is None:
+            uncertainties.append(DecisionUncertainty(heat_low, heat_high, None))
+            continue
         distance = abs(_log_odds(score.published_probability) - threshold)
         reason = ""
-        if is_low != is_high:
+        if is_low != is_high and score.quality is not None:
             low_text, high_text = _decision_text(is_low), _decision_text(is_high)
             reason = f"{low_text} with a quality of {lows[row]:.0f}, {high_text} with {highs[row]:.0f}"
         elif distance < max_distance:
@@ -83,8 +90,16 @@ def decision_uncertainty(
                 f"published with a probability of {score.published_probability:.0%}, close to the "
                 f"threshold of {limit:.0%}"
             )
-        uncertainties.append(DecisionUncertainty(min(heats), max(heats), round(distance, 4), reason))
+        uncertainties.append(DecisionUncertainty(heat_low, heat_high, round(distance, 4), reason))
     return uncertainties
+
+
+def _quality_range(score: Score) -> tuple[float, float]:
+    """Smallest and largest integer in the interval of the quality; NaN for a model without quality."""
+    if score.quality is None or score.quality_low is None or score.quality_high is None:
+        return math.nan, math.nan
+    low, high = math.ceil(score.quality_low), math.floor(score.quality_high)
+    return float(min(low, score.quality)), float(max(high, score.quality))
 
 
 def _decided_at(

@@ -171,6 +171,8 @@ def _corrections(
         earlier: Any = active_corrections[field].value if field in active_corrections else None
         if value is None or value == (predicted if earlier is None else earlier):
             continue
+        if predicted is None:  # a label that the model does not predict is no correction
+            continue
         correction = Correction(
             at=now,
             by=by,

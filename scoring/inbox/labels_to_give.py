@@ -17,6 +17,7 @@ from scoring.features.table import assemble
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.rows import Row
 from scoring.labels.journal import Journal
+from scoring.model.targets import Target
 
 MAX_RECORDS = 5000
 """Records that are considered: the newest ones."""
@@ -40,7 +41,7 @@ class LabelsToGive(msgspec.Struct, frozen=True, kw_only=True):
     labels : tuple of LabelToGive
         The most useful first; at most one record of a story.
     n_unlabelled : int
-        Records without a quality that a person gave, among those considered.
+        Records without a label that a person gave, among those considered: a quality, if the model has it.
     n_left_out : int
         Older records that were not considered: see :data:`MAX_RECORDS`.
     n_undated : int
@@ -102,7 +103,7 @@ def labels_to_give(
     for row in rows:
         on_progress()
         try:
-            considered.append(_considered(row, inbox, journal, rule))
+            considered.append(_considered(row, inbox, journal, rule, saved.scorer.targets[0]))
         except RecordError:  # the file is gone; the next refresh removes its row
             continue
     considered.sort(key=lambda record: record.order)
@@ -163,11 +164,11 @@ def section_rule(
     return msgspec.structs.replace(learned, names=names, rest=new.rest)
 
 
-def _considered(row: Row, inbox: Inbox, journal: Journal, rule: SectionRule) -> _Considered:
+def _considered(row: Row, inbox: Inbox, journal: Journal, rule: SectionRule, label: Target) -> _Considered:
     _, document = inbox.read(row.path)
     in_journal = msgspec.structs.replace(document, path=shown(str(inbox.file(row.path))))
     own = journal.own_labels(in_journal)
-    is_labelled = document.labels.quality is not None and "quality" not in own
+    is_labelled = getattr(document.labels, label) is not None and label not in own
     order = (_moment(row), document.record.title, document.sha256)
     return _Considered(order, row, is_labelled, extracted(document, None, rule).row)
 

@@ -182,27 +182,38 @@ def put_together(scored: Sequence[Scored]) -> list[Row]:
 
 
 def _hottest(rows: Sequence[Row]) -> Row:
-    """The lead with the highest expected heat, or with the highest lead probability if scales differ."""
+    """The lead with the highest expected heat, or with the highest lead probability if scales differ.
+
+    For a model without heat, the record with the highest probability of being published, or quality.
+    """
     has_one_scale = len({row.scale for row in rows}) == 1
 
     def rank(row: Row) -> tuple[bool, float]:
         if row.score is None:
             return False, 0.0
-        worth = row.score.heat_expected if has_one_scale else row.score.lead_probability
-        return row.score.heat > NOT_LEADING, worth
+        if row.score.heat is None:
+            worth = row.score.published_probability if row.score.quality is None else row.score.quality
+        else:
+            worth = row.score.heat_expected if has_one_scale else row.score.lead_probability
+        return is_leading(row.score), worth or 0.0
 
     return max(rows, key=rank)
+
+
+def is_leading(score: Score) -> bool:
+    """Whether a record leads its story, as far as the model knows: one without heat names no other leader."""
+    return score.heat is None or score.heat > NOT_LEADING
 
 
 def _leader_within(scored: Scored, hottest: Row, paths: Mapping[str, str]) -> Leader | None:
     """Lead of a record's story: the best related record, else the hottest lead in the same story."""
     row = scored.row
-    if row.score is None or row.score.heat > NOT_LEADING:
+    if row.score is None or is_leading(row.score):
         return None
     if row.leader is not None:
         path = next((paths[url] for url in scored.leader_urls if url in paths), "")
         return msgspec.structs.replace(row.leader, path=path if path != row.path else "")
-    if hottest.score is None or hottest.score.heat <= NOT_LEADING:
+    if hottest.score is None or not is_leading(hottest.score):
         return None
     return Leader(
         title=hottest.title, provider=hottest.provider, quality=hottest.score.quality, path=hottest.path
@@ -240,7 +251,7 @@ def _scored(
     document: Document, score: Score, uncertainty: DecisionUncertainty, section: RowSection
 ) -> Scored:
     record = document.record
-    best = best_of(known_coverage(record, None)) if score.heat <= NOT_LEADING else None
+    best = None if is_leading(score) else best_of(known_coverage(record, None))
     digests = digests_of(record)
     row = Row(
         path=document.path,

@@ -82,9 +82,9 @@ class Plan(NamedTuple):
 def outcomes_of(
     labels: Labels, score: Score, own: frozenset[str], *, is_overwriting: bool
 ) -> dict[str, Outcome]:
-    """Decide the outcome of each label that the file or the score has.
+    """Decide the outcome of each label that the score has.
 
-    A label that the model has not learned stays as it is.
+    A label that the model has not learned is never touched.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def outcomes_of(
     for name in LABELS:
         value, predicted = getattr(labels, name), getattr(score, name)
         if predicted is None:
-            if value is not None:
-                outcomes[name] = "unchanged" if name in own else "left alone"
+            if name in own:  # it stays scoring's own
+                outcomes[name] = "unchanged"
         elif value is None:
             outcomes[name] = "filled"
         elif value == predicted:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
-
-TARGETS = ("quality", "heat", "published")
+from scoring.model.targets import TARGETS
 
 
 class Medians(msgspec.Struct, frozen=True):

@@ -3,6 +3,9 @@
 Each booster is fitted on the true labels of the steps before it, so it learns a site's near-exact rules.
 For a new record the quality is a distribution, and the predictions are averaged over it
 (:mod:`scoring.model.marginalize`): hard thresholds on quality become probabilities.
+
+Where the labels of an earlier step are missing, there is no such rule to learn. Then the booster has all
+features instead: that of leads without a quality, that of publication without both quality and heat.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.story_policy import StoryPolicy
+from scoring.model.targets import TARGETS, Targets
 
 NOT_LEADING = -1.0
 
@@ -38,6 +43,39 @@ HEAT_NAMES = (
 PUBLISHED_NAMES = ("heat", "quality", "has_image", "coverage_count")
 
 
+def has_wide_lead(targets: Targets) -> bool:
+    """Whether the lead booster has all features, since there are no labels of quality."""
+    return "heat" in targets and "quality" not in targets
+
+
+def has_wide_published(targets: Targets) -> bool:
+    """Whether the published booster has all features, since there are no labels of quality or of heat."""
+    return "published" in targets and targets != TARGETS
+
+
+def is_wide(targets: Targets) -> bool:
+    """Whether a booster has all features."""
+    return has_wide_lead(targets) or has_wide_published(targets)
+
+
+def names_of(targets: Targets, encoder: Encoder | None) -> dict[str, tuple[str, ...]]:
+    """Columns of the boosters of the cascade, by booster.
+
+    Parameters
+    ----------
+    targets : tuple of str
+        Labels of the model.
+    encoder : Encoder or None
+        Its encoder; None if no booster has all features.
+    """
+    all_names = encoder.names if encoder else ()
+    return {
+        "lead": all_names if has_wide_lead(targets) else LEAD_NAMES,
+        "heat": HEAT_NAMES,
+        "published": ("quality", *all_names) if has_wide_published(targets) else PUBLISHED_NAMES,
+    }
+
+
 def lead_matrix(table: FeatureTable, quality: Floats) -> Floats:
     """Features of the lead booster, shape (n_records, len(LEAD_NAMES))."""
     margin = quality - table.number("coverage_quality_max")
@@ -52,6 +90,15 @@ def heat_matrix(table: FeatureTable, quality: Floats) -> Floats:
 def published_matrix(table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
     """Features of the published booster, shape (n_records, len(PUBLISHED_NAMES))."""
     return np.column_stack([heat, quality, table.columns(PUBLISHED_NAMES[2:])])
+
+
+def wide_published_matrix(encoder: Encoder, targets: Targets, table: FeatureTable, quality: Floats) -> Floats:
+    """All features, after the quality, shape (n_records, 1 + len(encoder.names)).
+
+    The quality is NaN if there are no labels of it: its stand-in is the label that is to be predicted.
+    """
+    known = quality if "quality" in targets else np.full(len(table), np.nan)
+    return np.column_stack([known, encoder.transform(table)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +119,32 @@ MAX_STEP = 100_000.0
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """The boosters of lead, heat and published, and the sections whose rules differ from the learned ones."""
+    """The boosters of lead, heat and published, and the sections whose rules differ from the learned ones.
+
+    ``encoder`` gives the columns of a booster that has all features; ``targets`` says which has.
+    """
 
     lead: Booster
     heat: Booster
     published: Booster
     policies: Mapping[str, StoryPolicy] = field(default_factory=dict)
+    encoder: Encoder | None = None
+    targets: Targets = TARGETS
+
+    @property
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Columns of each booster, by booster."""
+        return names_of(self.targets, self.encoder)
 
     def lead_probability(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Probability of leading the story, shape (n_records,)."""
-        return self.lead.predict(lead_matrix(table, quality), num_threads)
+        return self.lead.predict(self.lead_matrix(table, quality), num_threads)
+
+    def lead_matrix(self, table: FeatureTable, quality: Floats) -> Floats:
+        """Features of the lead booster."""
+        if self.encoder is not None and has_wide_lead(self.targets):
+            return self.encoder.transform(table)
+        return lead_matrix(table, quality)
 
     def heat_if_lead(self, table: FeatureTable, quality: Floats, num_threads: int = 1) -> Floats:
         """Heat if the record leads: quality plus heat per related record; shape (n_records,), points."""
@@ -97,6 +160,8 @@ class Cascade:
 
     def published_matrix(self, table: FeatureTable, quality: Floats, heat: Floats) -> Floats:
         """Features of the published booster, with quality and heat on the scale of the shared rule."""
+        if self.encoder is not None and has_wide_published(self.targets):
+            return wide_published_matrix(self.encoder, self.targets, table, quality)
         shift = self._by_section(table, "published_shift_")
         shared_heat = np.where(heat > NOT_LEADING, np.maximum(heat - shift, 0.0), heat)
         return published_matrix(table, quality - shift, shared_heat)
@@ -115,6 +180,8 @@ class Cascade:
 
         The search ends at :data:`MAX_STEP`, which only mistyped labels exceed.
         """
+        if self.encoder is not None:
+            return LearnedThresholds(None, None)  # its boosters have more features than quality and heat
         points = np.arange(0.0, min(highest, MAX_STEP) + 1.0)
         X = np.full((len(points), len(HEAT_NAMES)), np.nan)
         X[:, HEAT_NAMES.index("quality")] = points

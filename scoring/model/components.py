@@ -13,6 +13,7 @@ from scoring.model.leaders import Leaders
 from scoring.model.policy_change import PolicyChange
 from scoring.model.quality import QualityModel
 from scoring.model.rules import SectionRules
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_map import FieldMap
 
 
@@ -25,7 +26,10 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class FittedComponents:
-    """All fitted components of a model, and the field map of its training records if they had one."""
+    """All fitted components of a model, and the field map of its training records if they had one.
+
+    ``targets`` are the labels that it has learned; the others are stand-ins, which nothing shows.
+    """
 
     quality: QualityModel
     cascade: Cascade
@@ -36,3 +40,4 @@ class FittedComponents:
     changes: tuple[PolicyChange, ...] = ()
     field_map: FieldMap | None = None
     leaders: Leaders | None = None
+    targets: Targets = TARGETS

@@ -90,7 +90,7 @@ def scored_with_one_leader(
     leads: dict[int, Addresses] = {}
     for score in scorer.score_features(noted(), executor):
         addresses = waiting.popleft()
-        if score.heat > NOT_LEADING and addresses.listed:
+        if score.heat is not None and score.heat > NOT_LEADING and addresses.listed:
             leads[len(scores)] = addresses
         scores.append(score)
     for row, leader in outranked(scores, leads).items():
@@ -120,7 +120,7 @@ def outranked(scores: Sequence[Score], leads: Mapping[int, Addresses]) -> dict[i
             rows_by_address[address].append(row)
     lost: dict[int, int] = {}
     won: set[int] = set()
-    for row in sorted(leads, key=lambda row: (-scores[row].lead_probability, -scores[row].quality, row)):
+    for row in sorted(leads, key=lambda row: (*_rank(scores[row]), row)):
         if row in lost:
             continue
         won.add(row)
@@ -130,6 +130,11 @@ def outranked(scores: Sequence[Score], leads: Mapping[int, Addresses]) -> dict[i
             if own & set(leads[other].listed):
                 lost[other] = row
     return lost
+
+
+def _rank(score: Score) -> tuple[float, int]:
+    """The most probable lead comes first, then the one of the highest quality, if the model has it."""
+    return -(score.lead_probability or 0.0), -(score.quality or 0)
 
 
 def _not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:

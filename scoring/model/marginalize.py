@@ -41,6 +41,11 @@ class QualityDistribution:
     support: Floats
     probabilities: Floats
 
+    @classmethod
+    def exact(cls, quality: Floats) -> QualityDistribution:
+        """Distribution of qualities that are certain."""
+        return cls(quality, quality[:, None], np.ones((len(quality), 1)))
+
 
 def marginalize(
     cascade: Cascade,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 import msgspec
 
-Target = Literal["quality", "heat", "published"]
+from scoring.model.targets import Target
 
 
 class ChangedEffect(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 import pyarrow as pa
 
-from scoring.model.score import Score
+from scoring.model.score import Score, kind_of
 
 _TYPES: dict[str, pa.DataType] = {
     "str": pa.string(),
@@ -16,7 +16,7 @@ _TYPES: dict[str, pa.DataType] = {
     "bool": pa.bool_(),
 }
 SCORE_SCHEMA = pa.schema(
-    [(name, _TYPES.get(kind, pa.list_(pa.string()))) for name, kind in Score.__annotations__.items()]
+    [(name, _TYPES.get(kind_of(name), pa.list_(pa.string()))) for name in Score.__struct_fields__]
 )
 
 

@@ -17,8 +17,9 @@ from scoring.features.sections import SectionRule
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
-from scoring.model.marginalize import marginalize
+from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.model.score import Score
+from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_map import FieldMap
 from scoring.records.record import Document
 
@@ -29,7 +30,10 @@ N_AHEAD = 2
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Scores of `n_records` records as columns, each an ndarray of shape (n_records,)."""
+    """Scores of `n_records` records as columns, each an ndarray of shape (n_records,).
+
+    Those of labels that the model has not learned are stand-ins, which are not for reading.
+    """
 
     quality: Floats
     quality_low: Floats
@@ -71,6 +75,11 @@ class Scorer:
         """Field map of records whose archive has none; None for scoring's own layout."""
         return self.models.field_map
 
+    @property
+    def targets(self) -> Targets:
+        """Labels that the model has learned."""
+        return self.models.targets
+
     def predict(self, table: FeatureTable, num_threads: int = 1) -> Predictions:
         """Score a feature table.
 
@@ -88,7 +97,10 @@ class Scorer:
         quality_model, thresholds = self.models.quality, self.models.thresholds
         expected, spread = quality_model.estimate(table, num_threads)
         quality, low, high = rounded(expected, *quality_model.interval(table, expected, spread))
-        distribution = quality_model.distribution(table, quality, spread)
+        if set(self.targets) == {"published"}:  # the quality is a stand-in that nothing depends on
+            distribution = QualityDistribution.exact(quality)
+        else:
+            distribution = quality_model.distribution(table, quality, spread)
         now, settled = marginalize(
             self.models.cascade, self.models.forecast, table, distribution, num_threads
         )
@@ -162,20 +174,25 @@ class Scorer:
 
     def scores_of(self, batch: Sequence[Extracted], predictions: Predictions) -> Iterator[Score]:
         """Scores of a batch from its predictions."""
+        has_quality, has_heat, has_published = (name in self.targets for name in TARGETS)
+        is_settled = self.targets == TARGETS
         for row, record in enumerate(batch):
+            now, settled = predictions.published_probability, predictions.published_settled_probability
             yield Score(
                 path=record.path,
-                quality=int(predictions.quality[row]),
-                quality_low=float(predictions.quality_low[row]),
-                quality_high=float(predictions.quality_high[row]),
-                heat=int(predictions.heat[row]),
-                heat_expected=round(float(predictions.heat_expected[row]), 1),
-                heat_settled=round(float(predictions.heat_settled[row]), 1),
-                lead_probability=probability(predictions.lead_probability[row]),
-                published=bool(predictions.published[row]),
-                published_probability=probability(predictions.published_probability[row]),
-                lead_settled_probability=probability(predictions.lead_settled_probability[row]),
-                published_settled_probability=probability(predictions.published_settled_probability[row]),
+                quality=int(predictions.quality[row]) if has_quality else None,
+                quality_low=float(predictions.quality_low[row]) if has_quality else None,
+                quality_high=float(predictions.quality_high[row]) if has_quality else None,
+                heat=int(predictions.heat[row]) if has_heat else None,
+                heat_expected=round(float(predictions.heat_expected[row]), 1) if has_heat else None,
+                heat_settled=round(float(predictions.heat_settled[row]), 1) if has_heat else None,
+                lead_probability=probability(predictions.lead_probability[row]) if has_heat else None,
+                published=bool(predictions.published[row]) if has_published else None,
+                published_probability=probability(now[row]) if has_published else None,
+                lead_settled_probability=probability(predictions.lead_settled_probability[row])
+                if has_heat
+                else None,
+                published_settled_probability=probability(settled[row]) if is_settled else None,
                 model=self.name,
                 warnings=(*record.warnings, *self.warnings(record)),
             )
@@ -185,7 +202,7 @@ class Scorer:
         (domain, *_, section, _), numbers, topics, _ = record.row
         quality = self.models.quality
         warnings = [*quality.unknown(domain, section, topics), *quality.novel_values(section, numbers)]
-        if record.n_unscored:
+        if record.n_unscored and "quality" in self.targets:
             warnings.append(f"coverage without a quality: {record.n_unscored}")
         return warnings
 

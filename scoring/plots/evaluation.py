@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from scoring.evaluation.metrics import has_published
+from scoring.evaluation.paired_figures import predicted_labels
 from scoring.evaluation.results import Evaluation
 from scoring.plots.drawing import BLUE, GREY, MAX_BARS, ORANGE, empty, new_figure, scatter
 
@@ -29,18 +31,38 @@ def evaluation_figures(evaluation: Evaluation) -> dict[str, Figure]:
     -------
     dict of str to Figure
         By file name without suffix: ``quality``, ``residuals_by_provider``, ``residuals_by_month``,
-        ``precision_recall``, ``calibration``, ``heat``.
+        ``precision_recall``, ``calibration``, ``heat``; those of the labels that the model has.
     """
     predictions = evaluation.predictions
-    settled = with_heat(predictions)
-    return {
-        "quality": quality_figure(predictions),
-        "residuals_by_provider": residuals_by_provider_figure(predictions),
-        "residuals_by_month": residuals_by_month_figure(predictions),
-        "precision_recall": precision_recall_figure(settled),
-        "calibration": calibration_figure(settled),
-        "heat": heat_figure(settled),
-    }
+    targets, settled = predicted_labels(predictions), with_decisions(predictions)
+    figures: dict[str, Figure] = {}
+    if "quality" in targets:
+        figures["quality"] = quality_figure(predictions)
+        figures["residuals_by_provider"] = residuals_by_provider_figure(predictions)
+        figures["residuals_by_month"] = residuals_by_month_figure(predictions)
+    if decisions_of(predictions):
+        figures["precision_recall"] = precision_recall_figure(settled)
+        figures["calibration"] = calibration_figure(settled)
+    if "heat" in targets:
+        figures["heat"] = heat_figure(settled)
+    return figures
+
+
+def decisions_of(predictions: Predictions) -> tuple[str, ...]:
+    """Decisions that the model makes: ``lead``, ``published``, or both."""
+    return tuple(name for name in ("lead", "published") if f"{name}_probability" in predictions)
+
+
+def with_decisions(predictions: Predictions) -> dict[str, np.ndarray]:
+    """Select the records of known heat; of a model without heat, those known to be published or not."""
+    if "heat_predicted" in predictions:
+        return with_heat(predictions)
+    known = has_published(predictions)
+    return {name: column[known] for name, column in predictions.items()}
+
+
+def _heading(predictions: Predictions) -> str:
+    return " and ".join(decisions_of(predictions)).capitalize()
 
 
 def with_heat(predictions: Predictions) -> dict[str, np.ndarray]:
@@ -101,11 +123,13 @@ def residuals_by_month_figure(predictions: Predictions) -> Figure:
 
 def precision_recall_figure(predictions: Predictions) -> Figure:
     """Precision-recall curves of ``lead`` and ``published``; a dotted line is a random guess."""
-    figure, axes = new_figure("Lead and published: precision against recall", predictions["lead"].size)
+    figure, axes = new_figure(f"{_heading(predictions)}: precision against recall", predictions["lead"].size)
     axes.set(xlabel="Recall (ratio)", ylabel="Precision (ratio)", xlim=(-0.02, 1.02), ylim=(-0.02, 1.05))
     if not predictions["lead"].size:
         return empty(figure, axes)
     for target, colour in (("lead", BLUE), ("published", ORANGE)):
+        if target not in decisions_of(predictions):
+            continue
         truth = predictions[target].astype(bool)
         if not truth.any() or truth.all():
             axes.plot([], [], color=colour, label=f"{target}: not drawn, all labels are of one class")
@@ -180,13 +204,15 @@ def calibration_figure(predictions: Predictions) -> Figure:
 
     Error bars are the 95 % intervals of a share (Wilson, 1927); they are wide for bins with few records.
     """
-    figure, axes = new_figure("Lead and published: calibration", predictions["lead"].size)
+    figure, axes = new_figure(f"{_heading(predictions)}: calibration", predictions["lead"].size)
     axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     if not predictions["lead"].size:
         return empty(figure, axes)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     # The first marker is larger, so that it stays visible behind the second.
     for target, colour, marker, size in (("lead", BLUE, "o", 8), ("published", ORANGE, "s", 5)):
+        if target not in decisions_of(predictions):
+            continue
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, count = calibration(truth, probability)
         low, high = _wilson(share, count)

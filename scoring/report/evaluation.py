@@ -173,6 +173,7 @@ def _plots(evaluation: Evaluation) -> list[Plot]:
     return [
         Plot(name, to_svg(figures[name], name=name, label=labels[name]), caption)
         for name, caption in _CAPTIONS.items()
+        if name in figures
     ]
 
 

@@ -6,33 +6,37 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from scoring.evaluation.paired_figures import predicted_labels
 from scoring.evaluation.results import Evaluation
 from scoring.plots.evaluation import (
     Predictions,
     average_precision,
     calibration,
+    decisions_of,
     precision_recall,
     residuals_by_month,
     residuals_by_provider,
-    with_heat,
+    with_decisions,
 )
 
-_TARGETS = ("lead", "published")
 _STRONGEST = 5
 
 
 def plot_labels(evaluation: Evaluation) -> dict[str, str]:
     """Text alternative of each plot of :func:`scoring.plots.evaluation_figures`, by name."""
     predictions = evaluation.predictions
-    settled = with_heat(predictions)
-    return {
-        "quality": _quality(predictions),
-        "residuals_by_provider": _spread("provider", residuals_by_provider(predictions)),
-        "residuals_by_month": _spread("month of publication", residuals_by_month(predictions)),
-        "precision_recall": _precision_recall(settled),
-        "calibration": _calibration(settled),
-        "heat": _heat(settled),
-    }
+    targets, settled = predicted_labels(predictions), with_decisions(predictions)
+    labels: dict[str, str] = {}
+    if "quality" in targets:
+        labels["quality"] = _quality(predictions)
+        labels["residuals_by_provider"] = _spread("provider", residuals_by_provider(predictions))
+        labels["residuals_by_month"] = _spread("month of publication", residuals_by_month(predictions))
+    if decisions_of(predictions):
+        labels["precision_recall"] = _precision_recall(settled)
+        labels["calibration"] = _calibration(settled)
+    if "heat" in targets:
+        labels["heat"] = _heat(settled)
+    return labels
 
 
 def importance_label(booster: str, rows: Iterable[tuple[str, str, float, int]]) -> str:
@@ -65,7 +69,7 @@ def _spread(by: str, groups: Mapping[str, np.ndarray]) -> str:
 
 def _precision_recall(predictions: Predictions) -> str:
     summaries = []
-    for target in _TARGETS:
+    for target in decisions_of(predictions):
         truth = predictions[target].astype(bool)
         if truth.any() and not truth.all():
             average = average_precision(*precision_recall(truth, predictions[f"{target}_probability"]))
@@ -75,7 +79,7 @@ def _precision_recall(predictions: Predictions) -> str:
 
 def _calibration(predictions: Predictions) -> str:
     summaries = []
-    for target in _TARGETS if predictions["lead"].size else ():
+    for target in decisions_of(predictions) if predictions["lead"].size else ():
         truth, probability = predictions[target].astype(float), predictions[f"{target}_probability"]
         middle, share, _ = calibration(truth, probability)
         bins = ", ".join(f"{p:.0%} observed {s:.0%}" for p, s in zip(middle, share, strict=True))

@@ -6,8 +6,10 @@ import numpy as np
 
 from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.baselines import TARGETS, Baselines, Medians
+from scoring.model.baselines import Baselines, Medians
+from scoring.model.booster import Booster
 from scoring.model.cascade import NOT_LEADING
+from scoring.model.targets import TARGETS
 from scoring.training.cascade import CascadeLabels
 from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.thresholds import best_threshold
@@ -31,7 +33,9 @@ def fit_baselines(
     """
     X, domains = encoder.transform(table), table.text("provider_domain")
     is_heat_known, is_published_known = ~np.isnan(labels.heat), ~np.isnan(labels.published)
-    global_medians, provider_medians, boosters = {}, {}, {}
+    global_medians: dict[str, float] = {}
+    provider_medians: dict[str, dict[str, float]] = {}
+    boosters: dict[str, Booster] = {}
     for target in TARGETS:
         values: Floats = getattr(labels, target)
         is_known = ~np.isnan(values)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scoring.features.table import FeatureTable, Floats
+from scoring.features.encoding import Encoder
+from scoring.features.table import TEXT_NAMES, FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.cascade import (
     HEAT_NAMES,
@@ -15,13 +16,36 @@ from scoring.model.cascade import (
     NOT_LEADING,
     PUBLISHED_NAMES,
     Cascade,
+    has_wide_lead,
+    has_wide_published,
     heat_matrix,
+    is_wide,
     lead_matrix,
+    names_of,
     published_matrix,
+    wide_published_matrix,
 )
+from scoring.model.targets import TARGETS, Targets
 from scoring.training.config import BoosterConfig, ModelConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.story_policy import plan_stories
+
+#: Booster that has all features, where there is no label of an earlier step to learn a rule from.
+WIDE = BoosterConfig(
+    400,
+    {
+        "objective": "binary",
+        "learning_rate": 0.03,
+        "num_leaves": 7,
+        "min_data_in_leaf": 10,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+        "min_data_per_group": 10,
+        "cat_smooth": 10.0,
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +65,8 @@ def fit_cascade(
     num_threads: int,
     seed: int,
     trainer: BoosterTrainer = train_booster,
+    targets: Targets = TARGETS,
+    encoder: Encoder | None = None,
 ) -> Cascade:
     """Fit lead, heat and published on records whose labels are known.
 
@@ -56,23 +82,39 @@ def fit_cascade(
         Number of threads and random seed of LightGBM.
     trainer : callable
         Trains the boosters of heat and published.
+    targets : tuple of str
+        The labels that are no stand-ins.
+    encoder : Encoder, optional
+        Encoder of the boosters that have all features; by default it is fitted to the records.
 
     Returns
     -------
     Cascade
     """
     options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    plan = plan_stories(table, labels.quality, labels.heat, labels.published, config.sections)
+    if not is_wide(targets):
+        encoder = None
+    elif encoder is None:
+        encoder = Encoder.fit(table, labels.quality)
+    names = names_of(targets, encoder)
+    # A booster that has all features has the section too, so no section needs a rule of its own.
+    decisions = np.full(len(table), np.nan) if has_wide_published(targets) else labels.published
+    plan = plan_stories(table, labels.quality, labels.heat, decisions, config.sections)
     is_known = ~np.isnan(labels.heat)
     is_lead = is_known & (labels.heat > NOT_LEADING)
-    X = lead_matrix(table, labels.quality)
-    monotone = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
+    extra_params: dict[str, Any] = {}
+    if encoder is not None and has_wide_lead(targets):
+        X, lead_config = encoder.transform(table), WIDE
+    else:
+        X, lead_config = lead_matrix(table, labels.quality), config.lead
+        monotone = [1 if name == "quality_margin" else 0 for name in LEAD_NAMES]
+        extra_params = {"monotone_constraints": monotone}
     lead = _fit(
         X[is_known],
         is_lead[is_known].astype(float),
-        LEAD_NAMES,
-        config.lead,
-        {"monotone_constraints": monotone},
+        names["lead"],
+        lead_config,
+        extra_params,
         **options,
     )
 
@@ -95,17 +137,22 @@ def fit_cascade(
     )
 
     is_known = is_known & ~np.isnan(labels.published) & plan.has_shared_publication
-    X = published_matrix(table, labels.quality, labels.heat)
-    monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
+    extra_params = {}
+    if encoder is not None and has_wide_published(targets):
+        X, published_config = wide_published_matrix(encoder, targets, table, labels.quality), WIDE
+    else:
+        X, published_config = published_matrix(table, labels.quality, labels.heat), config.published
+        monotone = [1 if name == "heat" else 0 for name in PUBLISHED_NAMES]
+        extra_params = {"monotone_constraints": monotone}
     published = _fit(
         X[is_known],
         labels.published[is_known],
-        PUBLISHED_NAMES,
-        config.published,
-        {"monotone_constraints": monotone},
+        names["published"],
+        published_config,
+        extra_params,
         **options,
     )
-    return Cascade(lead, heat, published, dict(sorted(plan.policies.items())))
+    return Cascade(lead, heat, published, dict(sorted(plan.policies.items())), encoder, targets)
 
 
 def _fit(
@@ -119,6 +166,8 @@ def _fit(
     **options: Any,
 ) -> Booster:
     params = {**config.params, **extra_params}
+    if config is WIDE:
+        options["categories"] = TEXT_NAMES
     if config.params["objective"] == "binary" and len(np.unique(y)) < 2:
         # With a single class the log-odds are infinite: fit the constant by regression instead.
         params = {"objective": "regression"}

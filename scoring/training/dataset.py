@@ -18,6 +18,7 @@ from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
+from scoring.model.targets import TARGETS, Target, Targets
 from scoring.records.corpus import data_sha256
 from scoring.records.field_map import FieldMap
 from scoring.records.record import Document, Record
@@ -73,11 +74,11 @@ class LabelledDataset:
     Parameters
     ----------
     documents : list of Document
-        Records with a quality and a date, by date.
+        Records with a date and the first of the targets, by date.
     n_faults : int
         Records that could not be read.
     n_unlabelled : int
-        Records skipped without a quality or a date; not those whose quality scoring wrote itself.
+        Records skipped without that label or a date; not those whose label scoring wrote itself.
     data_sha256 : str
         Hex digest of the content of the documents, corrected labels included.
     extractor : FeatureSource
@@ -94,6 +95,8 @@ class LabelledDataset:
         The field map of all records; None for scoring's own layout, or if they have several.
     deriver : CoverageDeriver or None
         Has derived the coverage of archives without lists; None if all coverage is listed.
+    targets : tuple of str
+        The labels to learn, or to evaluate on.
     """
 
     documents: list[Document]
@@ -112,6 +115,14 @@ class LabelledDataset:
     def derived_coverage(self) -> DerivedCoverage | None:
         """What coverage is derived; None if all is listed."""
         return self.deriver.counted(self.documents) if self.deriver else None
+
+    targets: Targets = TARGETS
+
+    @property
+    def label_counts(self) -> dict[Target, int]:
+        """Number of records that have each of the targets."""
+        labels = [document.labels for document in self.documents]
+        return {name: sum(getattr(label, name) is not None for label in labels) for name in self.targets}
 
     @property
     def tags(self) -> dict[str, str]:
@@ -211,6 +222,7 @@ class LabelledDataset:
             Ages of the additional tables of the forecast; hours.
         """
         chosen = self.chosen(mask)
+        has_quality, has_heat, has_published = (name in self.targets for name in TARGETS)
         ages = (age, *(timedelta(hours=hours) for hours in forecast_ages_hours))
         moments: list[list[datetime | None]] = [[] for _ in ages]
         heats, published = [], []
@@ -219,10 +231,10 @@ class LabelledDataset:
             for moments_at_age, record_age in zip(moments, ages, strict=True):
                 moments_at_age.append(_earliest(cutoff, moment_of(document.record, record_age)))
             is_settled = cutoff is None or not _has_coverage_after(document.record, cutoff)
-            heats.append(document.labels.heat if is_settled else None)
-            published.append(document.labels.published if is_settled else None)
+            heats.append(document.labels.heat if is_settled and has_heat else None)
+            published.append(document.labels.published if is_settled and has_published else None)
         labels = CascadeLabels(
-            as_floats([document.labels.quality for document in chosen]),
+            as_floats([document.labels.quality if has_quality else None for document in chosen]),
             as_floats(heats),
             as_floats(published),
         )
@@ -236,6 +248,7 @@ class LabelledDataset:
             self.copies[mask],
             tuple(early_tables),
             self.section_rule,
+            targets=self.targets,
         )
 
     def training_split(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.model.cascade import NOT_LEADING, Cascade
+from scoring.features.encoding import Encoder
+from scoring.model.cascade import NOT_LEADING, Cascade, is_wide
 from scoring.model.components import FittedComponents, Thresholds
 from scoring.model.forecast import Forecast
 from scoring.model.marginalize import marginalize_now
+from scoring.model.quality import QualityModel
+from scoring.model.targets import needed_label
 from scoring.training.baselines import fit_baselines
 from scoring.training.cascade import CascadeLabels, fit_cascade
 from scoring.training.config import ModelConfig, SplitConfig, TrainConfig
@@ -25,6 +29,7 @@ from scoring.training.policy_changes import with_changes
 from scoring.training.quality import QualityFit, start_quality
 from scoring.training.rules import learned_rules
 from scoring.training.splits import Mask, latest_mask
+from scoring.training.stand_ins import with_stand_ins
 from scoring.training.thresholds import best_threshold
 from scoring.training.training_set import TrainingSet
 
@@ -64,6 +69,16 @@ def fit_models(
     ModelError
         If there are too few records, none leads, or none has both heat and published.
     """
+    targets = training.targets
+
+    def latent_quality(leads: TrainingSet) -> QualityModel:
+        return fit_quality(leads, config, num_threads=num_threads).model
+
+    training, is_measured = with_stand_ins(training, latent_quality, min_records=MIN_RECORDS)
+    if targets == ("published",):  # there is no policy of points to tell sections apart by
+        sections = msgspec.structs.replace(config.model.sections, design="shared")
+        model = msgspec.structs.replace(config.model, sections=sections)
+        config = msgspec.structs.replace(config, model=model)
     n_records = _counted(training)
     training = with_changes(training, config.model)
     if missing := _missing_labels(training.labels):
@@ -77,9 +92,13 @@ def fit_models(
         cascade_draft = pool.executor.submit(
             _draft_cascade, stories.take(~is_validation), config.model, trainer=trainer, **options
         )
-        cascade_fit = pool.executor.submit(
-            _fit_cascade_and_forecast, stories, config.model, trainer, **options
-        )
+
+        def start_cascade(encoder: Encoder | None) -> Future[tuple[Cascade, Forecast]]:
+            return pool.executor.submit(
+                _fit_cascade_and_forecast, stories, config.model, trainer, encoder=encoder, **options
+            )
+
+        cascade_fit = None if is_wide(targets) else start_cascade(None)
         on_step("quality")
         finish_quality = start_quality(
             table,
@@ -91,24 +110,33 @@ def fit_models(
             pool=pool,
             seed=config.seed,
             trainer=trainer,
+            is_measured=is_measured,
         )
         quality = finish_quality()
+        encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
+        cascade_fit = cascade_fit or start_cascade(encoder)
         baselines = pool.executor.submit(fit_baselines, table, labels, quality.model.encoder, **options)
         on_step("lead, heat and published")
         cascade, forecast = cascade_fit.result()
         draft, validation = cascade_draft.result(), training.take(is_validation)
         thresholds = _choose_thresholds(draft, cascade, validation, quality, pool.num_threads)
         on_step("baselines")
-        encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
         present = set(training.sections)  # past regimes are not used for scoring
         policies = {name: policy for name, policy in quality.model.policies.items() if name in present}
         quality_model = replace(quality.model, encoder=encoder, policies=policies)
         story_policies = {name: policy for name, policy in cascade.policies.items() if name in present}
-        cascade = replace(cascade, policies=story_policies)
+        cascade = replace(cascade, policies=story_policies, encoder=encoder if is_wide(targets) else None)
         forecast = replace(forecast, cascade=cascade)
         rules = learned_rules(training, quality_model, cascade)
         return FittedComponents(
-            quality_model, cascade, forecast, thresholds, baselines.result(), rules, training.changes
+            quality_model,
+            cascade,
+            forecast,
+            thresholds,
+            baselines.result(),
+            rules,
+            training.changes,
+            targets=targets,
         )
 
 
@@ -178,15 +206,29 @@ def _counted(training: TrainingSet) -> int:
     n_records = len(training.table)
     if n_records < MIN_RECORDS:
         raise ModelError(
-            f"training records: got {n_records} with a quality and a date, expected {MIN_RECORDS} or more"
+            f"training records: got {n_records} with {needed_label(training.targets)} and a date, expected "
+            f"{MIN_RECORDS} or more"
         )
     return n_records
 
 
 def _fit_cascade_and_forecast(
-    training: TrainingSet, config: ModelConfig, trainer: BoosterTrainer, **options: Any
+    training: TrainingSet,
+    config: ModelConfig,
+    trainer: BoosterTrainer,
+    *,
+    encoder: Encoder | None,
+    **options: Any,
 ) -> tuple[Cascade, Forecast]:
-    cascade = fit_cascade(training.table, training.labels, config, trainer=trainer, **options)
+    cascade = fit_cascade(
+        training.table,
+        training.labels,
+        config,
+        trainer=trainer,
+        targets=training.targets,
+        encoder=encoder,
+        **options,
+    )
     early_tables = training.early or (training.table,)
     return cascade, fit_forecast(cascade, early_tables, training.labels, config, **options)
 
@@ -205,7 +247,7 @@ def _draft_cascade(earlier: TrainingSet, config: ModelConfig, **options: Any) ->
     return (
         None
         if _missing_labels(earlier.labels)
-        else fit_cascade(earlier.table, earlier.labels, config, **options)
+        else fit_cascade(earlier.table, earlier.labels, config, targets=earlier.targets, **options)
     )
 
 

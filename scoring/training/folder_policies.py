@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from scoring.model.policy_change import Target
+from scoring.model.targets import Target
 from scoring.training.change_search import MIN_RECORDS, Segment
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix

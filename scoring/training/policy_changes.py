@@ -55,7 +55,7 @@ def with_changes(training: TrainingSet, config: ModelConfig) -> TrainingSet:
 
 def _quality_changes(section: str, records: TrainingSet, config: ModelConfig) -> Iterator[PolicyChange]:
     """Changes of a section's quality rules; the records are in order of time."""
-    if len(records.table) < MIN_RECORDS:
+    if "quality" not in records.targets or len(records.table) < MIN_RECORDS:
         return
     design_matrix = DesignMatrix.of(records.table, config.rubric)
     quality = records.labels.quality

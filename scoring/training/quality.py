@@ -65,6 +65,7 @@ def start_quality(
     pool: FitPool,
     seed: int,
     trainer: BoosterTrainer = train_booster,
+    is_measured: NDArray[np.bool_] | None = None,
 ) -> Callable[[], QualityFit]:
     """Start to fit the quality model.
 
@@ -92,6 +93,8 @@ def start_quality(
         Random seed.
     trainer : callable
         Trains the booster of quality.
+    is_measured : ndarray of bool, shape (n_records,), optional
+        Records whose errors the interval is calibrated on. Default: all.
 
     Returns
     -------
@@ -109,6 +112,7 @@ def start_quality(
     draft_fit = submit(
         _fit_draft, whole, is_validation, plan, earlier_plan, config, trainer=trainer, **options
     )
+    is_counted = plan.in_shared_policy if is_measured is None else plan.in_shared_policy & is_measured
     unseen_section_errors = submit(leave_section_out_errors, table, design_matrix, y, config)
 
     def finish() -> QualityFit:
@@ -118,12 +122,12 @@ def start_quality(
         inputs = inputs_fit.result()
         final_fit = submit(inputs.fit, final_config, None, trainer=trainer, **options)
         expected, spread = draft.estimate(table.take(is_validation))
-        is_calibrated, calibration = is_validation & plan.in_shared_policy, config
+        is_calibrated, calibration = is_validation & is_counted, config
         if is_calibrated.sum() >= MIN_CALIBRATION:
             rows = is_calibrated[is_validation]
             residual, scale = y[is_calibrated] - expected[rows], spread[rows]
         else:  # too few: every record, predicted by the rubric of the other folds
-            rows = plan.in_shared_policy[plan.is_shared]
+            rows = is_counted[plan.is_shared]
             labels, predicted = plan.y[plan.is_shared][rows], inputs.X[rows, -1]
             residual = labels - predicted
             if 0 < len(residual) < MIN_CALIBRATION:

@@ -11,6 +11,7 @@ from scoring.errors import Fault, FieldMapError, RecordError
 from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
+from scoring.model.targets import TARGETS, Target, Targets, needed_label
 from scoring.progress import Reporter
 from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.field_map_lookup import FieldMaps
@@ -19,6 +20,9 @@ from scoring.records.reader import has_unusable_label
 from scoring.records.record import Document
 from scoring.stories.derived_coverage import CoverageDeriver
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
+
+MIN_LABELS = 15
+"""Records with a label from which it is learned."""
 
 
 def read_dataset(
@@ -34,8 +38,9 @@ def read_dataset(
     sections: SectionRule | None = None,
     field_maps: FieldMaps | None = None,
     deriver: CoverageDeriver | None = None,
+    targets: Targets | None = None,
 ) -> LabelledDataset:
-    """Read the records that have a quality and a date.
+    """Read the records that have a date and a label.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ def read_dataset(
         Field maps of the files; default: those of their archives.
     deriver : CoverageDeriver, optional
         Derives the coverage of archives without lists.
+    targets : tuple of str, optional
+        Labels of the model that is to be evaluated. Default: those that enough records have to be learned.
 
     Returns
     -------
@@ -97,6 +104,7 @@ def read_dataset(
         until=until,
         own_scores=own_scores,
         sections=sections or _mapped_rule(field_maps) or learn_sections(archives_of(documents, paths)),
+        targets=targets,
     )
     if len(field_maps.used) > 1:
         reporter.note(
@@ -139,8 +147,9 @@ def dataset_of(
     extractor: FeatureSource = LOCAL_FEATURES,
     own_scores: OwnScores | None = None,
     sections: SectionRule,
+    targets: Targets | None = None,
 ) -> LabelledDataset:
-    """Dataset of the documents that have a quality and a date.
+    """Dataset of the documents that have a date and the first of the targets.
 
     Parameters
     ----------
@@ -156,6 +165,8 @@ def dataset_of(
         Has looked up the labels of each document.
     sections : SectionRule
         How the section of a record is found.
+    targets : tuple of str, optional
+        See :func:`read_dataset`.
     """
     n_unusable = sum(has_unusable_label(document.warnings) for document in read)
     if n_unusable:
@@ -163,19 +174,20 @@ def dataset_of(
             f"{n_unusable} records have a label that cannot be used and is taken as missing: "
             '"scoring validate" names them'
         )
-    usable = [
-        document
-        for document in read
-        if document.labels.quality is not None and document.record.published_at is not None
-    ]
+    dated = [document for document in read if document.record.published_at is not None]
+    targets = _learnable(dated, reporter) if targets is None else _present(dated, targets)
+    needed = targets[0]
+    usable = [document for document in dated if getattr(document.labels, needed) is not None]
     own_labels = own_scores.names if own_scores else [frozenset[str]()] * len(read)
-    n_own_qualities = sum(
-        document.labels.quality is None and document.record.published_at is not None and "quality" in names
+    n_own_needed = sum(
+        getattr(document.labels, needed) is None
+        and document.record.published_at is not None
+        and needed in names
         for document, names in zip(read, own_labels, strict=True)
     )
-    n_unlabelled = len(read) - len(usable) - n_own_qualities
+    n_unlabelled = len(read) - len(usable) - n_own_needed
     if n_unlabelled:
-        reporter.note(f"{n_unlabelled} records without a quality or a date are left out")
+        reporter.note(f"{n_unlabelled} records without {needed_label(targets)} or a date are left out")
     if since is not None or until is not None:
         n_usable = len(usable)
         usable = [document for document in usable if _is_between(document.record.published_at, since, until)]
@@ -198,7 +210,36 @@ def dataset_of(
         own_scores=own_scores,
         n_own_labels=n_own_labels,
         section_rule=sections,
+        targets=targets,
     )
+
+
+def _learnable(documents: Sequence[Document], reporter: Reporter) -> Targets:
+    """Labels that enough of the dated documents have to be learned; the others are reported."""
+    counts = _label_counts(documents)
+    few: dict[Target, str] = {}
+    for name, count in counts.items():
+        if 0 < count < MIN_LABELS:
+            few[name] = f"{count} records have it, {MIN_LABELS} are needed"
+    if counts["heat"] and all((document.labels.heat or 0) < 0 for document in documents):
+        few["heat"] = "it is -1 in all records, and the heat of leads is needed"
+    learnable = tuple(name for name in TARGETS if counts[name] and name not in few)
+    if not learnable:
+        return _present(documents, TARGETS)
+    for name, reason in few.items():
+        reporter.note(f"{name} is not learned: {reason}")
+    return learnable
+
+
+def _present(documents: Sequence[Document], wanted: Targets) -> Targets:
+    """Labels that some of the dated documents have; all that are wanted if they have none."""
+    counts = _label_counts(documents)
+    return tuple(name for name in wanted if counts[name]) or wanted
+
+
+def _label_counts(documents: Sequence[Document]) -> dict[Target, int]:
+    labels = [document.labels for document in documents]
+    return {name: sum(getattr(label, name) is not None for label in labels) for name in TARGETS}
 
 
 def _is_between(moment: datetime | None, since: datetime | None, until: datetime | None) -> bool:

@@ -62,7 +62,11 @@ def learned_rules(training: TrainingSet, quality: QualityModel, cascade: Cascade
             is_own,
             int(rows.sum()),
             (
-                *_quality_rules(training.take(rows & of_quality), quality),
+                *(
+                    _quality_rules(training.take(rows & of_quality), quality)
+                    if "quality" in training.targets
+                    else ()
+                ),
                 *_story_rules(training.take(rows & of_story)),
             ),
             label_step(training.labels.quality[rows & of_quality]),
@@ -194,21 +198,21 @@ def _class_rules(
 
 
 def _story_rules(training: TrainingSet) -> Iterator[Rule]:
-    """Rules of leads, heat and publication."""
-    table, labels = training.table, training.labels
+    """Rules of leads, heat and publication, as far as the labels that they relate are known."""
+    table, labels, targets = training.table, training.labels, set(training.targets)
     is_known = np.isfinite(labels.heat)
     is_lead = labels.heat > NOT_LEADING
     margin = labels.quality - table.number("coverage_quality_max")
     rows = is_known & np.isfinite(margin)
-    if rows.sum() >= MIN_RECORDS:
+    if {"quality", "heat"} <= targets and rows.sum() >= MIN_RECORDS:
         followed = float(np.mean(is_lead[rows] == (margin[rows] >= 0)))
         yield Rule("lead", "best leads", 0.0, 0.0, 0.0, int(rows.sum()), followed)
     n_related = np.nan_to_num(table.number("coverage_count"))
     rows = is_known & is_lead & (n_related > 0)
-    if rows.sum() >= MIN_RECORDS:
+    if {"quality", "heat"} <= targets and rows.sum() >= MIN_RECORDS:
         yield from _bonus_rules(labels, rows, n_related)
     rows = is_known & np.isfinite(labels.published)
-    if rows.sum() >= MIN_RECORDS:
+    if {"heat", "published"} <= targets and rows.sum() >= MIN_RECORDS:
         yield _published_rule(labels.heat[rows], labels.published[rows] > 0.5)
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from scoring.features.table import Floats
 from scoring.model.cascade import NOT_LEADING
-from scoring.model.policy_change import ChangedEffect, PolicyChange, Target
+from scoring.model.policy_change import ChangedEffect, PolicyChange
+from scoring.model.targets import Target
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.structural_breaks import breaks_within, clear_gain, last_lengths, settled_break
 from scoring.training.training_set import TrainingSet
@@ -189,5 +190,7 @@ def story_changes(section: str, records: TrainingSet) -> Iterator[PolicyChange]:
     ------
     PolicyChange
     """
-    yield from bonuses(records).changes(section)
-    yield from publications(records).changes(section)
+    if {"quality", "heat"} <= set(records.targets):
+        yield from bonuses(records).changes(section)
+    if {"heat", "published"} <= set(records.targets):
+        yield from publications(records).changes(section)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.policy_change import PolicyChange, Target
+from scoring.model.policy_change import PolicyChange
+from scoring.model.targets import TARGETS, Target, Targets
 from scoring.training.cascade import CascadeLabels
 
 
@@ -23,7 +24,7 @@ class TrainingSet:
     table : FeatureTable
         Their features.
     labels : CascadeLabels
-        Their labels; every quality is known.
+        Their labels; every quality is known, if it is among the targets.
     moments : ndarray of datetime64, shape (n_records,)
         Dates of publication, UTC.
     sections : sequence of str
@@ -36,6 +37,8 @@ class TrainingSet:
         How the section of each record was found.
     changes : tuple of PolicyChange
         Changes of the sections' policies within these records, by section and time.
+    targets : tuple of str
+        Labels that are learned; every value of another one is NaN, or a stand-in for it.
     """
 
     table: FeatureTable
@@ -46,6 +49,7 @@ class TrainingSet:
     early: tuple[FeatureTable, ...] = ()
     section_rule: SectionRule = FIRST_TOPIC
     changes: tuple[PolicyChange, ...] = ()
+    targets: Targets = TARGETS
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> TrainingSet:
         """Records by index, or of a mask of shape (n_records,)."""

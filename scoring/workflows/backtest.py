@@ -126,7 +126,7 @@ def backtest(
         field_maps=field_maps_of(paths, settings),
     )
     if not corpus.documents:
-        raise ModelError("no records with a quality and a date for the backtest")
+        raise ModelError("no records with a label and a date for the backtest")
     folds = month_folds(corpus.moments, first) if by == "month" else section_folds(corpus.sections)
     evaluations, results = [], []
     for fold_index, fold in enumerate(folds):

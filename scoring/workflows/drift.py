@@ -158,6 +158,9 @@ def _with_label_changes(
     measured: Drift, saved: SavedModel, documents: Sequence[Document], num_threads: int, reporter: Reporter
 ) -> Drift:
     """Add the changes of policy found in the labels; each is a reason to refuse the records."""
+    if "quality" not in saved.scorer.targets:
+        reporter.note("labels are not checked: the model has no quality, and so no rules for them")
+        return measured
     labelled = [
         document
         for document in documents

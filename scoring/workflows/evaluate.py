@@ -21,6 +21,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
+from scoring.model.targets import needed_label
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_map_lookup import field_maps_of
@@ -109,9 +110,10 @@ def evaluate(
         sections=saved.scorer.sections,
         field_maps=field_maps_of(paths, settings).with_model_map(saved.scorer.field_map),
         deriver=deriver_of(settings, reporter),
+        targets=saved.scorer.targets,
     )
     if not corpus.documents:
-        raise ModelError("no records with a quality and a date to evaluate on")
+        raise ModelError(f"no records with {needed_label(saved.scorer.targets)} and a date to evaluate on")
     training = saved.manifest.training
     warning = "; ".join(filter(None, (_warning(training, corpus), derived_note(corpus.documents))))
     if warning:

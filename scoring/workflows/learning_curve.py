@@ -12,6 +12,7 @@ import msgspec
 
 from scoring.errors import ModelError, shown
 from scoring.evaluation.learning_curve import COUNTS, N_DRAWS, CurvePoint, section_curves
+from scoring.model.targets import listed
 from scoring.plots import learning_curve_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
@@ -115,6 +116,11 @@ def learning_curve(
         on_fault=on_fault,
         reporter=reporter,
     )
+    if "quality" not in corpus.targets:
+        raise ModelError(
+            f"backtest by labels: got labels of {listed(corpus.targets)} alone, expected quality; without "
+            "it, use --by month"
+        )
     curves = section_curves(corpus, config, section=section, num_threads=settings.threads)
     steps = [(curve, n_labels) for curve in curves for n_labels in curve.sizes(counts)]
     points = []

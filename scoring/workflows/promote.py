@@ -143,6 +143,7 @@ def promote(
                 reporter=reporter,
                 own_scores=own_scores,
                 field_maps=field_maps_of(on, settings).with_model_map(saved.scorer.field_map),
+                targets=saved.scorer.targets,
             )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)
     except ScoringError as error:

@@ -157,7 +157,8 @@ def _train_first(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> Pro
     fitted, run_id = _train(job, corpus, config)
     evaluation = fitted.evaluation
     metrics = {name: metric.value for name, metric in evaluation.figures.items()}
-    verdict = judge_first(metrics, evaluation.baselines, job.gate, n_records=evaluation.n_records)
+    gate = job.gate.of_models(fitted.saved.manifest.targets)
+    verdict = judge_first(metrics, evaluation.baselines, gate, n_records=evaluation.n_records)
     return _conclude(job, Judged(verdict, corpus.data_sha256), fitted.saved, run_id, None)
 
 

@@ -18,6 +18,7 @@ from scoring.features.story import stories
 from scoring.inbox.labels_to_give import section_rule
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
+from scoring.model.targets import needed_label
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.records.field_map_lookup import field_maps_of
@@ -64,7 +65,7 @@ class SuggestOutcome:
     suggestions : tuple of Suggestion
         The most useful first.
     n_labelled, n_unlabelled : int
-        Dated records with and without a quality.
+        Dated records with and without the label that is suggested: a quality, if the model has it.
     n_faults : int
         Unusable records.
     """
@@ -121,9 +122,13 @@ def suggest(
     if not isinstance(model, SavedModel):
         model = open_model(model, settings, reporter, is_whole=False)
     documents, n_faults = _read(paths, model.scorer, settings, stdin, on_fault, reporter)
-    is_labelled = np.array([document.labels.quality is not None for document in documents], dtype=bool)
+    targets = model.scorer.targets
+    is_labelled = np.array(
+        [getattr(document.labels, targets[0]) is not None for document in documents], dtype=bool
+    )
     if is_labelled.all():
-        raise ModelError("no records with a date and without a quality: there is nothing to label")
+        text = needed_label(targets)
+        raise ModelError(f"no records with a date and without {text}: there is nothing to label")
     quality = model.scorer.models.quality
     rule = section_rule(model.scorer.sections, archives_of(documents, paths), settings.section)
     (table,) = tables_of(documents, [[None] * len(documents)], rule)

@@ -10,12 +10,20 @@ from scoring.errors import shown
 from scoring.explanation.policy_changes import change_sentence
 from scoring.features.sections import WHOLE
 from scoring.model.components import FittedComponents
+from scoring.model.targets import TARGETS
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.folder_policies import FolderConflict
 from scoring.training.section_policy import MAX_RECORDS
 
 FEW_RECORDS = 50  # labels up to which a training warns of its errors
+
+
+def labels_note(corpus: LabelledDataset) -> str:
+    """Say which labels are learned, how many records have each, and which are not."""
+    counts = ", ".join(f"{name} ({count:,} records)" for name, count in corpus.label_counts.items())
+    absent = [name for name in TARGETS if name not in corpus.targets]
+    return f"labels: {counts}" + (f"; none of {' and '.join(absent)}" if absent else "")
 
 
 def section_notes(sections: Sequence[str], models: FittedComponents, config: TrainConfig) -> list[str]:
@@ -39,12 +47,13 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
     named = sorted(set(counts) - {"", WHOLE}, key=lambda name: (-counts[name], name))
     sizes = ", ".join(f"{name} ({counts[name]:,} labels)" for name in named)
     notes = [f"sections: {sizes}" if named else "sections: none found; all records are one section"]
+    own_policies = models.quality.policies if "quality" in models.targets else {}
     for name in named:
         changed = {change.target for change in models.changes if change.section == name}
         policies = [
             label
             for label, has_own in (
-                ("quality", name in models.quality.policies and "quality" not in changed),
+                ("quality", name in own_policies and "quality" not in changed),
                 ("heat or publication", name in models.cascade.policies and not changed - {"quality"}),
             )
             if has_own
@@ -56,7 +65,11 @@ def section_notes(sections: Sequence[str], models: FittedComponents, config: Tra
                     f"section {name}: its policy of quality is fitted on {MAX_RECORDS:,} of its labels, "
                     "evenly spaced in time"
                 )
-        elif len(named) > 1 and counts[name] < config.model.sections.min_records:
+        elif (
+            "quality" in models.targets
+            and len(named) > 1
+            and counts[name] < config.model.sections.min_records
+        ):
             shortage = f"{counts[name]} labels are too few for a policy of its own"
             notes.append(f"section {name}: {shortage}; it uses the shared one")
     if len(sections) < FEW_RECORDS:

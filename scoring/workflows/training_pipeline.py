@@ -41,7 +41,7 @@ from scoring.training.read_dataset import read_dataset
 from scoring.training.splits import test_mask
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.coverage import deriver_of
-from scoring.workflows.training_notes import folder_warnings, merged_archives, section_notes
+from scoring.workflows.training_notes import folder_warnings, labels_note, merged_archives, section_notes
 
 _STEPS = ("quality", "lead, heat and published", "baselines")
 
@@ -130,7 +130,7 @@ def with_records(corpus: LabelledDataset) -> LabelledDataset:
         If it is empty.
     """
     if not corpus.documents:
-        raise ModelError("no records with a quality and a date to train on")
+        raise ModelError("no records with a date and a label (quality, heat or published) to train on")
     return corpus
 
 
@@ -172,6 +172,7 @@ def fit_and_save(
     ModelError
         If there are too few records, or the model cannot be saved.
     """
+    reporter.note(labels_note(corpus))
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
     holdout = _evaluate_holdout(corpus, is_test, config, settings, reporter, trainer)
     no_records = np.zeros(len(corpus.documents), dtype=bool)

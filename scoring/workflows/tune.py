@@ -16,6 +16,7 @@ import yaml
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
+from scoring.model.targets import listed
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
@@ -199,6 +200,10 @@ def split_blocks(corpus: LabelledDataset, config: TrainConfig) -> Blocks:
     """
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to tune on")
+    if "quality" not in corpus.targets:
+        raise ModelError(
+            f"tuning records: got labels of {listed(corpus.targets)} alone, expected quality, which is tuned"
+        )
     is_test = test_mask(corpus.moments, corpus.sections, config.split)
     # Removed first: a trial must not know even which records have near-duplicates in the test block.
     remaining = corpus.take(~is_test)

@@ -17,6 +17,7 @@ from scoring.evaluation.decision_changes import (
 )
 from scoring.explanation.results import Explanation, Reason
 from scoring.model.score import Score
+from tests.known import known
 
 NAN = float("nan")
 
@@ -77,7 +78,7 @@ def test_both_explanations_and_who_was_right() -> None:
 def test_runs_of_an_earlier_version_have_no_forecast() -> None:
     earlier = {name: values for name, values in FIRST.items() if "settled" not in name}
     flip = decision_changes(earlier, SECOND)[1]
-    assert np.isnan([flip.first.heat_settled, flip.first.published_settled_probability]).all()
+    assert np.isnan([known(flip.first.heat_settled), known(flip.first.published_settled_probability)]).all()
     assert (flip.first.published_probability, flip.second.heat_settled) == (0.6, SECOND["heat_settled"][1])
 
 

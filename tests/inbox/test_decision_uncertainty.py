@@ -20,6 +20,7 @@ from scoring.records.corpus import read_documents
 from scoring.records.record import Document
 from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
+from tests.known import known
 
 
 def stop(error: Exception) -> None:
@@ -57,9 +58,11 @@ def test_heat_lies_between_what_the_ends_of_the_interval_come_to(
     table, scores = scored
     uncertainties = decision_uncertainty(saved, table, scores)
     for uncertainty, score in zip(uncertainties, scores, strict=True):
-        assert uncertainty.heat_low <= score.heat <= uncertainty.heat_high
-    at_high = saved.models.cascade.heat_if_lead(table, np.floor([score.quality_high for score in scores]))
-    leads = [row for row, score in enumerate(scores) if score.lead_probability > 0.99]
+        assert known(uncertainty.heat_low) <= known(score.heat) <= known(uncertainty.heat_high)
+    at_high = saved.models.cascade.heat_if_lead(
+        table, np.floor([known(score.quality_high) for score in scores])
+    )
+    leads = [row for row, score in enumerate(scores) if known(score.lead_probability) > 0.99]
     assert leads
     expected = [max(round(at_high[row]), scores[row].heat) for row in leads]
     assert [uncertainties[row].heat_high for row in leads] == expected
@@ -72,9 +75,9 @@ def test_a_sure_record_is_not_open_and_one_near_the_cut_is(
     is_open = set(open_rows(saved, table, scores))
     assert 0 < len(is_open) < len(scores)
     cut = saved.models.thresholds.published
-    near = {row for row, score in enumerate(scores) if abs(score.published_probability - cut) < 0.1}
+    near = {row for row, score in enumerate(scores) if abs(known(score.published_probability) - cut) < 0.1}
     assert near <= is_open
-    sure = {row for row, score in enumerate(scores) if not 0.05 < score.published_probability < 0.95}
+    sure = {row for row, score in enumerate(scores) if not 0.05 < known(score.published_probability) < 0.95}
     assert len(sure & is_open) < len(sure) / 2
     assert not sure & set(open_rows(saved, table, narrowed(scores)))
 
@@ -83,13 +86,15 @@ def test_an_interval_across_the_step_is_open_whatever_the_probability(
     saved: SavedModel, scored: tuple[FeatureTable, list[Score]]
 ) -> None:
     table, scores = scored
-    row = max(range(len(scores)), key=lambda row: scores[row].published_probability)
+    row = max(range(len(scores)), key=lambda row: known(scores[row].published_probability))
     assert row not in open_rows(saved, table, scores)
     wide = list(scores)
     wide[row] = msgspec.structs.replace(scores[row], quality_low=0.0)
     assert row in open_rows(saved, table, wide)
     reason = decision_uncertainty(saved, table, wide)[row].reason
-    assert reason == f"not published with a quality of 0, published with {int(scores[row].quality_high)}"
+    assert (
+        reason == f"not published with a quality of 0, published with {int(known(scores[row].quality_high))}"
+    )
 
 
 def test_an_interval_between_two_integers_is_not_across_a_step(
@@ -97,7 +102,9 @@ def test_an_interval_between_two_integers_is_not_across_a_step(
 ) -> None:
     table, scores = scored
     near = [
-        msgspec.structs.replace(score, quality_low=score.quality - 0.4, quality_high=score.quality + 0.4)
+        msgspec.structs.replace(
+            score, quality_low=known(score.quality) - 0.4, quality_high=known(score.quality) + 0.4
+        )
         for score in scores
     ]
     assert decision_uncertainty(saved, table, near) == decision_uncertainty(saved, table, narrowed(scores))

@@ -27,6 +27,7 @@ from scoring.records.decode import decode_file
 from scoring.records.ledger import read_ledger
 from scoring.records.record import Labels
 from scoring.records.synthetic.generate import write_sample
+from tests.known import known
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -260,15 +261,19 @@ def test_a_correction_is_written_kept_and_shown(
 ) -> None:
     row = inbox.since(0).rows[0]
     assert row.score is not None
-    decisions.write(decided(row, quality=row.score.quality + 7), by="ann", now=NOW)
+    decisions.write(decided(row, quality=known(row.score.quality) + 7), by="ann", now=NOW)
     (line,) = read_ledger(inbox.ledger).corrections
-    assert (line.field, line.predicted, line.value) == ("quality", row.score.quality, row.score.quality + 7)
+    assert (line.field, line.predicted, line.value) == (
+        "quality",
+        known(row.score.quality),
+        known(row.score.quality) + 7,
+    )
     assert (line.at, line.by, line.path, line.model) == (NOW, "ann", row.path, saved.name)
-    assert decode_file((folder / row.path).read_bytes(), "a").labels.quality == row.score.quality + 7
+    assert decode_file((folder / row.path).read_bytes(), "a").labels.quality == known(row.score.quality) + 7
     inbox.refresh(saved)
     now = inbox.row(row.path)
     assert (now.corrected, now.record_sha256) == (("quality",), row.record_sha256)
-    assert now.labels.quality == row.score.quality + 7
+    assert now.labels.quality == known(row.score.quality) + 7
     assert inbox.details(row.path, saved).corrections == (line,)
 
 
@@ -277,11 +282,11 @@ def test_what_was_corrected_is_not_corrected_again_and_may_go_back_to_the_model(
 ) -> None:
     row = inbox.since(0).rows[0]
     assert row.score is not None
-    for value in (row.score.quality + 7, row.score.quality + 7, row.score.quality):
+    for value in (known(row.score.quality) + 7, known(row.score.quality) + 7, known(row.score.quality)):
         decisions.write(decided(row, quality=value), by="", now=NOW)
         inbox.refresh(saved)
     values = [correction.value for correction in read_ledger(inbox.ledger).corrections]
-    assert values == [row.score.quality + 7, row.score.quality]
+    assert values == [known(row.score.quality) + 7, known(row.score.quality)]
 
 
 def test_what_was_written_is_taken_back_byte_by_byte(
@@ -289,7 +294,7 @@ def test_what_was_written_is_taken_back_byte_by_byte(
 ) -> None:
     row = inbox.since(0).rows[0]
     assert row.score is not None
-    file, held = folder / row.path, row.score.quality + 7
+    file, held = folder / row.path, known(row.score.quality) + 7
     decisions.write(decided(row, quality=held), by="ann", now=NOW)
     between = file.read_bytes()
     decisions.write(decided(row, quality=held + 1, published=not row.score.published), by="ann", now=NOW)

@@ -11,6 +11,7 @@ from scoring.inbox.preview import UploadedFile, preview
 from scoring.inbox.rows import Row, put_together, score_rows
 from scoring.records.record import Coverage, Document, Labels, Record
 from scoring.workflows.train import TrainOutcome
+from tests.known import known
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_the_lead_of_a_story_across_scales_is_the_likeliest(two: SavedModel) -> 
     other = document("b", "Meadow", web_url="https://a.example/1")
     rows = rows_of(two, one, other, document("c", "Harbour", web_url="https://b.example/1"))
     assert len({row.story for row in rows}) == 1
-    leads = [row for row in rows if row.score and row.score.heat > -1]
+    leads = [row for row in rows if row.score and known(row.score.heat) > -1]
     followers = [row for row in rows if row.leader is not None and row.leader.path]
-    likeliest = max(leads, key=lambda row: row.score.lead_probability if row.score else 0.0)
+    likeliest = max(leads, key=lambda row: known(row.score.lead_probability) if row.score else 0.0)
     assert all(row.leader is not None and row.leader.title == likeliest.title for row in followers)

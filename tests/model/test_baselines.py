@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from scoring.features.table import build_table
-from scoring.model.baselines import TARGETS, Baselines, Medians
+from scoring.model.baselines import Baselines, Medians
+from scoring.model.targets import TARGETS
 from scoring.records.record import Provider, Record
 from tests.model.doubles import booster_of
 

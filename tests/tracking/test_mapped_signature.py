@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from scoring.artifact.model_folder import ModelInterface
 from scoring.records.field_map_file import parse_field_map
 from scoring.tracking.pyfunc.dataframe import read_rows
 from scoring.tracking.pyfunc.log import signature
@@ -14,7 +15,7 @@ FIELDS = parse_field_map(
 
 
 def test_the_columns_are_the_keys_of_the_map() -> None:
-    inputs = signature(FIELDS).inputs
+    inputs = signature(ModelInterface(FIELDS)).inputs
     assert inputs is not None
     assert inputs.input_names() == ["extra", "link", "name", "path", "stars"]
     assert not any(column.required for column in inputs.inputs)

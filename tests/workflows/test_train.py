@@ -264,7 +264,7 @@ def test_too_few_records(tmp_path: Path, settings: Settings, count: int) -> None
 
 def test_no_labelled_record(tmp_path: Path, settings: Settings) -> None:
     write_sample(tmp_path / "new", n_records=30, seed=1, is_labelled=False)
-    with pytest.raises(ModelError, match="no records with a quality and a date"):
+    with pytest.raises(ModelError, match="no records with a date and a label"):
         train(
             [str(tmp_path / "new")], config=QUICK, settings=settings, now=NOW, is_tracked=False, on_fault=stop
         )

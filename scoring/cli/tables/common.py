@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.audit.finding import Finding
+from scoring.cli.tables.scores import (
+    HEAT,
+    INTERVAL,
+    LEAD,
+    PUBLISHED,
+    QUALITY,
+    SETTLED,
+    cells_of,
+    rank,
+    shown_columns,
+)
 from scoring.evaluation.results import Evaluation, Figure
 from scoring.explanation.results import Change, Explanation
 from scoring.model.score import Score
@@ -29,20 +40,13 @@ _SLICE_METRICS = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1
 
 
 def scores_table(scores: Iterable[Score]) -> Table:
-    """Scores, highest heat first."""
-    numbers = ("heat>", "settles at>", "quality>", "90 % interval>", "lead>", "published>")
-    table = empty_table(*numbers, "record", "warnings")
-    for score in sorted(scores, key=lambda score: (-score.heat, -score.quality, score.path)):
-        table.add_row(
-            str(score.heat),
-            f"{score.heat_settled:.0f}",
-            str(score.quality),
-            f"{score.quality_low:.0f} to {score.quality_high:.0f}",
-            f"{score.lead_probability:.0%}",
-            Text(f"{score.published_probability:.0%}", style="bold" if score.published else ""),
-            Text(score.path, overflow="fold"),
-            Text("; ".join(score.warnings)),
-        )
+    """Scores of the labels that the model has, highest heat first."""
+    rows = sorted(scores, key=rank)
+    columns = shown_columns((HEAT, SETTLED, QUALITY, INTERVAL, LEAD, PUBLISHED), rows)
+    table = empty_table(*(column.head for column in columns), "record", "warnings")
+    for score in rows:
+        path, warnings = Text(score.path, overflow="fold"), Text("; ".join(score.warnings))
+        table.add_row(*cells_of(columns, score), path, warnings)
     return table
 
 
@@ -61,7 +65,8 @@ def evaluation(evaluation: Evaluation) -> RenderableType:
 def explanation(explanation: Explanation) -> RenderableType:
     """A score, then for each target its base value and the contribution of each feature."""
     views: list[RenderableType] = [scores_table([explanation.score])]
-    views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
+    if explanation.expected_heat is not None:
+        views.append(Text(f"expected heat {explanation.expected_heat:.2f}"))
     for target, reasons in explanation.reasons.items():
         table = empty_table("adds>", "feature", f"why this {target}")
         table.add_row(f"{explanation.base.get(target, 0.0):.2f}", "", "base value of all records")
@@ -107,15 +112,24 @@ def suggestions(suggestions: Iterable[Suggestion]) -> Table:
 
 def _changes(changes: Iterable[Change]) -> RenderableType:
     """Edits with the scores after each."""
-    table = empty_table("quality>", "heat>", "published>", "reverses", "change")
-    for change in changes:
-        published = Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
+    changes = list(changes)
+    shown: dict[str, Sequence[str | Text]] = {
+        "quality": [str(change.quality) for change in changes if change.quality is not None],
+        "heat": [str(change.heat) for change in changes if change.heat is not None],
+        "published": [_published_text(change) for change in changes if change.published is not None],
+    }
+    columns = {head: cells for head, cells in shown.items() if len(cells) == len(changes)}
+    table = empty_table(*(f"{head}>" for head in columns), "reverses", "change")
+    for row, change in enumerate(changes):
         reversed_decisions = ", ".join(change.decisions)
-        cells = (str(change.quality), str(change.heat), published, reversed_decisions, Text(change.text))
-        table.add_row(*cells)
+        table.add_row(*(cells[row] for cells in columns.values()), reversed_decisions, Text(change.text))
     if not table.row_count:
         return Text("none of the single changes tried would reverse a decision or raise a score")
     return table
+
+
+def _published_text(change: Change) -> Text:
+    return Text(f"{change.published_probability:.0%}", style="bold" if change.published else "")
 
 
 def named(rows: Iterable[tuple[str, object]]) -> Table:
@@ -148,11 +162,16 @@ def _at_ingest(evaluation: Evaluation) -> Iterator[RenderableType]:
     if not evaluation.at_ingest:
         return
     settled = {name: figure.value for name, figure in evaluation.figures.items()}
-    table = empty_table("as of", *(f"{name}>" for name in _INGEST_METRICS))
+    names = [name for name in _INGEST_METRICS if name in settled]
+    if not names:
+        return
+    table = empty_table("as of", *(f"{name}>" for name in names))
     for name, figures in evaluation.at_ingest.items():
-        for row, values in ((name, figures), (f"{name}, forecast", evaluation.forecast.get(name, {}))):
-            table.add_row(row, *(shown_number(values.get(figure)) for figure in _INGEST_METRICS))
-    table.add_row("settled", *(shown_number(settled.get(figure)) for figure in _INGEST_METRICS))
+        table.add_row(name, *(shown_number(figures.get(figure)) for figure in names))
+        if name in evaluation.forecast:
+            forecast = evaluation.forecast[name]
+            table.add_row(f"{name}, forecast", *(shown_number(forecast.get(figure)) for figure in names))
+    table.add_row("settled", *(shown_number(settled.get(figure)) for figure in names))
     yield table
     yield Text()
 

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from scoring.cli.tables.common import empty_table, shown_number
 from scoring.cli.tables.policy import differences_table
+from scoring.cli.tables.scores import DECISION, HEAT, INTERVAL, LEAD, QUALITY, cells_of, shown_columns
 from scoring.cli.tables.sections import of_slices, section_blocks
 from scoring.evaluation.comparison import Comparison, FeatureDifference, ValueDiff
 from scoring.evaluation.decision_changes import DecisionChange, DecisionChangeCounts, ReasonPair
-from scoring.model.score import Score
 from scoring.tracking import RunSummary
 
 MAX_SLICES = 15  # JSON has all
@@ -93,6 +93,9 @@ def _blocks(comparison: Comparison) -> Iterator[RenderableType]:
         yield Group(*section_blocks(figures, comparison.sections, names, comparison.sections_left_out))
     if comparison.slices:
         yield _slices(comparison)
+    is_decided = any(name.startswith("published") for name in comparison.differences)
+    if comparison.differences and not is_decided:  # a model does not decide
+        return
     yield from _decision_changes(comparison.n_records, comparison.flip_counts, comparison.flips)
 
 
@@ -192,26 +195,14 @@ def _decision_changes(
 
 def _decision_change(flip: DecisionChange) -> RenderableType:
     """A record with the scores of both models, and the reasons that differ."""
-    table = empty_table("", "quality>", "90 % interval>", "heat>", "lead>", "published>", "")
+    columns = shown_columns((QUALITY, INTERVAL, HEAT, LEAD, DECISION), (flip.first, flip.second))
+    table = empty_table("", *(column.head for column in columns), "")
     for name, score in (("first", flip.first), ("second", flip.second)):
-        table.add_row(name, *_score_cells(score), "right" if flip.right == name else "")
+        table.add_row(name, *cells_of(columns, score), "right" if flip.right == name else "")
     views: list[RenderableType] = [Text(f"{_day(flip.published_at)} {flip.path}", overflow="fold"), table]
     if flip.reasons:
         views.append(_reasons(flip.reasons))
     return Group(views[0], *(Padding(view, (0, 0, 0, 2), expand=False) for view in views[1:]))
-
-
-def _score_cells(score: Score) -> tuple[str | Text, ...]:
-    return (
-        str(score.quality),
-        f"{score.quality_low:.0f} to {score.quality_high:.0f}",
-        str(score.heat),
-        f"{score.lead_probability:.0%}",
-        Text(
-            f"{score.published_probability:.0%} {'yes' if score.published else 'no'}",
-            style="bold" if score.published else "",
-        ),
-    )
 
 
 def _reasons(pairs: Iterable[ReasonPair]) -> Table:

@@ -228,6 +228,7 @@ class LiveInbox:
             "folder": shown(self._inbox.folder.name) if self._inbox is not None else None,
             "model": saved.name,
             "threshold": saved.models.thresholds.published,
+            "targets": saved.models.targets,
             "read": self._is_read,
             "done": done,
             "total": total,

@@ -79,7 +79,7 @@ def read_as_of(text: str | None) -> datetime | timedelta | None:
 
 
 def write_scores(scores: Iterable[Score]) -> pd.DataFrame:
-    """Convert scores to a data frame with one row per score and one column per field.
+    """Convert scores to a data frame with one row per score and one column per field; absent scores are None.
 
     Examples
     --------

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scoring.artifact.model_folder import field_map_of
-from scoring.model.score import Score
+from scoring.artifact.model_folder import ModelInterface, interface_of
+from scoring.model.score import Score, kind_of, score_fields
 from scoring.records.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
 from scoring.tracking.provenance import REQUIREMENTS
@@ -70,7 +70,7 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
     import pandas as pd
 
     mlflow = load_mlflow()
-    field_map = field_map_of(model_folder)
+    interface = interface_of(model_folder)
     path = list(sys.path)
     try:
         mlflow.pyfunc.save_model(
@@ -86,8 +86,8 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
             # The code itself, not a requirement: an index may have another package of that name.
             code_paths=[str(PACKAGE)],
             pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-            signature=signature(field_map),
-            input_example=pd.DataFrame([EXAMPLE if field_map is None else _mapped_example(field_map)]),
+            signature=signature(interface),
+            input_example=pd.DataFrame([_example(interface.field_map)]),
         )
     finally:
         # MLflow may inspect the model's imports, which leaves a copy of this package first in the path.
@@ -96,8 +96,10 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
         shutil.rmtree(compiled, ignore_errors=True)
 
 
-def _mapped_example(field_map: FieldMap) -> dict[str, Any]:
-    """The texts of the example under the keys of a field map, nested where these are."""
+def _example(field_map: FieldMap | None) -> dict[str, Any]:
+    """The example, its texts under the keys of a field map, nested where these are."""
+    if field_map is None:
+        return EXAMPLE
     example: dict[str, Any] = {}
     for field, name in (("title", "title"), ("excerpt", "excerpt"), ("original_url", "originalUrl")):
         for source in field_map.fields.get(field, ())[:1]:
@@ -110,15 +112,16 @@ def _mapped_example(field_map: FieldMap) -> dict[str, Any]:
     return example
 
 
-def signature(field_map: FieldMap | None = None) -> ModelSignature:
-    """Return the signature of the MLflow model.
+def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  # noqa: B008 -- frozen
+    """Return the signature of the MLflow model of some labels.
 
     In scoring's own layout only ``title`` is required, and nested fields have any type, so that they may be
-    objects or JSON text. The columns of a field map are its keys, of any type; none is required.
+    objects or JSON text. The columns of a field map are its keys, of any type; none is required. The scores
+    of labels that the model does not have are missing values, so they are optional.
     """
     models, types = load_mlflow().models, load_mlflow().types
     anything = types.schema.AnyType()
-    if field_map is None:
+    if (field_map := interface.field_map) is None:
         inputs = [types.ColSpec("string", name, required=name == "title") for name in TEXT_FIELDS]
         inputs += [types.ColSpec(anything, name, required=False) for name in NESTED_FIELDS]
     else:
@@ -126,7 +129,11 @@ def signature(field_map: FieldMap | None = None) -> ModelSignature:
         inputs = [types.ColSpec(anything, name, required=False) for name in sorted(names)]
     kinds = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
     texts = types.schema.Array(types.DataType.string)
-    outputs = [types.ColSpec(kinds.get(kind, texts), name) for name, kind in Score.__annotations__.items()]
+    present = score_fields(interface.targets)
+    outputs = [
+        types.ColSpec(kinds.get(kind_of(name), texts), name, required=name in present)
+        for name in Score.__struct_fields__
+    ]
     params = types.ParamSchema([types.ParamSpec("as_of", "string", default=None)])
     result: ModelSignature = models.ModelSignature(types.Schema(inputs), types.Schema(outputs), params)
     return result

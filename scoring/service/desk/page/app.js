@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { dropped } from "./drop.js";
 import { accept, by, decide, decisions, isWriting, undo, write } from "./decide.js";
-import { sectionOf, sectionText, store } from "./store.js";
+import { sectionOf, sectionText, setFields, store } from "./store.js";
 import { list } from "./list.js";
 import { detailsPane } from "./details.js";
 import { policyPanel } from "./policy.js";
@@ -57,7 +57,7 @@ function updateOrder() {
   $("order").value = shownOrder;
   let note = "";
   if (order === "labels") note = suggestions.note;
-  else if (order !== shownOrder) note = `By probability: points of these sections cannot be compared. Choose a section to order by ${order}.`;
+  else if (order !== shownOrder && store.isMixed) note = `By probability: points of these sections cannot be compared. Choose a section to order by ${order}.`;
   $("order-note").hidden = !note;
   if ($("order-note").textContent !== shown(note)) $("order-note").textContent = shown(note);
 }
@@ -144,6 +144,7 @@ api.follow({
   status(current) {
     status = current;
     list.threshold = current.threshold;
+    setFields(current.targets);
     policyPanel.update(current.model);
     suggestions.update(current);
     if (stale && current.read && !current.total) {

@@ -63,7 +63,9 @@ export const detailsPane = {
   },
 
   edit() {
-    panel.querySelector("#label-quality")?.select();
+    const first = panel.querySelector(".fields input");
+    if (first?.type === "number") first.select();
+    else first?.focus();
   },
 
   close() {
@@ -94,12 +96,13 @@ function headOf(row) {
 
 function figuresOf({ score, doubt }) {
   const leads = score.heat > -1;
+  const [hasQuality, hasHeat, hasPublished] = [score.quality, score.heat, score.published].map((value) => value !== null);
   const figure = (name, value, more) => h("div", {}, h("dt", { text: name }), h("dd", {}, h("b", { text: value }), h("span", { text: more })));
   return h("dl", { class: "figures" },
-    figure("Quality", number(score.quality), `${number(score.quality_low)} to ${number(score.quality_high)}`),
-    figure("Heat", leads ? number(score.heat) : "–", `${heats(doubt)}, settles at ${number(score.heat_settled)}`),
-    figure("Leads", percent(score.lead_probability), leads ? "leads its story" : "does not lead"),
-    figure("Published", percent(score.published_probability), score.published ? "yes" : "no"));
+    hasQuality ? figure("Quality", number(score.quality), `${number(score.quality_low)} to ${number(score.quality_high)}`) : null,
+    hasHeat ? figure("Heat", leads ? number(score.heat) : "–", `${heats(doubt)}, settles at ${number(score.heat_settled)}`) : null,
+    hasHeat ? figure("Leads", percent(score.lead_probability), leads ? "leads its story" : "does not lead") : null,
+    hasPublished ? figure("Published", percent(score.published_probability), score.published ? "yes" : "no") : null);
 }
 
 function leaderOf(leader) {
@@ -121,7 +124,10 @@ function labelsOf(row) {
   const checkbox = h("input", { type: "checkbox", id: "label-published", name: "published" });
   checkbox.checked = labels.published;
   const form = h("form", { class: "labels", "aria-label": "Labels", on: { submit } },
-    h("div", { class: "fields" }, input("quality", undefined), input("heat", -1), h("label", { class: "check" }, checkbox, h("span", { text: "Published" }))),
+    h("div", { class: "fields" },
+      "quality" in labels ? input("quality", undefined) : null,
+      "heat" in labels ? input("heat", -1) : null,
+      "published" in labels ? h("label", { class: "check" }, checkbox, h("span", { text: "Published" })) : null),
     h("p", { class: "soft", text: labelSummary(row, decision) }),
     h("div", { class: "buttons" },
       h("button", { type: "button", text: "Accept", title: "Accept the model's labels (a)", on: { click: () => detailsPane.onAccept(row) } }),
@@ -131,11 +137,8 @@ function labelsOf(row) {
 
   function submit(event) {
     event.preventDefault();
-    detailsPane.onCorrect(row, {
-      quality: Number(form.elements.quality.value),
-      heat: Number(form.elements.heat.value),
-      published: form.elements.published.checked,
-    });
+    const valueOf = (field) => (field === "published" ? form.elements.published.checked : Number(form.elements[field].value));
+    detailsPane.onCorrect(row, Object.fromEntries(Object.keys(labels).map((field) => [field, valueOf(field)])));
   }
 }
 
@@ -211,7 +214,11 @@ function waterfall(explanation, name) {
 function changesOf({ changes, score }) {
   if (!changes.length) return section("What would change it", h("p", { class: "soft", text: "None of the edits tried." }));
   const item = (change) => {
-    const after = [`quality ${number(score.quality)} → ${number(change.quality)}`, `heat ${number(score.heat)} → ${number(change.heat)}`, `published ${percent(score.published_probability)} → ${percent(change.published_probability)}`];
+    const after = [
+      score.quality !== null && `quality ${number(score.quality)} → ${number(change.quality)}`,
+      score.heat !== null && `heat ${number(score.heat)} → ${number(change.heat)}`,
+      score.published !== null && `published ${percent(score.published_probability)} → ${percent(change.published_probability)}`,
+    ].filter(Boolean);
     const reversal = change.decisions.length ? h("span", { class: "chip doubt", text: `reverses ${change.decisions.join(", ")}` }) : null;
     return h("li", {}, h("span", { text: change.text[0].toUpperCase() + change.text.slice(1) }), reversal, h("span", { class: "soft", text: after.join(" · ") }));
   };

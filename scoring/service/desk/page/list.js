@@ -142,12 +142,12 @@ function elementOf(item) {
 }
 
 function storyOf(rows) {
-  const lead = rows.find((row) => row.score?.heat > -1);
+  const lead = rows.find((row) => row.score && (row.score.heat === null || row.score.heat > -1));
   const text = lead ? lead.title : rows[0].leader?.title ?? rows[0].title;
   return h("div", { role: "row", class: "story" },
     h("span", { role: "gridcell", "aria-colspan": 5 },
       h("b", { text: many(rows.length, "record") }),
-      h("span", { text: lead ? ` led by ${text}` : ` led elsewhere: ${text}` })));
+      h("span", { text: !lead ? ` led elsewhere: ${text}` : lead.score.heat === null ? `: ${text}` : ` led by ${text}` })));
 }
 
 function rowOf(row, isInStory) {
@@ -161,7 +161,8 @@ function rowOf(row, isInStory) {
       h("span", { role: "gridcell", class: "state" }, chip("cannot be used", "fault")));
     return element;
   }
-  element.append(heatCell(row), qualityCell(row), publishedCell(row), whatCell(row), stateCell(row));
+  const cells = { heat: heatCell, quality: qualityCell, published: publishedCell };
+  element.append(...Object.entries(cells).filter(([field]) => row.score[field] !== null).map(([, cell]) => cell(row)), whatCell(row), stateCell(row));
   return element;
 }
 
@@ -243,8 +244,8 @@ function stateCell(row) {
 const chip = (text, kind, title) => h("span", { class: `chip ${kind}`, text, title });
 const values = (labels) => h("span", {
   class: "values",
-  text: `${yesNo(labels.quality)} · ${yesNo(labels.heat)} · ${yesNo(labels.published)}`,
-  title: "quality · heat · published",
+  text: FIELDS.map((field) => yesNo(labels[field])).join(" · "),
+  title: FIELDS.join(" · "),
 });
 
 grid.addEventListener("scroll", () => requestAnimationFrame(() => (draw(), updateActive())), { passive: true });

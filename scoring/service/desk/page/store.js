@@ -1,6 +1,16 @@
 // State of the page: rows, decisions, filter, order, and the items shown.
 
-export const FIELDS = ["quality", "heat", "published"];
+const LABELS = ["quality", "heat", "published"];
+
+/** Labels that the model has, in the order of columns and forms. */
+export let FIELDS = LABELS;
+
+/** Set the labels of the model; the page hides the columns and the orders of the others. */
+export function setFields(labels) {
+  FIELDS = LABELS.filter((field) => labels.includes(field));
+  for (const field of LABELS) document.body.classList.toggle(`without-${field}`, !FIELDS.includes(field));
+  for (const option of document.getElementById("order").options) option.hidden = LABELS.includes(option.value) && !FIELDS.includes(option.value);
+}
 const STORAGE_KEY = "scoring.decided";
 
 const expected = (row) => row.score?.heat_expected ?? -Infinity;
@@ -19,7 +29,9 @@ const ORDERS = {
   // The label that would teach the model the most first; rank is infinite for the others.
   labels: (a, b) => (rankOf(a) === rankOf(b) ? byWorth(a, b) : rankOf(a) - rankOf(b)),
 };
-const byWorth = (a, b) => ORDERS[store.isMixed ? "published" : "heat"](a, b);
+const byWorth = (a, b) => ORDERS[store.isMixed && FIELDS.includes("published") ? "published" : firstOrder()](a, b);
+/** The order by what the model predicts: expected heat, else quality, else the probability of publication. */
+const firstOrder = () => ["heat", "quality", "published"].find((field) => FIELDS.includes(field));
 const rankOf = (row) => suggestionOf(row)?.rank ?? Infinity;
 const IN_POINTS = ["heat", "quality"]; // orders that cannot be used across sections with different scales
 const STATES = {
@@ -29,7 +41,7 @@ const STATES = {
   corrected: (row) => Boolean(row.corrected?.length),
   pending: (row) => store.decided.has(row.path),
   shown: (row) => Boolean(row.score?.published),
-  lead: (row) => row.score && row.score.heat > -1,
+  lead: (row) => row.score && row.score.heat !== null && row.score.heat > -1,
   fault: (row) => Boolean(row.fault),
 };
 
@@ -66,7 +78,8 @@ export const store = {
 
   /** The order that the rows have: by probability where points cannot be compared. */
   get shownOrder() {
-    return this.isMixed && IN_POINTS.includes(this.order) ? "published" : this.order;
+    const order = LABELS.includes(this.order) && !FIELDS.includes(this.order) ? firstOrder() : this.order;
+    return this.isMixed && IN_POINTS.includes(order) && FIELDS.includes("published") ? "published" : order;
   },
 
   /** Rows that match the filter, in order; grouped, each story is at the position of its first row. */
