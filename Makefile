@@ -36,7 +36,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -144,6 +144,10 @@ benchmark-accuracy: $(RIVALS)  ## Compare with what others would set up: make be
 
 benchmark-twins: $(READY)  ## Tell what no model can know of the records: make benchmark-twins ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/twins.py $(or $(ARCHIVES),--smoke)
+
+benchmark-related: $(RIVALS)  ## Find hidden lists of related records again: make benchmark-related ARCHIVES=FOLDER
+	$(BIN)/python experiments/benchmarks/relate.py $(or $(ARCHIVES),--smoke)
+	$(BIN)/python experiments/benchmarks/relate_growth.py $(if $(ARCHIVES),,--smoke)
 
 benchmark-service: $(READY)  ## Measure the service: make benchmark-service ARCHIVES='FOLDER ...'
 	$(BIN)/python experiments/benchmarks/service.py $(or $(ARCHIVES),--smoke)

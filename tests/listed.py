@@ -25,7 +25,7 @@ def dated(n_records: int, seed: int) -> list[Document]:
 @pytest.fixture(scope="session")
 def links(shared_folder: Path) -> LinkModel:
     def make(_: Path) -> LinkModel:
-        model = fit_links([document.record for document in dated(800, 3)])
+        model = fit_links(dated(800, 3))
         assert model is not None
         return model
 

@@ -95,7 +95,7 @@ def load_links(file: Path | None = None) -> SavedLinks:
 
 
 def _is_valid(rule: LinkRule) -> bool:
-    probabilities = (rule.threshold_, rule.precision_, rule.recall_)
+    probabilities = (rule.threshold_, rule.coverage_threshold_, rule.precision_, rule.recall_)
     hours = (rule.window_hours_, rule.copy_gap_hours_)
     return (
         all(0 <= value <= 1 for value in probabilities)

@@ -22,7 +22,7 @@ from scoring.stories.links import Linker, LinkModel, Links, joined
 WARNING = "coverage is derived from the archive: an estimate"
 
 
-def links_among(records: Sequence[Record], model: LinkModel) -> Links:
+def links_among(records: Sequence[Record], model: LinkModel, threshold: float | None = None) -> Links:
     """Links among records.
 
     Parameters
@@ -31,6 +31,8 @@ def links_among(records: Sequence[Record], model: LinkModel) -> Links:
         In any order; those without a date have no links.
     model : LinkModel
         Learned links.
+    threshold : float, optional
+        Smallest probability of a link; that of the rule if not given.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def links_among(records: Sequence[Record], model: LinkModel) -> Links:
     """
     dated = [(record.published_at, record.title, record.url, row) for row, record in enumerate(records)]
     order = np.array([key[-1] for key in sorted(filter(_has_date, dated), key=_order)], dtype=np.intp)
-    links = joined(list(Linker(model).add([records[row] for row in order])))
+    links = joined(list(Linker(model, threshold).add([records[row] for row in order])))
     return Links(order[links.later], order[links.earlier], links.probability, links.is_copy)
 
 
@@ -87,7 +89,8 @@ def derive_coverage(
     for rows in rows_by_archive.values():
         if not has_lists([documents[row] for row in rows]):
             own = [documents[row] for row in rows]
-            links = links_among([document.record for document in own], model)
+            records = [document.record for document in own]
+            links = links_among(records, model, model.rule.coverage_threshold_)
             for row, document in zip(
                 rows, with_links(own, links, [qualities[row] for row in rows]), strict=True
             ):

@@ -32,6 +32,9 @@ class LinkRule(msgspec.Struct, frozen=True):
         Largest gap between linked records.
     threshold_ : float
         Smallest probability of a link; 0 to 1.
+    coverage_threshold_ : float
+        Smallest probability of derived coverage; 0 to 1. At it the rule that a record leads unless a related
+        one has a higher quality was right most often.
     copy_similarity_ : float
         Smallest similarity of the titles of copies; 0 to 1, above 1 if only equal addresses are copies.
     copy_gap_hours_ : float
@@ -45,6 +48,7 @@ class LinkRule(msgspec.Struct, frozen=True):
     words_: dict[str, float]
     window_hours_: float
     threshold_: float
+    coverage_threshold_: float
     copy_similarity_: float
     copy_gap_hours_: float
     n_links_: int
@@ -102,10 +106,13 @@ class Linker:
     ----------
     model : LinkModel
         Learned links.
+    threshold : float, optional
+        Smallest probability of a link; that of the rule if not given.
     """
 
-    def __init__(self, model: LinkModel) -> None:
+    def __init__(self, model: LinkModel, threshold: float | None = None) -> None:
         self.model = model
+        self.threshold = model.rule.threshold_ if threshold is None else threshold
         self._index = TitleIndex(model.rule.window_hours_, model.rule.words_)
         self._by_address: dict[str, int] = {}
 
@@ -131,7 +138,7 @@ class Linker:
         is_copy = (pairs.feature("title_similarity") >= rule.copy_similarity_) & (
             pairs.feature("gap_hours") <= rule.copy_gap_hours_
         )
-        is_link = (probability >= rule.threshold_) | is_copy
+        is_link = (probability >= self.threshold) | is_copy
         return Links(pairs.later, pairs.earlier, probability, is_copy).take(is_link)
 
     def _same_addresses(self, block: Sequence[Record], first: int) -> list[tuple[int, int]]:

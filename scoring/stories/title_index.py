@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from scoring.features.table import Floats
-from scoring.features.text import word_set
+from scoring.features.text import word_set, words_of
 from scoring.records.record import Record
 
 MAX_EARLIER = 4096
@@ -32,8 +33,12 @@ FEATURES = (
     *("shared_word_count", "shared_rarity_sum", "shared_rarity_max"),
     *("shared_weight_sum", "shared_weight_max", "shared_weight_min"),
     *("title_similarity", "title_containment", "shorter_word_count", "longer_word_count"),
+    *("text_rarity_sum", "text_rarity_ratio"),
     *("gap_hours", "is_same_provider", "is_same_section", "shared_topic_count"),
 )
+
+MAX_EXCERPT_CHARS = 500
+"""Characters of an excerpt that are compared."""
 
 Rows = NDArray[np.intp]
 
@@ -62,13 +67,48 @@ class Pairs:
         return self.X[:, FEATURES.index(name)]
 
 
+class _Words(NamedTuple):
+    """Words by number, and how rare each was before."""
+
+    numbers: NDArray[np.int64]
+    rarities: Floats
+
+
+class _Vocabulary:
+    """Numbers of words, and how many records have had each so far."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        self._counts: list[int] = []
+        self._n_records = 0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def add(self, words: Iterable[str]) -> _Words:
+        """Words of one more record, rated by the records before it."""
+        numbers = [self._number(word) for word in sorted(words)]
+        rarities = [log((self._n_records + 1) / (self._counts[number] + 1)) for number in numbers]
+        for number in numbers:
+            self._counts[number] += 1
+        self._n_records += 1
+        return _Words(np.array(numbers, dtype=np.int64), np.array(rarities, dtype=np.float64))
+
+    def _number(self, word: str) -> int:
+        if word not in self.numbers:
+            self.numbers[word] = len(self.numbers)
+            self._counts.append(0)
+        return self.numbers[word]
+
+
 @dataclass(frozen=True, slots=True)
 class _Title:
-    """What the index keeps of a record: time in hours, words by number, provider, and topics."""
+    """What the index keeps of a record: time in hours, words, provider, and topics."""
 
     hours: float
-    words: NDArray[np.int64]
-    rarities: Floats  # as of its publication
+    words: _Words  # of the title
+    weights: Floats  # of these words
+    text_words: _Words  # of title and excerpt
     provider: str
     topics: tuple[str, ...]
 
@@ -88,9 +128,8 @@ class TitleIndex:
         self.window_hours = window_hours
         self.weights = weights
         self.n_records = 0
-        self.words: dict[str, int] = {}
-        self._counts: list[int] = []
-        self._word_weights: list[float] = []
+        self._words = _Vocabulary()
+        self._text_words = _Vocabulary()
         self._latest: deque[_Title] = deque(maxlen=MAX_EARLIER)
 
     def add(self, records: Sequence[Record]) -> Iterator[Pairs]:
@@ -114,38 +153,32 @@ class TitleIndex:
         hours = record.published_at.timestamp() / 3600
         if self._latest and hours < self._latest[-1].hours:
             raise ValueError(f"{record.published_at}: expected records in the order of publication")
-        words = sorted(word_set(record.title))
-        numbers = np.array([self._number(word) for word in words], dtype=np.int64)
-        rarities = [log((self.n_records + 1) / (self._counts[number] + 1)) for number in numbers]
-        for number in numbers:
-            self._counts[number] += 1
+        words = word_set(record.title)
         title = _Title(
-            hours, numbers, np.array(rarities), record.provider.domain.lower(), tuple(record.topics)
+            hours,
+            self._words.add(words),
+            np.array([self.weights.get(word, 0.0) for word in sorted(words)], dtype=np.float64),
+            self._text_words.add(words | set(words_of(record.excerpt[:MAX_EXCERPT_CHARS]))),
+            record.provider.domain.lower(),
+            tuple(record.topics),
         )
         self._latest.append(title)
         self.n_records += 1
         return title
 
-    def _number(self, word: str) -> int:
-        if word not in self.words:
-            self.words[word] = len(self.words)
-            self._counts.append(0)
-            self._word_weights.append(self.weights.get(word, 0.0))
-        return self.words[word]
-
     def _pairs(self, block: list[_Title], titles: list[_Title], first: int) -> Pairs:
         """Pairs of the titles of a block, the last of `titles`, whose first has the number `first`."""
-        rarity = _matrix(block, [title.rarities for title in block], len(self.words))
-        present = _matrix(titles, [np.ones(len(title.words)) for title in titles], len(self.words))
-        own = present[len(titles) - len(block) :]
-        rows, columns = self._candidates(block, titles, rarity, own, present)
-        weights = np.array(self._word_weights)
-        shared = own[rows].multiply(present[columns]).tocsr()
+        n_earlier = len(titles) - len(block)
+        words = [title.words for title in titles]
+        rarity, present = _matrices(words, n_earlier, [title.words.rarities for title in block])
+        weight, _ = _matrices(words, n_earlier, [title.weights for title in block])
+        rows, columns = self._candidates(titles, rarity, present)
+        shared = present[n_earlier + rows].multiply(present[columns]).tocsr()
         shared_rarity = rarity[rows].multiply(present[columns]).tocsr()
-        shared_weight = csr_array(shared * weights) if len(weights) else shared
+        shared_weight = weight[rows].multiply(present[columns]).tocsr()
         counts = np.asarray(present.sum(axis=1)).ravel()
         n_shared = np.asarray(shared.sum(axis=1)).ravel()
-        n_own, n_other = counts[len(titles) - len(block) + rows], counts[columns]
+        n_own, n_other = counts[n_earlier + rows], counts[columns]
         X = np.column_stack(
             [
                 n_shared,
@@ -158,26 +191,32 @@ class TitleIndex:
                 n_shared / np.minimum(n_own, n_other),
                 np.minimum(n_own, n_other),
                 np.maximum(n_own, n_other),
-                *_circumstances(titles, len(titles) - len(block) + rows, columns),
+                *self._texts(titles, n_earlier, rows, columns),
+                *_circumstances(titles, n_earlier + rows, columns),
             ]
         )
-        return Pairs(first + len(titles) - len(block) + rows, first + columns, X)
+        return Pairs(first + n_earlier + rows, first + columns, X)
 
-    def _candidates(
-        self,
-        block: list[_Title],
-        titles: list[_Title],
-        rarity: csr_array,
-        own: csr_array,
-        present: csr_array,
-    ) -> tuple[Rows, Rows]:
+    def _texts(
+        self, titles: list[_Title], n_earlier: int, rows: Rows, columns: Rows
+    ) -> tuple[Floats, Floats]:
+        """Rarity of the words that titles and excerpts share: sum, and share of those of the later record."""
+        words = [title.text_words for title in titles]
+        rated = [title.text_words.rarities for title in titles[n_earlier:]]
+        rarity, present = _matrices(words, n_earlier, rated)
+        shared = np.asarray(rarity[rows].multiply(present[columns]).sum(axis=1)).ravel()
+        own = np.asarray(rarity.sum(axis=1)).ravel()[rows]
+        return shared, shared / np.maximum(own, 1e-9)
+
+    def _candidates(self, titles: list[_Title], rarity: csr_array, present: csr_array) -> tuple[Rows, Rows]:
         """Rows of the block and columns of `titles` that are compared: earlier, and with a shared word."""
         position = np.arange(len(titles))
-        row = len(titles) - len(block) + np.arange(len(block))[:, None]
+        n_earlier = len(titles) - rarity.shape[0]
+        row = position[n_earlier:, None]
         hours = np.array([title.hours for title in titles])
         is_candidate = (position < row) & (position >= row - MAX_EARLIER)
         is_candidate &= hours[row] - hours <= self.window_hours
-        is_candidate &= (own @ present.T).toarray() > 0
+        is_candidate &= (present[n_earlier:] @ present.T).toarray() > 0
         shared_rarity = np.where(is_candidate, (rarity @ present.T).toarray(), -1.0)
         if len(titles) > MAX_PAIRS:
             # All of the same rarity as the last stay: a choice among them would depend on the blocks.
@@ -187,12 +226,24 @@ class TitleIndex:
         return rows, columns
 
 
-def _matrix(titles: Sequence[_Title], values: Sequence[Floats], n_words: int) -> csr_array:
-    """Sparse matrix of shape (len(titles), n_words)."""
-    ends = np.cumsum([0, *(len(title.words) for title in titles)])
-    empty = np.zeros(0, dtype=np.int64)
-    words = np.concatenate([empty, *(title.words for title in titles)])
-    return csr_array((np.concatenate([np.zeros(0), *values]), words, ends), shape=(len(titles), n_words))
+def _matrices(
+    records: Sequence[_Words], n_earlier: int, values: Sequence[Floats]
+) -> tuple[csr_array, csr_array]:
+    """Sparse matrices of the values of the words of the later records, and of the words that each record has.
+
+    Columns are the words of these records alone, so that the time does not grow with the vocabulary.
+    """
+    lengths = [len(words.numbers) for words in records]
+    ends = np.cumsum([0, *lengths])
+    numbers = np.concatenate([np.zeros(0, dtype=np.int64), *(words.numbers for words in records)])
+    names, columns = np.unique(numbers, return_inverse=True)
+    present = csr_array((np.ones(len(columns)), columns, ends), shape=(len(records), len(names)))
+    first = ends[n_earlier]
+    rated = csr_array(
+        (np.concatenate([np.zeros(0), *values]), columns[first:], ends[n_earlier:] - first),
+        shape=(len(records) - n_earlier, len(names)),
+    )
+    return rated, present
 
 
 def _extreme(matrix: csr_array, name: str) -> Floats:

@@ -13,18 +13,23 @@ from scoring.features.story import listed_pairs
 from scoring.features.table import Floats
 from scoring.features.text import word_set
 from scoring.model.booster import Booster
-from scoring.records.record import Record
+from scoring.model.cascade import NOT_LEADING
+from scoring.records.record import Document, Record
 from scoring.stories.links import LinkModel, LinkRule
 from scoring.stories.title_index import FEATURES, Pairs, TitleIndex
 from scoring.training.lightgbm_trainer import train_booster
+from scoring.training.training_set import as_floats
 
 MIN_LINKS = 200
 """Listed pairs from which links are fitted."""
 
+MIN_LEADS = 50
+"""Labelled records from which the threshold of derived coverage is chosen by leads."""
+
 MAX_RECORDS = 10_000
 """Records that links are fitted on, the latest ones."""
 
-MAX_FIT_PAIRS = 200_000
+MAX_FIT_PAIRS = 1_000_000
 """Pairs that a booster is fitted on, evenly spaced among all."""
 
 N_TREES = 150
@@ -57,13 +62,14 @@ class _ListedPairs:
     n_listed: int
 
 
-def fit_links(records: Sequence[Record], *, num_threads: int = 1, seed: int = 0) -> LinkModel | None:
+def fit_links(documents: Sequence[Document], *, num_threads: int = 1, seed: int = 0) -> LinkModel | None:
     """Fit the links on the lists of records.
 
     Parameters
     ----------
-    records : sequence of Record
-        Dated records, in the order of publication; what they list counts where it is among them.
+    documents : sequence of Document
+        Dated documents, in the order of publication; what they list counts where it is among them. Labels of
+        quality and heat, where there are any, choose the threshold of derived coverage.
     num_threads, seed : int
         Number of threads and random seed of LightGBM.
 
@@ -72,7 +78,8 @@ def fit_links(records: Sequence[Record], *, num_threads: int = 1, seed: int = 0)
     LinkModel or None
         None if they list fewer than :data:`MIN_LINKS` pairs.
     """
-    records = records[-MAX_RECORDS:]
+    documents = documents[-MAX_RECORDS:]
+    records = [document.record for document in documents]
     listed = np.array(sorted(listed_pairs(records)), dtype=np.intp).reshape(-1, 2)
     if len(listed) < MIN_LINKS:
         return None
@@ -85,6 +92,12 @@ def fit_links(records: Sequence[Record], *, num_threads: int = 1, seed: int = 0)
     booster = _fit(draft.pairs.X[is_earlier], draft.is_listed[is_earlier], **options)
     probability = booster.predict(draft.pairs.X[~is_earlier])
     n_later = int(np.count_nonzero(listed[:, 1] >= n_earlier))
+    coverage_threshold = lead_threshold(
+        Pairs(draft.pairs.later[~is_earlier], draft.pairs.earlier[~is_earlier], draft.pairs.X[~is_earlier]),
+        probability,
+        documents,
+        n_earlier,
+    )
     threshold, precision, recall = best_f1(probability, draft.is_listed[~is_earlier], n_later)
     words = _word_weights(records, listed, window_hours)
     final = _labelled(records, listed, window_hours, words)
@@ -93,6 +106,7 @@ def fit_links(records: Sequence[Record], *, num_threads: int = 1, seed: int = 0)
         words,
         window_hours,
         threshold,
+        threshold if coverage_threshold is None else coverage_threshold,
         similarity,
         gap_hours,
         len(listed),
@@ -130,6 +144,45 @@ def best_f1(probability: Floats, is_listed: NDArray[np.bool_], n_listed: int) ->
         float(n_right[best] / n_linked[best]),
         float(n_right[best] / max(n_listed, 1)),
     )
+
+
+def lead_threshold(
+    pairs: Pairs, probability: Floats, documents: Sequence[Document], n_earlier: int
+) -> float | None:
+    """Threshold at which "a record leads unless a linked one has a higher quality" is right most often.
+
+    Parameters
+    ----------
+    pairs : Pairs
+        Pairs whose later record is one of the later documents.
+    probability : ndarray of shape (n_pairs,)
+        Probability of each pair.
+    documents : sequence of Document
+        All documents.
+    n_earlier : int
+        Number of the first of the later documents, on which the threshold is chosen.
+
+    Returns
+    -------
+    float or None
+        None if fewer than :data:`MIN_LEADS` of the later documents, or none that leads, have labels.
+    """
+    quality = as_floats([document.labels.quality for document in documents])
+    heat = as_floats([document.labels.heat for document in documents])
+    best = np.zeros(len(documents))
+    is_earlier_better = quality[pairs.earlier] >= quality[pairs.later]
+    np.maximum.at(best, pairs.later[is_earlier_better], probability[is_earlier_better])
+    is_later_better = quality[pairs.later] > quality[pairs.earlier]
+    np.maximum.at(best, pairs.earlier[is_later_better], probability[is_later_better])
+    is_known = np.isfinite(heat) & (np.arange(len(documents)) >= n_earlier)
+    is_lead, best = heat[is_known] > NOT_LEADING, best[is_known]
+    if len(best) < MIN_LEADS or not is_lead.any():
+        return None
+    order = np.argsort(best, kind="stable")
+    # Of the records in this order, the first lead and the others do not.
+    n_right = np.cumsum(is_lead[order]) + (~is_lead).sum() - np.cumsum(~is_lead[order])
+    threshold = best[order][min(int(np.argmax(n_right)) + 1, len(best) - 1)]
+    return round(float(threshold), 4)
 
 
 def _fit(X: Floats, is_listed: NDArray[np.bool_], *, num_threads: int, seed: int) -> Booster:
@@ -209,15 +262,19 @@ def _labelled(
 
 
 def _copy_limits(labelled: _ListedPairs) -> tuple[float, float]:
-    """Similarity and gap with the most copies of which nearly all are listed."""
+    """Similarity and gap with the most copies of which nearly all are listed; else with the surest."""
     similarity = labelled.pairs.feature("title_similarity")
     gap_hours = labelled.pairs.feature("gap_hours")
     best, most = (2.0, 0.0), 0
+    surest, ratio = best, 0.0
     for least in _COPY_SIMILARITIES:
         for gap in _COPY_GAPS_HOURS:
             is_copy = (similarity >= least) & (gap_hours <= gap)
             n_copies, n_right = int(is_copy.sum()), int(labelled.is_listed[is_copy].sum())
             # Laplace's rule of succession: a few pairs that are all listed prove little.
-            if n_copies > most and (n_right + 1) / (n_copies + 2) >= _COPY_PRECISION:
+            listed_ratio = (n_right + 1) / (n_copies + 2)
+            if n_copies > most and listed_ratio >= _COPY_PRECISION:
                 best, most = (least, gap), n_copies
-    return best
+            if n_right and listed_ratio >= ratio:
+                surest, ratio = (least, gap), listed_ratio
+    return best if most else surest

@@ -116,19 +116,20 @@ def learn_links(
     """
     documents = _read(paths, settings, stdin=stdin, on_fault=on_fault, reporter=reporter)
     dated = [
-        (published_at, document.record)
-        for document in documents
+        (published_at, document.record.title, document.record.url, row)
+        for row, document in enumerate(documents)
         if (published_at := document.record.published_at) is not None
     ]
-    records = [record for _, record in sorted(dated, key=lambda pair: (pair[0], pair[1].title, pair[1].url))]
-    model = fit_links(records, num_threads=settings.threads, seed=settings.seed)
+    model = fit_links(
+        [documents[row] for *_, row in sorted(dated)], num_threads=settings.threads, seed=settings.seed
+    )
     if model is None:
         raise ModelError(
             f"links: got fewer than {MIN_LINKS} pairs of records of which one lists the other, expected more"
         )
     saved = save_links(file, model)
     rule = model.rule
-    return LearnedLinks(str(file), saved.name, len(records), rule.n_links_, rule.precision_, rule.recall_)
+    return LearnedLinks(str(file), saved.name, len(dated), rule.n_links_, rule.precision_, rule.recall_)
 
 
 def _read(

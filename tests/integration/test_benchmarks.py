@@ -190,3 +190,22 @@ def test_hostile_connections_are_measured() -> None:
         assert float(sent_mb.replace(",", "")) >= 1
         assert int(n_probes.replace(",", "")) >= 1
         assert float(growth_mb) < 50
+
+
+def test_related_records_are_compared_with_the_hidden_lists() -> None:
+    printed = run("relate.py", "--smoke", "--sample-records", "800")
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| both")]
+    by = {cells[1]: [float(cell) for cell in cells[2:]] for cells in rows}
+    for precision, recall, f1 in by.values():
+        assert f1 == pytest.approx(2 * precision * recall / max(precision + recall, 1e-9), abs=0.002)
+    assert by["links"][2] > by["TF-IDF of titles"][2]
+    assert by["a perfect choice among the compared pairs"][2] == max(cells[2] for cells in by.values())
+    leads = rows_of(printed)
+    assert float(leads["listed coverage"][0]) > float(leads["derived coverage"][0])
+    assert float(leads["derived coverage"][0]) > float(leads["no coverage"][0])
+
+
+def test_growth_of_relating_prints_its_exponent() -> None:
+    printed = run("relate_growth.py", "--smoke")
+    assert re.search(r"to the power -?\d+\.\d{3}", printed)
+    assert {"300", "600"} <= rows_of(printed).keys()

@@ -35,7 +35,9 @@ def without_lists(documents: Sequence[Document]) -> list[Document]:
 
 
 def with_copy_limits(links: LinkModel) -> LinkModel:
-    rule = msgspec.structs.replace(links.rule, copy_similarity_=0.8, copy_gap_hours_=24.0, threshold_=1.0)
+    rule = msgspec.structs.replace(
+        links.rule, copy_similarity_=0.8, copy_gap_hours_=24.0, threshold_=1.0, coverage_threshold_=1.0
+    )
     return LinkModel(rule, links.booster)
 
 

@@ -26,8 +26,11 @@ def archive(n_records: int, seed: int = 1) -> list[Record]:
         begins_at += timedelta(hours=rng.choice([0, 1, 30]))
         topics = ("Harbour", *rng.sample(["Tides", "Boats"], rng.randint(0, 2)))
         title = " ".join(rng.sample(WORDS, rng.randint(0, 6)))
+        excerpt = " ".join(rng.sample([*WORDS, "ferry", "crane"], rng.randint(0, 4)))
         records.append(
-            Record(title, published_at=begins_at, topics=topics, provider=Provider("", rng.choice("ab")))
+            Record(
+                title, excerpt, published_at=begins_at, topics=topics, provider=Provider("", rng.choice("ab"))
+            )
         )
     return records
 
@@ -39,6 +42,15 @@ def pairs_of(records: list[Record], window_hours: float = 100.0) -> dict[tuple[i
         for pairs in blocks
         for later, earlier, row in zip(pairs.later, pairs.earlier, pairs.X, strict=True)
     }
+
+
+def text_rarity(records: list[Record], old: Record) -> tuple[float, float]:
+    """Rarity of the words that the last record's text shares with another's: sum, and share of its own."""
+    texts = [word_set(f"{record.title} {record.excerpt}") for record in records]
+    rarity = {word: log(len(texts) / (sum(word in text for text in texts[:-1]) + 1)) for word in texts[-1]}
+    own = sum(rarity.values())
+    shared = sum(rarity[word] for word in texts[-1] & word_set(f"{old.title} {old.excerpt}"))
+    return shared, shared / max(own, 1e-9)
 
 
 def slow_pairs(records: list[Record], window_hours: float) -> dict[tuple[int, int], list[float]]:
@@ -64,6 +76,7 @@ def slow_pairs(records: list[Record], window_hours: float) -> dict[tuple[int, in
                 *(sum(weights), max([*n_weights, 0.0]), min([*n_weights, 0.0])),
                 *(len(shared) / len(words | others), len(shared) / min(len(words), len(others))),
                 *(min(len(words), len(others)), max(len(words), len(others))),
+                *text_rarity(records[: later + 1], old),
                 *(gap_hours, float(new.provider == old.provider), 1.0),
                 len({*new.topics[1:]} & {*old.topics[1:]}),
             ]
@@ -76,7 +89,7 @@ def test_pairs_are_those_of_a_slow_comparison() -> None:
     assert pairs_of(records).keys() == slow_pairs(records, 100.0).keys()
     for pair, row in slow_pairs(records, 100.0).items():
         np.testing.assert_allclose(pairs_of(records)[pair], row, atol=1e-9, err_msg=str(pair))
-    assert len(FEATURES) == 14
+    assert len(FEATURES) == 16
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
