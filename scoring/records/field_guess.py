@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from scoring.records.archive_survey import KeySummary, Survey
 from scoring.records.field_map import FieldMap, FieldSource, LabelRule
+from scoring.records.label_guess import CERTAIN_RATIO, LABEL_NAMES, normal_name, numbers_of
 from scoring.records.mapped_record import parse_date
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR
 
 MIN_SHARE = 0.02
 """A key in fewer of the files is not used."""
 
-_MAX_CHOICES = 12
 _UNIX_DIGITS = 9  # of seconds since 1970, from 1973 on
-_CONTAINERS = frozenset({"taxonomies", "extra", "params", "meta", "data", "custom"})
 _DATE_FORMATS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "%d.%m.%y"),
     *("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y-%m", "%Y", "unix"),
 )
-_CERTAIN = 0.9  # share of the values that must be of the expected kind
 
 # Names of keys for each field, the likeliest first, in lower case without separators.
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -103,23 +98,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "related": ("related", "coverage", "seealso"),
     "type": ("type", "mediatype", "kind"),
 }
-_RATINGS = (
-    "quality",
-    "rating",
-    "myrating",
-    "score",
-    "stars",
-    "grade",
-    "points",
-    "weight",
-    "priority",
-    "rank",
-)
-_HEATS = ("heat",)
-_SHOWN = ("published", "publish", "public", "visible", "featured", "status", "state")
-_HIDDEN = ("draft", "hidden", "private", "unlisted", "archived", "unpublished")
-_SHOWN_TEXTS = frozenset({"published", "publish", "public", "live", "yes", "true", "visible"})
-
 _KINDS: dict[str, tuple[str, ...]] = {
     "title": ("text", "number", "boolean", "date", "address"),
     "original_url": ("address",),
@@ -200,7 +178,7 @@ class _Guesser:
         self._by_name: dict[str, list[KeySummary]] = {}
         for summary in survey.keys.values():
             if summary.n_files >= MIN_SHARE * survey.n_read:
-                self._by_name.setdefault(_normal(summary.key), []).append(summary)
+                self._by_name.setdefault(normal_name(summary.key), []).append(summary)
         self._formats = {
             summary.key: formats
             for name in _NAMES["published_at"]
@@ -255,32 +233,27 @@ class _Guesser:
         if field not in ("published_at", "original_url", "excerpt", "title"):
             return candidates[:1]
         chosen = candidates[:1]
-        if chosen and chosen[0].n_files < _CERTAIN * self._survey.n_read:
+        if chosen and chosen[0].n_files < CERTAIN_RATIO * self._survey.n_read:
             chosen += candidates[1:2]
         return chosen
 
     def _may_hold(self, summary: KeySummary, field: str) -> bool:
         if field == "published_at":
             return summary.key in self._formats
-        return summary.share_of(*_KINDS[field]) >= _CERTAIN
+        return summary.share_of(*_KINDS[field]) >= CERTAIN_RATIO
 
     def _source(self, field: str, summary: KeySummary) -> FieldSource:
         item = next((name for name in _ITEMS.get(field, ()) if name in summary.items), "")
         if field == "published_at":
             return FieldSource(name=summary.key, formats=self._formats[summary.key], zone="UTC")
-        if field == "topics" and summary.share_of("text") >= _CERTAIN:
+        if field == "topics" and summary.share_of("text") >= CERTAIN_RATIO:
             return FieldSource(name=summary.key, separator=_separator(summary))
         if field == "provider.domain" and summary.kind == "address":
             return FieldSource("host", summary.key)
         return FieldSource(name=summary.key, item=item if item != "url" else "")
 
     def labels(self) -> Iterator[Guess]:
-        finders: Sequence[tuple[str, Sequence[str], Callable[[KeySummary], LabelRule | None]]] = (
-            ("quality", _RATINGS, _rating),
-            ("heat", _HEATS, _plain_number),
-            ("published", (*_SHOWN, *_HIDDEN), _shown),
-        )
-        for label, names, rule_of in finders:
+        for label, (names, rule_of) in LABEL_NAMES.items():
             for summary in (summary for name in names for summary in self._by_name.get(name, ())):
                 rule = rule_of(summary)
                 if rule is not None and summary.key not in self.used:
@@ -289,7 +262,7 @@ class _Guesser:
                     break
 
     def _seen(self, summary: KeySummary) -> str:
-        numbers = _numbers(summary)
+        numbers = numbers_of(summary)
         if summary.kind == "number" and numbers:
             example = f"{_short(min(numbers))} to {_short(max(numbers))}"
         else:
@@ -300,12 +273,6 @@ class _Guesser:
 
     def _percent(self, n_files: int) -> str:
         return f"{100 * n_files / max(self._survey.n_read, 1):.0f} %"
-
-
-def _normal(key: str) -> str:
-    """Key in lower case without separators and without the name of a container, as in the tables above."""
-    container, _, name = key.rpartition(".")
-    return re.sub(r"[^a-z]", "", (name if container.lower() in _CONTAINERS else key).lower())
 
 
 def date_formats(texts: Sequence[str]) -> tuple[str, ...] | None:
@@ -323,7 +290,7 @@ def date_formats(texts: Sequence[str]) -> tuple[str, ...] | None:
             (date := parse_date(text, formats)) is not None and FIRST_YEAR <= date.year <= LAST_YEAR
             for text in texts
         )
-        if texts and n_dates >= _CERTAIN * len(texts):
+        if texts and n_dates >= CERTAIN_RATIO * len(texts):
             return formats
     return None
 
@@ -335,77 +302,5 @@ def _separator(summary: KeySummary) -> str:
     )
 
 
-def _numbers(summary: KeySummary) -> list[float]:
-    numbers = []
-    for text in summary.values:
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            continue
-    return [number for number in numbers if math.isfinite(number)]
-
-
 def _short(number: float) -> str:
     return f"{number:g}"
-
-
-def _rating(summary: KeySummary) -> LabelRule | None:
-    """Rule of a rating: the largest value, rounded up to 5, 10 or 100, is worth 100 points."""
-    if summary.kind == "number" and summary.share_of("number") >= _CERTAIN:
-        numbers = _numbers(summary)
-        if len(numbers) < 2:
-            return None
-        top = next((top for top in (1, 5, 10, 100) if max(numbers) <= top), None)
-        if top is None or min(numbers) < 0 or summary.key.rpartition(".")[2] == "quality":
-            return LabelRule(key=summary.key, step=_step(numbers))
-        return LabelRule(
-            key=summary.key,
-            scale=100 / top,
-            step=_step(numbers),
-            min=min(min(numbers), 1.0 if top > 1 else 0.0),
-            max=float(top),
-        )
-    if summary.kind == "text" and 2 <= len(summary.values) <= _MAX_CHOICES:
-        return _ordered(summary)
-    return None
-
-
-def _ordered(summary: KeySummary) -> LabelRule | None:
-    """Rule of grades from A on, or of texts of the same character, such as stars."""
-    texts = sorted(summary.values)
-    if all(re.fullmatch(r"[A-Fa-f][+-]?", text) for text in texts):
-        ranked = sorted(texts, key=lambda text: (text[0].upper(), {"+": 0, "": 1, "-": 2}[text[1:]]))
-    elif (
-        all(len(set(text)) == 1 and text == text[0] * len(text) for text in texts)
-        and len({text[0] for text in texts}) == 1
-    ):
-        ranked = sorted(texts, key=len, reverse=True)
-    else:
-        return None
-    n_steps = max(len(ranked) - 1, 1)
-    return LabelRule(
-        key=summary.key,
-        choices={text: round(100 - 100 * place / n_steps) for place, text in enumerate(ranked)},
-    )
-
-
-def _step(numbers: Sequence[float]) -> float:
-    """Largest of 1, 1/2, 1/4 and 1/10 that all numbers are a multiple of; 1/100 otherwise."""
-    for step in (1.0, 0.5, 0.25, 0.1):
-        if all(Fraction(str(number)) % Fraction(str(step)) == 0 for number in numbers):
-            return step
-    return 0.01
-
-
-def _plain_number(summary: KeySummary) -> LabelRule | None:
-    return LabelRule(key=summary.key) if summary.share_of("number") >= _CERTAIN else None
-
-
-def _shown(summary: KeySummary) -> LabelRule | None:
-    name = _normal(summary.key)
-    if summary.share_of("boolean") >= _CERTAIN:
-        return LabelRule(key=summary.key, invert=name in _HIDDEN)
-    if name in ("status", "state") and 2 <= len(summary.values) <= _MAX_CHOICES:
-        shown = {text: text.lower() in _SHOWN_TEXTS for text in summary.values}
-        return LabelRule(key=summary.key, choices=dict(shown)) if any(shown.values()) else None
-    return None
