@@ -211,6 +211,11 @@ class _Guesser:
             if field == "published_at" and not sources and self._survey.n_path_dates:
                 sources = (FieldSource("file", "date", zone="UTC"),)
                 reason = f"the date in the path, in {self._percent(self._survey.n_path_dates)}"
+            if field == "title" and not sources:
+                sources, reason = (
+                    (FieldSource("file", "name"),),
+                    "the name of the file: no key looks like a title",
+                )
             if field == "original_url":
                 self._addresses = summaries
             if sources:
@@ -230,12 +235,24 @@ class _Guesser:
             for summary in self._by_name.get(name, ())
             if summary.key not in self.used and self._may_hold(summary, field)
         ]
+        if not candidates and field in ("published_at", "original_url"):
+            candidates = self._of_kind("date" if field == "published_at" else "address")
         if field not in ("published_at", "original_url", "excerpt", "title"):
             return candidates[:1]
         chosen = candidates[:1]
         if chosen and chosen[0].n_files < CERTAIN_RATIO * self._survey.n_read:
             chosen += candidates[1:2]
         return chosen
+
+    def _of_kind(self, kind: str) -> list[KeySummary]:
+        """Keys whatever their names whose values are of a kind, the most frequent first."""
+        pictures = {summary.key for name in _NAMES["images"] for summary in self._by_name.get(name, ())}
+        summaries = [
+            summary
+            for summary in self._survey.keys.values()
+            if summary.key not in self.used | pictures and summary.share_of(kind) >= CERTAIN_RATIO
+        ]
+        return sorted(summaries, key=lambda summary: -summary.n_files)
 
     def _may_hold(self, summary: KeySummary, field: str) -> bool:
         if field == "published_at":
@@ -245,7 +262,7 @@ class _Guesser:
     def _source(self, field: str, summary: KeySummary) -> FieldSource:
         item = next((name for name in _ITEMS.get(field, ()) if name in summary.items), "")
         if field == "published_at":
-            return FieldSource(name=summary.key, formats=self._formats[summary.key], zone="UTC")
+            return FieldSource(name=summary.key, formats=self._formats.get(summary.key, ()), zone="UTC")
         if field == "topics" and summary.share_of("text") >= CERTAIN_RATIO:
             return FieldSource(name=summary.key, separator=_separator(summary))
         if field == "provider.domain" and summary.kind == "address":

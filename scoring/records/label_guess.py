@@ -72,22 +72,18 @@ def _rating(summary: KeySummary) -> LabelRule | None:
 
 
 def _ordered(summary: KeySummary) -> LabelRule | None:
-    """Rule of grades from A on, or of texts of the same character, such as stars."""
+    """Rule of grades from A on, or of texts of one character, such as stars: five of them are 100 points."""
     texts = sorted(summary.values)
     if all(re.fullmatch(r"[A-Fa-f][+-]?", text) for text in texts):
         ranked = sorted(texts, key=lambda text: (text[0].upper(), {"+": 0, "": 1, "-": 2}[text[1:]]))
-    elif (
-        all(len(set(text)) == 1 and text == text[0] * len(text) for text in texts)
-        and len({text[0] for text in texts}) == 1
-    ):
-        ranked = sorted(texts, key=len, reverse=True)
+        n_steps = max(len(ranked) - 1, 1)
+        points = {text: round(100 - 100 * place / n_steps) for place, text in enumerate(ranked)}
+    elif len(set("".join(texts))) == 1:
+        longest = max(5, *map(len, texts))
+        points = {text: round(100 * len(text) / longest) for text in sorted(texts, key=len, reverse=True)}
     else:
         return None
-    n_steps = max(len(ranked) - 1, 1)
-    return LabelRule(
-        key=summary.key,
-        choices={text: round(100 - 100 * place / n_steps) for place, text in enumerate(ranked)},
-    )
+    return LabelRule(key=summary.key, choices=dict(points))
 
 
 def _step(numbers: Sequence[float]) -> float:

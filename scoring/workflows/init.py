@@ -41,6 +41,8 @@ class Proposal(msgspec.Struct, frozen=True):
         Keys that no field uses.
     faults : tuple of Fault
         Faults of the files that could not be read.
+    has_dates : bool
+        Whether something holds the dates of records.
     """
 
     text: str
@@ -50,6 +52,7 @@ class Proposal(msgspec.Struct, frozen=True):
     labels: dict[str, int]
     unused: tuple[str, ...]
     faults: tuple[Fault, ...]
+    has_dates: bool
 
 
 def propose(
@@ -90,7 +93,8 @@ def propose(
     unused = tuple(key for key in survey.keys if "." not in key and key not in field_map.keys)
     faults = tuple(fault for error in survey.faults for fault in error.faults)
     extensions = dict(survey.extensions.most_common())
-    return Proposal(text, survey.n_files, survey.n_read, extensions, counts, unused, faults)
+    has_dates = "published_at" in field_map.fields
+    return Proposal(text, survey.n_files, survey.n_read, extensions, counts, unused, faults, has_dates)
 
 
 def write_proposal(folder: str, proposal: Proposal) -> Path:
@@ -122,6 +126,8 @@ def summary(folder: str, proposal: Proposal) -> Iterator[str]:
     for label, count in proposal.labels.items():
         if count:
             yield f"{label}: on about {count:,} records"
+    if not proposal.has_dates:
+        yield "no key looks like a date: training needs the date of each record, as published_at"
     if max(proposal.labels.values(), default=0) >= MIN_LABELS:
         yield f'next: "scoring validate {shlex.quote(folder)}", then "scoring train {shlex.quote(folder)}"'
     else:

@@ -67,7 +67,7 @@ def test_a_link_blog(write: Write) -> None:
         (["score: 12", "score: 87"], LabelRule("score", min=1, max=100)),
         (["score: 12", "score: 870"], LabelRule("score")),
         (["grade: A", "grade: B", "grade: C"], LabelRule("grade", choices={"A": 100, "B": 50, "C": 0})),
-        (["stars: '**'", "stars: '*****'"], LabelRule("stars", choices={"*****": 100, "**": 0})),
+        (["stars: '**'", "stars: '*****'"], LabelRule("stars", choices={"*****": 100, "**": 40})),
         (["extra: {rating: 2}", "extra: {rating: 5}"], LabelRule("extra.rating", scale=20, min=1, max=5)),
         (["rating: none", "rating: good"], None),
         (["rating: 4", "rating: 4"], None),
@@ -99,6 +99,23 @@ def test_whether_it_is_published(write: Write, values: list[str], rule: LabelRul
 def test_a_year_is_a_date(write: Write) -> None:
     field_map = guessed(write("title: Rain\npublished: 2020", "title: Sun\npublished: 2021"))
     assert field_map.fields["published_at"] == (FieldSource(name="published", formats=("%Y",), zone="UTC"),)
+
+
+def test_keys_of_any_name_may_hold_dates_and_addresses(write: Write) -> None:
+    texts = [
+        f"heading: Rain {day}\nseen-on: 2021-03-{day:02}\nwhere: https://gulls.example/{day}"
+        for day in (4, 5)
+    ]
+    field_map = guessed(write(*texts))
+    assert field_map.fields["published_at"] == (FieldSource(name="seen-on", zone="UTC"),)
+    assert field_map.fields["original_url"] == (FieldSource(name="where"),)
+    assert field_map.fields["title"] == (FieldSource(name="heading"),)
+
+
+def test_without_a_title_the_file_has_one_and_without_dates_it_is_said(write: Write) -> None:
+    folder = write("rating: 4", "rating: 2")
+    assert guessed(folder).fields == {"title": (FieldSource("file", "name"),)}
+    assert "no key looks like a date" in CliRunner().invoke(cli.app, ["init", folder, "--stdout"]).stderr
 
 
 def test_a_key_for_records_without_the_first_one(write: Write) -> None:
