@@ -15,7 +15,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.feeds import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed, read_entries
+from scoring.records.feed_detection import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import is_markdown
@@ -56,7 +56,12 @@ class Source(NamedTuple):
         return read_bytes(self.path) if self.data is None else self.data
 
     def document(
-        self, content: bytes, *, is_hashed: bool = True, field_map: FieldMap | None = None
+        self,
+        content: bytes,
+        *,
+        is_hashed: bool = True,
+        field_map: FieldMap | None = None,
+        reads_body: bool = True,
     ) -> Document:
         """Decode the record from its bytes.
 
@@ -68,6 +73,8 @@ class Source(NamedTuple):
             Whether to compute the hash of a file.
         field_map : FieldMap, optional
             Where its fields are; None for scoring's own layout.
+        reads_body : bool
+            Whether to count what the text below the front matter of a file has.
 
         Raises
         ------
@@ -80,7 +87,9 @@ class Source(NamedTuple):
             return decode_json(content, self.path, self.line)
         if self.line:
             return decode_json(content, self.path, self.line, field_map)
-        return decode_file(content, self.path, is_hashed=is_hashed, field_map=field_map)
+        return decode_file(
+            content, self.path, is_hashed=is_hashed, field_map=field_map, reads_body=reads_body
+        )
 
 
 def read_documents(
@@ -123,7 +132,9 @@ def read_documents(
     for n_done, file in enumerate(files, start=1):
         for source in sources_of(file, stdin):
             try:
-                document = source.document(source.content(), field_map=field_maps.of(file))
+                document = source.document(
+                    source.content(), field_map=field_maps.of(file), reads_body=field_maps.reads_bodies
+                )
             except RecordError as error:
                 on_fault(error)
             else:
@@ -228,7 +239,13 @@ def _feed_sources(file: str) -> Iterator[Source]:
     except RecordError as error:
         yield Source(file, error=error)
     else:
-        yield from _numbered(read_entries(data, file), file, "entry")
+        yield from _entry_sources(data, file)
+
+
+def _entry_sources(data: bytes, file: str) -> Iterator[Source]:
+    from scoring.records.feeds import read_entries  # imports a parser of HTML
+
+    return _numbered(read_entries(data, file), file, "entry")
 
 
 def _numbered(
@@ -249,7 +266,7 @@ def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
         elif begins_xml(first) or is_json_feed(first) or first.strip() == b"{":
             rest = stream.read(MAX_FEED_BYTES + 1)
             if begins_xml(first) or is_json_feed(first + rest):
-                yield from _numbered(read_entries(first + rest, file), file, "entry")
+                yield from _entry_sources(first + rest, file)
             else:
                 yield from _line_sources(io.BytesIO(rest), file, first)
         else:

@@ -46,7 +46,12 @@ _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
 
 def decode_file(
-    data: bytes, path: str, *, is_hashed: bool = True, field_map: FieldMap | None = None
+    data: bytes,
+    path: str,
+    *,
+    is_hashed: bool = True,
+    field_map: FieldMap | None = None,
+    reads_body: bool = False,
 ) -> Document:
     """Decode the record in the front matter of a Markdown file.
 
@@ -60,6 +65,8 @@ def decode_file(
         Whether to compute the digest.
     field_map : FieldMap, optional
         Where its fields and labels are; None for scoring's own layout.
+    reads_body : bool
+        Whether to count what the text below has: see :class:`scoring.records.record.RecordWithBody`.
 
     Returns
     -------
@@ -86,6 +93,8 @@ def decode_file(
         record, labels, warnings = fast or _read_strictly(block.decode(), span, path)
     else:
         record, labels, warnings = _read_mapped(data, path, field_map)
+    if reads_body:
+        record = _with_body(record, data, span, path)
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     return Document(shown(path), 1, digest, record, labels, warnings)
 
@@ -107,6 +116,20 @@ def any_error_a_fault(path: str) -> Iterator[None]:
     except Exception as error:
         got = f"a value that its parser fails at ({type(error).__name__})"
         raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
+
+
+def _with_body(record: Record, data: bytes, span: Span, path: str) -> Record:
+    text = _text_below(data, span)
+    if not text.strip():
+        return record
+    from scoring.records.body import with_body  # imports a parser of Markdown
+
+    with any_error_a_fault(path):
+        return with_body(record, text)
+
+
+def _text_below(data: bytes, span: Span) -> str:
+    return data[span.stop :].partition(b"\n")[2].decode(errors="replace")
 
 
 def _read_mapped(data: bytes, path: str, field_map: FieldMap) -> tuple[Record, Labels, tuple[str, ...]]:
@@ -134,9 +157,8 @@ def parse_file(data: bytes, path: str) -> tuple[Node, str]:
 
     span = find_front_matter(data, path)
     text = decode_utf8(data[span.start : span.stop], path, line=span.line)
-    body = data[span.stop :].partition(b"\n")[2].decode(errors="replace")
     with any_error_a_fault(path):
-        return form_of(span.language).parse(text, path, span.line), body
+        return form_of(span.language).parse(text, path, span.line), _text_below(data, span)
 
 
 def decode_json(data: bytes, path: str, line: int, field_map: FieldMap | None = None) -> Document:

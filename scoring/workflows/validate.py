@@ -66,6 +66,8 @@ def validate(
     errors: list[RecordError] = []
     warnings: list[str] = []
     n_records = 0
+    field_maps = field_maps or FieldMaps(paths)
+    field_maps.reads_bodies = False  # nothing there can be wrong
     for document in read_documents(
         paths, stdin=stdin, field_maps=field_maps, on_fault=errors.append, on_progress=on_progress
     ):
