@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
 
+from scoring.errors import RecordError
 from scoring.features.body import COLUMNS
+from scoring.features.cache import FeatureCache
 from scoring.features.edited import EditedFeatures
 from scoring.features.encoding import Encoder
+from scoring.features.extraction import extracted, read_features
+from scoring.features.sections import FIRST_TOPIC
 from scoring.features.table import BODY_NAMES, NUMBER_NAMES, build_table, concatenated, extract
 from scoring.records.body import MAX_COUNTED_CHARS, count_body
 from scoring.records.decode import decode_file
+from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.record import Body, Record, RecordWithBody
 from scoring.training.config import RubricConfig
 from scoring.training.design_matrix import DesignMatrix
@@ -58,6 +65,23 @@ def test_a_body_is_read_only_if_it_is_asked_for_and_there() -> None:
         assert decode_file(f"---\ntitle: Rain\n---{end}".encode(), "a.md", reads_body=True).record == Record(
             title="Rain"
         )
+
+
+def test_a_cache_has_no_text_and_tells_whether_bodies_were_read(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text(FILE)
+    cache = FeatureCache(tmp_path / "cache.db", 10**7, 0)
+    paths = [str(tmp_path / "a.md")]
+    for reads_bodies in (True, False, True, False):
+        field_maps = FieldMaps(paths).with_model_map(None, reads_bodies=reads_bodies)
+        (features,) = read_features(paths, field_maps=field_maps, cache=cache, on_fault=stop)
+        document = decode_file(FILE.encode(), paths[0], reads_body=reads_bodies)
+        assert repr(features) == repr(extracted(document, None, FIRST_TOPIC))
+        assert len(features.row[1]) == len(NUMBER_NAMES) + reads_bodies * len(BODY_NAMES)
+    assert all(b"Said by a gull" not in file.read_bytes() for file in tmp_path.glob("cache.db*"))
+
+
+def stop(error: RecordError) -> None:
+    raise error
 
 
 def test_a_long_body_is_counted_up_to_the_limit() -> None:
