@@ -8,16 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scoring.drift.reference_profile import FAMILIES, FEATURES, UNSEEN, Profile, profiled_scores
+from scoring.drift.reference_profile import (
+    FAMILIES,
+    FEATURES,
+    PROFILED_FAMILIES,
+    UNSEEN,
+    Profile,
+    profiled_scores,
+)
 from scoring.drift.reference_windows import ReferenceLimits
 from scoring.errors import ModelError
-from scoring.features.column import Family
 from scoring.features.encoding import Encoder
-from scoring.features.table import NUMBER_NAMES, TEXT_NAMES
+from scoring.features.table import BODY_NAMES, NUMBER_NAMES, TEXT_NAMES
 from scoring.model.conformal import MAX_ATOMS, ResidualDistribution
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 from scoring.model.targets import TARGETS, Targets
@@ -92,6 +98,7 @@ def _encoder(encoder: Encoder) -> Iterator[_Check]:
     yield "encoder.levels_", sorted(encoder.levels_) == sorted(TEXT_NAMES), f"levels of {TEXT_NAMES}"
     for name, levels in (*encoder.levels_.items(), ("topics_", encoder.topics_)):
         yield f"encoder: {name}", _is_ascending(levels), "each once, in order"
+    yield "encoder.body_", encoder.body_names in ((), BODY_NAMES), "the features of bodies, or none"
     providers = encoder.providers_
     is_valid = providers.strength > 0 and min(providers.counts_.values(), default=0) >= 0
     yield "encoder.providers_", is_valid, "counts of at least 0, and a strength above it"
@@ -101,7 +108,7 @@ def _encoder(encoder: Encoder) -> Iterator[_Check]:
 
 
 def _rubric(name: str, rubric: Rubric) -> Iterator[_Check]:
-    yield f"{name}.numbers_", rubric.numbers_.keys() <= set(NUMBER_NAMES), "names of features"
+    yield f"{name}.numbers_", rubric.numbers_.keys() <= {*NUMBER_NAMES, *BODY_NAMES}, "names of features"
     yield f"{name}.hinges_", rubric.hinges_.keys() <= set(NUMBER_NAMES), "names of features"
     yield f"{name}.hinges_", all(rubric.hinges_.values()), "a knot or more for each"
     yield f"{name}.levels_", rubric.levels_.keys() <= {*TEXT_NAMES, TOPICS}, "names of features"
@@ -136,9 +143,9 @@ def _profile(profile: Profile, rubric: Rubric, targets: Targets) -> Iterator[_Ch
             min(histogram.counts_) >= 0 and sum(histogram.counts_) > 0 and _is_ascending(histogram.edges_)
         )
         yield f"profile: {name}", is_valid, "counts of at least 0, not all 0, and edges in order"
-        yield f"profile: {name}", histogram.family in get_args(Family), "a family of features"
+        yield f"profile: {name}", histogram.family in PROFILED_FAMILIES, "a family of features"
     families = {histogram.family for histogram in profile.columns_.values()}
-    yield "profile.columns_", families == set(get_args(Family)), "each family of features"
+    yield "profile.columns_", families == set(PROFILED_FAMILIES), "each family of features"
     yield from _limits("distances_", profile.distances_, FEATURES, families, is_ratio=True)
     yield from _limits("unseen_", profile.unseen_, UNSEEN, UNSEEN)
     for name, means in (("scores_", profile.scores_), ("points_", profile.points_)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import get_args
 
 import msgspec
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from scoring.drift.histogram import distance
 from scoring.drift.reference_profile import (
     EXPECTED_ERROR,
+    PROFILED_FAMILIES,
     Profile,
     expected_errors,
     feature_values,
@@ -20,7 +20,6 @@ from scoring.drift.reference_profile import (
     unseen,
 )
 from scoring.drift.reference_windows import Means
-from scoring.features.column import Family
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.components import FittedComponents
 from scoring.model.policy_change import PolicyChange
@@ -232,7 +231,7 @@ def _families(profile: Profile, table: FeatureTable) -> tuple[FamilyDrift, ...]:
         relative_distances.setdefault(histogram.family, {})[name] = absolute_distance / limits.typical(
             name, n_records
         )
-    by_family = ((family, relative_distances[family]) for family in get_args(Family))
+    by_family = ((family, relative_distances[family]) for family in PROFILED_FAMILIES)
     return tuple(
         FamilyDrift(
             family,

@@ -28,6 +28,7 @@ from scoring.drift.reference_windows import (
     reference_windows,
     time_blocks,
 )
+from scoring.features import body
 from scoring.features.encoding import ENCODED_NUMBERS, Encoder
 from scoring.features.table import NUMBER_COLUMNS, TEXT_COLUMNS, FeatureTable, Floats
 from scoring.model.components import FittedComponents
@@ -46,10 +47,12 @@ UNSEEN = ("provider", "topic")
 EXPECTED_ERROR = "expected_error"
 SCORES = (EXPECTED_ERROR, "quality", "lead_probability", "heat_expected", "published_probability")
 FEATURES = (*ENCODED_NUMBERS, *(column.name for column in TEXT_COLUMNS), TOPICS)
-FAMILIES = {column.name: column.family for column in (*NUMBER_COLUMNS, *TEXT_COLUMNS)} | {
+FAMILIES = {column.name: column.family for column in (*NUMBER_COLUMNS, *TEXT_COLUMNS, *body.COLUMNS)} | {
     TOPICS: "topic",
     TERMS: "topic",
 }
+PROFILED_FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(FAMILIES[name] for name in FEATURES))
+"""Families of the profiled features: all but those of bodies, which only some archives have."""
 
 
 class Profile(msgspec.Struct, frozen=True):

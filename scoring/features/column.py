@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Family = Literal["provider", "topic", "recency", "coverage", "content"]
+Family = Literal["provider", "topic", "recency", "coverage", "content", "body"]
 Type = Literal["bool", "count", "number", "category"]
 
 
@@ -18,7 +18,7 @@ class Column(msgspec.Struct, frozen=True):
     name : str
         Name in the table.
     family : str
-        ``provider``, ``topic``, ``recency``, ``coverage`` or ``content``.
+        ``provider``, ``topic``, ``recency``, ``coverage``, ``content`` or ``body``.
     type : str
         ``bool`` (0 or 1), ``count``, ``number`` or ``category`` (text).
     unit : str

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 
 import msgspec
 
-from scoring.features import content, coverage, provider, recency, topics
+from scoring.features import body, content, coverage, provider, recency, topics
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.mentions import mentioned
 from scoring.features.table import NUMBER_INDEX, TEXT_NAMES, Row
@@ -49,6 +49,7 @@ class EditedFeatures:
         self._recency = recency.extract(record, self.coverage, self.moment)
         self._coverage = coverage.extract(record, self.coverage, self._words[_TITLE])
         self._content = content.extract(record, *self._words)
+        self._body = body.extract(record)
         self._topics = self._topic_values(self._texts)
         self.row = self._row()
 
@@ -148,6 +149,7 @@ class EditedFeatures:
                 *(self._recency if recency_values is None else recency_values),
                 *(self._coverage if coverage_values is None else coverage_values),
                 *(self._content if content_values is None else content_values),
+                *self._body,
             ),
             self._listed(),
             self._title_words if title_words is None else title_words,

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import FeatureError
+from scoring.features import body
 from scoring.features.column import Column
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import (
+    BODY_NAMES,
     NUMBER_COLUMNS,
     NUMBER_INDEX,
     NUMBER_NAMES,
@@ -92,6 +94,21 @@ class ProviderStatistics(msgspec.Struct, frozen=True):
         return np.array(rows, dtype=np.float64).reshape(len(domains), len(FITTED_COLUMNS))
 
 
+class BodyColumns(msgspec.Struct, frozen=True):
+    """Columns of bodies in the matrix of an encoder.
+
+    Parameters
+    ----------
+    names : list of str
+        The columns.
+    is_always_there : bool
+        Whether every training record had a body.
+    """
+
+    names: list[str]
+    is_always_there: bool
+
+
 class Encoder(msgspec.Struct, frozen=True, dict=True):
     """Encodes a feature table as a float64 matrix for boosters.
 
@@ -107,6 +124,8 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         Statistics of the providers.
     sections_ : SectionRule
         How the section of a record is found.
+    body_ : BodyColumns, optional
+        Columns of bodies; not set if no training record has a body.
     """
 
     levels_: dict[str, list[str]]
@@ -114,6 +133,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
     known_topics_: list[str]
     providers_: ProviderStatistics
     sections_: SectionRule = FIRST_TOPIC
+    body_: BodyColumns | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def fit(cls, table: FeatureTable, y: Floats, *, min_level_count: int = 5) -> Encoder:
@@ -138,6 +158,7 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             sorted(topic for topic, n in topics.items() if n >= min_level_count),
             sorted(topics),
             ProviderStatistics.fit(table.text("provider_domain"), y),
+            body_=_body_columns(table) if table.has_bodies else msgspec.UNSET,
         )
 
     @property
@@ -148,7 +169,13 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             *TEXT_NAMES,
             *(TOPIC_PREFIX + topic for topic in self.topics_),
             *(column.name for column in FITTED_COLUMNS),
+            *self.body_names,
         )
+
+    @property
+    def body_names(self) -> tuple[str, ...]:
+        """Columns of bodies, last in the matrix; empty if no training record has a body."""
+        return () if self.body_ is msgspec.UNSET else tuple(self.body_.names)
 
     @cached_property
     def _codes(self) -> list[dict[str, float]]:
@@ -178,7 +205,8 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         FeatureError
             If the table does not have the columns that the encoder was fitted on.
         """
-        if table.numbers.shape[1] != len(NUMBER_NAMES) or table.texts.shape[1] != len(TEXT_NAMES):
+        n_numbers = len(NUMBER_INDEX) if table.has_bodies else len(NUMBER_NAMES)
+        if table.numbers.shape[1] != n_numbers or table.texts.shape[1] != len(TEXT_NAMES):
             raise FeatureError(
                 f"feature table: got {table.numbers.shape[1]} numbers and {table.texts.shape[1]} texts, "
                 f"expected {len(NUMBER_NAMES)} and {len(TEXT_NAMES)}"
@@ -193,14 +221,20 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
             for topic in topics:
                 if topic in topic_codes:
                     flags[row, int(topic_codes[topic])] = 1.0
-        return np.hstack(
-            [
-                table.numbers[:, _ENCODED_INDEX],
-                np.array(codes, dtype=np.float64).reshape(table.texts.shape),
-                flags,
-                self.providers_.transform(table.text("provider_domain")),
-            ]
-        )
+        parts = [
+            table.numbers[:, _ENCODED_INDEX],
+            np.array(codes, dtype=np.float64).reshape(table.texts.shape),
+            flags,
+            self.providers_.transform(table.text("provider_domain")),
+        ]
+        return np.hstack([*parts, table.columns(self.body_names)] if self.body_names else parts)
+
+    def missing_body(self, n_numbers: int) -> list[str]:
+        """Warn of a record of `n_numbers` values without a body, if every training record had one."""
+        is_missing = n_numbers <= len(NUMBER_NAMES)
+        if self.body_ is msgspec.UNSET or not (self.body_.is_always_there and is_missing):
+            return []
+        return ["no text below the front matter, which all records had that the model learned from"]
 
     def unknown(
         self, domain: str, section: str, topics: tuple[str, ...], *, is_section_known: bool = False
@@ -235,6 +269,10 @@ class Encoder(msgspec.Struct, frozen=True, dict=True):
         ]
 
 
+def _body_columns(table: FeatureTable) -> BodyColumns:
+    return BodyColumns(list(BODY_NAMES), not bool(np.isnan(table.columns(BODY_NAMES)).any()))
+
+
 def topic_columns(encoder: Encoder) -> tuple[Column, ...]:
     """Return the topic columns of an encoder."""
     return tuple(
@@ -243,4 +281,4 @@ def topic_columns(encoder: Encoder) -> tuple[Column, ...]:
     )
 
 
-ALL_COLUMNS: tuple[Column, ...] = (*NUMBER_COLUMNS, *TEXT_COLUMNS, *FITTED_COLUMNS)
+ALL_COLUMNS: tuple[Column, ...] = (*NUMBER_COLUMNS, *TEXT_COLUMNS, *FITTED_COLUMNS, *body.COLUMNS)

@@ -283,14 +283,15 @@ class _ExtractionTask(NamedTuple):
             else:
                 field_map = self.field_maps.of(source.path)
                 layout = "" if field_map is None else repr((field_map, source.path))
-                layout += source.kind
+                layout += source.kind + ("" if self.field_maps.reads_bodies else "no body")
                 keys.append(self.cache.key(content, circumstances + folder + layout))
         return keys
 
     def _extract(self, source: Source, content: bytes) -> _Packed | RecordError:
         try:
             field_map = self.field_maps.of(source.path)
-            document = source.document(content, is_hashed=False, field_map=field_map)
+            reads_body = self.field_maps.reads_bodies
+            document = source.document(content, is_hashed=False, field_map=field_map, reads_body=reads_body)
             features = extracted(document, self.as_of, self.sections)
             return _ENCODER.encode(msgspec.structs.replace(features, path=""))
         except RecordError as error:

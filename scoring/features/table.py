@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features import content, coverage, provider, recency, topics
+from scoring.features import body, content, coverage, provider, recency, topics
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.column import Column
 from scoring.features.text import words_of
@@ -26,7 +26,10 @@ NUMBER_COLUMNS: tuple[Column, ...] = (
 )
 TEXT_NAMES = tuple(column.name for column in TEXT_COLUMNS)
 NUMBER_NAMES = tuple(column.name for column in NUMBER_COLUMNS)
-NUMBER_INDEX = {name: index for index, name in enumerate(NUMBER_NAMES)}
+BODY_NAMES = tuple(column.name for column in body.COLUMNS)
+"""Columns that follow those of :data:`NUMBER_NAMES` in a table where a record has a body."""
+
+NUMBER_INDEX = {name: index for index, name in enumerate((*NUMBER_NAMES, *BODY_NAMES))}
 
 Floats = NDArray[np.float64]
 Row = tuple[tuple[str, ...], tuple[float, ...], tuple[str, ...], tuple[str, ...]]
@@ -39,7 +42,8 @@ class FeatureTable:
     Parameters
     ----------
     numbers : ndarray of shape (n_records, len(NUMBER_COLUMNS))
-        Bools, counts and numbers; NaN if missing.
+        Bools, counts and numbers; NaN if missing. With the columns of :data:`BODY_NAMES` after them if a
+        record has a body.
     texts : ndarray of object, shape (n_records, len(TEXT_COLUMNS))
         Categories as text; empty if missing.
     topics : tuple of tuple of str
@@ -56,15 +60,25 @@ class FeatureTable:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def has_bodies(self) -> bool:
+        """Whether the table has the columns of bodies."""
+        return bool(self.numbers.shape[1] > len(NUMBER_NAMES))
+
     def number(self, name: str) -> Floats:
-        """Return one column of numbers, shape (n_records,)."""
-        column: Floats = self.numbers[:, NUMBER_INDEX[name]]
+        """Return one column of numbers, shape (n_records,); NaN if no record has a body, and it is of one."""
+        column: Floats = self._wide(name in BODY_NAMES)[:, NUMBER_INDEX[name]]
         return column
 
     def columns(self, names: Sequence[str]) -> Floats:
-        """Return columns of numbers, shape (n_records, len(names))."""
-        values: Floats = self.numbers.take(_column_indices(tuple(names)), axis=1)
+        """Return columns of numbers as :meth:`number` does, shape (n_records, len(names))."""
+        indices = _column_indices(tuple(names))
+        has_body = bool(len(indices)) and int(indices.max()) >= len(NUMBER_NAMES)
+        values: Floats = self._wide(has_body).take(indices, axis=1)
         return values
+
+    def _wide(self, has_body: bool) -> Floats:
+        return _widened(self.numbers) if has_body else self.numbers
 
     def text(self, name: str) -> NDArray[np.object_]:
         """Return one column of texts, shape (n_records,)."""
@@ -90,12 +104,21 @@ class FeatureTable:
 
 def concatenated(tables: Sequence[FeatureTable]) -> FeatureTable:
     """Concatenate the rows of one or more tables."""
+    numbers = [table.numbers for table in tables]
+    if any(table.has_bodies for table in tables):
+        numbers = list(map(_widened, numbers))
     return FeatureTable(
-        np.concatenate([table.numbers for table in tables]),
+        np.concatenate(numbers),
         np.concatenate([table.texts for table in tables]),
         tuple(topics for table in tables for topics in table.topics),
         tuple(words for table in tables for words in table.title_words),
     )
+
+
+def _widened(numbers: Floats) -> Floats:
+    """Numbers with the columns of bodies, NaN if they were not there."""
+    missing = len(NUMBER_INDEX) - numbers.shape[1]
+    return np.pad(numbers, ((0, 0), (0, missing)), constant_values=np.nan) if missing else numbers
 
 
 @functools.cache
@@ -117,7 +140,8 @@ def extract(record: Record, as_of: AsOf = None) -> Row:
     Returns
     -------
     tuple
-        Values of :data:`TEXT_COLUMNS` and :data:`NUMBER_COLUMNS`, topics, and words of the title.
+        Values of :data:`TEXT_COLUMNS` and :data:`NUMBER_COLUMNS`, with those of the body if the record has
+        one, topics, and words of the title.
     """
     moment = moment_of(record, as_of)
     return extract_known(record, known_coverage(record, moment), moment)
@@ -139,6 +163,7 @@ def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime 
             *recency.extract(record, known, moment),
             *coverage.extract(record, known, title_words),
             *content.extract(record, title_words, excerpt_words),
+            *body.extract(record),
         ),
         tuple(dict.fromkeys(filter(None, record.topics))),
         tuple(title_words),
@@ -150,8 +175,12 @@ def assemble(rows: Sequence[Row]) -> FeatureTable:
     texts = np.empty((len(rows), len(TEXT_NAMES)), dtype=object)
     for index, row in enumerate(rows):
         texts[index] = row[0]
+    numbers = [row[1] for row in rows]
+    n_numbers = max(map(len, numbers), default=len(NUMBER_NAMES))
+    if n_numbers > len(NUMBER_NAMES):
+        numbers = [(*values, *[np.nan] * (n_numbers - len(values))) for values in numbers]
     return FeatureTable(
-        np.array([row[1] for row in rows], dtype=np.float64).reshape(len(rows), len(NUMBER_NAMES)),
+        np.array(numbers, dtype=np.float64).reshape(len(rows), n_numbers),
         texts,
         tuple(row[2] for row in rows),
         tuple(row[3] for row in rows),

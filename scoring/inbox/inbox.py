@@ -220,7 +220,7 @@ class Inbox:
     def _read(self, paths: Sequence[str], saved: SavedModel) -> Iterator[tuple[str, Scored | Row, bool]]:
         """Read and score files; yield path, result, and whether the file was readable."""
         documents: list[Document] = []
-        self.field_maps.with_model_map(saved.scorer.field_map)
+        self.field_maps.with_model_map(saved.scorer.field_map, reads_bodies=saved.scorer.reads_bodies)
         for path in paths:
             is_read = False
             try:
@@ -235,7 +235,8 @@ class Inbox:
     def _decode(self, data: bytes, path: str) -> Document:
         self._limits.check_bytes(len(data), path)
         field_map = self.field_maps.of(str(self.file(path)))
-        return self._limits.check(decode_file(data, path, field_map=field_map))
+        reads_body = self.field_maps.reads_bodies
+        return self._limits.check(decode_file(data, path, field_map=field_map, reads_body=reads_body))
 
     def _publish(self, *, is_complete: bool) -> None:
         """Publish the rows to readers; stories are assigned only when all records are read."""

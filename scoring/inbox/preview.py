@@ -83,7 +83,7 @@ def _document(file: UploadedFile, limits: RecordLimits, field_map: FieldMap | No
     if file.line:
         document = decode_json(data, file.name, file.line, field_map)
     else:
-        document = decode_file(data, file.name, field_map=field_map)
+        document = decode_file(data, file.name, field_map=field_map, reads_body=True)
     return msgspec.structs.replace(limits.check(document, file.line), path=_path(file))
 
 

@@ -71,6 +71,11 @@ class Scorer:
         return self.models.quality.encoder.sections_
 
     @property
+    def reads_bodies(self) -> bool:
+        """Whether the model has features of the text below the front matter."""
+        return bool(self.models.quality.encoder.body_names)
+
+    @property
     def field_map(self) -> FieldMap | None:
         """Field map of records whose archive has none; None for scoring's own layout."""
         return self.models.field_map
@@ -202,6 +207,7 @@ class Scorer:
         (domain, *_, section, _), numbers, topics, _ = record.row
         quality = self.models.quality
         warnings = [*quality.unknown(domain, section, topics), *quality.novel_values(section, numbers)]
+        warnings += quality.encoder.missing_body(len(numbers))
         if record.n_unscored and "quality" in self.targets:
             warnings.append(f"coverage without a quality: {record.n_unscored}")
         return warnings

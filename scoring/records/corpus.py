@@ -15,7 +15,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.feeds import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed, read_entries
+from scoring.records.feed_detection import MAX_FEED_BYTES, begins_xml, is_feed, is_json_feed
 from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.file_names import is_markdown
@@ -62,6 +62,7 @@ class Source(NamedTuple):
         is_hashed: bool = True,
         field_map: FieldMap | None = None,
         with_unread_keys: bool = False,
+        reads_body: bool = True,
     ) -> Document:
         """Decode the record from its bytes.
 
@@ -75,6 +76,8 @@ class Source(NamedTuple):
             Where its fields are; None for scoring's own layout.
         with_unread_keys : bool
             Whether to list the keys that no field uses.
+        reads_body : bool
+            Whether to count what the text below the front matter of a file has.
 
         Raises
         ------
@@ -93,6 +96,7 @@ class Source(NamedTuple):
             is_hashed=is_hashed,
             field_map=field_map,
             with_unread_keys=with_unread_keys,
+            reads_body=reads_body,
         )
 
 
@@ -140,7 +144,10 @@ def read_documents(
         for source in sources_of(file, stdin):
             try:
                 document = source.document(
-                    source.content(), field_map=field_maps.of(file), with_unread_keys=with_unread_keys
+                    source.content(),
+                    field_map=field_maps.of(file),
+                    with_unread_keys=with_unread_keys,
+                    reads_body=field_maps.reads_bodies,
                 )
             except RecordError as error:
                 on_fault(error)
@@ -254,7 +261,13 @@ def _feed_sources(file: str) -> Iterator[Source]:
     except RecordError as error:
         yield Source(file, error=error)
     else:
-        yield from _numbered(read_entries(data, file), file, "entry")
+        yield from _entry_sources(data, file)
+
+
+def _entry_sources(data: bytes, file: str) -> Iterator[Source]:
+    from scoring.records.feeds import read_entries  # imports a parser of HTML
+
+    return _numbered(read_entries(data, file), file, "entry")
 
 
 def _numbered(
@@ -275,7 +288,7 @@ def _stream_sources(stream: BinaryIO, file: str) -> Iterator[Source]:
         elif begins_xml(first) or is_json_feed(first) or first.strip() == b"{":
             rest = stream.read(MAX_FEED_BYTES + 1)
             if begins_xml(first) or is_json_feed(first + rest):
-                yield from _numbered(read_entries(first + rest, file), file, "entry")
+                yield from _entry_sources(first + rest, file)
             else:
                 yield from _line_sources(io.BytesIO(rest), file, first)
         else:

@@ -53,6 +53,7 @@ def decode_file(
     is_hashed: bool = True,
     field_map: FieldMap | None = None,
     with_unread_keys: bool = False,
+    reads_body: bool = False,
 ) -> Document:
     """Decode the record in the front matter of a Markdown file.
 
@@ -68,6 +69,8 @@ def decode_file(
         Where its fields and labels are; None for scoring's own layout.
     with_unread_keys : bool
         Whether to list the keys that no field uses.
+    reads_body : bool
+        Whether to count what the text below has: see :class:`scoring.records.record.RecordWithBody`.
 
     Returns
     -------
@@ -92,12 +95,17 @@ def decode_file(
     as_json = to_json(block) if is_own_layout and span.language == "yaml" else None
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     if as_json is not None and (fast := decode_fast(as_json)) is not None:
+        record, labels, warnings = fast
         keys = _unread_keys(as_json) if with_unread_keys else ()
-        return Document(shown(path), 1, digest, *fast, keys)
-    with any_error_a_fault(path):
-        root = _parse(block.decode(), span, path)
-        read = _read(root, path, field_map, "" if is_own_layout else _body(data, span))
-    return Document(shown(path), 1, digest, *read, unread_keys(root, field_map) if with_unread_keys else ())
+    else:
+        with any_error_a_fault(path):
+            root = _parse(block.decode(), span, path)
+            body = "" if is_own_layout else _body(data, span)
+            record, labels, warnings = _read(root, path, field_map, body)
+        keys = unread_keys(root, field_map) if with_unread_keys else ()
+    if reads_body:
+        record = _with_body(record, data, span, path)
+    return Document(shown(path), 1, digest, record, labels, warnings, keys)
 
 
 def _parse(text: str, span: Span, path: str) -> Node:
@@ -122,6 +130,16 @@ def any_error_a_fault(path: str) -> Iterator[None]:
     except Exception as error:
         got = f"a value that its parser fails at ({type(error).__name__})"
         raise RecordError(Fault(path, 0, "", got, "front matter in a simpler form")) from error
+
+
+def _with_body(record: Record, data: bytes, span: Span, path: str) -> Record:
+    text = _body(data, span)
+    if not text.strip():
+        return record
+    from scoring.records.body import with_body  # imports a parser of Markdown
+
+    with any_error_a_fault(path):
+        return with_body(record, text)
 
 
 def parse_file(data: bytes, path: str) -> tuple[Node, str]:

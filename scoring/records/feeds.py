@@ -9,8 +9,6 @@ import codecs
 import html
 import io
 import logging
-import os
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,45 +16,15 @@ from typing import Any
 import msgspec
 
 from scoring.errors import Fault, RecordError
+from scoring.records.addresses import host_of
+from scoring.records.feed_detection import JSON_NAME, MAX_FEED_BYTES, begins_xml, is_json_feed
 from scoring.records.html_text import text_of
-from scoring.records.mapped_record import host_of
 
-EXTENSIONS = (".xml", ".rss", ".atom")
-"""Extensions of RSS and Atom documents, in lower case."""
-
-MAX_FEED_BYTES = 16_000_000
-"""Size limit of a feed, bytes; usual ones have a hundredth of that."""
-
-_JSON_NAME = "feed.json"
-_XML_STARTS = (b"<", b"\xff\xfe<", b"\xfe\xff\0<")
-_JSON_VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/jsonfeed\.org\\?/version')
 _HEAD_BYTES = 64
 _FORMS = "an RSS, Atom or JSON feed"
 _LOG = logging.getLogger(__name__)
 
 Entry = Mapping[str, Any]
-
-
-def is_feed(path: str) -> bool:
-    """Whether a file is a feed by its name, in any case.
-
-    Examples
-    --------
-    >>> is_feed("a.xml"), is_feed("news/feed.json"), is_feed("a.json")
-    (True, True, False)
-    """
-    return path.lower().endswith(EXTENSIONS) or os.path.basename(path).lower() == _JSON_NAME
-
-
-def begins_xml(head: bytes) -> bool:
-    """Whether data that begins with these bytes is XML."""
-    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(_XML_STARTS)
-
-
-def is_json_feed(data: bytes) -> bool:
-    """Whether data is JSON that says it is a JSON Feed."""
-    head = data.removeprefix(codecs.BOM_UTF8).lstrip()
-    return head.startswith(b"{") and _JSON_VERSION.search(head) is not None
 
 
 def read_entries(data: bytes, path: str) -> Iterator[tuple[int, bytes | RecordError]]:
@@ -78,7 +46,7 @@ def read_entries(data: bytes, path: str) -> Iterator[tuple[int, bytes | RecordEr
         if len(data) > MAX_FEED_BYTES:
             got, expected = f"a feed of more than {MAX_FEED_BYTES:,} bytes", "a smaller one"
             raise RecordError(Fault(path, 0, "", got, expected))
-        is_json = not begins_xml(data) and (is_json_feed(data) or path.lower().endswith(_JSON_NAME))
+        is_json = not begins_xml(data) and (is_json_feed(data) or path.lower().endswith(JSON_NAME))
         records = _json_records(data, path) if is_json else _xml_records(data, path)
     except RecordError as error:
         yield 0, error

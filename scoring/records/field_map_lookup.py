@@ -29,6 +29,8 @@ class FieldMaps:
     ----------
     used : list of FieldMap or None
         The maps of the files so far, each once.
+    reads_bodies : bool
+        Whether the text below the front matter is read.
     """
 
     def __init__(
@@ -41,10 +43,18 @@ class FieldMaps:
         self._by_folder: dict[str, FieldMap | None] = {}  # by real folder
         self._by_name: dict[str, FieldMap | None] = {}
         self.used: list[FieldMap | None] = []
+        self.reads_bodies = True
 
-    def with_model_map(self, model_map: FieldMap | None) -> FieldMaps:
-        """Set the map that a model bears, for files without any other; return this lookup."""
+    def with_model_map(self, model_map: FieldMap | None, *, reads_bodies: bool = True) -> FieldMaps:
+        """Set the map that a model bears, for files without any other, and whether it has features of bodies.
+
+        Returns
+        -------
+        FieldMaps
+            This lookup.
+        """
         self._model_map = model_map
+        self.reads_bodies = reads_bodies
         return self
 
     def of(self, file: str) -> FieldMap | None:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import PurePath
 from typing import NamedTuple
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from scoring.errors import RecordError
+from scoring.records.addresses import host_of
 from scoring.records.body import first_paragraph
 from scoring.records.field_map import FIELDS, FieldMap, FieldSource
 from scoring.records.mapped_labels import read_labels
@@ -146,21 +146,6 @@ def date_in_path(path: str) -> str:
     """
     days = _PATH_DAY.findall(PurePath(path).as_posix())
     return "-".join((days[-1][0], *days[-1][2:])) if days else ""
-
-
-def host_of(address: str) -> str:
-    """Return the host of an address, without ``www.``; empty if it has none.
-
-    Examples
-    --------
-    >>> host_of("https://www.gulls.example/rain"), host_of("rain")
-    ('gulls.example', '')
-    """
-    try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    except ValueError:
-        return ""
-    return host.removeprefix("www.") if "." in host else ""
 
 
 def _shaped(node: Node, name: str, source: FieldSource) -> Node:

@@ -152,6 +152,37 @@ class Record(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
         return self.original_url or self.web_url
 
 
+class Body(msgspec.Struct, frozen=True, gc=False):
+    """Counts of what the text below the front matter has.
+
+    Parameters
+    ----------
+    words, links, hosts, headings, code_blocks, images, quotes : int
+        Numbers of words, links, different hosts of the links, headings, blocks of code, images and block
+        quotes.
+    """
+
+    words: int = 0
+    links: int = 0
+    hosts: int = 0
+    headings: int = 0
+    code_blocks: int = 0
+    images: int = 0
+    quotes: int = 0
+
+
+class RecordWithBody(Record, frozen=True, gc=False, rename=archive_name):
+    """A record whose file has text below its front matter; the text itself is not kept.
+
+    Parameters
+    ----------
+    body : Body
+        What the text has.
+    """
+
+    body: Body = Body()
+
+
 class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """Labels of a record; None for a missing label.
 

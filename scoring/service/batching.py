@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from scoring.explanation.attribution import explain
@@ -186,10 +187,10 @@ class BatchScorer:
         """Run each step for the whole batch: repeated calls of one function are faster."""
         served = self._manager.current
         scorer = served.scorer
-        decoded = [
-            read_part(waiting.body.parts[0], waiting.body.form, self._limits, served.field_map)
-            for waiting in batch
-        ]
+        read = partial(
+            read_part, limits=self._limits, field_map=served.field_map, reads_body=scorer.reads_bodies
+        )
+        decoded = [read(waiting.body.parts[0], waiting.body.form) for waiting in batch]
         pairs = zip(decoded, batch, strict=True)
         scores = scorer.score_features(
             [
@@ -222,9 +223,16 @@ class _Job:
     def run(self, served: Served) -> Done:
         results: list[Result] = []
         documents: list[Document] = []
+        read = partial(
+            read_part,
+            form=self._body.form,
+            limits=self._limits,
+            field_map=served.field_map,
+            reads_body=served.scorer.reads_bodies,
+        )
         for begin in range(0, len(self._body.parts), BATCH):
             parts = self._body.parts[begin : begin + BATCH]
-            decoded = [read_part(record, self._body.form, self._limits, served.field_map) for record in parts]
+            decoded = list(map(read, parts))
             batch = [item for item in decoded if isinstance(item, Document)]
             scores = self._scores(batch, served)
             results += [item if isinstance(item, Problem) else next(scores) for item in decoded]

@@ -188,12 +188,12 @@ def _array(data: bytes) -> list[msgspec.Raw]:
 
 
 def read_part(
-    record: Part, form: str, limits: RequestLimits, field_map: FieldMap | None
+    record: Part, form: str, limits: RequestLimits, field_map: FieldMap | None, *, reads_body: bool = True
 ) -> Document | Problem:
     """Decode a record by a field map, None for scoring's own layout; a problem if it cannot be used."""
     try:
         limits.of_record.check_bytes(len(record.data), "-", record.line)
-        document = _decode(record, form, field_map)
+        document = _decode(record, form, field_map, reads_body)
         return limits.of_record.check(document, record.line)
     except RecordLimitError as error:
         return record_problem(error, limit=error.limit)
@@ -201,7 +201,7 @@ def read_part(
         return record_problem(error)
 
 
-def _decode(record: Part, form: str, field_map: FieldMap | None) -> Document:
+def _decode(record: Part, form: str, field_map: FieldMap | None, reads_body: bool) -> Document:
     if form == MARKDOWN:
-        return decode_file(record.data, "-", field_map=field_map)
+        return decode_file(record.data, "-", field_map=field_map, reads_body=reads_body)
     return decode_json(record.data, "-", record.line, field_map)

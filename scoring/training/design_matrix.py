@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 
-from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
+from scoring.features.table import BODY_NAMES, NUMBER_COLUMNS, FeatureTable, Floats
 from scoring.features.text import runs_of
 from scoring.model.rubric import TOPICS
 from scoring.training.config import RubricConfig
@@ -34,7 +34,7 @@ class DesignMatrix:
 
     Parameters
     ----------
-    dense : ndarray of shape (n_records, len(ADDITIVE_NAMES))
+    dense : ndarray of shape (n_records, len(dense_names))
         Bools and counts; 0 where missing.
     lengths : ndarray of shape (n_records, len(HINGED_NAMES))
         Text lengths; characters.
@@ -46,6 +46,8 @@ class DesignMatrix:
         1 where a record has a topic and its title has a run of words.
     term_names : list of (str, str)
         Topic and run of words, sorted.
+    dense_names : tuple of str
+        Names of the dense columns: :data:`ADDITIVE_NAMES`, and those of bodies if a record has one.
     """
 
     dense: Floats
@@ -54,6 +56,7 @@ class DesignMatrix:
     level_names: list[Pair]
     terms: csr_array
     term_names: list[Pair]
+    dense_names: tuple[str, ...] = ADDITIVE_NAMES
 
     def __len__(self) -> int:
         return len(self.dense)
@@ -68,13 +71,15 @@ class DesignMatrix:
             for words, record_topics in zip(table.title_words, topics, strict=True)
         ]
         min_count = config.min_term_count
+        dense_names = (*ADDITIVE_NAMES, *BODY_NAMES) if table.has_bodies else ADDITIVE_NAMES
         return cls(
-            np.nan_to_num(table.columns(ADDITIVE_NAMES)),
+            np.nan_to_num(table.columns(dense_names)),
             table.columns(HINGED_NAMES),
             hstack([matrix for matrix, _ in levels], format="csr"),
             [(kind, level) for kind, (_, names) in zip(LEVEL_NAMES, levels, strict=True) for level in names],
             # A pair has no more records than its words.
             *_cross_indicators(_indicators(topics, 1), _indicators(runs, min_count), min_count),
+            dense_names,
         )
 
     def take(self, rows: NDArray[np.bool_] | Indices) -> DesignMatrix:
@@ -86,6 +91,7 @@ class DesignMatrix:
             self.level_names,
             self.terms[rows],
             self.term_names,
+            self.dense_names,
         )
 
 

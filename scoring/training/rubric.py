@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 from scoring.features.table import Floats
 from scoring.model.rubric import TERMS, TOPICS, Rubric
 from scoring.training.config import RubricConfig
-from scoring.training.design_matrix import ADDITIVE_NAMES, HINGED_NAMES, DesignMatrix, distinct
+from scoring.training.design_matrix import HINGED_NAMES, DesignMatrix, distinct
 from scoring.training.lad_regression import CensoredLAD, Indices, SparseDesign
 from scoring.training.term_selection import TermSelector
 
@@ -121,7 +121,7 @@ class _DesignBuilder:
         self.knots: dict[str, float] = {}
         self.dense = {"intercept": np.ones(len(design_matrix))}
         self.scales = {"intercept": 1.0}
-        for name, values in zip(ADDITIVE_NAMES, design_matrix.dense.T, strict=True):
+        for name, values in zip(design_matrix.dense_names, design_matrix.dense.T, strict=True):
             if name not in HINGED_NAMES:
                 self._add(name, values)
         kept = distinct(design_matrix.levels, config.min_level_count)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import pyarrow as pa
 from pyarrow import parquet
 
 from scoring.deployment.open_model import open_model
@@ -16,7 +18,12 @@ from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
 from scoring.features.extraction import read_features
-from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
+from scoring.features.parquet_schema import (
+    BODY_SCHEMA,
+    FEATURE_SCHEMA,
+    feature_tables,
+    with_body_columns,
+)
 from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_map_lookup import FieldMaps
@@ -49,7 +56,8 @@ def write_features(
     paths : sequence of str
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
     output : Path
-        Parquet file: ``path``, the texts, ``topics``, the numbers (null where missing).
+        Parquet file: ``path``, the texts, ``topics``, the numbers (null where missing), and those of bodies
+        if a record has one.
     as_of : datetime or timedelta, optional
         Coverage later than this time (aware UTC, or an age after publication) is ignored, and
         age is measured from it.
@@ -93,15 +101,38 @@ def write_features(
     try:
         scratch_folder = tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent)
         with naming(output), scratch_folder as folder:
-            scratch = Path(folder) / output.name
-            with parquet.ParquetWriter(scratch, FEATURE_SCHEMA) as writer:
-                for batch in feature_tables(records):
-                    writer.write_table(batch)
-                    n_written += batch.num_rows
+            scratch, n_written = _write(feature_tables(records), Path(folder) / output.name)
             scratch.replace(output)
     except OSError as error:
         raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
     return n_written
+
+
+def _write(batches: Iterator[pa.Table], file: Path) -> tuple[Path, int]:
+    """Write batches, and the columns of bodies from the first one on that has them; return file and rows.
+
+    What was written before is copied, so that the columns are there only if a record has a body.
+    """
+    n_written = 0
+    first_with_body = None
+    with parquet.ParquetWriter(file, FEATURE_SCHEMA) as writer:
+        for batch in batches:
+            if batch.schema != FEATURE_SCHEMA:
+                first_with_body = batch
+                break
+            writer.write_table(batch)
+            n_written += batch.num_rows
+    if first_with_body is None:
+        return file, n_written
+    earlier = parquet.ParquetFile(file)
+    copies = map(earlier.read_row_group, range(earlier.num_row_groups))
+    wider = file.with_name("with bodies")
+    n_written = 0
+    with parquet.ParquetWriter(wider, BODY_SCHEMA) as writer, earlier:
+        for batch in chain(copies, [first_with_body], batches):
+            writer.write_table(with_body_columns(batch))
+            n_written += batch.num_rows
+    return wider, n_written
 
 
 def section_rule(model: str | None, settings: Settings, reporter: Reporter = SILENT) -> SectionRule:

@@ -93,7 +93,7 @@ def score(
         paths,
         as_of=as_of,
         sections=lambda: scorer.sections,
-        field_maps=lambda: maps.with_model_map(scorer.field_map),
+        field_maps=lambda: maps.with_model_map(scorer.field_map, reads_bodies=scorer.reads_bodies),
         n_processes=settings.threads,
         cache=cache,
         stdin=stdin,

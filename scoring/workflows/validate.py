@@ -78,6 +78,8 @@ def validate(
     warnings: list[str] = []
     unread_keys: Counter[str] = Counter()
     n_records = 0
+    field_maps = field_maps or FieldMaps(paths)
+    field_maps.reads_bodies = False  # nothing there can be wrong
     with collecting(is_listing=True) as walks:
         documents = read_documents(
             paths,

@@ -261,8 +261,9 @@ class _Watch:
                 self._report_settled(path, state, error, is_read=False)
                 continue
             try:
-                field_maps = self._field_maps.with_model_map(self._follower.saved().scorer.field_map)
-                document = decode_file(data, path, field_map=field_maps.of(path))
+                scorer = self._follower.saved().scorer
+                field_map = self._field_maps.with_model_map(scorer.field_map).of(path)
+                document = decode_file(data, path, field_map=field_map, reads_body=scorer.reads_bodies)
             except RecordError as error:
                 self._report_settled(path, state, error, is_read=True)
                 continue

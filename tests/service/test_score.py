@@ -112,10 +112,12 @@ def test_requests_at_the_same_time_are_scored_together_and_answered_apart(
 def test_what_one_request_brings_down_fails_that_one_alone(
     client: TestClient, saved: SavedModel, lines: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(part: Part, form: str, limits: RequestLimits, field_map: FieldMap | None) -> Document | Problem:
+    def fail(
+        part: Part, form: str, limits: RequestLimits, field_map: FieldMap | None, *, reads_body: bool
+    ) -> Document | Problem:
         if part.data == lines[3]:
             raise ZeroDivisionError
-        return read_part(part, form, limits, field_map)
+        return read_part(part, form, limits, field_map, reads_body=reads_body)
 
     monkeypatch.setattr(batching, "read_part", fail)
     batch_scorer = client.app.state.scoring.batch_scorer  # type: ignore[attr-defined]

@@ -11,10 +11,12 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner, Result
 
+from scoring.api import extract_features
 from scoring.cli import app
 from scoring.errors import FeatureError, RecordError
+from scoring.features import parquet_schema
 from scoring.features.encoding import ALL_COLUMNS, FITTED_COLUMNS
-from scoring.features.table import NUMBER_NAMES, TEXT_NAMES, build_table
+from scoring.features.table import BODY_NAMES, NUMBER_NAMES, TEXT_NAMES, build_table
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
@@ -56,8 +58,26 @@ def test_file_has_the_columns_of_the_catalogue(news: Path, tmp_path: Path) -> No
     write_features([str(news)], output=tmp_path / "a.parquet", on_fault=stop)
     names = set(parquet.read_schema(tmp_path / "a.parquet").names) - {"path", "topics"}
     learned = {column.name for column in FITTED_COLUMNS}
-    assert names == {column.name for column in catalogue()} - learned
+    assert names == {column.name for column in catalogue()} - learned - set(BODY_NAMES)
     assert catalogue() == ALL_COLUMNS
+
+
+@pytest.mark.parametrize("n_earlier", [0, 1, 39])
+def test_file_has_the_columns_of_bodies_if_a_record_has_one(
+    news: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_earlier: int
+) -> None:
+    monkeypatch.setattr(parquet_schema, "BATCH", 1)
+    write_features([str(news)], output=tmp_path / "plain.parquet", on_fault=stop)
+    file = sorted(news.iterdir())[n_earlier]
+    file.write_text(file.read_text() + "\nIt rains in [Oslo](https://oslo.example).\n")
+    assert write_features([str(news)], output=tmp_path / "a.parquet", on_fault=stop) == 40
+    written = parquet.read_table(tmp_path / "a.parquet")
+    plain = parquet.read_table(tmp_path / "plain.parquet")
+    assert written.select(plain.column_names).equals(plain)
+    assert written.column_names == [*plain.column_names, *BODY_NAMES]
+    assert written["body_word_count"].to_pylist() == [4 if row == n_earlier else None for row in range(40)]
+    frame = extract_features(str(news))
+    assert frame["body_link_count"].notna().tolist() == [row == n_earlier for row in range(40)]
 
 
 def test_file_that_cannot_be_written(news: Path, tmp_path: Path) -> None:
