@@ -143,6 +143,7 @@ def save_model(
         rules=models.rules,
         policy_changes=models.changes,
         field_map=models.field_map,
+        label_steps=models.quality.steps,
         # The default itself, which is left out of the file.
         targets=TARGETS if models.targets == TARGETS else models.targets,
         thresholds=models.thresholds,
@@ -218,7 +219,15 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
         files.sha256,
         manifest,
         FittedComponents(
-            QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors, manifest.policies),
+            QualityModel(
+                encoder,
+                manifest.rubric,
+                quality,
+                spread,
+                manifest.errors,
+                manifest.policies,
+                manifest.label_steps,
+            ),
             cascade_model,
             Forecast(cascade_model, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,
@@ -266,10 +275,19 @@ def _booster(files: ModelFiles, part: str, n_features: int) -> Booster:
     return booster
 
 
+class _TargetsOnly(msgspec.Struct):
+    targets: Targets = TARGETS
+
+
+class _EnvelopeOfTargets(msgspec.Struct):
+    manifest: _TargetsOnly = msgspec.field(default_factory=_TargetsOnly)
+
+
 def targets_of_folder(folder: Path) -> Targets:
-    """Labels of the model in a folder; the rest of the model is not read."""
-    manifest: Manifest = decoded(str(folder), read_files(folder).manifest, Manifest)
-    return manifest.targets
+    """Labels of the model in a folder, which is checked where it is loaded."""
+    path = folder / MANIFEST
+    envelope: _EnvelopeOfTargets = decoded(str(path), path.read_bytes(), _EnvelopeOfTargets)
+    return envelope.manifest.targets
 
 
 def load_scorer(folder: Path) -> Scorer:
