@@ -190,3 +190,19 @@ def test_hostile_connections_are_measured() -> None:
         assert float(sent_mb.replace(",", "")) >= 1
         assert int(n_probes.replace(",", "")) >= 1
         assert float(growth_mb) < 50
+
+
+def test_labels_are_compared_with_lightgbm() -> None:
+    printed = run("labels.py", "--smoke", "--sample-records", "300")
+    titles = re.findall(r"^### (.+)$", printed, re.MULTILINE)
+    assert titles == [
+        "Labels of published",
+        "Labels of heat and published",
+        "Labels of quality and published",
+        "Labels of heat",
+        "Ratings alone",
+    ]
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| sample")]
+    assert {row[1] for row in rows} == {"252, 45"}
+    errors = {row[2]: float(row[3]) for row in rows[-4:]}
+    assert errors["scoring"] < errors["plain LightGBM"] < errors["the median"]
