@@ -12,6 +12,7 @@ from scoring.features.encoding import Encoder
 from scoring.model.baselines import Medians
 from scoring.model.components import Thresholds
 from scoring.model.conformal import ResidualDistribution
+from scoring.model.label_steps import LabelSteps
 from scoring.model.leaders import Leaders
 from scoring.model.policy_change import PolicyChange
 from scoring.model.rubric import Rubric
@@ -79,6 +80,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policy_changes: tuple[PolicyChange, ...] = ()
     field_map: FieldMap | None = None
     targets: Targets = TARGETS
+    label_steps: LabelSteps | None = None
     thresholds: Thresholds
     medians: Medians
     files: dict[str, str]

@@ -60,7 +60,14 @@ def check_manifest(manifest: Manifest, path: str) -> None:
 
 def _checks(manifest: Manifest) -> Iterator[_Check]:
     policies = (manifest.policies, manifest.story_policies, manifest.rules, manifest.policy_changes)
-    parts = (manifest.rubric, manifest.errors, policies, manifest.medians, manifest.profile)
+    parts = (
+        manifest.rubric,
+        manifest.errors,
+        manifest.label_steps,
+        policies,
+        manifest.medians,
+        manifest.profile,
+    )
     numbers = (number for part in parts for number in _all_numbers(part))
     yield "numbers", all(abs(number) <= MAX_NUMBER for number in numbers), f"none beyond {MAX_NUMBER:g}"
     yield from _encoder(manifest.encoder)
@@ -84,6 +91,9 @@ def _checks(manifest: Manifest) -> Iterator[_Check]:
         yield "leaders", are_counts and 0 <= leaders.published_ratio_ <= 1, "numbers of leads, and a share"
     is_ordered = manifest.targets == tuple(name for name in TARGETS if name in manifest.targets)
     yield "targets", bool(manifest.targets) and is_ordered, f"one or more of {TARGETS}, in order"
+    if (steps := manifest.label_steps) is not None:
+        is_valid = steps.step_ >= 2 and steps.lowest_ <= steps.highest_
+        yield "label_steps", is_valid, "a step of 2 or more, and the lowest rating not above the highest"
     medians = manifest.medians
     has_all_targets = all(
         set(TARGETS) <= targets.keys() for targets in (medians.of_all_, medians.of_provider_)

@@ -147,6 +147,7 @@ def save_model(
         rules=models.rules,
         policy_changes=models.changes,
         field_map=models.field_map,
+        label_steps=models.quality.steps,
         # The default itself, which is left out of the file.
         targets=TARGETS if models.targets == TARGETS else models.targets,
         thresholds=models.thresholds,
@@ -224,7 +225,15 @@ def open_files(files: ModelFiles, *, is_whole: bool = True) -> SavedModel:
         files.sha256,
         manifest,
         FittedComponents(
-            QualityModel(encoder, manifest.rubric, quality, spread, manifest.errors, manifest.policies),
+            QualityModel(
+                encoder,
+                manifest.rubric,
+                quality,
+                spread,
+                manifest.errors,
+                manifest.policies,
+                manifest.label_steps,
+            ),
             cascade_model,
             Forecast(cascade_model, boosters["settled_lead"], boosters["growth"]),
             manifest.thresholds,

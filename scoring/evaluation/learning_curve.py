@@ -197,7 +197,7 @@ class SectionCurve:
         """Metrics of the rounded quality on the test block."""
         table = self.test.table
         expected, spread = model.estimate(table, self.num_threads)
-        quality, low, high = rounded(expected, *model.interval(table, expected, spread))
+        quality, low, high = rounded(expected, *model.interval(table, expected, spread), model.steps)
         columns = {
             "quality": self.test.labels.quality,
             "quality_predicted": quality,

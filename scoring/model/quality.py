@@ -12,6 +12,7 @@ from scoring.features.encoding import Encoder
 from scoring.features.table import NUMBER_INDEX, FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.conformal import MIN_SPREAD, ResidualDistribution
+from scoring.model.label_steps import LabelSteps
 from scoring.model.marginalize import QualityDistribution
 from scoring.model.rubric import Rubric
 from scoring.model.section_policy import SectionPolicy
@@ -24,7 +25,7 @@ class QualityModel:
     """Predicts the quality, its interval and its residual distribution.
 
     The encoder, the rubric and the boosters make up the policy that sections share; ``policies`` holds those
-    of the sections that differ from it.
+    of the sections that differ from it. ``steps`` are those of the labels, if these are ratings.
     """
 
     encoder: Encoder
@@ -33,6 +34,7 @@ class QualityModel:
     spread: Booster
     errors: ResidualDistribution
     policies: Mapping[str, SectionPolicy] = field(default_factory=dict)
+    steps: LabelSteps | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -17,6 +17,7 @@ from scoring.features.sections import SectionRule
 from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
+from scoring.model.label_steps import LabelSteps
 from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.model.score import Score
 from scoring.model.targets import TARGETS, Targets
@@ -101,11 +102,13 @@ class Scorer:
         """
         quality_model, thresholds = self.models.quality, self.models.thresholds
         expected, spread = quality_model.estimate(table, num_threads)
-        quality, low, high = rounded(expected, *quality_model.interval(table, expected, spread))
+        interval = quality_model.interval(table, expected, spread)
+        quality, low, high = rounded(expected, *interval, quality_model.steps)
         if set(self.targets) == {"published"}:  # the quality is a stand-in that nothing depends on
             distribution = QualityDistribution.exact(quality)
         else:
-            distribution = quality_model.distribution(table, quality, spread)
+            distribution = quality_model.distribution(table, np.round(expected), spread)
+            distribution = replace(distribution, quality=quality)
         now, settled = marginalize(
             self.models.cascade, self.models.forecast, table, distribution, num_threads
         )
@@ -218,7 +221,15 @@ def probability(value: float) -> float:
     return round(min(max(float(value), 0.0), 1.0), 4)
 
 
-def rounded(expected: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
-    """Quality as scores have it, a whole number, and the ends of its interval in tenths; points."""
-    quality = np.round(expected)
+def rounded(
+    expected: Floats, low: Floats, high: Floats, steps: LabelSteps | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Quality as scores have it, a whole number, and the ends of its interval in tenths; points.
+
+    Of ratings, the nearest one, and the lowest and highest one in the interval.
+    """
+    if steps is not None:
+        quality, (low, high) = steps.nearest(expected), steps.inside(low, high)
+    else:
+        quality = np.round(expected)
     return quality, np.minimum(np.round(low, 1), quality), np.maximum(np.round(high, 1), quality)

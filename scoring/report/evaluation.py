@@ -135,7 +135,7 @@ def evaluation_report(
         contributions=account.contributions[:MAX_CONTRIBUTIONS],
         max_explained=MAX_EXPLAINED,
         importances=_importance_plots(importances),
-        policies=policies,
+        policies=[policy for policy in policies if policy.lines],
         training=training,
         data_path=data_path,
         data_sha256=data_sha256,

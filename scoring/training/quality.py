@@ -15,6 +15,7 @@ from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
 from scoring.model.booster import Booster
 from scoring.model.conformal import MIN_SPREAD, NO_ERRORS
+from scoring.model.label_steps import LabelSteps
 from scoring.model.quality import RUBRIC_COLUMN, QualityModel
 from scoring.model.rubric import Rubric
 from scoring.training.config import ModelConfig
@@ -28,6 +29,7 @@ from scoring.training.splits import group_folds
 
 Groups = NDArray[np.intp]
 MIN_SECTION = 20  # records on either side of a leave-section-out split
+MAX_RATINGS = 20  # different labels, at most, if they are ratings
 MIN_CALIBRATION = 30  # records of the validation block that the interval is calibrated on
 
 
@@ -102,6 +104,9 @@ def start_quality(
         Waits for the fits and returns the :class:`QualityFit`.
     """
     submit = pool.executor.submit
+    steps = label_steps(y)
+    if steps is not None:
+        config = _for_ratings(config)
     options: dict[str, Any] = {"num_threads": pool.num_threads, "seed": seed}
     design_matrix = DesignMatrix.of(table, config.rubric)
     if regimes is None:
@@ -147,11 +152,43 @@ def start_quality(
         out_of_fold = np.full(len(table), np.nan)
         out_of_fold[plan.is_shared] = inputs.X[:, -1]
         model = with_policies(
-            replace(final_fit.result(), errors=errors), plan, table, y, copies, config, out_of_fold
+            replace(final_fit.result(), errors=errors, steps=steps),
+            plan,
+            table,
+            y,
+            copies,
+            config,
+            out_of_fold,
         )
         return QualityFit(model, expected, spread, plan, frozenset(draft.policies))
 
     return finish
+
+
+def label_steps(y: Floats) -> LabelSteps | None:
+    """Steps of labels that are ratings: few values, all multiples of 2 points or more; None for others.
+
+    Examples
+    --------
+    >>> label_steps(np.array([20.0, 100.0, 40.0]))
+    LabelSteps(step_=20, lowest_=20, highest_=100)
+    >>> label_steps(np.array([20.0, 41.0]))
+    """
+    values = np.unique(y).astype(np.int64)
+    step = int(np.gcd.reduce(values)) if 2 <= len(values) <= MAX_RATINGS else 0
+    return LabelSteps(step, int(values[0]), int(values[-1])) if step >= 2 else None
+
+
+def _for_ratings(config: ModelConfig) -> ModelConfig:
+    """Options of a fit to ratings: of a quality between two of them, the mean tells which is nearer.
+
+    The median, which the absolute error finds, is one of the two even where they are nearly as likely.
+    """
+    if config.quality.params.get("objective") != "regression_l1":
+        return config
+    params = {**config.quality.params, "objective": "regression"}
+    quality = msgspec.structs.replace(config.quality, params=params)
+    return msgspec.structs.replace(config, quality=quality)
 
 
 def _with_half_the_misses(config: ModelConfig) -> ModelConfig:

@@ -8,6 +8,7 @@ import pytest
 
 from scoring.deployment.gate import GateConfig, judge, judge_first, too_few
 from scoring.evaluation.paired_figures import Difference, SliceDifference
+from scoring.model.targets import Targets
 
 EQUAL = GateConfig(margin=0.05)
 
@@ -158,3 +159,22 @@ def test_the_first_has_to_beat_every_baseline() -> None:
     )
     for figures, others in (({}, baselines), ({"quality_mae": 1.0}, {})):
         assert not judge_first(figures, others, GateConfig(), n_records=60).is_passed
+
+
+@pytest.mark.parametrize(
+    ("targets", "figure"),
+    [
+        (("quality", "heat", "published"), "quality_mae"),
+        (("heat", "published"), "published_brier"),
+        (("heat",), "heat_mae"),
+        ((), "quality_mae"),
+    ],
+)
+def test_default_metric_is_of_a_label_that_the_models_have(targets: Targets, figure: str) -> None:
+    config = GateConfig(margin=0.1).of_models(targets)
+    assert (config.figure, config.margin) == (figure, 0.1)
+    assert figure in config.rule
+
+
+def test_chosen_metric_is_kept() -> None:
+    assert GateConfig(figure="published_f1").of_models(("heat",)).figure == "published_f1"

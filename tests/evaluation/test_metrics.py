@@ -259,3 +259,20 @@ def test_records_without_a_date_share_a_day() -> None:
     assert days[0] == days[2]
     assert days[1] == days[3]
     assert days[0] != days[1]
+
+
+def test_publication_is_known_where_the_heat_is_or_where_it_has_a_value() -> None:
+    heat, flags = np.array([np.nan, 5.0, -1.0]), np.array([True, False, True])
+    known = metrics.has_published({"heat": heat, "published": flags})
+    assert known.tolist() == [False, True, True]
+    known = metrics.has_published({"heat": heat, "published": np.array([1.0, np.nan, 0.0])})
+    assert known.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["quality", "heat", "published"])
+def test_figures_are_of_the_labels_that_are_predicted(name: str) -> None:
+    columns = {column: values for column, values in by_hand().items() if column != f"{name}_predicted"}
+    figures = {figure.partition("_")[0] for figure in metrics.compute(columns)}
+    expected = {"quality": {"quality"}, "heat": {"heat", "lead"}, "published": {"published"}}[name]
+    assert not figures & expected
+    assert figures == {"quality", "heat", "lead", "published"} - expected

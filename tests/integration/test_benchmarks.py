@@ -209,3 +209,19 @@ def test_growth_of_relating_prints_its_exponent() -> None:
     printed = run("relate_growth.py", "--smoke")
     assert re.search(r"to the power -?\d+\.\d{3}", printed)
     assert {"300", "600"} <= rows_of(printed).keys()
+
+
+def test_labels_are_compared_with_lightgbm() -> None:
+    printed = run("labels.py", "--smoke", "--sample-records", "300")
+    titles = re.findall(r"^### (.+)$", printed, re.MULTILINE)
+    assert titles == [
+        "Labels of published",
+        "Labels of heat and published",
+        "Labels of quality and published",
+        "Labels of heat",
+        "Ratings alone",
+    ]
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| sample")]
+    assert {row[1] for row in rows} == {"252, 45"}
+    errors = {row[2]: float(row[3]) for row in rows[-4:]}
+    assert errors["scoring"] < errors["plain LightGBM"] < errors["the median"]

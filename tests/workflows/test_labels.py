@@ -298,7 +298,8 @@ def test_audit_needs_quality(targets: Targets, settings: Settings, tmp_path: Pat
 def test_policy_has_rules_of_the_labels_of_the_model(case: Case) -> None:
     rules = [rule for group in load_model(Path(case.model)).models.rules for rule in group.rules]
     assert {rule.target for rule in rules} <= ({"quality"} if "quality" in case.targets else set())
-    run(case, "policy", "--model", case.model)
+    printed = run(case, "policy", "--model", case.model)
+    assert printed.startswith("no rules: they need labels of quality") == (not rules)
 
 
 def test_policy_of_heat_and_publication_without_quality(cases: Callable[[Targets], Case]) -> None:

@@ -197,6 +197,7 @@ def test_record_without_a_quality_is_left_out(news: Path, settings: Settings) ->
     assert outcome.n_records == 60
     assert listener.notes == [
         "7 records without a quality or a date are left out",
+        "labels: quality (60 records), heat (60 records), published (60 records)",
         "sections: Tessaril (60 labels)",
     ]
 

@@ -23,6 +23,8 @@ def policy_table(lines: Iterable[PolicyLine]) -> RenderableType:
             followed = "" if line.followed_ratio is None else f"{line.followed_ratio:.1%}"
             table.add_row(line.target, Text(line.text), line.interval, f"{line.n_records:,}", followed)
         views += [Text(section, style="bold"), table, Text()]
+    if not views:
+        return Text("no rules: they need labels of quality, or of both heat and published")
     return Group(*views[:-1], *_left_out(len(all_lines) - len(shown), "change"))
 
 

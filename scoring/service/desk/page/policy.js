@@ -40,6 +40,7 @@ async function load(current) {
 function partsOf({ model, policies }) {
   const intro = h("p", { class: "soft", text: `${model}. For each rule: the 95% interval of its number, the labelled records that it is based on, and the share of these that follow it.` });
   if (!policies.length) return [h("p", { text: `${model} was trained before models had rules. Train it again to see them.` })];
+  if (policies.every(({ lines }) => !lines.length)) return [h("p", { text: `${model} has no rules: they need labels of quality, or of both heat and published.` })];
   return [intro, ...policies.map(tableOf)];
 }
 
