@@ -310,17 +310,14 @@ def extract_features(
     import pyarrow as pa
 
     from scoring.features.extraction import extracted
-    from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, with_body_columns
+    from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
     from scoring.features.sections import FIRST_TOPIC
 
     scorer = None if model is None else _loaded(model, settings).saved.scorer
     sections = FIRST_TOPIC if scorer is None else scorer.sections
     documents = _read(records, on_error, None if scorer is None else scorer.field_map)
     features = (extracted(document, as_of, sections) for document in documents)
-    tables = list(feature_tables(features))
-    has_bodies = any(table.schema != FEATURE_SCHEMA for table in tables)
-    tables = [FEATURE_SCHEMA.empty_table(), *tables]
-    table = pa.concat_tables(list(map(with_body_columns, tables)) if has_bodies else tables)
+    table = pa.concat_tables(of_one_schema([FEATURE_SCHEMA.empty_table(), *feature_tables(features)]))
     frame: pd.DataFrame = table.to_pandas()
     return frame.set_index("path")
 

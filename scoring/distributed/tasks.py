@@ -19,7 +19,7 @@ from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
-from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables
+from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
 from scoring.features.sections import SectionRule
 from scoring.model.score import Score
 from scoring.model.score_schema import score_table
@@ -36,6 +36,8 @@ class Reading:
         The partition.
     is_hashed : bool
         Whether to compute digests of records.
+    reads_body : bool
+        Whether to read the text below the front matter.
 
     Attributes
     ----------
@@ -47,6 +49,7 @@ class Reading:
 
     partition: Partition
     is_hashed: bool = False
+    reads_body: bool = True
     extents: list[Extent] = field(default_factory=list)
     faults: list[tuple[int, tuple[Fault, ...]]] = field(default_factory=list)
 
@@ -57,7 +60,9 @@ class Reading:
             for source in sources:
                 n_records += 1
                 try:
-                    yield source.document(source.content(), is_hashed=self.is_hashed)
+                    yield source.document(
+                        source.content(), is_hashed=self.is_hashed, reads_body=self.reads_body
+                    )
                 except RecordError as error:
                     self.faults.append((index, error.faults))
             self.extents.append(Extent(n_lines, n_records))
@@ -96,7 +101,9 @@ class Work:
         name = self.dataset.name_of(self.job, partition)
         if (done := self.dataset.finished(name, partition)) is not None:
             return done, True
-        reading = Reading(partition)
+        is_scored = self.job.kind != "features"
+        reads_body = not is_scored or scorer_of(self.job.model_sha256 or "").reads_bodies
+        reading = Reading(partition, reads_body=reads_body)
         with _rare_garbage_collection():
             n_rows, data = self._render(
                 extracted(document, self.as_of, self.sections) for document in reading.documents()
@@ -159,9 +166,8 @@ def _score_file(scores: Iterable[Score]) -> tuple[int, bytes]:
 
 
 def _feature_file(records: Iterable[Extracted]) -> tuple[int, bytes]:
-    n_rows, buffer = 0, io.BytesIO()
-    with parquet.ParquetWriter(buffer, FEATURE_SCHEMA) as writer:
-        for table in feature_tables(records):
+    buffer, tables = io.BytesIO(), of_one_schema(feature_tables(records))
+    with parquet.ParquetWriter(buffer, tables[0].schema if tables else FEATURE_SCHEMA) as writer:
+        for table in tables:
             writer.write_table(table)
-            n_rows += table.num_rows
-    return n_rows, buffer.getvalue()
+    return sum(table.num_rows for table in tables), buffer.getvalue()

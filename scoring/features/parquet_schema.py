@@ -51,6 +51,13 @@ def feature_tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
         )
 
 
+def of_one_schema(tables: Iterable[pa.Table]) -> list[pa.Table]:
+    """Return tables of :func:`feature_tables` with the columns of bodies in all if one has them."""
+    tables = list(tables)
+    has_bodies = any(table.schema != FEATURE_SCHEMA for table in tables)
+    return list(map(with_body_columns, tables)) if has_bodies else tables
+
+
 def with_body_columns(table: pa.Table) -> pa.Table:
     """Return a table of :data:`BODY_SCHEMA`, with null where its records have no body."""
     for name in BODY_NAMES[len(table.schema) - len(FEATURE_SCHEMA) :]:
