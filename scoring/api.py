@@ -348,7 +348,7 @@ def score(
     Returns
     -------
     iterator of Score
-        In the order of `records`.
+        In the order of `records`. What is about a label that the model has not learned is None.
 
     Raises
     ------
