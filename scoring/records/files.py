@@ -24,6 +24,7 @@ from scoring.records.left_out import (
     Walk,
     walking,
 )
+from scoring.records.tables import is_table
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
 
 #: Callback for the error of each unusable record.
@@ -161,7 +162,7 @@ def _entries(
 ) -> Iterator[tuple[str, bool, str | None]]:
     """Yield the Markdown entries of a folder: path, whether it is a link, why it is left out, if it is."""
     for file, is_link, is_regular in _walk(folder, walk, on_fault):
-        is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS)
+        is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS) and not is_table(file)
         reason = _reason_left_out(file) if is_front_matter else None
         if reason:
             walk.leave_out(file, reason)

@@ -70,6 +70,13 @@ def test_lines_of_json_may_be_named(archive: Path) -> None:
     assert [document.record.title for document in documents] == ["Sun", "Ice"]
 
 
+def test_tables_may_be_named(archive: Path) -> None:
+    (archive / "posts" / "table.csv").write_text("title,topics\nSun,Sea\n")
+    (archive / FILE_NAME).write_text("files: posts/*.csv")
+    documents = read_documents([str(archive)], on_fault=lambda error: pytest.fail(str(error)))
+    assert [document.record.title for document in documents] == ["Sun"]
+
+
 def test_a_map_with_a_fault_is_reported(archive: Path) -> None:
     (archive / FILE_NAME).write_text("files: {}")
     with pytest.raises(FieldMapError, match="files: got a mapping"):
