@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,13 +47,14 @@ def score(
     form: options.ScoreFormat | None,
     tracking_uri: str | None,
     coverage: options.CoverageSource | None,
+    fields: Path | None,
     **workflow_options: Any,
 ) -> None:
     """Score records on a cluster."""
     from scoring.workflows.cluster import score_on_cluster
     from scoring.workflows.coverage import refuse_on_cluster
 
-    settings = options.settings_of(terminal, tracking_uri=tracking_uri, coverage=coverage)
+    settings = options.settings_of(terminal, tracking_uri=tracking_uri, coverage=coverage, fields=fields)
     refuse_on_cluster(settings)
     formats = options.ScoreFormat
     form = form or formats.__members__.get((output or "").rpartition(".")[2], formats.jsonl)
@@ -71,14 +73,21 @@ def score(
     _report(terminal, outcome, "scores")
 
 
-def features(terminal: Terminal, paths: list[str], cluster: ClusterOptions, **workflow_options: Any) -> None:
+def features(
+    terminal: Terminal,
+    paths: list[str],
+    cluster: ClusterOptions,
+    *,
+    fields: Path | None,
+    **workflow_options: Any,
+) -> None:
     """Write the feature table of records on a cluster."""
     from scoring.workflows.cluster import features_on_cluster
 
     outcome = features_on_cluster(
         paths,
         place=cluster,
-        settings=options.settings_of(terminal),
+        settings=options.settings_of(terminal, fields=fields),
         on_fault=terminal.on_fault,
         reporter=terminal,
         **workflow_options,

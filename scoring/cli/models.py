@@ -192,7 +192,13 @@ def score(
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
-        shared = {"model": model, "as_of": as_of, "tracking_uri": tracking_uri, "coverage": coverage}
+        shared = {
+            "model": model,
+            "as_of": as_of,
+            "tracking_uri": tracking_uri,
+            "coverage": coverage,
+            "fields": fields,
+        }
         cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
         return
     from scoring.records.field_map_lookup import field_maps_of

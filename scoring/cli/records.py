@@ -157,7 +157,7 @@ def features(
     if dask_cluster is not None:
         if model is not None or section is not None:
             raise typer.BadParameter("--model and --section do not go with --dask: it takes the first topic")
-        cluster.features(terminal, paths, dask_cluster, output=output, as_of=as_of)
+        cluster.features(terminal, paths, dask_cluster, output=output, as_of=as_of, fields=fields)
         return
     settings = options.settings_of(terminal, fields=fields, section=section)
     n_records = workflow.write_features(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import read_bytes
 from scoring.records.feed_detection import is_feed
+from scoring.records.field_map import FieldMap
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
 from scoring.records.tables import is_table
@@ -40,6 +41,8 @@ class Found(NamedTuple):
         Version of the content: its hash if the store has one, otherwise its time.
     is_walked : bool
         Whether it was found in a folder; then it is ignored without front matter.
+    field_map : FieldMap or None
+        Where its fields are; None for scoring's own layout.
     """
 
     path: str
@@ -47,6 +50,7 @@ class Found(NamedTuple):
     n_bytes: int
     stamp: str
     is_walked: bool = False
+    field_map: FieldMap | None = None
 
 
 def is_remote(path: str) -> bool:

@@ -56,12 +56,16 @@ class Reading:
     def documents(self) -> Iterator[Document]:
         """Yield the usable records."""
         for index, (sources, n_lines) in enumerate(read(self.partition)):
+            field_map = self.partition.pieces[index].file.field_map
             n_records = 0
             for source in sources:
                 n_records += 1
                 try:
                     yield source.document(
-                        source.content(), is_hashed=self.is_hashed, reads_body=self.reads_body
+                        source.content(),
+                        is_hashed=self.is_hashed,
+                        field_map=field_map,
+                        reads_body=self.reads_body,
                     )
                 except RecordError as error:
                     self.faults.append((index, error.faults))

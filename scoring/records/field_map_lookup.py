@@ -58,7 +58,9 @@ class FieldMaps:
         return self
 
     def of(self, file: str) -> FieldMap | None:
-        """Return the map of a file, or of standard input (``-``); None for scoring's own layout.
+        """Return the map of a file; None for scoring's own layout.
+
+        Standard input (``-``) and files of remote stores have no archive that could have one.
 
         Raises
         ------
@@ -67,7 +69,7 @@ class FieldMaps:
         """
         if self._given is not None:
             return self._note(self._given)
-        if file == "-":
+        if file == "-" or "://" in file:
             return self._note(self._fallback or self._model_map)
         folder = os.path.dirname(file)
         if folder not in self._by_name:

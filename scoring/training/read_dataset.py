@@ -103,7 +103,7 @@ def read_dataset(
         since=since,
         until=until,
         own_scores=own_scores,
-        sections=sections or _mapped_rule(field_maps) or learn_sections(archives_of(documents, paths)),
+        sections=sections or mapped_rule(field_maps) or learn_sections(archives_of(documents, paths)),
         targets=targets,
     )
     if len(field_maps.used) > 1:
@@ -114,7 +114,7 @@ def read_dataset(
     return replace(corpus, corrections=corrections, field_map=field_maps.only, deriver=deriver)
 
 
-def _mapped_rule(field_maps: FieldMaps) -> SectionRule | None:
+def mapped_rule(field_maps: FieldMaps) -> SectionRule | None:
     """Rule of sections that the field maps of all records name; None if they name none.
 
     Raises

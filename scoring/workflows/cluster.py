@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,13 +15,14 @@ from scoring.deployment.resolve_model import resolve
 from scoring.distributed.fault_log import FaultLines
 from scoring.distributed.output_dataset import DataSet, Done, Format, Job, Kind
 from scoring.distributed.partitions import Partition, plan
-from scoring.distributed.storage import absolute, find
+from scoring.distributed.storage import Found, absolute, find
 from scoring.distributed.tasks import Work
 from scoring.errors import RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.progress import SILENT, Reporter
+from scoring.records.field_map_lookup import FieldMaps, field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 
@@ -139,6 +140,11 @@ def score_on_cluster(
     """
     require_dask()
     loaded = resolve(model, settings, is_whole=False, reporter=reporter)
+    scorer = loaded.saved.scorer
+    if scorer.models.leaders is not None and scorer.models.leaders.is_rule:
+        reporter.note(
+            "each record is scored by itself on a cluster: several records that list each other may lead"
+        )
     return _run_job(
         paths,
         "scores",
@@ -150,7 +156,8 @@ def score_on_cluster(
         on_fault,
         reporter,
         model=(loaded.saved.name, loaded.files),
-        sections=loaded.saved.scorer.sections,
+        sections=scorer.sections,
+        field_maps=field_maps_of(paths, settings).with_model_map(scorer.field_map),
     )
 
 
@@ -165,7 +172,24 @@ def features_on_cluster(
     reporter: Reporter = SILENT,
 ) -> ClusterOutcome:
     """Write the feature table of records as a Parquet data set; see :func:`score_on_cluster`."""
-    return _run_job(paths, "features", "parquet", output, place, settings, as_of, on_fault, reporter)
+    field_maps = field_maps_of(paths, settings)
+    return _run_job(
+        paths,
+        "features",
+        "parquet",
+        output,
+        place,
+        settings,
+        as_of,
+        on_fault,
+        reporter,
+        field_maps=field_maps,
+    )
+
+
+def mapped(files: Iterable[Found], field_maps: FieldMaps) -> Iterator[Found]:
+    """Yield files with their field maps."""
+    return (file._replace(field_map=field_maps.of(file.path)) for file in files)
 
 
 def _run_job(
@@ -181,10 +205,11 @@ def _run_job(
     *,
     model: tuple[str, ModelFiles] | None = None,
     sections: SectionRule = FIRST_TOPIC,
+    field_maps: FieldMaps,
 ) -> ClusterOutcome:
     require_dask()
     dataset = DataSet(absolute(output))
-    partitions = plan(find(paths), place.partition_mb * 10**6)
+    partitions = plan(mapped(find(paths), field_maps), place.partition_mb * 10**6)
     job = Job(
         kind=kind,
         format=form,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from scoring.distributed.partitions import plan
 from scoring.distributed.storage import find
@@ -11,13 +12,14 @@ from scoring.errors import RecordError
 from scoring.features.sections import learn_sections, rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import Reporter
+from scoring.records.field_map_lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.lightgbm_trainer import BoosterTrainer
-from scoring.training.read_dataset import archives_of, dataset_of
-from scoring.workflows.cluster import ClusterOptions, opened
+from scoring.training.read_dataset import archives_of, dataset_of, mapped_rule
+from scoring.workflows.cluster import ClusterOptions, mapped, opened
 from scoring.workflows.training_pipeline import until_of, with_records
 
 
@@ -73,7 +75,8 @@ def opened_training(
         from scoring.distributed.lightgbm_trainer import ClusterTrainer
         from scoring.distributed.training_data import read_archive
 
-        partitions = plan(find(paths), place.partition_mb * 10**6)
+        field_maps = field_maps_of(paths, settings)
+        partitions = plan(mapped(find(paths), field_maps), place.partition_mb * 10**6)
         has_links = config.split.apart == "stories"
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents, archive = read_archive(
@@ -93,6 +96,11 @@ def opened_training(
             until=until,
             extractor=archive,
             own_scores=own_scores,
-            sections=rule_named(settings.section) or learn_sections(archives_of(documents, paths)),
+            sections=(
+                rule_named(settings.section)
+                or mapped_rule(field_maps)
+                or learn_sections(archives_of(documents, paths))
+            ),
         )
+        corpus = replace(corpus, field_map=field_maps.only)
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

@@ -20,11 +20,12 @@ from scoring.distributed.cluster import opened
 from scoring.distributed.storage import opened as file_system
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
-from scoring.records.synthetic.generate import sample_json_lines
+from scoring.records.corpus import read_documents
+from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings, load_settings
 from scoring.workflows.cluster import ClusterOptions, ClusterOutcome, features_on_cluster, score_on_cluster
 from scoring.workflows.features import write_features
-from scoring.workflows.score import score
+from scoring.workflows.init import propose, write_proposal
 from scoring.workflows.train import TrainOutcome
 from tests.distributed.conftest import Processes, wait_until
 
@@ -70,7 +71,9 @@ def one_process(
             raise error
         faults.append(str(error))
 
-    scores = score(paths, model=model, settings=settings, as_of=as_of, on_fault=on_fault)
+    # On a cluster each record is scored by itself, also where one of a story leads.
+    scorer = load_model(Path(model)).scorer
+    scores = scorer.score(read_documents(paths, on_fault=on_fault), as_of)
     return b"".join(msgspec.json.encode(score) + b"\n" for score in scores)
 
 
@@ -308,3 +311,16 @@ def test_a_cluster_without_workers_is_reported(tmp_path: Path, monkeypatch: pyte
             pass
     finally:
         alone.end()
+
+
+def test_records_are_read_by_the_field_map_of_their_archive(
+    make: Any, training: TrainOutcome, settings: Settings, tmp_path: Path
+) -> None:
+    write_sample(tmp_path / "links", n_records=40, layout="ratings")
+    write_proposal(str(tmp_path / "links"), propose(str(tmp_path / "links")))
+    paths = [str(tmp_path / "links")]
+    made = make(paths, tmp_path / "out")
+    assert (made.n_records, made.n_faults) == (40, 0)
+    assert joined(tmp_path / "out") == one_process(paths, training.model, settings)
+    warnings = [json.loads(line)["warnings"] for line in joined(tmp_path / "out").splitlines()]
+    assert not any("only the title was read" in warning for record in warnings for warning in record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,20 @@ def test_old_folder_is_of_the_version_that_is_written() -> None:
     assert read_files(SAVED / "model").sha256[:8] == "4c522e9f"
 
 
+def inner_types(kind: Any) -> Iterator[Any]:
+    """A type, and those of its items."""
+    yield kind
+    for inner in getattr(kind, "__args__", ()):
+        yield from inner_types(inner)
+
+
 def fields_of(kind: Any, way: str = "") -> set[str]:
     """Paths of all fields of a struct, including nested ones."""
     ways = set()
     for field in msgspec.structs.fields(kind):
         here = f"{way}{field.encode_name}"
         ways.add(here)
-        for inner in (field.type, *getattr(field.type, "__args__", ())):
+        for inner in inner_types(field.type):
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 # These stand in several places, and are documented once.
                 ways |= fields_of(inner, DOCUMENTED_ONCE.get(inner, f"{here}."))

@@ -183,7 +183,7 @@ def test_a_decision_change_has_both_explanations_and_reasons() -> None:
 
 
 def test_nothing_differs() -> None:
-    same = {"quality_mae": Difference("quality_mae", 2.5, 2.5, 0.0, 0.0, 0.0)}
+    same = {name: Difference(name, 2.5, 2.5, 0.0, 0.0, 0.0) for name in ("quality_mae", "published_brier")}
     shown = lines(
         runs.comparison(
             changed(
@@ -203,7 +203,7 @@ def test_nothing_differs() -> None:
         "same parameters, data and features",
         "",
         "90 records, 2021-03-04 to 2021-05-06",
-        "the same: quality_mae",
+        "the same: quality_mae, published_brier",
         "",
         "published would change for none of 90 records",
     ]
