@@ -141,10 +141,8 @@ def _not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:
     """The score of a record whose story another record of the batch leads."""
     likely = f"is more likely to lead ({leader.lead_probability:.0%})"
     reason = f"does not lead: {leader.path} lists it and {likely}"
-    return msgspec.structs.replace(
-        score,
-        heat=int(NOT_LEADING),
-        published=leaders.published_ratio_ >= 0.5,
-        published_probability=round(leaders.published_ratio_, 4),
-        warnings=(*score.warnings, reason),
-    )
+    changed = msgspec.structs.replace(score, heat=int(NOT_LEADING), warnings=(*score.warnings, reason))
+    if score.published is None:  # the model does not decide
+        return changed
+    ratio = leaders.published_ratio_
+    return msgspec.structs.replace(changed, published=ratio >= 0.5, published_probability=round(ratio, 4))

@@ -253,7 +253,7 @@ def test_files_that_come_change_and_go_are_seen_by_every_page(
     faulty = desk.locator(".record.faulty")
     expect(faulty).to_contain_text("new.md:3: images: got 'high', expected a list")
     faulty.click()
-    expect(desk.locator("#details .fault")).to_contain_text("expected an integer")
+    expect(desk.locator("#details .fault")).to_contain_text("expected a list")
     desk.locator("#state").select_option("")
     (inbox / "new.md").unlink()
     for page in (desk, other):
