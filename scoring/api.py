@@ -203,9 +203,9 @@ def read_records(
         What becomes of a record that cannot be used. With ``"warn"``, or a callable that returns, the
         others go on.
 
-    Yields
-    ------
-    Document
+    Returns
+    -------
+    iterator of Document
         In the order of `records`.
 
     Raises
