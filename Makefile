@@ -116,7 +116,7 @@ screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots
 
 check: $(READY) browser lint layers  ## All of the checks; this is what CI runs
-	$(MAKE) --no-print-directory -j 2 --output-sync=line test $(CHECKS)
+	$(MAKE) --no-print-directory -j 2 test $(CHECKS)
 
 demo: $(READY)  ## Train on made-up records, score others, show where the run is
 	rm -rf $(DEMO)
