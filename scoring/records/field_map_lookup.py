@@ -46,7 +46,7 @@ class FieldMaps:
         self.reads_bodies = True
 
     def with_model_map(self, model_map: FieldMap | None, *, reads_bodies: bool = True) -> FieldMaps:
-        """Set the map that a model bears, for files without any other, and whether it has features of bodies.
+        """Set the map that a model keeps, for files without any other, and whether it has features of bodies.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from scoring.records.file_names import is_markdown
 
 
 class FileGlobs:
-    """Tells which files of a folder hold records; each folder is entered after the one above it."""
+    """Chooses the files of a folder that hold records; each folder is entered after the one above it."""
 
     def __init__(self) -> None:
         self._by_folder: dict[str, frozenset[str] | None] = {}  # None: the usual extensions

@@ -30,7 +30,7 @@ def test_two_commands_lead_from_a_folder_to_a_model(layout: str, tmp_path: Path)
     run("init", archive)
     run("train", archive, "--output", model, "--no-track")
     before = {file: file.read_text("utf-8") for file in inbox.iterdir()}
-    # The model bears the field map: the inbox needs none.
+    # The model keeps the field map: the inbox needs none.
     scores = [
         json.loads(line)
         for line in run("score", inbox, "--model", model, "--format", "jsonl").stdout.splitlines()
