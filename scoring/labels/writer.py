@@ -28,6 +28,7 @@ from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
+from scoring.records.field_map import FieldMap
 from scoring.records.field_map_lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
@@ -176,6 +177,7 @@ class LabelWriter:
         self._report(self._journal.refresh())
         self._copies = Copies(reporter, max_records=_MAX_WATCHED if options.command == "watch" else None)
         self._n_batches = 0
+        self._unwritten: set[str] = set()
         self.has_known = not self._journal.is_empty
         self.write_id = new_write_id(options.clock())
         self.counts = WriteCounts()
@@ -292,6 +294,7 @@ class LabelWriter:
         ignored = self.write_id if self._options.command == "score" else ""
         own = self._journal.own_labels(document, ignoring=ignored)
         in_file = as_written(Labels(score.quality, score.heat, score.published), field_map)
+        self._note_unwritten(score, in_file, field_map, path)
         rounded = msgspec.structs.replace(score, **msgspec.structs.asdict(in_file))
         outcomes = outcomes_of(document.labels, rounded, own, is_overwriting=self._options.is_overwriting)
         wanted = wanted_labels(rounded, outcomes)
@@ -310,6 +313,17 @@ class LabelWriter:
             before=(spellings_to_keep(text, layout, document.labels, path, field_map) if new != old else {}),
             labels=msgspec.structs.replace(document.labels, **values),
         )
+
+    def _note_unwritten(self, score: Score, in_file: Labels, field_map: FieldMap | None, path: str) -> None:
+        """Say once of each label that the field map reads it, but cannot write it."""
+        for name in field_map.labels if field_map is not None else ():
+            is_left_out = getattr(score, name) is not None and getattr(in_file, name) is None
+            if is_left_out and name not in self._unwritten:
+                self._unwritten.add(name)
+                self._reporter.note(
+                    f"{shown(path)}: {name} is not written: the field map reads it from a nested key, by a "
+                    "comparison, or in a unit without -1; give it a key of its own"
+                )
 
     def _entry(self, plan: Plan, item: int, at: datetime) -> JournalEntry:
         """Journal entry of a file: labels to write, and their spelling before."""

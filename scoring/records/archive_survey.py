@@ -121,12 +121,12 @@ def survey_files(
             root, body = parse_file(read_bytes(file), file)
         except RecordError as error:
             survey.faults.append(error)
-            continue
-        survey.n_read += 1
-        survey.n_body += bool(body.strip())
-        survey.n_path_dates += has_path_date(file)
-        for key, node in _values(root):
-            _add(survey, key, node)
+        else:
+            survey.n_read += 1
+            survey.n_body += bool(body.strip())
+            survey.n_path_dates += has_path_date(file)
+            for key, node in _values(root):
+                _add(survey, key, node)
         if on_progress is not None:
             on_progress(n_done, len(chosen))
     return survey

@@ -90,6 +90,11 @@ class LabelRule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
         """Whether the label can be written back: it has a key at the top, and is more than a comparison."""
         return bool(self.key) and "." not in self.key and self.at_least is None
 
+    @property
+    def is_in_points(self) -> bool:
+        """Whether the file has the label in points, not in a unit of its own."""
+        return self.scale == 1 and self.offset == 0 and not self.choices
+
 
 class FieldMap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Where an archive's files hold the fields and labels of a record.

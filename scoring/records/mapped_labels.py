@@ -12,9 +12,13 @@ import msgspec
 from scoring.records.field_map import LABELS, FieldMap, LabelRule
 from scoring.records.label_positions import OWN_KEYS, LabelKeys
 from scoring.records.node import Node, at_key
+from scoring.records.reader import unusable_label
 from scoring.records.record import MAX_INTEGER, Labels
 
 Label = int | bool
+
+NOT_LEADING = -1
+"""Heat of a record whose story another record leads."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -44,10 +48,7 @@ def read_labels(root: Node, field_map: FieldMap) -> tuple[dict[str, Label], tupl
             continue
         value = _label(name, node, rule)
         if value is None:
-            warnings.append(
-                f"{rule.key}: got {node.describe()}, expected {_expected(name, rule)}: "
-                f"read as a record without {name}"
-            )
+            warnings.append(unusable_label(rule.key, node.describe(), _expected(name, rule)))
         else:
             labels[name] = value
     return labels, tuple(warnings)
@@ -95,8 +96,8 @@ def spell_label(name: str, value: Label, rule: LabelRule) -> str | None:
     >>> spell_label("published", True, LabelRule(key="draft", invert=True))
     'false'
     """
-    if not rule.is_written:
-        return None
+    if not rule.is_written or (name == "heat" and value == NOT_LEADING and not rule.is_in_points):
+        return None  # in another unit, that another record leads would be read as a heat
     if rule.choices:
         return min(rule.choices, key=lambda text: (abs(rule.choices[text] - value), -rule.choices[text]))
     if name == "published":

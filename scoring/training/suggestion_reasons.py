@@ -231,7 +231,8 @@ class ReasonFinder:
         for names in apart.values():
             if len(names) > 1:
                 first, second, *_ = names.values()
-                yield f"no label tells the effect of '{_MEANINGS[first]}' from that of '{_MEANINGS[second]}'"
+                effects = f"'{_MEANINGS[first]}' from that of '{_MEANINGS[second]}'"
+                yield f"no label separates the effect of {effects}"
                 return
 
     def _learn(self, row: int, kinds: Sequence[Kind]) -> None:

@@ -168,7 +168,7 @@ def test_labels(rule: str, text: str, label: Labels) -> None:
 @pytest.mark.parametrize(
     ("rule", "text", "expected"),
     [
-        ("quality: {key: r, scale: 20}", "high", "a number: read as a record without quality"),
+        ("quality: {key: r, scale: 20}", "high", "a number: taken as a missing label"),
         ("quality: {key: r, scale: 20}", "[4]", "a number"),
         ("quality: {key: r, choices: {A: 90}}", "C", "one of A"),
         ("heat: r", "-2", "a number"),
@@ -194,6 +194,7 @@ def test_a_value_that_is_no_label_is_a_missing_one(rule: str, text: str, expecte
         ("quality", 74, LabelRule("r", choices={"A": 90, "B": 60}), "B"),
         ("quality", 75, LabelRule("r", choices={"A": 90, "B": 60}), "A"),
         ("heat", -1, LabelRule("r"), "-1"),
+        ("heat", -1, LabelRule("r", scale=20), None),
         ("published", True, LabelRule("r"), "true"),
         ("published", True, LabelRule("r", invert=True), "false"),
         ("published", False, LabelRule("r", choices={"live": True, "held": False}), "held"),

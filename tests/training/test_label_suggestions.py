@@ -177,7 +177,7 @@ def test_effects_that_no_label_tells_apart_are_a_reason(model: QualityModel) -> 
         for record in harbour[:100]
     ]
     found = suggested(model, [*alike, *harbour[100:]], 20, n_labelled=100)
-    expected = "no label tells the effect of 'the title has an exclamation mark' from that of "
+    expected = "no label separates the effect of 'the title has an exclamation mark' from that of "
     assert any(reason.startswith(expected) for suggestion in found for reason in suggestion.reasons)
 
 
