@@ -33,7 +33,7 @@ class Source(NamedTuple):
     """Location of a record: a file, or one line, row or entry of it.
 
     ``line`` starts at 1 and is 0 for a whole file. ``data`` holds the bytes if they were read already;
-    ``error`` replaces the record if it cannot be read. ``kind`` tells the row of a table and the entry of a
+    ``error`` replaces the record if it cannot be read. ``kind`` marks the row of a table and the entry of a
     feed, as JSON objects, from a line of JSON.
     """
 

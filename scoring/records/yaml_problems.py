@@ -21,7 +21,7 @@ _NO_BLANK = re.compile(r"[ \t]*(?:-[ \t]+)*[A-Za-z_][\w-]*:(?!//)[^ \t\r]")
 class Cause(NamedTuple):
     """Why a text does not parse.
 
-    ``line`` counts from 0; ``is_of_one_field`` tells that the text may be read without that line's field.
+    ``line`` counts from 0; ``is_of_one_field`` means that the text may be read without that line's field.
     """
 
     line: int

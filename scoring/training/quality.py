@@ -180,7 +180,7 @@ def label_steps(y: Floats) -> LabelSteps | None:
 
 
 def _for_ratings(config: ModelConfig) -> ModelConfig:
-    """Options of a fit to ratings: of a quality between two of them, the mean tells which is nearer.
+    """Options of a fit to ratings: of a quality between two of them, the mean shows which is nearer.
 
     The median, which the absolute error finds, is one of the two even where they are nearly as likely.
     """

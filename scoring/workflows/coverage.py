@@ -37,7 +37,7 @@ def deriver_of(settings: Settings, reporter: Reporter) -> CoverageDeriver | None
 
 
 def coverage_deriver(settings: Settings, reporter: Reporter) -> CoverageDeriver:
-    """What derives coverage by the links of the settings; the reporter is told that it is an estimate.
+    """What derives coverage by the links of the settings; the reporter notes that it is an estimate.
 
     Raises
     ------

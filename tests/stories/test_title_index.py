@@ -19,7 +19,7 @@ WEIGHTS = {"river": 1.5, "on": -0.5}
 
 
 def archive(n_records: int, seed: int = 1) -> list[Record]:
-    rng = Random(seed)  # noqa: S311 -- made-up titles
+    rng = Random(seed)  # noqa: S311 -- synthetic titles
     begins_at = datetime(2021, 3, 4, tzinfo=UTC)
     records = []
     for _ in range(n_records):
