@@ -18,7 +18,7 @@ from scoring.workflows.train import TrainOutcome
 from tests.integration.browser import DESKTOP, PHONE
 from tests.integration.conftest import Open
 from tests.integration.test_desk_access import serious
-from tests.integration.test_service import Service, serving
+from tests.integration.test_service import Service, serving, wait_until
 
 OLD = Path(__file__).parents[1] / "model" / "format_1" / "model"
 
@@ -79,7 +79,7 @@ def test_by_keys_alone_and_back_to_the_list(open_page: Open, policy_service: Ser
     page.keyboard.press("Tab")
     expect(body).to_be_focused()
     page.keyboard.press("End")
-    page.wait_for_function("document.getElementById('policy-body').scrollTop > 0")
+    wait_until(lambda: page.evaluate("document.getElementById('policy-body').scrollTop") > 0)
     page.keyboard.press("Escape")
     expect(page.locator("#policy")).to_be_hidden()
     page.keyboard.press("n")
