@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from scoring.evaluation.results import Evaluation, Figure, Slice
     from scoring.explanation.results import Explanation, Reason
     from scoring.model.score import Score
-    from scoring.records.field_map import FieldMap
+    from scoring.records.field_maps.field_map import FieldMap
     from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
     from scoring.settings import Settings, load_settings
     from scoring.stories.relations import RelatedRecord, Relations
@@ -109,7 +109,7 @@ _MODULES = {
     "scoring.evaluation.results": "Evaluation Figure Slice",
     "scoring.explanation.results": "Explanation Reason",
     "scoring.model.score": "Score",
-    "scoring.records.field_map": "FieldMap",
+    "scoring.records.field_maps.field_map": "FieldMap",
     "scoring.records.record": "Coverage Document Image Labels Provider Record",
     "scoring.settings": "Settings load_settings",
     "scoring.stories.relations": "RelatedRecord Relations",

@@ -20,8 +20,8 @@ from scoring.errors import Fault, RecordError
 from scoring.features.as_of import AsOf
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
-from scoring.records.field_map import FieldMap
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
 
@@ -220,7 +220,7 @@ def read_records(
     >>> document.record.topics
     ('Weather',)
     """
-    from scoring.records.field_map_file import read_field_map  # imports PyYAML
+    from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
     given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
     return _read(records, on_error, given=given)

@@ -55,8 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         What names the section of a record in training: ``topic`` (the topic that the records of a section
         share), ``folder``, or ``field NAME`` (``category``, ``type`` or ``featuredContent``).
     fields : Path or None
-        Field map (:mod:`scoring.records.field_map`): as an option, of all files; otherwise of those whose
-        archive has no ``scoring-fields.yaml``. None for scoring's own layout. Absolute.
+        Field map (:mod:`scoring.records.field_maps.field_map`): as an option, of all files; otherwise of
+        those whose archive has no ``scoring-fields.yaml``. None for scoring's own layout. Absolute.
     coverage : str
         ``listed``: the coverage of a record is what it lists; ``derive``: in an archive without any list,
         what is found in the archive itself, an estimate, in training, evaluation and scoring.

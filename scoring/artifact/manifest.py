@@ -20,7 +20,7 @@ from scoring.model.rules import SectionRules
 from scoring.model.section_policy import SectionPolicy
 from scoring.model.story_policy import StoryPolicy
 from scoring.model.targets import TARGETS, Targets
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.stories.derivation import DerivedCoverage
 from scoring.training.config import TrainConfig
 

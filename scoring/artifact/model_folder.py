@@ -12,7 +12,7 @@ import msgspec
 
 from scoring.errors import ModelError, shown
 from scoring.model.targets import TARGETS, Targets
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
 from scoring.storage.regular_files import open_regular
 

@@ -201,7 +201,7 @@ def score(
         }
         cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
         return
-    from scoring.records.field_map_lookup import field_maps_of
+    from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows import score as workflow
 
     settings = options.settings_of(

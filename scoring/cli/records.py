@@ -95,7 +95,7 @@ def validate(
     them on stdout.
     """
     from scoring.cli import formats
-    from scoring.records.field_map_lookup import field_maps_of
+    from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows.validate import validate as workflow
 
     settings = options.settings_of(terminal, fields=fields)
@@ -143,7 +143,7 @@ def features(
 
     With --dask it is a partitioned data set; the same command resumes an interrupted one.
     """
-    from scoring.records.field_map_lookup import field_maps_of
+    from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows import features as workflow
 
     if catalogue:

@@ -35,7 +35,7 @@ def restore(
     somebody has changed or accepted since are left alone. Records are matched by content, so moved
     files are found too.
     """
-    from scoring.records.field_map_lookup import field_maps_of
+    from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows.restore import Restorer
 
     settings = options.settings_of(terminal, fields=fields, journal=journal)

@@ -52,7 +52,7 @@ def watch(
     renewed, replaced, left alone or unchanged.
     """
     from scoring.cli import formats
-    from scoring.records.field_map_lookup import field_maps_of
+    from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows.watch import watch as workflow
 
     writing.check_flags(write=write, flags={"--overwrite": overwrite, "--allow-unknown": allow_unknown})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scoring.labels.writer import LabelWriter, WriteCounts
-    from scoring.records.field_map_lookup import FieldMaps
+    from scoring.records.field_maps.lookup import FieldMaps
     from scoring.settings import Settings
 
 Write = Annotated[

@@ -26,7 +26,7 @@ from scoring.evaluation.results import Evaluation
 from scoring.labels.own_scores import OwnScores
 from scoring.progress import Reporter
 from scoring.records.corpus import data_sha256, read_documents
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings

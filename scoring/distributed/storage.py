@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.records.corpus import read_bytes
 from scoring.records.feed_detection import is_feed
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
 from scoring.records.tables import is_table

@@ -224,7 +224,7 @@ def code_version() -> bytes:
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for folder in ("features", "records"):
-        for file in sorted((package / folder).glob("*.py")):
+        for file in sorted((package / folder).rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.digest()
 

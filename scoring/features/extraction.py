@@ -29,7 +29,7 @@ from scoring.features.cache import FeatureCache
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
 from scoring.records.corpus import Source, sources_of
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.record import Coverage, Document, Record
 

@@ -17,7 +17,7 @@ from scoring.labels.decision_journal import Owner, journaled, journaled_decision
 from scoring.labels.journal import Journal
 from scoring.model.score import Score
 from scoring.records.decode import decode_file
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, append_corrections, digests_of
 from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels

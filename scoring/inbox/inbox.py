@@ -20,7 +20,7 @@ from scoring.inbox.folder_watch import State, state_of
 from scoring.inbox.rows import RecordDetails, Row, Scored, put_together, record_details, score_rows
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.file_names import name_of, path_of
 from scoring.records.files import files_within
 from scoring.records.ledger import Digests, Holding, Ledger, read_ledger

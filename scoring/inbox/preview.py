@@ -10,7 +10,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.rows import RecordDetails, Row, put_together, record_details, score_rows
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
 

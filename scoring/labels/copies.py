@@ -10,7 +10,7 @@ import msgspec
 from scoring.errors import shown
 from scoring.labels.journal import RecordKeys
 from scoring.progress import Reporter
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Labels, Record
 

@@ -11,7 +11,7 @@ import msgspec
 
 from scoring.labels.journal import Journal, JournalWriter, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels
 
 Owner = Literal["scoring", "people"]

@@ -28,7 +28,7 @@ from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.labels.journal_lines import BatchDone, Line, append_lines, locked_file, read_lines
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record
 from scoring.storage.regular_files import open_regular

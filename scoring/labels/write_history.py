@@ -12,7 +12,7 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
 from scoring.labels.journal_lines import BatchDone, JournalEntry, Line, read_lines
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.storage.regular_files import open_regular
 
 

@@ -11,7 +11,7 @@ from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
 from scoring.model.score import Score
 from scoring.records.file_names import is_markdown
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.label_spelling import Spelling
 from scoring.records.record import Document, Labels, Record
 

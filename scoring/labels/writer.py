@@ -28,8 +28,8 @@ from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.field_map import FieldMap
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written

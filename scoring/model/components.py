@@ -14,7 +14,7 @@ from scoring.model.policy_change import PolicyChange
 from scoring.model.quality import QualityModel
 from scoring.model.rules import SectionRules
 from scoring.model.targets import TARGETS, Targets
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 
 
 class Thresholds(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from scoring.model.label_steps import LabelSteps
 from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.model.score import Score
 from scoring.model.targets import TARGETS, Targets
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 
 BATCH = 512

@@ -19,9 +19,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.field_map import FieldMap
-from scoring.records.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
-from scoring.records.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.forms.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
+from scoring.records.forms.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record, unread_keys
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 
@@ -109,7 +109,7 @@ def decode_file(
 
 
 def _parse(text: str, span: Span, path: str) -> Node:
-    from scoring.records.forms import form_of  # imports PyYAML, which few records need
+    from scoring.records.forms.languages import form_of  # imports PyYAML, which few records need
 
     return form_of(span.language).parse(text, path, span.line)
 

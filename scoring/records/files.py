@@ -8,10 +8,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from scoring.errors import Fault, RecordError, shown
-from scoring.records.field_map import FILE_NAME
-from scoring.records.file_globs import FileGlobs
+from scoring.records.field_maps.field_map import FILE_NAME
+from scoring.records.field_maps.file_globs import FileGlobs
 from scoring.records.file_names import is_markdown
-from scoring.records.front_matter import has_carriage_returns, has_front_matter
+from scoring.records.forms.front_matter import has_carriage_returns, has_front_matter
 from scoring.records.left_out import (
     CARRIAGE_RETURNS,
     EMPTY,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_file
-from scoring.records.field_map import FieldMap
-from scoring.records.forms import form_of
-from scoring.records.front_matter import Span, decode_utf8, find_front_matter, to_json
-from scoring.records.label_positions import LABELS, Layout, lay_out_plain
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.forms.front_matter import Span, decode_utf8, find_front_matter, to_json
+from scoring.records.forms.label_positions import LABELS, Layout, lay_out_plain
+from scoring.records.forms.languages import form_of
 from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
 from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff

@@ -21,7 +21,7 @@ import msgspec
 from filelock import FileLock
 
 from scoring.errors import Fault, HomeError, RecordError, naming, shown
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels, Record
 from scoring.storage.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.storage.regular_files import read_regular

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from scoring.errors import RecordError
 from scoring.records.addresses import host_of
 from scoring.records.body import first_paragraph
-from scoring.records.field_map import FIELDS, FieldMap, FieldSource
+from scoring.records.field_maps.field_map import FIELDS, FieldMap, FieldSource
+from scoring.records.forms.node import Node, at_key
 from scoring.records.mapped_labels import read_labels
-from scoring.records.node import Node, at_key
 from scoring.records.reader import parse_moment, read_record
 from scoring.records.record import Labels, Record
 

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from scoring.errors import Fault, RecordError
-from scoring.records.field_map import FieldMap
-from scoring.records.node import MAX_VALUES, Node, Problem
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.forms.node import MAX_VALUES, Node, Problem
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199

@@ -10,7 +10,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_json
-from scoring.records.field_map import LABELS, OWN_LAYOUT, FieldMap
+from scoring.records.field_maps.field_map import LABELS, OWN_LAYOUT, FieldMap
 from scoring.records.record import Document
 
 NESTED_FIELDS = ("provider", "topics", "images", "related")

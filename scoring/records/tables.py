@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from scoring.errors import Fault, RecordError
-from scoring.records.front_matter import MAX_BYTES
+from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.storage.regular_files import open_regular
 
 if TYPE_CHECKING:

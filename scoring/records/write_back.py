@@ -13,12 +13,12 @@ import msgspec
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import any_error_a_fault
-from scoring.records.field_map import FieldMap
-from scoring.records.forms import Form, form_of
-from scoring.records.front_matter import decode_utf8, find_front_matter, to_json
-from scoring.records.label_positions import LABELS, LabelKeys, Layout, lay_out_plain
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.forms.front_matter import decode_utf8, find_front_matter, to_json
+from scoring.records.forms.label_positions import LABELS, LabelKeys, Layout, lay_out_plain
+from scoring.records.forms.languages import Form, form_of
+from scoring.records.forms.node import OPAQUE, Node
 from scoring.records.mapped_labels import label_keys, spell_in
-from scoring.records.node import OPAQUE, Node
 from scoring.records.record import Labels
 from scoring.storage.atomic_file import remove_left_over, replace_file
 

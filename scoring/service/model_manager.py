@@ -20,8 +20,8 @@ from scoring.deployment.open_model import check_scoring
 from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import ScoringError
 from scoring.model.scorer import Scorer
-from scoring.records.field_map import FieldMap
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import STDIN
 from scoring.service.options import ServiceOptions
 from scoring.service.registry_process import RegistryProcess

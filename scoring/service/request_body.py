@@ -15,7 +15,7 @@ from starlette.types import Receive
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.limits import RecordLimitError
 from scoring.records.record import Document
 from scoring.service.options import RequestLimits

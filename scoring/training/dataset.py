@@ -20,7 +20,7 @@ from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
 from scoring.model.targets import TARGETS, Target, Targets
 from scoring.records.corpus import data_sha256
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document, Record
 from scoring.stories.derivation import DerivedCoverage
 from scoring.stories.derived_coverage import CoverageDeriver

@@ -14,7 +14,7 @@ from scoring.labels.own_scores import OwnScores
 from scoring.model.targets import TARGETS, Target, Targets, needed_label
 from scoring.progress import Reporter
 from scoring.records.corpus import archive_names, data_sha256, read_documents
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.reader import has_unusable_label
 from scoring.records.record import Document

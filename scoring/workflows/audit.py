@@ -19,9 +19,9 @@ from scoring.features.sections import rule_named
 from scoring.labels.corrections import open_corrections
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig

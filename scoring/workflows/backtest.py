@@ -19,7 +19,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
 from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest

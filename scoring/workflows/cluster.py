@@ -22,7 +22,7 @@ from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import FieldMaps, field_maps_of
+from scoring.records.field_maps.lookup import FieldMaps, field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 

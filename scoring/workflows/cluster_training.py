@@ -12,7 +12,7 @@ from scoring.errors import RecordError
 from scoring.features.sections import learn_sections, rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig

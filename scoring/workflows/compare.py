@@ -28,7 +28,7 @@ from scoring.explanation.attribution import explain
 from scoring.explanation.policy import PolicyComparison, compare_rules
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import comparison_report
 from scoring.settings import Settings

@@ -24,7 +24,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings

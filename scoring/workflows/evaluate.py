@@ -24,7 +24,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.targets import needed_label
 from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings

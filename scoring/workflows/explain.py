@@ -11,7 +11,7 @@ from scoring.explanation.results import Explanation
 from scoring.features.as_of import AsOf
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.settings import Settings
 
 

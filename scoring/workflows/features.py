@@ -26,7 +26,7 @@ from scoring.features.parquet_schema import (
 )
 from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 

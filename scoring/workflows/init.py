@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from scoring.errors import Fault, FieldMapError, RecordError, naming
-from scoring.records.archive_survey import survey_files
-from scoring.records.field_guess import guess_field_map, is_own_layout
-from scoring.records.field_map import FILE_NAME
-from scoring.records.field_map_file import parse_field_map
-from scoring.records.field_map_text import guessed_text
+from scoring.records.field_maps.field_map import FILE_NAME
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.files import files_within
 from scoring.records.mapped_record import date_in_path
-from scoring.records.presets import preset_text
+from scoring.records.survey.archive_survey import survey_files
+from scoring.records.survey.field_guess import guess_field_map, is_own_layout
+from scoring.records.survey.map_text import guessed_text
+from scoring.records.survey.presets import preset_text
 from scoring.storage.atomic_file import create_text
 
 MIN_LABELS = 20
@@ -65,7 +65,7 @@ def propose(
     folder : str
         The archive.
     preset : str, optional
-        Name of a common layout (:data:`scoring.records.presets.PRESETS`) to take the map of.
+        Name of a common layout (:data:`scoring.records.survey.presets.PRESETS`) to take the map of.
     on_progress : callable, optional
         Called with the number of files done and the total.
 

@@ -21,7 +21,7 @@ from scoring.deployment.standing_champion import StandingChampion, find_standing
 from scoring.errors import ModelError, ScoringError
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run

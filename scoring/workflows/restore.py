@@ -19,7 +19,7 @@ from scoring.labels.write_history import WriteHistory, read_write, written_label
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import holds_many, read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.write_back import Change, file_within

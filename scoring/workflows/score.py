@@ -14,7 +14,7 @@ from scoring.model.leaders import scored_with_one_leader
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
-from scoring.records.field_map_lookup import FieldMaps, field_maps_of
+from scoring.records.field_maps.lookup import FieldMaps, field_maps_of
 from scoring.records.files import STDIN, OnFault
 from scoring.settings import Settings
 

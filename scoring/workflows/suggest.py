@@ -21,7 +21,7 @@ from scoring.model.scorer import Scorer
 from scoring.model.targets import needed_label
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings

@@ -27,7 +27,7 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.model.components import FittedComponents
 from scoring.model.scorer import Scorer
 from scoring.progress import Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import writing

@@ -18,7 +18,7 @@ from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.targets import listed
 from scoring.progress import SILENT, Reporter
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing

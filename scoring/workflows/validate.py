@@ -10,7 +10,7 @@ import msgspec
 
 from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_documents
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.left_out import LeftOutFile, collecting
 
 

@@ -26,7 +26,7 @@ from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
-from scoring.records.field_map_lookup import FieldMaps, field_maps_of
+from scoring.records.field_maps.lookup import FieldMaps, field_maps_of
 from scoring.records.file_names import name_of
 from scoring.records.files import OnFault, files_within
 from scoring.records.ledger import content_sha256

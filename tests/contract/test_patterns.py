@@ -86,7 +86,7 @@ def test_no_module_of_the_package_has_such_a_pattern() -> None:
         for pattern in patterns(value)
     }
     assert {
-        "scoring.records.front_matter._LINE",
+        "scoring.records.forms.front_matter._LINE",
         "scoring.artifact.lightgbm_validation._FORMS",
     } <= compiled.keys()
     assert [

@@ -18,7 +18,7 @@ from scoring.features.sections import FIRST_TOPIC
 from scoring.features.table import BODY_NAMES, NUMBER_NAMES, build_table, concatenated, extract
 from scoring.records.body import MAX_COUNTED_CHARS, count_body
 from scoring.records.decode import decode_file
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.record import Body, Record, RecordWithBody
 from scoring.training.config import RubricConfig
 from scoring.training.design_matrix import DesignMatrix

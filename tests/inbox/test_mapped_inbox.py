@@ -11,8 +11,8 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.inbox.decisions import Decision, Decisions
 from scoring.inbox.inbox import Inbox
 from scoring.inbox.preview import UploadedFile, preview
-from scoring.records.field_map import FILE_NAME
-from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_maps.field_map import FILE_NAME
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.ledger import read_ledger
 from scoring.records.record import Labels
 from tests.known import known

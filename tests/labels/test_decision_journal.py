@@ -18,7 +18,7 @@ from scoring.labels.journal import Journal
 from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.records import ledger
 from scoring.records.corpus import read_documents
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings

@@ -11,7 +11,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.progress import Reporter
 from scoring.records.corpus import read_documents
-from scoring.records.field_map import FILE_NAME
+from scoring.records.field_maps.field_map import FILE_NAME
 
 MAP = "fields: {title: name, topics: tags}\nlabels: {quality: extra.rating, heat: {key: warm, scale: 20}}"
 

@@ -22,7 +22,7 @@ from scoring.labels.writer import LabelWriter, WriteOptions, WrittenFile
 from scoring.model.score import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file
-from scoring.records.label_positions import LABELS
+from scoring.records.forms.label_positions import LABELS
 from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.records.write_back import replace_labels, write_labels
 from scoring.settings import Settings

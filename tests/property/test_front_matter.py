@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from scoring.errors import RecordError
 from scoring.records import decode
 from scoring.records.decode import decode_file
-from scoring.records.front_matter import find_front_matter, to_json
+from scoring.records.forms.front_matter import find_front_matter, to_json
+from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.reader import read_record
 from scoring.records.record import Labels
 from scoring.records.write_back import replace_labels
-from scoring.records.yaml_nodes import parse_nodes
 
 # Characters that mean something to YAML, HTML or a parser of either, among letters of many scripts.
 SPECIAL = st.sampled_from([*":#-?*&!|>%@`'\"\\{}[],~= \t.0123456789", "é", "雨", "🌧", "\x85", "\u2028"])

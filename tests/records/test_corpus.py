@@ -13,7 +13,7 @@ from scoring.errors import RecordError
 from scoring.records import corpus
 from scoring.records.corpus import data_sha256, read_bytes, read_documents
 from scoring.records.files import expand, files_within
-from scoring.records.front_matter import MAX_BYTES
+from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.records.record import Document
 
 

@@ -13,11 +13,11 @@ import pytest
 from scoring.errors import Fault, RecordError
 from scoring.records import decode
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.front_matter import find_front_matter, to_json
-from scoring.records.node import MAX_DEPTH
+from scoring.records.forms.front_matter import find_front_matter, to_json
+from scoring.records.forms.node import MAX_DEPTH
+from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.reader import read_record
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
-from scoring.records.yaml_nodes import parse_nodes
 
 FULL = """\
 ---

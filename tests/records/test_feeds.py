@@ -16,8 +16,8 @@ from scoring.features.cache import FeatureCache
 from scoring.features.extraction import read_features
 from scoring.records import feeds
 from scoring.records.corpus import read_documents
-from scoring.records.field_map import FieldMap
-from scoring.records.field_map_lookup import FieldMaps
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.record import Document, Image
 
 RSS = b"""<?xml version="1.0" encoding="utf-8"?>

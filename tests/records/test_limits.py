@@ -13,7 +13,7 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.front_matter import MAX_BYTES
+from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.records.write_back import replace_labels, write_labels
 
 MEGABYTE = 1_000_000

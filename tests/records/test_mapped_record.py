@@ -9,8 +9,8 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.field_map import FieldMap, LabelRule
-from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_maps.field_map import FieldMap, LabelRule
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.mapped_labels import spell_label
 from scoring.records.record import Document, Labels
 

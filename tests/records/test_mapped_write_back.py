@@ -6,8 +6,8 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file
-from scoring.records.field_map import FieldMap, LabelRule
-from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_maps.field_map import FieldMap, LabelRule
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.label_spelling import put_labels_back, spellings_of
 from scoring.records.mapped_labels import as_written
 from scoring.records.record import Labels

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring.errors import RecordError
-from scoring.records import decode, forms, yaml_nodes
+from scoring.records import decode
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.front_matter import to_json
+from scoring.records.forms import languages, yaml_nodes
+from scoring.records.forms.front_matter import to_json
+from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.reader import read_record
 from scoring.records.record import Labels
 from scoring.records.write_back import replace_labels
-from scoring.records.yaml_nodes import parse_nodes
 
 
 def faults(block: str) -> list[str]:
@@ -298,7 +299,7 @@ def _fail(*_: object, **__: object) -> object:
     "break_parser",
     [
         lambda patch: patch.setattr(yaml, "parse", _fail),
-        lambda patch: patch.setattr(forms, "build_nodes", _fail),
+        lambda patch: patch.setattr(languages, "build_nodes", _fail),
         lambda patch: patch.setattr(yaml_nodes, "entry_at", _fail),
     ],
 )

@@ -19,7 +19,7 @@ from scoring.features.extraction import extracted, read_features
 from scoring.features.sections import FIRST_TOPIC
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
-from scoring.records.field_map import FILE_NAME
+from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.record import Document, Labels
 from scoring.records.synthetic.generate import sample_documents
 

@@ -12,11 +12,11 @@ import pytest
 from scoring.errors import RecordError
 from scoring.records import write_back
 from scoring.records.decode import decode_file
-from scoring.records.field_map import FieldMap
-from scoring.records.forms import form_of
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.forms.languages import form_of
+from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.record import Labels
 from scoring.records.write_back import Change, Edit, put_back, replace_labels, write_labels
-from scoring.records.yaml_nodes import parse_nodes
 
 NEW = Labels(84, 104, True)
 

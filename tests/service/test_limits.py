@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from scoring.errors import SettingsError
-from scoring.records.node import MAX_DEPTH
+from scoring.records.forms.node import MAX_DEPTH
 from scoring.service.app import create_app
 from scoring.service.options import RequestLimits, ServiceOptions, read_limits
 from scoring.settings import Settings

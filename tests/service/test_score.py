@@ -20,7 +20,7 @@ from scoring.features.extraction import Extracted
 from scoring.model.score import Score
 from scoring.model.scorer import Scorer
 from scoring.records.decode import decode_file, decode_json
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.service import batching
 from scoring.service.batching import BatchScorer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from scoring.artifact.model_folder import ModelInterface
-from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.tracking.pyfunc.dataframe import read_rows
 from scoring.tracking.pyfunc.log import signature
 

@@ -8,7 +8,7 @@ import pytest
 
 from scoring.errors import FieldMapError
 from scoring.progress import SILENT
-from scoring.records.field_map import FILE_NAME
+from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 

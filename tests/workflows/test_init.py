@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from scoring import cli
 from scoring.errors import RecordError
-from scoring.records.field_guess import date_formats
-from scoring.records.field_map import FILE_NAME, FieldMap, FieldSource, LabelRule
-from scoring.records.field_map_file import parse_field_map
+from scoring.records.field_maps.field_map import FILE_NAME, FieldMap, FieldSource, LabelRule
+from scoring.records.field_maps.map_file import parse_field_map
+from scoring.records.survey.field_guess import date_formats
 from scoring.workflows.init import propose
 
 Write = Callable[..., str]

@@ -18,7 +18,7 @@ from scoring.errors import ScoringError, shown
 from scoring.inbox.decisions import Decisions
 from scoring.inbox.folder_watch import looks
 from scoring.inbox.inbox import Inbox
-from scoring.records.field_map_lookup import field_maps_of
+from scoring.records.field_maps.lookup import field_maps_of
 from scoring.service.desk.work_queue import WorkQueue
 from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import ServiceOptions

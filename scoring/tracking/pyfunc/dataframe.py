@@ -11,7 +11,7 @@ import pandas as pd
 from scoring.errors import Fault, FeatureError, RecordError
 from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.rows import decode_row
 

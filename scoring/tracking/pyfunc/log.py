@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scoring.artifact.model_folder import ModelInterface, interface_of
 from scoring.model.score import Score, kind_of, score_fields
-from scoring.records.field_map import FieldMap
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
 from scoring.tracking.provenance import REQUIREMENTS
 from scoring.tracking.store import load_mlflow

@@ -18,7 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file
-from scoring.records.front_matter import find_front_matter
+from scoring.records.forms.front_matter import find_front_matter
 from scoring.records.record import archive_name
 from scoring.records.synthetic.generate import write_sample
 from tests.property.test_front_matter import HEAD, MORE

@@ -10,7 +10,7 @@ import ryml
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file
-from scoring.records.front_matter import find_front_matter, has_front_matter, to_json
+from scoring.records.forms.front_matter import find_front_matter, has_front_matter, to_json
 from scoring.records.write_back import replace_labels
 
 

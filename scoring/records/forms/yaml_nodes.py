@@ -11,10 +11,10 @@ from typing import NamedTuple, cast
 import yaml
 
 from scoring.errors import Fault, RecordError
-from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
-from scoring.records.surrogate_pairs import SurrogatePairs
-from scoring.records.yaml_entries import Entry, blank_out, entry_at, swallows_key
-from scoring.records.yaml_problems import UNCLOSED_QUOTE, Cause, explain
+from scoring.records.forms.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
+from scoring.records.forms.surrogate_pairs import SurrogatePairs
+from scoring.records.forms.yaml_entries import Entry, blank_out, entry_at, swallows_key
+from scoring.records.forms.yaml_problems import UNCLOSED_QUOTE, Cause, explain
 
 _MAX_RECOVERIES = 20
 _MAX_PARSED_CHARS = 10_000_000  # of all attempts to read a text without what does not parse

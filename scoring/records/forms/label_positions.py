@@ -11,8 +11,8 @@ from typing import NamedTuple
 import yaml
 
 from scoring.errors import Fault, RecordError
+from scoring.records.forms.yaml_nodes import Composed
 from scoring.records.record import Labels
-from scoring.records.yaml_nodes import Composed
 
 LABELS = Labels.__struct_encode_fields__
 """Names of the labels, in their order in files."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import yaml
 
-from scoring.records.node import TOO_DEEP
+from scoring.records.forms.node import TOO_DEEP
 
 QUOTE_IT = "text: put the value in quotes"
 UNCLOSED_QUOTE = "a quote that does not close", "a closing quote"

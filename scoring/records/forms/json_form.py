@@ -9,8 +9,8 @@ import re
 from typing import Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
-from scoring.records.label_positions import OWN_KEYS, LabelKeys, Layout
-from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
+from scoring.records.forms.label_positions import OWN_KEYS, LabelKeys, Layout
+from scoring.records.forms.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
 
 # What stands between the value before a member and its own value.
 _LEAD = re.compile(r'(?:\s*,)?(\s*)"(?:[^"\\]|\\.)*"(\s*:\s*)')

@@ -8,7 +8,7 @@ import pytest
 
 from scoring.errors import FieldMapError
 from scoring.records.corpus import read_documents
-from scoring.records.field_map import FILE_NAME
+from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.files import expand
 from scoring.records.left_out import NOT_IN_FIELD_MAP, collecting
 

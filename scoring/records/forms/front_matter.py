@@ -2,7 +2,7 @@
 
 The YAML has two parsers. :func:`to_json` is fast and accepts only a form that every YAML parser reads alike:
 block style, one key per line, quoted or unambiguous plain scalars, no repeated key. Anything else is parsed
-by :func:`scoring.records.yaml_nodes.parse_nodes` with PyYAML.
+by :func:`scoring.records.forms.yaml_nodes.parse_nodes` with PyYAML.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import ryml
 
 from scoring.errors import Fault, RecordError
-from scoring.records.node import MAX_DEPTH
+from scoring.records.forms.node import MAX_DEPTH
 
 MAX_BYTES = 50_000_000
 """Size limit of a file, bytes; the largest known record has a hundredth of that."""
@@ -177,7 +177,7 @@ def _find_other(data: bytes, begin: int, path: str) -> Span:
                 raise RecordError(Fault(path, 1, "", got, expected))
             return Span(opening.end(), closing.start() + 1, language)
     if _OBJECT.match(data, begin):
-        from scoring.records.json_form import end_of_object  # rarely needed
+        from scoring.records.forms.json_form import end_of_object  # rarely needed
 
         return Span(begin, end_of_object(data, begin, path), "json", 1)
     if is_utf16(data):

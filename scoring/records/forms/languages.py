@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from scoring.records.front_matter import Language
-from scoring.records.label_positions import LabelKeys, Layout, lay_out
-from scoring.records.node import Node
-from scoring.records.yaml_nodes import build_nodes, compose
+from scoring.records.forms.front_matter import Language
+from scoring.records.forms.label_positions import LabelKeys, Layout, lay_out
+from scoring.records.forms.node import Node
+from scoring.records.forms.yaml_nodes import build_nodes, compose
 
 
 class Form(NamedTuple):
@@ -29,11 +29,11 @@ class Form(NamedTuple):
 def form_of(language: Language) -> Form:
     """Return the form of a language."""
     if language == "toml":
-        from scoring.records import toml_form
+        from scoring.records.forms import toml_form
 
         return Form(toml_form.parse, toml_form.parse_with_labels)
     if language == "json":
-        from scoring.records import json_form
+        from scoring.records.forms import json_form
 
         return Form(json_form.parse, json_form.parse_with_labels)
     return Form(_parse_yaml, _parse_yaml_with_labels)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from scoring.errors import RecordError
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import parse_file
-from scoring.records.node import Node
+from scoring.records.forms.node import Node
 from scoring.records.reader import parse_moment
 
 MAX_FILES = 500

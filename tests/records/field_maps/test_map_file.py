@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from scoring.errors import FieldMapError
-from scoring.records.field_map import OWN_LAYOUT, FieldSource, LabelRule
-from scoring.records.field_map_file import parse_field_map, read_field_map
-from scoring.records.field_map_text import entry_text
-from scoring.records.presets import PRESETS, preset_text
+from scoring.records.field_maps.field_map import OWN_LAYOUT, FieldSource, LabelRule
+from scoring.records.field_maps.map_file import parse_field_map, read_field_map
+from scoring.records.survey.map_text import entry_text
+from scoring.records.survey.presets import PRESETS, preset_text
 
 
 def test_an_empty_map_is_the_own_layout() -> None:

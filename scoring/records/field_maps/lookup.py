@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from scoring.records.field_map import FILE_NAME, FieldMap
+from scoring.records.field_maps.field_map import FILE_NAME, FieldMap
 from scoring.settings import Settings
 
 
 class FieldMaps:
     """Finds the field map of each file: the given one, else that of its archive, else the fallback.
 
-    The map of an archive is the nearest :data:`~scoring.records.field_map.FILE_NAME` from the folder of the
-    file up to the path that was given. Of a file that was given itself, it may be in any folder up to the
-    working folder, if the file is inside that.
+    The map of an archive is the nearest :data:`~scoring.records.field_maps.field_map.FILE_NAME` from the
+    folder of the file up to the path that was given. Of a file that was given itself, it may be in any folder
+    up to the working folder, if the file is inside that.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class FieldMaps:
         if folder not in self._by_folder:
             file = os.path.join(folder, FILE_NAME)
             if os.path.isfile(file):
-                from scoring.records.field_map_file import read_field_map  # imports PyYAML
+                from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
                 self._by_folder[folder] = read_field_map(file)
             else:
@@ -126,7 +126,7 @@ def field_maps_of(paths: Iterable[str], settings: Settings) -> FieldMaps:
     """
     if settings.fields is None:
         return FieldMaps(paths)
-    from scoring.records.field_map_file import read_field_map
+    from scoring.records.field_maps.map_file import read_field_map
 
     field_map = read_field_map(str(settings.fields))
     if settings.fields_origin.startswith("option"):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scoring.records.archive_survey import KeySummary, Survey
-from scoring.records.field_map import FieldMap, FieldSource, LabelRule
-from scoring.records.label_guess import CERTAIN_RATIO, LABEL_NAMES, normal_name, numbers_of
+from scoring.records.field_maps.field_map import FieldMap, FieldSource, LabelRule
 from scoring.records.mapped_record import parse_date
 from scoring.records.reader import FIRST_YEAR, LAST_YEAR
+from scoring.records.survey.archive_survey import KeySummary, Survey
+from scoring.records.survey.label_guess import CERTAIN_RATIO, LABEL_NAMES, normal_name, numbers_of
 
 MIN_SHARE = 0.02
 """A key in fewer of the files is not used."""

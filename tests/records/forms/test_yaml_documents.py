@@ -15,10 +15,10 @@ from ruamel.yaml import YAML
 
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file
-from scoring.records.front_matter import find_front_matter, to_json
-from scoring.records.node import Node
+from scoring.records.forms.front_matter import find_front_matter, to_json
+from scoring.records.forms.node import Node
+from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.write_back import replace_labels
-from scoring.records.yaml_nodes import parse_nodes
 
 REFUSED = object()
 UNREAD = object()

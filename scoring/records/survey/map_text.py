@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from scoring.errors import shown
-from scoring.records.archive_survey import KeySummary, Survey
-from scoring.records.field_guess import Guess, GuessedMap
-from scoring.records.field_map import FieldSource, LabelRule
+from scoring.records.field_maps.field_map import FieldSource, LabelRule
+from scoring.records.survey.archive_survey import KeySummary, Survey
+from scoring.records.survey.field_guess import Guess, GuessedMap
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*(?: [\w./-]+)*")
 _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Collection
 
-from scoring.records.field_map import FILE_NAME
+from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.file_names import is_markdown
 
 
@@ -26,7 +26,7 @@ class FileGlobs:
         """
         chosen = self._by_folder.get(os.path.dirname(folder))
         if FILE_NAME in names:
-            from scoring.records.field_map_file import read_field_map  # imports PyYAML
+            from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
             patterns = read_field_map(os.path.join(folder, FILE_NAME)).files
             matches = (

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
-from scoring.records.archive_survey import KeySummary
-from scoring.records.field_map import LabelRule
+from scoring.records.field_maps.field_map import LabelRule
+from scoring.records.survey.archive_survey import KeySummary
 
 CERTAIN_RATIO = 0.9
 """Share of the values of a key that must be of the expected kind."""

@@ -8,8 +8,8 @@ import pytest
 
 from scoring.errors import FieldMapError
 from scoring.records.corpus import read_documents
-from scoring.records.field_map import FILE_NAME, FieldMap, LabelRule
-from scoring.records.field_map_lookup import FieldMaps, field_maps_of
+from scoring.records.field_maps.field_map import FILE_NAME, FieldMap, LabelRule
+from scoring.records.field_maps.lookup import FieldMaps, field_maps_of
 from scoring.settings import load_settings
 
 OTHER = FieldMap({}, {"quality": LabelRule("other")})

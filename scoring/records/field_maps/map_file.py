@@ -7,9 +7,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args
 
 from scoring.errors import Fault, FieldMapError, RecordError
-from scoring.records.field_map import FIELDS, LABELS, OWN_LAYOUT, FieldMap, FieldSource, LabelRule, SourceKind
-from scoring.records.node import Node
-from scoring.records.yaml_nodes import parse_nodes
+from scoring.records.field_maps.field_map import (
+    FIELDS,
+    LABELS,
+    OWN_LAYOUT,
+    FieldMap,
+    FieldSource,
+    LabelRule,
+    SourceKind,
+)
+from scoring.records.forms.node import Node
+from scoring.records.forms.yaml_nodes import parse_nodes
 
 T = TypeVar("T")
 

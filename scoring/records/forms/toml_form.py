@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from scoring.errors import Fault, RecordError
-from scoring.records.label_positions import OWN_KEYS, LabelKeys, Layout
-from scoring.records.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
+from scoring.records.forms.label_positions import OWN_KEYS, LabelKeys, Layout
+from scoring.records.forms.node import MAX_DEPTH, MAX_VALUES, OPAQUE, TOO_DEEP, Node, Problem
 
 _KEY = r"""[ \t]*(?:[A-Za-z0-9_-]+|"[^"\\\r\n]*"|'[^'\r\n]*')"""
 _PATH = re.compile(rf"({_KEY}(?:[ \t]*\.{_KEY})*)[ \t]*=")

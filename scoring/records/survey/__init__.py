@@ -1,0 +1,1 @@
+"""A look at an archive whose keys nobody has named yet, and a field map guessed from it."""
