@@ -92,9 +92,11 @@ class Model:
         Returns
         -------
         iterator of Score
-            In the order of `records`.
+            In the order of `records`. Where the training labels show one leader a story, one leads of those
+            that list each other, and all are scored before the first is returned.
         """
-        return self.saved.scorer.score(_read(records, on_error, self.saved.scorer.field_map), as_of)
+        documents = _read(records, on_error, self.saved.scorer.field_map)
+        return self.saved.scorer.score_together(documents, as_of)
 
     def explain(self, record: Records, *, as_of: AsOf = None) -> Explanation:
         """Explain the scores of one record: see :func:`scoring.explain`.
@@ -348,7 +350,8 @@ def score(
     Returns
     -------
     iterator of Score
-        In the order of `records`. What is about a label that the model has not learned is None.
+        In the order of `records`. What is about a label that the model has not learned is None. Of records
+        that list each other one leads, as :meth:`Model.score` says.
 
     Raises
     ------

@@ -18,12 +18,13 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.errors import Fault, RecordError
 from scoring.inbox.folder_watch import State, state_of
 from scoring.inbox.rows import RecordDetails, Row, Scored, put_together, record_details, score_rows
+from scoring.model.leaders import Leaders
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import decode_file
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.file_names import name_of, path_of
 from scoring.records.files import files_within
-from scoring.records.ledger import Digests, Holding, Ledger, read_ledger
+from scoring.records.ledger import Digests, Holding, Ledger, digests_of, read_ledger
 from scoring.records.limits import UNLIMITED, RecordLimits
 from scoring.records.record import Document
 
@@ -135,10 +136,10 @@ class Inbox:
                     is_changed = is_changed or previous is None or previous.result != result
                     self._files[path] = _File(present[path], saved.name, result, is_read)
                 if not n_before:
-                    self._publish(is_complete=False)
+                    self._publish(saved.models.leaders, is_complete=False)
                 on_progress(min(start + _BATCH, len(pending)), len(pending))
             if is_changed:
-                self._publish(is_complete=True)
+                self._publish(saved.models.leaders, is_complete=True)
             self.troubles = (*faults, *map(str, self._corrections[1].torn))
 
     @property
@@ -188,8 +189,18 @@ class Inbox:
         return data, self._decode(data, path)
 
     def details(self, path: str, saved: SavedModel) -> RecordDetails:
-        """Explain the scores of a record: see :func:`scoring.inbox.rows.record_details`."""
-        return record_details(self.read(path)[1], saved, self.corrections().corrections)
+        """Explain the scores of a record: see :func:`scoring.inbox.rows.record_details`.
+
+        Where another record of the inbox leads the story, the score is that of the row.
+        """
+        document = self.read(path)[1]
+        details = record_details(document, saved, self.corrections().corrections)
+        row = self.row(path)
+        is_of_row = row.record_sha256 == digests_of(document.record).record
+        if row.score is None or row.score.model != saved.name or not is_of_row:
+            return details
+        explanation = msgspec.structs.replace(details.explanation, score=row.score)
+        return msgspec.structs.replace(details, explanation=explanation)
 
     def corrections(self) -> Ledger:
         """Return the current ledger; it is read again only if it has changed.
@@ -238,11 +249,11 @@ class Inbox:
         reads_body = self.field_maps.reads_bodies
         return self._limits.check(decode_file(data, path, field_map=field_map, reads_body=reads_body))
 
-    def _publish(self, *, is_complete: bool) -> None:
+    def _publish(self, leaders: Leaders | None, *, is_complete: bool) -> None:
         """Publish the rows to readers; stories are assigned only when all records are read."""
         results = [file.result for file in self._files.values()]
         scored = [result for result in results if isinstance(result, Scored)]
-        rows = put_together(scored) if is_complete else [item.row for item in scored]
+        rows = put_together(scored, leaders) if is_complete else [item.row for item in scored]
         faulty = [result for result in results if isinstance(result, Row)]
         active_corrections = self.corrections().holding()
         version = self._published.version + 1

@@ -44,7 +44,7 @@ def preview(
     """
     results = list(_read(files, limits, field_map))
     documents = [result for result in results if isinstance(result, Document)]
-    rows = iter(put_together(score_rows(documents, saved)) if documents else [])
+    rows = iter(put_together(score_rows(documents, saved), saved.models.leaders) if documents else [])
     return [result if isinstance(result, Row) else next(rows) for result in results]
 
 

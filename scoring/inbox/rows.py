@@ -20,6 +20,7 @@ from scoring.features.table import assemble
 from scoring.inbox.decision_uncertainty import DecisionUncertainty, decision_uncertainty
 from scoring.inbox.sections import RowSection, sections_of
 from scoring.model.cascade import NOT_LEADING
+from scoring.model.leaders import Addresses, Leaders, is_listing_lead, not_leading, outranked
 from scoring.model.score import Score
 from scoring.records.ledger import Correction, digests_of
 from scoring.records.record import Coverage, Document, Labels, Record
@@ -120,11 +121,12 @@ class RecordDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scored(NamedTuple):
-    """A row without its story, and the input for the story: the record's outline, and the lead's URLs."""
+    """A row without its story, and the input for the story: outline, the lead's URLs, own and listed URLs."""
 
     row: Row
     outline: Record
     leader_urls: tuple[str, ...]
+    addresses: Addresses
 
 
 def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]:
@@ -143,26 +145,30 @@ def score_rows(documents: Sequence[Document], saved: SavedModel) -> list[Scored]
     uncertainties = decision_uncertainty(saved, table, scores)
     sections = sections_of(saved, table)
     return [
-        _scored(document, score, uncertainty, section)
-        for document, score, uncertainty, section in zip(
-            documents, scores, uncertainties, sections, strict=True
+        _scored(document, score, uncertainty, section, Addresses.of(item))
+        for document, score, uncertainty, section, item in zip(
+            documents, scores, uncertainties, sections, features, strict=True
         )
     ]
 
 
-def put_together(scored: Sequence[Scored]) -> list[Row]:
+def put_together(scored: Sequence[Scored], leaders: Leaders | None = None) -> list[Row]:
     """Group scored records into stories; return the rows with story and lead.
 
     Parameters
     ----------
     scored : sequence of Scored
         All records to group.
+    leaders : Leaders, optional
+        Whether records that list each other have one leader; by default they have several.
 
     Returns
     -------
     list of Row
         Rows in the same order.
     """
+    if leaders is not None and leaders.is_rule:
+        scored = _with_one_leader(scored, leaders)
     groups = stories([item.outline for item in scored]).tolist()
     members: dict[int, list[Row]] = {}
     for group, item in zip(groups, scored, strict=True):
@@ -179,6 +185,26 @@ def put_together(scored: Sequence[Scored]) -> list[Row]:
         )
         for group, item in zip(groups, scored, strict=True)
     ]
+
+
+def _with_one_leader(scored: Sequence[Scored], leaders: Leaders) -> list[Scored]:
+    """Of the predicted leads that list each other, let the most probable one lead."""
+    result = list(scored)
+    scores = {row: item.row.score for row, item in enumerate(scored) if item.row.score is not None}
+    leads = {
+        row: scored[row].addresses
+        for row, score in scores.items()
+        if is_listing_lead(score, scored[row].addresses)
+    }
+    for row, leader in outranked(scores, leads).items():
+        changed = msgspec.structs.replace(
+            scored[row].row,
+            score=not_leading(scores[row], scores[leader], leaders),
+            leader=_leader_of(scored[leader].row),
+        )
+        leader_urls = tuple(addresses_of(scored[leader].outline))
+        result[row] = scored[row]._replace(row=changed, leader_urls=leader_urls)
+    return result
 
 
 def _hottest(rows: Sequence[Row]) -> Row:
@@ -215,9 +241,13 @@ def _leader_within(scored: Scored, hottest: Row, paths: Mapping[str, str]) -> Le
         return msgspec.structs.replace(row.leader, path=path if path != row.path else "")
     if hottest.score is None or not is_leading(hottest.score):
         return None
-    return Leader(
-        title=hottest.title, provider=hottest.provider, quality=hottest.score.quality, path=hottest.path
-    )
+    return _leader_of(hottest)
+
+
+def _leader_of(row: Row) -> Leader:
+    """A scored row as the lead of another one."""
+    quality = row.score.quality if row.score else None
+    return Leader(title=row.title, provider=row.provider, quality=quality, path=row.path)
 
 
 def record_details(
@@ -248,7 +278,11 @@ def record_details(
 
 
 def _scored(
-    document: Document, score: Score, uncertainty: DecisionUncertainty, section: RowSection
+    document: Document,
+    score: Score,
+    uncertainty: DecisionUncertainty,
+    section: RowSection,
+    addresses: Addresses,
 ) -> Scored:
     record = document.record
     best = None if is_leading(score) else best_of(known_coverage(record, None))
@@ -272,7 +306,7 @@ def _scored(
         doubt=uncertainty,
         leader=_leader(best) if best else None,
     )
-    return Scored(row, _outline(record), tuple(addresses_of(best)) if best else ())
+    return Scored(row, _outline(record), tuple(addresses_of(best)) if best else (), addresses)
 
 
 def _leader(entry: Coverage) -> Leader:

@@ -46,6 +46,11 @@ class Addresses(NamedTuple):
     own: tuple[int, ...]
     listed: tuple[int, ...]
 
+    @classmethod
+    def of(cls, record: Extracted) -> Addresses:
+        """The addresses of a record whose features have been extracted."""
+        return cls(record.own_addresses, record.listed_addresses)
+
 
 class _FeatureScorer(Protocol):
     def score_features(
@@ -83,28 +88,35 @@ def scored_with_one_leader(
 
     def noted() -> Iterator[Extracted]:
         for record in records:
-            waiting.append(Addresses(record.own_addresses, record.listed_addresses))
+            waiting.append(Addresses.of(record))
             yield record
 
     scores: list[Score] = []
     leads: dict[int, Addresses] = {}
     for score in scorer.score_features(noted(), executor):
         addresses = waiting.popleft()
-        if score.heat is not None and score.heat > NOT_LEADING and addresses.listed:
+        if is_listing_lead(score, addresses):
             leads[len(scores)] = addresses
         scores.append(score)
     for row, leader in outranked(scores, leads).items():
-        scores[row] = _not_leading(scores[row], scores[leader], leaders)
+        scores[row] = not_leading(scores[row], scores[leader], leaders)
     yield from scores
 
 
-def outranked(scores: Sequence[Score], leads: Mapping[int, Addresses]) -> dict[int, int]:
+def is_listing_lead(score: Score, addresses: Addresses) -> bool:
+    """Whether a record is a predicted lead that lists coverage, so that another one may lead instead."""
+    return score.heat is not None and score.heat > NOT_LEADING and bool(addresses.listed)
+
+
+def outranked(
+    scores: Sequence[Score] | Mapping[int, Score], leads: Mapping[int, Addresses]
+) -> dict[int, int]:
     """Find the predicted leads that list, and are listed by, a lead that is more probable.
 
     Parameters
     ----------
-    scores : sequence of Score
-        Scores of the batch.
+    scores : sequence of Score, or mapping of int to Score
+        Scores of the batch, by row.
     leads : mapping of int to Addresses
         Rows of the predicted leads, with their addresses.
 
@@ -137,7 +149,7 @@ def _rank(score: Score) -> tuple[float, int]:
     return -(score.lead_probability or 0.0), -(score.quality or 0)
 
 
-def _not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:
+def not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:
     """The score of a record whose story another record of the batch leads."""
     likely = f"is more likely to lead ({leader.lead_probability:.0%})"
     reason = f"does not lead: {leader.path} lists it and {likely}"

@@ -18,6 +18,7 @@ from scoring.features.table import FeatureTable, Floats, assemble
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents
 from scoring.model.label_steps import LabelSteps
+from scoring.model.leaders import scored_with_one_leader
 from scoring.model.marginalize import QualityDistribution, marginalize
 from scoring.model.score import Score
 from scoring.model.targets import TARGETS, Targets
@@ -130,7 +131,7 @@ class Scorer:
         )
 
     def score(self, documents: Iterable[Document], as_of: AsOf = None) -> Iterator[Score]:
-        """Score documents in order, in batches.
+        """Score documents in order, in batches, each by itself.
 
         Parameters
         ----------
@@ -145,6 +146,25 @@ class Scorer:
         Score
         """
         return self.score_features(extracted(document, as_of, self.sections) for document in documents)
+
+    def score_together(self, documents: Iterable[Document], as_of: AsOf = None) -> Iterator[Score]:
+        """Score documents that are asked for together, in order: each story has one leader.
+
+        Parameters
+        ----------
+        documents : iterable of Document
+            Documents; their labels are ignored.
+        as_of : datetime, timedelta or None
+            As in :meth:`score`.
+
+        Yields
+        ------
+        Score
+            Where the training labels show one leader a story, only the most probable lead of those that list
+            each other leads, and the first score is yielded after all are known.
+        """
+        records = (extracted(document, as_of, self.sections) for document in documents)
+        return scored_with_one_leader(self, records, self.models.leaders)
 
     def score_features(
         self, records: Iterable[Extracted], executor: Executor | None = None

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from scoring.explanation.attribution import explain
 from scoring.explanation.results import Explanation
 from scoring.features.as_of import AsOf
 from scoring.features.extraction import extracted
 from scoring.model.score import Score
-from scoring.model.scorer import BATCH
 from scoring.records.record import Document
 from scoring.service.model_manager import ModelManager, Served
 from scoring.service.options import RequestLimits
@@ -221,8 +222,6 @@ class _Job:
         self._is_explained = is_explained
 
     def run(self, served: Served) -> Done:
-        results: list[Result] = []
-        documents: list[Document] = []
         read = partial(
             read_part,
             form=self._body.form,
@@ -230,16 +229,17 @@ class _Job:
             field_map=served.field_map,
             reads_body=served.scorer.reads_bodies,
         )
-        for begin in range(0, len(self._body.parts), BATCH):
-            parts = self._body.parts[begin : begin + BATCH]
-            decoded = list(map(read, parts))
-            batch = [item for item in decoded if isinstance(item, Document)]
-            scores = self._scores(batch, served)
-            results += [item if isinstance(item, Problem) else next(scores) for item in decoded]
-            documents += batch
+        decoded = list(map(read, self._body.parts))
+        documents = [item for item in decoded if isinstance(item, Document)]
+        scores = self._scores(documents, served)
+        results = [item if isinstance(item, Problem) else next(scores) for item in decoded]
         return Done(results, documents, served.saved.name)
 
     def _scores(self, documents: Sequence[Document], served: Served) -> Iterator[Score | Explanation]:
-        if self._is_explained:
-            return (explain(served.scorer, document, self._as_of) for document in documents)
-        return served.scorer.score(documents, self._as_of)
+        scores = served.scorer.score_together(documents, self._as_of)
+        if not self._is_explained:
+            return scores
+        return (
+            msgspec.structs.replace(explain(served.scorer, document, self._as_of), score=score)
+            for document, score in zip(documents, scores, strict=True)
+        )

@@ -87,7 +87,7 @@ def score(
                 on_progress=report_progress,
             )
         )
-        return scorer.score(derived_for_scoring(documents, paths, deriver, scorer), as_of)
+        return scorer.score_together(derived_for_scoring(documents, paths, deriver, scorer), as_of)
     # The processes that read are forked before the model is opened, which may start threads.
     records = read_features(
         paths,

@@ -59,6 +59,7 @@ class RecordModel(PythonModel):
         """
         try:
             as_of = read_as_of((params or {}).get("as_of"))
-            return write_scores(self.scorer.score(read_rows(model_input, self.scorer.field_map), as_of))
+            documents = read_rows(model_input, self.scorer.field_map)
+            return write_scores(self.scorer.score_together(documents, as_of))
         except ScoringError as error:
             raise mlflow.exceptions.MlflowException.invalid_parameter_value(str(error)) from error
