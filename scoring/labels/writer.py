@@ -33,7 +33,7 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written
-from scoring.records.reader import title_only_warning
+from scoring.records.reading_warnings import title_only_warning
 from scoring.records.record import Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file

@@ -22,7 +22,8 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.front_matter import MAX_BYTES, Span, decode_utf8, find_front_matter, to_json
 from scoring.records.forms.node import MAX_DEPTH, OPAQUE, TOO_DEEP, Node, Problem
-from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record, unread_keys
+from scoring.records.reader import FIRST_YEAR, LAST_YEAR, read_record
+from scoring.records.reading_warnings import unread_keys
 from scoring.records.record import Coverage, Document, Heat, Labels, Points, Record
 
 
