@@ -27,7 +27,7 @@ FAST := tests/property tests/leakage $(foreach room,records features labels stor
 # More for pytest.
 ARGS ?=
 # What reads records and models, and what fuzzing found: these run on the system's own Python too.
-READERS := tests/records tests/property tests/fuzz tests/features/test_extraction.py tests/contract/test_patterns.py \
+READERS := tests/records tests/property tests/fuzz tests/features/test_reading.py tests/contract/test_patterns.py \
 	tests/integration/test_no_yaml.py tests/artifact/test_zip_export.py tests/artifact/test_saved_model.py tests/model/test_format.py \
 	tests/model/test_hostile.py tests/artifact/test_lightgbm_validation.py tests/model/test_booster.py
 # What depends on the place of the clone; of the stores that are created, one is enough.

@@ -14,7 +14,7 @@ from timing import arguments, machine, publish, records, size_of, table, take_tu
 
 from scoring.errors import RecordError
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import read_features
+from scoring.features.reading import read_features
 from scoring.features.table import assemble, extract
 from scoring.records.corpus import read_documents
 

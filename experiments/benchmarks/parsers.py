@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from scoring.errors import RecordError
-from scoring.features.extraction import read_features
+from scoring.features.reading import read_features
 from scoring.records.corpus import read_documents
 
 

@@ -34,7 +34,8 @@ from scoring.training.label_suggestions import suggest_labels
 from scoring.training.parallel import fit_pool
 from scoring.training.quality import start_quality
 from scoring.training.read_dataset import read_dataset
-from scoring.training.section_policy import fit_difference, policy_of
+from scoring.training.section_difference import fit_difference
+from scoring.training.section_policy import policy_of
 from scoring.training.splits import latest_mask, to_moment
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.train import load_config

@@ -14,7 +14,8 @@ from scoring.cli.console import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scoring.labels.writer import LabelWriter, WriteCounts
+    from scoring.labels.write_results import WriteCounts
+    from scoring.labels.writer import LabelWriter
     from scoring.records.field_maps.lookup import FieldMaps
     from scoring.settings import Settings
 
@@ -102,7 +103,7 @@ def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = Fal
     Examples
     --------
     >>> from collections import Counter
-    >>> from scoring.labels.writer import WriteCounts
+    >>> from scoring.labels.write_results import WriteCounts
     >>> summary(WriteCounts(3, 2, labels=Counter({"filled": 3, "renewed": 1})))
     '2 of 3 files written: 3 labels filled, 1 renewed, 0 left alone'
     """

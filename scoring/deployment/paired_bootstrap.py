@@ -10,14 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
-from scoring.evaluation.metrics import (
-    PredictionColumns,
-    compute,
-    days_of,
-    draw_figures,
-    interval_of,
-    section_codes,
-)
+from scoring.evaluation.cluster_bootstrap import draw_figures, interval_of
+from scoring.evaluation.metrics import PredictionColumns, compute, days_of, section_codes
 from scoring.evaluation.paired_figures import (
     PART_FIGURES,
     Difference,

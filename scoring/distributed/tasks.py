@@ -18,9 +18,10 @@ from scoring.distributed.worker_model import scorer_of
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
-from scoring.features.extraction import GC_THRESHOLD, Extracted, extracted
+from scoring.features.extraction import Extracted, extracted
 from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
 from scoring.features.sections import SectionRule
+from scoring.features.worker_processes import GC_THRESHOLD
 from scoring.model.score import Score
 from scoring.model.score_schema import score_table
 from scoring.records.record import Document

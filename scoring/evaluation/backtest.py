@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from scoring.errors import ModelError
-from scoring.evaluation.metrics import bootstrap
+from scoring.evaluation.cluster_bootstrap import bootstrap
 from scoring.evaluation.results import Evaluation, Figure
 from scoring.training.fit import MIN_RECORDS
 from scoring.training.splits import Mask

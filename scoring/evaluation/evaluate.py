@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.evaluation.metrics import PredictionColumns, bootstrap, compute, ndcg_by_day
+from scoring.evaluation.cluster_bootstrap import bootstrap
+from scoring.evaluation.metrics import PredictionColumns, compute, ndcg_by_day
 from scoring.evaluation.results import Evaluation, Slice
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.components import FittedComponents

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
+from scoring.evaluation.cluster_bootstrap import draw_figures, interval_of
 from scoring.evaluation.metrics import (
     LOWER_IS_BETTER,
     MEANINGS,
     PredictionColumns,
     compute,
-    draw_figures,
     has_published,
-    interval_of,
     section_codes,
 )
 from scoring.model.targets import TARGETS, Targets

@@ -1,6 +1,6 @@
 """Feature cache: a SQLite file in the home, keyed by the content of records.
 
-:mod:`scoring.features.extraction` stores numbers, provider, topics and words of titles in it, but no excerpts
+:mod:`scoring.features.chunks` stores numbers, provider, topics and words of titles in it, but no excerpts
 or URLs. The cache is optional: if it cannot be read or written, features are computed.
 """
 

@@ -29,7 +29,7 @@ def feature_tables(records: Iterable[Extracted]) -> Iterator[pa.Table]:
     Parameters
     ----------
     records : iterable of Extracted
-        Features from :func:`scoring.features.extraction.read_features`.
+        Features from :func:`scoring.features.reading.read_features`.
 
     Yields
     ------

@@ -21,12 +21,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError, shown
+from scoring.labels.journal_entries import (
+    Batch,
+    Entry,
+    Index,
+    add_entry,
+    entries_of,
+    is_own,
+    key_of,
+    newest_first,
+    owner_of,
+)
 from scoring.labels.journal_lines import BatchDone, Line, append_lines, locked_file, read_lines
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
@@ -39,37 +49,12 @@ _TAIL_BYTES = 256  # checked before the last read position, to detect a replaced
 _NO_MOMENT = datetime.max.replace(tzinfo=UTC)
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 
-_Owner = Literal["scoring", "people", "changed"]
-
 
 class RecordKeys(NamedTuple):
     """Keys of a record in the journal: digests of its content and of its file (empty if there is none)."""
 
     record: str
     file: str
-
-
-class _Batch:
-    """A group of files written together."""
-
-    __slots__ = ("is_done", "not_written", "order")
-
-    def __init__(self, order: tuple[datetime, str, int]) -> None:
-        self.order = order
-        self.is_done = False
-        self.not_written: frozenset[int] = frozenset()
-
-
-class _Entry(msgspec.Struct, gc=False):
-    """An entry in memory: values of the labels in order, then the owner; `file` is 0 if there is none."""
-
-    batch: _Batch
-    item: int
-    file: int
-    values: tuple[Any, ...]
-
-
-_Index = dict[int, _Entry | tuple[_Entry, ...]]  # usually one entry, kept without a tuple to save memory
 
 
 class Journal:
@@ -162,7 +147,7 @@ class Journal:
         return frozenset(
             name
             for index, name in enumerate(LABELS)
-            if values[index] is not None and _is_own(index, values, by_file, others)
+            if values[index] is not None and is_own(index, values, by_file, others)
         )
 
     def given_labels(self, document: Document) -> frozenset[str]:
@@ -170,7 +155,7 @@ class Journal:
         values = msgspec.structs.astuple(document.labels)
         by_file, _ = self._candidates(self.keys_of(document))
         return frozenset(
-            name for index, name in enumerate(LABELS) if _owner(index, values, by_file) == "people"
+            name for index, name in enumerate(LABELS) if owner_of(index, values, by_file) == "people"
         )
 
     def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
@@ -208,15 +193,15 @@ class Journal:
 
     def _candidates(
         self, keys: RecordKeys, ignoring: str = "", until: datetime | None = None
-    ) -> tuple[list[_Entry], list[list[_Entry]]]:
+    ) -> tuple[list[Entry], list[list[Entry]]]:
         """Entries of the file, newest first, and of each other file of the record."""
-        file = _key(keys.file)
-        by_file = _newest_first(_get(self._by_file, file) if file else (), ignoring, until)
-        others: dict[int, list[_Entry]] = {}
-        for entry in _get(self._by_record, _key(keys.record)):
+        file = key_of(keys.file)
+        by_file = newest_first(entries_of(self._by_file, file) if file else (), ignoring, until)
+        others: dict[int, list[Entry]] = {}
+        for entry in entries_of(self._by_record, key_of(keys.record)):
             if entry.file != file or not file:
                 others.setdefault(entry.file, []).append(entry)
-        return by_file, [_newest_first(group, ignoring, until) for group in others.values()]
+        return by_file, [newest_first(group, ignoring, until) for group in others.values()]
 
     def _file_digest(self, path: str, record: Record) -> str:
         if path == "-" or not (record.url or record.published_at):
@@ -230,9 +215,9 @@ class Journal:
     def _forget(self) -> None:
         self._state: tuple[int, int] | None = None
         self._n_bytes, self._n_lines, self._tail = 0, 0, b""
-        self._batches: dict[tuple[str, int], _Batch] = {}
-        self._by_record: _Index = {}
-        self._by_file: _Index = {}
+        self._batches: dict[tuple[str, int], Batch] = {}
+        self._by_record: Index = {}
+        self._by_file: Index = {}
         self._values: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # interned, since many are equal
         self._warned: set[str] = set()
         self.last_at = _FIRST_MOMENT
@@ -265,7 +250,7 @@ class Journal:
             name = (line.write_id, line.batch)
             batch = self._batches.get(name)
             if batch is None:
-                batch = self._batches[name] = _Batch((_NO_MOMENT, *name))
+                batch = self._batches[name] = Batch((_NO_MOMENT, *name))
             if isinstance(line, BatchDone):
                 batch.is_done, batch.not_written = True, frozenset(line.not_written)
                 continue
@@ -273,10 +258,10 @@ class Journal:
             self.last_at = max(self.last_at, line.at)
             labels = line.labels
             values = (labels.quality, labels.heat, labels.published, line.owner)
-            entry = _Entry(batch, line.item, _key(line.file), self._values.setdefault(values, values))
-            _add(self._by_record, _key(line.record), entry)
+            entry = Entry(batch, line.item, key_of(line.file), self._values.setdefault(values, values))
+            add_entry(self._by_record, key_of(line.record), entry)
             if entry.file:
-                _add(self._by_file, entry.file, entry)
+                add_entry(self._by_file, entry.file, entry)
 
     def _unreadable(self, error: OSError) -> RecordError:
         got = error.strerror or "a disk error"
@@ -323,58 +308,3 @@ def new_write_id(now: datetime) -> str:
         Start of the write, aware UTC.
     """
     return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
-
-
-def _is_own(
-    index: int, values: tuple[Any, ...], by_file: Sequence[_Entry], others: Sequence[Sequence[_Entry]]
-) -> bool:
-    """Whether a label is scoring's own, by the entries of its file, else of the record's other files."""
-    if (owner := _owner(index, values, by_file)) is not None:
-        return owner == "scoring"
-    owners = {_owner(index, values, entries) for entries in others}
-    return "scoring" in owners and "people" not in owners
-
-
-def _owner(index: int, values: tuple[Any, ...], newest_first: Sequence[_Entry]) -> _Owner | None:
-    """Owner of a label's value by the newest entry for it; None without an entry."""
-    for entry in newest_first:
-        written = entry.values[index]
-        if written is UNSET or entry.item in entry.batch.not_written:
-            continue
-        if not entry.batch.is_done and not _are_all_written(entry.values, values):
-            continue
-        owner: _Owner = entry.values[-1]
-        return owner if written == values[index] else "changed"
-    return None
-
-
-def _are_all_written(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
-    pairs = zip(written[:-1], values, strict=True)
-    return all(entered is UNSET or entered == value for entered, value in pairs)
-
-
-def _newest_first(entries: Sequence[_Entry], ignoring: str, until: datetime | None) -> list[_Entry]:
-    counted = [
-        entry
-        for entry in entries
-        if entry.batch.order[1] != ignoring and (until is None or entry.batch.order[0] < until)
-    ]
-    return sorted(counted, key=lambda entry: entry.batch.order, reverse=True)
-
-
-def _get(index: _Index, key: int) -> tuple[_Entry, ...]:
-    entries = index.get(key, ())
-    return entries if isinstance(entries, tuple) else (entries,)
-
-
-def _add(index: _Index, key: int, new: _Entry) -> None:
-    if index.setdefault(key, new) is new:
-        return
-    before = _get(index, key)
-    # A merged journal may have the same line twice.
-    if not any(existing.batch is new.batch and existing.item == new.item for existing in before):
-        index[key] = (*before, new)
-
-
-def _key(digest: str) -> int:
-    return int(digest or "0", 16)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -23,7 +22,8 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.labels.copies import Copies, GivenLabels
 from scoring.labels.journal import Journal, JournalWriter, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
-from scoring.labels.write_plan import Outcome, Plan, file_of, outcomes_of, unknown_of, wanted_labels
+from scoring.labels.write_plan import Plan, file_of, outcomes_of, unknown_of, wanted_labels
+from scoring.labels.write_results import WriteCounts, WrittenFile
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_bytes
@@ -33,7 +33,7 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written
-from scoring.records.reader import title_only_warning
+from scoring.records.reading_warnings import title_only_warning
 from scoring.records.record import Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
@@ -73,58 +73,6 @@ class WriteOptions:
     is_overwriting: bool = False
     allows_unknown: bool = False
     is_dry_run: bool = False
-
-
-class WrittenFile(NamedTuple):
-    """Result of writing one score.
-
-    Parameters
-    ----------
-    path : str
-        The file, escaped by :func:`scoring.errors.shown`.
-    changed : bool
-        Whether any byte differs.
-    diff : str
-        Unified diff.
-    outcomes : dict of str to Outcome
-        Outcome by label; empty if nothing was written.
-    fault : RecordError or None
-        Why nothing was written.
-    is_refused : bool
-        Whether the record lacks the fields that the model needs.
-    """
-
-    path: str
-    changed: bool = False
-    diff: str = ""
-    outcomes: Mapping[str, Outcome] = {}
-    fault: RecordError | None = None
-    is_refused: bool = False
-
-
-@dataclass(slots=True)
-class WriteCounts:
-    """Running counts of a write: files and labels."""
-
-    n_files: int = 0
-    n_written: int = 0
-    n_refused: int = 0
-    n_faults: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-
-    def add(self, written: WrittenFile) -> None:
-        """Count one file."""
-        self.n_files += 1
-        self.n_written += written.changed
-        self.n_refused += written.is_refused
-        self.n_faults += written.fault is not None and not written.is_refused
-        self.labels.update(written.outcomes.values())
-
-
-class WrittenScore(Score, frozen=True, kw_only=True):
-    """A score that was written into its record's file; `labels` has the outcome of each label."""
-
-    labels: dict[str, Outcome]
 
 
 class LabelWriter:

@@ -174,7 +174,7 @@ class Scorer:
         Parameters
         ----------
         records : iterable of Extracted
-            Records from :func:`scoring.features.extraction.read_features`.
+            Records from :func:`scoring.features.reading.read_features`.
         executor : Executor, optional
             Executor that predicts the next batches while earlier ones are consumed.
 

@@ -14,7 +14,8 @@ from scoring.records.forms.label_positions import LABELS, Layout, lay_out_plain
 from scoring.records.forms.languages import form_of
 from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
-from scoring.records.write_back import Edit, Edited, apply_edits, unified_diff
+from scoring.records.text_edits import Edit, apply_edits, unified_diff
+from scoring.records.write_back import Edited
 
 Spelling = bool | int | str
 """A label in a file: its value, or the source text after its colon if it is not spelled the usual way."""

@@ -12,7 +12,7 @@ import msgspec
 from scoring.records.field_maps.field_map import LABELS, FieldMap, LabelRule
 from scoring.records.forms.label_positions import OWN_KEYS, LabelKeys
 from scoring.records.forms.node import Node, at_key
-from scoring.records.reader import unusable_label
+from scoring.records.reading_warnings import unusable_label
 from scoring.records.record import MAX_INTEGER, Labels
 
 Label = int | bool

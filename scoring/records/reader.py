@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import TypeVar
 
 from scoring.errors import Fault, RecordError
-from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.node import MAX_VALUES, Node, Problem
+from scoring.records.reading_warnings import (
+    INPUT_FIELDS,
+    LABEL_FIELDS,
+    TITLE_ONLY,
+    is_title_only,
+    name_keys,
+    unread_keys,
+    unusable_label,
+)
 from scoring.records.record import MAX_INTEGER, Coverage, Image, Labels, Provider, Record
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -72,7 +80,7 @@ class _Reader:
         self._n_values = 0
 
     def read(self, root: Node) -> tuple[Record, Labels]:
-        fields = self._open(root, "", used=_INPUT_FIELDS)
+        fields = self._open(root, "", used=INPUT_FIELDS)
         n_faults = len(self.faults)
         title = self._text(fields, "title", "")
         if not title.strip() and len(self.faults) == n_faults:
@@ -95,11 +103,11 @@ class _Reader:
         )
         labels = self._labels(fields, {name for name, _ in root.repeated})
         for name, node in fields.items():
-            if node.problem is not None and name not in _INPUT_FIELDS | _LABEL_FIELDS:
+            if node.problem is not None and name not in INPUT_FIELDS | LABEL_FIELDS:
                 problem = node.problem
                 self.warnings.append(f"{name}: got {problem.got}, expected {problem.expected}: not read")
         if is_title_only(record) and (unread := unread_keys(root)):
-            self.warnings.append(f"{_TITLE_ONLY}: no field uses {name_keys(unread)}")
+            self.warnings.append(f"{TITLE_ONLY}: no field uses {name_keys(unread)}")
         if record.published_at is None:
             self.warnings.append("no publishedDateTime")
         if not record.provider.name and not record.provider.domain:
@@ -119,7 +127,7 @@ class _Reader:
         for fault in self.faults[n_faults:]:
             self.warnings.append(unusable_label(fault.field, fault.got, fault.expected))
         del self.faults[n_faults:]
-        for name in sorted(repeated & _LABEL_FIELDS):
+        for name in sorted(repeated & LABEL_FIELDS):
             self.warnings.append(unusable_label(name, "a repeated field", "one value"))
         return labels
 
@@ -278,73 +286,6 @@ class _Reader:
 _IMAGE_FIELDS = frozenset(Image.__struct_encode_fields__)
 _PROVIDER_FIELDS = frozenset(Provider.__struct_encode_fields__)
 _COVERAGE_FIELDS = frozenset(Coverage.__struct_encode_fields__)
-_INPUT_FIELDS = frozenset(Record.__struct_encode_fields__)
-_LABEL_FIELDS = frozenset(Labels.__struct_encode_fields__)
-
-_TITLE_ONLY = "only the title was read"
-_MAX_KEYS, _MAX_KEY_CHARS = 12, 40  # of a message
-
-_UNUSABLE = ": taken as a missing label"
-
-
-def unread_keys(root: Node, field_map: FieldMap | None = None) -> tuple[str, ...]:
-    """Return the keys of a record that no field uses, in their order; None is scoring's own layout.
-
-    Examples
-    --------
-    >>> unread_keys(Node(2, {"title": Node(2, "Rain"), "link": Node(3, "a")}))
-    ('link',)
-    """
-    if not isinstance(root.value, dict):
-        return ()
-    is_own_layout = field_map is None or field_map.is_own_layout
-    known = _INPUT_FIELDS | _LABEL_FIELDS if field_map is None or is_own_layout else field_map.keys
-    return tuple(key for key in root.value if key not in known)
-
-
-def name_keys(keys: Sequence[str]) -> str:
-    """List keys for a message, at most a dozen of them.
-
-    Examples
-    --------
-    >>> name_keys(["date", "link"])
-    "'date', 'link'"
-    """
-    named = [repr(key if len(key) <= _MAX_KEY_CHARS else f"{key[: _MAX_KEY_CHARS - 1]}…") for key in keys]
-    more = [f"{len(keys) - _MAX_KEYS:,} more"] if len(keys) > _MAX_KEYS else []
-    return ", ".join(named[:_MAX_KEYS] + more)
-
-
-def is_title_only(record: Record) -> bool:
-    """Whether nothing but a record's title (and its category and type) was read.
-
-    Examples
-    --------
-    >>> is_title_only(Record(title="Rain")), is_title_only(Record(title="Rain", topics=("Sea",)))
-    (True, False)
-    """
-    return record == Record(title=record.title, category=record.category, type=record.type)
-
-
-def title_only_warning(warnings: Iterable[str]) -> str:
-    """Return the warning that only the title of a record was read, though it has more keys; else empty."""
-    return next((warning for warning in warnings if warning.startswith(_TITLE_ONLY)), "")
-
-
-def unusable_label(name: str, got: str, expected: str) -> str:
-    """Warning about a label that cannot be used.
-
-    Examples
-    --------
-    >>> unusable_label("quality", "'high'", "an integer")
-    "quality: got 'high', expected an integer: taken as a missing label"
-    """
-    return f"{name}: got {got}, expected {expected}{_UNUSABLE}"
-
-
-def has_unusable_label(warnings: Iterable[str]) -> bool:
-    """Whether a record's warnings tell of a label that cannot be used."""
-    return any(warning.endswith(_UNUSABLE) for warning in warnings)
 
 
 def _of(problem: Problem) -> tuple[int, str, str, str]:

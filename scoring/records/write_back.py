@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,15 +17,11 @@ from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.front_matter import decode_utf8, find_front_matter, to_json
 from scoring.records.forms.label_positions import LABELS, LabelKeys, Layout, lay_out_plain
 from scoring.records.forms.languages import Form, form_of
-from scoring.records.forms.node import OPAQUE, Node
+from scoring.records.forms.node import Node
 from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
+from scoring.records.text_edits import Edit, apply_edits, unified_diff
 from scoring.storage.atomic_file import remove_left_over, replace_file
-
-_OPAQUE_VALUE = re.compile(
-    rf"""(["']?{OPAQUE}["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?|[^,}}\s]+)""", re.DOTALL
-)
-
 
 _PLAIN_KEY = re.compile("[A-Za-z_]+")  # of the plain form
 _BROKEN = "{} that this edit would break"
@@ -47,14 +43,6 @@ class Change(msgspec.Struct, frozen=True):
     path: str
     changed: bool
     diff: str
-
-
-class Edit(NamedTuple):
-    """Replacement of the characters from ``start`` to ``stop`` of a text."""
-
-    start: int
-    stop: int
-    value: str
 
 
 class Edited(NamedTuple):
@@ -287,16 +275,6 @@ def _is_same(source: str, value: str) -> bool:
     return source == value or (value.startswith('"') and source.strip("'") == json.loads(value))
 
 
-def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Apply edits, which are in order and do not overlap."""
-    parts: list[str] = []
-    position = 0
-    for start, stop, value in edits:
-        parts += (text[position:start], value)
-        position = stop
-    return "".join([*parts, text[position:]])
-
-
 def _is_same_but(before: Node, edited: str, new_values: dict[str, str], form: Form) -> bool:
     """Whether two documents differ only in the labels, which have the wanted values."""
     try:
@@ -335,42 +313,3 @@ def _is_same_but(before: Node, edited: str, new_values: dict[str, str], form: Fo
 
 def _scalar(node: Node) -> tuple[object, bool, bool]:
     return node.value, node.is_plain, node.problem is not None
-
-
-def unified_diff(text: str, edits: list[Edit], path: str, first_line: int = 2) -> str:
-    """Unified diff of the lines that differ, with the opaque field redacted."""
-    if not edits:
-        return ""
-    lines = [f"--- {shown(path)}", f"+++ {shown(path)}"]
-    line_offset = 0  # line number in the new file minus that in the old one
-    for start, stop, hunk_edits in _hunks(text, edits):
-        shifted = [Edit(edit.start - start, edit.stop - start, edit.value) for edit in hunk_edits]
-        old, new = (part.splitlines() for part in (text[start:stop], apply_edits(text[start:stop], shifted)))
-        line_number = first_line + text.count("\n", 0, start)
-        lines += [f"@@ -{_range(line_number, old)} +{_range(line_number + line_offset, new)} @@"]
-        lines += [f"-{line}" for line in old] + [f"+{line}" for line in new]
-        line_offset += len(new) - len(old)
-    return _OPAQUE_VALUE.sub(r"\1…", "\n".join(lines) + "\n")
-
-
-def _hunks(text: str, edits: Iterable[Edit]) -> list[tuple[int, int, list[Edit]]]:
-    """Group edits into ranges of whole lines: start, stop and the edits within."""
-    hunks: list[tuple[int, int, list[Edit]]] = []
-    for edit in edits:
-        start, stop = text.rfind("\n", 0, edit.start) + 1, edit.stop
-        if not (edit.value or text[edit.start : edit.stop]).endswith(
-            "\n"
-        ):  # otherwise the edit covers whole lines
-            stop = text.find("\n", stop) + 1 or len(text)
-        if hunks and start <= hunks[-1][1]:
-            first, last, within = hunks.pop()
-            hunks.append((first, max(stop, last), [*within, edit]))
-        else:
-            hunks.append((start, stop, [edit]))
-    return hunks
-
-
-def _range(line_number: int, lines: list[str]) -> str:
-    if len(lines) == 1:
-        return str(line_number)
-    return f"{line_number if lines else line_number - 1},{len(lines)}"

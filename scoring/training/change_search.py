@@ -19,8 +19,9 @@ from scoring.model.section_policy import SectionPolicy
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
+from scoring.training.section_difference import Difference, fit_difference
 from scoring.training.section_plan import MIN_SCALE, change_options, contradiction, is_enough
-from scoring.training.section_policy import Difference, constants_of, fit_difference, policy_of
+from scoring.training.section_policy import constants_of, policy_of
 from scoring.training.structural_breaks import (
     MIN_SEGMENT,
     break_columns,

@@ -1,7 +1,7 @@
 """Choice of the unlabelled records whose labels would teach the most about a section's policy of quality.
 
 Each record is a row of the effects that the section's policy could have: see
-:class:`scoring.training.section_policy.Candidates`. Kernel herding chooses rows that, together with the
+:class:`scoring.training.section_effects.Candidates`. Kernel herding chooses rows that, together with the
 labelled ones, represent the whole section: an effect gets labels in proportion to its records, and outliers
 get none. Labels that the model has learned from count even if their records are not read: they are taken to
 be like the unlabelled records, with the providers that the model has counted.
@@ -22,7 +22,7 @@ from scoring.model.quality import QualityModel
 from scoring.training.config import SectionConfig
 from scoring.training.design_matrix import HINGED_NAMES
 from scoring.training.kernel_herding import Rows, herd, kernel, summed_kernel
-from scoring.training.section_policy import MIN_SEEN, Candidates, Effect, distinguishable
+from scoring.training.section_effects import MIN_SEEN, Candidates, Effect, distinguishable
 from scoring.training.suggestion_reasons import KindCounts, ReasonFinder
 
 MAX_RECORDS = 2000  # labelled records of a section that are compared, and as many unlabelled; evenly spaced

@@ -17,8 +17,8 @@ from scoring.training.change_search import MIN_RECORDS, Segment
 from scoring.training.config import ModelConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.one_hinge import one_hinge
+from scoring.training.section_effects import MIN_PAID_RATIO
 from scoring.training.section_plan import MIN_SCALE
-from scoring.training.section_policy import MIN_PAID_RATIO
 from scoring.training.story_changes import story_changes
 from scoring.training.training_set import TrainingSet
 

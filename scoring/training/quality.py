@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,24 +10,19 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.features.encoding import Encoder, ProviderStatistics
 from scoring.features.table import FeatureTable, Floats
-from scoring.model.booster import Booster
-from scoring.model.conformal import MIN_SPREAD, NO_ERRORS
+from scoring.model.conformal import MIN_SPREAD
 from scoring.model.label_steps import LabelSteps
-from scoring.model.quality import RUBRIC_COLUMN, QualityModel
-from scoring.model.rubric import Rubric
+from scoring.model.quality import QualityModel
 from scoring.training.config import ModelConfig
 from scoring.training.conformal import add_unseen_section, fit_residuals
 from scoring.training.design_matrix import DesignMatrix
+from scoring.training.leave_section_out import leave_section_out_errors, left_out_sections
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import FitPool
-from scoring.training.rubric import fit_rubric
+from scoring.training.quality_inputs import Groups, fit_once, prepare
 from scoring.training.section_plan import SectionPlan, plan_sections, with_policies
-from scoring.training.splits import group_folds
 
-Groups = NDArray[np.intp]
-MIN_SECTION = 20  # records on either side of a leave-section-out split
 MAX_RATINGS = 20  # different labels, at most, if they are ratings
 MIN_CALIBRATION = 30  # records of the validation block that the interval is calibrated on
 
@@ -247,171 +241,4 @@ def _fit_draft(
     threads: int = options["num_threads"]
     return with_policies(
         model, earlier_plan, earlier.table, earlier.y, earlier.copies, config, num_threads=threads
-    )
-
-
-def fit_once(
-    table: FeatureTable,
-    y: Floats,
-    copies: Groups,
-    config: ModelConfig,
-    validation: tuple[FeatureTable, Floats] | None,
-    *,
-    num_threads: int,
-    seed: int,
-    design_matrix: DesignMatrix | None = None,
-    trainer: BoosterTrainer = train_booster,
-    on_rubric: Callable[[Rubric], None] = lambda rubric: None,
-) -> QualityModel:
-    """Fit a quality model without its residual distribution.
-
-    Parameters
-    ----------
-    table, y, copies, config
-        See :func:`start_quality`.
-    validation : tuple of FeatureTable and ndarray, or None
-        Later records and their qualities, for early stopping.
-    num_threads, seed : int
-        Number of threads and random seed.
-    design_matrix : DesignMatrix, optional
-        Design matrix of the table, if already built.
-    trainer : callable
-        Trains the booster of quality.
-    on_rubric : callable
-        Called with the rubric before the boosters are fitted; an exception aborts the fit.
-
-    Returns
-    -------
-    QualityModel
-    """
-    options: dict[str, Any] = {"num_threads": num_threads, "seed": seed}
-    if design_matrix is None:
-        design_matrix = DesignMatrix.of(table, config.rubric)
-    inputs = prepare(table, design_matrix, y, copies, config, on_rubric=on_rubric, **options)
-    return inputs.fit(config, validation, trainer=trainer, **options)
-
-
-@dataclass(frozen=True, slots=True)
-class QualityFitInputs:
-    """Fitted parts of a quality model, and the matrix and residuals that its booster is fitted on."""
-
-    encoder: Encoder
-    rubric: Rubric
-    spread: Booster
-    X: Floats
-    residual: Floats
-
-    def fit(
-        self,
-        config: ModelConfig,
-        validation: tuple[FeatureTable, Floats] | None,
-        *,
-        num_threads: int,
-        seed: int,
-        trainer: BoosterTrainer,
-    ) -> QualityModel:
-        """Fit the booster and return the quality model."""
-        validation_data = None
-        if validation is not None:
-            later_table, later_y = validation
-            fitted = self.rubric.predict(later_table)
-            validation_data = (
-                np.column_stack([self.encoder.transform(later_table), fitted]),
-                later_y - fitted,
-            )
-        booster = trainer(
-            self.X,
-            self.residual,
-            names=(*self.encoder.names, RUBRIC_COLUMN),
-            categories=self.encoder.categories,
-            params=config.quality.params,
-            num_iterations=config.quality.num_iterations,
-            validation=validation_data,
-            patience=config.patience,
-            num_threads=num_threads,
-            seed=seed,
-        )
-        return QualityModel(self.encoder, self.rubric, booster, self.spread, NO_ERRORS)
-
-
-def prepare(
-    table: FeatureTable,
-    design_matrix: DesignMatrix,
-    y: Floats,
-    copies: Groups,
-    config: ModelConfig,
-    *,
-    num_threads: int,
-    seed: int,
-    on_rubric: Callable[[Rubric], None] = lambda rubric: None,
-) -> QualityFitInputs:
-    """Fit everything in :func:`fit_once` that does not depend on the validation records."""
-    encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y, config.rubric)
-    on_rubric(rubric)
-    X = _out_of_fold(
-        table, design_matrix, y, encoder, rubric, config, group_folds(copies, config.n_folds, seed)
-    )
-    residual = y - X[:, -1]
-    abs_error = np.minimum(np.abs(residual), np.percentile(np.abs(residual), 99))
-    spread = train_booster(
-        X,
-        abs_error,
-        names=(*encoder.names, RUBRIC_COLUMN),
-        categories=encoder.categories,
-        params=config.spread.params,
-        num_iterations=config.spread.num_iterations,
-        num_threads=num_threads,
-        seed=seed,
-    )
-    return QualityFitInputs(encoder, rubric, spread, X, residual)
-
-
-def _out_of_fold(
-    table: FeatureTable,
-    design_matrix: DesignMatrix,
-    y: Floats,
-    encoder: Encoder,
-    rubric: Rubric,
-    config: ModelConfig,
-    folds: Groups,
-) -> Floats:
-    """Matrix of the boosters with out-of-fold encodings and rubric predictions; the knots are shared."""
-    # With a single fold the rubric column is the median.
-    X = np.column_stack([encoder.transform(table), np.full(len(table), np.median(y))])
-    domains = table.text("provider_domain")
-    for fold in range(config.n_folds):
-        is_held = folds == fold
-        if is_held.any() and not is_held.all():
-            providers = ProviderStatistics.fit(domains[~is_held], y[~is_held]).transform(domains[is_held])
-            other_rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric, rubric.knots)
-            learned = np.column_stack([providers, other_rubric.predict(table.take(is_held))])
-            X[is_held, -learned.shape[1] :] = learned
-    return X
-
-
-def leave_section_out_errors(
-    table: FeatureTable, design_matrix: DesignMatrix, y: Floats, config: ModelConfig
-) -> Floats:
-    """Errors of leave-one-section-out rubrics, as 101 quantiles of each section.
-
-    Sections have equal weight. With a single section, the errors are the distances from the median.
-
-    Returns
-    -------
-    ndarray of shape (n_errors,)
-        Label minus prediction; points.
-    """
-    sections, errors = table.text("topic_section"), []
-    for section in left_out_sections(table):
-        is_held = sections == section
-        rubric = fit_rubric(design_matrix.take(~is_held), y[~is_held], config.rubric)
-        errors.append(np.quantile(y[is_held] - rubric.predict(table.take(is_held)), np.linspace(0, 1, 101)))
-    return np.concatenate(errors) if errors else y - np.median(y)
-
-
-def left_out_sections(table: FeatureTable) -> list[str]:
-    """Sections that are left out in turn: those with :data:`MIN_SECTION` records, and as many elsewhere."""
-    counts = Counter(table.text("topic_section"))
-    return sorted(
-        section for section, count in counts.items() if MIN_SECTION <= count <= len(table) - MIN_SECTION
     )

@@ -16,7 +16,7 @@ from scoring.progress import Reporter
 from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
-from scoring.records.reader import has_unusable_label
+from scoring.records.reading_warnings import has_unusable_label
 from scoring.records.record import Document
 from scoring.stories.derived_coverage import CoverageDeriver
 from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset

@@ -22,7 +22,7 @@ from scoring.model.section_policy import LABEL_STEP
 from scoring.training.cascade import CascadeLabels
 from scoring.training.label_step import label_step
 from scoring.training.one_hinge import one_hinge
-from scoring.training.section_policy import MIN_PAID_RATIO
+from scoring.training.section_effects import MIN_PAID_RATIO
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold
 from scoring.training.training_set import TrainingSet
 

@@ -24,15 +24,9 @@ from scoring.model.section_policy import SectionPolicy
 from scoring.training.config import ModelConfig, SectionConfig
 from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
-from scoring.training.section_policy import (
-    Difference,
-    Groups,
-    constants_of,
-    fit_difference,
-    fit_policy,
-    policy_of,
-    with_residuals,
-)
+from scoring.training.section_difference import Difference, fit_difference
+from scoring.training.section_effects import Groups
+from scoring.training.section_policy import constants_of, fit_policy, policy_of, with_residuals
 from scoring.training.splits import group_folds
 
 N_FOLDS = 5  # of the comparison of a section's policy with the shared one
@@ -228,7 +222,7 @@ def contradiction(
     Parameters
     ----------
     shared, table, quality, y, deviation, constants
-        See :func:`scoring.training.section_policy.fit_difference`.
+        See :func:`scoring.training.section_difference.fit_difference`.
     copies : ndarray of int, shape (n_records,)
         Group of copies of each record.
     config : ModelConfig

@@ -12,7 +12,7 @@ import numpy as np
 from scoring.features.table import NUMBER_COLUMNS, FeatureTable, Floats
 from scoring.training.design_matrix import ADDITIVE_NAMES
 from scoring.training.kernel_herding import Rows
-from scoring.training.section_policy import MIN_SEEN, Effect
+from scoring.training.section_effects import MIN_SEEN, Effect
 
 MAX_REASONS = 3
 FEW_LABELS = 20  # a section, provider, topic or effect with at most this many labels has that as a reason

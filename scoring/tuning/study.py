@@ -19,7 +19,7 @@ from scoring.features.table import Floats
 from scoring.model.rubric import Rubric
 from scoring.storage.home import LOCK_MODE, create_file, newer_format
 from scoring.training.config import TrainConfig
-from scoring.training.quality import fit_once
+from scoring.training.quality_inputs import fit_once
 from scoring.training.training_set import TrainingSet
 from scoring.tuning.search_space import Dimension, Trial, space_around, values_of, with_values
 

@@ -17,13 +17,13 @@ from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
-from scoring.features.extraction import read_features
 from scoring.features.parquet_schema import (
     BODY_SCHEMA,
     FEATURE_SCHEMA,
     feature_tables,
     with_body_columns,
 )
+from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import FieldMaps
@@ -62,7 +62,7 @@ def write_features(
         Coverage later than this time (aware UTC, or an age after publication) is ignored, and
         age is measured from it.
     sections : SectionRule or callable
-        How the section of each record is found: see :func:`scoring.features.extraction.read_features`.
+        How the section of each record is found: see :func:`scoring.features.reading.read_features`.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
     n_processes : int

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from scoring.deployment.open_model import open_model
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import Extracted, read_features
+from scoring.features.extraction import Extracted
+from scoring.features.reading import read_features
 from scoring.model.leaders import scored_with_one_leader
 from scoring.model.score import Score
 from scoring.progress import SILENT, Reporter

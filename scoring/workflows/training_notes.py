@@ -14,7 +14,7 @@ from scoring.model.targets import TARGETS
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.folder_policies import FolderConflict
-from scoring.training.section_policy import MAX_RECORDS
+from scoring.training.section_difference import MAX_RECORDS
 
 FEW_RECORDS = 50  # labels up to which a training warns of its errors
 

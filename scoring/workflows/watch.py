@@ -20,7 +20,8 @@ from scoring.deployment.resolve_model import SERVER_SECONDS, follow, resolve
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.inbox.folder_watch import UNWATCHED_SECONDS, Identity, Look, State, identity_of, looks, state_of
 from scoring.inbox.watch_state import Seen
-from scoring.labels.writer import LabelWriter, WrittenScore
+from scoring.labels.write_results import WrittenScore
+from scoring.labels.writer import LabelWriter
 from scoring.model.score import Score
 from scoring.model.scorer import BATCH
 from scoring.progress import SILENT, Reporter
@@ -88,7 +89,7 @@ def watch(
     Yields
     ------
     Score
-        A :class:`~scoring.labels.writer.WrittenScore` if there is a writer.
+        A :class:`~scoring.labels.write_results.WrittenScore` if there is a writer.
 
     Raises
     ------

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from scoring.errors import ModelError
-from scoring.evaluation.metrics import bootstrap, compute
+from scoring.evaluation.cluster_bootstrap import bootstrap
+from scoring.evaluation.metrics import compute
 from scoring.evaluation.paired_figures import (
     MIN_PART,
     PART_FIGURES,

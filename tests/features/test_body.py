@@ -13,7 +13,8 @@ from scoring.features.body import COLUMNS
 from scoring.features.cache import FeatureCache
 from scoring.features.edited import EditedFeatures
 from scoring.features.encoding import Encoder
-from scoring.features.extraction import extracted, read_features
+from scoring.features.extraction import extracted
+from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC
 from scoring.features.table import BODY_NAMES, NUMBER_NAMES, build_table, concatenated, extract
 from scoring.records.body import MAX_COUNTED_CHARS, count_body

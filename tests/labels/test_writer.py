@@ -18,7 +18,8 @@ import pytest
 from scoring.errors import RecordError
 from scoring.labels import writer as label_writing
 from scoring.labels.journal import Journal
-from scoring.labels.writer import LabelWriter, WriteOptions, WrittenFile
+from scoring.labels.write_results import WrittenFile
+from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.model.score import Score
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_file

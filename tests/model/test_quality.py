@@ -18,12 +18,12 @@ from scoring.model.quality import QualityModel
 from scoring.model.rubric import Rubric
 from scoring.records.record import Record
 from scoring.records.synthetic.generate import sample_documents
-from scoring.training import quality
+from scoring.training import quality_inputs
 from scoring.training.config import ModelConfig
 from scoring.training.conformal import add_unseen_section, fit_residuals
 from scoring.training.design_matrix import DesignMatrix
+from scoring.training.leave_section_out import leave_section_out_errors
 from scoring.training.lightgbm_trainer import train_booster
-from scoring.training.quality import leave_section_out_errors
 from scoring.training.rubric import fit_rubric
 from scoring.training.splits import group_folds
 from scoring.training.thresholds import best_threshold
@@ -38,9 +38,9 @@ def test_learned_columns_of_a_record_do_not_know_its_label(make_training: Callab
     design_matrix = DesignMatrix.of(table, CONFIG.rubric)
     encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y)
     folds = group_folds(training.copies, CONFIG.n_folds, 0)
-    before = quality._out_of_fold(table, design_matrix, y, encoder, rubric, CONFIG, folds)
+    before = quality_inputs._out_of_fold(table, design_matrix, y, encoder, rubric, CONFIG, folds)
     changed = np.where(folds == 1, 500 - 3 * y, y)
-    after = quality._out_of_fold(table, design_matrix, changed, encoder, rubric, CONFIG, folds)
+    after = quality_inputs._out_of_fold(table, design_matrix, changed, encoder, rubric, CONFIG, folds)
     held = folds == 1
     assert np.array_equal(after[held], before[held], equal_nan=True)
     # The others learn from these labels, in every learned column.

@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scoring.errors import RecordError
-from scoring.records import decode
 from scoring.records.decode import decode_file
 from scoring.records.forms.front_matter import find_front_matter, to_json
 from scoring.records.forms.yaml_nodes import parse_nodes
+from scoring.records.plain_json import decode_fast
 from scoring.records.reader import read_record
 from scoring.records.record import Labels
 from scoring.records.write_back import replace_labels
@@ -104,7 +104,7 @@ MORE = st.lists(
 def test_what_the_fast_way_takes_the_careful_way_reads_alike(lines: list[str]) -> None:
     block = "\n".join([HEAD + lines[0], *lines[1:], ""])
     as_json = to_json(block.encode())
-    fast = decode.decode_fast(as_json) if as_json is not None else None
+    fast = decode_fast(as_json) if as_json is not None else None
     if fast is not None:
         assert fast == read_record(parse_nodes(block, "a.md"), "a.md")
 
@@ -122,7 +122,7 @@ def test_the_fast_way_takes_every_document_of_the_plain_form(items: list[str]) -
     block = "\n".join([HEAD + "related:", *items, ""])
     as_json = to_json(block.encode())
     assert as_json is not None
-    fast = decode.decode_fast(as_json)
+    fast = decode_fast(as_json)
     assert fast is not None
     assert fast == read_record(parse_nodes(block, "a.md"), "a.md")
     assert len(fast[0].related) == len(items)

@@ -16,6 +16,7 @@ from scoring.records.decode import decode_file, decode_json
 from scoring.records.forms.front_matter import find_front_matter, to_json
 from scoring.records.forms.node import MAX_DEPTH
 from scoring.records.forms.yaml_nodes import parse_nodes
+from scoring.records.plain_json import decode_fast
 from scoring.records.reader import read_record
 from scoring.records.record import Coverage, Document, Image, Labels, Provider, Record
 
@@ -119,7 +120,7 @@ def read_carefully(data: bytes) -> tuple[Record, Labels, tuple[str, ...]]:
 def is_fast(data: bytes) -> bool:
     span = find_front_matter(data, "a.md")
     text = to_json(data[span.start : span.stop])
-    return text is not None and decode.decode_fast(text) is not None
+    return text is not None and decode_fast(text) is not None
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -460,25 +461,6 @@ def test_a_label_of_json_that_cannot_be_used_is_missing(value: bytes, got: str) 
     assert document.warnings[0] == f"quality: got {got}, expected an integer{MISSING}"
 
 
-@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n", " :\t")])
-@pytest.mark.parametrize("is_ascii", [False, True])
-def test_json_is_clear_cut_in_any_style_unless_a_key_comes_twice(
-    separators: tuple[str, str], is_ascii: bool
-) -> None:
-    value = {"a": 'b":é\\', "b": [1.5, None, {"c": "", 'd"': {"a": 1}}], "c": "d"}
-    text = json.dumps(value, separators=separators, ensure_ascii=is_ascii)
-    comma, colon = separators
-    assert decode._is_unambiguous_json(text.encode())
-    for twice in (
-        text.replace('"a"', f'"a"{colon}"x"{comma}"a"'),  # the outermost and the innermost
-        text.replace('"a"', f'"a"{colon}2{comma}"\\u0061"', 1),
-        text.replace('"c"', f'"c"{colon}{{"x"{colon}"\\":"}}{comma}"c"', 1),
-        text.replace('"a"', f'"a"{colon}[]{comma}"\\u0022:\\u0022"{colon}1{comma}"a"', 1),
-    ):
-        assert json.loads(twice)
-        assert not decode._is_unambiguous_json(twice.encode())
-
-
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
 def test_json_that_nests_deeply_in_an_unused_field_is_read(opening: str, closing: str) -> None:
     line = '{"title":"Rain","topics":["Sea"],"provider":{"name":"x"},"other":%s1%s}'
@@ -558,15 +540,6 @@ def test_the_opaque_field_is_not_parsed_whatever_it_is() -> None:
     node = decode._parse_json(b'{"title": "Rain", "secured": ["hush"]}', "a.jsonl", 1)
     assert isinstance(node.value, dict)
     assert list(node.value) == ["title"]
-
-
-@pytest.mark.parametrize("title", ["Rain", 2021])  # the second is left to the strict path
-def test_the_deepest_levels_are_read(title: object) -> None:
-    line = '{"title": %s, "topics": ["Sea"], "provider": {"name": "x"}, "other": %s1%s}'
-    for n_lists in (MAX_DEPTH - 1, MAX_DEPTH):  # in the fields of the record, which are a level too
-        data = (line % (json.dumps(title), "[" * n_lists, "]" * n_lists)).encode()
-        assert decode._is_shallow(data) is (n_lists < MAX_DEPTH)
-        assert decode_json(data, "a.jsonl", 1).record.title == str(title)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import read_features
+from scoring.features.reading import read_features
 from scoring.records import feeds
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.field_map import FieldMap

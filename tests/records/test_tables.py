@@ -15,7 +15,8 @@ import pytest
 
 from scoring.errors import RecordError
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import extracted, read_features
+from scoring.features.extraction import extracted
+from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC
 from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json

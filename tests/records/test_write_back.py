@@ -16,7 +16,8 @@ from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.languages import form_of
 from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.record import Labels
-from scoring.records.write_back import Change, Edit, put_back, replace_labels, write_labels
+from scoring.records.text_edits import Edit
+from scoring.records.write_back import Change, put_back, replace_labels, write_labels
 
 NEW = Labels(84, 104, True)
 

@@ -21,7 +21,8 @@ from scoring.training.config import ModelConfig, SectionConfig
 from scoring.training.label_suggestions import LabelSuggestion, suggest_labels
 from scoring.training.parallel import fit_pool
 from scoring.training.quality import start_quality
-from scoring.training.section_policy import fit_difference, policy_of
+from scoring.training.section_difference import fit_difference
+from scoring.training.section_policy import policy_of
 from scoring.training.splits import latest_mask
 from tests.conftest import training_set_of
 

@@ -13,12 +13,14 @@ from scoring.features.encoding import Encoder
 from scoring.features.table import FeatureTable, Floats, build_table
 from scoring.model.booster import Booster
 from scoring.records.record import Provider, Record
-from scoring.training import quality
+from scoring.training import quality_inputs
 from scoring.training.config import BoosterConfig, ModelConfig
 from scoring.training.design_matrix import DesignMatrix
+from scoring.training.leave_section_out import leave_section_out_errors
 from scoring.training.lightgbm_trainer import train_booster
 from scoring.training.parallel import fit_pool
-from scoring.training.quality import QualityFit, leave_section_out_errors, prepare, start_quality
+from scoring.training.quality import QualityFit, start_quality
+from scoring.training.quality_inputs import prepare
 from scoring.training.rubric import fit_rubric
 
 FULL = ModelConfig()
@@ -72,7 +74,7 @@ def out_of_fold(records: list[Record], y: Floats, folds: list[int], n_folds: int
     table, design_matrix = tables_of(records)
     config = msgspec.structs.replace(CONFIG, n_folds=n_folds)
     encoder, rubric = Encoder.fit(table, y), fit_rubric(design_matrix, y)
-    return quality._out_of_fold(table, design_matrix, y, encoder, rubric, config, np.array(folds))
+    return quality_inputs._out_of_fold(table, design_matrix, y, encoder, rubric, config, np.array(folds))
 
 
 def test_with_a_single_fold_the_rubric_is_the_median() -> None:
@@ -100,22 +102,22 @@ def test_rubrics_of_the_folds_share_the_knots(monkeypatch: pytest.MonkeyPatch) -
     table, design_matrix = tables_of(records)
     y = np.maximum(np.arange(30.0) - 12, 0)
     rubric = fit_rubric(design_matrix, y)
-    monkeypatch.setattr(quality, "fit_rubric", record)
+    monkeypatch.setattr(quality_inputs, "fit_rubric", record)
     folds = np.arange(30) % 3
-    quality._out_of_fold(table, design_matrix, y, Encoder.fit(table, y), rubric, CONFIG, folds)
+    quality_inputs._out_of_fold(table, design_matrix, y, Encoder.fit(table, y), rubric, CONFIG, folds)
     assert rubric.knots
     assert knots == [rubric.knots] * 3
 
 
 def test_copies_share_a_fold(monkeypatch: pytest.MonkeyPatch) -> None:
     folds: list[Any] = []
-    find_columns = quality._out_of_fold
+    find_columns = quality_inputs._out_of_fold
 
     def record(*arguments: Any) -> Any:
         folds.append(arguments[-1])
         return find_columns(*arguments)
 
-    monkeypatch.setattr(quality, "_out_of_fold", record)
+    monkeypatch.setattr(quality_inputs, "_out_of_fold", record)
     table, design_matrix = tables_of(sectioned(A=60))
     copies = np.arange(60) // 6
     prepare(table, design_matrix, np.arange(60.0), copies, CONFIG, num_threads=1, seed=0)
@@ -139,7 +141,7 @@ def test_spread_is_fitted_on_errors_of_which_the_largest_hundredth_is_capped(
         fits.append(y)
         return train_booster(X, y, **options)
 
-    monkeypatch.setattr(quality, "train_booster", record)
+    monkeypatch.setattr(quality_inputs, "train_booster", record)
     table, design_matrix = tables_of(sectioned(A=101))
     y = np.random.default_rng(0).normal(50, 9, 101)
     inputs = prepare(table, design_matrix, y, np.arange(101), CONFIG, num_threads=1, seed=0)

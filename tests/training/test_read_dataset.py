@@ -13,7 +13,7 @@ from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.judge import is_later, section_ends
 from scoring.errors import RecordError
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import read_features
+from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.progress import SILENT
 from scoring.records.record import Document

@@ -21,7 +21,9 @@ from scoring.training.config import ModelConfig, SectionConfig, TrainConfig
 from scoring.training.fit import fit_models
 from scoring.training.parallel import fit_pool
 from scoring.training.quality import start_quality
-from scoring.training.section_policy import MIN_SEEN, Difference, constants_of, fit_difference
+from scoring.training.section_difference import Difference, fit_difference
+from scoring.training.section_effects import MIN_SEEN
+from scoring.training.section_policy import constants_of
 from scoring.training.splits import latest_mask
 from scoring.training.story_policy import BonusRule, fit_bonus, fit_threshold, plan_stories
 from scoring.training.training_set import TrainingSet

@@ -17,7 +17,8 @@ import pytest
 from scoring.artifact.saved_model import SavedModel, load_model, save_model
 from scoring.deployment.open_model import open_model
 from scoring.errors import HomeError, RecordError, ScoringError
-from scoring.labels.writer import LabelWriter, WriteOptions, WrittenScore
+from scoring.labels.write_results import WrittenScore
+from scoring.labels.writer import LabelWriter, WriteOptions
 from scoring.model.score import Score
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import write_sample

@@ -1,4 +1,4 @@
-"""Feature extraction: the same on one and on several processes, in order, with the position of each fault."""
+"""Features of files: the same on one and on several processes, in order, with the position of each fault."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 
 from scoring.errors import RecordError, ScoringError
-from scoring.features import extraction
+from scoring.features import chunks, worker_processes
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
-from scoring.features.extraction import Extracted, extracted, read_features
+from scoring.features.extraction import Extracted, extracted
+from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import extract
 from scoring.records.corpus import read_documents
@@ -34,8 +35,9 @@ def stop(error: RecordError) -> None:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small chunks, and several processes for few records."""
-    monkeypatch.setattr(extraction, "CHUNK_BYTES", 20_000)
-    monkeypatch.setattr(extraction, "PARALLEL_BYTES", 60_000)
+    for module in (chunks, worker_processes):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(worker_processes, "PARALLEL_BYTES", 60_000)
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_a_process_that_is_killed_is_reported(archive: Path, monkeypatch: pytest
             os.kill(os.getpid(), signal.SIGKILL)
         return extracted(document, as_of, sections)
 
-    monkeypatch.setattr(extraction, "extracted", die)
+    monkeypatch.setattr(chunks, "extracted", die)
     records: list[Any] = []
     with pytest.raises(ScoringError, match="a worker process that reads records was killed"):
         records.extend(read_features([str(archive)], n_processes=2, on_fault=stop))
@@ -189,7 +191,7 @@ def test_few_records_start_no_process(archive: Path, monkeypatch: pytest.MonkeyP
     def fail(_: int) -> None:
         pytest.fail("started")
 
-    monkeypatch.setattr(extraction, "_pool", fail)
+    monkeypatch.setattr(worker_processes, "_pool", fail)
     assert sum(1 for _ in read_features([str(archive)], n_processes=2, on_fault=stop)) == 400
 
 
@@ -202,7 +204,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         computed.append(document.path)
         return extracted(document, as_of, sections)
 
-    monkeypatch.setattr(extraction, "extracted", count)
+    monkeypatch.setattr(chunks, "extracted", count)
     return computed
 
 

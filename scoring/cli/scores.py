@@ -1,0 +1,157 @@
+"""The command that scores records."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scoring.cli import cluster, options, writing
+from scoring.cli.console import Terminal
+
+_LINES_PER_WRITE = 64
+
+
+def score(
+    terminal: Terminal,
+    paths: options.Paths,
+    model: options.Model = None,
+    as_of: options.AsOf = None,
+    coverage: options.Coverage = None,
+    form: Annotated[
+        options.ScoreFormat | None,
+        typer.Option(
+            "--format", help="Default: by the name of --output, else table on a terminal, else jsonl."
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="File to write instead of stdout; with --dask: folder or address."),
+    ] = None,
+    write: writing.Write = False,
+    overwrite: writing.Overwrite = False,
+    allow_unknown: writing.AllowUnknown = False,
+    fields: options.Fields = None,
+    journal: options.Journal = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --write: show the changes only.")] = False,
+    no_cache: options.NoCache = False,
+    tracking_uri: options.TrackingUri = None,
+    dask: cluster.Dask = None,
+    partition_mb: cluster.PartitionMb = None,
+) -> None:
+    """Score records: quality, lead, heat, published.
+
+    A table has the highest heat first, the other formats keep the order of the records. With --dask
+    the scores are a partitioned data set; the same command resumes an interrupted one.
+    """
+    flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
+    writing.check_flags(write=write, flags=flags)
+    if write and (form or output or dask):
+        raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
+    dask_cluster = cluster.cluster_options(dask, partition_mb)
+    if dask_cluster is not None:
+        shared = {
+            "model": model,
+            "as_of": as_of,
+            "tracking_uri": tracking_uri,
+            "coverage": coverage,
+            "fields": fields,
+        }
+        cluster.score(terminal, paths, dask_cluster, output=output, form=form, **shared)
+        return
+    from scoring.records.field_maps.lookup import field_maps_of
+    from scoring.workflows import score as workflow
+
+    settings = options.settings_of(
+        terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, coverage=coverage
+    )
+    field_maps = field_maps_of(paths, settings)
+    scores = workflow.score(
+        paths,
+        model=model,
+        field_maps=field_maps,
+        settings=settings,
+        as_of=as_of,
+        cache=options.cache_of(settings, is_used=not no_cache),
+        **options.channels_of(terminal),
+    )
+    if write:
+        writer = writing.label_writer(
+            terminal,
+            settings,
+            paths,
+            command="score",
+            overwrite=overwrite,
+            allow_unknown=allow_unknown,
+            dry_run=dry_run,
+            field_maps=field_maps,
+        )
+        terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
+        try:
+            for result in writer.write(scores):
+                if result.changed:
+                    terminal.out(result.diff.rstrip("\n") if dry_run else result.path)
+        finally:  # an interrupted write is summarized too
+            writing.report_summary(
+                terminal.note,
+                writer,
+                paths,
+                settings,
+                journal=journal,
+                overwrite=overwrite,
+                dry_run=dry_run,
+            )
+    else:
+        # Standard input may be slow: print each score at once. Files: print many lines in one write.
+        n_lines = 1 if "-" in paths else _LINES_PER_WRITE
+        terminal.ends_with_output = True
+        _print_scores(terminal, scores, form, Path(output) if output else None, n_lines)
+
+
+def _print_scores(
+    terminal: Terminal,
+    scores: Iterator[Any],
+    form: options.ScoreFormat | None,
+    output: Path | None,
+    n_lines: int,
+) -> None:
+    from scoring.cli import formats
+    from scoring.storage.replacement import open_replacement
+
+    if form is None:
+        is_for_people = output is None and sys.stdout.isatty()
+        by_name = options.ScoreFormat.__members__.get(output.suffix.removeprefix(".") if output else "")
+        form = by_name or (options.ScoreFormat.table if is_for_people else options.ScoreFormat.jsonl)
+    if output is not None:
+        if form is options.ScoreFormat.table:
+            raise typer.BadParameter("--output takes jsonl, csv or parquet")
+        with open_replacement(output) as file:
+            n_scores = formats.write_scores(scores, form, file)
+        terminal.note(f"{output}: {n_scores} scores")
+    elif form is options.ScoreFormat.table:
+        from scoring.cli.tables import common
+
+        terminal.show(common.scores_table(scores))
+    elif form is options.ScoreFormat.parquet:
+        if sys.stdout.isatty():
+            raise typer.BadParameter("--format parquet requires --output or a pipe")
+        score_list = list(scores)
+        with terminal.printing():
+            formats.write_scores(score_list, form, sys.stdout.buffer)
+    else:
+        pending_lines: list[str] = []
+        try:
+            for line in formats.score_lines(scores, form):
+                pending_lines.append(line)
+                if len(pending_lines) >= n_lines:
+                    terminal.out("\n".join(pending_lines))
+                    pending_lines.clear()
+        finally:  # an interrupted run prints what it has scored
+            if pending_lines:
+                terminal.out("\n".join(pending_lines))
+
+
+COMMANDS = (score,)
