@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -99,7 +99,7 @@ def test_mlflow(folder: Path, eager: str, expected: dict[str, Score]) -> None:
     frame = pd.DataFrame([msgspec.to_builtins(document.record) for document in documents])
     model = RecordModel()
     model.scorer = load_model(Path(eager)).scorer
-    heats = model.predict(None, frame)["heat"].tolist()
+    heats = model.predict(cast("Any", None), frame)["heat"].tolist()
     assert heats == [expected[Path(document.path).name].heat for document in documents]
 
 
