@@ -64,6 +64,7 @@ def serve(
     """
     from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
+    from scoring.workflows.coverage import note_as_listed
 
     is_local = _is_local(host)
     if not is_local and token_file is None and not insecure:
@@ -73,6 +74,7 @@ def serve(
     signals.release()  # the service answers accepted requests before it stops
     settings = options.settings_of(terminal, fields=fields, tracking_uri=tracking_uri, journal=journal)
     level = "error" if terminal.is_quiet else "debug" if terminal.is_debug else "info"
+    note_as_listed(settings, terminal)
     run(
         ServiceOptions(
             settings=settings,

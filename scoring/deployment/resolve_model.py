@@ -109,6 +109,12 @@ def resolve(
         loaded = _keep_copy(load_entry(entry, ModelSource.EXPLICIT, is_whole=is_whole), spec, settings)
     if reporter is not None and loaded.resolved.warning is not None:
         reporter.warn(loaded.resolved.warning)
+    derived = loaded.saved.manifest.derived_coverage
+    if reporter is not None and derived is not None and settings.coverage != "derive":
+        reporter.warn(
+            f"{loaded.saved.name} was trained on derived coverage, which is not derived here: records "
+            "without lists are scored as if no other covered their story (--coverage derive, or the setting)"
+        )
     return loaded
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from scoring.model.targets import TARGETS, Target
+
 
 class RubricConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fit options of the rubric.
@@ -224,6 +226,9 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Random seed.
     n_bootstrap : int
         Bootstrap draws of the metrics' intervals; 0 disables the intervals.
+    labels : tuple of str
+        Labels to learn, of ``quality``, ``heat`` and ``published``; one that too few records have is not
+        learned. Records without the first one that is learned are left out.
     as_of : str
         Train on records as they were at an age (``published+6h``), with settled labels, or at a moment,
         with everything later excluded. Empty: as they are now.
@@ -235,4 +240,5 @@ class TrainConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: ModelConfig = ModelConfig()
     seed: int = 0
     n_bootstrap: int = 1000
+    labels: Annotated[tuple[Target, ...], msgspec.Meta(min_length=1)] = TARGETS
     as_of: str = ""

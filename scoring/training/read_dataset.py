@@ -11,7 +11,7 @@ from scoring.errors import Fault, FieldMapError, RecordError
 from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.labels.corrections import Corrections
 from scoring.labels.own_scores import OwnScores
-from scoring.model.targets import TARGETS, Target, Targets, needed_label
+from scoring.model.targets import TARGETS, Target, Targets, listed, needed_label
 from scoring.progress import Reporter
 from scoring.records.corpus import archive_names, data_sha256, read_documents
 from scoring.records.field_maps.lookup import FieldMaps
@@ -39,6 +39,7 @@ def read_dataset(
     field_maps: FieldMaps | None = None,
     deriver: CoverageDeriver | None = None,
     targets: Targets | None = None,
+    wanted: Targets = TARGETS,
 ) -> LabelledDataset:
     """Read the records that have a date and a label.
 
@@ -67,6 +68,8 @@ def read_dataset(
         Derives the coverage of archives without lists.
     targets : tuple of str, optional
         Labels of the model that is to be evaluated. Default: those that enough records have to be learned.
+    wanted : tuple of str
+        Labels to learn, if enough records have them.
 
     Returns
     -------
@@ -105,6 +108,7 @@ def read_dataset(
         own_scores=own_scores,
         sections=sections or mapped_rule(field_maps) or learn_sections(archives_of(documents, paths)),
         targets=targets,
+        wanted=wanted,
     )
     if len(field_maps.used) > 1:
         reporter.note(
@@ -148,6 +152,7 @@ def dataset_of(
     own_scores: OwnScores | None = None,
     sections: SectionRule,
     targets: Targets | None = None,
+    wanted: Targets = TARGETS,
 ) -> LabelledDataset:
     """Dataset of the documents that have a date and the first of the targets.
 
@@ -165,7 +170,7 @@ def dataset_of(
         Has looked up the labels of each document.
     sections : SectionRule
         How the section of a record is found.
-    targets : tuple of str, optional
+    targets, wanted
         See :func:`read_dataset`.
     """
     n_unusable = sum(has_unusable_label(document.warnings) for document in read)
@@ -175,7 +180,7 @@ def dataset_of(
             '"scoring validate" names them'
         )
     dated = [document for document in read if document.record.published_at is not None]
-    targets = _learnable(dated, reporter) if targets is None else _present(dated, targets)
+    targets = _learnable(dated, wanted, reporter) if targets is None else _present(dated, targets)
     needed = targets[0]
     usable = [document for document in dated if getattr(document.labels, needed) is not None]
     own_labels = own_scores.names if own_scores else [frozenset[str]()] * len(read)
@@ -188,6 +193,8 @@ def dataset_of(
     n_unlabelled = len(read) - len(usable) - n_own_needed
     if n_unlabelled:
         reporter.note(f"{n_unlabelled} records without {needed_label(targets)} or a date are left out")
+        if others := _other_labels(dated, targets):
+            reporter.note(others)
     if since is not None or until is not None:
         n_usable = len(usable)
         usable = [document for document in usable if _is_between(document.record.published_at, since, until)]
@@ -214,18 +221,33 @@ def dataset_of(
     )
 
 
-def _learnable(documents: Sequence[Document], reporter: Reporter) -> Targets:
-    """Labels that enough of the dated documents have to be learned; the others are reported."""
+def _other_labels(documents: Sequence[Document], targets: Targets) -> str:
+    """Say so if more documents have other labels of the targets than have the first, which all need."""
+    counts = _label_counts(documents)
+    needed, *others = targets
+    more = tuple(name for name in others if counts[name] > counts[needed])
+    if not more:
+        return ""
+    return (
+        f'more records have {listed(more)} than {needed}: "labels: [{", ".join(more)}]" in the configuration '
+        f"learns {listed(more)} from all of them"
+    )
+
+
+def _learnable(documents: Sequence[Document], wanted: Targets, reporter: Reporter) -> Targets:
+    """Wanted labels that enough of the dated documents have to be learned; the others are reported."""
     counts = _label_counts(documents)
     few: dict[Target, str] = {}
     for name, count in counts.items():
-        if 0 < count < MIN_LABELS:
+        if count and name not in wanted:
+            few[name] = f"{count} records have it, and the configuration does not name it"
+        elif 0 < count < MIN_LABELS:
             few[name] = f"{count} records have it, {MIN_LABELS} are needed"
     if counts["heat"] and all((document.labels.heat or 0) < 0 for document in documents):
         few["heat"] = "it is -1 in all records, and the heat of leads is needed"
     learnable = tuple(name for name in TARGETS if counts[name] and name not in few)
     if not learnable:
-        return _present(documents, TARGETS)
+        return _present(documents, wanted)
     for name, reason in few.items():
         reporter.note(f"{name} is not learned: {reason}")
     return learnable
@@ -234,7 +256,7 @@ def _learnable(documents: Sequence[Document], reporter: Reporter) -> Targets:
 def _present(documents: Sequence[Document], wanted: Targets) -> Targets:
     """Labels that some of the dated documents have; all that are wanted if they have none."""
     counts = _label_counts(documents)
-    return tuple(name for name in wanted if counts[name]) or wanted
+    return tuple(name for name in TARGETS if counts[name] and name in wanted) or wanted
 
 
 def _label_counts(documents: Sequence[Document]) -> dict[Target, int]:

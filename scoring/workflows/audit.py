@@ -26,6 +26,7 @@ from scoring.records.ledger import Correction, Digests, Ledger, digests_of
 from scoring.settings import Settings
 from scoring.training.config import TrainConfig
 from scoring.training.read_dataset import read_dataset
+from scoring.workflows.coverage import deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def audit(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
+        deriver=deriver_of(settings, reporter),
+        wanted=config.labels,
     )
     if not corpus.documents:
         raise ModelError("no records with a quality and a date to audit")

@@ -28,6 +28,7 @@ from scoring.training.dataset import LabelledDataset, latest_moments
 from scoring.training.fit import fit_models
 from scoring.training.read_dataset import read_dataset
 from scoring.training.training_set import TrainingSet
+from scoring.workflows.coverage import deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def backtest(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
+        deriver=deriver_of(settings, reporter),
+        wanted=config.labels,
     )
     if not corpus.documents:
         raise ModelError("no records with a label and a date for the backtest")

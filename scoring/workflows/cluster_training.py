@@ -101,6 +101,7 @@ def opened_training(
                 or mapped_rule(field_maps)
                 or learn_sections(archives_of(documents, paths))
             ),
+            wanted=config.labels,
         )
         corpus = replace(corpus, field_map=field_maps.only)
         yield with_records(corpus), ClusterTrainer(cluster, reporter)

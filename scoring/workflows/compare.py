@@ -34,6 +34,7 @@ from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
 from scoring.training.splits import as_datetime
+from scoring.workflows.coverage import deriver_of
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200
@@ -88,6 +89,8 @@ def compare(
     if paths:
         own_scores = open_own_scores(settings, is_used=has_own_scores, reporter=reporter)
         documents = read_records(paths, own_scores, field_maps_of(paths, settings), stdin, on_fault, reporter)
+        if (deriver := deriver_of(settings, reporter)) is not None:
+            documents = deriver.put_to(documents, paths)
         candidates, notes = scored(references, documents, settings, reporter)
         models: list[SavedModel | None] = [candidate.saved for candidate in candidates]
     else:

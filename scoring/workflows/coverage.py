@@ -52,6 +52,15 @@ def coverage_deriver(settings: Settings, reporter: Reporter) -> CoverageDeriver:
     return CoverageDeriver(links.name, links.model)
 
 
+def note_as_listed(settings: Settings, reporter: Reporter) -> None:
+    """Say that a command takes the coverage that records list, if the setting asks to derive it."""
+    if settings.coverage == "derive":
+        reporter.note(
+            "coverage is not derived here: records are taken with the coverage that they list; "
+            "score, train and evaluate derive it"
+        )
+
+
 def refuse_on_cluster(settings: Settings) -> None:
     """Refuse to derive coverage on a cluster.
 

@@ -32,6 +32,7 @@ from scoring.tracking import DriftRun, Store, log_drift, write_drift
 from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
+from scoring.workflows.coverage import deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def drift(
         paths, stdin=stdin, field_maps=field_maps, on_fault=on_fault, on_progress=report_progress
     )
     documents = own_scores.put_to(documents_read)
+    if (deriver := deriver_of(settings, reporter)) is not None:
+        documents = deriver.put_to(documents, paths)
     n_own_labels = sum(map(len, own_scores.names))
     own_scores.note(len(documents), n_own_labels, reporter)
     if len(documents) < MIN_WINDOW:

@@ -13,6 +13,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.settings import Settings
+from scoring.workflows.coverage import note_as_listed
 
 
 def explain(
@@ -54,6 +55,7 @@ def explain(
     def raise_fault(error: RecordError) -> None:
         raise error
 
+    note_as_listed(settings, reporter)
     scorer = open_model(model, settings, reporter).scorer
     field_maps = field_maps_of([path], settings).with_model_map(scorer.field_map)
     documents = list(read_documents([path], stdin=stdin, field_maps=field_maps, on_fault=raise_fault))

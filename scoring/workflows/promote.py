@@ -27,6 +27,7 @@ from scoring.settings import Settings, default_model_folder
 from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
+from scoring.workflows.coverage import deriver_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ def promote(
                 reporter=reporter,
                 own_scores=own_scores,
                 field_maps=field_maps_of(on, settings).with_model_map(saved.scorer.field_map),
+                deriver=deriver_of(settings, reporter),
                 targets=saved.scorer.targets,
             )
         judged = _judge(challenger, saved, standing, corpus, gate, settings, reporter)

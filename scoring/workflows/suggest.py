@@ -27,6 +27,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings
 from scoring.training.label_suggestions import MAX_RECORDS, suggest_labels
 from scoring.training.read_dataset import archives_of
+from scoring.workflows.coverage import deriver_of
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +196,8 @@ def _read(
     )
     own_scores = open_own_scores(settings, is_used=False, reporter=reporter)
     documents = own_scores.put_to(read)
+    if (deriver := deriver_of(settings, reporter)) is not None:
+        documents = deriver.put_to(documents, paths)
     own_scores.note(len(documents), sum(map(len, own_scores.names)), reporter)
     dated = [document for document in documents if document.record.published_at is not None]
     if len(dated) < len(documents):

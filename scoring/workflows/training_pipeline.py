@@ -115,6 +115,7 @@ def read_training(
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
         deriver=deriver_of(settings, reporter),
+        wanted=config.labels,
     )
     for note in merged_archives(corpus, paths):
         reporter.note(note)

@@ -38,6 +38,7 @@ from scoring.tuning.study import (
     run_trial,
     trials_of,
 )
+from scoring.workflows.coverage import deriver_of
 
 if TYPE_CHECKING:
     import optuna
@@ -158,6 +159,8 @@ def tune(
         own_scores=open_own_scores(settings, is_used=has_own_scores, reporter=reporter),
         sections=rule_named(settings.section),
         field_maps=field_maps_of(paths, settings),
+        deriver=deriver_of(settings, reporter),
+        wanted=config.labels,
     )
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)

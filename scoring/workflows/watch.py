@@ -35,6 +35,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
+from scoring.workflows.coverage import note_as_listed
 
 SETTLE_SECONDS = 2.0
 """Time without a change before a faulty file is reported: it may be half written."""
@@ -102,6 +103,7 @@ def watch(
         raise RecordError(Fault(folder, 0, "", "no such folder", "a folder to watch"))
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     with only_one(prepare_folder(settings.home, "watch"), name, now=now):
+        note_as_listed(settings, reporter)
         follower = _Follower(model, settings, reporter)
         callbacks = _Callbacks(on_fault, reporter)
         state = settings.home / "watch" / f"{name}.db"

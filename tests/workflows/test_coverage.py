@@ -20,9 +20,12 @@ from scoring.stories.derived_coverage import WARNING
 from scoring.stories.links import LinkModel
 from scoring.training.config import TrainConfig
 from scoring.workflows.cluster import ClusterOptions
+from scoring.workflows.drift import DriftOutcome, drift
+from scoring.workflows.explain import explain
 from scoring.workflows.score import score
 from scoring.workflows.train import train
 from tests.sites import QUICK
+from tests.workflows.test_evaluate import Notes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CONFIG = TrainConfig(name="derived", model=QUICK, n_bootstrap=20)
@@ -161,3 +164,54 @@ def test_the_option_wins_over_the_setting(
     )
     assert refused.exit_code == 2
     assert "cannot be used with a cluster" in refused.stderr
+
+
+def test_a_model_of_derived_coverage_warns_where_none_is_derived(
+    unlisted: Path, deriving: Settings, tmp_path: Path
+) -> None:
+    trained(unlisted, deriving, tmp_path / "model")
+    record = str(next(unlisted.glob("*.md")))
+    listed = msgspec.structs.replace(deriving, coverage="listed")
+    notes, as_listed = Notes(), Notes()
+    for settings, reporter in ((deriving, notes), (listed, as_listed)):
+        list(
+            score(
+                [record], model=str(tmp_path / "model"), settings=settings, on_fault=fail, reporter=reporter
+            )
+        )
+    assert not any("not derived here" in text for text in notes.notes)
+    assert any("was trained on derived coverage, which is not derived here" in t for t in as_listed.notes)
+    explained = Notes()
+    explain(record, model=str(tmp_path / "model"), settings=deriving, reporter=explained)
+    assert any("coverage is not derived here" in text for text in explained.notes)
+
+
+def test_drift_derives_it_too(deriving: Settings, tmp_path: Path) -> None:
+    unlisted = tmp_path / "unlisted"
+    write_sample(unlisted, n_records=300, seed=4)
+    strip_lists(unlisted)
+    trained(unlisted, deriving, tmp_path / "model")
+    notes = Notes()
+    outcome = drift(
+        [str(unlisted)],
+        model=str(tmp_path / "model"),
+        settings=deriving,
+        now=NOW,
+        is_tracked=False,
+        on_fault=fail,
+        reporter=notes,
+    )
+    assert any("is derived, an estimate" in text for text in notes.notes)
+    listed = drift(
+        [str(unlisted)],
+        model=str(tmp_path / "model"),
+        settings=msgspec.structs.replace(deriving, coverage="listed"),
+        now=NOW,
+        is_tracked=False,
+        on_fault=fail,
+    )
+
+    def moved(found: DriftOutcome) -> float:
+        return next(family.distance for family in found.drift.families if family.family == "coverage")
+
+    assert moved(outcome) < moved(listed) / 2

@@ -302,6 +302,27 @@ def test_policy_has_rules_of_the_labels_of_the_model(case: Case) -> None:
     assert printed.startswith("no rules: they need labels of quality") == (not rules)
 
 
+def test_labels_may_be_chosen(settings: Settings, tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "archive", TARGETS)
+    for file in sorted(archive.iterdir())[30:]:
+        file.write_text(re.sub("^quality: .*\n", "", file.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
+    options = {"settings": settings, "now": NOW, "is_tracked": False, "on_fault": stop}
+    asked, chosen = Listener(), Listener()
+    by_quality = train([str(archive)], config=QUICK, output=tmp_path / "a", reporter=asked, **options)  # type: ignore[arg-type]
+    assert by_quality.n_records == 30
+    assert (
+        'more records have heat and published than quality: "labels: [heat, published]" in the configuration '
+        "learns heat and published from all of them"
+    ) in asked.notes
+    config = msgspec.structs.replace(QUICK, labels=("published",))
+    by_published = train([str(archive)], config=config, output=tmp_path / "b", reporter=chosen, **options)  # type: ignore[arg-type]
+    assert by_published.n_records == 200
+    assert load_model(tmp_path / "b").scorer.targets == ("published",)
+    assert (
+        "quality is not learned: 30 records have it, and the configuration does not name it" in chosen.notes
+    )
+
+
 def test_policy_of_heat_and_publication_without_quality(cases: Callable[[Targets], Case]) -> None:
     models = load_model(Path(cases(("heat", "published")).model)).models
     assert {rule.name for group in models.rules for rule in group.rules} == {"published from"}
