@@ -16,21 +16,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scoring.api import (
-        Model,
-        compare,
-        derive_coverage,
-        evaluate,
-        explain,
-        extract_features,
-        load_model,
-        read_records,
-        relate,
-        score,
-        suggest,
-        train,
-        validate,
-    )
+    from scoring.api.inference import derive_coverage, explain, extract_features, relate, score
+    from scoring.api.inputs import read_records
+    from scoring.api.labelled import compare, evaluate, suggest, train, validate
+    from scoring.api.model import Model, load_model
     from scoring.errors import (
         Fault,
         FeatureError,
@@ -98,10 +87,10 @@ __all__ = [
 __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
-    "scoring.api": (
-        "Model compare derive_coverage evaluate explain extract_features load_model read_records relate "
-        "score suggest train validate"
-    ),
+    "scoring.api.inference": "derive_coverage explain extract_features relate score",
+    "scoring.api.inputs": "read_records",
+    "scoring.api.labelled": "compare evaluate suggest train validate",
+    "scoring.api.model": "Model load_model",
     "scoring.errors": (
         "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
         "TrackingError"

@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 from typer.testing import CliRunner, Result
 
-from scoring.api import extract_features
+from scoring.api.inference import extract_features
 from scoring.cli import app
 from scoring.errors import FeatureError, RecordError
 from scoring.features import parquet_schema

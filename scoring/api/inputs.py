@@ -1,0 +1,134 @@
+"""Records as callers have them: paths, documents, mappings; and what becomes of those that cannot be used."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from scoring.errors import Fault, RecordError
+from scoring.records.corpus import read_documents
+from scoring.records.decode import decode_json
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.field_maps.lookup import FieldMaps
+from scoring.records.record import Document
+
+PathLike: TypeAlias = str | os.PathLike[str]
+Records: TypeAlias = (
+    PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
+)
+"""Records: files, folders, documents, or mappings with the field names of the front matter."""
+OnError: TypeAlias = Literal["raise", "warn"] | Callable[[RecordError], None]
+"""What becomes of a record that cannot be used: the error is raised, given as a warning, or handed over."""
+
+
+def read_records(
+    records: Records, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
+) -> Iterator[Document]:
+    """Read records, one at a time.
+
+    Parameters
+    ----------
+    records : path, document, mapping, or iterable of these
+        A folder, a Markdown file or a file of JSON lines; a document that was read already; or a
+        mapping with the field names of the front matter.
+    fields : path or FieldMap, optional
+        Field map of all records. Default: for files the ``scoring-fields.yaml`` of their archive, for others
+        scoring's own layout.
+    on_error : {"raise", "warn"} or callable
+        What becomes of a record that cannot be used. With ``"warn"``, or a callable that returns, the
+        others go on.
+
+    Returns
+    -------
+    iterator of Document
+        In the order of `records`.
+
+    Raises
+    ------
+    RecordError
+        If a path does not exist or names no record; with ``on_error="raise"``, at the first record
+        that cannot be used.
+
+    Examples
+    --------
+    >>> [document] = read_records({"title": "Rain", "topics": ["Weather"]})
+    >>> document.record.topics
+    ('Weather',)
+    """
+    from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
+
+    given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
+    return read_documents_of(records, on_error, given=given)
+
+
+def read_documents_of(
+    records: Records, on_error: OnError, model_map: FieldMap | None = None, *, given: FieldMap | None = None
+) -> Iterator[Document]:
+    """Read records by a given field map, else that of their archive, else that of a model."""
+    on_fault = fault_handler(on_error)
+    if isinstance(records, str | os.PathLike | Document | Mapping):
+        records = [records]
+    for number, record in enumerate(records, start=1):
+        if isinstance(record, Document):
+            yield record
+        elif isinstance(record, Mapping):
+            try:
+                yield _from_mapping(record, number, given or model_map)
+            except RecordError as error:
+                on_fault(error)
+        else:
+            path = os.fspath(record)
+            field_maps = FieldMaps([path], given=given).with_model_map(model_map)
+            yield from read_documents([path], field_maps=field_maps, on_fault=on_fault)
+
+
+def fault_handler(on_error: OnError) -> Callable[[RecordError], None]:
+    if on_error == "raise":
+        return _raise
+    if on_error == "warn":
+        return lambda error: warnings.warn(str(error), stacklevel=4)
+    if not callable(on_error):
+        raise ValueError(f'on_error: got {on_error!r}, expected "raise", "warn" or a callable')
+    return on_error
+
+
+def _raise(error: RecordError) -> None:
+    raise error
+
+
+def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
+    """Read a mapping as a line of JSON is read; ``path`` names the record."""
+    fields = dict(record)
+    path = str(fields.pop("path", "-"))
+    line = number if path == "-" else 0
+    try:
+        data = msgspec.json.encode(fields)
+    except TypeError as error:
+        raise RecordError(Fault(path, line, "", str(error), "values that JSON has")) from None
+    return decode_json(data, path, line, field_map)
+
+
+def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:
+    if isinstance(paths, str | os.PathLike):
+        return [os.fspath(paths)]
+    return [os.fspath(path) for path in paths]
+
+
+class Warnings:
+    """A reporter that gives warnings as Python's, logs notes at level INFO, and drops progress."""
+
+    def step(self, name: str, done: int, total: int | None) -> None:
+        """Drop the step."""
+
+    def note(self, text: str) -> None:
+        """Log the note."""
+        logging.getLogger("scoring").info(text)
+
+    def warn(self, text: str) -> None:
+        """Give a Python warning."""
+        warnings.warn(text, stacklevel=4)
