@@ -5,18 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from scoring.api.inputs import OnError, PathLike, Records, Warnings, read_documents_of
+import msgspec
+
+from scoring.api.inputs import OnError, PathLike, Records, Warnings, fault_handler, read_documents_of
 from scoring.errors import Fault, RecordError
+from scoring.explanation.frames import reason_frame, score_frame
 from scoring.features.as_of import AsOf
+from scoring.model.targets import listed
+from scoring.records.frame_rows import FrameRows, is_frame, read_frame
+from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from narwhals.typing import IntoDataFrameT
+
     from scoring.artifact.saved_model import SavedModel
     from scoring.explanation.policy import PolicyLine
     from scoring.explanation.results import Explanation
     from scoring.model.score import Score
+
+_T = TypeVar("_T")
 
 
 class Model:
@@ -40,55 +51,127 @@ class Model:
         self.saved = saved
 
     def __repr__(self) -> str:
-        return f"<scoring.Model {self.name}>"
+        training = self.saved.manifest.training
+        labels = listed(self.saved.scorer.targets)
+        return f"<scoring.Model {self.name}: {labels}, from {training.n_records:,} records>"
+
+    def _repr_html_(self) -> str:
+        """Card of the model in a notebook: data, figures, policy."""
+        from scoring.report.model_card import model_card
+
+        return model_card(self.saved)
 
     @property
     def name(self) -> str:
         """Name and version, as in ``Score.model``."""
         return self.saved.name
 
-    def score(self, records: Records, *, as_of: AsOf = None, on_error: OnError = "raise") -> Iterator[Score]:
+    @overload
+    def score(
+        self, records: IntoDataFrameT, *, as_of: AsOf = ..., on_error: OnError | None = ...
+    ) -> IntoDataFrameT: ...
+    @overload
+    def score(
+        self, records: Records, *, as_of: AsOf = ..., on_error: OnError | None = ...
+    ) -> Iterator[Score]: ...
+    def score(self, records: Any, *, as_of: AsOf = None, on_error: OnError | None = None) -> Any:
         """Score records: see :func:`scoring.score`.
 
         Parameters
         ----------
-        records : path, document, mapping, or iterable of these
-            As :func:`scoring.read_records` takes them.
+        records : DataFrame, path, document, mapping, or iterable of these
+            A frame of pandas, Polars or Arrow, one record a row; or as :func:`scoring.read_records` takes
+            them.
         as_of : datetime, timedelta or None
             Coverage newer than this moment (aware UTC), or than so long after publication, is unseen.
-        on_error : {"raise", "warn"} or callable
-            As in :func:`scoring.read_records`.
+        on_error : {"raise", "warn"} or callable, optional
+            As in :func:`scoring.read_records`. Default: ``"raise"``; of a frame, the column ``error`` says
+            why a record cannot be used, and the others are scored.
 
         Returns
         -------
-        iterator of Score
-            In the order of `records`. Where the training labels show one leader a story, one leads of those
-            that list each other, and all are scored before the first is returned.
+        DataFrame of shape (n_records, n_score_fields + 1), or iterator of Score
+            A frame of the same kind, with the same index, for a frame; scores for other records, in their
+            order. Where the training labels show one leader a story, one leads of those that list each other,
+            and all are scored before the first is returned.
         """
-        documents = read_documents_of(records, on_error, self.saved.scorer.field_map)
+        if is_frame(records):
+            rows = self._read_frame(records, on_error)
+            scores = self.saved.scorer.score_together(rows.documents, as_of)
+            return score_frame([_or_error(item, scores) for item in rows.read], rows.frame)
+        documents = read_documents_of(records, on_error or "raise", self.saved.scorer.field_map)
         return self.saved.scorer.score_together(documents, as_of)
 
-    def explain(self, record: Records, *, as_of: AsOf = None) -> Explanation:
-        """Explain the scores of one record: see :func:`scoring.explain`.
+    @overload
+    def explain(self, records: IntoDataFrameT, *, as_of: AsOf = ...) -> IntoDataFrameT: ...
+    @overload
+    def explain(self, records: Records, *, as_of: AsOf = ...) -> Explanation: ...
+    def explain(self, records: Any, *, as_of: AsOf = None) -> Any:
+        """Explain scores: see :func:`scoring.explain`.
 
         Parameters
         ----------
-        record : path, document or mapping
-            One record, as :func:`scoring.read_records` takes it.
+        records : DataFrame, path, document or mapping
+            A frame of pandas, Polars or Arrow, one record a row; or one record, as
+            :func:`scoring.read_records` takes it.
         as_of : datetime, timedelta or None
             As in :meth:`score`.
 
         Returns
         -------
-        Explanation
-            The contribution of each feature, in points or log-odds, largest first.
+        DataFrame of shape (n_contributions, 7), or Explanation
+            A long frame of the same kind for a frame: ``row``, ``path``, ``target``, ``feature``, ``text``,
+            ``contribution`` and ``error``. The contributions of a record and target add up to its score, in
+            points for quality and heat, in log-odds for lead and published. For one record, its explanation.
         """
         from scoring.explanation.attribution import explain as attribute
 
-        documents = list(read_documents_of(record, "raise", self.saved.scorer.field_map))
+        scorer = self.saved.scorer
+        if is_frame(records):
+            rows = self._read_frame(records, None)
+            scores = scorer.score_together(rows.documents, as_of)
+            explained = (
+                msgspec.structs.replace(attribute(scorer, document, as_of), score=score)
+                for document, score in zip(rows.documents, scores, strict=True)
+            )
+            return reason_frame([_or_error(item, explained) for item in rows.read], rows.frame)
+        documents = list(read_documents_of(records, "raise", scorer.field_map))
         if len(documents) != 1:
             raise RecordError(Fault("record", 0, "", f"{len(documents)} records", "one record"))
-        return attribute(self.saved.scorer, documents[0], as_of)
+        return attribute(scorer, documents[0], as_of)
+
+    @overload
+    def features(
+        self, records: IntoDataFrameT, *, as_of: AsOf = ..., on_error: OnError | None = ...
+    ) -> IntoDataFrameT: ...
+    @overload
+    def features(
+        self, records: Records, *, as_of: AsOf = ..., on_error: OnError | None = ...
+    ) -> pd.DataFrame: ...
+    def features(self, records: Any, *, as_of: AsOf = None, on_error: OnError | None = None) -> Any:
+        """Extract the features of records, as the model sees them: see :func:`scoring.extract_features`.
+
+        Parameters
+        ----------
+        records : DataFrame, path, document, mapping, or iterable of these
+            As in :meth:`score`.
+        as_of : datetime, timedelta or None
+            As in :meth:`score`.
+        on_error : {"raise", "warn"} or callable, optional
+            As in :meth:`score`.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_features)
+            For a frame, of the same kind, with the same index and the column ``error``; for other records, of
+            pandas, indexed by path.
+        """
+        from scoring.api.inference import extract_features
+
+        return extract_features(records, model=self, as_of=as_of, on_error=on_error)
+
+    def _read_frame(self, frame: Any, on_error: OnError | None) -> FrameRows:
+        return checked_rows(read_frame(frame, self.saved.scorer.field_map), on_error)
 
     def policy(self, section: str | None = None) -> list[PolicyLine]:
         """Write what the model learned in words: points, who leads, heat, publication.
@@ -118,6 +201,21 @@ class Model:
         from scoring.workflows.policy import lines_of
 
         return lines_of(self.saved, section)
+
+
+def checked_rows(rows: FrameRows, on_error: OnError | None) -> FrameRows:
+    """Hand the errors of rows over, if the caller asks for that; their rows stay."""
+    if on_error is not None:
+        handle = fault_handler(on_error)
+        for item in rows.read:
+            if isinstance(item, RecordError):
+                handle(item)
+    return rows
+
+
+def _or_error(item: Document | RecordError, results: Iterator[_T]) -> _T | RecordError:
+    """The next result for a document that was read, else its error."""
+    return item if isinstance(item, RecordError) else next(results)
 
 
 def load_model(model: PathLike | None = None, *, settings: Settings | None = None) -> Model:

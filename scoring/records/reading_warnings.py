@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.node import Node
@@ -31,9 +31,15 @@ def unread_keys(root: Node, field_map: FieldMap | None = None) -> tuple[str, ...
     """
     if not isinstance(root.value, dict):
         return ()
-    is_own_layout = field_map is None or field_map.is_own_layout
-    known = INPUT_FIELDS | LABEL_FIELDS if field_map is None or is_own_layout else field_map.keys
+    known = used_keys(field_map)
     return tuple(key for key in root.value if key not in known)
+
+
+def used_keys(field_map: FieldMap | None) -> Collection[str]:
+    """Keys at the top of a record that fields or labels use; None is scoring's own layout."""
+    if field_map is None or field_map.is_own_layout:
+        return INPUT_FIELDS | LABEL_FIELDS
+    return field_map.keys
 
 
 def name_keys(keys: Sequence[str]) -> str:

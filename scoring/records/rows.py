@@ -11,6 +11,7 @@ import msgspec
 from scoring.errors import Fault, RecordError
 from scoring.records.decode import decode_json
 from scoring.records.field_maps.field_map import LABELS, OWN_LAYOUT, FieldMap
+from scoring.records.reading_warnings import used_keys
 from scoring.records.record import Document
 
 NESTED_FIELDS = ("provider", "topics", "images", "related")
@@ -44,6 +45,24 @@ def decode_row(
     >>> decode_row({"title": "Rain", "topics": '["Weather"]', "quality": "67"}, "a.csv", 2).labels.quality
     67
     """
+    return decode_json(row_as_json(fields, path, line, field_map), path, line, field_map)
+
+
+def row_as_json(
+    fields: Mapping[str, object], path: str, line: int, field_map: FieldMap | None = None
+) -> bytes:
+    """Write a row as the JSON of a record: see :func:`decode_row`.
+
+    Raises
+    ------
+    RecordError
+        If a value is neither text, a number, a date, nor a list or object of these.
+
+    Examples
+    --------
+    >>> row_as_json({"title": "Rain", "quality": 67.0}, "-", 1)
+    b'{"title":"Rain","quality":67}'
+    """
     is_own = field_map is None or field_map.is_own_layout
     nested = NESTED_FIELDS if is_own else _nested_columns(field_map or OWN_LAYOUT)
     row = {
@@ -52,7 +71,28 @@ def decode_row(
     }
     if is_own:
         row |= {name: _as_label(row[name]) for name in LABELS if name in row}
-    return decode_json(msgspec.json.encode(row, enc_hook=_to_plain), path, line, field_map)
+    try:
+        return msgspec.json.encode(row, enc_hook=_to_plain)
+    except _UnknownTypeError:
+        return msgspec.json.encode(_checked(row, path, line, field_map), enc_hook=_to_plain)
+
+
+def _checked(
+    row: Mapping[str, object], path: str, line: int, field_map: FieldMap | None
+) -> dict[str, object]:
+    """The row with a null where a column that no field uses has a value that JSON does not have."""
+    known = used_keys(field_map)
+    checked = {}
+    for name, value in row.items():
+        try:
+            msgspec.json.encode(value, enc_hook=_to_plain)
+        except _UnknownTypeError as error:
+            if name in known:
+                expected = "text, a number, a date, a list or an object"
+                raise RecordError(Fault(path, line, name, f"a value of type {error}", expected)) from None
+            value = None
+        checked[name] = value
+    return checked
 
 
 def _nested_columns(field_map: FieldMap) -> Collection[str]:
@@ -80,7 +120,7 @@ def _parse_nested(value: object, name: str, path: str, line: int) -> object:
 
 def _as_label(value: object) -> object:
     """A label as a number or boolean: a table may have it as text, or as 67.0 where others are missing."""
-    text = value.strip() if isinstance(value, str) else repr(value) if isinstance(value, float) else ""
+    text = value.strip() if isinstance(value, str) else repr(float(value)) if isinstance(value, float) else ""
     if text.lower() in _TRUTHS:
         return _TRUTHS[text.lower()]
     whole = _WHOLE_NUMBER.fullmatch(text)
@@ -92,4 +132,10 @@ def _to_plain(value: object) -> object:
         return value.tolist()  # nested values of a frame read from Parquet
     if isinstance(value, datetime):
         return value.isoformat()
-    raise RecordError(Fault("-", 0, "", f"a {type(value).__name__}", "text, numbers, lists and objects"))
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    raise _UnknownTypeError(type(value).__name__)
+
+
+class _UnknownTypeError(Exception):
+    """A value of a type that a record cannot hold."""

@@ -1,0 +1,189 @@
+"""Scores, reasons and features in a frame of the kind that the records came in: pandas, Polars or Arrow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+from scoring.errors import RecordError
+from scoring.explanation.results import Explanation
+from scoring.features.table import TEXT_NAMES
+from scoring.model.score import Score, kind_of
+from scoring.records.record import Document
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ERROR = "error"
+"""Column with the fault of a record that cannot be used; null for the others."""
+
+REASON_KINDS = {
+    "row": "int",
+    "path": "str",
+    "target": "str",
+    "feature": "str",
+    "text": "str",
+    "contribution": "float",
+}
+"""Columns of the frame of contributions, each with its type."""
+
+BASE, REST = "(base)", "(rest)"
+"""Rows of a target besides its features: what the contributions are added to, and the rest of the score."""
+
+_REST_TEXTS = {
+    "quality": "rounding to a whole number",
+    "lead": "other qualities that the record may have, and rules of its section",
+    "heat": "rounding, or that another record leads",
+    "published": "other qualities that the record may have, and rules of its section",
+}
+_LEAST = 5e-5  # a probability of 0 in four digits is taken for this
+
+_DTYPES: dict[str, Any] = {
+    "int": nw.Int64(),
+    "float": nw.Float64(),
+    "bool": nw.Boolean(),
+    "str": nw.String(),
+    "list": nw.List(nw.String()),
+}
+_WITH_NULL = {"int": "Int64", "bool": "boolean"}  # of pandas, whose other columns of these have no null
+
+Result = Score | RecordError
+Explained = Explanation | RecordError
+
+
+def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
+    """Scores in a frame of the same kind as another one, with its index.
+
+    Parameters
+    ----------
+    results : sequence of Score or RecordError
+        One of each row.
+    like : narwhals DataFrame of shape (n_results, n_fields)
+        The records' frame.
+
+    Returns
+    -------
+    DataFrame of shape (n_results, n_score_fields + 1)
+        The fields of a score, and ``error``, null for a record that was scored. A score that the model does
+        not give, and each of a record that cannot be used, is null; warnings are joined by ``"; "``.
+    """
+    columns: dict[str, list[Any]] = {}
+    kinds = {}
+    for name in Score.__struct_fields__:
+        kind = kind_of(name)
+        kinds[name] = kind if kind in _DTYPES else "str"
+        columns[name] = [_field(result, name) for result in results]
+    kinds[ERROR] = "str"
+    columns[ERROR] = [str(result) if isinstance(result, RecordError) else None for result in results]
+    return _frame(columns, kinds, like, list(range(len(results))))
+
+
+def _field(result: Result, name: str) -> object:
+    if isinstance(result, RecordError):
+        return result.faults[0].path if name == "path" else None
+    value = getattr(result, name)
+    return "; ".join(value) if isinstance(value, tuple) else value
+
+
+def reason_frame(explanations: Sequence[Explained], like: nw.DataFrame[Any]) -> Any:
+    """Contributions in a long frame of the same kind as another one, with the index of each record.
+
+    Parameters
+    ----------
+    explanations : sequence of Explanation or RecordError
+        One of each row.
+    like : narwhals DataFrame of shape (n_records, n_fields)
+        The records' frame.
+
+    Returns
+    -------
+    DataFrame of shape (n_contributions, 7)
+        ``row`` is the record's number, from 0. The contributions of a record's target add up to its score: to
+        the quality or the heat, in points, or to the probability of leading or of being published, in
+        log-odds. A record that cannot be used has one row, with its ``error``.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for row, explanation in enumerate(explanations):
+        rows += ((row, *cells) for cells in _reasons(explanation))
+    names = (*REASON_KINDS, ERROR)
+    columns = {name: [cells[index] for cells in rows] for index, name in enumerate(names)}
+    return _frame(columns, REASON_KINDS | {ERROR: "str"}, like, columns["row"])
+
+
+def _reasons(explanation: Explained) -> Iterator[tuple[Any, ...]]:
+    """Cells of each contribution, without the number of the row."""
+    if isinstance(explanation, RecordError):
+        yield explanation.faults[0].path, None, None, None, None, str(explanation)
+        return
+    path = explanation.score.path
+    for target, reasons in explanation.reasons.items():
+        base = explanation.base[target]
+        yield path, target, BASE, "what a typical record has", base, None
+        for reason in reasons:
+            yield path, target, reason.feature, reason.text, reason.contribution, None
+        rest = _value_of(explanation.score, target) - base - sum(reason.contribution for reason in reasons)
+        yield path, target, REST, _REST_TEXTS[target], rest, None
+
+
+def _value_of(score: Score, target: str) -> float:
+    """What the contributions of a target add up to."""
+    if target in ("quality", "heat"):
+        return float(getattr(score, target))
+    probability = min(max(float(getattr(score, f"{target}_probability")), _LEAST), 1 - _LEAST)
+    return math.log(probability / (1 - probability))
+
+
+def feature_frame(table: pa.Table, read: Sequence[Document | RecordError], like: nw.DataFrame[Any]) -> Any:
+    """Features in a frame of the same kind as another one, with its index.
+
+    Parameters
+    ----------
+    table : pyarrow.Table of shape (n_documents, n_features)
+        Features of the documents, from :func:`scoring.features.parquet_schema.feature_tables`.
+    read : sequence of Document or RecordError
+        What each row was read as.
+    like : narwhals DataFrame of shape (n_records, n_fields)
+        The records' frame.
+
+    Returns
+    -------
+    DataFrame of shape (n_records, n_features + 1)
+        The features, null for a record that cannot be used, and ``error``.
+    """
+    rows = iter(range(len(table)))
+    taken = [None if isinstance(item, RecordError) else next(rows) for item in read]
+    columns = {
+        name: [None if row is None else values[row] for row in taken]
+        for name, values in table.to_pydict().items()
+    }
+    kinds = dict.fromkeys(table.column_names, "float")
+    kinds |= dict.fromkeys(("path", *TEXT_NAMES), "str") | {"topics": "list", ERROR: "str"}
+    columns["path"] = [item.path if isinstance(item, Document) else item.faults[0].path for item in read]
+    columns[ERROR] = [str(item) if isinstance(item, RecordError) else None for item in read]
+    return _frame(columns, kinds, like, list(range(len(read))))
+
+
+def _frame(
+    columns: dict[str, list[Any]], kinds: dict[str, str], like: nw.DataFrame[Any], rows: list[int]
+) -> Any:
+    """A native frame of these columns, with the index of these rows of another one."""
+    if like.implementation.is_pandas_like():
+        namespace = like.implementation.to_native_namespace()
+        index = nw.to_native(like).index[rows]
+        arrays = {name: _pandas_column(values, kinds[name], namespace) for name, values in columns.items()}
+        return namespace.DataFrame(arrays, index=index, columns=list(columns))
+    schema = {name: _DTYPES[kinds[name]] for name in columns}
+    return nw.from_dict(columns, schema, backend=like.implementation).to_native()
+
+
+def _pandas_column(values: list[Any], kind: str, namespace: Any) -> Any:
+    if kind == "float":
+        return namespace.array(
+            [float("nan") if value is None else value for value in values], dtype="float64"
+        )
+    if kind in _WITH_NULL and any(value is None for value in values):
+        return namespace.array(values, dtype=_WITH_NULL[kind])
+    return namespace.Series(values, dtype={"int": "int64", "bool": "bool"}.get(kind, "object")).array

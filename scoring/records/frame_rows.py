@@ -1,0 +1,126 @@
+"""Records as rows of a frame of pandas, Polars or Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import narwhals as nw
+
+from scoring.errors import Fault, RecordError
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.record import Document
+from scoring.records.rows import decode_row, row_as_json
+
+
+class FrameRows(NamedTuple):
+    """A frame, and what each row was read as: a document, or the error of a record that cannot be used."""
+
+    frame: nw.DataFrame[Any]
+    read: list[Document | RecordError]
+
+    @property
+    def documents(self) -> list[Document]:
+        """The records that can be used, in order."""
+        return [item for item in self.read if isinstance(item, Document)]
+
+
+def is_frame(value: object) -> bool:
+    """Whether a value is a frame of a supported kind.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> is_frame(pd.DataFrame()), is_frame([{}])
+    (True, False)
+    """
+    return nw.dependencies.is_into_dataframe(value)
+
+
+def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
+    """Read each row of a frame as a record.
+
+    Parameters
+    ----------
+    frame : DataFrame of shape (n_records, n_fields)
+        Columns with the field names of the front matter. A missing value (None, NaN, NaT, NA) is an absent
+        field; nested fields are lists and objects, or JSON text. ``path`` is optional; a row without it is
+        named ``-`` with its number, from 1.
+    field_map : FieldMap, optional
+        Which columns hold the fields; None for scoring's own layout.
+
+    Returns
+    -------
+    FrameRows
+        One per row, in order.
+
+    Raises
+    ------
+    RecordError
+        If two columns have the same name.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = read_frame(pd.DataFrame([{"title": "Rain", "topics": '["Weather"]'}, {"title": ["a"]}]))
+    >>> rows.documents[0].record.topics, len(rows.read)
+    (('Weather',), 2)
+    """
+    native = _opened(frame)
+
+    def read() -> Iterator[Document | RecordError]:
+        for fields, path, line in _rows(native):
+            try:
+                yield decode_row(fields, path, line, field_map)
+            except RecordError as error:
+                yield error
+
+    return FrameRows(native, list(read()))
+
+
+def json_lines_of(frame: object) -> bytes:
+    """Write the rows of a frame as JSON lines, which are read as :func:`read_frame` reads the rows.
+
+    Raises
+    ------
+    RecordError
+        With the faults of all rows that hold what JSON does not have.
+    """
+    lines: list[bytes] = []
+    faults: list[Fault] = []
+    for fields, path, line in _rows(_opened(frame)):
+        try:
+            lines.append(row_as_json(fields, path, line))
+        except RecordError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise RecordError(*faults)
+    return b"\n".join(lines)
+
+
+def _opened(frame: object) -> nw.DataFrame[Any]:
+    try:
+        return nw.from_native(frame, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        raise RecordError(Fault("frame", 0, "", "columns of the same name", "one of each name")) from None
+
+
+def _rows(frame: nw.DataFrame[Any]) -> Iterator[tuple[dict[str, object], str, int]]:
+    """Fields of each row that are not missing, with the path and line of the row."""
+    for number, row in enumerate(frame.iter_rows(named=True), start=1):
+        fields = {str(name): value for name, value in row.items() if not is_missing(value)}
+        path = str(fields.pop("path", "-"))
+        yield fields, path, number if path == "-" else 0
+
+
+def is_missing(value: object) -> bool:
+    """Whether a value of a frame is None, NaN, NaT or NA.
+
+    Examples
+    --------
+    >>> is_missing(float("nan")), is_missing([]), is_missing(0)
+    (True, False, False)
+    """
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value
