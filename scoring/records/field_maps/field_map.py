@@ -128,6 +128,26 @@ class FieldMap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
         names |= {rule.key for rule in self.labels.values() if rule.key}
         return frozenset(names | {name.partition(".")[0] for name in names})
 
+    def field_at(self, key: str) -> str:
+        """Return the field that is read from a key, or from within it.
+
+        Parameters
+        ----------
+        key : str
+            A key of the front matter.
+
+        Returns
+        -------
+        str
+            The first such field; empty if there is none.
+        """
+        for field, sources in self.fields.items():
+            for source in sources:
+                is_read = source.kind in ("key", "host")
+                if is_read and (source.name == key or source.name.startswith(f"{key}.")):
+                    return field
+        return ""
+
     def _sources(self) -> Iterator[FieldSource]:
         return (source for sources in self.fields.values() for source in sources)
 

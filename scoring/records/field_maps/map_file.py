@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args
@@ -18,6 +19,8 @@ from scoring.records.field_maps.field_map import (
 )
 from scoring.records.forms.node import Node
 from scoring.records.forms.yaml_nodes import parse_nodes
+from scoring.records.mapped_labels import NOT_LEADING
+from scoring.records.record import MAX_INTEGER
 
 T = TypeVar("T")
 
@@ -27,6 +30,8 @@ _BODY_PARTS = ("first paragraph",)
 _FILE_PARTS = ("date", "name")
 _SECTION_FIELDS = ("category", "type", "featuredContent")
 _NUMBERS = ("scale", "offset", "step", "min", "max", "at_least")
+_SIZES = ("scale", "offset", "step")  # what a label is computed with, to read it and to write it back
+_MIN_SIZE = 1e-9
 
 
 def read_field_map(file: str) -> FieldMap:
@@ -100,12 +105,32 @@ class _Reader:
     def read(self, root: Node) -> FieldMap:
         entries = self._mapping(root, "", _ENTRIES)
         fields, labels = entries.get("fields"), entries.get("labels")
-        return FieldMap(
+        field_map = FieldMap(
             OWN_LAYOUT.fields if fields is None else self._each(fields, "fields", FIELDS, self._sources),
             OWN_LAYOUT.labels if labels is None else self._each(labels, "labels", LABELS, self._label),
             self._texts(entries.get("files"), "files"),
             self._section(entries.get("section")),
         )
+        self._check_keys(field_map, labels, fields or root)
+        return field_map
+
+    def _check_keys(self, field_map: FieldMap, labels: Node | None, fields: Node) -> None:
+        """Each label has a key of its own, since writing it would destroy a field or label at that key."""
+        entries = labels.value if labels is not None and isinstance(labels.value, dict) else {}
+        written: dict[str, str] = {}
+        for name, rule in field_map.labels.items():
+            if not rule.key:
+                continue
+            node, where = entries.get(name, fields), f"labels.{name}"
+            if isinstance(node.value, dict) and "key" in node.value and name in entries:
+                node, where = node.value["key"], f"{where}.key"
+            if field := field_map.field_at(rule.key):
+                got = f"the key of {field} ({rule.key!r})"
+                expected = f"a key of its own, since a written {name} would destroy the field"
+                self.faults.append(Fault(self._path, node.line, where, got, expected))
+            if rule.is_written and (other := written.setdefault(rule.key, name)) != name:
+                got = f"the key of labels.{other} ({rule.key!r})"
+                self.faults.append(Fault(self._path, node.line, where, got, "a key of its own"))
 
     def _fail(self, node: Node, where: str, expected: str) -> None:
         self.faults.append(Fault(self._path, node.line, where, node.describe(), expected))
@@ -168,12 +193,7 @@ class _Reader:
         entries = self._mapping(node, where, LabelRule.__struct_fields__)
         if ("key" in entries) == ("label" in entries):
             self._fail(node, where, "either key or label")
-        values: dict[str, Any] = {
-            name: self._number(entries[name], f"{where}.{name}") for name in _NUMBERS if name in entries
-        }
-        for name in ("scale", "step"):
-            if values.get(name) == 0:
-                self._fail(entries[name], f"{where}.{name}", "a number other than 0")
+        values: dict[str, Any] = self._numbers(entries, where)
         if "invert" in entries:
             values["invert"] = self._truth(entries["invert"], f"{where}.invert")
         if "choices" in entries:
@@ -194,6 +214,26 @@ class _Reader:
                 )
         return LabelRule(key=self._text(entries["key"], f"{where}.key") if "key" in entries else "", **values)
 
+    def _numbers(self, entries: Mapping[str, Node], where: str) -> dict[str, float]:
+        """Read the numbers of a label, which may be of any size that it can be computed with."""
+        n_faults = len(self.faults)
+        numbers = {
+            name: self._number(entries[name], f"{where}.{name}") for name in _NUMBERS if name in entries
+        }
+        if len(self.faults) > n_faults:
+            return numbers
+        for name in set(_SIZES) & numbers.keys():
+            number, node = numbers[name], entries[name]
+            if number == 0 and name != "offset":
+                self._fail(node, f"{where}.{name}", "a number other than 0")
+            elif number < 0 and name == "step":
+                self._fail(node, f"{where}.{name}", "a number above 0")
+            elif number and abs(number) < _MIN_SIZE:
+                self._fail(node, f"{where}.{name}", f"a number of at least {_MIN_SIZE:g} in size")
+        if numbers.get("min", -math.inf) > numbers.get("max", math.inf):
+            self._fail(entries["min"], f"{where}.min", f"at most max, {numbers['max']:g}")
+        return numbers
+
     def _other_label(self, node: Node, where: str) -> Literal["", "quality", "heat"]:
         for name in ("quality", "heat"):
             if node.value == name:
@@ -207,7 +247,13 @@ class _Reader:
             return {}
         if label == "published":
             return {text: self._truth(value, f"{where}.{text}") for text, value in node.value.items()}
-        return {text: round(self._number(value, f"{where}.{text}")) for text, value in node.value.items()}
+        return {text: self._points(value, f"{where}.{text}", label) for text, value in node.value.items()}
+
+    def _points(self, node: Node, where: str, label: str) -> int:
+        points = round(self._number(node, where))
+        if label == "heat" and points < NOT_LEADING:
+            self._fail(node, where, f"a heat of at least {NOT_LEADING}")
+        return points
 
     def _section(self, node: Node | None) -> str:
         if node is None or node.is_null:
@@ -243,10 +289,14 @@ class _Reader:
 
     def _number(self, node: Node, where: str) -> float:
         try:
-            return float(node.value) if isinstance(node.value, str) else float("x")
+            number = float(node.value) if isinstance(node.value, str) else float("x")
         except ValueError:
             self._fail(node, where, "a number")
             return 1.0
+        if abs(number) <= MAX_INTEGER:  # not NaN
+            return number
+        self._fail(node, where, f"a number of at most {MAX_INTEGER:,} in size")
+        return 1.0
 
     def _truth(self, node: Node, where: str) -> bool:
         if node.value not in ("true", "false"):

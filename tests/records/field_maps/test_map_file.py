@@ -9,6 +9,8 @@ import pytest
 from scoring.errors import FieldMapError
 from scoring.records.field_maps.field_map import OWN_LAYOUT, FieldSource, LabelRule
 from scoring.records.field_maps.map_file import parse_field_map, read_field_map
+from scoring.records.mapped_labels import as_written
+from scoring.records.record import MAX_INTEGER, Labels
 from scoring.records.survey.map_text import entry_text
 from scoring.records.survey.presets import PRESETS, preset_text
 
@@ -118,6 +120,39 @@ def test_every_form_of_a_source() -> None:
             "labels: {quality: {key: a, choices: {A: x}}}",
             "labels.quality.choices.A: got 'x', expected a number",
         ),
+        (
+            "fields: {title: title}\nlabels:\n  quality: {key: title, scale: 20}",
+            "m.yaml:3: labels.quality.key: got the key of title ('title'), expected a key of its own, since "
+            "a written quality would destroy the field",
+        ),
+        (
+            "fields:\n  topics: extra.tags\nlabels:\n  published: extra",
+            "m.yaml:4: labels.published: got the key of topics ('extra')",
+        ),
+        ("fields: {provider.domain: {host: a}}\nlabels: {heat: a}", "got the key of provider.domain ('a')"),
+        ("labels: {heat: publishedDateTime}", "got the key of published_at ('publishedDateTime')"),
+        ("fields:\n  title: [a, heat]", "m.yaml:2: labels.heat: got the key of title ('heat')"),
+        (
+            "labels:\n  quality: a\n  heat: {key: a}",
+            "m.yaml:3: labels.heat.key: got the key of labels.quality ('a'), expected a key of its own",
+        ),
+        (
+            "labels:\n  quality:\n    key: a\n    scale: 1e-320",
+            "m.yaml:4: labels.quality.scale: got '1e-320', expected a number of at least 1e-09 in size",
+        ),
+        ("labels: {quality: {key: a, offset: 1e-12}}", ".offset: got '1e-12', expected a number of at least"),
+        ("labels: {quality: {key: a, scale: nan}}", ".scale: got 'nan', expected a number of at most 999,99"),
+        ("labels: {quality: {key: a, offset: -2e9}}", ".offset: got '-2e9', expected a number of at most"),
+        ("labels: {quality: {key: a, max: .inf}}", ".max: got '.inf', expected a number"),
+        ("labels: {quality: {key: a, max: inf}}", ".max: got 'inf', expected a number of at most"),
+        ("labels: {quality: {key: a, step: 0}}", ".step: got '0', expected a number other than 0"),
+        ("labels: {quality: {key: a, step: -1}}", ".step: got '-1', expected a number above 0"),
+        ("labels: {quality: {key: a, min: 5, max: 1}}", ".min: got '5', expected at most max, 1"),
+        ("labels: {quality: {key: a, choices: {A: inf}}}", ".choices.A: got 'inf', expected a number of at"),
+        (
+            "labels: {heat: {key: a, choices: {A: -2}}}",
+            ".choices.A: got '-2', expected a heat of at least -1",
+        ),
         ("section: sea", "section: got 'sea', expected topic, folder or field NAME with category, type or"),
         ("files: {a: b}", "files: got a mapping, expected a text"),
         ("fields: {title: 'a", "m.yaml:1"),
@@ -127,6 +162,13 @@ def test_each_fault_is_named(text: str, fault: str) -> None:
     with pytest.raises(FieldMapError) as raised:
         parse_field_map(text, "m.yaml")
     assert fault in str(raised.value)
+
+
+def test_labels_that_are_not_written_may_share_the_key_of_another() -> None:
+    labels = parse_field_map("labels: {quality: rating, published: {key: rating, at_least: 4}}").labels
+    assert labels["published"] == LabelRule("rating", at_least=4)
+    smallest = parse_field_map("labels: {quality: {key: a, scale: -1e-9, offset: 0, step: 1e-9, max: -1}}")
+    assert as_written(Labels(quality=MAX_INTEGER), smallest) == Labels()
 
 
 def test_all_faults_are_reported_at_once() -> None:
