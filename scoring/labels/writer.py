@@ -258,7 +258,11 @@ class LabelWriter:
             new=new,
             diff=diff,
             outcomes=outcomes,
-            before=(spellings_to_keep(text, layout, document.labels, path, field_map) if new != old else {}),
+            before=(
+                spellings_to_keep(text, layout, document.labels, path, field_map, replaced=values)
+                if new != old
+                else {}
+            ),
             labels=msgspec.structs.replace(document.labels, **values),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from scoring.errors import Fault, RecordError
@@ -15,13 +15,13 @@ from scoring.records.forms.languages import form_of
 from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
 from scoring.records.text_edits import Edit, apply_edits, unified_diff
-from scoring.records.write_back import Edited
+from scoring.records.write_back import Edited, are_same_but
 
 Spelling = bool | int | str
 """A label in a file: its value, or the source text after its colon if it is not spelled the usual way."""
 
-SPELLING = r"""[ \t\r\n]{0,20}["']?[A-Za-z0-9+._~: -]{0,30}["']?"""
-"""Pattern of an unusual spelling of a label, or of an unusable one; of any other only the value is kept."""
+SPELLING = r"""[ \t\r\n]{0,20}[^\r\n]{0,200}"""
+"""Pattern of a spelling that is kept: a value of one line, with the white space before it."""
 
 _ODD_SPELLING = re.compile(SPELLING)
 
@@ -67,19 +67,26 @@ def spellings_of(
 
 
 def spellings_to_keep(
-    text: str, layout: Layout, labels: Labels, path: str, field_map: FieldMap | None = None
+    text: str,
+    layout: Layout,
+    labels: Labels,
+    path: str,
+    field_map: FieldMap | None = None,
+    *,
+    replaced: Collection[str] = LABELS,
 ) -> dict[str, Spelling]:
     """As :func:`spellings_of`, for front matter whose layout is known, before its labels are replaced.
 
     Raises
     ------
     RecordError
-        If a label that cannot be used has a spelling that could not be put back.
+        If one of the labels to be replaced has a spelling that could not be put back.
     """
     spellings = _spellings(text, layout, labels, field_map)
     for name, position in _positions(text, layout).items():
-        source = text[position.start : position.stop]
-        if getattr(labels, name) is None and not spellings[name] and source.strip():
+        source, spelling = text[position.start : position.stop], spellings[name]
+        is_kept = isinstance(spelling, str) and (spelling or not source.strip())
+        if name in replaced and not is_kept and source != _source(name, spelling, field_map):
             line = 2 + text.count("\n", 0, position.start)
             got, expected = (
                 "a value that could not be put back",
@@ -141,7 +148,9 @@ def put_labels_back(
     try:
         _layout_of(span, new_text, path, field_map)
         after, earlier = (decode_file(file, path, field_map=field_map).record for file in (new, data))
-        is_same = after == earlier
+        form, names = form_of(span.language), label_keys(field_map).values()
+        root, new_root = (form.parse(source, path, span.line) for source in (text, new_text))
+        is_same = after == earlier and are_same_but(root, new_root, names)
     except RecordError:
         is_same = False
     if not is_same:
@@ -166,8 +175,7 @@ def _edit(
     if isinstance(spelling, str) and position.colon_end is not None:
         return Edit(position.colon_end, position.stop, spelling)
     if spelling is not None and not isinstance(spelling, str):
-        value = _spell(spelling) if field_map is None else spell_in(name, spelling, field_map)
-        return Edit(position.start, position.stop, value)
+        return Edit(position.start, position.stop, _source(name, spelling, field_map))
     if name in layout.members:
         start, stop = layout.members[name]
         between = layout.before + key + layout.between
@@ -206,6 +214,13 @@ def _positions(text: str, layout: Layout) -> dict[str, _Position]:
             is_after_colon = text[start - gap - 1 : start - gap] in (":", "=")
             positions[name] = _Position(start - gap if is_after_colon else None, start, stop)
     return positions
+
+
+def _source(name: str, spelling: Spelling, field_map: FieldMap | None) -> str:
+    """Source text of a value whose spelling is not kept; empty if it has none."""
+    if isinstance(spelling, str):
+        return ""
+    return _spell(spelling) if field_map is None else spell_in(name, spelling, field_map)
 
 
 def _spell(value: bool | int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -289,8 +289,15 @@ def _is_same_but(before: Node, edited: str, new_values: dict[str, str], form: Fo
         wanted = json.loads(value) if is_quoted else value
         if node is None or node.value != wanted or node.is_plain is is_quoted:
             return False
-    old = {name: node for name, node in before.value.items() if name not in new_values}
-    new = {name: node for name, node in after.value.items() if name not in new_values}
+    return are_same_but(before, after, new_values)
+
+
+def are_same_but(before: Node, after: Node, names: Collection[str]) -> bool:
+    """Whether two mappings have the same keys and values, but for those of some names."""
+    if not isinstance(before.value, dict) or not isinstance(after.value, dict):
+        return False
+    old = {name: node for name, node in before.value.items() if name not in names}
+    new = {name: node for name, node in after.value.items() if name not in names}
     pairs = [(Node(0, old, repeated=before.repeated), Node(0, new, repeated=after.repeated))]
     seen: set[tuple[int, int]] = set()
     while pairs:

@@ -502,8 +502,8 @@ def test_a_label_that_cannot_be_used_is_filled_and_its_text_kept(workspace: Work
 
 
 def test_a_label_that_could_not_be_put_back_is_not_replaced(workspace: Workspace) -> None:
-    data = (RECORD % b"a").replace(b"\n---", b"\nquality: see [the list]\n---", 1)
+    data = (RECORD % b"a").replace(b"\n---", b"\nquality: %s\n---" % (b"see " * 60).strip(), 1)
     path = workspace.add("a.md", data=data)
-    workspace.write(FIRST)
+    workspace.write(FIRST, is_overwriting=True)
     assert path.read_bytes() == data
     assert "quality: got a value that could not be put back" in workspace.faults[0]

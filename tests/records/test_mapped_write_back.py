@@ -73,6 +73,18 @@ def test_a_choice_is_a_text(source: str) -> None:
     assert put_labels_back(new, before, "a.md", GRADE).data == data
 
 
+@pytest.mark.parametrize("source", ["très bon", "'très bon'", "★★", '"\\u2605\u2605"', "good (so far)"])
+def test_of_texts_with_the_same_points_the_one_that_was_there_comes_back(source: str) -> None:
+    choices = "{génial: 100, très bon: 100, ★★: 100, good (so far): 100, moyen: 40}"
+    several = parse_field_map(
+        f"fields: {{title: title}}\nlabels: {{quality: {{key: s, choices: {choices}}}}}"
+    )
+    data = f"---\ntitle: Rain\ns: {source}\n---\n".encode()
+    before = spellings_of(data, decode_file(data, "a.md", field_map=several).labels, "a.md", several)
+    new = replace_labels(data, Labels(quality=40), field_map=several)
+    assert put_labels_back(new, before, "a.md", several).data == data
+
+
 def test_a_label_that_the_map_does_not_write() -> None:
     assert as_written(Labels(80, 90, True), RATING) == Labels(80, None, True)
     nested = FieldMap({}, {"quality": LabelRule("extra.rating")})
