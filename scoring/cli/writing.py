@@ -112,6 +112,8 @@ def summary(counts: WriteCounts, *, dry_run: bool = False, overwrite: bool = Fal
     if labels["replaced"]:
         parts.append(f"{labels['replaced']:,} replaced")
     reason = "people gave the same" if overwrite else "given by people; --overwrite replaces them"
+    if counts.n_unusable:
+        reason = f"{reason}; {counts.n_unusable:,} of them cannot be used as labels"
     parts.append(f"{labels['left alone']:,} left alone" + (f" ({reason})" if labels["left alone"] else ""))
     if labels["unchanged"]:
         parts.append(f"{labels['unchanged']:,} unchanged")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -43,6 +43,8 @@ class Plan(NamedTuple):
         Spelling of the labels before; see :func:`scoring.records.label_spelling.spellings_of`.
     labels : Labels
         Labels after the write.
+    unusable : frozenset of str
+        Labels whose value cannot be used.
     """
 
     score: Score
@@ -56,18 +58,24 @@ class Plan(NamedTuple):
     outcomes: dict[str, Outcome]
     before: dict[str, Spelling]
     labels: Labels
+    unusable: frozenset[str]
 
     @property
     def is_changed(self) -> bool:
         """Whether any byte differs."""
         return self.old != self.new
 
+    @property
+    def n_unusable(self) -> int:
+        """Number of labels that are left alone though they cannot be used."""
+        return sum(self.outcomes.get(name) == "left alone" for name in self.unusable)
+
     def given(self) -> dict[str, int | bool]:
-        """Return the labels that people gave and that are left alone."""
+        """Return the labels that people gave and that are left alone, but for those that cannot be used."""
         return {
             name: getattr(self.labels, name)
             for name, outcome in self.outcomes.items()
-            if outcome == "left alone"
+            if outcome == "left alone" and name not in self.unusable
         }
 
     def own(self) -> dict[str, int | bool]:
@@ -80,7 +88,12 @@ class Plan(NamedTuple):
 
 
 def outcomes_of(
-    labels: Labels, score: Score, own: frozenset[str], *, is_overwriting: bool
+    labels: Labels,
+    score: Score,
+    own: frozenset[str],
+    *,
+    unusable: Collection[str] = (),
+    is_overwriting: bool,
 ) -> dict[str, Outcome]:
     """Decide the outcome of each label that the score has.
 
@@ -94,6 +107,8 @@ def outcomes_of(
         Predicted labels.
     own : frozenset of str
         Labels that scoring wrote and that nobody has changed since.
+    unusable : collection of str
+        Labels whose value cannot be used, and so is a person's.
     is_overwriting : bool
         Whether to replace labels that people gave.
     """
@@ -103,7 +118,7 @@ def outcomes_of(
         if predicted is None:
             if name in own:  # it stays scoring's own
                 outcomes[name] = "unchanged"
-        elif value is None:
+        elif value is None and name not in unusable:
             outcomes[name] = "filled"
         elif value == predicted:
             outcomes[name] = "unchanged" if name in own else "left alone"

@@ -29,6 +29,8 @@ class WrittenFile(NamedTuple):
         Why nothing was written.
     is_refused : bool
         Whether the record lacks the fields that the model needs.
+    n_unusable : int
+        Number of labels that are left alone though they cannot be used.
     """
 
     path: str
@@ -37,6 +39,7 @@ class WrittenFile(NamedTuple):
     outcomes: Mapping[str, Outcome] = {}
     fault: RecordError | None = None
     is_refused: bool = False
+    n_unusable: int = 0
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class WriteCounts:
     n_written: int = 0
     n_refused: int = 0
     n_faults: int = 0
+    n_unusable: int = 0
     labels: Counter[str] = field(default_factory=Counter)
 
     def add(self, written: WrittenFile) -> None:
@@ -55,6 +59,7 @@ class WriteCounts:
         self.n_written += written.changed
         self.n_refused += written.is_refused
         self.n_faults += written.fault is not None and not written.is_refused
+        self.n_unusable += written.n_unusable
         self.labels.update(written.outcomes.values())
 
 

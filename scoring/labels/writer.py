@@ -1,8 +1,8 @@
 """Write scores into the files of their records, without changing labels that people gave.
 
 A missing label is filled in, one that scoring wrote and nobody has changed since is renewed, and any other is
-left alone unless overwriting is requested. The files of a batch are read, their new labels entered in the
-journal, and then the files replaced, while the journal is locked.
+left alone unless overwriting is requested, also if it cannot be used as a label. The files of a batch are
+read, their new labels entered in the journal, and then the files replaced, while the journal is locked.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
-from scoring.records.mapped_labels import as_written
-from scoring.records.reading_warnings import title_only_warning
+from scoring.records.mapped_labels import as_written, label_keys
+from scoring.records.reading_warnings import title_only_warning, unusable_labels
 from scoring.records.record import Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
@@ -126,6 +126,7 @@ class LabelWriter:
         self._copies = Copies(reporter, max_records=_MAX_WATCHED if options.command == "watch" else None)
         self._n_batches = 0
         self._unwritten: set[str] = set()
+        self._unusable: set[str] = set()
         self.has_known = not self._journal.is_empty
         self.write_id = new_write_id(options.clock())
         self.counts = WriteCounts()
@@ -214,7 +215,8 @@ class LabelWriter:
     def _result_of(plan: Plan | WrittenFile) -> WrittenFile:
         if isinstance(plan, WrittenFile):
             return plan
-        return WrittenFile(shown(plan.path), plan.is_changed, plan.diff, plan.outcomes)
+        changed, diff = plan.is_changed, plan.diff
+        return WrittenFile(shown(plan.path), changed, diff, plan.outcomes, n_unusable=plan.n_unusable)
 
     def _plan_or_fault(self, score: Score, names: _Names) -> Plan | WrittenFile:
         try:
@@ -244,7 +246,12 @@ class LabelWriter:
         in_file = as_written(Labels(score.quality, score.heat, score.published), field_map)
         self._note_unwritten(score, in_file, field_map, path)
         rounded = msgspec.structs.replace(score, **msgspec.structs.asdict(in_file))
-        outcomes = outcomes_of(document.labels, rounded, own, is_overwriting=self._options.is_overwriting)
+        unusable = unusable_labels(document.warnings, label_keys(field_map))
+        is_overwriting = self._options.is_overwriting
+        outcomes = outcomes_of(
+            document.labels, rounded, own, unusable=unusable, is_overwriting=is_overwriting
+        )
+        self._note_unusable({name: unusable[name] for name in unusable if name in outcomes}, path)
         wanted = wanted_labels(rounded, outcomes)
         new, diff, text, layout = edit_labels(old, wanted, path, field_map)
         values = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not None}
@@ -264,7 +271,17 @@ class LabelWriter:
                 else {}
             ),
             labels=msgspec.structs.replace(document.labels, **values),
+            unusable=frozenset(unusable),
         )
+
+    def _note_unusable(self, unusable: Mapping[str, str], path: str) -> None:
+        """Say once of each label that values which cannot be used are left alone."""
+        if self._options.is_overwriting:
+            return
+        for name, about in unusable.items():
+            if name not in self._unusable:
+                self._unusable.add(name)
+                self._reporter.note(f"{shown(path)}: {about}: left alone (--overwrite replaces such values)")
 
     def _note_unwritten(self, score: Score, in_file: Labels, field_map: FieldMap | None, path: str) -> None:
         """Say once of each label that the field map reads it, but cannot write it."""

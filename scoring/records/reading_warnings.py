@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.node import Node
@@ -19,6 +19,7 @@ TITLE_ONLY = "only the title was read"
 
 _MAX_KEYS, _MAX_KEY_CHARS = 12, 40  # of a message
 _UNUSABLE = ": taken as a missing label"
+_EMPTY = "the text '',"
 
 
 def unread_keys(root: Node, field_map: FieldMap | None = None) -> tuple[str, ...]:
@@ -80,6 +81,30 @@ def unusable_label(name: str, got: str, expected: str) -> str:
     "quality: got 'high', expected an integer: taken as a missing label"
     """
     return f"{name}: got {got}, expected {expected}{_UNUSABLE}"
+
+
+def unusable_labels(warnings: Iterable[str], keys: Mapping[str, str]) -> dict[str, str]:
+    """Return the warning about each label that cannot be used, by label; an empty text is a missing label.
+
+    Parameters
+    ----------
+    warnings : iterable of str
+        Warnings of a record.
+    keys : mapping of str to str
+        Key of each label.
+
+    Examples
+    --------
+    >>> unusable_labels([unusable_label("grade", "'C'", "one of A, B")], {"quality": "grade"})
+    {'quality': "grade: got 'C', expected one of A, B"}
+    """
+    about_labels = [warning.removesuffix(_UNUSABLE) for warning in warnings if warning.endswith(_UNUSABLE)]
+    return {
+        name: about
+        for about in about_labels
+        for name, key in keys.items()
+        if about.startswith(f"{key}: got ") and not about.startswith(f"{key}: got {_EMPTY}")
+    }
 
 
 def has_unusable_label(warnings: Iterable[str]) -> bool:

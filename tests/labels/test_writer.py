@@ -488,14 +488,29 @@ def test_a_record_whose_keys_no_field_uses_is_refused(workspace: Workspace) -> N
     assert workspace.write(FIRST, allows_unknown=True).counts.n_written == 1
 
 
-@pytest.mark.parametrize("value", ['""', "high", "'67'", "2016-01-02"])
-def test_a_label_that_cannot_be_used_is_filled_and_its_text_kept(workspace: Workspace, value: str) -> None:
+@pytest.mark.parametrize("value", ["high", "'67'", "2016-01-02", "five  # mine"])
+def test_a_label_that_cannot_be_used_is_a_persons(workspace: Workspace, value: str) -> None:
+    data = (RECORD % b"a").replace(b"\n---", f"\nquality: {value}\n---".encode(), 1)
+    path, other = workspace.add("a.md", data=data), workspace.add("b.md", data=data.replace(b"/a", b"/b"))
+    counts = workspace.write({"quality": 60, "heat": None, "published": None}).counts
+    assert path.read_bytes() == data
+    assert (counts.labels, counts.n_unusable) == ({"left alone": 2}, 2)
+    (note,) = [text for text in workspace.listener.notes if "quality: got" in text]
+    assert note.startswith(f"{path}: quality: got ")
+    assert note.endswith("an integer: left alone (--overwrite replaces such values)")
+    # The other labels are written.
+    workspace.write(FIRST, other)
+    assert labels_of(other) == FIRST | {"quality": None}
+    assert f"quality: {value}" in other.read_text()
+
+
+@pytest.mark.parametrize(("value", "outcome"), [('""', "filled"), ("high", "replaced"), ("'67'", "replaced")])
+def test_a_label_that_is_replaced_has_its_text_kept(workspace: Workspace, value: str, outcome: str) -> None:
     path = workspace.add(
         "a.md", data=(RECORD % b"a").replace(b"\n---", f"\nquality: {value}\n---".encode(), 1)
     )
-    assert f"quality: {value}" in path.read_text()
-    workspace.write(FIRST)
-    assert workspace.written[0].outcomes["quality"] == "filled"
+    workspace.write(FIRST, is_overwriting=outcome == "replaced")
+    assert workspace.written[0].outcomes["quality"] == outcome
     assert labels_of(path)["quality"] == FIRST["quality"]
     (entry,) = [json.loads(line) for line in workspace.journal.read_text().splitlines() if '"labels"' in line]
     assert entry["before"]["quality"] == f" {value}"
