@@ -31,10 +31,12 @@ def restore(
 ) -> None:
     """Restore the labels that a write of scores changed; without --write-id, list the writes.
 
-    A label that was missing before is removed, any other gets its earlier value back. Labels that
-    somebody has changed or accepted since are left alone. Records are matched by content, so moved
-    files are found too.
+    A label that was missing before is removed, any other gets its earlier spelling back. Labels that
+    somebody has changed or accepted since are left alone. Only files that the write wrote are changed,
+    and files with the same record as one that was moved away. They are read by the field map that the
+    journal keeps with the write.
     """
+    from scoring.errors import ScoringError
     from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows.restore import Restorer
 
@@ -67,6 +69,11 @@ def restore(
         if counts.n_missing:
             message += f"; {counts.n_missing:,} records of the write were not found there"
         terminal.note(message)
+    if counts.n_missing and not counts.n_found:
+        raise ScoringError(
+            f"none of the {counts.n_missing:,} records of write {write_id} was found in "
+            f"{', '.join(paths or ['.'])}: name the folder that was written"
+        )
 
 
 def _list_writes(terminal: Terminal, journal: Path, *, is_json: bool) -> None:

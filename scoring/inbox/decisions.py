@@ -113,7 +113,9 @@ class Decisions:
             )
             roots = [str(self._inbox.folder)]
             document_in_inbox = msgspec.structs.replace(document, path=shown(file))
-            with journaled_decision(self._journal, document_in_inbox, labels_in_file, now=now) as labels:
+            with journaled_decision(
+                self._journal, document_in_inbox, labels_in_file, now=now, field_map=field_map
+            ) as labels:
                 write_labels(file, labels_in_file, roots=roots, field_map=field_map)
                 try:
                     append_corrections(self._inbox.ledger, corrections)
@@ -138,8 +140,9 @@ class Decisions:
                 raise RecordError(Fault(path, 0, "", "no write to undo", "a recently written file"))
             before, after, corrections, labels = self._kept[path]
             file = str(self._inbox.file(path))
-            earlier = decode_file(before, file, field_map=self._inbox.field_maps.of(file))
-            with journaled(self._journal, earlier, labels, now=now):
+            field_map = self._inbox.field_maps.of(file)
+            earlier = decode_file(before, file, field_map=field_map)
+            with journaled(self._journal, earlier, labels, now=now, field_map=field_map):
                 put_back(file, before=before, after=after, roots=[str(self._inbox.folder)])
             reversals = [msgspec.structs.replace(correction, at=now, by=by) for correction in corrections]
             append_corrections(self._inbox.ledger, reversals)

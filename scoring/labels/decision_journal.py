@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from scoring.labels.journal import Journal, JournalWriter, new_write_id
+from scoring.labels.journal import Journal, JournalWriter, named_maps, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels
 
@@ -19,7 +20,12 @@ Owner = Literal["scoring", "people"]
 
 @contextmanager
 def journaled_decision(
-    journal: Journal, document: Document, labels: Labels, *, now: datetime
+    journal: Journal,
+    document: Document,
+    labels: Labels,
+    *,
+    now: datetime,
+    field_map: FieldMap | None = None,
 ) -> Iterator[dict[Owner, dict[str, Any]]]:
     """Enter a person's labels in the journal, while the block writes them into their file.
 
@@ -36,6 +42,8 @@ def journaled_decision(
         The decided labels; None for an unchanged label.
     now : datetime
         Current time, aware UTC.
+    field_map : FieldMap, optional
+        The field map by which the document was read; None for scoring's own layout.
 
     Yields
     ------
@@ -54,19 +62,24 @@ def journaled_decision(
         before: dict[Owner, dict[str, Any]] = {"scoring": {}, "people": {}}
         for name in names:
             before["scoring" if name in own else "people"][name] = getattr(document.labels, name)
-        with _entered(writer, document, decided, now):
+        with _entered(writer, document, decided, now, field_map):
             yield before
 
 
 @contextmanager
 def journaled(
-    journal: Journal, document: Document, labels: Mapping[Owner, Mapping[str, Any]], *, now: datetime
+    journal: Journal,
+    document: Document,
+    labels: Mapping[Owner, Mapping[str, Any]],
+    *,
+    now: datetime,
+    field_map: FieldMap | None = None,
 ) -> Iterator[None]:
     """Enter labels in the journal by owner, while the block writes them into their file.
 
     Parameters
     ----------
-    journal, document, now
+    journal, document, now, field_map
         As for :func:`journaled_decision`.
     labels : mapping
         Values by owner and name; None for an absent label.
@@ -76,13 +89,17 @@ def journaled(
     RecordError
         If the journal cannot be read or written.
     """
-    with journal.locked() as writer, _entered(writer, document, labels, now):
+    with journal.locked() as writer, _entered(writer, document, labels, now, field_map):
         yield
 
 
 @contextmanager
 def _entered(
-    writer: JournalWriter, document: Document, labels: Mapping[Owner, Mapping[str, Any]], now: datetime
+    writer: JournalWriter,
+    document: Document,
+    labels: Mapping[Owner, Mapping[str, Any]],
+    now: datetime,
+    field_map: FieldMap | None,
 ) -> Iterator[None]:
     keys, at, write_id = writer.journal.keys_of(document), writer.moment(now), new_write_id(now)
     entries = [
@@ -94,12 +111,14 @@ def _entered(
             owner=owner,
             record=keys.record,
             file=keys.file,
+            place=keys.place,
+            field_map=keys.field_map,
             labels=msgspec.convert(dict(values), JournalLabels),
         )
         for item, (owner, values) in enumerate(labels.items())
         if values
     ]
-    writer.append(entries)
+    writer.append(entries, field_maps=named_maps(field_map))
     try:
         yield
     except Exception:

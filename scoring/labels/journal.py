@@ -5,7 +5,9 @@ All other labels belong to people.
 
 A record is identified by its file (the path relative to the journal, with the record's URL and date, since
 the content may be edited) and, if the journal does not know the file, by its content without coverage (the
-file may be copied, moved or renamed, and coverage changes).
+file may be copied, moved or renamed, and coverage changes). Where the field map has been edited since the
+write, URL, date and content may be read otherwise: then the path alone identifies the record, and the text at
+the label's key is read by the field map of the write.
 
 Entries are written before the files, and a line after the files marks the batch as done. A batch without that
 line was interrupted: its entries count only if all of their labels are in the file, since files are written
@@ -17,13 +19,14 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.labels.journal_entries import (
@@ -37,24 +40,44 @@ from scoring.labels.journal_entries import (
     newest_first,
     owner_of,
 )
-from scoring.labels.journal_lines import BatchDone, Line, append_lines, locked_file, read_lines
+from scoring.labels.journal_lines import (
+    BatchDone,
+    FieldMapLine,
+    JournalEntry,
+    Line,
+    append_lines,
+    locked_file,
+    read_lines,
+)
+from scoring.labels.label_view import DIGEST_CHARS, LabelView
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record
 from scoring.storage.regular_files import open_regular
 
-_DIGEST_CHARS = 32  # 128 bits: no two records of an archive share them
 _TAIL_BYTES = 256  # checked before the last read position, to detect a replaced journal
+
+MAP_CHANGED = (
+    "the field map has changed since scoring wrote labels here: they are recognised by the file's path and "
+    "by what was written at the key (a file that was moved, too, is not recognised)"
+)
+"""Note about labels that were found by the path of their file alone."""
 
 _NO_MOMENT = datetime.max.replace(tzinfo=UTC)
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 
 
 class RecordKeys(NamedTuple):
-    """Keys of a record in the journal: digests of its content and of its file (empty if there is none)."""
+    """Keys of a record in the journal: digests of its content, of its file and of the file's path.
+
+    The latter two are empty if there is none; then the digest of the field map by which it was read.
+    """
 
     record: str
     file: str
+    place: str
+    field_map: str
 
 
 class Journal:
@@ -69,6 +92,10 @@ class Journal:
     ----------
     last_at : datetime
         Time of the latest entry, aware UTC.
+    field_maps : dict of str to FieldMap
+        Field maps of the writes, by digest.
+    n_by_path : int
+        Number of records so far whose labels were found by their path alone, since the field map has changed.
 
     Examples
     --------
@@ -81,6 +108,7 @@ class Journal:
         self.path = path
         self._base = os.path.dirname(os.path.realpath(path))
         self._folders: dict[str, str] = {}
+        self.n_by_path = 0
         self._forget()
 
     @property
@@ -139,23 +167,26 @@ class Journal:
         frozenset of str
             Some of ``quality``, ``heat`` and ``published``.
         """
-        values = msgspec.structs.astuple(document.labels)
-        if self.is_empty or values == (None, None, None):
+        view = LabelView(document, self.field_maps)
+        if self.is_empty or view.values == (None, None, None):
             return frozenset()
         keys = self.keys_of(document, record_sha256)
-        by_file, others = self._candidates(keys, ignoring, until)
-        return frozenset(
+        by_file, others = self._candidates(keys, view, ignoring, until)
+        own = frozenset(
             name
             for index, name in enumerate(LABELS)
-            if values[index] is not None and is_own(index, values, by_file, others)
+            if view.values[index] is not None and is_own(index, view, by_file, others)
         )
+        if own and by_file and not (keys.file and any(entry.file == key_of(keys.file) for entry in by_file)):
+            self.n_by_path += 1
+        return own
 
     def given_labels(self, document: Document) -> frozenset[str]:
         """Return the labels that the journal says people gave to this file."""
-        values = msgspec.structs.astuple(document.labels)
-        by_file, _ = self._candidates(self.keys_of(document))
+        view = LabelView(document, self.field_maps)
+        by_file, _ = self._candidates(self.keys_of(document), view)
         return frozenset(
-            name for index, name in enumerate(LABELS) if owner_of(index, values, by_file) == "people"
+            name for index, name in enumerate(LABELS) if owner_of(index, view, by_file) == "people"
         )
 
     def keys_of(self, document: Document, record_sha256: str | None = None) -> RecordKeys:
@@ -172,7 +203,16 @@ class Journal:
         if record_sha256 is None:
             own = msgspec.structs.replace(record, related=()) if record.related else record
             record_sha256 = content_sha256(own)
-        return RecordKeys(record_sha256[:_DIGEST_CHARS], self._file_digest(document.path, record))
+        return RecordKeys(
+            record_sha256[:DIGEST_CHARS],
+            self._file_digest(document.path, record),
+            self.place_of(document.path),
+            document.field_map_sha256[:DIGEST_CHARS],
+        )
+
+    def place_of(self, path: str) -> str:
+        """Return the digest of a file's path, as in documents; empty for standard input."""
+        return "" if path == "-" else _digest(self._path_parts(path))
 
     @contextmanager
     def locked(self) -> Iterator[JournalWriter]:
@@ -192,25 +232,35 @@ class Journal:
             yield JournalWriter(self, handle, self._read(handle))
 
     def _candidates(
-        self, keys: RecordKeys, ignoring: str = "", until: datetime | None = None
+        self, keys: RecordKeys, view: LabelView, ignoring: str = "", until: datetime | None = None
     ) -> tuple[list[Entry], list[list[Entry]]]:
-        """Entries of the file, newest first, and of each other file of the record."""
+        """Entries of the file, newest first, and of each other file of the record.
+
+        Entries of another field map are those of the file by its path alone.
+        """
         file = key_of(keys.file)
-        by_file = newest_first(entries_of(self._by_file, file) if file else (), ignoring, until)
+        of_file = list(entries_of(self._by_file, file)) if file else []
+        for entry in entries_of(self._by_place, key_of(keys.place)) if keys.place else ():
+            if view.is_other(entry.values[-1]) and entry not in of_file:
+                of_file.append(entry)
         others: dict[int, list[Entry]] = {}
         for entry in entries_of(self._by_record, key_of(keys.record)):
-            if entry.file != file or not file:
+            if (entry.file != file or not file) and entry not in of_file:
                 others.setdefault(entry.file, []).append(entry)
+        by_file = newest_first(of_file, ignoring, until)
         return by_file, [newest_first(group, ignoring, until) for group in others.values()]
 
     def _file_digest(self, path: str, record: Record) -> str:
         if path == "-" or not (record.url or record.published_at):
             return ""
+        return _digest((*self._path_parts(path), record.url, str(record.published_at or "")))
+
+    def _path_parts(self, path: str) -> tuple[str, str]:
+        """Folder, relative to that of the journal, and name of a file."""
         folder, name = os.path.split(path)
         if folder not in self._folders:
             self._folders[folder] = os.path.relpath(os.path.realpath(folder), self._base)
-        parts = (shown(self._folders[folder]), name, record.url, str(record.published_at or ""))
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_DIGEST_CHARS]
+        return shown(self._folders[folder]), name
 
     def _forget(self) -> None:
         self._state: tuple[int, int] | None = None
@@ -218,6 +268,8 @@ class Journal:
         self._batches: dict[tuple[str, int], Batch] = {}
         self._by_record: Index = {}
         self._by_file: Index = {}
+        self._by_place: Index = {}
+        self.field_maps: dict[str, FieldMap] = {}
         self._values: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # interned, since many are equal
         self._warned: set[str] = set()
         self.last_at = _FIRST_MOMENT
@@ -247,6 +299,9 @@ class Journal:
 
     def _add_lines(self, lines: Iterable[Line]) -> None:
         for line in lines:
+            if isinstance(line, FieldMapLine):
+                self.field_maps[line.digest] = line.field_map
+                continue
             name = (line.write_id, line.batch)
             batch = self._batches.get(name)
             if batch is None:
@@ -257,11 +312,14 @@ class Journal:
             batch.order = (line.at, *name)
             self.last_at = max(self.last_at, line.at)
             labels = line.labels
-            values = (labels.quality, labels.heat, labels.published, line.owner)
+            field_map = None if line.field_map is UNSET else line.field_map
+            values = (labels.quality, labels.heat, labels.published, line.owner, field_map)
             entry = Entry(batch, line.item, key_of(line.file), self._values.setdefault(values, values))
             add_entry(self._by_record, key_of(line.record), entry)
             if entry.file:
                 add_entry(self._by_file, entry.file, entry)
+            if line.place:
+                add_entry(self._by_place, key_of(line.place), entry)
 
     def _unreadable(self, error: OSError) -> RecordError:
         got = error.strerror or "a disk error"
@@ -288,9 +346,38 @@ class JournalWriter:
         """Return the time of a new entry: now, but always after the last entry."""
         return max(now, self.journal.last_at + timedelta(microseconds=1))
 
-    def append(self, lines: Sequence[Line], *, is_synced: bool = True) -> None:
-        """Append lines, all or none; see :func:`scoring.labels.journal_lines.append_lines`."""
-        append_lines(self._handle, lines, str(self.journal.path), is_synced=is_synced)
+    def append(
+        self, lines: Sequence[Line], *, is_synced: bool = True, field_maps: Mapping[str, FieldMap] = {}
+    ) -> None:
+        """Append lines, all or none; see :func:`scoring.labels.journal_lines.append_lines`.
+
+        Parameters
+        ----------
+        lines : sequence of Line
+            Lines to append.
+        is_synced : bool
+            Whether to flush them to disk before returning.
+        field_maps : mapping of str to FieldMap
+            Field maps by digest, of which those that the lines name and the journal lacks are appended too.
+        """
+        digests = (line.field_map for line in lines if isinstance(line, JournalEntry))
+        named = {digest for digest in digests if isinstance(digest, str)}
+        new = [
+            FieldMapLine(digest=digest, field_map=field_maps[digest])
+            for digest in sorted(named & field_maps.keys() - self.journal.field_maps.keys())
+        ]
+        append_lines(self._handle, [*new, *lines], str(self.journal.path), is_synced=is_synced)
+
+
+def named_maps(field_map: FieldMap | None) -> dict[str, FieldMap]:
+    """Return a field map by its digest, as the journal keeps it; nothing for scoring's own layout."""
+    if field_map is None or field_map.is_own_layout:
+        return {}
+    return {field_map.sha256[:DIGEST_CHARS]: FieldMap(field_map.fields, field_map.labels)}
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:DIGEST_CHARS]
 
 
 def open_journal(path: Path) -> tuple[Journal, list[str]]:

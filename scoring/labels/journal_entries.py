@@ -9,6 +9,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from scoring.labels.label_view import LabelView
+
 Owner = Literal["scoring", "people", "changed"]
 """Whose a label is; ``changed`` is one that scoring or people wrote and somebody has changed since."""
 
@@ -25,7 +27,10 @@ class Batch:
 
 
 class Entry(msgspec.Struct, gc=False):
-    """An entry in memory: values of the labels in order, then the owner; `file` is 0 if there is none."""
+    """An entry in memory: values of the labels in order, then the owner and the digest of the field map.
+
+    `file` is 0 if there is none, and the field map is None in entries of earlier versions.
+    """
 
     batch: Batch
     item: int
@@ -37,31 +42,31 @@ Index = dict[int, Entry | tuple[Entry, ...]]
 """Entries by key; usually one entry, kept without a tuple to save memory."""
 
 
-def is_own(
-    index: int, values: tuple[Any, ...], by_file: Sequence[Entry], others: Sequence[Sequence[Entry]]
-) -> bool:
+def is_own(index: int, view: LabelView, by_file: Sequence[Entry], others: Sequence[Sequence[Entry]]) -> bool:
     """Whether a label is scoring's own, by the entries of its file, else of the record's other files."""
-    if (owner := owner_of(index, values, by_file)) is not None:
+    if (owner := owner_of(index, view, by_file)) is not None:
         return owner == "scoring"
-    owners = {owner_of(index, values, entries) for entries in others}
+    owners = {owner_of(index, view, entries) for entries in others}
     return "scoring" in owners and "people" not in owners
 
 
-def owner_of(index: int, values: tuple[Any, ...], entries: Sequence[Entry]) -> Owner | None:
+def owner_of(index: int, view: LabelView, entries: Sequence[Entry]) -> Owner | None:
     """Owner of a label's value by the newest entry for it, which comes first; None without an entry."""
     for entry in entries:
-        written = entry.values[index]
-        if written is UNSET or entry.item in entry.batch.not_written:
+        *labels, owner, field_map = entry.values
+        values, positions = view.by(field_map)
+        position = positions[index]
+        if position is None or labels[position] is UNSET or entry.item in entry.batch.not_written:
             continue
-        if not entry.batch.is_done and not _are_all_written(entry.values, values):
+        if not entry.batch.is_done and not _are_all_written(labels, values):
             continue
-        owner: Owner = entry.values[-1]
-        return owner if written == values[index] else "changed"
+        found: Owner = owner
+        return found if labels[position] == values[position] else "changed"
     return None
 
 
-def _are_all_written(written: tuple[Any, ...], values: tuple[Any, ...]) -> bool:
-    pairs = zip(written[:-1], values, strict=True)
+def _are_all_written(written: Sequence[Any], values: tuple[Any, ...]) -> bool:
+    pairs = zip(written, values, strict=True)
     return all(entered is UNSET or entered == value for entered, value in pairs)
 
 

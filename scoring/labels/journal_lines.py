@@ -1,8 +1,8 @@
 """Line format of the journal, and reading and appending lines.
 
-A journal is an append-only file of JSON lines with digests and labels, without texts or paths. The order of
-lines and repeated lines do not matter, so that two journals are merged by concatenation (``merge=union`` in
-Git).
+A journal is an append-only file of JSON lines with digests, labels and field maps, without paths or texts of
+records. The order of lines and repeated lines do not matter, so that two journals are merged by concatenation
+(``merge=union`` in Git).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from scoring.errors import Fault, RecordError
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.label_spelling import SPELLING
 from scoring.records.record import Heat, Points
 from scoring.storage.home import create_file, prepare_home
@@ -36,6 +37,7 @@ _PAUSE_SECONDS = 0.01
 _MAX_GOT_CHARS = 60
 
 _Digest = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+_DigestOrNone = Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")]
 _Name = Annotated[str, Meta(min_length=1, max_length=80)]
 _Spelling = Annotated[str, Meta(pattern=rf"^{SPELLING}\Z")]
 
@@ -91,6 +93,11 @@ class JournalEntry(
     file : str
         First 32 digits of the digest of the file's path and the record's URL and date; empty if there are
         none.
+    place : str
+        First 32 digits of the digest of the file's path alone; empty in entries of earlier versions.
+    field_map : str
+        First 32 digits of the digest of the field map by which the record was read, empty for scoring's own
+        layout; unset in entries of earlier versions.
     labels : JournalLabels
         Labels after the write.
     before : LabelsBefore
@@ -107,7 +114,9 @@ class JournalEntry(
     command: Literal["score", "watch", "desk", "restore"]
     owner: Literal["scoring", "people"]
     record: _Digest
-    file: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    file: _DigestOrNone = ""
+    place: _DigestOrNone = ""
+    field_map: _DigestOrNone | UnsetType = UNSET
     labels: JournalLabels
     before: LabelsBefore = LabelsBefore()
     model: str = ""
@@ -144,7 +153,33 @@ class BatchDone(
     not_written: tuple[int, ...] = ()
 
 
-Line = JournalEntry | BatchDone
+class FieldMapLine(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag="field map",
+    tag_field="kind",
+    gc=False,
+):
+    """A field map by which records were read, so that their labels are found again when it has changed.
+
+    Parameters
+    ----------
+    format : int
+        Format version of the line.
+    digest : str
+        First 32 digits of its digest.
+    field_map : FieldMap
+        Its fields and labels.
+    """
+
+    format: Literal[1] = 1
+    digest: _Digest
+    field_map: FieldMap
+
+
+Line = JournalEntry | BatchDone | FieldMapLine
 
 
 class ReadLines(NamedTuple):
@@ -209,7 +244,7 @@ def append_lines(handle: int, lines: Sequence[Line], path: str, *, is_synced: bo
     ----------
     handle : int
         Descriptor of the file, open for reading and appending.
-    lines : sequence of JournalEntry or BatchDone
+    lines : sequence of JournalEntry, BatchDone or FieldMapLine
         Lines to append.
     path : str
         The file, for the error.

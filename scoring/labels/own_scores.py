@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from scoring.labels.journal import Journal
+from scoring.labels.journal import MAP_CHANGED, Journal
 from scoring.labels.people_labels import with_people_labels
 from scoring.progress import Reporter
 from scoring.records.ledger import Digests
@@ -58,10 +58,12 @@ class OwnScores:
         return list(map(self.without, documents))
 
     def note(self, n_records: int, n_labels: int, reporter: Reporter) -> None:
-        """Report how many labels scoring wrote, if any, and whether they are used."""
+        """Report how many labels scoring wrote, whether they are used, and if only paths tell of them."""
         if n_labels:
             use = f"{USED} (--include-own-scores)" if self.is_used else NOT_USED
             reporter.note(f"{n_records:,} records; {n_labels:,} labels written by scoring {use}")
+        if self.journal.n_by_path:
+            reporter.note(f"{self.journal.n_by_path:,} records: {MAP_CHANGED}")
 
     def tags(self, n_labels: int) -> dict[str, str]:
         """Tags of a run: the journal, how many of its labels were read, and whether they were used."""

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
 from scoring.errors import Fault, RecordError
 from scoring.labels.journal import RecordKeys
-from scoring.labels.journal_lines import BatchDone, JournalEntry, Line, read_lines
+from scoring.labels.journal_lines import BatchDone, FieldMapLine, JournalEntry, Line, read_lines
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.storage.regular_files import open_regular
 
@@ -44,34 +46,84 @@ class JournaledWrite(msgspec.Struct, kw_only=True):
     changed_count: int = 0
 
 
+class WrittenRecord:
+    """What one write wrote into one file of a record.
+
+    Parameters
+    ----------
+    entry : JournalEntry
+        First entry of the file.
+
+    Attributes
+    ----------
+    entries : list of JournalEntry
+        All of its entries, in write order.
+    """
+
+    def __init__(self, entry: JournalEntry) -> None:
+        self.place, self.file = entry.place, entry.file
+        self.field_map = None if entry.field_map is UNSET else entry.field_map
+        self.entries: list[JournalEntry] = []
+
+    def is_at(self, keys: RecordKeys) -> bool:
+        """Whether a file has the path to which this record was written, and has the record."""
+        if self.place and self.place != keys.place:
+            return False
+        return self.file == keys.file if self.file else bool(self.place) and self.has(keys.record)
+
+    def has(self, record: str) -> bool:
+        """Whether a record has the content of this one."""
+        return any(entry.record == record for entry in self.entries)
+
+
 class WriteHistory:
-    """Changes of one write to each of its files.
+    """What one write wrote into each of its files.
 
     Parameters
     ----------
     entries : list of JournalEntry
         Entries of the write with owner ``scoring``, in write order.
+    field_maps : dict of str to FieldMap
+        Field maps of the journal, by digest.
+
+    Attributes
+    ----------
+    written : list of WrittenRecord
+        The records, in write order.
+    field_map_digests : list of str or None
+        Digests of the field maps by which they were read: empty for scoring's own layout, None if an earlier
+        version wrote them.
     """
 
-    def __init__(self, entries: list[JournalEntry]) -> None:
+    def __init__(self, entries: list[JournalEntry], field_maps: dict[str, FieldMap]) -> None:
         self.began_at = min((entry.at for entry in entries), default=datetime.max.replace(tzinfo=UTC))
-        self._by_file: dict[str, list[JournalEntry]] = {}
-        self._by_record: dict[str, dict[str, list[JournalEntry]]] = {}
+        self.field_maps = field_maps
+        by_key: dict[tuple[object, ...], WrittenRecord] = {}
+        self._by_digest: dict[str, list[WrittenRecord]] = {}
         for entry in entries:
-            if entry.file:
-                self._by_file.setdefault(entry.file, []).append(entry)
-            self._by_record.setdefault(entry.record, {}).setdefault(entry.file, []).append(entry)
+            key = (entry.field_map, entry.place, entry.file or entry.record)
+            written = by_key.setdefault(key, WrittenRecord(entry))
+            written.entries.append(entry)
+            for digest in filter(None, (entry.place or entry.file, entry.record)):
+                known = self._by_digest.setdefault(digest, [])
+                if written not in known:
+                    known.append(written)
+        self.written = list(by_key.values())
+        self.field_map_digests = list(dict.fromkeys(written.field_map for written in self.written))
 
-    @property
-    def records(self) -> set[str]:
-        """Digests of the records written."""
-        return set(self._by_record)
+    def has_place(self, place: str) -> bool:
+        """Whether the write wrote to a path, of which the digest is given."""
+        return any(written.place == place for written in self._by_digest.get(place, ()))
 
-    def of(self, keys: RecordKeys) -> list[list[JournalEntry]]:
-        """Return the entries of a file; if it is unknown, those of each file of the record."""
-        if keys.file in self._by_file:
-            return [self._by_file[keys.file]]
-        return list(self._by_record.get(keys.record, {}).values())
+    def at(self, keys: RecordKeys, field_map: str | None) -> list[WrittenRecord]:
+        """Return what was written to a file that still has its record, read by a field map of the write."""
+        candidates = (*self._by_digest.get(keys.place, ()), *self._by_digest.get(keys.file, ()))
+        return [written for written in candidates if written.field_map == field_map and written.is_at(keys)]
+
+    def of_record(self, keys: RecordKeys, field_map: str | None) -> list[WrittenRecord]:
+        """Return what was written to any file of a record."""
+        candidates = self._by_digest.get(keys.record, ())
+        return [written for written in candidates if written.field_map == field_map]
 
 
 def list_writes(path: Path) -> list[JournaledWrite]:
@@ -116,12 +168,15 @@ def read_write(path: Path, write_id: str) -> WriteHistory | None:
     """
     skipped = _not_written(path, write_id)
     entries: dict[tuple[int, int], JournalEntry] = {}
+    field_maps: dict[str, FieldMap] = {}
     for line in _lines(path):
-        if isinstance(line, BatchDone) or line.write_id != write_id or not _is_score(line):
+        if isinstance(line, FieldMapLine):
+            field_maps[line.digest] = line.field_map
+        if not isinstance(line, JournalEntry) or line.write_id != write_id or not _is_score(line):
             continue
         if (write_id, line.batch, line.item) not in skipped:
             entries[line.batch, line.item] = line
-    return WriteHistory([entries[key] for key in sorted(entries)]) if entries else None
+    return WriteHistory([entries[key] for key in sorted(entries)], field_maps) if entries else None
 
 
 def written_labels(entries: list[JournalEntry]) -> dict[str, tuple[object, object]]:

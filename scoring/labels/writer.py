@@ -20,8 +20,9 @@ import msgspec
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.labels.copies import Copies, GivenLabels
-from scoring.labels.journal import Journal, JournalWriter, new_write_id
+from scoring.labels.journal import MAP_CHANGED, Journal, JournalWriter, named_maps, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, LabelsBefore
+from scoring.labels.label_view import DIGEST_CHARS
 from scoring.labels.write_plan import Plan, file_of, outcomes_of, unknown_of, wanted_labels
 from scoring.labels.write_results import WriteCounts, WrittenFile
 from scoring.model.score import Score
@@ -34,7 +35,7 @@ from scoring.records.files import OnFault, shown_names
 from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written, label_keys
 from scoring.records.reading_warnings import title_only_warning, unusable_labels
-from scoring.records.record import Labels
+from scoring.records.record import Document, Labels
 from scoring.records.write_back import edit_labels, file_within
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
@@ -127,6 +128,7 @@ class LabelWriter:
         self._n_batches = 0
         self._unwritten: set[str] = set()
         self._unusable: set[str] = set()
+        self._named_maps: dict[str, FieldMap] = {}
         self.has_known = not self._journal.is_empty
         self.write_id = new_write_id(options.clock())
         self.counts = WriteCounts()
@@ -191,7 +193,7 @@ class LabelWriter:
         entries = [self._entry(plan, item, at) for item, plan in plans if plan.is_changed]
         by_people = [given for _, plan in plans for given in self._given_by_people(plan)]
         entries += [self._given_entry(given, len(planned) + n, at) for n, given in enumerate(by_people)]
-        writer.append(entries)
+        writer.append(entries, field_maps=self._named_maps)
         written = [plan if isinstance(plan, WrittenFile) else self._replace_file(plan) for plan in planned]
         if entries:
             failed = tuple(item for item, result in enumerate(written) if result is None or result.fault)
@@ -231,6 +233,8 @@ class LabelWriter:
         old = read_bytes(target)
         field_map = self._field_maps.of(path)
         document = decode_file(old, path, is_hashed=False, field_map=field_map)
+        if document.field_map_sha256[:DIGEST_CHARS] not in self._named_maps:
+            self._named_maps |= named_maps(field_map)
         if not self._options.allows_unknown and (unread := title_only_warning(document.warnings)):
             got, expected = f"a record of which {unread}", "a field map that says what they are"
             fault = RecordError(Fault(path, 0, "", got, f"{expected} (or --allow-unknown)"))
@@ -242,7 +246,7 @@ class LabelWriter:
             return WrittenFile(shown(path), fault=fault, is_refused=True)
         # A file filled by this write is no evidence for a later copy; `watch` is one endless write.
         ignored = self.write_id if self._options.command == "score" else ""
-        own = self._journal.own_labels(document, ignoring=ignored)
+        own = self._own_labels(document, field_map, ignored)
         in_file = as_written(Labels(score.quality, score.heat, score.published), field_map)
         self._note_unwritten(score, in_file, field_map, path)
         rounded = msgspec.structs.replace(score, **msgspec.structs.asdict(in_file))
@@ -273,6 +277,14 @@ class LabelWriter:
             labels=msgspec.structs.replace(document.labels, **values),
             unusable=frozenset(unusable),
         )
+
+    def _own_labels(self, document: Document, field_map: FieldMap | None, ignored: str) -> frozenset[str]:
+        """Labels that scoring wrote, of those that it writes; say once if only the path tells."""
+        n_by_path = self._journal.n_by_path
+        own = self._journal.own_labels(document, ignoring=ignored)
+        if not n_by_path and self._journal.n_by_path:
+            self._reporter.note(f"{document.path}: {MAP_CHANGED}")
+        return own & label_keys(field_map).keys()
 
     def _note_unusable(self, unusable: Mapping[str, str], path: str) -> None:
         """Say once of each label that values which cannot be used are left alone."""
@@ -314,6 +326,8 @@ class LabelWriter:
             owner="people",
             record=given.keys.record,
             file=given.keys.file,
+            place=given.keys.place,
+            field_map=given.keys.field_map,
             labels=msgspec.convert(given.labels, JournalLabels),
         )
 

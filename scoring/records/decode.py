@@ -25,6 +25,7 @@ from scoring.records.reader import read_record
 from scoring.records.reading_warnings import unread_keys
 from scoring.records.record import Document, Labels, Record
 
+_Mapped = tuple[str, dict[str, tuple[str, str]]]
 _FIELDS_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OPAQUE_START = re.compile(rb'"%s"\s*:\s*"' % OPAQUE.encode())
 
@@ -75,6 +76,7 @@ def decode_file(
     if not block.isascii():
         decode_utf8(block, path, line=span.line)
     is_own_layout = field_map is None or field_map.is_own_layout
+    mapped: _Mapped = ("", {})
     as_json = to_json(block) if is_own_layout and span.language == "yaml" else None
     digest = hashlib.sha256(data).hexdigest() if is_hashed else ""
     if as_json is not None and (fast := decode_fast(as_json)) is not None:
@@ -85,10 +87,11 @@ def decode_file(
             root = _parse(block.decode(), span, path)
             body = "" if is_own_layout else _body(data, span)
             record, labels, warnings = _read(root, path, field_map, body)
+            mapped = _mapped(root, field_map)
         keys = unread_keys(root, field_map) if with_unread_keys else ()
     if reads_body:
         record = _with_body(record, data, span, path)
-    return Document(shown(path), 1, digest, record, labels, warnings, keys)
+    return Document(shown(path), 1, digest, record, labels, warnings, keys, *mapped)
 
 
 def _parse(text: str, span: Span, path: str) -> Node:
@@ -159,6 +162,15 @@ def _read(
     return read_mapped_record(root, field_map, Surroundings(path, body))
 
 
+def _mapped(root: Node, field_map: FieldMap | None) -> _Mapped:
+    """Digest of a field map, and the texts of its labels; nothing of scoring's own layout."""
+    if field_map is None or field_map.is_own_layout:
+        return "", {}
+    from scoring.records.mapped_labels import label_texts
+
+    return field_map.sha256, label_texts(root, field_map)
+
+
 def decode_json(
     data: bytes, path: str, line: int, field_map: FieldMap | None = None, *, with_unread_keys: bool = False
 ) -> Document:
@@ -187,9 +199,9 @@ def decode_json(
     with any_error_a_fault(path):
         root = _parse_json(visible, path, line)
         read = _read(root, path, field_map)
-    return Document(
-        shown(path), line, digest, *read, unread_keys(root, field_map) if with_unread_keys else ()
-    )
+        mapped = _mapped(root, field_map)
+    keys = unread_keys(root, field_map) if with_unread_keys else ()
+    return Document(shown(path), line, digest, *read, keys, *mapped)
 
 
 def _without_opaque(data: bytes) -> bytes:

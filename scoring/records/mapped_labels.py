@@ -54,6 +54,25 @@ def read_labels(root: Node, field_map: FieldMap) -> tuple[dict[str, Label], tupl
     return labels, tuple(warnings)
 
 
+def label_texts(root: Node, field_map: FieldMap) -> dict[str, tuple[str, str]]:
+    """Return the key and the text of each label that has one, usable or not.
+
+    A label that follows from another one has the key and text of that.
+    """
+    texts: dict[str, tuple[str, str]] = {}
+    for name, rule in field_map.labels.items():
+        source = field_map.labels.get(rule.label, rule) if rule.label else rule
+        node = at_key(root, source.key) if source.key else None
+        if node is not None and isinstance(node.value, str) and not node.is_null:
+            texts[name] = (source.key, node.value)
+    return texts
+
+
+def read_text(name: str, text: str, rule: LabelRule) -> Label | None:
+    """Read a label from its text in a file; None if it cannot be used."""
+    return _label(name, Node(1, text, is_plain=True), rule)
+
+
 def _label(name: str, node: Node, rule: LabelRule) -> Label | None:
     if not isinstance(node.value, str):
         return None
@@ -67,8 +86,11 @@ def _label(name: str, node: Node, rule: LabelRule) -> Label | None:
     number = float(node.value)
     if name == "published":
         return (number >= (rule.at_least or 0)) != rule.invert
-    points = math.floor(number * rule.scale + rule.offset + 0.5)
-    return points if (-1 if name == "heat" else -MAX_INTEGER) <= points <= MAX_INTEGER else None
+    exact = number * rule.scale + rule.offset
+    if not abs(exact) <= MAX_INTEGER:  # nor a number, by the map of a damaged model or journal
+        return None
+    points = math.floor(exact + 0.5)
+    return points if name != "heat" or points >= NOT_LEADING else None
 
 
 def _expected(name: str, rule: LabelRule) -> str:
@@ -148,5 +170,5 @@ def as_written(labels: Labels, field_map: FieldMap | None) -> Labels:
     for name, rule in field_map.labels.items():
         value = getattr(labels, name)
         text = None if value is None else spell_label(name, value, rule)
-        values[name] = None if text is None else _label(name, Node(1, text, is_plain=True), rule)
+        values[name] = None if text is None else read_text(name, text, rule)
     return msgspec.convert(values, Labels)

@@ -6,6 +6,7 @@ record cannot see its labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -221,6 +222,10 @@ class Document(msgspec.Struct, frozen=True, gc=False):
         Assumptions made when it was read (a date without a time zone, for example).
     unread_keys : tuple of str
         Keys of the front matter that no field uses, if they were asked for; without the opaque one.
+    field_map_sha256 : str
+        Digest of the field map by which it was read; empty for scoring's own layout.
+    label_texts : mapping of str to tuple of str
+        Key and text in the file of each label that a field map finds at a key.
     """
 
     path: str
@@ -230,3 +235,5 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     labels: Labels
     warnings: tuple[str, ...] = ()
     unread_keys: tuple[str, ...] = ()
+    field_map_sha256: str = ""
+    label_texts: Mapping[str, tuple[str, str]] = {}

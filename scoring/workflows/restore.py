@@ -1,12 +1,16 @@
-"""Restore labels: undo one write, except for labels that were changed since."""
+"""Restore labels: undo one write, except for labels that were changed since.
+
+Each file is read by the field map that the journal keeps with the write, whatever map the archive has now. A
+file that the write did not write is changed only if it has the record of a written file that is not among the
+files any more, which was moved then.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,14 +19,15 @@ import msgspec
 from scoring.errors import Fault, RecordError, ScoringError, shown
 from scoring.labels.journal import Journal, JournalWriter, RecordKeys, new_write_id
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels
-from scoring.labels.write_history import WriteHistory, read_write, written_labels
+from scoring.labels.write_history import WriteHistory, WrittenRecord, read_write, written_labels
+from scoring.labels.written_files import FoundFile, WrittenFiles
 from scoring.progress import SILENT, Reporter
-from scoring.records.corpus import holds_many, read_bytes
+from scoring.records.corpus import holds_many
 from scoring.records.decode import decode_file
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
-from scoring.records.write_back import Change, file_within
+from scoring.records.write_back import Change
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _BATCH_FILES = 64
@@ -31,14 +36,14 @@ _Owner = Literal["scoring", "people"]
 
 @dataclass(slots=True)
 class RestoreCounts:
-    """Numbers of changed files, restored labels, skipped labels, missing records and faults."""
+    """Numbers of changed files, restored labels, skipped labels, found and missing records, and faults."""
 
     n_files: int = 0
     n_restored: int = 0
     n_left_alone: int = 0
+    n_found: int = 0
     n_missing: int = 0
     n_faults: int = 0
-    records: set[str] = field(default_factory=set)
 
 
 class _Plan(NamedTuple):
@@ -72,7 +77,8 @@ class Restorer:
     is_dry_run : bool
         Report the changes without writing.
     field_maps : FieldMaps, optional
-        Field maps of the files; default: the one in the folder of each file.
+        Field maps of the files of a write by an earlier version, which kept none; default: the one in the
+        folder of each file.
     on_fault : callable
         Called with the error of each file that cannot be read or written; the others are processed.
     reporter : Reporter
@@ -100,7 +106,6 @@ class Restorer:
         on_fault: OnFault,
         reporter: Reporter = SILENT,
     ) -> None:
-        self._field_maps = field_maps or FieldMaps()
         history = read_write(journal, write_id)
         if history is None:
             listed = '"scoring restore" lists them, --journal FILE names another journal'
@@ -113,6 +118,10 @@ class Restorer:
             reporter.note(warning)
         self._write_id = new_write_id(clock())
         self._n_batches = 0
+        self._files = WrittenFiles(history, self._journal, field_maps or FieldMaps())
+        self._others: list[str] = []  # files with a record that was written to other paths
+        self._found: set[WrittenRecord] = set()
+        self._moved: set[WrittenRecord] | None = None  # once all files were looked at
         self.counts = RestoreCounts()
 
     def restore(self, paths: Sequence[str]) -> Iterator[Change]:
@@ -135,13 +144,18 @@ class Restorer:
         """
         files = [file for file in expand(paths) if file != STDIN and not holds_many(file)]
         roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
-        remaining = iter(files)
         n_done = 0
-        while batch := list(islice(remaining, _BATCH_FILES)):
+        for batch in _batches(files):
             yield from self._restore_batch(batch, roots)
             n_done += len(batch)
             self._reporter.step("restoring", n_done, len(files))
-        self.counts.n_missing = len(self._history.records - self.counts.records)
+        # What is not where it was written has been moved.
+        beside = self._files.beside(self._others, set(files), roots)
+        self._moved = set(self._history.written) - self._found - beside
+        for batch in _batches(self._others) if self._moved else ():
+            yield from self._restore_batch(batch, roots)
+        self.counts.n_found = len(self._found)
+        self.counts.n_missing = len(self._history.written) - len(self._found)
 
     def _restore_batch(self, files: Sequence[str], roots: Sequence[str]) -> list[Change]:
         if self._is_dry_run:
@@ -155,7 +169,7 @@ class Restorer:
         at = writer.moment(self._clock())
         entries = [entry for plan in plans for entry in self._entries(plan, at)]
         entries = [msgspec.structs.replace(entry, item=item) for item, entry in enumerate(entries)]
-        writer.append(entries)
+        writer.append(entries, field_maps=self._history.field_maps)
         changes: list[Change] = []
         failed: set[RecordKeys] = set()
         for plan in plans:
@@ -174,33 +188,37 @@ class Restorer:
             except RecordError as error:
                 failed.add(plan.keys)
                 self._fail(error)
-        not_written = tuple(entry.item for entry in entries if RecordKeys(entry.record, entry.file) in failed)
+        places = {keys.place for keys in failed}
+        not_written = tuple(entry.item for entry in entries if entry.place in places)
         done = BatchDone(write_id=self._write_id, batch=self._n_batches, not_written=not_written)
         self._n_batches += 1
         writer.append([done], is_synced=False)
         return changes
 
     def _plans(self, files: Sequence[str], roots: Sequence[str]) -> Iterator[_Plan]:
-        for file in files:
+        for path in files:
             try:
-                plan = self._plan(file, roots)
+                file = self._files.find(path, roots)
+                plan = None if file is None else self._plan(file)
             except RecordError as error:
                 self._fail(error)
                 continue
             if plan is not None:
                 yield plan
 
-    def _plan(self, path: str, roots: Sequence[str]) -> _Plan | None:
-        """Plan the restore of a file; None if there is nothing to restore."""
-        target = file_within(path, roots)
-        old = read_bytes(target)
-        field_map = self._field_maps.of(path)
-        document = decode_file(old, path, is_hashed=False, field_map=field_map)
-        keys = self._journal.keys_of(document)
-        groups = [written_labels(entries) for entries in self._history.of(keys)]
-        if not groups:
+    def _plan(self, file: FoundFile) -> _Plan | None:
+        """Plan the restore of a file; None if there is nothing to restore, or not yet."""
+        records = file.written
+        if self._moved is not None:
+            records = [record for record in records if record in self._moved]
+        elif not file.is_at_path:
+            self._others.append(file.path)
             return None
-        self.counts.records.add(keys.record)
+        if not records:
+            return None
+        self._found.update(records)
+        path, old, document, field_map = file.path, file.data, file.document, file.field_map
+        groups = [written_labels(record.entries) for record in records]
         spellings = spellings_of(old, document.labels, path, field_map)
         # If the record had several files, take the one with the most labels in common with this file.
         written = max(
@@ -218,7 +236,7 @@ class Restorer:
         if not restored:
             return None
         if not self._is_dry_run:
-            remove_left_over(target)
+            remove_left_over(file.target)
         new, diff, _, _ = put_labels_back(old, restored, path, field_map)
         restored_document = decode_file(new, path, is_hashed=False, field_map=field_map)
         own_labels_before = self._journal.own_labels(restored_document, until=self._history.began_at)
@@ -226,7 +244,7 @@ class Restorer:
             name: "scoring" if name in own_labels_before else "people" for name in restored
         }
         labels = {name: getattr(restored_document.labels, name) for name in restored}
-        return _Plan(path, target, keys, old, new, diff, owned, labels)
+        return _Plan(path, file.target, file.keys, old, new, diff, owned, labels)
 
     def _entries(self, plan: _Plan, at: datetime) -> Iterator[JournalEntry]:
         owners: tuple[_Owner, ...] = ("scoring", "people")
@@ -241,6 +259,8 @@ class Restorer:
                     owner=owner,
                     record=plan.keys.record,
                     file=plan.keys.file,
+                    place=plan.keys.place,
+                    field_map=plan.keys.field_map,
                     labels=msgspec.convert(labels, JournalLabels),
                 )
 
@@ -252,3 +272,7 @@ class Restorer:
     def _fail(self, error: RecordError) -> None:
         self.counts.n_faults += 1
         self._on_fault(error)
+
+
+def _batches(files: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (files[start : start + _BATCH_FILES] for start in range(0, len(files), _BATCH_FILES))

@@ -6,6 +6,7 @@ model or other path. An entry that is missing is as in scoring's own layout.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -120,6 +121,13 @@ class FieldMap(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     def is_own_layout(self) -> bool:
         """Whether fields and labels are as in scoring's own layout."""
         return (self.fields, self.labels) == (OWN_LAYOUT.fields, OWN_LAYOUT.labels)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of fields and labels; empty for scoring's own layout."""
+        if self.is_own_layout:
+            return ""
+        return hashlib.sha256(msgspec.json.encode((self.fields, self.labels))).hexdigest()
 
     @property
     def keys(self) -> frozenset[str]:
