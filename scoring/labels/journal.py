@@ -53,7 +53,7 @@ from scoring.labels.label_view import DIGEST_CHARS, LabelView
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
-from scoring.records.record import Document, Record
+from scoring.records.record import Document, Record, without_body
 from scoring.storage.regular_files import open_regular
 
 _TAIL_BYTES = 256  # checked before the last read position, to detect a replaced journal
@@ -199,7 +199,7 @@ class Journal:
         record_sha256 : str, optional
             Digest of the whole record without its coverage, if the document is only a part of it.
         """
-        record = document.record
+        record = without_body(document.record)  # not read to write labels, and edited as text is
         if record_sha256 is None:
             own = msgspec.structs.replace(record, related=()) if record.related else record
             record_sha256 = content_sha256(own)

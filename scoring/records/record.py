@@ -184,6 +184,13 @@ class RecordWithBody(Record, frozen=True, gc=False, rename=archive_name):
     body: Body = Body()
 
 
+def without_body(record: Record) -> Record:
+    """Return a record without what the text below its front matter has."""
+    if not isinstance(record, RecordWithBody):
+        return record
+    return Record(**{name: getattr(record, name) for name in Record.__struct_fields__})
+
+
 class Labels(msgspec.Struct, frozen=True, gc=False, rename=archive_name):
     """Labels of a record; None for a missing label.
 

@@ -21,7 +21,7 @@ from scoring.labels.journal import Journal, new_write_id, open_journal
 from scoring.labels.journal_lines import BatchDone, JournalEntry, JournalLabels, Line, encode_lines
 from scoring.labels.write_history import list_writes
 from scoring.records.decode import decode_file
-from scoring.records.record import Document, Labels
+from scoring.records.record import Document, Labels, RecordWithBody
 from scoring.records.write_back import replace_labels
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -96,6 +96,15 @@ def test_a_copied_moved_or_renamed_file_is_the_same_record(journal: Journal) -> 
     write(journal, WRITTEN)
     assert journal.own_labels(document(WRITTEN, path="elsewhere/deep/b.md")) == ALL
     assert journal.own_labels(document(WRITTEN | {"heat": 7}, path="b.md")) == {"quality", "published"}
+
+
+def test_the_text_below_changes_nothing(journal: Journal) -> None:
+    write(journal, WRITTEN)
+    data = replace_labels(FILE, WRITTEN)
+    for file in (data, data + b"\nMore text, which is edited and read by models that learned from texts.\n"):
+        read = decode_file(file, "moved.md", reads_body=True)
+        assert isinstance(read.record, RecordWithBody)
+        assert journal.own_labels(read) == ALL
 
 
 def test_coverage_that_comes_or_goes_changes_nothing(journal: Journal) -> None:
