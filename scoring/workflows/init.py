@@ -128,7 +128,9 @@ def summary(folder: str, proposal: Proposal) -> Iterator[str]:
             yield f"{label}: on about {count:,} records"
     if not proposal.has_dates:
         yield "no key looks like a date: training needs the date of each record, as published_at"
-    if max(proposal.labels.values(), default=0) >= MIN_LABELS:
+    if not proposal.has_dates:
+        yield f'next: name the key of the date, then "scoring validate {shlex.quote(folder)}"'
+    elif max(proposal.labels.values(), default=0) >= MIN_LABELS:
         yield f'next: "scoring validate {shlex.quote(folder)}", then "scoring train {shlex.quote(folder)}"'
     else:
         yield (

@@ -26,9 +26,11 @@ class FileGlobs:
         """
         chosen = self._by_folder.get(os.path.dirname(folder))
         if FILE_NAME in names:
-            from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
+            from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
 
-            patterns = read_field_map(os.path.join(folder, FILE_NAME)).files
+            top = next(iter(self._by_folder), folder)  # entered first
+            tops = (os.path.realpath(top), os.getcwd())
+            patterns = read_archive_map(os.path.join(folder, FILE_NAME), tops).files
             matches = (
                 name for pattern in patterns for name in glob.iglob(pattern, root_dir=folder, recursive=True)
             )
