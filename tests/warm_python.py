@@ -219,6 +219,7 @@ def _start(kind: str, *rest: str) -> None:
 def _main(address: str, template: str) -> None:
     import scoring.tracking.store
 
+    sys.modules["polars"] = None  # type: ignore[assignment]  # MLflow imports it where it is, and it has threads
     scoring.tracking.store.load_mlflow()
     vars(scoring.tracking.store)["_create_sqlite"] = lambda path: shutil.copyfile(template, path)
     for module in MODULES.split():
