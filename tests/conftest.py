@@ -197,28 +197,36 @@ def saved(training: TrainOutcome) -> SavedModel:
 
 
 @pytest.fixture(scope="session")
-def template(shared_folder: Path) -> Path:
-    """An MLflow database without runs; its tables take seconds to make, so tests copy it."""
-    return template_in(shared_folder)
-
-
-def template_in(shared: Path) -> Path:
-    """Return the one database without runs of this test run."""
+def bare_store(shared_folder: Path) -> Path:
+    """An MLflow database as it is made, which takes seconds."""
 
     def make(folder: Path) -> Path:
-        create_sqlite(database := folder / "mlflow.db")
-        narrow(database)
-        return database
+        create_sqlite(folder / "mlflow.db")
+        return folder / "mlflow.db"
 
-    return made_once(shared, "template", make)
+    return made_once(shared_folder, "bare_store", make)
+
+
+@pytest.fixture(scope="session")
+def template(bare_store: Path, shared_folder: Path) -> Path:
+    """An MLflow database without runs, which was opened before; tests copy it."""
+
+    def make(folder: Path) -> Path:
+        database = folder / "mlflow.db"
+        shutil.copy(bare_store, database)
+        narrow(database)
+        with opened(Store(f"sqlite:///{database}", folder), "create", writes=True):
+            return database
+
+    return made_once(shared_folder, "template", make)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def copied_stores(shared_folder: Path) -> Iterator[None]:
+def copied_stores(request: pytest.FixtureRequest) -> Iterator[None]:
     """Make new stores as copies of one that MLflow made."""
 
     def copy(path: Path) -> None:
-        shutil.copyfile(template_in(shared_folder), path)
+        shutil.copyfile(request.getfixturevalue("bare_store"), path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("scoring.tracking.store._create_sqlite", copy)
@@ -232,9 +240,9 @@ def new_stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def warm(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def warm(bare_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The path of a Python that has already imported everything, for many short programs."""
-    with warm_python(tmp_path_factory.mktemp("warm"), template) as program:
+    with warm_python(tmp_path_factory.mktemp("warm"), bare_store) as program:
         yield program
 
 

@@ -68,17 +68,17 @@ os._exit(code)
 
 
 @contextmanager
-def warm_python(folder: Path, template: Path) -> Iterator[str]:
+def warm_python(folder: Path, bare_store: Path) -> Iterator[str]:
     """Start the process; return the path of the stand-in for `sys.executable`.
 
-    New stores of its programs are copies of `template`.
+    New stores of its programs are copies of `bare_store`, which is of MLflow.
     """
     address, program = folder / "socket", folder / "python"
     words = [sys.executable, "-I", "-S", "-c", CLIENT, str(address)]
     program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', "utf-8")
     program.chmod(0o700)
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.warm_python", str(address), str(template)],
+        [sys.executable, "-m", "tests.warm_python", str(address), str(bare_store)],
         cwd=ROOT,
         env=os.environ | ONE_THREAD,
         stdin=subprocess.PIPE,  # it ends with this process
@@ -98,7 +98,7 @@ def warm_python(folder: Path, template: Path) -> Iterator[str]:
 MODULES = """
 lightgbm matplotlib.figure mlflow.models.display_utils pandas pyarrow.parquet scipy.stats sklearn.linear_model
 mlflow.store.model_registry.sqlalchemy_workspace_store mlflow.store.tracking.sqlalchemy_workspace_store
-scoring.api scoring.cli.app scoring.workflows.train
+distributed.cli.dask_worker scoring.api scoring.cli.app scoring.workflows.train
 """
 
 
@@ -216,12 +216,12 @@ def _start(kind: str, *rest: str) -> None:
         runpy.run_path(kind, run_name="__main__")
 
 
-def _main(address: str, template: str) -> None:
+def _main(address: str, bare_store: str) -> None:
     import scoring.tracking.store
 
     sys.modules["polars"] = None  # type: ignore[assignment]  # MLflow imports it where it is, and it has threads
     scoring.tracking.store.load_mlflow()
-    vars(scoring.tracking.store)["_create_sqlite"] = lambda path: shutil.copyfile(template, path)
+    vars(scoring.tracking.store)["_create_sqlite"] = lambda path: shutil.copyfile(bare_store, path)
     for module in MODULES.split():
         importlib.import_module(module)
     sys.path.remove(os.getcwd())

@@ -34,7 +34,7 @@ WRITERS = {
     "score inbox --write": "home/journal.jsonl: got {}",
     "score long.md --write": "long.md: got {}",
 }
-REAL = ("score inbox --output out.jsonl", "evaluate labelled")
+REAL = ("score inbox --output out.jsonl",)
 
 
 @pytest.fixture(autouse=True)

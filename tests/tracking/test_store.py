@@ -207,8 +207,11 @@ def ordinary(template: Path, tmp_path: Path) -> Iterator[Store]:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(template, home)
+    store = Store(f"sqlite:///{home}/mlflow.db", home)
+    with opened(store, "warm up", writes=False) as client:
+        client.search_experiments()  # imports what might not be readable without root's rights
     with held_by_modes():
-        yield Store(f"sqlite:///{home}/mlflow.db", home)
+        yield store
         home.chmod(0o700)
 
 
