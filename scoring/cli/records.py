@@ -175,7 +175,12 @@ def features(
 
 def init(
     terminal: Terminal,
-    folder: Annotated[str, typer.Argument(metavar="PATH", help="The archive's folder.", show_default=False)],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="The archive: its folder, or a table (CSV or Parquet).", show_default=False
+        ),
+    ],
     preset: Annotated[
         Preset | None, typer.Option(help="Take the field map of this layout instead of guessing.")
     ] = None,
