@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options
+from scoring.cli import cluster, options, selection
 from scoring.cli.console import Terminal
 from scoring.errors import shown
 
@@ -87,7 +87,12 @@ def sample(
 
 
 def validate(
-    terminal: Terminal, paths: options.Paths, fields: options.Fields = None, json: options.Json = False
+    terminal: Terminal,
+    paths: options.Paths,
+    changed_since: selection.ChangedSince = None,
+    skip_non_records: selection.SkipNonRecords = False,
+    fields: options.Fields = None,
+    json: options.Json = False,
 ) -> None:
     """Check records and report all their faults.
 
@@ -101,9 +106,16 @@ def validate(
     settings = options.settings_of(terminal, fields=fields)
     progress = functools.partial(terminal.step, "reading")
     outcome = workflow(
-        paths, stdin=sys.stdin.buffer, field_maps=field_maps_of(paths, settings), on_progress=progress
+        paths,
+        changed_since=changed_since,
+        skips_non_records=skip_non_records,
+        stdin=sys.stdin.buffer,
+        field_maps=field_maps_of(paths, settings),
+        on_progress=progress,
     )
     terminal.n_faults = outcome.n_faulty
+    if changed_since is not None or skip_non_records:
+        selection.note_if_none(terminal, outcome.n_records + outcome.n_faulty, changed_since)
     if json:
         terminal.out(formats.to_json(outcome))
         return

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options, writing
+from scoring.cli import cluster, options, selection, writing
 from scoring.cli.console import Terminal
 
 _LINES_PER_WRITE = 64
@@ -18,6 +18,8 @@ _LINES_PER_WRITE = 64
 def score(
     terminal: Terminal,
     paths: options.Paths,
+    changed_since: selection.ChangedSince = None,
+    skip_non_records: selection.SkipNonRecords = False,
     model: options.Model = None,
     as_of: options.AsOf = None,
     coverage: options.Coverage = None,
@@ -53,6 +55,8 @@ def score(
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
+        if changed_since is not None or skip_non_records:
+            raise typer.BadParameter("--changed-since and --skip-non-records do not go with --dask")
         shared = {
             "model": model,
             "as_of": as_of,
@@ -69,8 +73,13 @@ def score(
         terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, coverage=coverage
     )
     field_maps = field_maps_of(paths, settings)
+    files = selection.selected(
+        terminal, paths, changed_since=changed_since, skip_non_records=skip_non_records
+    )
+    if write and not files:
+        return
     scores = workflow.score(
-        paths,
+        files,
         model=model,
         field_maps=field_maps,
         settings=settings,
@@ -82,12 +91,13 @@ def score(
         writer = writing.label_writer(
             terminal,
             settings,
-            paths,
+            files,
             command="score",
             overwrite=overwrite,
             allow_unknown=allow_unknown,
             dry_run=dry_run,
             field_maps=field_maps,
+            within=paths,
         )
         terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
         try:
