@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +27,9 @@ def score(
     form: Annotated[
         options.ScoreFormat | None,
         typer.Option(
-            "--format", help="Default: by the name of --output, else table on a terminal, else jsonl."
+            "--format",
+            help="Default: by the name of --output, else table on a terminal, else jsonl. 'github', beside "
+            "--write or --output, is the format of faults: workflow commands, which annotate a pull request.",
         ),
     ] = None,
     output: Annotated[
@@ -51,6 +54,10 @@ def score(
     """
     flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
     writing.check_flags(write=write, flags=flags)
+    if form is options.ScoreFormat.github:
+        if not (write or output) or dask:
+            raise typer.BadParameter("--format github requires --write or --output, without --dask")
+        terminal.has_annotations, form = True, None
     if write and (form or output or dask):
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
@@ -106,7 +113,7 @@ def score(
                     terminal.out(result.diff.rstrip("\n") if dry_run else result.path)
         finally:  # an interrupted write is summarized too
             writing.report_summary(
-                terminal.note,
+                functools.partial(terminal.report, "notice"),
                 writer,
                 paths,
                 settings,
@@ -134,13 +141,14 @@ def _print_scores(
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
         by_name = options.ScoreFormat.__members__.get(output.suffix.removeprefix(".") if output else "")
+        by_name = None if by_name is options.ScoreFormat.github else by_name
         form = by_name or (options.ScoreFormat.table if is_for_people else options.ScoreFormat.jsonl)
     if output is not None:
         if form is options.ScoreFormat.table:
             raise typer.BadParameter("--output takes jsonl, csv or parquet")
         with open_replacement(output) as file:
             n_scores = formats.write_scores(scores, form, file)
-        terminal.note(f"{output}: {n_scores} scores")
+        terminal.report("notice", f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
         from scoring.cli.tables import common
 

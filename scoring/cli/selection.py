@@ -44,6 +44,6 @@ def selected(
 def note_if_none(terminal: Terminal, number: int, changed_since: str | None) -> None:
     """Report that nothing was selected."""
     if number == 0 and changed_since is not None:
-        terminal.note(f"no record file changed since {shown(changed_since)}")
+        terminal.report("notice", f"no record file changed since {shown(changed_since)}")
     elif number == 0:
-        terminal.note("no record file among the paths")
+        terminal.report("notice", "no record file among the paths")

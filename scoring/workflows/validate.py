@@ -52,6 +52,7 @@ def validate(
     skips_non_records: bool = False,
     stdin: BinaryIO | None = None,
     field_maps: FieldMaps | None = None,
+    on_warning: Callable[[str, int, str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
     """Read all records, and collect the faults.
@@ -68,6 +69,8 @@ def validate(
         Input of ``-``.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
+    on_warning : callable, optional
+        Called with the path, line and text of each warning.
     on_progress : callable, optional
         Called with the number of files done and of all files.
 
@@ -102,7 +105,10 @@ def validate(
         )
         for document in documents:
             n_records += 1
-            warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
+            for warning in document.warnings:
+                warnings.append(f"{document.path}:{document.line}: {warning}")
+                if on_warning is not None:
+                    on_warning(document.path, document.line, warning)
             unread_keys.update(document.unread_keys)
     return Validation(
         n_records=n_records,
