@@ -75,6 +75,7 @@ class ScoreFormat(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    markdown = "markdown"
     github = "github"
 
 

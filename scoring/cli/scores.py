@@ -14,6 +14,12 @@ from scoring.cli import cluster, options, selection, writing
 from scoring.cli.console import Terminal
 
 _LINES_PER_WRITE = 64
+_FORMATS = {
+    ".jsonl": options.ScoreFormat.jsonl,
+    ".csv": options.ScoreFormat.csv,
+    ".parquet": options.ScoreFormat.parquet,
+    ".md": options.ScoreFormat.markdown,
+}  # by the extension of --output
 
 
 def score(
@@ -140,12 +146,11 @@ def _print_scores(
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
-        by_name = options.ScoreFormat.__members__.get(output.suffix.removeprefix(".") if output else "")
-        by_name = None if by_name is options.ScoreFormat.github else by_name
+        by_name = _FORMATS.get(output.suffix if output else "")
         form = by_name or (options.ScoreFormat.table if is_for_people else options.ScoreFormat.jsonl)
     if output is not None:
         if form is options.ScoreFormat.table:
-            raise typer.BadParameter("--output takes jsonl, csv or parquet")
+            raise typer.BadParameter("--output takes jsonl, csv, parquet or markdown")
         with open_replacement(output) as file:
             n_scores = formats.write_scores(scores, form, file)
         terminal.report("notice", f"{output}: {n_scores} scores")
