@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scoring.cli import cluster, options, selection, writing
 from scoring.cli.console import Terminal
+
+if TYPE_CHECKING:
+    from scoring.labels.writer import LabelWriter
+    from scoring.model.score import Score
 
 _LINES_PER_WRITE = 64
 _FORMATS = {
@@ -112,26 +116,42 @@ def score(
             field_maps=field_maps,
             within=paths,
         )
-        terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
-        try:
-            for result in writer.write(scores):
-                if result.changed:
-                    terminal.out(result.diff.rstrip("\n") if dry_run else result.path)
-        finally:  # an interrupted write is summarized too
-            writing.report_summary(
-                functools.partial(terminal.report, "notice"),
-                writer,
-                paths,
-                settings,
-                journal=journal,
-                overwrite=overwrite,
-                dry_run=dry_run,
-            )
+        summarize = functools.partial(
+            writing.report_summary,
+            functools.partial(terminal.report, "notice"),
+            writer,
+            paths,
+            settings,
+            journal=journal,
+            overwrite=overwrite,
+            dry_run=dry_run,
+        )
+        _write_scores(terminal, writer, scores, summarize, is_dry_run=dry_run)
     else:
         # Standard input may be slow: print each score at once. Files: print many lines in one write.
         n_lines = 1 if "-" in paths else _LINES_PER_WRITE
         terminal.ends_with_output = True
         _print_scores(terminal, scores, form, Path(output) if output else None, n_lines)
+
+
+def _write_scores(
+    terminal: Terminal,
+    writer: LabelWriter,
+    scores: Iterator[Score],
+    summarize: Callable[[], None],
+    *,
+    is_dry_run: bool,
+) -> None:
+    """Write scores, and print the changed files; an interrupted write is summarized too."""
+    terminal.ends_with_output = is_dry_run  # else all files are written, even if nobody reads the output
+    # GitHub would take a name at the start of a line for a command if it begins with colons.
+    prefix = "written: " if terminal.has_annotations else ""
+    try:
+        for result in writer.write(scores):
+            if result.changed:
+                terminal.out(result.diff.rstrip("\n") if is_dry_run else prefix + result.path)
+    finally:
+        summarize()
 
 
 def _print_scores(

@@ -91,6 +91,7 @@ def test_faults_and_summaries_of_scoring_are_commands(tmp_path: Path, training: 
         assert [level for level, *_ in commands[:3]] == ["error", "error", "notice"]
         assert commands[0][1] == {"file": "news/bad.md", "line": "3", "title": "images"}
         assert commands[2][2] == summary
+        assert all(line.startswith("written: news/") for line in done.stdout.splitlines())
     assert (tmp_path / "a.github").read_text().startswith('{"path":')
     for options in ([], ["--output", "x", "--dask", "local"]):
         refused = run(*words, *options)

@@ -253,3 +253,17 @@ def test_named_files_that_the_field_map_does_not_choose_are_left_out(
     assert selected("news/posts/a.md", "news/about.md", "else/b.md", since=None) == expected
     monkeypatch.chdir(tmp_path / "else")
     assert selected("../news/posts/a.md", since=None)[0] == {"../news/posts/a.md"}
+
+
+def test_programs_that_the_repository_names_are_not_run(repository: Repository, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f'#!/bin/sh\ntouch "{tmp_path}/was-run"\n')
+    program.chmod(0o755)
+    write(repository.folder, "a.md")
+    repository.commit()
+    for name in ("core.fsmonitor", "diff.external", "core.pager", "diff.x.textconv"):
+        repository.git("config", name, str(program))
+    write(repository.folder, ".gitattributes", data=b"*.md diff=x\n")
+    write(repository.folder, "a.md", data=OTHER)
+    assert selected("site")[0] == {"site/a.md"}
+    assert not (tmp_path / "was-run").exists()
