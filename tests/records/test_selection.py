@@ -251,6 +251,10 @@ def test_named_files_that_the_field_map_does_not_choose_are_left_out(
         "2 records; 1 file left out: 1 not among the files of the field map (first: news/about.md)",
     )
     assert selected("news/posts/a.md", "news/about.md", "else/b.md", since=None) == expected
+    write(tmp_path / "more", FILE_NAME, data=b"files: [c.md]\n")
+    write(tmp_path / "more", "c.md", "d.md")
+    names = ("news/posts/a.md", "news/about.md", "more/c.md", "more/d.md")
+    assert selected(*names, since=None)[0] == {"news/posts/a.md", "more/c.md"}
     monkeypatch.chdir(tmp_path / "else")
     assert selected("../news/posts/a.md", since=None)[0] == {"../news/posts/a.md"}
 

@@ -62,6 +62,8 @@ class FileGlobs:
                 return False
             folder = above
         if folder not in self._by_folder:
-            self.enter(folder, [FILE_NAME])
+            archive = FileGlobs()  # each map is that of an archive of its own
+            archive.enter(folder, [FILE_NAME])
+            self._by_folder |= archive._by_folder
         chosen = self._by_folder[folder]
         return chosen is not None and os.path.join(base, os.path.basename(file)) not in chosen
