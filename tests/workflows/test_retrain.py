@@ -69,6 +69,7 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     assert gate_tag(settings, outcome.run_id) == f"passed: {outcome.verdict.reasons[0]}"
     assert not (settings.home / "retrain").exists()
     again = run(paths, settings)
+    assert (outcome.outcome, again.outcome) == ("promoted", "unchanged")
     assert (again.is_promoted, again.run_id, again.model, again.champion) == (False, None, "", SECOND)
     (reason,) = again.verdict.reasons
     assert reason.startswith("no new data to evaluate on since 2019-0")
@@ -126,7 +127,7 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     settings, paths = registry.settings, [str(archive), later]
     promote_run(registry.small, gate=GATE, settings=settings, now=NOW, on_fault=stop)
     refused = run(paths, settings)
-    assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
+    assert (refused.outcome, refused.champion, refused.version) == ("refused", SECOND, None)
     assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
     assert champions(settings) == (SECOND, FIRST)
     outcome = run(paths, settings, gate=msgspec.structs.replace(EQUAL, margin=0.1))  # of 60 records
