@@ -17,7 +17,14 @@ from typing import Any
 from numpydoc.docscrape import NumpyDocString
 from numpydoc.validate import validate
 
-PACKAGES = ("scoring", "scoring.tracking", "scoring.plots", "scoring.report", "scoring.cli")
+PACKAGES = (
+    "scoring",
+    "scoring.sklearn",
+    "scoring.tracking",
+    "scoring.plots",
+    "scoring.report",
+    "scoring.cli",
+)
 SKIPPED = {
     "ES01": "one line may say it all",
     "SA01": "a type in the text leads to what belongs to it",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scoring.api.inference import derive_coverage, explain, extract_features, relate, score
     from scoring.api.inputs import read_records
-    from scoring.api.labelled import compare, evaluate, suggest, train, validate
+    from scoring.api.labelled import backtest, compare, evaluate, measure_drift, suggest, train, validate
     from scoring.api.model import Model, load_model
     from scoring.errors import (
         Fault,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         SettingsError,
         TrackingError,
     )
+    from scoring.evaluation.comparison import Comparison
     from scoring.evaluation.results import Evaluation, Figure, Slice
     from scoring.explanation.results import Explanation, Reason
     from scoring.model.score import Score
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from scoring.tracking.pyfunc.record_model import RecordModel
 
 __all__ = [
+    "Comparison",
     "Coverage",
     "Document",
     "Evaluation",
@@ -69,6 +71,7 @@ __all__ = [
     "Slice",
     "TrackingError",
     "__version__",
+    "backtest",
     "compare",
     "derive_coverage",
     "evaluate",
@@ -76,6 +79,7 @@ __all__ = [
     "extract_features",
     "load_model",
     "load_settings",
+    "measure_drift",
     "read_records",
     "relate",
     "score",
@@ -89,12 +93,13 @@ __version__: str  # of the installed distribution, read when asked for
 _MODULES = {
     "scoring.api.inference": "derive_coverage explain extract_features relate score",
     "scoring.api.inputs": "read_records",
-    "scoring.api.labelled": "compare evaluate suggest train validate",
+    "scoring.api.labelled": "backtest compare evaluate measure_drift suggest train validate",
     "scoring.api.model": "Model load_model",
     "scoring.errors": (
         "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
         "TrackingError"
     ),
+    "scoring.evaluation.comparison": "Comparison",
     "scoring.evaluation.results": "Evaluation Figure Slice",
     "scoring.explanation.results": "Explanation Reason",
     "scoring.model.score": "Score",

@@ -25,6 +25,7 @@ _TOML = "pyproject.toml [tool.scoring]"
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
 _TEXT = "a text that is not empty"
+_MLFLOW_VARIABLES = {"MLFLOW_TRACKING_URI": "tracking_uri", "MLFLOW_EXPERIMENT_NAME": "experiment"}
 _DEFAULT = "default"
 
 JOURNAL = "journal.jsonl"
@@ -42,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         MLflow store; a SQLite file in ``home`` unless set. ``SCORING_TRACKING_URI`` wins over
         ``MLFLOW_TRACKING_URI``.
     experiment : str
-        MLflow experiment of runs.
+        MLflow experiment of runs. ``SCORING_EXPERIMENT`` wins over ``MLFLOW_EXPERIMENT_NAME``.
     registered_model : str
         Name of the registered model.
     journal : Path
@@ -251,11 +252,13 @@ def default_model_folder() -> Path:
 
 def _read_sources(given: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Values by source, named as in messages, highest priority first."""
-    mlflow_uri = os.environ.get("MLFLOW_TRACKING_URI")
     return {
         "option": given,
         "environment": _read_environment(),
-        "environment MLFLOW_TRACKING_URI": {"tracking_uri": mlflow_uri} if mlflow_uri else {},
+        **{
+            f"environment {variable}": {name: value} if (value := os.environ.get(variable)) else {}
+            for variable, name in _MLFLOW_VARIABLES.items()
+        },
         _YAML: _read_yaml(Path("scoring.yaml")),
         _TOML: _read_toml(Path("pyproject.toml")),
     }

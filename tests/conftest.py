@@ -26,8 +26,9 @@ from scoring.features.table import build_table
 from scoring.records.record import Labels, Record
 from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings, load_settings
-from scoring.storage.home import prepare_home
+from scoring.storage.home import narrow, prepare_home
 from scoring.tracking import EvaluationRun, Importance, Store, TrainingRun, log_evaluation, log_training
+from scoring.tracking.store import _create_sqlite as create_sqlite
 from scoring.tracking.store import opened
 from scoring.training.cascade import CascadeLabels
 from scoring.training.config import TrainConfig
@@ -36,6 +37,7 @@ from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.listed import links  # noqa: F401 -- a fixture of all tests
 from tests.made_once import made_once
+from tests.repository import repository  # noqa: F401 -- a fixture of all tests
 from tests.sites import (  # noqa: F401 -- fixtures of all tests
     QUICK,
     deployed,
@@ -43,6 +45,7 @@ from tests.sites import (  # noqa: F401 -- fixtures of all tests
     other_site,
     two_scales,
 )
+from tests.warm_python import warm_python
 
 # The same examples in each run, however slow the machine: `make fuzz` searches for new ones.
 hypothesis_settings.register_profile("gate", deadline=None, derandomize=True)
@@ -195,15 +198,53 @@ def saved(training: TrainOutcome) -> SavedModel:
 
 
 @pytest.fixture(scope="session")
-def template(shared_folder: Path) -> Path:
-    """An MLflow database without runs; its tables take seconds to make, so tests copy it."""
+def bare_store(shared_folder: Path) -> Path:
+    """An MLflow database as it is made, which takes seconds."""
+
+    def make(folder: Path) -> Path:
+        create_sqlite(folder / "mlflow.db")
+        return folder / "mlflow.db"
+
+    return made_once(shared_folder, "bare_store", make)
+
+
+@pytest.fixture(scope="session")
+def template(bare_store: Path, shared_folder: Path) -> Path:
+    """An MLflow database without runs, which was opened before; tests copy it."""
 
     def make(folder: Path) -> Path:
         database = folder / "mlflow.db"
+        shutil.copy(bare_store, database)
+        narrow(database)
         with opened(Store(f"sqlite:///{database}", folder), "create", writes=True):
             return database
 
     return made_once(shared_folder, "template", make)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def copied_stores(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Make new stores as copies of one that MLflow made."""
+
+    def copy(path: Path) -> None:
+        shutil.copyfile(request.getfixturevalue("bare_store"), path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.tracking.store._create_sqlite", copy)
+        yield
+
+
+@pytest.fixture
+def new_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New stores are made by MLflow, for tests of just that."""
+    monkeypatch.setattr("scoring.tracking.store._create_sqlite", create_sqlite)
+
+
+@pytest.fixture(scope="session")
+def warm(bare_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The path of a Python that has already imported everything, for many short programs."""
+    with warm_python(tmp_path_factory.mktemp("warm"), bare_store) as program:
+        yield program
 
 
 class KeptRuns(NamedTuple):

@@ -52,6 +52,11 @@ def test_each_source_wins_over_the_next(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_mlflow_variable_names_the_store_unless_ours_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "harbour")
+    assert (load_settings().experiment, origins()["experiment"]) == (
+        "harbour",
+        "environment MLFLOW_EXPERIMENT_NAME",
+    )
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example.com")
     assert load_settings().tracking_uri == "http://mlflow.example.com"
     assert origins()["tracking_uri"] == "environment MLFLOW_TRACKING_URI"

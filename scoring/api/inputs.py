@@ -6,7 +6,8 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, TypeAlias
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 import msgspec
 
@@ -15,8 +16,18 @@ from scoring.records.corpus import read_documents
 from scoring.records.decode import decode_json
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
+from scoring.records.files import STDIN
+from scoring.records.frame_rows import is_frame, json_lines_of
 from scoring.records.record import Document
+from scoring.records.rows import row_as_json
 
+if TYPE_CHECKING:
+    from narwhals.typing import IntoDataFrame
+
+LabelledRecords: TypeAlias = (
+    "PathLike | IntoDataFrame | Mapping[str, Any] | Iterable[PathLike] | Iterable[Mapping[str, Any]]"
+)
+"""Records that a workflow reads: paths, a frame, or mappings with the names of the front matter."""
 PathLike: TypeAlias = str | os.PathLike[str]
 Records: TypeAlias = (
     PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
@@ -111,6 +122,24 @@ def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | 
     except TypeError as error:
         raise RecordError(Fault(path, line, "", str(error), "values that JSON has")) from None
     return decode_json(data, path, line, field_map)
+
+
+def source_of(records: Any) -> tuple[list[str], BinaryIO | None]:
+    """Paths and standard input that a workflow reads the records of a caller from.
+
+    A frame, and mappings, are read as JSON lines on standard input.
+    """
+    if is_frame(records):
+        return [STDIN], BytesIO(json_lines_of(records))
+    if isinstance(records, Mapping):
+        records = [records]
+    if isinstance(records, str | os.PathLike):
+        return [os.fspath(records)], None
+    items = list(records)
+    if items and all(isinstance(item, Mapping) for item in items):
+        lines = [row_as_json(item, "-", line) for line, item in enumerate(items, start=1)]
+        return [STDIN], BytesIO(b"\n".join(lines))
+    return [os.fspath(item) for item in items], None
 
 
 def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:

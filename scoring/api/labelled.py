@@ -1,4 +1,4 @@
-"""Verbs for labelled records: validate, train, evaluate, compare, suggest."""
+"""Verbs for labelled records: validate, train, evaluate, backtest, compare, suggest; and drift from them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,27 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from scoring.api.inputs import OnError, PathLike, Warnings, fault_handler, paths_of
+from scoring.api.inputs import (
+    LabelledRecords,
+    OnError,
+    PathLike,
+    Warnings,
+    fault_handler,
+    paths_of,
+    source_of,
+)
 from scoring.api.model import Model
 from scoring.features.as_of import AsOf
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from scoring.evaluation.comparison import Comparison
     from scoring.training.config import TrainConfig
+    from scoring.workflows.backtest import BacktestOutcome
+    from scoring.workflows.drift import DriftOutcome
     from scoring.workflows.evaluate import EvaluateOutcome
+    from scoring.workflows.results import Comparisons
     from scoring.workflows.suggest import SuggestOutcome
     from scoring.workflows.train import TrainOutcome
     from scoring.workflows.validate import Validation
@@ -46,7 +56,7 @@ def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
 
 
 def train(
-    paths: PathLike | Iterable[PathLike],
+    records: LabelledRecords,
     *,
     config: TrainConfig | PathLike | None = None,
     output: PathLike | None = None,
@@ -60,8 +70,9 @@ def train(
 
     Parameters
     ----------
-    paths : path or iterable of paths
-        Folders and files of labelled records.
+    records : DataFrame, path, mapping, or iterable of paths or mappings
+        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
+        with the names of the front matter.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
@@ -80,7 +91,8 @@ def train(
     Returns
     -------
     TrainOutcome
-        Folder of the model, run, metrics on the held-out records.
+        Folder of the model, run, metrics on the held-out records; with ``to_frame``, ``predictions``,
+        ``plot`` and ``save``.
 
     Raises
     ------
@@ -93,28 +105,25 @@ def train(
     TrackingError
         If the store cannot be used.
     """
-    from scoring.training.config import TrainConfig
-    from scoring.workflows.train import load_config
     from scoring.workflows.train import train as workflow
 
-    chosen = (
-        config if isinstance(config, TrainConfig) else load_config(None if config is None else Path(config))
-    )
+    paths, stdin = source_of(records)
     return workflow(
-        paths_of(paths),
-        config=chosen,
+        paths,
+        config=_config(config),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         output=None if output is None else Path(output),
         is_overwrite=overwrite,
         is_tracked=tracked,
+        stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
 
 
 def evaluate(
-    paths: PathLike | Iterable[PathLike],
+    records: LabelledRecords,
     *,
     model: PathLike | Model | None = None,
     as_of: AsOf = None,
@@ -129,8 +138,9 @@ def evaluate(
 
     Parameters
     ----------
-    paths : path or iterable of paths
-        Folders and files of labelled records.
+    records : DataFrame, path, mapping, or iterable of paths or mappings
+        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
+        with the names of the front matter.
     model : Model, str or path-like, optional
         As in :func:`score`.
     as_of : datetime, timedelta or None
@@ -151,7 +161,8 @@ def evaluate(
     Returns
     -------
     EvaluateOutcome
-        Metrics with intervals, baselines and slices.
+        Metrics with intervals, baselines and slices; with ``to_frame``, ``predictions``, ``plot`` and
+        ``save``.
 
     Raises
     ------
@@ -160,8 +171,9 @@ def evaluate(
     """
     from scoring.workflows.evaluate import evaluate as workflow
 
+    paths, stdin = source_of(records)
     return workflow(
-        paths_of(paths),
+        paths,
         model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
@@ -169,6 +181,7 @@ def evaluate(
         since=since,
         output=None if output is None else Path(output),
         is_tracked=tracked,
+        stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
@@ -176,20 +189,20 @@ def evaluate(
 
 def compare(
     *models: PathLike,
-    on: PathLike | Iterable[PathLike] = (),
+    on: LabelledRecords = (),
     limit: int = 20,
     on_error: OnError = "raise",
     settings: Settings | None = None,
-) -> tuple[Comparison, ...]:
+) -> Comparisons:
     """Compare models or runs on the same records.
 
     Parameters
     ----------
     *models : str or path-like
         Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, or a model folder.
-    on : path or iterable of paths
-        Records that the models score. Without it, the runs' logged predictions on their held-out records are
-        compared.
+    on : DataFrame, path, mapping, or iterable of paths or mappings
+        Records that the models score, as :func:`train` takes them. Without it, the runs' logged predictions
+        on their held-out records are compared.
     limit : int
         Changed decisions that are listed, at most.
     on_error : {"raise", "warn"} or callable
@@ -199,8 +212,9 @@ def compare(
 
     Returns
     -------
-    tuple of Comparison
-        The first model with each of the others.
+    Comparisons
+        The first model with each of the others: a tuple of :class:`Comparison` with ``to_frame``, ``plot``
+        and ``save``.
 
     Raises
     ------
@@ -211,17 +225,148 @@ def compare(
     """
     from scoring.workflows.compare import compare as workflow
 
+    paths, stdin = source_of(on)
     return workflow(
-        [*paths_of(models), *paths_of(on)],
+        [*paths_of(models), *paths],
         settings=settings or load_settings(),
         limit=limit,
+        stdin=stdin,
+        on_fault=fault_handler(on_error),
+        reporter=Warnings(),
+    )
+
+
+def backtest(
+    records: LabelledRecords,
+    *,
+    by: Literal["month", "section"] = "month",
+    first: str | None = None,
+    config: TrainConfig | PathLike | None = None,
+    output: PathLike | None = None,
+    tracked: bool = True,
+    now: datetime | None = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> BacktestOutcome:
+    """Train for each month, or each section, on the records before it, or of the others, and evaluate on it.
+
+    Parameters
+    ----------
+    records : DataFrame, path, mapping, or iterable of paths or mappings
+        Labelled records, as :func:`train` takes them.
+    by : {"month", "section"}
+        Kind of folds.
+    first : str, optional
+        First month to evaluate, as ``2021-01``.
+    config : TrainConfig or path-like, optional
+        Fit options, or a YAML file of them.
+    output : path-like, optional
+        Folder for the metrics, the predictions and the plots.
+    tracked : bool
+        Whether the folds are logged to MLflow.
+    now : datetime, optional
+        Time of the backtest (aware UTC); the current time if not given.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        Home, store, seed and threads. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    BacktestOutcome
+        Metrics of each fold, and of all together; with ``to_frame``, ``predictions``, ``plot`` and ``save``.
+
+    Raises
+    ------
+    RecordError, ModelError, SettingsError, TrackingError
+        As :func:`train`.
+    """
+    from scoring.workflows.backtest import backtest as workflow
+
+    paths, stdin = source_of(records)
+    return workflow(
+        paths,
+        by=by,
+        first=first,
+        config=_config(config),
+        settings=settings or load_settings(),
+        now=now or datetime.now(UTC),
+        output=None if output is None else Path(output),
+        is_tracked=tracked,
+        stdin=stdin,
+        on_fault=fault_handler(on_error),
+        reporter=Warnings(),
+    )
+
+
+def measure_drift(
+    records: LabelledRecords,
+    *,
+    model: PathLike | None = None,
+    limit: float | None = None,
+    labels: bool = False,
+    output: PathLike | None = None,
+    tracked: bool = True,
+    now: datetime | None = None,
+    on_error: OnError = "raise",
+    settings: Settings | None = None,
+) -> DriftOutcome:
+    """Compare new records, labelled or not, with the records that a model was trained on.
+
+    The package :mod:`scoring.drift` has the name that this function would have otherwise.
+
+    Parameters
+    ----------
+    records : DataFrame, path, mapping, or iterable of paths or mappings
+        New records, as :func:`train` takes them.
+    model : str or path-like, optional
+        As :func:`load_model` takes it.
+    limit : float, optional
+        Maximum expected error, as a multiple of the error on the test records; see ``scoring drift``.
+    labels : bool
+        Whether to look for a time from which the labels depart from the model's rules.
+    output : path-like, optional
+        Folder for the measures and the plot.
+    tracked : bool
+        Whether a run is logged to MLflow.
+    now : datetime, optional
+        Time of the run (aware UTC); the current time if not given.
+    on_error : {"raise", "warn"} or callable
+        As in :func:`read_records`.
+    settings : Settings, optional
+        Home, store and experiment. Default: those of the current folder and environment.
+
+    Returns
+    -------
+    DriftOutcome
+        ``drift.reasons`` says why the records are refused, if they are; with ``to_frame``, ``plot`` and
+        ``save``.
+
+    Raises
+    ------
+    RecordError, ModelError, TrackingError
+        As :func:`evaluate`; also if there are too few records, or the model has no profile of its own.
+    """
+    from scoring.workflows.drift import drift as workflow
+
+    paths, stdin = source_of(records)
+    return workflow(
+        paths,
+        model=None if model is None else os.fspath(model),
+        limit=limit,
+        has_labels=labels,
+        settings=settings or load_settings(),
+        now=now or datetime.now(UTC),
+        output=None if output is None else Path(output),
+        is_tracked=tracked,
+        stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
 
 
 def suggest(
-    paths: PathLike | Iterable[PathLike],
+    records: LabelledRecords,
     *,
     count: int = 20,
     model: PathLike | Model | None = None,
@@ -235,8 +380,9 @@ def suggest(
 
     Parameters
     ----------
-    paths : path or iterable of paths
-        Folders and files of records, the labelled ones included.
+    records : DataFrame, path, mapping, or iterable of paths or mappings
+        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
+        with the names of the front matter.
     count : int
         Maximum number of suggestions; 1 or more. A smaller number gives the first ones of a larger number.
     model : Model, str or path-like, optional
@@ -265,11 +411,22 @@ def suggest(
     """
     from scoring.workflows.suggest import suggest as workflow
 
+    paths, stdin = source_of(records)
     return workflow(
-        paths_of(paths),
+        paths,
         count=count,
         model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
         settings=settings or load_settings(),
+        stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+
+
+def _config(config: TrainConfig | PathLike | None) -> TrainConfig:
+    from scoring.training.config import TrainConfig
+    from scoring.workflows.train import load_config
+
+    if isinstance(config, TrainConfig):
+        return config
+    return load_config(None if config is None else Path(config))

@@ -138,7 +138,8 @@ def _errors(name: str, errors: ResidualDistribution) -> Iterator[_Check]:
             all(probability >= 0 for probability in probabilities) and abs(sum(probabilities) - 1) < 1e-6
         )
         yield f"{name}.weights_", is_valid, "probabilities that sum to 1"
-    yield name, errors.half_width_ >= 0 and errors.foreign_spread_ >= 0, "widths of at least 0"
+    widths = (errors.half_width_, errors.foreign_spread_, errors.unseen_provider_half_width_)
+    yield name, min(widths) >= 0, "widths of at least 0"
     # The last edge separates records of unseen sections.
     yield f"{name}.foreign_spread_", not errors.foreign_spread_ or bool(errors.edges_), "an edge before it"
 

@@ -7,15 +7,16 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
+from scoring.cli.annotations import Level, annotation, fault_annotation
 from scoring.cli.streams import flush_messages, silence
-from scoring.errors import RecordError, ScoringError, shown
+from scoring.errors import Fault, RecordError, ScoringError, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -46,6 +47,8 @@ class Terminal:
         Number of records so far that could not be used.
     is_refused : bool
         Whether the result is negative, as if a limit was exceeded: exit code 3.
+    has_annotations : bool
+        Whether faults, warnings, errors and summaries are GitHub workflow commands.
     ends_with_output : bool
         Whether the command stops once its results cannot be printed. Otherwise it completes its work, and
         the exit code reports the loss.
@@ -65,6 +68,7 @@ class Terminal:
     is_debug: bool = False
     n_faults: int = field(default=0, init=False)
     is_refused: bool = field(default=False, init=False)
+    has_annotations: bool = field(default=False, init=False)
     ends_with_output: bool = field(default=False, init=False)
     lost_output: OSError | None = field(default=None, init=False)
     _progress: Progress | None = field(default=None, init=False)
@@ -137,7 +141,18 @@ class Terminal:
     def on_fault(self, error: RecordError) -> None:
         """Print all faults of a record, and count the record."""
         self.n_faults += 1
-        self.error(str(error))
+        self.show_faults(error.faults)
+
+    def show_faults(self, faults: Iterable[Fault]) -> None:
+        """Print faults, one a line."""
+        for fault in faults:
+            self.error(fault_annotation(fault) if self.has_annotations else str(fault))
+
+    def report(self, level: Level, text: str) -> None:
+        """Print a summary (``notice``, which ``--quiet`` suppresses) or a fault of no single record."""
+        if self.has_annotations:
+            text = annotation(level, text)
+        (self.note if level == "notice" else self.error)(text)
 
     def note(self, text: str) -> None:
         """Print a message that ``--quiet`` suppresses."""
@@ -146,7 +161,7 @@ class Terminal:
 
     def warn(self, text: str) -> None:
         """Print a warning, also with ``--quiet``."""
-        self.error(f"warning: {text}")
+        self.report("warning", text if self.has_annotations else f"warning: {text}")
 
     def step(self, name: str, done: int, total: int | None) -> None:
         """Update the progress bar of one task; there are bars only on a terminal."""
@@ -206,7 +221,12 @@ def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
         terminal.close()
         if terminal.is_debug:
             _print_trace()
-        terminal.error(f"error: {_message(error)}")
+        if terminal.has_annotations and isinstance(error, RecordError):
+            terminal.show_faults(error.faults)
+        else:
+            terminal.report(
+                "error", _message(error) if terminal.has_annotations else f"error: {_message(error)}"
+            )
         return 2
     except typer.BadParameter:
         raise  # Typer adds the usage

@@ -34,8 +34,8 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
     scores : iterable of Score
         Scores, in output order.
     form : str
-        ``jsonl`` or ``csv``; CSV begins with a header, has the columns of the labels that the
-        model has, and joins warnings with ``; ``.
+        ``jsonl``, ``csv`` or ``markdown``. CSV begins with a header, has the columns of the labels that the
+        model has, and joins warnings with ``; ``. A Markdown table begins after the last score.
     has_labels : bool
         Whether these are written scores, which have the outcome of each label.
 
@@ -46,6 +46,11 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
     """
     if form == "jsonl":
         yield from map(to_json, scores)
+        return
+    if form == "markdown":
+        from scoring.cli.tables.markdown import markdown_lines  # imports rich
+
+        yield from markdown_lines(scores)
         return
     scores = iter(scores)
     first = next(scores, None)
@@ -64,10 +69,10 @@ def score_lines(scores: Iterable[Score], form: str, *, has_labels: bool = False)
 
 
 def write_scores(scores: Iterable[Score], form: str, file: IO[bytes]) -> int:
-    """Write scores as ``jsonl``, ``csv`` or ``parquet``; return their number."""
+    """Write scores as ``jsonl``, ``csv``, ``markdown`` or ``parquet``; return their number."""
     if form == "parquet":
         return _write_parquet(list(scores), file)
-    n_lines = -1 if form == "csv" else 0  # the header is not a score
+    n_lines = {"csv": -1, "markdown": -2}.get(form, 0)  # the header is not a score
     for line in score_lines(scores, form):
         file.write(line.encode() + b"\n")
         n_lines += 1

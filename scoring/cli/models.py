@@ -26,7 +26,10 @@ def train(
     ] = None,
     overwrite: options.OverwriteModel = False,
     experiment: options.Experiment = None,
-    run_name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the MLflow run.")] = None,
+    run_name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", envvar="MLFLOW_RUN_NAME", help="Name of the MLflow run."),
+    ] = None,
     fields: options.Fields = None,
     tracking_uri: options.TrackingUri = None,
     register: Annotated[

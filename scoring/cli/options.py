@@ -75,6 +75,15 @@ class ScoreFormat(StrEnum):
     jsonl = "jsonl"
     csv = "csv"
     parquet = "parquet"
+    markdown = "markdown"
+    github = "github"
+
+
+class ReportFormat(StrEnum):
+    """Format of faults and warnings."""
+
+    text = "text"
+    github = "github"
 
 
 class CoverageSource(StrEnum):
@@ -293,9 +302,9 @@ def reporting_left_out(terminal: Terminal, *, is_strict: bool) -> Iterator[None]
             summary = walks.summary()
             if is_strict and walks.n_left_out:
                 terminal.n_faults += walks.n_left_out
-                terminal.error(summary)
+                terminal.report("error", summary)
             elif summary:
-                terminal.note(summary)
+                terminal.report("notice", summary)
 
 
 def as_command(function: Callable[..., None]) -> Callable[..., None]:

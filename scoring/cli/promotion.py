@@ -152,7 +152,8 @@ def retrain(
     """Train on an updated archive, evaluate on records that the champion has not seen, promote or refuse.
 
     For scheduled jobs: only one runs at a time, and a kill at any moment leaves a working champion.
-    It does not train if there is too little new data. Exit code 3 if the champion stays.
+    It does not train if there is too little new data: then the champion stays, and the exit code is 0. Exit
+    code 3 if a model was trained and refused. With --json, outcome is promoted, refused or unchanged.
     """
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config
@@ -191,7 +192,7 @@ def _show(terminal: Terminal, outcome: PromoteOutcome, *, is_json: bool) -> None
     from scoring.cli import formats
     from scoring.cli.tables import promotion as promotion_table
 
-    terminal.is_refused = not outcome.is_promoted
+    terminal.is_refused = outcome.outcome == "refused"
     if is_json:
         terminal.out(formats.to_json(outcome))
     else:

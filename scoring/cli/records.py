@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options
+from scoring.cli import cluster, options, selection
+from scoring.cli.annotations import annotation
 from scoring.cli.console import Terminal
 from scoring.errors import shown
 
@@ -87,7 +88,16 @@ def sample(
 
 
 def validate(
-    terminal: Terminal, paths: options.Paths, fields: options.Fields = None, json: options.Json = False
+    terminal: Terminal,
+    paths: options.Paths,
+    changed_since: selection.ChangedSince = None,
+    skip_non_records: selection.SkipNonRecords = False,
+    fields: options.Fields = None,
+    form: Annotated[
+        options.ReportFormat,
+        typer.Option("--format", help="'github': workflow commands, which annotate a pull request."),
+    ] = options.ReportFormat.text,
+    json: options.Json = False,
 ) -> None:
     """Check records and report all their faults.
 
@@ -98,24 +108,39 @@ def validate(
     from scoring.records.field_maps.lookup import field_maps_of
     from scoring.workflows.validate import validate as workflow
 
+    terminal.has_annotations = form is options.ReportFormat.github
+    if json and terminal.has_annotations:
+        raise typer.BadParameter("--json cannot be combined with --format github")
     settings = options.settings_of(terminal, fields=fields)
     progress = functools.partial(terminal.step, "reading")
+    annotations: list[str] = []  # of the warnings, which follow the faults
     outcome = workflow(
-        paths, stdin=sys.stdin.buffer, field_maps=field_maps_of(paths, settings), on_progress=progress
+        paths,
+        changed_since=changed_since,
+        skips_non_records=skip_non_records,
+        stdin=sys.stdin.buffer,
+        field_maps=field_maps_of(paths, settings),
+        on_warning=lambda path, line, text: annotations.append(
+            annotation("warning", text, path=path, line=line, title="record")
+        ),
+        on_progress=progress,
     )
     terminal.n_faults = outcome.n_faulty
+    if changed_since is not None or skip_non_records:
+        selection.note_if_none(terminal, outcome.n_records + outcome.n_faulty, changed_since)
     if json:
         terminal.out(formats.to_json(outcome))
         return
-    for fault in outcome.faults:
-        terminal.error(str(fault))
-    for warning in outcome.warnings:
-        terminal.note(f"{warning} (warning)")
+    terminal.show_faults(outcome.faults)
+    warnings = [f"{warning} (warning)" for warning in outcome.warnings]
+    for line in annotations if terminal.has_annotations else warnings:
+        terminal.note(line)
     if outcome.unread_keys:
         counts = [f"{shown(key[:60])} ({count:,})" for key, count in outcome.unread_keys.items()]
         more = [f"and {len(counts) - _MAX_KEYS:,} more"] if len(counts) > _MAX_KEYS else []
         terminal.note(f"keys that no field uses: {', '.join(counts[:_MAX_KEYS] + more)}")
-    terminal.out(f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot")
+    summary = f"{outcome.n_records} records can be used, {outcome.n_faulty} cannot"
+    terminal.out(annotation("notice", summary) if terminal.has_annotations else summary)
 
 
 def features(
@@ -175,7 +200,12 @@ def features(
 
 def init(
     terminal: Terminal,
-    folder: Annotated[str, typer.Argument(metavar="PATH", help="The archive's folder.", show_default=False)],
+    folder: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="The archive: its folder, or a table (CSV or Parquet).", show_default=False
+        ),
+    ],
     preset: Annotated[
         Preset | None, typer.Option(help="Take the field map of this layout instead of guessing.")
     ] = None,

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scoring.cli import cluster, options, writing
+from scoring.cli import cluster, options, selection, writing
 from scoring.cli.console import Terminal
 
+if TYPE_CHECKING:
+    from scoring.labels.writer import LabelWriter
+    from scoring.model.score import Score
+
 _LINES_PER_WRITE = 64
+_FORMATS = {
+    ".jsonl": options.ScoreFormat.jsonl,
+    ".csv": options.ScoreFormat.csv,
+    ".parquet": options.ScoreFormat.parquet,
+    ".md": options.ScoreFormat.markdown,
+}  # by the extension of --output
 
 
 def score(
     terminal: Terminal,
     paths: options.Paths,
+    changed_since: selection.ChangedSince = None,
+    skip_non_records: selection.SkipNonRecords = False,
     model: options.Model = None,
     as_of: options.AsOf = None,
     coverage: options.Coverage = None,
     form: Annotated[
         options.ScoreFormat | None,
         typer.Option(
-            "--format", help="Default: by the name of --output, else table on a terminal, else jsonl."
+            "--format",
+            help="Default: by the name of --output, else table on a terminal, else jsonl. 'github', beside "
+            "--write or --output, is the format of faults: workflow commands, which annotate a pull request.",
         ),
     ] = None,
     output: Annotated[
@@ -49,10 +64,16 @@ def score(
     """
     flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
     writing.check_flags(write=write, flags=flags)
+    if form is options.ScoreFormat.github:
+        if not (write or output) or dask:
+            raise typer.BadParameter("--format github requires --write or --output, without --dask")
+        terminal.has_annotations, form = True, None
     if write and (form or output or dask):
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
+        if changed_since is not None or skip_non_records:
+            raise typer.BadParameter("--changed-since and --skip-non-records do not go with --dask")
         shared = {
             "model": model,
             "as_of": as_of,
@@ -69,8 +90,13 @@ def score(
         terminal, fields=fields, tracking_uri=tracking_uri, journal=journal, coverage=coverage
     )
     field_maps = field_maps_of(paths, settings)
+    files = selection.selected(
+        terminal, paths, changed_since=changed_since, skip_non_records=skip_non_records
+    )
+    if write and not files:
+        return
     scores = workflow.score(
-        paths,
+        files,
         model=model,
         field_maps=field_maps,
         settings=settings,
@@ -82,33 +108,50 @@ def score(
         writer = writing.label_writer(
             terminal,
             settings,
-            paths,
+            files,
             command="score",
             overwrite=overwrite,
             allow_unknown=allow_unknown,
             dry_run=dry_run,
             field_maps=field_maps,
+            within=paths,
         )
-        terminal.ends_with_output = dry_run  # else all files are written, even if nobody reads the output
-        try:
-            for result in writer.write(scores):
-                if result.changed:
-                    terminal.out(result.diff.rstrip("\n") if dry_run else result.path)
-        finally:  # an interrupted write is summarized too
-            writing.report_summary(
-                terminal.note,
-                writer,
-                paths,
-                settings,
-                journal=journal,
-                overwrite=overwrite,
-                dry_run=dry_run,
-            )
+        summarize = functools.partial(
+            writing.report_summary,
+            functools.partial(terminal.report, "notice"),
+            writer,
+            paths,
+            settings,
+            journal=journal,
+            overwrite=overwrite,
+            dry_run=dry_run,
+        )
+        _write_scores(terminal, writer, scores, summarize, is_dry_run=dry_run)
     else:
         # Standard input may be slow: print each score at once. Files: print many lines in one write.
         n_lines = 1 if "-" in paths else _LINES_PER_WRITE
         terminal.ends_with_output = True
         _print_scores(terminal, scores, form, Path(output) if output else None, n_lines)
+
+
+def _write_scores(
+    terminal: Terminal,
+    writer: LabelWriter,
+    scores: Iterator[Score],
+    summarize: Callable[[], None],
+    *,
+    is_dry_run: bool,
+) -> None:
+    """Write scores, and print the changed files; an interrupted write is summarized too."""
+    terminal.ends_with_output = is_dry_run  # else all files are written, even if nobody reads the output
+    # GitHub would take a name at the start of a line for a command if it begins with colons.
+    prefix = "written: " if terminal.has_annotations else ""
+    try:
+        for result in writer.write(scores):
+            if result.changed:
+                terminal.out(result.diff.rstrip("\n") if is_dry_run else prefix + result.path)
+    finally:
+        summarize()
 
 
 def _print_scores(
@@ -123,14 +166,14 @@ def _print_scores(
 
     if form is None:
         is_for_people = output is None and sys.stdout.isatty()
-        by_name = options.ScoreFormat.__members__.get(output.suffix.removeprefix(".") if output else "")
+        by_name = _FORMATS.get(output.suffix if output else "")
         form = by_name or (options.ScoreFormat.table if is_for_people else options.ScoreFormat.jsonl)
     if output is not None:
         if form is options.ScoreFormat.table:
-            raise typer.BadParameter("--output takes jsonl, csv or parquet")
+            raise typer.BadParameter("--output takes jsonl, csv, parquet or markdown")
         with open_replacement(output) as file:
             n_scores = formats.write_scores(scores, form, file)
-        terminal.note(f"{output}: {n_scores} scores")
+        terminal.report("notice", f"{output}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
         from scoring.cli.tables import common
 

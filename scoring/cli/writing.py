@@ -49,8 +49,9 @@ def label_writer(
     allow_unknown: bool,
     dry_run: bool = False,
     field_maps: FieldMaps,
+    within: Sequence[str] | None = None,
 ) -> LabelWriter:
-    """Label writer for the scores of these paths."""
+    """Label writer for the scores of these paths; see it for ``within``."""
     from scoring.labels.writer import LabelWriter, WriteOptions
 
     write_options = WriteOptions(
@@ -62,7 +63,12 @@ def label_writer(
         is_dry_run=dry_run,
     )
     return LabelWriter(
-        write_options, paths=paths, on_fault=terminal.on_fault, reporter=terminal, field_maps=field_maps
+        write_options,
+        paths=paths,
+        on_fault=terminal.on_fault,
+        reporter=terminal,
+        field_maps=field_maps,
+        within=within,
     )
 
 

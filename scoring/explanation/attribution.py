@@ -25,7 +25,7 @@ from scoring.records.record import Coverage, Document, Record
 
 MAX_EXPLAINED = 1000  # records sampled for mean contributions
 _MIN_CONTRIBUTION = 0.005
-_FLOOR = "floor"
+FLOOR = "floor"
 _PROVIDER_FEATURES = frozenset(
     {
         *("provider_host", "provider_section", "provider_form", "is_provider_known", "provider_image_count"),
@@ -40,7 +40,7 @@ _DERIVED = {
     "rubric_quality": "quality predicted by the rubric",
     "topics": "topics of the record",
     TERMS: "words of the title under its topics",
-    _FLOOR: "no quality is below the lowest label",
+    FLOOR: "no quality is below the lowest label",
 }
 
 
@@ -149,7 +149,7 @@ def mean_contributions(model: QualityModel, table: FeatureTable) -> tuple[Contri
     """
     chosen = np.zeros(len(table), dtype=bool)
     chosen[np.unique(np.linspace(0, len(table) - 1, MAX_EXPLAINED).astype(int))] = True
-    _, points = _quality_contributions(model, table.take(chosen))
+    _, points = quality_contributions(model, table.take(chosen))
     meanings = {
         column.name: column.meaning for column in (*ALL_COLUMNS, *topic_columns(model.encoder))
     } | _DERIVED
@@ -161,20 +161,20 @@ def mean_contributions(model: QualityModel, table: FeatureTable) -> tuple[Contri
     return tuple(sorted(reported, key=lambda contribution: (-contribution.points, contribution.feature)))
 
 
-def _quality_contributions(model: QualityModel, table: FeatureTable) -> tuple[float, dict[str, Floats]]:
-    """Base value, and points by feature, shapes (n_records,); they sum to the predicted quality."""
+def quality_contributions(model: QualityModel, table: FeatureTable) -> tuple[float, dict[str, Floats]]:
+    """Base value, and points by feature, shapes (n_records,); their sum is the quality, not rounded."""
     X = model.matrix(table)
     shap = model.booster.contributions(X)
     means = model.rubric.means_
     points: dict[str, Floats] = {}
     for name, values in model.rubric.parts(table).items():
-        points[_reported_name(name)] = points.get(_reported_name(name), 0.0) + values - means[name]
+        points[reported_name(name)] = points.get(reported_name(name), 0.0) + values - means[name]
     for name, values in zip(model.names, shap[:, :-1].T, strict=True):
-        points[_reported_name(name)] = points.get(_reported_name(name), 0.0) + values
+        points[reported_name(name)] = points.get(reported_name(name), 0.0) + values
     base = model.rubric.intercept_ + sum(means.values()) + float(shap[0, -1])
     for rows, policy in model.policies_of(table):
         _add_policy(points, policy, table, rows, base)
-    points[_FLOOR] = model.estimate(table)[0] - base - sum(points.values())
+    points[FLOOR] = model.estimate(table)[0] - base - sum(points.values())
     return base, points
 
 
@@ -192,21 +192,21 @@ def _add_policy(
     for_all = np.full(len(rows), (policy.scale_ - 1.0) * base + policy.difference_.intercept_)
     own_points = {"topic_section": for_all, **policy.difference_.parts(table.take(rows))}
     for name, values in own_points.items():
-        points.setdefault(_reported_name(name), np.zeros(len(table)))[rows] += values
+        points.setdefault(reported_name(name), np.zeros(len(table)))[rows] += values
 
 
 def _explain_quality(
     model: QualityModel, table: FeatureTable, feature_text: _FeatureText
 ) -> tuple[float, tuple[Reason, ...]]:
     """Base value and reasons, which sum to the predicted quality."""
-    base, points = _quality_contributions(model, table)
-    floor_points = float(points.pop(_FLOOR)[0])
+    base, points = quality_contributions(model, table)
+    floor_points = float(points.pop(FLOOR)[0])
     reasons = [Reason(name, feature_text.describe(name), float(values[0])) for name, values in points.items()]
-    reasons.append(Reason(_FLOOR, f"no quality is below {model.floors(table)[0]:g}", floor_points))
+    reasons.append(Reason(FLOOR, f"no quality is below {model.floors(table)[0]:g}", floor_points))
     return base, _largest_first(reasons)
 
 
-def _reported_name(name: str) -> str:
+def reported_name(name: str) -> str:
     """Name under which a feature is reported: all provider features are one reason."""
     return "provider_domain" if name in _PROVIDER_FEATURES else name
 

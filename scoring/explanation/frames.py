@@ -124,11 +124,11 @@ def _reasons(explanation: Explained) -> Iterator[tuple[Any, ...]]:
         yield path, target, BASE, "what a typical record has", base, None
         for reason in reasons:
             yield path, target, reason.feature, reason.text, reason.contribution, None
-        rest = _value_of(explanation.score, target) - base - sum(reason.contribution for reason in reasons)
+        rest = value_of(explanation.score, target) - base - sum(reason.contribution for reason in reasons)
         yield path, target, REST, _REST_TEXTS[target], rest, None
 
 
-def _value_of(score: Score, target: str) -> float:
+def value_of(score: Score, target: str) -> float:
     """What the contributions of a target add up to."""
     if target in ("quality", "heat"):
         return float(getattr(score, target))

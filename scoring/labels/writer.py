@@ -84,13 +84,16 @@ class LabelWriter:
     options : WriteOptions
         Write options.
     paths : sequence of str
-        Paths given by the user; nothing outside these folders (or the folders of these files) is written.
+        Paths of the scored files.
     on_fault : callable
         Called with the error of each file that cannot be written or is refused; the others continue.
     reporter : Reporter
         Notified of copies of a record with different labels, and of skipped lines of the journal.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
+    within : sequence of str, optional
+        Paths given by the user: nothing outside these folders (or the folders of these files) is written.
+        Default: `paths`.
 
     Attributes
     ----------
@@ -115,12 +118,15 @@ class LabelWriter:
         on_fault: OnFault,
         reporter: Reporter = SILENT,
         field_maps: FieldMaps | None = None,
+        within: Sequence[str] | None = None,
     ) -> None:
         self._options, self._on_fault, self._reporter = options, on_fault, reporter
         self._paths = paths
         self._field_maps = field_maps or FieldMaps(paths)
         self._roots = [
-            path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths if path != "-"
+            path if os.path.isdir(path) else os.path.dirname(path) or "."
+            for path in (paths if within is None else within)
+            if path != "-"
         ]
         self._journal = Journal(options.journal)
         self._report(self._journal.refresh())

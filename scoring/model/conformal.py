@@ -29,6 +29,9 @@ class ResidualDistribution(msgspec.Struct, frozen=True, dict=True):
     foreign_spread_ : float
         Spread of a record of a section that the training data lack; beyond the last edge. Its residuals are
         from leave-section-out fits. 0 if there are none.
+    unseen_provider_half_width_ : float
+        Least half width of the interval of a record of a provider that the training data lack, from fits
+        without some of the providers; points. 0 if there are too few providers to tell.
     """
 
     edges_: list[float]
@@ -36,6 +39,7 @@ class ResidualDistribution(msgspec.Struct, frozen=True, dict=True):
     weights_: list[list[float]]
     half_width_: float
     foreign_spread_: float = 0.0
+    unseen_provider_half_width_: float = 0.0
 
     def spread_out(self, quality: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Distribution of the quality of each record.

@@ -97,6 +97,11 @@ class QualityModel:
         known = [*self.encoder.levels_["topic_section"], *self.policies]
         return ~np.isin(table.text("topic_section"), np.array(known, dtype=object))
 
+    def is_of_unseen_provider(self, table: FeatureTable) -> NDArray[np.bool_]:
+        """Whether the training data lack the provider of each record, shape (n_records,)."""
+        known = np.array([*self.encoder.providers_.counts_], dtype=object)
+        return ~np.isin(table.text("provider_domain"), known)
+
     def policies_of(
         self, table: FeatureTable, regimes: NDArray[np.object_] | None = None
     ) -> Iterator[tuple[NDArray[np.intp], SectionPolicy]]:
@@ -152,6 +157,9 @@ class QualityModel:
     ) -> Floats:
         """Half width of the interval of each record, shape (n_records,); points."""
         half_widths = self.errors.half_width_ * spread
+        if self.errors.unseen_provider_half_width_:
+            wide = np.maximum(half_widths, self.errors.unseen_provider_half_width_)
+            half_widths = np.where(self.is_of_unseen_provider(table), wide, half_widths)
         for rows, policy in self.policies_of(table, regimes):
             half_widths[rows] = policy.errors_.half_width_ * spread[rows]
         return half_widths

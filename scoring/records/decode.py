@@ -197,7 +197,7 @@ def decode_json(
     if fast is not None:
         return Document(shown(path), line, digest, *fast, _unread_keys(visible) if with_unread_keys else ())
     with any_error_a_fault(path):
-        root = _parse_json(visible, path, line)
+        root = parse_json(visible, path, line)
         read = _read(root, path, field_map)
         mapped = _mapped(root, field_map)
     keys = unread_keys(root, field_map) if with_unread_keys else ()
@@ -237,7 +237,8 @@ class _Object(list[tuple[str, object]]):
     """All key-value pairs of a JSON object, repeated keys included."""
 
 
-def _parse_json(data: bytes, path: str, line: int) -> Node:
+def parse_json(data: bytes, path: str, line: int) -> Node:
+    """Parse a line of JSON into nodes; an error names its file and line."""
     text = decode_utf8(data, path, line=line)
     try:
         value = json.loads(

@@ -9,8 +9,11 @@ import codecs
 import html
 import io
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,8 +26,11 @@ from scoring.records.html_text import text_of
 _HEAD_BYTES = 64
 _FORMS = "an RSS, Atom or JSON feed"
 _LOG = logging.getLogger(__name__)
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));?")
+_HALVES = range(0xD800, 0xE000)  # of surrogate pairs: no characters, and feedparser cannot encode them
 
 Entry = Mapping[str, Any]
+_Read = Callable[[], dict[str, Any]]
 
 
 def read_entries(data: bytes, path: str) -> Iterator[tuple[int, bytes | RecordError]]:
@@ -53,20 +59,23 @@ def read_entries(data: bytes, path: str) -> Iterator[tuple[int, bytes | RecordEr
         return
     if not records:
         yield 0, RecordError(Fault(path, 0, "", "a feed without entries", "at least one entry"))
-    for number, record in enumerate(records, start=1):
+    for number, read in enumerate(records, start=1):
         try:
-            fields = {name: value for name, value in record.items() if value not in (None, "", [])}
+            fields = {name: value for name, value in read().items() if value not in (None, "", [])}
             yield number, msgspec.json.encode(fields)
         except UnicodeEncodeError:
             yield number, RecordError(Fault(path, number, "", "half of a character", "text in Unicode"))
+        except RecordError as error:
+            yield number, RecordError(*(replace(fault, line=number) for fault in error.faults))
 
 
-def _xml_records(data: bytes, path: str) -> list[dict[str, Any]]:
+def _xml_records(data: bytes, path: str) -> list[_Read]:
     try:
         import feedparser  # an extra
     except ImportError:
         expected = "the package feedparser: pip install 'news-scoring[feeds]'"
         raise RecordError(Fault(path, 0, "", "a feed", expected)) from None
+    data = _without_halves(data, path)
     feed = feedparser.parse(io.BytesIO(data))  # of text it would take an address, and fetch it
     problem = feed.get("bozo_exception") if feed.get("bozo") else None
     if isinstance(problem, feedparser.CharacterEncodingOverride):
@@ -77,7 +86,25 @@ def _xml_records(data: bytes, path: str) -> list[dict[str, Any]]:
         raise RecordError(Fault(path, 0, "", got, _FORMS))
     if described:
         _LOG.warning("%s: the XML is damaged (%s); %d entries were read", path, described, len(feed.entries))
-    return [_xml_record(entry, feed.feed) for entry in feed.entries]
+    return [partial(_xml_record, entry, feed.feed) for entry in feed.entries]
+
+
+def _without_halves(data: bytes, path: str) -> bytes:
+    """The document with U+FFFD for each reference to half of a character; the log has their number."""
+    n_replaced = 0
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        nonlocal n_replaced
+        number = int(match[1], 16) if match[1] else int(match[2])
+        if number not in _HALVES:
+            return match[0]
+        n_replaced += 1
+        return b"&#xFFFD;"
+
+    data = _REFERENCE.sub(replaced, data)
+    if n_replaced:
+        _LOG.warning("%s: halves of characters, replaced by U+FFFD: %d", path, n_replaced)
+    return data
 
 
 def _described(problem: Any, *, has_declaration: bool) -> str:
@@ -133,19 +160,21 @@ def _image(item: Entry) -> dict[str, Any]:
     return {"url": item.get("url") or item.get("href", ""), **sizes}
 
 
-def _json_records(data: bytes, path: str) -> list[dict[str, Any]]:
+def _json_records(data: bytes, path: str) -> list[_Read]:
     try:
         feed = msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(Fault(path, 0, "", f"JSON that does not parse ({error})", _FORMS)) from None
     items = feed.get("items") if isinstance(feed, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise RecordError(Fault(path, 0, "items", "no list of objects", _FORMS))
-    return [_json_record(item, feed) for item in items]
+    if not isinstance(items, list):
+        raise RecordError(Fault(path, 0, "items", "no list", _FORMS))
+    return [partial(_json_record, item, feed, path) for item in items]
 
 
-def _json_record(item: Entry, feed: Entry) -> dict[str, Any]:
+def _json_record(item: object, feed: Entry, path: str) -> dict[str, Any]:
     """The record of an item; a value of another type is left to the reader, which reports it."""
+    if not isinstance(item, dict):
+        raise RecordError(Fault(path, 0, "", f"an item of type {type(item).__name__}", "an object"))
     link = item.get("external_url") or item.get("url") or ""
     home = feed.get("home_page_url") or link
     excerpt = item.get("summary") or item.get("content_text") or ""

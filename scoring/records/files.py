@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import glob
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from scoring.errors import Fault, RecordError, shown
 from scoring.records.field_maps.field_map import FILE_NAME
@@ -26,6 +27,9 @@ from scoring.records.left_out import (
 )
 from scoring.records.tables import is_table
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
+
+if TYPE_CHECKING:
+    from scoring.records.selection import Selection
 
 #: Callback for the error of each unusable record.
 OnFault = Callable[[RecordError], None]
@@ -48,7 +52,9 @@ _REPORTED_ONE_BY_ONE = (None, EMPTY, ENCODING, CARRIAGE_RETURNS)
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
-def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str]:
+def expand(
+    paths: Sequence[str], *, on_fault: OnFault | None = None, selection: Selection | None = None
+) -> list[str]:
     """Expand paths to record files.
 
     A folder is walked for Markdown (:data:`scoring.records.file_names.RECORD_EXTENSIONS`), sorted. Hidden
@@ -65,6 +71,8 @@ def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str
         Folders, files, globs, and ``-`` for standard input, in any mix.
     on_fault : callable, optional
         Called for each match of a glob that is skipped because it is not a regular file.
+    selection : Selection, optional
+        Which of the files are taken; with one, a folder without any is no fault.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def expand(paths: Sequence[str], *, on_fault: OnFault | None = None) -> list[str
     faults: list[Fault] = []
     for path in paths:
         try:
-            for file, is_link in _expand_one(path, on_fault):
+            for file, is_link in _expand_one(path, on_fault, selection):
                 files_by_identity.setdefault(identify(file, folders, is_link=is_link), file)
         except RecordError as error:
             faults += error.faults
@@ -125,19 +133,26 @@ def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
     return (file for file, _, reason in entries if reason in _REPORTED_ONE_BY_ONE)
 
 
-def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
+def _expand_one(path: str, on_fault: OnFault | None, selection: Selection | None) -> list[tuple[str, bool]]:
     """Expand one path to pairs of file and whether it is a link."""
-    if path == STDIN:
-        return [(path, False)]
-    if os.path.isdir(path):
+    if path != STDIN and os.path.isdir(path):
+        only = selection.only if selection else None
         with walking(path) as walk:
-            files = [(file, is_link) for file, is_link, reason in _entries(path, walk) if not reason]
+            files = [
+                (file, is_link) for file, is_link, reason in _entries(path, walk, only=only) if not reason
+            ]
             walk.n_files = len(files)
-        if not files:
+        if not files and only is None:
             raise RecordError(Fault(path, 0, "", _without_records(walk), "Markdown files with front matter"))
         return files
-    if os.path.exists(path):
-        return [(path, os.path.islink(path))]
+    named = [(file, os.path.islink(file)) for file in _named(path, on_fault)]
+    return [pair for pair in named if selection is None or selection.takes_named(pair[0])]
+
+
+def _named(path: str, on_fault: OnFault | None) -> list[str]:
+    """The file of a path, or the files of a glob."""
+    if path == STDIN or os.path.exists(path):
+        return [path]
     if _GLOB_CHARACTERS.isdisjoint(path):
         raise RecordError(Fault(path, 0, "", "no such file or folder", "a file, a folder, a glob or -"))
     matches = []
@@ -149,7 +164,7 @@ def _expand_one(path: str, on_fault: OnFault | None) -> list[tuple[str, bool]]:
             on_fault(irregular(match, kind))
     if not matches:
         raise RecordError(Fault(path, 0, "", "a glob that matches no file", "at least one file"))
-    return [(match, os.path.islink(match)) for match in matches]
+    return matches
 
 
 def _without_records(walk: Walk) -> str:
@@ -158,10 +173,10 @@ def _without_records(walk: Walk) -> str:
 
 
 def _entries(
-    folder: str, walk: Walk, on_fault: OnFault | None = None
+    folder: str, walk: Walk, on_fault: OnFault | None = None, only: Collection[str] | None = None
 ) -> Iterator[tuple[str, bool, str | None]]:
     """Yield the Markdown entries of a folder: path, whether it is a link, why it is left out, if it is."""
-    for file, is_link, is_regular in _walk(folder, walk, on_fault):
+    for file, is_link, is_regular in _walk(folder, walk, on_fault, only):
         is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS) and not is_table(file)
         reason = _reason_left_out(file) if is_front_matter else None
         if reason:
@@ -169,8 +184,13 @@ def _entries(
         yield file, is_link, reason
 
 
-def _walk(folder: str, walk: Walk, on_fault: OnFault | None = None) -> Iterator[tuple[str, bool, bool]]:
-    """Yield entries named as Markdown with whether each is a link and whether it is a regular file."""
+def _walk(
+    folder: str, walk: Walk, on_fault: OnFault | None, only: Collection[str] | None
+) -> Iterator[tuple[str, bool, bool]]:
+    """Yield entries named as Markdown with whether each is a link and whether it is a regular file.
+
+    With ``only``, other entries than these real paths are passed over, and not counted.
+    """
 
     def report(error: OSError) -> None:
         if on_fault is None or error.filename == folder:
@@ -179,13 +199,22 @@ def _walk(folder: str, walk: Walk, on_fault: OnFault | None = None) -> Iterator[
             on_fault(unreadable(str(error.filename), error))
 
     root, globs = os.path.realpath(folder), FileGlobs()
+    real_folders: dict[str, str] = {}
     for base, folders, names in os.walk(folder, onerror=report):
         globs.enter(base, names)
         names += [name for name in folders if is_markdown(name)]
-        walk.n_other += sum(name.startswith(".") for name in folders)
+        if only is None:
+            walk.n_other += sum(name.startswith(".") for name in folders)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and not is_markdown(name))
         links, others = _links_and_others(base)
-        for name in folders:
+        if only is not None:
+            files = {name: os.path.join(base, name) for name in names}
+            names = [
+                name
+                for name, file in files.items()
+                if identify(file, real_folders, is_link=name in links) in only
+            ]
+        for name in folders if only is None else ():
             if name in links and not _leads_within(os.path.join(base, name), root):
                 walk.leave_out(os.path.join(base, name), LINK_OUT)
         for name in sorted(names):
@@ -217,7 +246,7 @@ def _count_other(file: str, name: str, walk: Walk) -> None:
         walk.n_other += 1
     elif extension in LINE_EXTENSIONS:
         walk.leave_out(file, JSON_LINES)
-    elif kind_of(file) is None and has_front_matter(_head(file)):
+    elif kind_of(file) is None and has_front_matter(head_of(file)):
         walk.leave_out(file, NOT_MARKDOWN)
     else:
         walk.n_other += 1
@@ -265,7 +294,7 @@ def _reason_left_out(file: str) -> str | None:
         return None
 
 
-def _head(file: str) -> bytes:
+def head_of(file: str) -> bytes:
     """First bytes of a regular file; empty if it cannot be read."""
     try:
         descriptor, _ = open_regular(file)

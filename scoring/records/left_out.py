@@ -1,4 +1,4 @@
-"""Files that the walk of a folder meets and does not read: counted by reason, and named."""
+"""Files that are met and not read, most of them in the walk of a folder: counted by reason, and named."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ CARRIAGE_RETURNS = "with carriage returns as line ends"
 LINK_OUT = "links that lead out of the folder"
 NOT_MARKDOWN = "with front matter, but not Markdown"
 NOT_IN_FIELD_MAP = "not among the files of the field map"
+OTHER_REPOSITORY = "a Git repository of its own, to be named as a path of its own"
 JSON_LINES = "of JSON lines, which are read if they are named"
 
 _LOG = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class LeftOutFile(msgspec.Struct, frozen=True):
     Parameters
     ----------
     path : str
-        The file, escaped by :func:`scoring.errors.shown`.
+        The file (or folder, if it is a repository of its own), escaped by :func:`scoring.errors.shown`.
     reason : str
         Why.
     """

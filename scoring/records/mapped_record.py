@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import PurePath
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from scoring.errors import RecordError
 from scoring.records.addresses import host_of
@@ -18,10 +20,15 @@ from scoring.records.field_maps.field_map import FIELDS, FieldMap, FieldSource
 from scoring.records.forms.node import Node, at_key
 from scoring.records.mapped_labels import read_labels
 from scoring.records.reader import parse_moment, read_record
+from scoring.records.reading_warnings import TITLE_ONLY, is_title_only, name_keys, unread_keys
 from scoring.records.record import Labels, Record
 
 # A day in a path: 2021-03-04, 2021/03/04, 20210304 or 2021_03_04.
 _PATH_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_.]?)(\d\d)\2(\d\d)(?!\d)")
+
+
+NO_FILE = "-"
+"""Path of a record that is in no file: on standard input, in a request, in a frame."""
 
 
 class Surroundings(NamedTuple):
@@ -69,7 +76,22 @@ def read_mapped_record(
         ) from None
     date = names.get("publishedDateTime", "")
     warnings = tuple(warning.replace("publishedDateTime", date or "date") for warning in warnings)
+    if is_title_only(record) and (unread := unread_keys(root, field_map)):
+        warnings = (f"{TITLE_ONLY}: no field uses {name_keys(unread)}", *warnings)
+    if missing := _without_file(field_map, surroundings, fields):
+        warnings = (*warnings, f"no file, by whose name or path the map reads {', '.join(missing)}")
     return record, read, (*label_warnings, *warnings)
+
+
+def _without_file(field_map: FieldMap, surroundings: Surroundings, fields: Collection[str]) -> list[str]:
+    """Fields that only the name or path of a file could give, if the record is in no file of its own."""
+    if surroundings.path != NO_FILE:
+        return []
+    return [
+        field
+        for field, sources in field_map.fields.items()
+        if FIELDS[field] not in fields and any(source.kind == "file" for source in sources)
+    ]
 
 
 def _map_fields(
@@ -81,7 +103,9 @@ def _map_fields(
     provider: dict[str, Node] = {}
     for field, sources in field_map.fields.items():
         name = FIELDS[field]
-        names[name] = " or ".join(source.name for source in sources if source.kind != "value") or field
+        names[name] = (
+            " or ".join(dict.fromkeys(source.name for source in sources if source.kind != "value")) or field
+        )
         for source in sources:
             node = _value(root, source, surroundings)
             if node is None or node.is_null or node.value in ("", [], {}):
@@ -125,7 +149,8 @@ def _value(root: Node, source: FieldSource, surroundings: Surroundings) -> Node 
     if source.kind == "body":
         return Node(root.line, first_paragraph(surroundings.body))
     if source.kind == "file":
-        return Node(root.line, _from_path(surroundings.path, source.name))
+        is_file = surroundings.path != NO_FILE
+        return Node(root.line, _from_path(surroundings.path, source.name)) if is_file else None
     node = at_key(root, source.name)
     if source.kind == "host" and node is not None:
         return Node(node.line, host_of(next(_texts(node, source), "")))
@@ -174,8 +199,11 @@ def _is_texts(node: Node) -> bool:
 def _texts(node: Node, source: FieldSource) -> Iterator[str]:
     """Texts of a value: of a scalar, a list of scalars or of mappings, or the keys of a mapping."""
     if isinstance(node.value, list):
+        whole = (
+            msgspec.structs.replace(source, separator="") if source.separator else source
+        )  # each item is one text
         for item in node.value:
-            yield from _texts(item, source)
+            yield from _texts(item, whole)
     elif isinstance(node.value, dict):
         if source.item in node.value:
             yield from _texts(node.value[source.item], source)
@@ -208,7 +236,10 @@ def _dated(node: Node, source: FieldSource) -> Node:
     if moment.tzinfo is None and text:
         text = moment.isoformat(" ") if _has_time(text) else moment.date().isoformat()
         return Node(node.line, text, is_plain=True)
-    return Node(node.line, moment.astimezone(UTC).isoformat(), is_plain=True)
+    try:
+        return Node(node.line, moment.astimezone(UTC).isoformat(), is_plain=True)
+    except OverflowError:  # beyond the years that Python has
+        return node
 
 
 def _has_time(text: str) -> bool:
@@ -222,7 +253,7 @@ def parse_date(text: str, formats: tuple[str, ...]) -> datetime | None:
             if format_ == "unix":
                 return datetime.fromtimestamp(float(text), UTC)
             return datetime.strptime(text, format_)
-        except (ValueError, OverflowError, OSError):
+        except (ValueError, OverflowError, OSError, re.error):
             continue
     moment, assumed = parse_moment(text)
     if moment is not None:

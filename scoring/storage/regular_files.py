@@ -59,8 +59,8 @@ def open_regular(file: str | Path) -> tuple[int, int]:
     return descriptor, state.st_size
 
 
-def read_regular(file: str | Path) -> bytes:
-    """Read a regular file.
+def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
+    """Read a regular file, or its first bytes.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def read_regular(file: str | Path) -> bytes:
     """
     descriptor, _ = open_regular(file)
     with open(descriptor, "rb") as handle:
-        return handle.read()
+        return handle.read(max_bytes)
 
 
 def _kind(mode: int) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import scoring
 
 # Requirements of a served model, beside this package, which is stored with it as code.
-REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "numpy", "pandas", "pyyaml", "rapidyaml")
+REQUIREMENTS = ("lightgbm", "mlflow", "msgspec", "narwhals", "numpy", "pandas", "pyyaml", "rapidyaml")
 
 CPUINFO = Path("/proc/cpuinfo")  # Linux only
 

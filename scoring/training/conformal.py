@@ -8,6 +8,9 @@ from scoring.features.table import Floats
 from scoring.model.conformal import MAX_ATOMS, MIN_SPREAD, NO_ERRORS, ResidualDistribution
 from scoring.training.config import ModelConfig
 
+MIN_HALF_WIDTH = 0.01
+"""Half width of the interval in units of spread, where no error was found: a wide spread widens it."""
+
 
 def fit_residuals(errors: Floats, spread: Floats, config: ModelConfig) -> ResidualDistribution:
     """Fit the conformal quantile and each group's residual distribution on held-out records.
@@ -36,9 +39,30 @@ def fit_residuals(errors: Floats, spread: Floats, config: ModelConfig) -> Residu
         values, counts = np.unique(_compress(np.round(group_errors)), return_counts=True)
         support.append([float(value) for value in values])
         probabilities.append([float(count) / len(group_errors) for count in counts])
-    scores = np.sort(np.abs(errors) / spread)
-    rank = min(int(np.ceil((len(scores) + 1) * config.interval_level)), len(scores))
-    return ResidualDistribution(edges, support, probabilities, float(scores[rank - 1]))
+    half_width = max(half_width_of(errors / spread, config.interval_level), MIN_HALF_WIDTH)
+    return ResidualDistribution(edges, support, probabilities, half_width)
+
+
+def half_width_of(errors: Floats, level: float) -> float:
+    """Conformal quantile of absolute errors; 0 if there are none.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (n_errors,)
+        Errors of records that were not fitted on.
+    level : float
+        Coverage of the interval; 0 to 1.
+
+    Examples
+    --------
+    >>> half_width_of(np.array([1.0, -4.0, 2.0]), 0.5)
+    2.0
+    """
+    if not len(errors):
+        return 0.0
+    scores = np.sort(np.abs(errors))
+    rank = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
+    return float(scores[rank - 1])
 
 
 def add_unseen_section(
@@ -68,6 +92,7 @@ def add_unseen_section(
         [*errors.weights_, [float(count) / len(foreign) for count in counts]],
         errors.half_width_,
         spread,
+        errors.unseen_provider_half_width_,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scoring.errors import ModelError
 from scoring.features.encoding import Encoder
+from scoring.model.baselines import Baselines, Medians
 from scoring.model.cascade import NOT_LEADING, Cascade, is_wide
 from scoring.model.components import FittedComponents, Thresholds
 from scoring.model.forecast import Forecast
@@ -36,6 +37,8 @@ from scoring.training.training_set import TrainingSet
 MIN_RECORDS = 15
 MIN_VALIDATION = 5
 
+_Policy = TypeVar("_Policy")
+
 
 def fit_models(
     training: TrainingSet,
@@ -44,6 +47,7 @@ def fit_models(
     num_threads: int = 2,
     trainer: BoosterTrainer = train_booster,
     on_step: Callable[[str], None] = lambda step: None,
+    has_baselines: bool = True,
 ) -> FittedComponents:
     """Fit every component: tune on the latest records, then refit on all of them.
 
@@ -59,6 +63,8 @@ def fit_models(
         Trains the boosters of quality, heat and published; the rest is always fitted in this process.
     on_step : callable
         Called with the name of each step when it begins.
+    has_baselines : bool
+        Whether to fit the baselines, which evaluations compare with.
 
     Returns
     -------
@@ -113,18 +119,20 @@ def fit_models(
             is_measured=is_measured,
         )
         quality = finish_quality()
-        encoder = msgspec.structs.replace(quality.model.encoder, sections_=training.section_rule)
+        quality_model = for_scoring(quality.model, training)
+        encoder = quality_model.encoder
         cascade_fit = cascade_fit or start_cascade(encoder)
-        baselines = pool.executor.submit(fit_baselines, table, labels, quality.model.encoder, **options)
+        baselines = (
+            pool.executor.submit(fit_baselines, table, labels, quality.model.encoder, **options)
+            if has_baselines
+            else None
+        )
         on_step("lead, heat and published")
         cascade, forecast = cascade_fit.result()
         draft, validation = cascade_draft.result(), training.take(is_validation)
         thresholds = _choose_thresholds(draft, cascade, validation, quality, pool.num_threads)
         on_step("baselines")
-        present = set(training.sections)  # past regimes are not used for scoring
-        policies = {name: policy for name, policy in quality.model.policies.items() if name in present}
-        quality_model = replace(quality.model, encoder=encoder, policies=policies)
-        story_policies = {name: policy for name, policy in cascade.policies.items() if name in present}
+        story_policies = _present(cascade.policies, training)
         cascade = replace(cascade, policies=story_policies, encoder=encoder if is_wide(targets) else None)
         forecast = replace(forecast, cascade=cascade)
         rules = learned_rules(training, quality_model, cascade)
@@ -133,7 +141,7 @@ def fit_models(
             cascade,
             forecast,
             thresholds,
-            baselines.result(),
+            baselines.result() if baselines else Baselines(Medians({}, {}, {}), {}),
             rules,
             training.changes,
             targets=targets,
@@ -176,6 +184,18 @@ def fit_quality(training: TrainingSet, config: TrainConfig, *, num_threads: int 
             seed=config.seed,
         )
         return finish()
+
+
+def for_scoring(model: QualityModel, training: TrainingSet) -> QualityModel:
+    """The fitted quality with the rule of sections, and the policies that hold now."""
+    encoder = msgspec.structs.replace(model.encoder, sections_=training.section_rule)
+    return replace(model, encoder=encoder, policies=_present(model.policies, training))
+
+
+def _present(policies: Mapping[str, _Policy], training: TrainingSet) -> dict[str, _Policy]:
+    """Policies of the sections, without those of their past regimes."""
+    present = set(training.sections)
+    return {name: policy for name, policy in policies.items() if name in present}
 
 
 def validation_mask(moments: NDArray[np.datetime64], sections: Sequence[str], split: SplitConfig) -> Mask:

@@ -15,8 +15,9 @@ from scoring.model.conformal import MIN_SPREAD
 from scoring.model.label_steps import LabelSteps
 from scoring.model.quality import QualityModel
 from scoring.training.config import ModelConfig
-from scoring.training.conformal import add_unseen_section, fit_residuals
+from scoring.training.conformal import add_unseen_section, fit_residuals, half_width_of
 from scoring.training.design_matrix import DesignMatrix
+from scoring.training.leave_providers_out import leave_providers_out_errors
 from scoring.training.leave_section_out import leave_section_out_errors, left_out_sections
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.training.parallel import FitPool
@@ -113,6 +114,9 @@ def start_quality(
     )
     is_counted = plan.in_shared_policy if is_measured is None else plan.in_shared_policy & is_measured
     unseen_section_errors = submit(leave_section_out_errors, table, design_matrix, y, config)
+    unseen_provider_errors = submit(
+        leave_providers_out_errors, table, design_matrix, y, config, config.interval_level
+    )
 
     def finish() -> QualityFit:
         draft = draft_fit.result()
@@ -143,6 +147,8 @@ def start_quality(
             # One section says nothing of others: their interval is as wide as the labels.
             config.interval_level if left_out_sections(table) else 1.0,
         )
+        least = half_width_of(unseen_provider_errors.result(), config.interval_level)
+        errors = msgspec.structs.replace(errors, unseen_provider_half_width_=least)
         out_of_fold = np.full(len(table), np.nan)
         out_of_fold[plan.is_shared] = inputs.X[:, -1]
         model = with_policies(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 import numpy as np
@@ -29,10 +29,15 @@ from scoring.training.fit import fit_models
 from scoring.training.read_dataset import read_dataset
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.results import WithEvaluation, figure_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Plot
 
 
 @dataclass(frozen=True, slots=True)
-class BacktestOutcome:
+class BacktestOutcome(WithEvaluation):
     """Result of a backtest.
 
     Parameters
@@ -58,6 +63,45 @@ class BacktestOutcome:
     n_faults: int
     folds: tuple[FoldResult, ...]
     evaluation: Evaluation
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the metrics of each fold, one a row.
+
+        Returns
+        -------
+        DataFrame of shape (n_folds * n_metrics, 7 + n_baselines)
+            ``fold``, its numbers of records for training and evaluation, ``metric``, ``value``, ``low`` and
+            ``high`` (95 % interval), and the value of each baseline.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"fold": fold.name, "n_training": fold.n_training, "n_records": fold.n_records} | row
+                for fold in self.folds
+                for row in figure_rows(fold.figures, fold.baselines)
+            ]
+        )
+
+    def plot(self) -> dict[str, Plot]:
+        """Draw the folds (``backtest``), and the evaluation of all of them together.
+
+        Returns
+        -------
+        dict of str to matplotlib Figure
+            By name.
+        """
+        return {"backtest": backtest_figure(self.by, self.folds), **evaluation_figures(self.evaluation)}
+
+    def save(self, folder: str | Path) -> None:
+        """Write the metrics of the folds and of all together, the predictions and the plots.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Output folder; created if missing, and files of the same names are replaced.
+        """
+        write_backtest(self.evaluation, self.folds, self.plot(), Path(folder))
 
 
 def backtest(
@@ -189,10 +233,7 @@ def _write_and_log(
     """Write the result to ``output`` and log it, if requested."""
     if output is None and not is_tracked:
         return outcome
-    plots = {
-        "backtest": backtest_figure(outcome.by, outcome.folds),
-        **evaluation_figures(outcome.evaluation),
-    }
+    plots = outcome.plot()
     if output is not None:
         write_backtest(outcome.evaluation, outcome.folds, plots, output)
     if not is_tracked:

@@ -35,6 +35,7 @@ from scoring.settings import Settings
 from scoring.tracking import Store, add_page
 from scoring.training.splits import as_datetime
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.results import Comparisons
 
 N_DRAWS = 1000
 N_PART_DRAWS = 200
@@ -49,7 +50,7 @@ def compare(
     stdin: BinaryIO | None = None,
     on_fault: OnFault,
     reporter: Reporter = SILENT,
-) -> tuple[Comparison, ...]:
+) -> Comparisons:
     """Compare two or more runs or models.
 
     Parameters
@@ -70,7 +71,7 @@ def compare(
 
     Returns
     -------
-    tuple of Comparison
+    Comparisons
         Comparison of the first with each of the others.
 
     Raises
@@ -105,7 +106,7 @@ def compare(
         comparison = _compare_pair(first, other, notes, limit, settings.seed, reporter)
         policy = _compare_policies((first, first_model), (other, other_model))
         compared.append(msgspec.structs.replace(comparison, policy=policy))
-    return tuple(compared)
+    return Comparisons(compared)
 
 
 def keep_page(comparison: Comparison, settings: Settings) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 import numpy as np
@@ -34,6 +34,10 @@ from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
 from scoring.workflows.coverage import deriver_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Plot
+
 
 @dataclass(frozen=True, slots=True)
 class DriftOutcome:
@@ -41,6 +45,45 @@ class DriftOutcome:
 
     run_id: str | None
     drift: Drift
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return what was compared with the training records, one a row.
+
+        Returns
+        -------
+        DataFrame of shape (n_checks, 5)
+            ``kind`` (``distance``, ``unseen`` or ``shift``), ``name``, ``value``, ``limit`` (99 % prediction
+            limit), and whether it ``is_beyond`` that.
+        """
+        import pandas as pd
+
+        drift = self.drift
+        rows = [
+            *(("distance", row.family, row.distance, row.limit, row.is_beyond) for row in drift.families),
+            *(("unseen", row.what, row.ratio, row.limit_ratio, row.is_beyond) for row in drift.unseen),
+            *(("shift", row.name, row.new - row.before, row.limit, row.is_beyond) for row in drift.shifts),
+        ]
+        return pd.DataFrame(rows, columns=["kind", "name", "value", "limit", "is_beyond"])
+
+    def plot(self) -> dict[str, Plot]:
+        """Draw the distances and shifts beside their limits.
+
+        Returns
+        -------
+        dict of str to matplotlib Figure
+            Of the name ``drift``.
+        """
+        return {"drift": drift_figure(self.drift)}
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``drift.json`` and the plot.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Output folder; created if missing, and files of the same names are replaced.
+        """
+        write_drift(self.drift, self.plot(), Path(folder))
 
 
 def drift(

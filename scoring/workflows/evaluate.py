@@ -32,10 +32,11 @@ from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluat
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import derived_note, deriver_of
+from scoring.workflows.results import WithEvaluation
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateOutcome:
+class EvaluateOutcome(WithEvaluation):
     """Result of an evaluation; `run_id` is None if nothing was logged.
 
     `n_own_labels` counts the labels written by scoring.

@@ -14,10 +14,11 @@ from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.files import files_within
 from scoring.records.mapped_record import date_in_path
-from scoring.records.survey.archive_survey import survey_files
+from scoring.records.survey.archive_survey import Survey, survey_files, survey_table
 from scoring.records.survey.field_guess import guess_field_map, is_own_layout
 from scoring.records.survey.map_text import guessed_text
 from scoring.records.survey.presets import preset_text
+from scoring.records.tables import is_table
 from scoring.storage.atomic_file import create_text
 
 MIN_LABELS = 20
@@ -56,14 +57,14 @@ class Proposal(msgspec.Struct, frozen=True):
 
 
 def propose(
-    folder: str, *, preset: str | None = None, on_progress: Callable[[int, int], None] | None = None
+    path: str, *, preset: str | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> Proposal:
     """Look at an archive and propose its field map.
 
     Parameters
     ----------
-    folder : str
-        The archive.
+    path : str
+        The archive: its folder, or a table (CSV or Parquet), whose rows count as files.
     preset : str, optional
         Name of a common layout (:data:`scoring.records.survey.presets.PRESETS`) to take the map of.
     on_progress : callable, optional
@@ -72,14 +73,9 @@ def propose(
     Raises
     ------
     RecordError
-        If it is not a folder, or has no file that may hold a record.
+        If it is neither a folder nor a table, or has nothing that may be a record.
     """
-    if not os.path.isdir(folder):
-        raise RecordError(Fault(folder, 0, "", "no such folder", "the folder of an archive"))
-    files = list(files_within(folder))
-    if not files:
-        raise RecordError(Fault(folder, 0, "", "a folder without records", "files with front matter"))
-    survey = survey_files(files, has_path_date=lambda file: bool(date_in_path(file)), on_progress=on_progress)
+    survey = survey_table(path) if is_table(path) and os.path.isfile(path) else _survey(path, on_progress)
     if not survey.n_read:
         raise RecordError(*(fault for error in survey.faults[:3] for fault in error.faults))
     guessed = guess_field_map(survey)
@@ -97,15 +93,31 @@ def propose(
     return Proposal(text, survey.n_files, survey.n_read, extensions, counts, unused, faults, has_dates)
 
 
-def write_proposal(folder: str, proposal: Proposal) -> Path:
-    """Write a proposed map into its archive; an existing one is never replaced.
+def _survey(folder: str, on_progress: Callable[[int, int], None] | None) -> Survey:
+    if not os.path.isdir(folder):
+        raise RecordError(Fault(folder, 0, "", "no such folder or table", "the folder of an archive"))
+    files = list(files_within(folder))
+    if not files:
+        tables = [name for name in sorted(os.listdir(folder)) if is_table(name)]
+        hint = (
+            f"; scoring init {shlex.quote(os.path.join(folder, tables[0]))} looks at a table"
+            if tables
+            else ""
+        )
+        expected = f"files with front matter{hint}"
+        raise RecordError(Fault(folder, 0, "", "a folder without records", expected))
+    return survey_files(files, has_path_date=lambda file: bool(date_in_path(file)), on_progress=on_progress)
+
+
+def write_proposal(path: str, proposal: Proposal) -> Path:
+    """Write a proposed map into its archive, or beside the table; an existing one is never replaced.
 
     Raises
     ------
     FieldMapError
         If the archive has one.
     """
-    file = Path(folder) / FILE_NAME
+    file = (Path(path) if os.path.isdir(path) else Path(path).parent) / FILE_NAME
     try:
         with naming(file):
             create_text(file, proposal.text)
@@ -118,7 +130,8 @@ def write_proposal(folder: str, proposal: Proposal) -> Path:
 def summary(folder: str, proposal: Proposal) -> Iterator[str]:
     """Say what the archive holds, and what can be done with it."""
     extensions = ", ".join(f"{count:,} {extension}" for extension, count in proposal.extensions.items())
-    yield f"{folder}: {proposal.n_files:,} files ({extensions}), {proposal.n_read:,} of them read"
+    unit = "files" if os.path.isdir(folder) else "rows"
+    yield f"{folder}: {proposal.n_files:,} {unit} ({extensions}), {proposal.n_read:,} of them read"
     if not proposal.text:
         yield "the files have scoring's own layout: no field map is needed"
     if proposal.unused:
@@ -128,7 +141,9 @@ def summary(folder: str, proposal: Proposal) -> Iterator[str]:
             yield f"{label}: on about {count:,} records"
     if not proposal.has_dates:
         yield "no key looks like a date: training needs the date of each record, as published_at"
-    if max(proposal.labels.values(), default=0) >= MIN_LABELS:
+    if not proposal.has_dates:
+        yield f'next: name the key of the date, then "scoring validate {shlex.quote(folder)}"'
+    elif max(proposal.labels.values(), default=0) >= MIN_LABELS:
         yield f'next: "scoring validate {shlex.quote(folder)}", then "scoring train {shlex.quote(folder)}"'
     else:
         yield (

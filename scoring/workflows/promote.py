@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import msgspec
 
@@ -48,6 +48,8 @@ class PromoteOutcome:
         Address of the champion that it was compared with; None if there was none.
     is_promoted : bool
         Whether the challenger is the champion now, or would be without the dry run.
+    outcome : str
+        ``promoted``, ``refused``, or ``unchanged`` if a retraining had too few new records to train on.
     is_dry_run : bool
         Whether nothing was changed.
     by : str
@@ -64,6 +66,7 @@ class PromoteOutcome:
     version: str | None
     champion: str | None
     is_promoted: bool
+    outcome: Literal["promoted", "refused", "unchanged"]
     is_dry_run: bool
     by: str
     verdict: Verdict
@@ -176,6 +179,7 @@ def promote(
         version=version,
         champion=standing.address if standing else None,
         is_promoted=is_promoted,
+        outcome="promoted" if is_promoted else "refused",
         is_dry_run=is_dry_run,
         by="gate" if judged.verdict.is_passed or reason is None else "force",
         verdict=judged.verdict,

@@ -165,17 +165,17 @@ def _train_first(job: _Job, corpus: LabelledDataset, config: TrainConfig) -> Pro
 def _train_next(
     job: _Job, corpus: LabelledDataset, config: TrainConfig, standing: StandingChampion, current: SavedModel
 ) -> PromoteOutcome:
-    """Train, and compare with the champion on a block that it has not seen; refuse if that is too small."""
+    """Train, and compare with the champion on a block that it has not seen, if that is large enough."""
     ends_at = section_ends(corpus, current)
     split = split_after(corpus, config.split, ends_at)
     block = corpus.take(test_mask(corpus.moments, corpus.sections, split))
     new_records = corpus.take(is_later(corpus, current))
     since = f"{max(current.manifest.training.section_ends_at.values()):%Y-%m-%d}"
     if lacking := too_few(len(new_records.documents), new_records.n_days, job.gate):
-        return _refused(job, f"no new data to evaluate on since {since}: {lacking}", standing)
+        return _unchanged(job, f"no new data to evaluate on since {since}: {lacking}", standing)
     if lacking := too_few(len(block.documents), block.n_days, job.gate):
         reason = f"too few new records since {since} are in the test block: {lacking}"
-        return _refused(job, reason, standing)
+        return _unchanged(job, reason, standing)
     fitted, run_id = _train(job, corpus, msgspec.structs.replace(config, split=split))
     job.reporter.step("judging", 0, 1)
     all_records = np.ones(len(block.documents), dtype=bool)
@@ -271,6 +271,7 @@ def _conclude(
         version=version,
         champion=address,
         is_promoted=verdict.is_passed,
+        outcome="promoted" if verdict.is_passed else "refused",
         is_dry_run=False,
         by="gate",
         verdict=verdict,
@@ -296,7 +297,8 @@ def _rollback_message(job: _Job, model: str, champion_address: str | None) -> st
     return None
 
 
-def _refused(job: _Job, reason: str, standing: StandingChampion) -> PromoteOutcome:
+def _unchanged(job: _Job, reason: str, standing: StandingChampion) -> PromoteOutcome:
+    """The outcome without a training."""
     return PromoteOutcome(
         name=job.name,
         model="",
@@ -304,6 +306,7 @@ def _refused(job: _Job, reason: str, standing: StandingChampion) -> PromoteOutco
         version=None,
         champion=standing.address,
         is_promoted=False,
+        outcome="unchanged",
         is_dry_run=False,
         by="gate",
         verdict=refuse(reason, job.gate),

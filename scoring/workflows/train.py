@@ -30,6 +30,7 @@ from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.workflows.cluster import ClusterOptions
 from scoring.workflows.cluster_training import opened_training
 from scoring.workflows.coverage import refuse_on_cluster
+from scoring.workflows.results import WithEvaluation
 from scoring.workflows.training_pipeline import TrainingResult, fit_and_save, read_training
 
 _INTRO = (
@@ -40,7 +41,7 @@ _DERIVED = "The coverage of the records was derived from the archive: it is an e
 
 
 @dataclass(frozen=True, slots=True)
-class TrainOutcome:
+class TrainOutcome(WithEvaluation):
     """Result of a training.
 
     Parameters

@@ -12,6 +12,7 @@ from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.left_out import LeftOutFile, collecting
+from scoring.records.selection import select_files
 
 
 class Validation(msgspec.Struct, frozen=True):
@@ -47,8 +48,11 @@ class Validation(msgspec.Struct, frozen=True):
 def validate(
     paths: Sequence[str],
     *,
+    changed_since: str | None = None,
+    skips_non_records: bool = False,
     stdin: BinaryIO | None = None,
     field_maps: FieldMaps | None = None,
+    on_warning: Callable[[str, int, str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Validation:
     """Read all records, and collect the faults.
@@ -57,10 +61,16 @@ def validate(
     ----------
     paths : sequence of str
         Files, folders, globs or ``-``: see :func:`scoring.records.corpus.read_documents`.
+    changed_since : str, optional
+        Git revision: only the files that differ from it, see :func:`scoring.records.selection.select_files`.
+    skips_non_records : bool
+        Whether named files that are no records are left out; always with a revision.
     stdin : binary file, optional
         Input of ``-``.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
+    on_warning : callable, optional
+        Called with the path, line and text of each warning.
     on_progress : callable, optional
         Called with the number of files done and of all files.
 
@@ -73,6 +83,8 @@ def validate(
     ------
     RecordError
         If a path does not exist or has no records.
+    ScoringError
+        If Git cannot tell which files differ from the revision.
     """
     errors: list[RecordError] = []
     warnings: list[str] = []
@@ -81,6 +93,8 @@ def validate(
     field_maps = field_maps or FieldMaps(paths)
     field_maps.reads_bodies = False  # nothing there can be wrong
     with collecting(is_listing=True) as walks:
+        if changed_since is not None or skips_non_records:
+            paths = select_files(paths, changed_since=changed_since, on_fault=errors.append)
         documents = read_documents(
             paths,
             stdin=stdin,
@@ -91,7 +105,10 @@ def validate(
         )
         for document in documents:
             n_records += 1
-            warnings += [f"{document.path}:{document.line}: {warning}" for warning in document.warnings]
+            for warning in document.warnings:
+                warnings.append(f"{document.path}:{document.line}: {warning}")
+                if on_warning is not None:
+                    on_warning(document.path, document.line, warning)
             unread_keys.update(document.unread_keys)
     return Validation(
         n_records=n_records,

@@ -22,6 +22,7 @@ from scoring.explanation.frames import BASE, REST
 from scoring.records.frame_rows import read_frame
 from scoring.records.synthetic.generate import sample_documents
 from scoring.workflows.train import TrainOutcome
+from tests.workflows.test_labels import QUICK
 
 KINDS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "pandas": pd.DataFrame,
@@ -203,3 +204,77 @@ def test_a_model_is_pickled(rows: list[dict[str, Any]], model: scoring.Model, tm
     copy = pickle.loads(pickle.dumps(model))  # noqa: S301 -- just written
     assert copy.name == model.name
     assert list(copy.score(usable(rows))) == list(model.score(usable(rows)))
+
+
+@pytest.fixture(scope="module")
+def labelled() -> pd.DataFrame:
+    """150 labelled records as a frame."""
+    records = [
+        msgspec.to_builtins(record) | msgspec.structs.asdict(labels)
+        for record, labels in sample_documents(n_records=150, seed=6)
+    ]
+    return pd.DataFrame(records)
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def test_training_on_a_frame_is_that_on_its_records(
+    labelled: pd.DataFrame, settings: scoring.Settings, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"config": QUICK, "tracked": False, "settings": settings}
+    by_frame = scoring.train(labelled, output=tmp_path / "frame", **options)
+    by_rows = scoring.train(rows_of(labelled), output=tmp_path / "rows", **options)
+    assert by_frame.n_records == 150
+    assert by_frame.metrics == by_rows.metrics
+    assert scoring.load_model(by_frame.model).name == scoring.load_model(by_rows.model).name
+    table = by_frame.to_frame()
+    assert table.loc["quality_mae", "value"] == by_frame.metrics["quality_mae"]
+    assert {"low", "high", "global median"} <= set(table.columns)
+    assert len(by_frame.predictions()) == by_frame.evaluation.n_records
+    evaluated = scoring.evaluate(labelled, model=by_frame.model, tracked=False, settings=settings)
+    assert evaluated.n_records == 150
+    assert set(evaluated.plot()) >= {"quality", "heat"}
+    evaluated.save(tmp_path / "evaluation")
+    assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+
+
+def test_comparison_of_models_on_a_frame(
+    labelled: pd.DataFrame, training: TrainOutcome, settings: scoring.Settings, tmp_path: Path
+) -> None:
+    shipped = Path(scoring.__file__).parents[1] / "models" / "default"
+    compared = scoring.compare(training.model, shipped, on=labelled, settings=settings)
+    table = compared.to_frame()
+    assert list(table.columns) == [
+        "model",
+        "metric",
+        "first",
+        "second",
+        "gain",
+        "low",
+        "high",
+        "verdict",
+    ]
+    assert {"quality_mae", "published_f1"} <= set(table.metric)
+    [page] = compared.save(tmp_path / "pages")
+    assert page.read_text("utf-8").startswith("<!")
+    assert len(compared.plot()) == 1
+
+
+def test_backtest_and_drift_of_a_frame(
+    labelled: pd.DataFrame, training: TrainOutcome, settings: scoring.Settings, tmp_path: Path
+) -> None:
+    folds = scoring.backtest(labelled, first="2018-12", config=QUICK, tracked=False, settings=settings)
+    table = folds.to_frame()
+    assert table.fold.unique().tolist() == [fold.name for fold in folds.folds]
+    assert "backtest" in folds.plot()
+    folds.save(tmp_path / "backtest")
+    assert (tmp_path / "backtest" / "folds.csv").is_file()
+    measured = scoring.measure_drift(labelled, model=training.model, tracked=False, settings=settings)
+    table = measured.to_frame()
+    assert set(table.kind) == {"distance", "unseen", "shift"}
+    beyond = [row.family for row in measured.drift.families if row.is_beyond]
+    assert table[(table.kind == "distance") & table.is_beyond].name.tolist() == beyond
+    measured.save(tmp_path / "drift")
+    assert (tmp_path / "drift" / "drift.json").is_file()

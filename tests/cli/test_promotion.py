@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scoring.cli import app
-from scoring.deployment.gate import GateConfig
+from scoring.deployment.gate import GateConfig, refuse
 from scoring.tracking import read_run
 from scoring.tracking.store import Store
 from scoring.workflows import retrain
+from scoring.workflows.promote import PromoteOutcome
 from tests.conftest import Registry
 
 pytestmark = pytest.mark.usefixtures("undrawn_plots")
@@ -55,7 +56,7 @@ def test_refused_with_its_reasons_and_an_exit_code(registry: Registry) -> None:
     assert "expected its interval above 0" in " ".join(done.stdout.split())
     as_json = run(registry, "promote", registry.worse, "--json")
     output = json.loads(as_json.stdout)
-    assert (as_json.exit_code, output["is_promoted"], output["champion"]) == (3, False, FIRST)
+    assert (as_json.exit_code, output["outcome"], output["champion"]) == (3, "refused", FIRST)
     assert output["verdict"]["checks"][0]["figure"] == "quality_mae"
 
 
@@ -113,6 +114,33 @@ def test_what_the_gate_is_asked_for(
 
 def test_a_retraining_without_anything_new(registry: Registry, archive: Path) -> None:
     done = run(registry, "retrain", archive, "--quiet")
-    assert (done.exit_code, done.stderr) == (3, "")
-    assert f"refused: {FIRST} stays champion" in done.stdout
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"unchanged: {FIRST} stays champion" in done.stdout
     assert "no new data to evaluate on since" in done.stdout
+    as_json = run(registry, "retrain", archive, "--quiet", "--json")
+    output = json.loads(as_json.stdout)
+    assert (as_json.exit_code, output["outcome"], output["is_promoted"]) == (0, "unchanged", False)
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("promoted", 0), ("refused", 3), ("unchanged", 0)])
+def test_exit_code_of_each_outcome_of_a_retraining(
+    registry: Registry, archive: Path, monkeypatch: pytest.MonkeyPatch, outcome: Any, code: int
+) -> None:
+    result = PromoteOutcome(
+        name="scoring",
+        model="",
+        run_id=None,
+        version=SECOND,
+        champion=FIRST,
+        is_promoted=outcome == "promoted",
+        outcome=outcome,
+        is_dry_run=False,
+        by="gate",
+        verdict=refuse("why", GateConfig()),
+        data_sha256="",
+    )
+    monkeypatch.setattr(retrain, "retrain", lambda *_, **__: result)
+    done = run(registry, "retrain", archive)
+    assert done.exit_code == code
+    assert f"{outcome}: " in done.stdout
+    assert json.loads(run(registry, "retrain", archive, "--json").stdout)["outcome"] == outcome

@@ -10,6 +10,7 @@ import pytest
 import scoring
 
 PUBLIC = [
+    "Comparison",
     "Coverage",
     "Document",
     "Evaluation",
@@ -38,6 +39,7 @@ PUBLIC = [
     "Slice",
     "TrackingError",
     "__version__",
+    "backtest",
     "compare",
     "derive_coverage",
     "evaluate",
@@ -45,6 +47,7 @@ PUBLIC = [
     "extract_features",
     "load_model",
     "load_settings",
+    "measure_drift",
     "read_records",
     "relate",
     "score",

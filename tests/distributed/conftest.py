@@ -39,8 +39,8 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = START_SEC
 class Processes:
     """A scheduler and workers, one thread each."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+        self._folder, self._python = folder, python
         self._environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("SCORING_", "DASK_"))
         } | QUIET
@@ -69,7 +69,14 @@ class Processes:
         return worker
 
     def _start(self, role: str, *options: str) -> subprocess.Popen[bytes]:
-        command = [DASK, role, "--scheduler-file", str(self._folder / "scheduler.json"), *options]
+        command = [
+            self._python,
+            DASK,
+            role,
+            "--scheduler-file",
+            str(self._folder / "scheduler.json"),
+            *options,
+        ]
         with (self._folder / f"{role}.log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
 
@@ -96,9 +103,9 @@ class Processes:
 
 
 @pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+def processes(warm: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """A scheduler with two workers; a test that kills one starts another."""
-    made = Processes(tmp_path_factory.mktemp("dask"))
+    made = Processes(tmp_path_factory.mktemp("dask"), warm)
     try:
         for _ in range(2):
             made.start_worker()

@@ -94,6 +94,7 @@ def _import_all() -> None:
     from scoring.tracking.store import load_mlflow
     from scoring.workflows import train
 
+    sys.modules["polars"] = None  # type: ignore[assignment]  # MLflow imports it where it is, and it has threads
     load_mlflow()
     import git  # noqa: F401
     import lightgbm  # noqa: F401

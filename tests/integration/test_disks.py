@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,6 @@ from scoring.storage.replacement import open_replacement
 
 N_RECORDS = 20
 DEFAULT = Path(__file__).parents[2] / "models" / "default"
-PROGRAM = f"{shlex.quote(sys.executable)} -m scoring"
 FULL = "File too large"  # what the system says of a limit on the size of files, which any user may set
 # Each writer, and the file that its message names.
 WRITERS = {
@@ -34,6 +34,7 @@ WRITERS = {
     "score inbox --write": "home/journal.jsonl: got {}",
     "score long.md --write": "long.md: got {}",
 }
+REAL = ("score inbox --output out.jsonl",)
 
 
 @pytest.fixture(autouse=True)
@@ -45,28 +46,39 @@ def records(tmp_path: Path) -> None:
     )
 
 
-def shell(line: str) -> subprocess.CompletedProcess[str]:
-    # Python itself leaves half of a bytecode file where the size of files is limited.
-    environment = os.environ | {"SCORING_HOME": "home", "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(
-        ["bash", "-c", line],  # noqa: S607 -- the system's
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=environment,
-    )
+Shell = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def shell(request: pytest.FixtureRequest, warm: str) -> Shell:
+    """Runs a line of the shell; some of the writers are processes of their own."""
+    parameters = getattr(request.node, "callspec", None)
+    is_real = parameters is not None and parameters.params["command"] in REAL
+
+    def shell(line: str) -> subprocess.CompletedProcess[str]:
+        # Python itself leaves half of a bytecode file where the size of files is limited.
+        environment = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHON": sys.executable if is_real else warm}
+        return subprocess.run(
+            ["bash", "-c", f'scoring() {{ "$PYTHON" -m scoring "$@"; }}; {line}'],  # noqa: S607 -- the system's
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env=os.environ | {"SCORING_HOME": "home"} | environment,
+        )
+
+    return shell
 
 
 @pytest.mark.parametrize("command", WRITERS)
-def test_the_file_is_named(template: Path, tmp_path: Path, command: str) -> None:
+def test_the_file_is_named(shell: Shell, template: Path, tmp_path: Path, command: str) -> None:
     if command.startswith("import"):
-        assert shell(f"{PROGRAM} export {shlex.quote(str(DEFAULT))} model.zip").returncode == 0
+        assert shell(f"scoring export {shlex.quote(str(DEFAULT))} model.zip").returncode == 0
     if command == "evaluate labelled":  # the store is there: making it is another writer
         prepare_home(tmp_path / "home")
         shutil.copy(template, tmp_path / "home")
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
-    done = shell(f"ulimit -f 1; {PROGRAM} {command} --quiet")
+    done = shell(f"ulimit -f 1; scoring {command} --quiet")
     expected = WRITERS[command]
     assert "Traceback" not in done.stderr
     assert any(expected.format(FULL) in line and FULL in line for line in done.stderr.splitlines()), (
@@ -77,13 +89,13 @@ def test_the_file_is_named(template: Path, tmp_path: Path, command: str) -> None
     assert {path.parts[len(tmp_path.parts)] for path in left} <= {"new", "out"}, "no half of a file is left"
 
 
-def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(tmp_path: Path) -> None:
+def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(shell: Shell, tmp_path: Path) -> None:
     for number in range(2, 8):
         write_sample(tmp_path / "inbox" / str(number), n_records=300, seed=number, is_labelled=False)
-    whole = shell(f"{PROGRAM} score inbox --model shipped --no-cache")
+    whole = shell("scoring score inbox --model shipped --no-cache")
     for threads in (1, 2):
         done = shell(
-            f"ulimit -f 24; SCORING_THREADS={threads} {PROGRAM} score inbox --model shipped 2>messages"
+            f"ulimit -f 24; SCORING_THREADS={threads} scoring score inbox --model shipped 2>messages"
         )
         assert (done.returncode, done.stdout) == (0, whole.stdout)
         messages = (tmp_path / "messages").read_text().splitlines()
@@ -91,8 +103,8 @@ def test_a_cache_that_is_full_stops_no_scoring_and_is_reported_once(tmp_path: Pa
         assert f"{tmp_path}/home/cache/features.db: not used: d" in messages[0]  # database, disk
 
 
-def test_the_state_of_a_watch_names_its_file(tmp_path: Path) -> None:
-    done = shell(f"ulimit -f 1; {PROGRAM} watch inbox")
+def test_the_state_of_a_watch_names_its_file(shell: Shell, tmp_path: Path) -> None:
+    done = shell("ulimit -f 1; scoring watch inbox")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     line = done.stderr.splitlines()[-1]
@@ -114,8 +126,8 @@ except OSError as error:
 """
 
 
-def test_a_ledger_names_its_file(tmp_path: Path) -> None:
-    done = shell(f"ulimit -f 1; {shlex.quote(sys.executable)} -c '{APPEND}'")
+def test_a_ledger_names_its_file(shell: Shell, tmp_path: Path) -> None:
+    done = shell(f"ulimit -f 1; \"$PYTHON\" -c '{APPEND}'")
     assert "ledger.jsonl" in done.stdout, done
     assert (tmp_path / "ledger.jsonl").read_bytes() == b""
 
@@ -132,7 +144,7 @@ def test_a_disk_that_fails_names_the_file_too(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == "before"
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
+def test_a_disk_that_is_full(shell: Shell, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
@@ -142,9 +154,9 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         with suppress(OSError), (disk / "filler").open("wb", buffering=0) as handle:
             while handle.write(bytes(4096)):
                 pass
-        done = shell(f"{PROGRAM} score inbox --model shipped --output disk/out.csv --quiet")
+        done = shell("scoring score inbox --model shipped --output disk/out.csv --quiet")
         assert (done.returncode, done.stderr) == (2, "error: disk/out.csv: No space left on device\n")
-        done = shell(f"SCORING_HOME=disk/home {PROGRAM} score inbox --model shipped 2>messages")
+        done = shell("SCORING_HOME=disk/home scoring score inbox --model shipped 2>messages")
         assert (done.returncode, len(done.stdout.splitlines())) == (0, N_RECORDS)
         (message,) = (tmp_path / "messages").read_text().splitlines()
         assert "disk/home/cache" in message

@@ -102,7 +102,7 @@ def session(shared_folder: Path) -> Session:
 
 
 def run_session(folder: Path) -> Session:
-    for name, n_records, seed in (("archive", 300, 1), ("later", 60, 3), ("inbox", 5, 4)):
+    for name, n_records, seed in (("archive", 150, 1), ("later", 45, 3), ("inbox", 5, 4)):
         write_sample(folder / name, n_records=n_records, seed=seed)
         for number, file in enumerate(sorted((folder / name).iterdir())):
             # The names of files are shown, and those of the sample are made of titles.

@@ -57,7 +57,7 @@ def test_every_command_goes_on_with_a_moved_home(
     shutil.copy(template, old)
     monkeypatch.setenv("SCORING_HOME", str(old))
     monkeypatch.setenv("SCORING_THREADS", "1")
-    write_sample(tmp_path / "archive", n_records=400, seed=1)
+    write_sample(tmp_path / "archive", n_records=200, seed=1)
     write_sample(tmp_path / "inbox", n_records=3, seed=3, is_labelled=False)
     runs = {}
     for name in ("first", "second"):
@@ -91,7 +91,7 @@ def test_every_command_goes_on_with_a_moved_home(
     with serving(tmp_path, SCORING_HOME=str(new)) as service:
         assert json.loads(service.ask("/v1/model")[1])["name"] == before
     begins_at = datetime(2019, 3, 1, tzinfo=UTC)
-    write_sample(tmp_path / "later", n_records=300, seed=1, begins_at=begins_at, days=120)
+    write_sample(tmp_path / "later", n_records=100, seed=1, begins_at=begins_at, days=60)
     evaluated = as_json("evaluate", tmp_path / "later")
     assert (new / "artifacts" / str(evaluated["run_id"]) / "artifacts" / "evaluation.json").is_file()
     # Whether it is promoted is for the gate to say; it is trained, logged and judged.

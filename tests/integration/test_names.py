@@ -32,9 +32,9 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
-def run(*words: str, code: int = 1) -> tuple[str, str]:
+def run(*words: str, code: int = 1, python: str = sys.executable) -> tuple[str, str]:
     """Run the program with strict UTF-8 streams; its standard output and error."""
-    command = [sys.executable, "-m", "scoring", *words]
+    command = [python, "-m", "scoring", *words]
     env = os.environ | {"SCORING_HOME": "home", "PYTHONUTF8": "1"}
     done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == code, done.stderr
@@ -44,19 +44,22 @@ def run(*words: str, code: int = 1) -> tuple[str, str]:
     return out, err
 
 
-def test_every_form_has_them(inbox: Path) -> None:
+def test_every_form_has_them(warm: str, inbox: Path) -> None:
     expected = {f"inbox/{name}" for name in ODD.values()}
     assert "4 records can be used, 1 cannot" in "".join(run("validate", "inbox"))
-    paths = {json.loads(line)["path"] for line in run("score", "inbox", "--format", "jsonl")[0].splitlines()}
+    paths = {
+        json.loads(line)["path"]
+        for line in run("score", "inbox", "--format", "jsonl", python=warm)[0].splitlines()
+    }
     assert len(paths) == 4
     assert paths > expected
-    table = run("score", "inbox", "--format", "table")[0]
-    csv = run("score", "inbox", "--format", "csv")[0]
+    table = run("score", "inbox", "--format", "table", python=warm)[0]
+    csv = run("score", "inbox", "--format", "csv", python=warm)[0]
     assert all(name in table and f"{name}," in csv for name in expected)
     for words in (("score", "inbox", "--output"), ("features", "inbox", "--output")):
-        run(*words, "a.parquet")
+        run(*words, "a.parquet", python=warm)
         assert set(parquet.read_table("a.parquet").column("path").to_pylist()) == paths
-    run("evaluate", "inbox", "--output", "figures", "--no-track")
+    run("evaluate", "inbox", "--output", "figures", "--no-track", python=warm)
 
 
 def test_scores_are_written_into_them(inbox: Path) -> None:

@@ -19,8 +19,8 @@ DOCUMENTS = {
 }
 
 
-def scoring(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "scoring", *arguments]
+def scoring(python: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [python, "-m", "scoring", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -34,12 +34,12 @@ def scoring(*arguments: str) -> subprocess.CompletedProcess[str]:
 )
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_one_file_that_is_no_yaml_is_refused_in_one_line(
-    document: str, command: tuple[str, ...], summary: list[str], tmp_path: Path
+    warm: str, document: str, command: tuple[str, ...], summary: list[str], tmp_path: Path
 ) -> None:
     write_sample(tmp_path / "inbox", n_records=2, seed=1, is_labelled=False)
     text, fault = DOCUMENTS[document]
     (tmp_path / "inbox" / "a.md").write_text(f"---\n{text}---\n", "utf-8")
-    done = scoring(*command)
+    done = scoring(sys.executable if command[0] == "validate" else warm, *command)
     assert done.returncode == 1
     line, *last = done.stderr.splitlines()
     assert line.startswith(f"inbox/a.md:{fault}")

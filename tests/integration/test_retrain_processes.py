@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from scoring.cli import app
 from scoring.deployment.open_model import open_model
 from scoring.records.corpus import read_documents
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.tracking import Store, champion, list_runs
 from tests.conftest import Registry
@@ -30,10 +31,11 @@ SECONDS = 60
 
 
 @pytest.fixture
-def command(archive: Path, later: str, tmp_path: Path) -> list[str]:
+def command(later: str, tmp_path: Path) -> list[str]:
     """A retraining of a tiny model."""
     (tmp_path / "tiny.yaml").write_bytes(msgspec.yaml.encode(CONFIG))
-    return ["retrain", str(archive), later, "--config", str(tmp_path / "tiny.yaml"), "--quiet"]
+    write_sample(tmp_path / "news", n_records=150, seed=1)
+    return ["retrain", str(tmp_path / "news"), later, "--config", str(tmp_path / "tiny.yaml"), "--quiet"]
 
 
 def started(settings: Settings, *command: str) -> subprocess.Popen[bytes]:

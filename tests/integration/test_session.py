@@ -22,6 +22,9 @@ RUN = re.compile(r"\b[0-9a-f]{7}\b")
 def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCORING_THREADS", "1")
     shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    for config in (tmp_path / "experiments").glob("*.yaml"):
+        with config.open("a", encoding="utf-8") as file:
+            file.write("n_bootstrap: 50\n")  # the verdicts have draws of their own
     store = Store(load_settings().tracking_uri, load_settings().home)
     written = dict(re.findall(r"^([0-9a-f]{7}) .*? ([a-z-]+) +train ", SESSION, re.MULTILINE))
     ids: dict[str, str] = {}
@@ -32,7 +35,7 @@ def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert done.exit_code == (3 if "refused: " in shown else 0), f"{line}: {done.output}"
         # Numbers are those of the machine that wrote the page; what is told in words is told everywhere.
         for expected in (
-            line for line in shown.splitlines() if line.startswith(("promoted", "refused", "  "))
+            line for line in shown.splitlines() if line.startswith(("promoted", "refused", "unchanged", "  "))
         ):
             assert expected.strip() in " ".join(done.output.split()), f"{line}: {done.output}"
         if words[1] in ("sample", "score"):
@@ -49,7 +52,7 @@ def test_the_session_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ("promote", 0),
         ("score", 0),
         ("promote", 3),
-        ("retrain", 3),
+        ("retrain", 0),
         ("retrain", 0),
         ("rollback", 0),
         ("retrain", 3),

@@ -25,7 +25,7 @@ from scoring.tracking.store import opened
 from tests.integration.forks import Forks
 from tests.workflows.test_reproduce import CONFIG
 
-N_KILLS = 16
+N_KILLS = 10
 MANY = int(os.environ.get("SCORING_KILLS", N_KILLS))  # read here: no test sees the settings of who runs it
 
 

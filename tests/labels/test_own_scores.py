@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("undrawn_plots")
 
 NOW = datetime(2019, 12, 1, tzinfo=UTC)
 BEGINS_AT = datetime(2019, 3, 1, tzinfo=UTC)  # later than all that the shared model knows
-N_NEWS, N_INBOX = 200, 40
+N_NEWS, N_INBOX = 150, 40
 ALL = {"quality": 500, "heat": 500, "published": True}
 NOT_USED = f"{N_NEWS} records; {3 * N_INBOX} labels written by scoring not used"
 

@@ -479,7 +479,7 @@ Values = tuple[Record, Labels, tuple[str, ...]]
 
 
 def strictly(line: bytes) -> Values:
-    return read_record(decode._parse_json(line, "a.jsonl", 1), "a.jsonl")
+    return read_record(decode.parse_json(line, "a.jsonl", 1), "a.jsonl")
 
 
 def as_a_line(line: bytes) -> Values:
@@ -537,7 +537,7 @@ def test_quotes_and_backslashes_of_the_opaque_field_do_not_end_it(text: str) -> 
 
 
 def test_the_opaque_field_is_not_parsed_whatever_it_is() -> None:
-    node = decode._parse_json(b'{"title": "Rain", "secured": ["hush"]}', "a.jsonl", 1)
+    node = decode.parse_json(b'{"title": "Rain", "secured": ["hush"]}', "a.jsonl", 1)
     assert isinstance(node.value, dict)
     assert list(node.value) == ["title"]
 
@@ -574,7 +574,7 @@ def test_both_ways_list_the_same_unread_keys() -> None:
 
 
 def test_nesting_is_a_problem_from_the_33rd_level_on() -> None:
-    node = decode._parse_json(b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", "a.jsonl", 1)
+    node = decode.parse_json(b'{"a": ' + b"[" * 40 + b"]" * 40 + b"}", "a.jsonl", 1)
     assert isinstance(node.value, dict)
     node, n_lists = node.value["a"], 0
     while node.problem is None:

@@ -135,8 +135,8 @@ def test_a_document_that_is_no_feed_is_one_fault(data: bytes, expected: str) -> 
     ("data", "expected"),
     [
         (b'{"version": ', "feed.json: got JSON that does not parse ("),
-        (b"[1]", "feed.json: items: got no list of objects, expected an RSS, Atom or JSON feed"),
-        (b'{"items": [1]}', "feed.json: items: got no list of objects"),
+        (b"[1]", "feed.json: items: got no list, expected an RSS, Atom or JSON feed"),
+        (b'{"items": [1]}', "feed.json:1: got an item of type int, expected an object"),
         (b'{"items": []}', "feed.json: got a feed without entries"),
         (b"\xff{}", "feed.json: got JSON that does not parse ("),
     ],
@@ -214,3 +214,24 @@ def test_a_field_map_and_the_cache_do_not_touch_entries(tmp_path: Path) -> None:
     ]
     assert len(read_all[0]) == 1
     assert repr(read_all[0]) == repr(read_all[1])
+
+
+def test_a_bad_item_leaves_the_others() -> None:
+    documents, faults = read(b'{"items": [{"title": "Rain"}, 1, {"title": "Snow"}]}', "feed.json")
+    assert [document.record.title for document in documents] == ["Rain", "Snow"]
+    assert faults == ["feed.json:2: got an item of type int, expected an object"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "n_replaced"),
+    [("&#xD800;", 1), ("&#56320;", 1), ("&#x00DFFF;", 1), ("&#57343;", 1), ("&#xE9;", 0), ("&#57344;", 0)],
+)
+def test_half_of_a_character_is_replaced_and_counted(
+    reference: str, n_replaced: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    item = f"<item><title>x {reference}</title></item>"
+    feed = f'<rss version="2.0"><channel><title>F</title>{item}</channel></rss>'
+    documents, faults = read(feed.encode(), "feed.xml")
+    assert not faults
+    assert documents[0].record.title.endswith("\N{REPLACEMENT CHARACTER}") == bool(n_replaced)
+    assert ("halves of characters, replaced by U+FFFD: 1" in caplog.text) == bool(n_replaced)

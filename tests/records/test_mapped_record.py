@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import scoring
 from scoring.errors import RecordError
 from scoring.records.decode import decode_file, decode_json
 from scoring.records.field_maps.field_map import FieldMap, LabelRule
@@ -90,6 +91,8 @@ def test_dates(source: str, value: str, path: str, expected: datetime) -> None:
         ("tags", "[sea, weather]", ("sea", "weather")),
         ("tags", "sea", ("sea",)),
         ('{key: tags, separator: ","}', "sea , weather,", ("sea", "weather")),
+        ('{key: tags, separator: " "}', "sea  weather", ("sea", "weather")),
+        ('{key: tags, separator: " "}', "[open sea, weather]", ("open sea", "weather")),
         ("{key: tags, item: name}", "[{name: sea}, {name: weather, id: 4}]", ("sea", "weather")),
         ("tags", "[2021, true]", ("2021", "true")),
         ("extra.tags", "[none]", ()),
@@ -99,6 +102,28 @@ def test_dates(source: str, value: str, path: str, expected: datetime) -> None:
 def test_topics(source: str, value: str, topics: tuple[str, ...]) -> None:
     field_map = parse_field_map(f"fields: {{title: title, topics: {source}}}\nlabels: {{}}")
     assert read(f"title: Rain\ntags: {value}", field_map).record.topics == topics
+
+
+def test_a_record_that_is_in_no_file_has_no_name_of_one() -> None:
+    field_map = parse_field_map(
+        "fields: {title: [title, {file: name}], published_at: {file: date}}\nlabels: {}"
+    )
+    [document] = scoring.read_records({"title": "Rain", "date": "x"}, fields=field_map)
+    assert document.record.published_at is None
+    assert "no file, by whose name or path the map reads published_at" in document.warnings
+    by_name = parse_field_map("fields: {title: {file: name}, topics: tags}\nlabels: {}")
+    with pytest.raises(RecordError, match="name: got no text, expected a title"):
+        list(scoring.read_records({"tags": ["sea"]}, fields=by_name))
+
+
+def test_what_no_field_uses_is_named_if_only_the_title_was_read() -> None:
+    document = read("title: Rain\npublishedDateTime: 2021-03-04\nprovider: Gulls")
+    assert "only the title was read: no field uses 'publishedDateTime', 'provider'" in document.warnings
+
+
+def test_a_date_beyond_the_years_that_are_read_is_the_fault_of_its_key() -> None:
+    with pytest.raises(RecordError, match=r"a\.md:3: date: got"):
+        read("title: Rain\ndate: 0001-01-01")
 
 
 def test_keys_may_be_nested() -> None:

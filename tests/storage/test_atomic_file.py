@@ -24,7 +24,7 @@ from scoring.records.write_back import replace_labels, write_labels
 from scoring.storage import atomic_file
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
-N_KILLS = 200
+N_KILLS = 80
 OLD, NEW = Labels(5, 25, False), Labels(84, 104, True)
 NOBODY = 65534
 

@@ -19,7 +19,7 @@ from scoring.errors import ModelError
 from scoring.storage import atomic_folder
 from scoring.workflows.train import TrainOutcome
 
-N_KILLS = 60
+N_KILLS = 30
 
 
 @pytest.fixture(scope="module")

@@ -186,6 +186,7 @@ def test_files_of_new_runs_are_their_owners(store: Store, make_run: Make) -> Non
     assert {stat.S_IMODE(path.stat().st_mode) for path in made if path.is_file()} == {0o600}
 
 
+@pytest.mark.usefixtures("new_stores")
 def test_a_new_store_and_a_pending_run_are_their_owners(make_run: Make, tmp_path: Path) -> None:
     new = Store(f"sqlite:///{tmp_path}/new/mlflow.db", tmp_path / "new", timeout_seconds=0.05)
     before = os.umask(0)

@@ -234,9 +234,9 @@ print(*(run.run_id for run in sync_runs(Store(f"sqlite:///{home}/mlflow.db", hom
 """
 
 
-def test_two_that_sync_at_once_upload_each_run_once(locked: Store, make_run: Make) -> None:
+def test_two_that_sync_at_once_upload_each_run_once(warm: str, locked: Store, make_run: Make) -> None:
     log_while_locked(locked, make_run(), make_run(run_name="second"))
-    command = [sys.executable, "-c", SYNCING, str(locked.home)]
+    command = [warm, "-c", SYNCING, str(locked.home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -78,6 +78,7 @@ def test_four_processes_may_use_a_new_store_at_once(template: Path, tmp_path: Pa
     assert sorted(path.name for path in home.iterdir()) == ["home.json", "mlflow.db", "mlflow.db.lock"]
 
 
+@pytest.mark.usefixtures("new_stores")
 def test_a_store_that_cannot_be_created_leaves_no_half_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,8 +207,11 @@ def ordinary(template: Path, tmp_path: Path) -> Iterator[Store]:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copy(template, home)
+    store = Store(f"sqlite:///{home}/mlflow.db", home)
+    with opened(store, "warm up", writes=False) as client:
+        client.search_experiments()  # imports what might not be readable without root's rights
     with held_by_modes():
-        yield Store(f"sqlite:///{home}/mlflow.db", home)
+        yield store
         home.chmod(0o700)
 
 
@@ -265,6 +269,7 @@ def test_mlflow_is_quiet_unless_asked(store: Store, caplog: pytest.LogCaptureFix
         assert logger.level == before
 
 
+@pytest.mark.usefixtures("new_stores")
 def test_a_store_that_is_made_in_the_place_of_a_lost_one_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -198,3 +198,35 @@ def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
 def test_a_huge_archive_is_sampled(write: Write) -> None:
     proposal = propose(write(*(f"title: Rain {number}\nrating: {1 + number % 5}" for number in range(1100))))
     assert (proposal.n_files, proposal.n_read, proposal.labels) == (1100, 500, {"quality": 1100})
+
+
+def test_a_table_has_a_map_beside_it(tmp_path: Path) -> None:
+    rows = [f"Rain {n},2021-03-{n:02},https://gulls.example/{n},{1 + n % 5}" for n in range(1, 29)]
+    table = tmp_path / "bookmarks" / "links.csv"
+    table.parent.mkdir()
+    table.write_text("\n".join(["name,added,link,stars", *rows, ""]), "utf-8")
+    shown = CliRunner().invoke(cli.app, ["init", str(table.parent)])
+    assert shown.exit_code == 2
+    assert "a folder without records" in " ".join(shown.stderr.split())
+    assert f"scoring init {table} looks at a table" in " ".join(shown.stderr.split())
+    done = CliRunner().invoke(cli.app, ["init", str(table)])
+    assert done.exit_code == 0, done.output
+    assert f"{table}: 28 rows (1 .csv), 28 of them read" in done.output
+    field_map = parse_field_map((table.parent / FILE_NAME).read_text("utf-8"))
+    assert field_map.fields["title"] == (FieldSource(name="name"),)
+    assert field_map.fields["published_at"] == (FieldSource(name="added", zone="UTC"),)
+    assert field_map.labels == {"quality": LabelRule("stars", scale=20, min=1, max=5)}
+    checked = CliRunner().invoke(cli.app, ["validate", str(table)])
+    assert checked.exit_code == 0, checked.output
+    assert "28 records can be used" in checked.output
+
+
+def test_a_constant_is_no_label(write: Write) -> None:
+    texts = [f"title: a{n}\npublished: true\ndraft: {str(n % 3 == 0).lower()}" for n in range(30)]
+    assert guessed(write(*texts)).labels == {"published": LabelRule("draft", invert=True)}
+
+
+def test_what_comes_next_hangs_on_dates(write: Write) -> None:
+    folder = write(*(f"title: a{n}\nrating: {n % 5 + 1}" for n in range(30)))
+    done = CliRunner().invoke(cli.app, ["init", folder])
+    assert 'next: name the key of the date, then "scoring validate' in done.output

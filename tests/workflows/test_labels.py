@@ -31,7 +31,10 @@ from scoring.workflows.promote import promote
 from scoring.workflows.suggest import suggest
 from scoring.workflows.train import TrainOutcome, train
 from tests.labelled_archives import write_archive
+from tests.workflows.test_promote import GATE
 from tests.workflows.test_train import Listener
+
+pytestmark = pytest.mark.usefixtures("undrawn_plots")
 
 NOW = datetime(2019, 1, 1, tzinfo=UTC)
 FULL = ModelConfig()
@@ -233,7 +236,7 @@ def test_explanation_is_of_the_labels_of_the_model(case: Case, settings: Setting
 
 
 def test_gate_has_a_metric_that_the_model_has(case: Case, settings: Settings) -> None:
-    outcome = promote(case.model, on=[str(case.later)], settings=settings, now=NOW, on_fault=stop)
+    outcome = promote(case.model, on=[str(case.later)], gate=GATE, settings=settings, now=NOW, on_fault=stop)
     metric = "quality_mae" if "quality" in case.targets else "published_brier"
     metric = "heat_mae" if case.targets == ("heat",) else metric
     assert {check.figure for check in outcome.verdict.checks} == {metric}
@@ -256,6 +259,7 @@ def test_models_without_a_common_label_cannot_be_judged(
     promote(
         cases(("quality",)).model,
         on=[str(cases(("quality",)).later)],
+        gate=GATE,
         settings=settings,
         now=NOW,
         on_fault=stop,
@@ -263,6 +267,7 @@ def test_models_without_a_common_label_cannot_be_judged(
     outcome = promote(
         cases(("published",)).model,
         on=[str(cases(("published",)).later)],
+        gate=GATE,
         settings=settings,
         now=NOW,
         on_fault=stop,

@@ -16,6 +16,7 @@ from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion
 from scoring.errors import ScoringError, TrackingError
 from scoring.progress import SILENT, Reporter
+from scoring.records.synthetic.generate import write_sample
 from scoring.settings import Settings
 from scoring.storage.lock import only_one
 from scoring.tracking import Store, list_runs, read_run
@@ -34,6 +35,14 @@ pytestmark = pytest.mark.usefixtures("undrawn_plots")
 NOW = datetime(2019, 6, 1, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def news(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fewer records than the champions of these tests were trained on; tests only read them."""
+    folder = tmp_path_factory.mktemp("retrain") / "news"
+    write_sample(folder, n_records=240, seed=1)
+    return folder
+
+
 def run(paths: list[str], settings: Settings, **options: Any) -> PromoteOutcome:
     return retrain(paths, settings=settings, now=NOW, on_fault=stop, **{"gate": GATE} | options)
 
@@ -47,19 +56,20 @@ def gate_tag(settings: Settings, run_id: str | None) -> str:
 
 
 def test_a_better_model_takes_over_and_the_next_has_nothing_new(
-    registry: Registry, archive: Path, later: str
+    registry: Registry, news: Path, later: str
 ) -> None:
-    settings, paths = registry.settings, [str(archive), later]
+    settings, paths = registry.settings, [str(news), later]
     outcome = run(paths, settings)
     assert (outcome.is_promoted, outcome.champion, outcome.version) == (True, FIRST, SECOND)
     assert 30 <= outcome.verdict.n_records <= 60
     assert champions(settings) == (SECOND, FIRST)
     saved = open_model(None, settings)
-    assert (saved.name, saved.manifest.training.n_records) == (outcome.model, 460)
+    assert (saved.name, saved.manifest.training.n_records) == (outcome.model, 300)
     assert saved.manifest.training.config.name == "small"  # the champion's configuration
     assert gate_tag(settings, outcome.run_id) == f"passed: {outcome.verdict.reasons[0]}"
     assert not (settings.home / "retrain").exists()
     again = run(paths, settings)
+    assert (outcome.outcome, again.outcome) == ("promoted", "unchanged")
     assert (again.is_promoted, again.run_id, again.model, again.champion) == (False, None, "", SECOND)
     (reason,) = again.verdict.reasons
     assert reason.startswith("no new data to evaluate on since 2019-0")
@@ -67,10 +77,8 @@ def test_a_better_model_takes_over_and_the_next_has_nothing_new(
     assert count(settings) == 4
 
 
-def test_what_was_rolled_back_does_not_return_by_itself(
-    registry: Registry, archive: Path, later: str
-) -> None:
-    settings, paths = registry.settings, [str(archive), later]
+def test_what_was_rolled_back_does_not_return_by_itself(registry: Registry, news: Path, later: str) -> None:
+    settings, paths = registry.settings, [str(news), later]
     assert run(paths, settings).version == SECOND
     rollback(reason="too few were published", settings=settings, now=NOW)
     outcome = run(paths, settings)
@@ -85,7 +93,7 @@ def test_what_was_rolled_back_does_not_return_by_itself(
 
 
 def test_a_training_of_a_moment_does_not_hold_back_the_next(
-    registry: Registry, archive: Path, later: str, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, news: Path, later: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load = StandingChampion.load
 
@@ -109,7 +117,7 @@ def test_a_training_of_a_moment_does_not_hold_back_the_next(
 
     monkeypatch.setattr(workflow, "read_training", read)
     with pytest.raises(KeyboardInterrupt):
-        run([str(archive), later], registry.settings)
+        run([str(news), later], registry.settings)
     assert configs[0].as_of == ""
 
 
@@ -119,7 +127,7 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     settings, paths = registry.settings, [str(archive), later]
     promote_run(registry.small, gate=GATE, settings=settings, now=NOW, on_fault=stop)
     refused = run(paths, settings)
-    assert (refused.is_promoted, refused.champion, refused.version) == (False, SECOND, None)
+    assert (refused.outcome, refused.champion, refused.version) == ("refused", SECOND, None)
     assert gate_tag(settings, refused.run_id).startswith("refused: quality_mae: champion ")
     assert champions(settings) == (SECOND, FIRST)
     outcome = run(paths, settings, gate=msgspec.structs.replace(EQUAL, margin=0.1))  # of 60 records
@@ -127,24 +135,24 @@ def test_one_that_is_no_better_is_refused_unless_equal_is_enough(
     assert champions(settings) == ("models:/scoring/3", SECOND)
 
 
-def test_the_first_has_to_beat_the_baselines(registry: Registry, archive: Path) -> None:
+def test_the_first_has_to_beat_the_baselines(registry: Registry, news: Path) -> None:
     config = TrainConfig(name="first", n_bootstrap=10)
-    outcome = run([str(archive)], registry.settings, name="fresh", config=config)
+    outcome = run([str(news)], registry.settings, name="fresh", config=config)
     assert (outcome.is_promoted, outcome.champion, outcome.version) == (True, None, "models:/fresh/1")
     assert {check.against for check in outcome.verdict.checks} >= {"global median", "provider median"}
     assert open_model("models:/fresh@champion", registry.settings).name == outcome.model
 
 
-def test_only_one_at_a_time(registry: Registry, archive: Path) -> None:
+def test_only_one_at_a_time(registry: Registry, news: Path) -> None:
     with (
         only_one(registry.settings.home, "retrain", now=NOW),
         pytest.raises(ScoringError, match=r"retrain\.lock: held by process \d+ since 2019-06-01"),
     ):
-        run([str(archive)], registry.settings)
+        run([str(news)], registry.settings)
 
 
 def test_a_champion_that_came_meanwhile_stays(
-    registry: Registry, archive: Path, later: str, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, news: Path, later: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def promote_meanwhile(*arguments: Any, **options: Any) -> Any:
         promote_run(registry.small, gate=GATE, settings=registry.settings, now=NOW, on_fault=stop)
@@ -152,12 +160,12 @@ def test_a_champion_that_came_meanwhile_stays(
 
     monkeypatch.setattr(workflow, "compare_paired", promote_meanwhile)
     with pytest.raises(TrackingError, match=f"got {SECOND}, which was set meanwhile, expected {FIRST}"):
-        run([str(archive), later], registry.settings, gate=EQUAL)
+        run([str(news), later], registry.settings, gate=EQUAL)
     assert champions(registry.settings) == (SECOND, FIRST)
 
 
-def test_the_test_block_begins_after_what_the_champion_knew(archive: Path) -> None:
-    corpus = read_dataset([str(archive)], stdin=None, on_fault=stop, reporter=SILENT)
+def test_the_test_block_begins_after_what_the_champion_knew(news: Path) -> None:
+    corpus = read_dataset([str(news)], stdin=None, on_fault=stop, reporter=SILENT)
     section = corpus.sections[0]
     moments = sorted(
         document.record.published_at

@@ -64,6 +64,8 @@ def _checks(verdict: Verdict) -> Table:
 
 
 def _answer(outcome: PromoteOutcome) -> str:
+    if outcome.outcome == "unchanged":
+        return f"unchanged: {outcome.champion} stays champion"
     if not outcome.is_promoted:
         return "refused" if outcome.champion is None else f"refused: {outcome.champion} stays champion"
     how = " (gate overridden)" if outcome.by == "force" else ""

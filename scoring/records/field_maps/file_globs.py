@@ -26,9 +26,11 @@ class FileGlobs:
         """
         chosen = self._by_folder.get(os.path.dirname(folder))
         if FILE_NAME in names:
-            from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
+            from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
 
-            patterns = read_field_map(os.path.join(folder, FILE_NAME)).files
+            top = next(iter(self._by_folder), folder)  # entered first
+            tops = (os.path.realpath(top), os.getcwd())
+            patterns = read_archive_map(os.path.join(folder, FILE_NAME), tops).files
             matches = (
                 name for pattern in patterns for name in glob.iglob(pattern, root_dir=folder, recursive=True)
             )
@@ -43,3 +45,27 @@ class FileGlobs:
         """Whether a file is to be read."""
         chosen = self._by_folder[folder]
         return is_markdown(name) if chosen is None else os.path.normpath(os.path.join(folder, name)) in chosen
+
+    def leaves_out(self, file: str) -> bool:
+        """Whether the field map of a named file chooses files, and not this one.
+
+        It is the nearest one from the folder of the file up to the working folder.
+
+        Raises
+        ------
+        FieldMapError
+            If the field map cannot be used.
+        """
+        base, top = os.path.realpath(os.path.dirname(file) or "."), os.getcwd()
+        folder = base
+        while not os.path.isfile(os.path.join(folder, FILE_NAME)):
+            above = os.path.dirname(folder)
+            if above == folder or os.path.commonpath([above, top]) != top:
+                return False
+            folder = above
+        if folder not in self._by_folder:
+            archive = FileGlobs()  # each map is that of an archive of its own
+            archive.enter(folder, [FILE_NAME])
+            self._by_folder |= archive._by_folder
+        chosen = self._by_folder[folder]
+        return chosen is not None and os.path.join(base, os.path.basename(file)) not in chosen

@@ -91,10 +91,10 @@ class FieldMaps:
         """Map of a folder, from it or from the ones above."""
         if folder not in self._by_folder:
             file = os.path.join(folder, FILE_NAME)
-            if os.path.isfile(file):
-                from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
+            if os.path.lexists(file):
+                from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
 
-                self._by_folder[folder] = read_field_map(file)
+                self._by_folder[folder] = read_archive_map(file, self._tops | {os.getcwd()})
             else:
                 above = os.path.dirname(folder)
                 self._by_folder[folder] = self._in(above) if self._reaches(folder, above) else None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 
 from scoring.errors import Fault, FieldMapError, RecordError
@@ -21,11 +24,16 @@ from scoring.records.forms.node import Node
 from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.mapped_labels import NOT_LEADING
 from scoring.records.record import MAX_INTEGER
+from scoring.storage.regular_files import read_regular
 
 T = TypeVar("T")
 
+MAX_BYTES = 1_000_000
+"""Size limit of the file of a field map."""
+
 _ENTRIES = ("fields", "labels", "files", "section")
 _KINDS = get_args(SourceKind)
+_FORMAT = "a date format of Python's strptime, such as %d.%m.%Y, or unix"
 _BODY_PARTS = ("first paragraph",)
 _FILE_PARTS = ("date", "name")
 _SECTION_FIELDS = ("category", "type", "featuredContent")
@@ -48,14 +56,39 @@ def read_field_map(file: str) -> FieldMap:
         If it cannot be read, with each fault of its entries.
     """
     try:
-        with open(file, encoding="utf-8-sig") as handle:
-            text = handle.read()
+        data = read_regular(file, MAX_BYTES + 1)
+        text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         got = error.strerror if isinstance(error, OSError) else "bytes that are not UTF-8"
         raise FieldMapError(
             Fault(file, 0, "", got or "a disk error", "a field map that can be read")
         ) from None
+    if len(data) > MAX_BYTES:
+        got = f"more than {MAX_BYTES:,} bytes"
+        raise FieldMapError(Fault(file, 0, "", got, "a field map, which names keys and nothing else"))
     return parse_field_map(text, file)
+
+
+def read_archive_map(file: str, tops: Iterable[str]) -> FieldMap:
+    """Read the field map that was found in an archive: as :func:`read_field_map`, if it is really in there.
+
+    Parameters
+    ----------
+    file : str
+        The file.
+    tops : iterable of str
+        Real folders, of which it has to be inside one, unless it is no link.
+
+    Raises
+    ------
+    FieldMapError
+        If it is a link that leads out of the folders, or cannot be read.
+    """
+    target = os.path.realpath(file)
+    if os.path.islink(file) and not any(os.path.commonpath([target, top]) == top for top in tops):
+        got = "a link that leads out of the archive"
+        raise FieldMapError(Fault(file, 0, "", got, "the map itself, or --fields with the map's file"))
+    return read_field_map(file)
 
 
 def parse_field_map(text: str, path: str = "-") -> FieldMap:
@@ -181,11 +214,18 @@ class _Reader:
         return FieldSource(
             kind,
             name,
-            self._texts(entries.get("formats"), f"{where}.formats"),
+            self._formats(entries.get("formats"), f"{where}.formats"),
             self._zone(entries.get("zone"), f"{where}.zone"),
             self._text(entries["separator"], f"{where}.separator") if "separator" in entries else "",
             self._text(entries["item"], f"{where}.item") if "item" in entries else "",
         )
+
+    def _formats(self, node: Node | None, where: str) -> tuple[str, ...]:
+        formats = self._texts(node, where)
+        for format_ in formats:
+            if node is not None and format_ != "unix" and not _is_format(format_):
+                self.faults.append(Fault(self._path, node.line, where, repr(format_), _FORMAT))
+        return formats
 
     def _label(self, node: Node, where: str) -> LabelRule:
         if not isinstance(node.value, dict):
@@ -302,6 +342,16 @@ class _Reader:
         if node.value not in ("true", "false"):
             self._fail(node, where, "true or false")
         return node.value == "true"
+
+
+def _is_format(text: str) -> bool:
+    """Whether Python can parse dates by a format: it is tried on a date that it writes itself."""
+    try:
+        moment = datetime(2021, 3, 4, 5, 6, 7)
+        datetime.strptime(moment.strftime(text), text)
+    except (ValueError, re.error):
+        return False
+    return "%" in text
 
 
 def _join(where: str, name: str) -> str:

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from scoring.errors import RecordError
+from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_bytes
-from scoring.records.decode import parse_file
+from scoring.records.decode import parse_file, parse_json
 from scoring.records.forms.node import Node
 from scoring.records.reader import parse_moment
+from scoring.records.tables import read_rows
 
 MAX_FILES = 500
 """Files that are read; of a larger archive, evenly spaced ones."""
@@ -122,14 +123,44 @@ def survey_files(
         except RecordError as error:
             survey.faults.append(error)
         else:
-            survey.n_read += 1
-            survey.n_body += bool(body.strip())
             survey.n_path_dates += has_path_date(file)
-            for key, node in _values(root):
-                _add(survey, key, node)
+            _add_record(survey, root, body)
         if on_progress is not None:
             on_progress(n_done, len(chosen))
     return survey
+
+
+def survey_table(file: str) -> Survey:
+    """Read the first rows of a table, CSV or Parquet, and summarize its columns.
+
+    Parameters
+    ----------
+    file : str
+        The table.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be read.
+    """
+    survey = Survey(0, extensions=Counter([os.path.splitext(file)[1].lower()]))
+    try:
+        for number, row in read_rows(file):
+            survey.n_files += 1
+            if isinstance(row, RecordError):
+                survey.faults.append(row)
+            elif survey.n_read < MAX_FILES:
+                _add_record(survey, parse_json(row, file, number), "")
+    except OSError as error:
+        raise RecordError(Fault(file, 0, "", error.strerror or "a disk error", "a table")) from None
+    return survey
+
+
+def _add_record(survey: Survey, root: Node, body: str) -> None:
+    survey.n_read += 1
+    survey.n_body += bool(body.strip())
+    for key, node in _values(root):
+        _add(survey, key, node)
 
 
 def _evenly_spaced(files: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ MIN_SHARE = 0.02
 _UNIX_DIGITS = 9  # of seconds since 1970, from 1973 on
 _DATE_FORMATS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "%d.%m.%y"),
-    *("%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y", "%Y-%m", "%Y", "unix"),
+    *("%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %b %Y", "%Y-%m", "%Y", "unix"),
 )
 
 # Names of keys for each field, the likeliest first, in lower case without separators.

@@ -101,7 +101,8 @@ def _plain_number(summary: KeySummary) -> LabelRule | None:
 def _shown(summary: KeySummary) -> LabelRule | None:
     name = normal_name(summary.key)
     if summary.share_of("boolean") >= CERTAIN_RATIO:
-        return LabelRule(key=summary.key, invert=name in _HIDDEN)
+        is_constant = len({text.lower() for text in summary.values}) < 2  # nothing can be learned from it
+        return None if is_constant else LabelRule(key=summary.key, invert=name in _HIDDEN)
     if name in ("status", "state") and 2 <= len(summary.values) <= _MAX_CHOICES:
         shown = {text: text.lower() in _SHOWN_TEXTS for text in summary.values}
         return LabelRule(key=summary.key, choices=dict(shown)) if any(shown.values()) else None

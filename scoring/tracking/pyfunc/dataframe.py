@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import pandas as pd
 
 from scoring.errors import Fault, FeatureError, RecordError
+from scoring.explanation.frames import ERROR
 from scoring.features.as_of import EXPECTED, parse_as_of
 from scoring.model.score import Score
 from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.frame_rows import is_missing
 from scoring.records.record import Document
 from scoring.records.rows import decode_row
 
@@ -45,7 +47,7 @@ def read_rows(frame: pd.DataFrame, field_map: FieldMap | None = None) -> list[Do
     documents: list[Document] = []
     faults: list[Fault] = []
     for number, row in enumerate(frame.to_dict("records"), start=1):
-        fields = {str(name): value for name, value in row.items() if not _is_missing(value)}
+        fields = {str(name): value for name, value in row.items() if not is_missing(value)}
         path = str(fields.pop("path", "-"))
         line = number if path == "-" else 0
         try:
@@ -90,5 +92,21 @@ def write_scores(scores: Iterable[Score]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(Score.__struct_fields__))
 
 
-def _is_missing(value: object) -> bool:
-    return value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and value != value)
+def write_results(
+    read: Sequence[Document | RecordError], scores: Iterator[Score], index: pd.Index
+) -> pd.DataFrame:
+    """Convert what rows were read as, and the scores of the documents, to a data frame with an index.
+
+    It has a column for each field of a score, and ``error``: None, or why the row cannot be used; its scores
+    are None then.
+    """
+    rows = [
+        {"path": item.faults[0].path, "warnings": [], ERROR: str(item)}
+        if isinstance(item, RecordError)
+        else msgspec.structs.asdict(score := next(scores)) | {"warnings": list(score.warnings), ERROR: None}
+        for item in read
+    ]
+    columns = [*Score.__struct_fields__, ERROR]
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows], index=index) for name in columns}, columns=columns
+    )

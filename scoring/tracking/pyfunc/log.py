@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.artifact.model_folder import ModelInterface, interface_of
+from scoring.explanation.frames import ERROR
 from scoring.model.score import Score, kind_of, score_fields
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
@@ -117,7 +118,8 @@ def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  
 
     In scoring's own layout only ``title`` is required, and nested fields have any type, so that they may be
     objects or JSON text. The columns of a field map are its keys, of any type; none is required. The scores
-    of labels that the model does not have are missing values, so they are optional.
+    of labels that the model does not have are missing values, so they are optional; so are all scores of a
+    row that cannot be used.
     """
     models, types = load_mlflow().models, load_mlflow().types
     anything = types.schema.AnyType()
@@ -134,6 +136,7 @@ def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  
         types.ColSpec(kinds.get(kind_of(name), texts), name, required=name in present)
         for name in Score.__struct_fields__
     ]
+    outputs.append(types.ColSpec("string", ERROR, required=False))
     params = types.ParamSchema([types.ParamSpec("as_of", "string", default=None)])
     result: ModelSignature = models.ModelSignature(types.Schema(inputs), types.Schema(outputs), params)
     return result

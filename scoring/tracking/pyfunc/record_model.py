@@ -10,7 +10,8 @@ import pandas as pd
 
 from scoring.artifact.saved_model import load_scorer
 from scoring.errors import ScoringError
-from scoring.tracking.pyfunc.dataframe import read_as_of, read_rows, write_scores
+from scoring.records.frame_rows import read_frame
+from scoring.tracking.pyfunc.dataframe import read_as_of, write_results
 from scoring.tracking.store import load_mlflow
 
 mlflow = load_mlflow()
@@ -49,17 +50,19 @@ class RecordModel(PythonModel):
 
         Returns
         -------
-        DataFrame of shape (n_records, n_score_fields)
-            In the order of the rows.
+        DataFrame of shape (n_records, n_score_fields + 1)
+            In the order of the rows, with their index. ``error`` says why a row cannot be used; its scores
+            are missing then, and the others are scored.
 
         Raises
         ------
         MlflowException
-            If any row is no record: an invalid request (status 400), whose message names every fault.
+            If ``as_of`` is no time: an invalid request (status 400).
         """
         try:
             as_of = read_as_of((params or {}).get("as_of"))
-            documents = read_rows(model_input, self.scorer.field_map)
-            return write_scores(self.scorer.score_together(documents, as_of))
+            read = read_frame(model_input, self.scorer.field_map)
+            scores = self.scorer.score_together(read.documents, as_of)
+            return write_results(read.read, scores, model_input.index)
         except ScoringError as error:
             raise mlflow.exceptions.MlflowException.invalid_parameter_value(str(error)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,41 @@ def test_a_map_with_a_fault_ends_the_reading(archive: Path) -> None:
     (archive / "own" / FILE_NAME).write_text("fields: {titel: name}")
     with pytest.raises(FieldMapError, match="titel"):
         qualities([str(archive)])
+
+
+@pytest.mark.parametrize("kind", ["device", "fifo", "folder", "link out", "large"])
+def test_a_map_that_is_no_file_of_the_archive_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "a.md").write_text("---\ntitle: Rain\n---\n")
+    map_file = folder / FILE_NAME
+    if kind == "device":
+        map_file.symlink_to("/dev/zero")
+    elif kind == "fifo":
+        os.mkfifo(map_file)
+    elif kind == "folder":
+        map_file.mkdir()
+    elif kind == "link out":
+        (tmp_path / "outside.yaml").write_text("fields: {title: name}")
+        map_file.symlink_to(tmp_path / "outside.yaml")
+    else:
+        map_file.write_text("#" * 2_000_000)
+    got = {
+        "device": "a link that leads out of the archive",
+        "fifo": "a FIFO",
+        "folder": "a folder",
+        "link out": "a link that leads out of the archive",
+        "large": "more than 1,000,000 bytes",
+    }[kind]
+    with pytest.raises(FieldMapError, match=f"{FILE_NAME}: got {got}"):
+        qualities([str(folder)])
+    with pytest.raises(FieldMapError, match=f"{FILE_NAME}: got {got}"):
+        qualities([str(folder / "a.md")], FieldMaps([str(folder / "a.md"), str(folder)]))
+
+
+def test_a_map_may_be_a_link_within_the_archive(archive: Path) -> None:
+    (archive / "plain" / FILE_NAME).symlink_to(archive / "own" / FILE_NAME)
+    assert qualities([str(archive)]) == [4, 80, 80]

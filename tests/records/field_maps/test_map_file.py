@@ -153,6 +153,11 @@ def test_every_form_of_a_source() -> None:
             "labels: {heat: {key: a, choices: {A: -2}}}",
             ".choices.A: got '-2', expected a heat of at least -1",
         ),
+        (
+            "fields: {published_at: {key: date, formats: ['%Y-%m-%d %Y']}}",
+            "fields.published_at.formats: got '%Y-%m-%d %Y', expected a date format",
+        ),
+        ("fields: {published_at: {key: date, formats: soon}}", "formats: got 'soon', expected a date format"),
         ("section: sea", "section: got 'sea', expected topic, folder or field NAME with category, type or"),
         ("files: {a: b}", "files: got a mapping, expected a text"),
         ("fields: {title: 'a", "m.yaml:1"),

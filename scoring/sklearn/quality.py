@@ -1,0 +1,162 @@
+"""Quality as an estimator of scikit-learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+
+from scoring.explanation.contribution_table import ContributionTable, quality_table
+from scoring.features.table import FeatureTable, Floats
+from scoring.model.quality import QualityModel
+from scoring.model.scorer import rounded
+from scoring.model.targets import Targets
+from scoring.sklearn.base import RecordEstimator
+from scoring.sklearn.fits import feature_table, fit_quality_model, thread_count
+from scoring.sklearn.samples import read_points, with_label
+
+
+class QualityRegressor(RegressorMixin, RecordEstimator):
+    """Quality of records, in points.
+
+    Parameters
+    ----------
+    config : TrainConfig or path, optional
+        Training configuration, or its YAML file. Default: the defaults of ``scoring train``.
+    model_params : dict of str to float, int or str, optional
+        Values that replace those of the configuration's ``model``, by dotted path:
+        ``{"quality.params.num_leaves": 4, "rubric.ridge": 1e-4}``.
+    as_of : str, optional
+        Age at which records are seen, by ``fit`` and all other methods: ``published+6h`` leaves out coverage
+        that appeared later. Default: as in the configuration, or records as they are.
+    random_state : int or RandomState, optional
+        Random seed. Default: that of the configuration.
+    n_jobs : int, optional
+        Threads; -1 for all. They do not change the model. Default: 1.
+
+    Attributes
+    ----------
+    targets_ : tuple of str
+        Labels that were learned.
+    n_features_in_ : int
+        Number of columns that are fields of a record; if ``fit`` was given a frame.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Their names.
+
+    Examples
+    --------
+    >>> QualityRegressor(model_params={"rubric.ridge": 1e-4}, random_state=7)
+    QualityRegressor(model_params={'rubric.ridge': 0.0001}, random_state=7)
+    """
+
+    _target = "quality"
+
+    def fit(self, X: Any, y: Any) -> QualityRegressor:
+        """Learn from labelled records.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
+            A frame of pandas, Polars or Arrow, one record a row, with the names of the front matter as
+            columns; or records as :func:`scoring.read_records` takes them. Each has a date; labels are not
+            used.
+        y : array-like of int, shape (n_samples,)
+            Qualities; points.
+
+        Returns
+        -------
+        QualityRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        RecordError
+            If a record cannot be used or has no date; it names the row, from 1.
+        ValueError
+            If a label is not a whole number; it names the row, from 1.
+        ModelError
+            If there are too few records.
+        """
+        documents, config = self._begin(X)
+        labelled = with_label(documents, "quality", read_points(y, len(documents)))
+        self._model: QualityModel = fit_quality_model(labelled, config, thread_count(self.n_jobs))
+        self.targets_: Targets = ("quality",)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict qualities.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
+            Records, as for :meth:`fit`; their labels are ignored.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Whole numbers, or ratings where the labels are ratings; points.
+
+        Raises
+        ------
+        RecordError
+            If a record cannot be used; it names the row, from 1. :meth:`scoring.Model.score` scores the
+            others, and returns a column of errors.
+        ValueError
+            If a column is missing that ``fit`` has seen.
+        """
+        return self._predicted(X)[0]
+
+    def predict_interval(self, X: Any) -> NDArray[np.float64]:
+        """Predict the intervals of qualities.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Lower and upper end; points. The level is ``model.interval_level`` of the configuration, 0.9 by
+            default.
+
+        Raises
+        ------
+        RecordError, ValueError
+            As :meth:`predict`.
+        """
+        return np.column_stack(self._predicted(X)[1:])
+
+    def contributions(self, X: Any) -> ContributionTable:
+        """Explain predictions by the contributions of features.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
+            As for :meth:`predict`.
+
+        Returns
+        -------
+        ContributionTable
+            ``values`` of shape (n_samples, n_features) in points, ``base`` and ``names``; the prediction is
+            ``base + values.sum(axis=1)``.
+
+        Raises
+        ------
+        RecordError, ValueError
+            As :meth:`predict`.
+        """
+        table = self._table(X)
+        return quality_table(self._model, table)
+
+    def _table(self, X: Any) -> FeatureTable:
+        documents = self._read(X)
+        return feature_table(documents, self._age, self._model.encoder.sections_)
+
+    def _predicted(self, X: Any) -> tuple[Floats, Floats, Floats]:
+        """Qualities, and the ends of their intervals."""
+        table, model = self._table(X), self._model
+        expected, spread = model.estimate(table, thread_count(self.n_jobs))
+        return rounded(expected, *model.interval(table, expected, spread), model.steps)

@@ -1,0 +1,146 @@
+"""Results of workflows as frames, plots and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scoring.evaluation.comparison import Comparison
+from scoring.evaluation.results import Evaluation, Figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as Plot
+
+
+class WithEvaluation:
+    """Methods of a result that has an evaluation."""
+
+    evaluation: Evaluation
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the metrics, one a row.
+
+        Returns
+        -------
+        DataFrame of shape (n_metrics, 3 + n_baselines)
+            Indexed by metric: ``value``, ``low`` and ``high`` (95 % interval, NaN if not computed), and the
+            value of each baseline.
+        """
+        import pandas as pd
+
+        rows = figure_rows(self.evaluation.figures, self.evaluation.baselines)
+        return pd.DataFrame(rows).set_index("metric") if rows else pd.DataFrame()
+
+    def predictions(self) -> pd.DataFrame:
+        """Return the labels and predictions, one record a row: see :class:`scoring.Evaluation`.
+
+        Returns
+        -------
+        DataFrame of shape (n_records, n_columns)
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.evaluation.predictions)
+
+    def plot(self) -> dict[str, Plot]:
+        """Draw the evaluation.
+
+        Returns
+        -------
+        dict of str to matplotlib Figure
+            By name; those of labels that the model has not learned are left out.
+        """
+        from scoring.plots import evaluation_figures
+
+        return evaluation_figures(self.evaluation)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the metrics, the predictions and the plots.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Output folder; created if missing, and files of the same names are replaced.
+        """
+        from scoring.tracking import write_evaluation
+
+        write_evaluation(self.evaluation, self.plot(), Path(folder))
+
+
+def figure_rows(
+    figures: dict[str, Figure], baselines: dict[str, dict[str, float]]
+) -> list[dict[str, object]]:
+    """Metrics as rows: value, interval, and the value of each baseline."""
+    return [
+        {"metric": name, "value": figure.value, "low": figure.low, "high": figure.high}
+        | {baseline: values.get(name) for baseline, values in baselines.items()}
+        for name, figure in figures.items()
+    ]
+
+
+class Comparisons(tuple[Comparison, ...]):
+    """The first of several models or runs, compared with each of the others.
+
+    Examples
+    --------
+    >>> len(Comparisons())
+    0
+    """
+
+    __slots__ = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the differences of metrics, one a row.
+
+        Returns
+        -------
+        DataFrame of shape (n_models * n_metrics, 8)
+            ``model`` (the other one), ``metric``, ``first`` and ``second`` (its value for each), ``gain``
+            (above 0 where the other one is better), ``low`` and ``high`` (95 % interval of the gain),
+            ``verdict``.
+        """
+        import pandas as pd
+
+        columns = ["model", "metric", "first", "second", "gain", "low", "high", "verdict"]
+        rows = [
+            (comparison.second.name, name, row.first, row.second, row.gain, row.low, row.high, row.verdict)
+            for comparison in self
+            for name, row in comparison.differences.items()
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def plot(self) -> dict[str, Plot]:
+        """Draw the differences of metrics.
+
+        Returns
+        -------
+        dict of str to matplotlib Figure
+            By name of the other model or run.
+        """
+        from scoring.plots.comparison import differences_figure
+
+        return {comparison.second.name: differences_figure(comparison.differences) for comparison in self}
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write a page for each comparison.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Output folder; created if missing, and files of the same names are replaced.
+
+        Returns
+        -------
+        list of Path
+            The pages, in order.
+        """
+        from scoring.report.comparison import comparison_report
+
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        pages = []
+        for number, comparison in enumerate(self, start=1):
+            page = Path(folder) / f"comparison-{number}.html"
+            page.write_text(comparison_report(comparison), encoding="utf-8")
+            pages.append(page)
+        return pages
