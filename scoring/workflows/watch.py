@@ -202,7 +202,7 @@ class _Watch:
             if self._stop.is_set():
                 return
             scores = (
-                self._follower.saved().scorer.score_together(item.document for item in pending)
+                self._follower.saved().scorer.score(item.document for item in pending)
                 if pending
                 else iter(())
             )
