@@ -86,6 +86,9 @@ def _label(name: str, node: Node, rule: LabelRule) -> Label | None:
     number = float(node.value)
     if name == "published":
         return (number >= (rule.at_least or 0)) != rule.invert
+    is_not_leading = name == "heat" and rule.is_in_points and number == NOT_LEADING
+    if not is_not_leading and not _lowest(rule) <= number <= _highest(rule):
+        return None
     exact = number * rule.scale + rule.offset
     if not abs(exact) <= MAX_INTEGER:  # nor a number, by the map of a damaged model or journal
         return None
@@ -96,7 +99,19 @@ def _label(name: str, node: Node, rule: LabelRule) -> Label | None:
 def _expected(name: str, rule: LabelRule) -> str:
     if rule.choices:
         return f"one of {', '.join(rule.choices)}"
-    return "true or false" if name == "published" and rule.at_least is None else "a number"
+    if name == "published" and rule.at_least is None:
+        return "true or false"
+    limits = [f"from {rule.min:g}"] if rule.min is not None else []
+    limits += [f"to {rule.max:g}"] if rule.max is not None else []
+    return " ".join(["a number", *limits])
+
+
+def _lowest(rule: LabelRule) -> float:
+    return -math.inf if rule.min is None else rule.min
+
+
+def _highest(rule: LabelRule) -> float:
+    return math.inf if rule.max is None else rule.max
 
 
 def spell_label(name: str, value: Label, rule: LabelRule) -> str | None:

@@ -169,6 +169,8 @@ def test_an_assumption_is_reported_by_the_key_of_the_file() -> None:
         ("quality: {key: r, scale: 9, offset: 10}", "3", Labels(37)),
         ("quality: {key: r, choices: {A: 90, B: 60}}", "B", Labels(60)),
         ("heat: r", "-1", Labels(heat=-1)),
+        ("heat: {key: r, min: 0}", "-1", Labels(heat=-1)),
+        ("quality: {key: r, scale: 20, min: 1, max: 5}", "5", Labels(100)),
         ("published: r", "true", Labels(published=True)),
         ("published: r", "no", Labels(published=False)),
         ("published: {key: r, invert: true}", "true", Labels(published=False)),
@@ -198,6 +200,13 @@ def test_labels(rule: str, text: str, label: Labels) -> None:
         ("quality: {key: r, choices: {A: 90}}", "C", "one of A"),
         ("heat: r", "-2", "a number"),
         ("published: r", "2019", "true or false"),
+        (
+            "quality: {key: r, scale: 20, min: 1, max: 5}",
+            "44",
+            "a number from 1 to 5: taken as a missing label",
+        ),
+        ("quality: {key: r, scale: 20, min: 1, max: 5}", "0", "a number from 1 to 5"),
+        ("quality: {key: r, scale: 20, max: 5}", "5.5", "a number to 5"),
     ],
 )
 def test_a_value_that_is_no_label_is_a_missing_one(rule: str, text: str, expected: str) -> None:
