@@ -19,12 +19,12 @@ Written by `make docs` from the help of the commands themselves; a test holds th
 | exit code | meaning |
 |---|---|
 | 0 | Done. |
-| 1 | Some records could not be used (or, with `--strict`, are left out); the rest were. Named on stderr. |
+| 1 | Some records (see stderr) could not be used or, with `--strict`, were left out; the rest were used. |
 | 2 | Nothing was done: wrong usage, or an input, model, setting, store or output that cannot be used. |
-| 3 | The answer is no: a limit was passed, a model refused, or a training does not give the same bytes. |
-| 70 | A defect of this program. |
+| 3 | Negative result: a limit was exceeded, a model was refused, or a training was not reproduced. |
+| 70 | A bug in this program. |
 | 130 | Interrupted. |
-| 141 | The reader of the output went away; what a command writes to files was written all the same. |
+| 141 | The reader of the output closed it; files were still written completely. |
 | 143 | Terminated (SIGTERM). |
 """
 

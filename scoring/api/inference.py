@@ -48,31 +48,31 @@ def extract_features(
     on_error: OnError | None = None,
     settings: Settings | None = None,
 ) -> Any:
-    """Features of records, as the models see them.
+    """Extract the features of records, as used by the models.
 
-    The package :mod:`scoring.features` has the name that this function would have otherwise.
+    The function is not called ``features`` because :mod:`scoring.features` is a package.
 
     Parameters
     ----------
     records : DataFrame, path, document, mapping, or iterable of these
-        A frame of pandas, Polars or Arrow, one record a row; or as :func:`read_records` takes them.
+        A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : str, path-like or Model, optional
-        Its rule of sections is used. Default: the section is the first topic of a record.
+        Model whose section rule is used. Default: the section is the first topic of a record.
     as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC), or than so long after publication, is unseen; None takes
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; None uses
         records as they are.
     on_error : {"raise", "warn"} or callable, optional
-        As in :func:`read_records`. Default: ``"raise"``; of a frame, the column ``error`` says why a record
-        cannot be used, and its features are null.
+        As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
+        the column ``error``, with null features.
     settings : Settings, optional
-        Home and store of the model. Default: those of the current folder and environment.
+        Home and store of the model. Default: settings of the current folder and environment.
 
     Returns
     -------
     DataFrame of shape (n_records, n_features)
-        Of pandas, indexed by path, in the order of `records`; NaN or None where a value is missing. For a
-        frame, of its kind, with its index, and the column ``error``. ``scoring features --catalogue`` lists
-        the columns.
+        A pandas frame, indexed by path, in the order of `records`; NaN or None where a value is missing. If
+        `records` is a frame, the result has the same kind and index, and the additional column ``error``.
+        ``scoring features --catalogue`` lists the columns.
 
     Examples
     --------
@@ -129,30 +129,30 @@ def score(
     Parameters
     ----------
     records : DataFrame, path, document, mapping, or iterable of these
-        A frame of pandas, Polars or Arrow, one record a row; or as :func:`read_records` takes them.
+        A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : Model, str or path-like, optional
-        As :func:`load_model` takes it; a loaded model is not loaded again.
+        As in :func:`load_model`; a loaded model is not loaded again.
     as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC), or than so long after publication, is unseen.
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored.
     on_error : {"raise", "warn"} or callable, optional
-        As in :func:`read_records`. Default: ``"raise"``; of a frame, the column ``error`` says why a record
-        cannot be used, and the others are scored.
+        As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
+        the column ``error``, and to score the other records.
     settings : Settings, optional
-        Home and store. Default: those of the current folder and environment.
+        Home and store. Default: settings of the current folder and environment.
 
     Returns
     -------
     DataFrame of shape (n_records, n_score_fields + 1), or iterator of Score
-        For a frame, one of its kind, with its index; else scores, in the order of `records`. What is about a
-        label that the model has not learned is None. Of records that list each other one leads, as
-        :meth:`Model.score` says.
+        For a frame, a frame of the same kind with the same index; otherwise scores in the order of `records`.
+        Fields of labels that the model has not learned are None. If records list each other, only one of
+        them leads: see :meth:`Model.score`.
 
     Raises
     ------
     ModelError, TrackingError
-        As :func:`load_model`, by the call.
+        As in :func:`load_model`; raised by the call.
     RecordError
-        As :func:`read_records`; by the iterator, if there is one.
+        As in :func:`read_records`; raised by the iterator, or by the call for a frame.
 
     Examples
     --------
@@ -172,19 +172,19 @@ def relate(
 ) -> Iterator[Relations]:
     """Find the related records of each record among these records: copies, and others of the same story.
 
-    Their own lists are not used. Related records are an estimate by links that were learned from an archive
-    with lists: ``scoring relate --learn``.
+    The lists of the records are not used. Related records are estimated by links that were learned from an
+    archive with lists: ``scoring relate --learn``.
 
     Parameters
     ----------
     records : path, document, mapping, or iterable of these
-        As :func:`read_records` takes them.
+        As in :func:`read_records`.
     as_of : datetime, timedelta or None
-        Records later than this moment (aware UTC), or than so long after each one's publication, are unseen.
+        Records later than this moment (aware UTC), or than this age of each record, are ignored.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        ``links`` names the file of learned links. Default: those of the current folder and environment.
+        ``links`` is the file of learned links. Default: settings of the current folder and environment.
 
     Returns
     -------
@@ -196,7 +196,7 @@ def relate(
     ModelError
         If the links cannot be used.
     RecordError
-        As :func:`read_records`.
+        As in :func:`read_records`.
 
     Examples
     --------
@@ -220,32 +220,33 @@ def derive_coverage(
     on_error: OnError = "raise",
     settings: Settings | None = None,
 ) -> list[Document]:
-    """Give the records of an archive without lists the related records that are found in it: an estimate.
+    """Estimate the coverage of the records of an archive without lists from the archive itself.
 
-    The records are one archive. If any of them lists related records, all are returned as they are.
+    The records form one archive. If any of them lists related records, all are returned unchanged.
 
     Parameters
     ----------
     records : path, document, mapping, or iterable of these
-        As :func:`read_records` takes them.
+        As in :func:`read_records`.
     model : Model, str or path-like, optional
-        As :func:`load_model` takes it; it predicts the quality of records without that label.
+        As in :func:`load_model`; the model predicts the quality of records without that label.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        ``links`` names the file of learned links. Default: those of the current folder and environment.
+        ``links`` is the file of learned links. Default: settings of the current folder and environment.
 
     Returns
     -------
     list of Document
-        In the order of `records`; each with derived coverage has a warning, which its score has too.
+        In the order of `records`. Each document with derived coverage has a warning, which is also in its
+        score.
 
     Raises
     ------
     ModelError, TrackingError
-        As :func:`load_model`; also if the links cannot be used.
+        As in :func:`load_model`; also if the links cannot be used.
     RecordError
-        As :func:`read_records`.
+        As in :func:`read_records`.
 
     Examples
     --------
@@ -290,7 +291,7 @@ def explain(
     Parameters
     ----------
     records : DataFrame, path, document or mapping
-        A frame of pandas, Polars or Arrow, one record a row; or one record, as :func:`read_records` takes it.
+        A pandas, Polars or Arrow frame, one record per row; or one record, as in :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`score`.
     as_of : datetime, timedelta or None
@@ -301,13 +302,13 @@ def explain(
     Returns
     -------
     DataFrame of shape (n_contributions, 7), or Explanation
-        For a frame, a long frame of its kind, as :meth:`Model.explain` describes it; for one record, the
+        For a frame, a long frame of the same kind: see :meth:`Model.explain`. For one record, the
         contribution of each feature, in points or log-odds, largest first.
 
     Raises
     ------
     ModelError, TrackingError, RecordError
-        As :func:`load_model` and :func:`read_records`; also if there is not exactly one record.
+        As in :func:`load_model` and :func:`read_records`; also if there is not exactly one record.
 
     Examples
     --------

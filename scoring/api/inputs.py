@@ -1,4 +1,4 @@
-"""Records as callers have them: paths, documents, mappings; and what becomes of those that cannot be used."""
+"""Input of the public functions: paths, documents, mappings and frames; handling of unusable records."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 LabelledRecords: TypeAlias = (
     "PathLike | IntoDataFrame | Mapping[str, Any] | Iterable[PathLike] | Iterable[Mapping[str, Any]]"
 )
-"""Records that a workflow reads: paths, a frame, or mappings with the names of the front matter."""
+"""Records that a workflow reads: paths, a frame, or mappings with the field names of the front matter."""
 PathLike: TypeAlias = str | os.PathLike[str]
 Records: TypeAlias = (
     PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
 )
 """Records: files, folders, documents, or mappings with the field names of the front matter."""
 OnError: TypeAlias = Literal["raise", "warn"] | Callable[[RecordError], None]
-"""What becomes of a record that cannot be used: the error is raised, given as a warning, or handed over."""
+"""Handling of a record that cannot be used: raise the error, warn, or call a function with the error."""
 
 
 def read_records(
@@ -45,14 +45,14 @@ def read_records(
     Parameters
     ----------
     records : path, document, mapping, or iterable of these
-        A folder, a Markdown file or a file of JSON lines; a document that was read already; or a
+        A folder, a Markdown file or a file of JSON lines; a document that was already read; or a
         mapping with the field names of the front matter.
     fields : path or FieldMap, optional
-        Field map of all records. Default: for files the ``scoring-fields.yaml`` of their archive, for others
-        scoring's own layout.
+        Field map of all records. Default: for files, the ``scoring-fields.yaml`` of their archive; for
+        mappings, scoring's own layout.
     on_error : {"raise", "warn"} or callable
-        What becomes of a record that cannot be used. With ``"warn"``, or a callable that returns, the
-        others go on.
+        Handling of a record that cannot be used. With ``"warn"``, or a callable that returns, reading
+        continues with the next record.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def read_records(
 def read_documents_of(
     records: Records, on_error: OnError, model_map: FieldMap | None = None, *, given: FieldMap | None = None
 ) -> Iterator[Document]:
-    """Read records by a given field map, else that of their archive, else that of a model."""
+    """Read records with a given field map, else that of their archive, else that of a model."""
     on_fault = fault_handler(on_error)
     if isinstance(records, str | os.PathLike | Document | Mapping):
         records = [records]
@@ -113,7 +113,7 @@ def _raise(error: RecordError) -> None:
 
 
 def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
-    """Read a mapping as a line of JSON is read; ``path`` names the record."""
+    """Read a mapping like a line of JSON; ``path`` names the record."""
     fields = dict(record)
     path = str(fields.pop("path", "-"))
     line = number if path == "-" else 0
@@ -125,9 +125,9 @@ def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | 
 
 
 def source_of(records: Any) -> tuple[list[str], BinaryIO | None]:
-    """Paths and standard input that a workflow reads the records of a caller from.
+    """Paths and standard input from which a workflow reads the records.
 
-    A frame, and mappings, are read as JSON lines on standard input.
+    Frames and mappings are passed as JSON lines on standard input.
     """
     if is_frame(records):
         return [STDIN], BytesIO(json_lines_of(records))
@@ -149,10 +149,10 @@ def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:
 
 
 class Warnings:
-    """A reporter that gives warnings as Python's, logs notes at level INFO, and drops progress."""
+    """A reporter that gives Python warnings, logs notes at level INFO, and ignores progress."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Drop the step."""
+        """Ignore the step."""
 
     def note(self, text: str) -> None:
         """Log the note."""

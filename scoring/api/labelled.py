@@ -1,4 +1,4 @@
-"""Verbs for labelled records: validate, train, evaluate, backtest, compare, suggest; and drift from them."""
+"""Verbs for labelled records: validate, train, evaluate, backtest, compare, measure_drift, suggest."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
-    """Find everything that is wrong with records.
+    """Find all faults of records.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def validate(paths: PathLike | Iterable[PathLike]) -> Validation:
     Returns
     -------
     Validation
-        ``faults`` is empty where every record can be used.
+        ``faults`` is empty if every record can be used.
 
     Raises
     ------
@@ -66,17 +66,17 @@ def train(
     on_error: OnError = "raise",
     settings: Settings | None = None,
 ) -> TrainOutcome:
-    """Train on labelled records: evaluate on the latest ones, fit again on all, save, and log a run.
+    """Train on labelled records: evaluate on the latest records, refit on all, save, and log a run.
 
     Parameters
     ----------
     records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
-        with the names of the front matter.
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
+        with the field names of the front matter.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
-        Folder of the model; below the home's ``models`` if not given.
+        Folder of the model. Default: a folder in ``models`` of the home.
     overwrite : bool
         Whether another model in `output` may be replaced.
     tracked : bool
@@ -86,12 +86,12 @@ def train(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, seed and threads. Default: those of the current folder and environment.
+        Home, store, seed and threads. Default: settings of the current folder and environment.
 
     Returns
     -------
     TrainOutcome
-        Folder of the model, run, metrics on the held-out records; with ``to_frame``, ``predictions``,
+        Folder of the model, run, and metrics on the held-out records; with ``to_frame``, ``predictions``,
         ``plot`` and ``save``.
 
     Raises
@@ -139,12 +139,12 @@ def evaluate(
     Parameters
     ----------
     records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
-        with the names of the front matter.
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
+        with the field names of the front matter.
     model : Model, str or path-like, optional
         As in :func:`score`.
     as_of : datetime, timedelta or None
-        As in :func:`score`; the labels are the final ones.
+        As in :func:`score`; the labels are the final labels.
     since : datetime, optional
         Only records published at or after this time (aware UTC).
     output : path-like, optional
@@ -156,7 +156,7 @@ def evaluate(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store and experiment. Default: those of the current folder and environment.
+        Home, store and experiment. Default: settings of the current folder and environment.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def evaluate(
     Raises
     ------
     RecordError, ModelError, TrackingError
-        As :func:`load_model` and :func:`read_records`; also if no record has labels.
+        As in :func:`load_model` and :func:`read_records`; also if no record has labels.
     """
     from scoring.workflows.evaluate import evaluate as workflow
 
@@ -201,25 +201,25 @@ def compare(
     *models : str or path-like
         Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, or a model folder.
     on : DataFrame, path, mapping, or iterable of paths or mappings
-        Records that the models score, as :func:`train` takes them. Without it, the runs' logged predictions
-        on their held-out records are compared.
+        Records that the models score, as in :func:`train`. Default: compare the logged predictions of the
+        runs on their held-out records.
     limit : int
-        Changed decisions that are listed, at most.
+        Maximum number of changed decisions to list.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, seed and threads. Default: those of the current folder and environment.
+        Home, store, seed and threads. Default: settings of the current folder and environment.
 
     Returns
     -------
     Comparisons
-        The first model with each of the others: a tuple of :class:`Comparison` with ``to_frame``, ``plot``
-        and ``save``.
+        The first model compared with each other model: a tuple of :class:`Comparison` with ``to_frame``,
+        ``plot`` and ``save``.
 
     Raises
     ------
     ModelError
-        If fewer than two are named, one cannot be used, or there are no records to compare on.
+        If fewer than two models are named, a model cannot be used, or there are no records to compare on.
     TrackingError
         If the store has no such run, or cannot be reached.
     """
@@ -248,16 +248,16 @@ def backtest(
     on_error: OnError = "raise",
     settings: Settings | None = None,
 ) -> BacktestOutcome:
-    """Train for each month, or each section, on the records before it, or of the others, and evaluate on it.
+    """Evaluate on each month, trained on the records before it, or on each section, trained on the others.
 
     Parameters
     ----------
     records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records, as :func:`train` takes them.
+        Labelled records, as in :func:`train`.
     by : {"month", "section"}
         Kind of folds.
     first : str, optional
-        First month to evaluate, as ``2021-01``.
+        First month to evaluate, such as ``2021-01``.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
@@ -269,17 +269,18 @@ def backtest(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, seed and threads. Default: those of the current folder and environment.
+        Home, store, seed and threads. Default: settings of the current folder and environment.
 
     Returns
     -------
     BacktestOutcome
-        Metrics of each fold, and of all together; with ``to_frame``, ``predictions``, ``plot`` and ``save``.
+        Metrics of each fold, and of all folds together; with ``to_frame``, ``predictions``, ``plot`` and
+        ``save``.
 
     Raises
     ------
     RecordError, ModelError, SettingsError, TrackingError
-        As :func:`train`.
+        As in :func:`train`.
     """
     from scoring.workflows.backtest import backtest as workflow
 
@@ -313,14 +314,14 @@ def measure_drift(
 ) -> DriftOutcome:
     """Compare new records, labelled or not, with the records that a model was trained on.
 
-    The package :mod:`scoring.drift` has the name that this function would have otherwise.
+    The function is not called ``drift`` because :mod:`scoring.drift` is a package.
 
     Parameters
     ----------
     records : DataFrame, path, mapping, or iterable of paths or mappings
-        New records, as :func:`train` takes them.
+        New records, as in :func:`train`.
     model : str or path-like, optional
-        As :func:`load_model` takes it.
+        As in :func:`load_model`.
     limit : float, optional
         Maximum expected error, as a multiple of the error on the test records; see ``scoring drift``.
     labels : bool
@@ -334,18 +335,18 @@ def measure_drift(
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store and experiment. Default: those of the current folder and environment.
+        Home, store and experiment. Default: settings of the current folder and environment.
 
     Returns
     -------
     DriftOutcome
-        ``drift.reasons`` says why the records are refused, if they are; with ``to_frame``, ``plot`` and
+        ``drift.reasons`` lists the reasons if the records are refused; with ``to_frame``, ``plot`` and
         ``save``.
 
     Raises
     ------
     RecordError, ModelError, TrackingError
-        As :func:`evaluate`; also if there are too few records, or the model has no profile of its own.
+        As in :func:`evaluate`; also if there are too few records, or the model has no profile of its own.
     """
     from scoring.workflows.drift import drift as workflow
 
@@ -375,28 +376,28 @@ def suggest(
 ) -> SuggestOutcome:
     """Suggest the unlabelled records to label first.
 
-    These are the records whose labels would teach the model the most about quality. Labels that scoring
+    The labels of these records would improve the model's quality predictions the most. Labels that scoring
     itself wrote do not count.
 
     Parameters
     ----------
     records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a frame of pandas, Polars or Arrow, one record a row; folders and files; or mappings
-        with the names of the front matter.
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
+        with the field names of the front matter.
     count : int
-        Maximum number of suggestions; 1 or more. A smaller number gives the first ones of a larger number.
+        Maximum number of suggestions; 1 or more. With a smaller number, the list is cut off earlier.
     model : Model, str or path-like, optional
-        The model that the labels are for, as in :func:`score`.
+        The model to improve, as in :func:`score`.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
     settings : Settings, optional
-        Home, store, journal and rule of sections. Default: those of the current folder and environment.
+        Home, store, journal and rule of sections. Default: settings of the current folder and environment.
 
     Returns
     -------
     SuggestOutcome
-        ``suggestions``, the most useful first, each with its reasons; numbers of labelled, unlabelled and
-        unusable records.
+        ``suggestions``, the most useful first, each with its reasons; and the numbers of labelled, unlabelled
+        and unusable records.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A loaded model: scores, explanations, and its policy."""
+"""A loaded model: scores, explanations, features, policy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Model:
     Parameters
     ----------
     saved : SavedModel
-        Its fitted parts and its manifest.
+        Fitted parts and manifest of the model.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Model:
         return f"<scoring.Model {self.name}: {labels}, from {training.n_records:,} records>"
 
     def _repr_html_(self) -> str:
-        """Card of the model in a notebook: data, figures, policy."""
+        """Card of the model in a notebook: data, metrics, policy."""
         from scoring.report.model_card import model_card
 
         return model_card(self.saved)
@@ -80,20 +80,19 @@ class Model:
         Parameters
         ----------
         records : DataFrame, path, document, mapping, or iterable of these
-            A frame of pandas, Polars or Arrow, one record a row; or as :func:`scoring.read_records` takes
-            them.
+            A pandas, Polars or Arrow frame, one record per row; or any input of :func:`scoring.read_records`.
         as_of : datetime, timedelta or None
-            Coverage newer than this moment (aware UTC), or than so long after publication, is unseen.
+            Coverage newer than this moment (aware UTC), or than this age of the record, is ignored.
         on_error : {"raise", "warn"} or callable, optional
-            As in :func:`scoring.read_records`. Default: ``"raise"``; of a frame, the column ``error`` says
-            why a record cannot be used, and the others are scored.
+            As in :func:`scoring.read_records`. Default: ``"raise"``. For a frame, the default is to give the
+            reason in the column ``error``, and to score the other records.
 
         Returns
         -------
         DataFrame of shape (n_records, n_score_fields + 1), or iterator of Score
-            A frame of the same kind, with the same index, for a frame; scores for other records, in their
-            order. Where the training labels show one leader a story, one leads of those that list each other,
-            and all are scored before the first is returned.
+            For a frame, a frame of the same kind with the same index; otherwise scores in the order of
+            `records`. If the training labels show one leader per story, only one of several records that list
+            each other leads, and all records are scored before the first is returned.
         """
         if is_frame(records):
             rows = self._read_frame(records, on_error)
@@ -112,17 +111,18 @@ class Model:
         Parameters
         ----------
         records : DataFrame, path, document or mapping
-            A frame of pandas, Polars or Arrow, one record a row; or one record, as
-            :func:`scoring.read_records` takes it.
+            A pandas, Polars or Arrow frame, one record per row; or one record, as in
+            :func:`scoring.read_records`.
         as_of : datetime, timedelta or None
             As in :meth:`score`.
 
         Returns
         -------
         DataFrame of shape (n_contributions, 7), or Explanation
-            A long frame of the same kind for a frame: ``row``, ``path``, ``target``, ``feature``, ``text``,
-            ``contribution`` and ``error``. The contributions of a record and target add up to its score, in
-            points for quality and heat, in log-odds for lead and published. For one record, its explanation.
+            For a frame, a long frame of the same kind with the columns ``row``, ``path``, ``target``,
+            ``feature``, ``text``, ``contribution`` and ``error``. The contributions of a record to a target
+            add up to its score: in points for quality and heat, in log-odds for lead and published. For one
+            record, its explanation.
         """
         from scoring.explanation.attribution import explain as attribute
 
@@ -149,7 +149,7 @@ class Model:
         self, records: Records, *, as_of: AsOf = ..., on_error: OnError | None = ...
     ) -> pd.DataFrame: ...
     def features(self, records: Any, *, as_of: AsOf = None, on_error: OnError | None = None) -> Any:
-        """Extract the features of records, as the model sees them: see :func:`scoring.extract_features`.
+        """Extract the features of records, as used by the model: see :func:`scoring.extract_features`.
 
         Parameters
         ----------
@@ -163,8 +163,8 @@ class Model:
         Returns
         -------
         DataFrame of shape (n_records, n_features)
-            For a frame, of the same kind, with the same index and the column ``error``; for other records, of
-            pandas, indexed by path.
+            For a frame, a frame of the same kind with the same index and the column ``error``; otherwise a
+            pandas frame, indexed by path.
         """
         from scoring.api.inference import extract_features
 
@@ -174,22 +174,22 @@ class Model:
         return checked_rows(read_frame(frame, self.saved.scorer.field_map), on_error)
 
     def policy(self, section: str | None = None) -> list[PolicyLine]:
-        """Write what the model learned in words: points, who leads, heat, publication.
+        """Describe the learned policy in words: points, leads, heat, publication.
 
         Parameters
         ----------
         section : str, optional
-            Only the rules that hold for this section. Default: those of all sections.
+            Return only the rules of this section. Default: the rules of all sections.
 
         Returns
         -------
         list of PolicyLine
-            Each with the 95 % interval of its number and the labelled records that it is based on.
+            Rules, each with the 95 % interval of its number and the labelled records that it is based on.
 
         Raises
         ------
         ModelError
-            If the model holds no rules, or not those of the section.
+            If the model has no rules, or no rules for the section.
 
         Examples
         --------
@@ -204,7 +204,7 @@ class Model:
 
 
 def checked_rows(rows: FrameRows, on_error: OnError | None) -> FrameRows:
-    """Hand the errors of rows over, if the caller asks for that; their rows stay."""
+    """Pass the errors of rows to `on_error`, if it is given; the rows are kept."""
     if on_error is not None:
         handle = fault_handler(on_error)
         for item in rows.read:
@@ -225,19 +225,19 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     ----------
     model : str or path-like, optional
         A model folder, an exported zip file, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS``
-        or ``shipped``. Without it, the model of the settings, else the champion of the registry.
+        or ``shipped``. Default: the model of the settings, else the champion of the registry.
     settings : Settings, optional
-        Home and store. Default: those of the current folder and environment.
+        Home and store. Default: settings of the current folder and environment.
 
     Returns
     -------
     Model
-        Its files are checked; the boosters of its baselines are loaded on first use.
+        The model; its files are checked, and the boosters of its baselines are loaded on first use.
 
     Raises
     ------
     ModelError
-        If it cannot be found, is damaged, or is of another format.
+        If the model cannot be found, is damaged, or has another format.
     TrackingError
         If the store has no such model, or cannot be reached.
 

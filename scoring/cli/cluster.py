@@ -17,8 +17,8 @@ Dask = Annotated[
     str | None,
     typer.Option(
         metavar="SCHEDULER",
-        help="Work on a Dask cluster: the address of its scheduler, as tcp://HOST:8786, or local. Paths may "
-        "then be addresses that fsspec takes, as s3://BUCKET/news.",
+        help="Run on a Dask cluster: the address of its scheduler, such as tcp://HOST:8786, or local. Paths "
+        "may then be addresses that fsspec supports, such as s3://BUCKET/news.",
     ),
 ]
 PartitionMb = Annotated[

@@ -124,7 +124,7 @@ AsOf = Annotated[
         parser=parse_as_of,
         metavar="TIME",
         help="Ignore coverage newer than this: ISO 8601 (UTC unless it has a zone), or an age of each "
-        "record, as published+6h. Default: use all coverage.",
+        "record, such as published+6h. Default: use all coverage.",
     ),
 ]
 RelateAsOf = Annotated[
@@ -132,22 +132,22 @@ RelateAsOf = Annotated[
     typer.Option(
         parser=parse_as_of,
         metavar="TIME",
-        help="Ignore records later than this: ISO 8601, or an age of each record, as published+6h. Default: "
-        "use all.",
+        help="Ignore records later than this: ISO 8601, or an age of each record, such as published+6h. "
+        "Default: use all records.",
     ),
 ]
 Links = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Learned links of related records. Default: the setting, else those that are shipped.",
+        help="File of learned links of related records. Default: the setting, else the shipped file.",
     ),
 ]
 Coverage = Annotated[
     CoverageSource | None,
     typer.Option(
-        help="'listed': the related records that a record lists; 'derive': in an archive without any list, "
-        "those found in the archive itself, an estimate. Default: the setting.",
+        help="'listed': use the related records that a record lists; 'derive': in an archive without any "
+        "list, estimate them from the archive itself. Default: the setting.",
     ),
 ]
 Config = Annotated[
@@ -165,7 +165,7 @@ TrainAsOf = Annotated[
     typer.Option(
         callback=check_as_of,
         metavar="TIME",
-        help="Train on the records as of an age, as published+6h, with their settled labels; or as of a "
+        help="Train on the records as of an age, such as published+6h, with their settled labels; or as of a "
         "moment, ignoring everything later. Default: the configuration's.",
     ),
 ]
@@ -195,8 +195,8 @@ Section = Annotated[
     list[str] | None,
     typer.Option(
         metavar="RULE",
-        help="What identifies a record's section: 'topic' (the one that all records of a section share), "
-        "'folder' (of the file) or 'field NAME'. Default: the setting.",
+        help="Rule that identifies a record's section: 'topic' (the topic that all records of a section "
+        "share), 'folder' (of the file) or 'field NAME'. Default: the setting.",
         callback=lambda values: _only_one(values, "--section"),
     ),
 ]
@@ -213,7 +213,7 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor writ
 NoTrack = Annotated[bool, typer.Option("--no-track", help="Do not log a run in MLflow.")]
 Strict = Annotated[
     bool,
-    typer.Option("--strict", help="Exit code 1 if a file of a folder is left out, not read as a record."),
+    typer.Option("--strict", help="Exit code 1 if a file of a folder is left out."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

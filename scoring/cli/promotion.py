@@ -151,9 +151,10 @@ def retrain(
 ) -> None:
     """Train on an updated archive, evaluate on records that the champion has not seen, promote or refuse.
 
-    For scheduled jobs: only one runs at a time, and a kill at any moment leaves a working champion.
-    It does not train if there is too little new data: then the champion stays, and the exit code is 0. Exit
-    code 3 if a model was trained and refused. With --json, outcome is promoted, refused or unchanged.
+    For scheduled jobs: only one retraining runs at a time, and a kill at any moment leaves a working
+    champion. If there is too little new data, no model is trained, the champion stays, and the exit code is
+    0. The exit code is 3 if a model was trained and refused. With --json, outcome is promoted, refused or
+    unchanged.
     """
     from scoring.workflows.retrain import retrain as workflow
     from scoring.workflows.train import load_config

@@ -207,17 +207,17 @@ def init(
         ),
     ],
     preset: Annotated[
-        Preset | None, typer.Option(help="Take the field map of this layout instead of guessing.")
+        Preset | None, typer.Option(help="Use the field map of this layout instead of guessing.")
     ] = None,
     stdout: Annotated[
         bool, typer.Option("--stdout", help="Print the field map instead of writing it.")
     ] = False,
     json: options.Json = False,
 ) -> None:
-    """Propose the field map of an archive: which keys hold the fields and labels of a record.
+    """Propose a field map for an archive: which keys hold the fields and labels of a record.
 
-    Looks at some of its files and writes scoring-fields.yaml into the folder, with a comment for each guess
-    and for each key that is not used. An existing field map is never replaced.
+    Reads some of its files and writes scoring-fields.yaml to the folder, with a comment for each guess and
+    for each unused key. An existing field map is never replaced.
     """
     from scoring.cli import formats
     from scoring.workflows import init as workflow

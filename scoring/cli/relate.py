@@ -19,17 +19,17 @@ def relate(
     learn: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Learn the links from the lists of these records, and write them into FILE."
+            metavar="FILE", help="Learn the links from the lists of these records, and write them to FILE."
         ),
     ] = None,
     fields: options.Fields = None,
     json: options.Json = False,
 ) -> None:
-    """Find the related records of each record in the archive itself: copies, and others of the story.
+    """Find the related records of each record in its archive: copies, and records of the same story.
 
-    Copies have the same address, or nearly the same title within a short time. What is of the same story
-    is an estimate from shared words, time, provider and section, learned from an archive that lists
-    related records. Lists of the records themselves are used by --learn only. --json prints JSON lines.
+    Copies have the same address, or nearly the same title within a short time. Records of the same story
+    are estimated from shared words, time, provider and section, by links learned from an archive that
+    lists related records. Only --learn uses the lists of the given records. --json prints JSON lines.
     """
     from scoring.cli import formats
     from scoring.workflows import relate as workflow

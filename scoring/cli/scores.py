@@ -38,8 +38,9 @@ def score(
         options.ScoreFormat | None,
         typer.Option(
             "--format",
-            help="Default: by the name of --output, else table on a terminal, else jsonl. 'github', beside "
-            "--write or --output, is the format of faults: workflow commands, which annotate a pull request.",
+            help="Default: from the name of --output, else table on a terminal, else jsonl. 'github' "
+            "requires --write or --output; it prints faults as workflow commands, which annotate a pull "
+            "request.",
         ),
     ] = None,
     output: Annotated[
@@ -59,8 +60,8 @@ def score(
 ) -> None:
     """Score records: quality, lead, heat, published.
 
-    A table has the highest heat first, the other formats keep the order of the records. With --dask
-    the scores are a partitioned data set; the same command resumes an interrupted one.
+    A table has the highest heat first; the other formats keep the order of the records. With --dask the
+    output is a partitioned data set; after an interruption, the same command resumes.
     """
     flags = {"--dry-run": dry_run, "--overwrite": overwrite, "--allow-unknown": allow_unknown}
     writing.check_flags(write=write, flags=flags)

@@ -1,4 +1,4 @@
-"""Options that choose among the files of the paths: those that changed, and those that are records."""
+"""Options that select files among the paths: changed files, and files that are records."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ ChangedSince = Annotated[
     typer.Option(
         "--changed-since",
         metavar="REV",
-        help="Only files of the paths that differ from this Git revision in the working tree, untracked ones "
-        "included. Records are compared with one another only among these.",
+        help="Use only the files of the paths that differ from this Git revision in the working tree, "
+        "including untracked files. Records are compared only with records of these files.",
     ),
 ]
 SkipNonRecords = Annotated[
     bool,
     typer.Option(
         "--skip-non-records",
-        help="Leave out named files without front matter, as those of folders are. For hooks, which name "
+        help="Leave out named files without front matter, like files of a folder. For hooks, which name "
         "every file; implied by --changed-since.",
     ),
 ]
@@ -31,7 +31,7 @@ SkipNonRecords = Annotated[
 def selected(
     terminal: Terminal, paths: list[str], *, changed_since: str | None, skip_non_records: bool
 ) -> list[str]:
-    """The record files among the paths, with a note if there is none; the paths without these options."""
+    """The record files among the paths, with a note if there are none; without these options, the paths."""
     if changed_since is None and not skip_non_records:
         return paths
     from scoring.records.selection import select_files

@@ -23,8 +23,8 @@ Write = Annotated[
     bool,
     typer.Option(
         "--write",
-        help="Write the scores into the records' files: missing labels, and those that scoring itself "
-        "wrote and nobody has changed since.",
+        help="Write the scores into the records' files: fill in missing labels, and update labels that "
+        "scoring itself wrote, unless they were changed since.",
     ),
 ]
 Overwrite = Annotated[

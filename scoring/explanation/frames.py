@@ -1,4 +1,4 @@
-"""Scores, reasons and features in a frame of the kind that the records came in: pandas, Polars or Arrow."""
+"""Frames of scores, contributions and features, of the same kind as the frame of the records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ERROR = "error"
-"""Column with the fault of a record that cannot be used; null for the others."""
+"""Column with the fault of a record that cannot be used; null for all other records."""
 
 REASON_KINDS = {
     "row": "int",
@@ -28,18 +28,18 @@ REASON_KINDS = {
     "text": "str",
     "contribution": "float",
 }
-"""Columns of the frame of contributions, each with its type."""
+"""Columns of the frame of contributions, with their types."""
 
 BASE, REST = "(base)", "(rest)"
-"""Rows of a target besides its features: what the contributions are added to, and the rest of the score."""
+"""Rows of a target besides its features: the base value, and the rest of the score."""
 
 _REST_TEXTS = {
     "quality": "rounding to a whole number",
     "lead": "other qualities that the record may have, and rules of its section",
-    "heat": "rounding, or that another record leads",
+    "heat": "rounding, or the effect that another record leads",
     "published": "other qualities that the record may have, and rules of its section",
 }
-_LEAST = 5e-5  # a probability of 0 in four digits is taken for this
+_LEAST = 5e-5  # replaces a probability of 0, which is rounded to four digits
 
 _DTYPES: dict[str, Any] = {
     "int": nw.Int64(),
@@ -48,27 +48,28 @@ _DTYPES: dict[str, Any] = {
     "str": nw.String(),
     "list": nw.List(nw.String()),
 }
-_WITH_NULL = {"int": "Int64", "bool": "boolean"}  # of pandas, whose other columns of these have no null
+_WITH_NULL = {"int": "Int64", "bool": "boolean"}  # pandas types for columns with nulls
 
 Result = Score | RecordError
 Explained = Explanation | RecordError
 
 
 def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
-    """Scores in a frame of the same kind as another one, with its index.
+    """Write scores to a frame of the same kind as `like`, with its index.
 
     Parameters
     ----------
     results : sequence of Score or RecordError
-        One of each row.
+        One result per row.
     like : narwhals DataFrame of shape (n_results, n_fields)
-        The records' frame.
+        Frame of the records.
 
     Returns
     -------
     DataFrame of shape (n_results, n_score_fields + 1)
-        The fields of a score, and ``error``, null for a record that was scored. A score that the model does
-        not give, and each of a record that cannot be used, is null; warnings are joined by ``"; "``.
+        The fields of a score, and ``error``, which is null for a record that was scored. Scores that the
+        model does not give, and all scores of a record that cannot be used, are null. Warnings are joined
+        by ``"; "``.
     """
     columns: dict[str, list[Any]] = {}
     kinds = {}
@@ -89,21 +90,21 @@ def _field(result: Result, name: str) -> object:
 
 
 def reason_frame(explanations: Sequence[Explained], like: nw.DataFrame[Any]) -> Any:
-    """Contributions in a long frame of the same kind as another one, with the index of each record.
+    """Write contributions to a long frame of the same kind as `like`, with the index of each record.
 
     Parameters
     ----------
     explanations : sequence of Explanation or RecordError
-        One of each row.
+        One result per row.
     like : narwhals DataFrame of shape (n_records, n_fields)
-        The records' frame.
+        Frame of the records.
 
     Returns
     -------
     DataFrame of shape (n_contributions, 7)
-        ``row`` is the record's number, from 0. The contributions of a record's target add up to its score: to
-        the quality or the heat, in points, or to the probability of leading or of being published, in
-        log-odds. A record that cannot be used has one row, with its ``error``.
+        ``row`` is the number of the record, from 0. For each record and target, the contributions add up to
+        the score: the quality or heat in points, or the lead or published probability in log-odds. A record
+        that cannot be used has one row, with its ``error``.
     """
     rows: list[tuple[Any, ...]] = []
     for row, explanation in enumerate(explanations):
@@ -121,7 +122,7 @@ def _reasons(explanation: Explained) -> Iterator[tuple[Any, ...]]:
     path = explanation.score.path
     for target, reasons in explanation.reasons.items():
         base = explanation.base[target]
-        yield path, target, BASE, "what a typical record has", base, None
+        yield path, target, BASE, "value for a typical record", base, None
         for reason in reasons:
             yield path, target, reason.feature, reason.text, reason.contribution, None
         rest = value_of(explanation.score, target) - base - sum(reason.contribution for reason in reasons)
@@ -129,7 +130,7 @@ def _reasons(explanation: Explained) -> Iterator[tuple[Any, ...]]:
 
 
 def value_of(score: Score, target: str) -> float:
-    """What the contributions of a target add up to."""
+    """Score of a target, to which its contributions add up: points or log-odds."""
     if target in ("quality", "heat"):
         return float(getattr(score, target))
     probability = min(max(float(getattr(score, f"{target}_probability")), _LEAST), 1 - _LEAST)
@@ -137,21 +138,21 @@ def value_of(score: Score, target: str) -> float:
 
 
 def feature_frame(table: pa.Table, read: Sequence[Document | RecordError], like: nw.DataFrame[Any]) -> Any:
-    """Features in a frame of the same kind as another one, with its index.
+    """Write features to a frame of the same kind as `like`, with its index.
 
     Parameters
     ----------
     table : pyarrow.Table of shape (n_documents, n_features)
         Features of the documents, from :func:`scoring.features.parquet_schema.feature_tables`.
     read : sequence of Document or RecordError
-        What each row was read as.
+        Result of reading each row.
     like : narwhals DataFrame of shape (n_records, n_fields)
-        The records' frame.
+        Frame of the records.
 
     Returns
     -------
     DataFrame of shape (n_records, n_features + 1)
-        The features, null for a record that cannot be used, and ``error``.
+        The features, which are null for a record that cannot be used, and ``error``.
     """
     rows = iter(range(len(table)))
     taken = [None if isinstance(item, RecordError) else next(rows) for item in read]
@@ -169,7 +170,7 @@ def feature_frame(table: pa.Table, read: Sequence[Document | RecordError], like:
 def _frame(
     columns: dict[str, list[Any]], kinds: dict[str, str], like: nw.DataFrame[Any], rows: list[int]
 ) -> Any:
-    """A native frame of these columns, with the index of these rows of another one."""
+    """A native frame of these columns, with the index of these rows of `like`."""
     if like.implementation.is_pandas_like():
         namespace = like.implementation.to_native_namespace()
         index = nw.to_native(like).index[rows]

@@ -1,4 +1,4 @@
-"""One leader a story: of the records of a batch that list each other, the most probable lead leads."""
+"""One leader per story: among the records of a batch that list each other, the most probable lead leads."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from scoring.model.cascade import NOT_LEADING
 from scoring.model.score import Score
 
 MIN_SOLE_RATIO = 0.95
-"""Share of leads without another lead in their story from which the labels show the rule."""
+"""Minimum share of leads without another lead in their story for which the rule holds."""
 
 
 class Leaders(msgspec.Struct, frozen=True):
-    """Whether the records of a story have one leader, as the labels of an archive show it.
+    """Counts that show whether the stories of an archive have one leader each.
 
     Parameters
     ----------
     n_leads_ : int
-        Leads that list another labelled record which lists them.
+        Number of leads that list, and are listed by, another labelled record.
     n_sole_ : int
-        Those of them of which no such record leads too.
+        Number of these leads for which no such record is a lead too.
     published_ratio_ : float
-        Share of the records that do not lead that are published; 0 to 1.
+        Share of published records among the records that do not lead; 0 to 1.
     """
 
     n_leads_: int
@@ -36,19 +36,19 @@ class Leaders(msgspec.Struct, frozen=True):
 
     @property
     def is_rule(self) -> bool:
-        """Whether the labels show one leader a story, by Laplace's rule of succession."""
+        """Whether the labels show one leader per story, by Laplace's rule of succession."""
         return (self.n_sole_ + 1) / (self.n_leads_ + 2) >= MIN_SOLE_RATIO
 
 
 class Addresses(NamedTuple):
-    """Addresses of a record, and of the records that it lists, as numbers."""
+    """Addresses of a record and of the records that it lists, as integers."""
 
     own: tuple[int, ...]
     listed: tuple[int, ...]
 
     @classmethod
     def of(cls, record: Extracted) -> Addresses:
-        """The addresses of a record whose features have been extracted."""
+        """Addresses of a record whose features have been extracted."""
         return cls(record.own_addresses, record.listed_addresses)
 
 
@@ -64,16 +64,16 @@ def scored_with_one_leader(
     leaders: Leaders | None,
     executor: Executor | None = None,
 ) -> Iterator[Score]:
-    """Score records by their features, in order; with the rule, after all of them have been read.
+    """Score records by their features, in order; if the rule holds, only after all have been read.
 
     Parameters
     ----------
     scorer : Scorer
-        Scores each record by itself.
+        Scorer of single records.
     records : iterable of Extracted
-        The batch.
+        Records of the batch.
     leaders : Leaders or None
-        What the labels show.
+        Counts of the training labels; None if there are none.
     executor : Executor, optional
         See :meth:`scoring.model.scorer.Scorer.score_features`.
 
@@ -104,27 +104,27 @@ def scored_with_one_leader(
 
 
 def is_listing_lead(score: Score, addresses: Addresses) -> bool:
-    """Whether a record is a predicted lead that lists coverage, so that another one may lead instead."""
+    """Whether a record is a predicted lead that lists coverage, so that another record may lead instead."""
     return score.heat is not None and score.heat > NOT_LEADING and bool(addresses.listed)
 
 
 def outranked(
     scores: Sequence[Score] | Mapping[int, Score], leads: Mapping[int, Addresses]
 ) -> dict[int, int]:
-    """Find the predicted leads that list, and are listed by, a lead that is more probable.
+    """Find the predicted leads that list, and are listed by, a more probable lead.
 
     Parameters
     ----------
     scores : sequence of Score, or mapping of int to Score
         Scores of the batch, by row.
     leads : mapping of int to Addresses
-        Rows of the predicted leads, with their addresses.
+        Addresses of the predicted leads, by row.
 
     Returns
     -------
     dict of int to int
-        Row of each such lead, and of the one that leads instead. Of equally probable ones, the one of higher
-        quality leads, then the first of the batch.
+        Row of the record that leads instead, by row of each such lead. If two leads are equally probable, the
+        lead of higher quality leads, then the first of the batch.
     """
     rows_by_address: defaultdict[int, list[int]] = defaultdict(list)
     for row, addresses in leads.items():
@@ -145,12 +145,12 @@ def outranked(
 
 
 def _rank(score: Score) -> tuple[float, int]:
-    """The most probable lead comes first, then the one of the highest quality, if the model has it."""
+    """Sort key: the highest lead probability first, then the highest quality, if the model has it."""
     return -(score.lead_probability or 0.0), -(score.quality or 0)
 
 
 def not_leading(score: Score, leader: Score, leaders: Leaders) -> Score:
-    """The score of a record whose story another record of the batch leads."""
+    """Change the score of a record whose story is led by another record of the batch."""
     likely = f"is more likely to lead ({leader.lead_probability:.0%})"
     reason = f"does not lead: {leader.path} lists it and {likely}"
     changed = msgspec.structs.replace(score, heat=int(NOT_LEADING), warnings=(*score.warnings, reason))

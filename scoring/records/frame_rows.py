@@ -1,4 +1,4 @@
-"""Records as rows of a frame of pandas, Polars or Arrow."""
+"""Read records from the rows of a pandas, Polars or Arrow frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scoring.records.rows import decode_row, row_as_json
 
 
 class FrameRows(NamedTuple):
-    """A frame, and what each row was read as: a document, or the error of a record that cannot be used."""
+    """A frame, and the result of reading each row: a document, or the error of an unusable record."""
 
     frame: nw.DataFrame[Any]
     read: list[Document | RecordError]
@@ -26,7 +26,7 @@ class FrameRows(NamedTuple):
 
 
 def is_frame(value: object) -> bool:
-    """Whether a value is a frame of a supported kind.
+    """Whether a value is a pandas, Polars or Arrow frame.
 
     Examples
     --------
@@ -47,12 +47,12 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
         field; nested fields are lists and objects, or JSON text. ``path`` is optional; a row without it is
         named ``-`` with its number, from 1.
     field_map : FieldMap, optional
-        Which columns hold the fields; None for scoring's own layout.
+        Field map that names the columns of the fields; None for scoring's own layout.
 
     Returns
     -------
     FrameRows
-        One per row, in order.
+        One result per row, in order.
 
     Raises
     ------
@@ -79,12 +79,12 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
 
 
 def json_lines_of(frame: object) -> bytes:
-    """Write the rows of a frame as JSON lines, which are read as :func:`read_frame` reads the rows.
+    """Write the rows of a frame as JSON lines, which give the same records as :func:`read_frame`.
 
     Raises
     ------
     RecordError
-        With the faults of all rows that hold what JSON does not have.
+        With the faults of all rows that have values that JSON cannot represent.
     """
     lines: list[bytes] = []
     faults: list[Fault] = []
@@ -106,7 +106,7 @@ def _opened(frame: object) -> nw.DataFrame[Any]:
 
 
 def _rows(frame: nw.DataFrame[Any]) -> Iterator[tuple[dict[str, object], str, int]]:
-    """Fields of each row that are not missing, with the path and line of the row."""
+    """Non-missing fields of each row, with the path and line of the row."""
     for number, row in enumerate(frame.iter_rows(named=True), start=1):
         fields = {str(name): value for name, value in row.items() if not is_missing(value)}
         path = str(fields.pop("path", "-"))

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from scoring.errors import ScoringError, shown
 
 TIMEOUT_SECONDS = 60
-"""Limit of the time that each call of ``git`` may take."""
+"""Maximum time of each call of ``git``."""
 
 _EXPECTED = "one revision, such as HEAD, main or the hash of a commit"
-# A hook gets these from the git that runs it. The repositories here are those of the paths.
+# Git sets these for its hooks. They are removed, since the repositories here are those of the paths.
 _OF_ONE_REPOSITORY = frozenset(
     ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 )
@@ -28,16 +28,16 @@ _ENVIRONMENT = {
 
 
 class Changes(NamedTuple):
-    """What differs from a revision.
+    """Files that differ from a revision.
 
     Parameters
     ----------
     files : frozenset of str
-        Real paths of the files that were added, modified, renamed or are untracked, but not ignored.
+        Real paths of added, modified and renamed files, and of untracked files that are not ignored.
     deleted : frozenset of str
-        Those of the given paths that the revision has, and the working tree has no more.
+        Given paths that the revision has and the working tree no longer has.
     repositories : tuple of str
-        Folders below the given ones that are repositories of their own and differ; their files are not known.
+        Folders below the given paths that are separate repositories and differ; their files are not listed.
     """
 
     files: frozenset[str]
@@ -46,12 +46,12 @@ class Changes(NamedTuple):
 
 
 def changes_since(revision: str, paths: Sequence[str]) -> Changes:
-    """Find the files that differ from a revision in the repositories of some paths.
+    """Find the files that differ from a revision in the repositories of the paths.
 
     Parameters
     ----------
     revision : str
-        A revision of each of these repositories.
+        A revision that each repository has.
     paths : sequence of str
         Files, folders and globs.
 
@@ -62,8 +62,8 @@ def changes_since(revision: str, paths: Sequence[str]) -> Changes:
     Raises
     ------
     ScoringError
-        If there is no ``git``, a path is outside any repository, a repository has no such revision, or
-        ``git`` fails or does not end in :data:`TIMEOUT_SECONDS`.
+        If ``git`` is not installed, a path is outside any repository, a repository does not have the
+        revision, or ``git`` fails or does not end within :data:`TIMEOUT_SECONDS`.
     """
     if not revision or revision.startswith("-") or ".." in revision or "\0" in revision:
         raise ScoringError(f"--changed-since: got '{shown(revision)}', expected {_EXPECTED}")
@@ -97,7 +97,7 @@ def changes_since(revision: str, paths: Sequence[str]) -> Changes:
 
 
 def _places(path: str) -> Iterator[str]:
-    """What there is of a path: itself, or the folders of what a glob matches."""
+    """Existing files and folders of a path: the path itself, or the folders of the matches of a glob."""
     if path == "-":
         raise ScoringError("-: standard input is no file of a Git repository: leave out --changed-since")
     if os.path.lexists(path):
@@ -114,7 +114,7 @@ def _existing_folder(path: str) -> str:
 
 
 def _is_within(path: str, places: Iterable[Sequence[str]]) -> bool:
-    """Whether a real path is in one of the places."""
+    """Whether a real path is below one of the places."""
     return any(os.path.commonpath([place, path]) == place for own in places for place in own)
 
 
@@ -142,7 +142,7 @@ class _Git:
     def commit_of(self, revision: str, repository: str) -> str:
         """Hash of the commit of a revision."""
         name = revision
-        for suffix in ("", "^{commit}"):  # a hash is taken for an object that exists, unless it is followed
+        for suffix in ("", "^{commit}"):  # only ^{commit} checks that the object exists
             done = self._run(repository, "rev-parse", "--verify", "--quiet", f"{name}{suffix}")
             name = os.fsdecode(done.stdout.strip())
             if done.returncode != 0 or not name:
@@ -150,7 +150,7 @@ class _Git:
         return name
 
     def changed_names(self, repository: str, commit: str, place: str) -> list[str]:
-        """Paths below the place, relative to the repository, that differ from a commit or are untracked."""
+        """Paths below a place, relative to the repository, that differ from a commit or are untracked."""
         options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
         below = ("--", os.path.relpath(place, repository))
         differing = self._checked(
@@ -160,7 +160,7 @@ class _Git:
         return [os.fsdecode(name) for name in (differing + untracked).split(b"\0") if name]
 
     def has_path(self, repository: str, commit: str, path: str) -> bool:
-        """Whether a commit has a file or folder of this path, which need not exist now."""
+        """Whether a commit has a file or folder with this path, which need not exist now."""
         folder = _existing_folder(path)
         real = os.path.join(os.path.realpath(folder), os.path.relpath(path, folder))
         name = os.path.relpath(real, repository)
@@ -202,7 +202,7 @@ class _Git:
 
 
 def _reason(message: bytes) -> str:
-    """Why ``git`` failed, and the next step."""
+    """Reason why ``git`` failed, and the next step."""
     first = shown(os.fsdecode(message).partition("\n")[0].removeprefix("fatal: "))
     if first.startswith("not a git repository"):
         return "outside any Git repository: name paths inside one, or leave out --changed-since"

@@ -1,4 +1,4 @@
-"""Choose the record files among paths: those that changed, without named files that are no records."""
+"""Select record files among paths: changed files only, or without named files that are not records."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from scoring.storage.regular_files import kind_of
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which files of the paths are taken; the others are left out.
+    """Rule that selects files of the paths; all other files are left out.
 
     Parameters
     ----------
     only : frozenset of str, optional
-        Real paths of the files that may be taken; None for all.
+        Real paths of the files that may be selected; None for all files.
     """
 
     only: frozenset[str] | None = None
     _globs: FileGlobs = field(default_factory=FileGlobs)
 
     def takes_named(self, file: str) -> bool:
-        """Whether a named file is taken; one that is no record is counted as left out."""
+        """Whether a named file is selected; a file that is not a record is counted as left out."""
         if self.only is not None and os.path.realpath(file) not in self.only:
             return False
         with walking(file) as walk:
@@ -41,7 +41,7 @@ class Selection:
         return not reason
 
     def _reason(self, file: str) -> str | None:
-        """Why a file is no record; None if it is one, or if reading it is to report why not."""
+        """Reason why a file is not a record; None if it is a record, or if reading it reports the reason."""
         if file == "-" or kind_of(file) is not None or holds_many(file):
             return None
         reason = reason_left_out(head_of(file))
@@ -53,29 +53,29 @@ class Selection:
 def select_files(
     paths: Sequence[str], *, changed_since: str | None = None, on_fault: OnFault | None = None
 ) -> list[str]:
-    """Expand paths to record files, without named files that are no records.
+    """Expand paths to record files, without named files that are not records.
 
     Parameters
     ----------
     paths : sequence of str
-        As for :func:`scoring.records.files.expand`.
+        As in :func:`scoring.records.files.expand`.
     changed_since : str, optional
-        Git revision: only the files that differ from it in the working tree. Files of JSON lines, tables and
-        feeds count as a whole.
+        Git revision: select only the files that differ from it in the working tree. JSON lines files, tables
+        and feeds are selected as a whole.
     on_fault : callable, optional
-        As for :func:`scoring.records.files.expand`.
+        As in :func:`scoring.records.files.expand`.
 
     Returns
     -------
     list of str
-        Each file once, in the order of the paths; empty if there is none.
+        Each file once, in the order of the paths; empty if there are none.
 
     Raises
     ------
     RecordError
         If a path does not exist, and did not exist at the revision.
     ScoringError
-        As :func:`scoring.records.git_changes.changes_since` does.
+        As in :func:`scoring.records.git_changes.changes_since`.
     """
     if changed_since is None:
         return expand(paths, on_fault=on_fault, selection=Selection())

@@ -1,4 +1,4 @@
-"""Estimators for scikit-learn, whose samples are records."""
+"""scikit-learn estimators whose samples are records."""
 
 try:
     from scoring.sklearn.heat import HeatRegressor

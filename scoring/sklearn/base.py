@@ -1,4 +1,4 @@
-"""What the estimators share: their parameters, how they read records, and the model that scores them."""
+"""Base classes of the estimators: parameters, reading of records, and prediction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from scoring.sklearn.fits import age_of, config_of, feature_table, fit_scorer, t
 from scoring.sklearn.samples import field_names, read_samples, targets_of, with_label
 from scoring.training.config import TrainConfig
 
-_NOTE = "an array of predictions has no place for an error: scoring.Model.score returns a column of them"
+_NOTE = "an array of predictions cannot hold errors: scoring.Model.score returns a column of errors"
 
 
 class RecordEstimator(BaseEstimator):
@@ -48,13 +48,13 @@ class RecordEstimator(BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
-        tags.input_tags.two_d_array = False  # of numbers: a frame has records in its rows
+        tags.input_tags.two_d_array = False  # X is no array of numbers, but a frame of records
         tags.input_tags.dict = True
         tags.input_tags.allow_nan = True
         return tags
 
     def _begin(self, X: Any) -> tuple[list[Document], TrainConfig]:
-        """Records to learn from, and the configuration; fields of the columns are taken down."""
+        """Training records and configuration; also sets ``feature_names_in_`` and ``n_features_in_``."""
         documents = read_samples(X)
         seed = self.random_state
         if seed is not None and not isinstance(seed, int | np.integer):
@@ -95,7 +95,7 @@ class RecordEstimator(BaseEstimator):
 
 
 class ScorerEstimator(RecordEstimator):
-    """An estimator that learns a label together with those that it depends on."""
+    """An estimator that learns a label together with the labels that it depends on."""
 
     _scorer: Scorer
 
@@ -106,7 +106,7 @@ class ScorerEstimator(RecordEstimator):
         self.targets_: Targets = targets
 
     def _scores(self, X: Any) -> list[Score]:
-        """Scores of records, those that list each other being predicted together."""
+        """Scores of records, which are predicted together."""
         documents = self._read(X)
         return list(self._scorer.score_together(documents, self._age))
 

@@ -1,4 +1,4 @@
-"""Fits of what an estimator needs, without evaluation, forecast, baselines or files."""
+"""Fit the models of an estimator, without evaluation, forecast, baselines or files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def config_of(
     as_of: str | None,
     seed: int | None,
 ) -> TrainConfig:
-    """Training configuration of an estimator's parameters, which replace those of a given one.
+    """Training configuration in which the parameters of an estimator replace those of `config`.
 
     Raises
     ------
@@ -65,14 +65,14 @@ def config_of(
 
 
 def age_of(as_of: str) -> timedelta | None:
-    """Age at which records are seen; None for records as they are.
+    """Age at which records are used; None for records as they are.
 
     Raises
     ------
     SettingsError
-        If it is a moment, which is not the same for earlier and later records.
+        If `as_of` is a moment, which is a different age for each record.
     FeatureError
-        If it is neither a moment nor an age.
+        If `as_of` is neither a moment nor an age.
     """
     age = parse_as_of(as_of) if as_of else None
     if age is not None and not isinstance(age, timedelta):
@@ -81,13 +81,13 @@ def age_of(as_of: str) -> timedelta | None:
 
 
 def thread_count(n_jobs: int | None) -> int:
-    """Number of threads; as scikit-learn counts, None is 1 and -1 is all."""
+    """Number of threads; as in scikit-learn, None means 1 and -1 means all."""
     n_threads = 1 if n_jobs is None else n_jobs
     return max(1, (os.cpu_count() or 1) + 1 + n_threads) if n_threads < 0 else max(1, n_threads)
 
 
 def fit_quality_model(documents: Sequence[Document], config: TrainConfig, num_threads: int) -> QualityModel:
-    """Fit the quality alone."""
+    """Fit the quality model only."""
     training = _training_set(_dataset(documents, ("quality",)), config)
     return for_scoring(fit_quality(training, config, num_threads=num_threads).model, training)
 
@@ -95,7 +95,7 @@ def fit_quality_model(documents: Sequence[Document], config: TrainConfig, num_th
 def fit_scorer(
     documents: Sequence[Document], targets: Targets, config: TrainConfig, num_threads: int
 ) -> Scorer:
-    """Fit the labels; the forecast is not to be used."""
+    """Fit the models of the labels, without a forecast."""
     dataset = _dataset(documents, targets)
     training = _training_set(dataset, config)
     models = fit_models(training, config, num_threads=num_threads, has_baselines=False)

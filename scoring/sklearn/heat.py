@@ -1,4 +1,4 @@
-"""Heat as an estimator of scikit-learn."""
+"""scikit-learn estimator of heat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from scoring.sklearn.samples import read_points
 class HeatRegressor(RegressorMixin, ScorerEstimator):
     """Heat of records, in points: -1 where another record leads the story.
 
-    Records that are predicted together and list each other have one leader, where the labels show that rule.
+    If the labels show that a story has one leader, only one of several records that list each other and
+    are predicted together leads.
 
     Parameters
     ----------
@@ -27,48 +28,48 @@ class HeatRegressor(RegressorMixin, ScorerEstimator):
         Values that replace those of the configuration's ``model``, by dotted path:
         ``{"heat.num_iterations": 80, "quality.params.num_leaves": 4}``.
     as_of : str, optional
-        Age at which records are seen, by ``fit`` and all other methods: ``published+6h`` leaves out coverage
-        that appeared later. Default: as in the configuration, or records as they are.
+        Age at which ``fit`` and all other methods use records: ``published+6h`` leaves out coverage that
+        appeared later. Default: as in the configuration, or records as they are.
     random_state : int or RandomState, optional
-        Random seed. Default: that of the configuration.
+        Random seed. Default: the seed of the configuration.
     n_jobs : int, optional
-        Threads; -1 for all. They do not change the model. Default: 1.
+        Number of threads, -1 for all; does not change the model. Default: 1.
 
     Attributes
     ----------
     targets_ : tuple of str
-        Labels that were learned: ``quality`` too, if the records have it.
+        Learned labels: ``heat``, and ``quality`` if the records have it.
     n_features_in_ : int
-        Number of columns that are fields of a record; if ``fit`` was given a frame.
+        Number of columns that are fields of a record; only if ``fit`` was given a frame.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
-        Their names.
+        Names of these columns.
     """
 
     _target = "heat"
 
     def fit(self, X: Any, y: Any) -> HeatRegressor:
-        """Learn from labelled records.
+        """Fit to labelled records.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            Records with dates, as for :meth:`QualityRegressor.fit`. If all have a ``quality``, it is learned
-            first; without it, the heat of leads without coverage stands for it.
+            Records with dates, as in :meth:`QualityRegressor.fit`. If all have a ``quality``, it is learned
+            first; without it, the heat of leads without coverage is used instead of the quality.
         y : array-like of int, shape (n_samples,)
-            Heats; points, or -1.
+            Heat in points, or -1.
 
         Returns
         -------
         HeatRegressor
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         RecordError
-            If a record cannot be used, has no date, or has no quality while others have; it names the row,
-            from 1.
+            If a record cannot be used, has no date, or has no quality while other records have one; the
+            message names the row, from 1.
         ValueError
-            If a label is not a whole number of -1 or more; it names the row, from 1.
+            If a label is not a whole number of -1 or more; the message names the row, from 1.
         ModelError
             If there are too few records, or too few that lead.
         """
@@ -77,12 +78,12 @@ class HeatRegressor(RegressorMixin, ScorerEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict heats.
+        """Predict heat.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            Records, as for :meth:`fit`; their labels are ignored.
+            Records, as in :meth:`fit`; their labels are ignored.
 
         Returns
         -------
@@ -92,10 +93,10 @@ class HeatRegressor(RegressorMixin, ScorerEstimator):
         Raises
         ------
         RecordError
-            If a record cannot be used; it names the row, from 1. :meth:`scoring.Model.score` scores the
-            others, and returns a column of errors.
+            If a record cannot be used; the message names the row, from 1. :meth:`scoring.Model.score` scores
+            the other records, and returns a column of errors.
         ValueError
-            If a column is missing that ``fit`` has seen.
+            If a column that ``fit`` has seen is missing.
         """
         return np.array([score.heat for score in self._scores(X)], dtype=np.float64)
 
@@ -105,19 +106,19 @@ class HeatRegressor(RegressorMixin, ScorerEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            As for :meth:`predict`.
+            As in :meth:`predict`.
 
         Returns
         -------
         ContributionTable
             ``values`` of shape (n_samples, n_features) in points, ``base`` and ``names``; the prediction is
-            ``base + values.sum(axis=1)``. ``coverage_count`` is what coverage adds to the quality, ``lead``
-            what is missing where another record leads.
+            ``base + values.sum(axis=1)``. ``coverage_count`` is the points that coverage adds to the quality;
+            ``lead`` is the points lost where another record leads.
 
         Raises
         ------
         RecordError, ValueError
-            As :meth:`predict`.
+            As in :meth:`predict`.
         """
         scores, table = self._scores_and_table(X)
         return heat_table(self._scorer, table, scores)

@@ -1,4 +1,4 @@
-"""Publication as an estimator of scikit-learn."""
+"""scikit-learn estimator of publication."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         Values that replace those of the configuration's ``model``, by dotted path:
         ``{"published.num_iterations": 80, "quality.params.num_leaves": 4}``.
     as_of : str, optional
-        Age at which records are seen, by ``fit`` and all other methods: ``published+6h`` leaves out coverage
-        that appeared later. Default: as in the configuration, or records as they are.
+        Age at which ``fit`` and all other methods use records: ``published+6h`` leaves out coverage that
+        appeared later. Default: as in the configuration, or records as they are.
     random_state : int or RandomState, optional
-        Random seed. Default: that of the configuration.
+        Random seed. Default: the seed of the configuration.
     n_jobs : int, optional
-        Threads; -1 for all. They do not change the model. Default: 1.
+        Number of threads, -1 for all; does not change the model. Default: 1.
 
     Attributes
     ----------
     targets_ : tuple of str
-        Labels that were learned: ``quality`` and ``heat`` too, if the records have them.
+        Learned labels: ``published``, and ``quality`` and ``heat`` if the records have them.
     classes_ : ndarray of shape (2,)
-        False and true, as the labels are: booleans, or 0 and 1.
+        False and true, in the type of the labels: booleans, or 0 and 1.
     n_features_in_ : int
-        Number of columns that are fields of a record; if ``fit`` was given a frame.
+        Number of columns that are fields of a record; only if ``fit`` was given a frame.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
-        Their names.
+        Names of these columns.
     """
 
     _target = "published"
@@ -51,28 +51,28 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         return tags
 
     def fit(self, X: Any, y: Any) -> PublishedClassifier:
-        """Learn from labelled records.
+        """Fit to labelled records.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            Records with dates, as for :meth:`QualityRegressor.fit`. If all have a ``quality``, and some a
-            ``heat``, these are learned first, and publication from them.
+            Records with dates, as in :meth:`QualityRegressor.fit`. If all have a ``quality``, and some a
+            ``heat``, these labels are learned first, and publication is learned from them.
         y : array-like of bool, shape (n_samples,)
-            Whether each is published; or 1 and 0.
+            Whether each record is published: booleans, or 1 and 0.
 
         Returns
         -------
         PublishedClassifier
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         RecordError
-            If a record cannot be used, has no date, or lacks the first of the labels while others have it; it
-            names the row, from 1.
+            If a record cannot be used, has no date, or lacks the first of the labels while other records have
+            it; the message names the row, from 1.
         ValueError
-            If a label is neither true nor false, naming the row, from 1; or if all are the same.
+            If a label is neither true nor false (the message names the row, from 1), or all are the same.
         ModelError
             If there are too few records, or too few that lead.
         """
@@ -88,21 +88,21 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            Records, as for :meth:`fit`; their labels are ignored.
+            Records, as in :meth:`fit`; their labels are ignored.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Booleans; or 0 and 1, as the labels are. The probability from which a record is published is
-            learned from the latest records, and need not be 0.5.
+            Booleans, or 0 and 1, as in the labels. The probability threshold is learned from the latest
+            records, and need not be 0.5.
 
         Raises
         ------
         RecordError
-            If a record cannot be used; it names the row, from 1. :meth:`scoring.Model.score` scores the
-            others, and returns a column of errors.
+            If a record cannot be used; the message names the row, from 1. :meth:`scoring.Model.score` scores
+            the other records, and returns a column of errors.
         ValueError
-            If a column is missing that ``fit`` has seen.
+            If a column that ``fit`` has seen is missing.
         """
         is_published = [bool(score.published) for score in self._scores(X)]
         return self.classes_[np.array(is_published, dtype=np.intp)]
@@ -113,7 +113,7 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            As for :meth:`predict`.
+            As in :meth:`predict`.
 
         Returns
         -------
@@ -123,7 +123,7 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         Raises
         ------
         RecordError, ValueError
-            As :meth:`predict`.
+            As in :meth:`predict`.
         """
         published = np.array([score.published_probability for score in self._scores(X)], dtype=np.float64)
         return np.column_stack([1.0 - published, published])
@@ -134,19 +134,19 @@ class PublishedClassifier(ClassifierMixin, ScorerEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            As for :meth:`predict`.
+            As in :meth:`predict`.
 
         Returns
         -------
         ContributionTable
             ``values`` of shape (n_samples, n_features) in log-odds, ``base`` and ``names``; the log-odds of
-            the second column of :meth:`predict_proba` are ``base + values.sum(axis=1)``, where a probability
-            of 0 or 1 is taken for 0.00005 or 0.99995.
+            the second column of :meth:`predict_proba` are ``base + values.sum(axis=1)``. Probabilities of 0
+            and 1 are replaced by 0.00005 and 0.99995.
 
         Raises
         ------
         RecordError, ValueError
-            As :meth:`predict`.
+            As in :meth:`predict`.
         """
         scores, table = self._scores_and_table(X)
         return published_table(self._scorer, table, scores)

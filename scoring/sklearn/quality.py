@@ -1,4 +1,4 @@
-"""Quality as an estimator of scikit-learn."""
+"""scikit-learn estimator of quality."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         Values that replace those of the configuration's ``model``, by dotted path:
         ``{"quality.params.num_leaves": 4, "rubric.ridge": 1e-4}``.
     as_of : str, optional
-        Age at which records are seen, by ``fit`` and all other methods: ``published+6h`` leaves out coverage
-        that appeared later. Default: as in the configuration, or records as they are.
+        Age at which ``fit`` and all other methods use records: ``published+6h`` leaves out coverage that
+        appeared later. Default: as in the configuration, or records as they are.
     random_state : int or RandomState, optional
-        Random seed. Default: that of the configuration.
+        Random seed. Default: the seed of the configuration.
     n_jobs : int, optional
-        Threads; -1 for all. They do not change the model. Default: 1.
+        Number of threads, -1 for all; does not change the model. Default: 1.
 
     Attributes
     ----------
     targets_ : tuple of str
-        Labels that were learned.
+        Learned labels.
     n_features_in_ : int
-        Number of columns that are fields of a record; if ``fit`` was given a frame.
+        Number of columns that are fields of a record; only if ``fit`` was given a frame.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
-        Their names.
+        Names of these columns.
 
     Examples
     --------
@@ -54,28 +54,28 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
     _target = "quality"
 
     def fit(self, X: Any, y: Any) -> QualityRegressor:
-        """Learn from labelled records.
+        """Fit to labelled records.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            A frame of pandas, Polars or Arrow, one record a row, with the names of the front matter as
-            columns; or records as :func:`scoring.read_records` takes them. Each has a date; labels are not
-            used.
+            A pandas, Polars or Arrow frame, one record per row, with the field names of the front matter as
+            columns; or records as in :func:`scoring.read_records`. Each record needs a date; labels in X are
+            ignored.
         y : array-like of int, shape (n_samples,)
-            Qualities; points.
+            Quality in points.
 
         Returns
         -------
         QualityRegressor
-            The estimator itself.
+            The fitted estimator.
 
         Raises
         ------
         RecordError
-            If a record cannot be used or has no date; it names the row, from 1.
+            If a record cannot be used or has no date; the message names the row, from 1.
         ValueError
-            If a label is not a whole number; it names the row, from 1.
+            If a label is not a whole number; the message names the row, from 1.
         ModelError
             If there are too few records.
         """
@@ -86,46 +86,46 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict qualities.
+        """Predict quality.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            Records, as for :meth:`fit`; their labels are ignored.
+            Records, as in :meth:`fit`; their labels are ignored.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Whole numbers, or ratings where the labels are ratings; points.
+            Quality in points: whole numbers, or ratings if the labels are ratings.
 
         Raises
         ------
         RecordError
-            If a record cannot be used; it names the row, from 1. :meth:`scoring.Model.score` scores the
-            others, and returns a column of errors.
+            If a record cannot be used; the message names the row, from 1. :meth:`scoring.Model.score` scores
+            the other records, and returns a column of errors.
         ValueError
-            If a column is missing that ``fit`` has seen.
+            If a column that ``fit`` has seen is missing.
         """
         return self._predicted(X)[0]
 
     def predict_interval(self, X: Any) -> NDArray[np.float64]:
-        """Predict the intervals of qualities.
+        """Predict intervals of quality.
 
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            As for :meth:`predict`.
+            As in :meth:`predict`.
 
         Returns
         -------
         ndarray of shape (n_samples, 2)
-            Lower and upper end; points. The level is ``model.interval_level`` of the configuration, 0.9 by
+            Lower and upper end, in points. The level is ``model.interval_level`` of the configuration, 0.9 by
             default.
 
         Raises
         ------
         RecordError, ValueError
-            As :meth:`predict`.
+            As in :meth:`predict`.
         """
         return np.column_stack(self._predicted(X)[1:])
 
@@ -135,7 +135,7 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-            As for :meth:`predict`.
+            As in :meth:`predict`.
 
         Returns
         -------
@@ -146,7 +146,7 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         Raises
         ------
         RecordError, ValueError
-            As :meth:`predict`.
+            As in :meth:`predict`.
         """
         table = self._table(X)
         return quality_table(self._model, table)
@@ -156,7 +156,7 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         return feature_table(documents, self._age, self._model.encoder.sections_)
 
     def _predicted(self, X: Any) -> tuple[Floats, Floats, Floats]:
-        """Qualities, and the ends of their intervals."""
+        """Quality, and the lower and upper ends of its interval."""
         table, model = self._table(X), self._model
         expected, spread = model.estimate(table, thread_count(self.n_jobs))
         return rounded(expected, *model.interval(table, expected, spread), model.steps)

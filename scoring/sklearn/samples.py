@@ -1,4 +1,4 @@
-"""Samples as scikit-learn hands them over: records, and one label of each."""
+"""Read X and y of the estimators: records, and one label of each record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scoring.records.frame_rows import is_frame, is_missing, read_frame
 from scoring.records.record import Document
 from scoring.training.read_dataset import MIN_LABELS
 
-EXPECTED = "a frame with a record a row, or a list of mappings or documents"
+EXPECTED = "a frame with one record per row, or a list of mappings or documents"
 _NOT_FIELDS = frozenset({*TARGETS, "path"})
 
 
@@ -30,16 +30,16 @@ def read_samples(X: Any) -> list[Document]:
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
-        Records, as :func:`scoring.records.frame_rows.read_frame` and :func:`scoring.read_records` take them.
+        Records, as in :func:`scoring.records.frame_rows.read_frame` and :func:`scoring.read_records`.
 
     Raises
     ------
     RecordError
-        If a record cannot be used; it names the row, from 1.
+        If a record cannot be used; the message names the row, from 1.
     TypeError
-        If these are no records.
+        If X is neither a frame nor a list of records.
     ValueError
-        If there are none.
+        If there are no records.
     """
     if is_frame(X):
         read = read_frame(X).read
@@ -68,7 +68,7 @@ def _read(item: Any) -> Document | RecordError:
 
 
 def _of_row(error: RecordError, row: int) -> RecordError:
-    """The error, with the number of the row, from 1, before the record's path if it has one."""
+    """The error with the number of the row, from 1, and the path of the record if it has one."""
     faults = [
         dataclasses.replace(
             fault, path=f"row {row}" if fault.path == "-" else f"row {row}: {fault.path}", line=0
@@ -79,7 +79,7 @@ def _of_row(error: RecordError, row: int) -> RecordError:
 
 
 def field_names(X: Any) -> list[str] | None:
-    """Names of the columns that are fields of a record, without labels and path; None if X is no frame."""
+    """Names of the columns that are fields of a record, without labels and path; None if X is not a frame."""
     if not is_frame(X):
         return None
     return [str(name) for name in nw.from_native(X, eager_only=True).columns if str(name) not in _NOT_FIELDS]
@@ -91,7 +91,7 @@ def read_points(y: Any, n_samples: int, lowest: float = -np.inf) -> list[int]:
     Raises
     ------
     ValueError
-        If one is not a whole number, or is below the lowest; it names the row, from 1.
+        If a label is not a whole number, or is below `lowest`; the message names the row, from 1.
     """
     expected = "a whole number" if lowest == -np.inf else f"a whole number of {lowest:g} or more"
     points = []
@@ -104,12 +104,12 @@ def read_points(y: Any, n_samples: int, lowest: float = -np.inf) -> list[int]:
 
 
 def read_truths(y: Any, n_samples: int) -> tuple[list[bool], NDArray[Any]]:
-    """Labels that are true or false, and the two classes as y has them, of shape (2,).
+    """Labels that are true or false, and the two classes in the type of y, of shape (2,).
 
     Raises
     ------
     ValueError
-        If one is neither, naming the row, from 1; or if all are the same.
+        If a label is neither (the message names the row, from 1), or all are the same.
     """
     values = _values(y, n_samples)
     for row, value in enumerate(values, start=1):
@@ -124,7 +124,7 @@ def read_truths(y: Any, n_samples: int) -> tuple[list[bool], NDArray[Any]]:
 
 
 def _values(y: Any, n_samples: int) -> list[Any]:
-    """Values of y as builtin ones or as NumPy has them, `n_samples` of them."""
+    """Values of y as a list of `n_samples` Python or NumPy scalars."""
     if y is None:
         raise ValueError("this estimator requires y to be passed, but the target y is None")
     values = np.asarray(y)
@@ -143,12 +143,12 @@ def _shown(value: object) -> str:
 
 
 def with_label(documents: Sequence[Document], target: Target, values: Sequence[Any]) -> list[Document]:
-    """The documents with a label replaced.
+    """Replace a label of the documents.
 
     Raises
     ------
     RecordError
-        If a record has no date; it names the row, from 1.
+        If a record has no date; the message names the row, from 1.
     """
     for row, document in enumerate(documents, start=1):
         if document.record.published_at is None:
@@ -162,23 +162,23 @@ def with_label(documents: Sequence[Document], target: Target, values: Sequence[A
 
 
 def targets_of(documents: Sequence[Document], target: Target, wanted: Targets) -> Targets:
-    """Labels to learn: those before the target that the documents have, then the target itself.
+    """Labels to learn: the labels before the target that the documents have, then the target itself.
 
-    A Python warning says so where they have too few of one.
+    A Python warning names each label that too few documents have.
 
     Parameters
     ----------
     documents : sequence of Document
-        Each has a label of the target.
+        Documents that all have the target label.
     target : str
-        The label that is predicted.
+        Label to predict.
     wanted : tuple of str
-        Labels that the configuration names.
+        Labels to learn, from the configuration.
 
     Raises
     ------
     RecordError
-        If only some documents have the first of the labels, from which the others follow.
+        If only some documents have the first of the labels, from which the other labels are learned.
     """
     targets: list[Target] = []
     for name in TARGETS[: TARGETS.index(target)]:
@@ -197,7 +197,7 @@ def targets_of(documents: Sequence[Document], target: Target, wanted: Targets) -
 
 
 def _too_few(target: Target, known: Sequence[float]) -> str:
-    """Why labels are too few to be learned; empty if they are not."""
+    """Reason why there are too few labels to learn; empty if there are enough."""
     if len(known) < MIN_LABELS:
         return f"{len(known)} records have it, {MIN_LABELS} are needed"
     if target == "heat" and max(known) <= NOT_LEADING:

@@ -1,4 +1,4 @@
-"""Errors of rubrics fitted without some providers, as for a provider that the model has not seen."""
+"""Leave-providers-out errors: the errors to expect for a provider that the model has not seen."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from scoring.training.design_matrix import DesignMatrix
 from scoring.training.rubric import fit_rubric
 
 N_FOLDS = 4
-MIN_PROVIDERS = 3  # fewer say nothing of others
+MIN_PROVIDERS = 3  # with fewer, errors say nothing about unseen providers
 
 
 def leave_providers_out_errors(
     table: FeatureTable, design_matrix: DesignMatrix, y: Floats, config: ModelConfig, level: float
 ) -> Floats:
-    """Errors of rubrics that are fitted without a quarter of the providers, on the records of these.
+    """Compute the errors of rubrics on the records of providers that they were not fitted to.
 
-    Each provider has the same weight: a new one is as likely to be like a small one as like a large one.
-    Records without a provider are fitted on, and not predicted. With fewer than three providers, the errors
-    are the distances from the median.
+    Each rubric is fitted without a quarter of the providers. Each provider has the same weight, since a new
+    provider may resemble a small provider as well as a large provider. Records without a provider are used
+    in every fit, but not predicted. With fewer than three providers, the errors are the distances from the
+    median.
 
     Parameters
     ----------
     table : FeatureTable
         Training records.
     design_matrix : DesignMatrix
-        Of these.
+        Design matrix of the training records.
     y : ndarray of shape (n_records,)
-        Quality labels; points.
+        Quality labels, in points.
     config : ModelConfig
         Fit options.
     level : float
-        Which quantile of a provider's absolute errors stands for it; 0 to 1.
+        Level of the quantile of a provider's absolute errors; 0 to 1.
 
     Returns
     -------
-    ndarray of shape (n_providers,)
-        Quantile of the absolute errors of each provider; points.
+    ndarray of shape (n_providers,), or (n_records,) with fewer than three providers
+        Quantile of the absolute errors of each provider, or distance of each label from the median; points.
     """
     domains = table.text("provider_domain")
     counts = Counter(domain for domain in domains.tolist() if domain)

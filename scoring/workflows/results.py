@@ -1,4 +1,4 @@
-"""Results of workflows as frames, plots and files."""
+"""Write results of workflows to frames, plots and files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class WithEvaluation:
-    """Methods of a result that has an evaluation."""
+    """Methods of results that have an evaluation."""
 
     evaluation: Evaluation
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the metrics, one a row.
+        """Return the metrics, one per row.
 
         Returns
         -------
@@ -33,7 +33,7 @@ class WithEvaluation:
         return pd.DataFrame(rows).set_index("metric") if rows else pd.DataFrame()
 
     def predictions(self) -> pd.DataFrame:
-        """Return the labels and predictions, one record a row: see :class:`scoring.Evaluation`.
+        """Return the labels and predictions, one record per row: see :class:`scoring.Evaluation`.
 
         Returns
         -------
@@ -49,7 +49,7 @@ class WithEvaluation:
         Returns
         -------
         dict of str to matplotlib Figure
-            By name; those of labels that the model has not learned are left out.
+            Plots by name, without those of labels that the model has not learned.
         """
         from scoring.plots import evaluation_figures
 
@@ -61,7 +61,7 @@ class WithEvaluation:
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing, and files of the same names are replaced.
+            Output folder, created if missing; files with the same names are replaced.
         """
         from scoring.tracking import write_evaluation
 
@@ -80,7 +80,7 @@ def figure_rows(
 
 
 class Comparisons(tuple[Comparison, ...]):
-    """The first of several models or runs, compared with each of the others.
+    """Comparisons of the first model or run with each other model or run.
 
     Examples
     --------
@@ -91,14 +91,14 @@ class Comparisons(tuple[Comparison, ...]):
     __slots__ = ()
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the differences of metrics, one a row.
+        """Return the differences of metrics, one per row.
 
         Returns
         -------
         DataFrame of shape (n_models * n_metrics, 8)
-            ``model`` (the other one), ``metric``, ``first`` and ``second`` (its value for each), ``gain``
-            (above 0 where the other one is better), ``low`` and ``high`` (95 % interval of the gain),
-            ``verdict``.
+            ``model`` (name of the second model), ``metric``, ``first`` and ``second`` (value of the metric
+            for each model), ``gain`` (above 0 if the second model is better), ``low`` and ``high`` (95 %
+            interval of the gain), and ``verdict``.
         """
         import pandas as pd
 
@@ -116,7 +116,7 @@ class Comparisons(tuple[Comparison, ...]):
         Returns
         -------
         dict of str to matplotlib Figure
-            By name of the other model or run.
+            Plots by name of the second model or run.
         """
         from scoring.plots.comparison import differences_figure
 
@@ -128,12 +128,12 @@ class Comparisons(tuple[Comparison, ...]):
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing, and files of the same names are replaced.
+            Output folder, created if missing; files with the same names are replaced.
 
         Returns
         -------
         list of Path
-            The pages, in order.
+            Paths of the pages, in the order of the comparisons.
         """
         from scoring.report.comparison import comparison_report
 

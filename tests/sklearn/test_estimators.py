@@ -278,7 +278,7 @@ def test_labels_of_too_few_rows_are_not_learned(labelled: pd.DataFrame) -> None:
     "wrong", [np.ones((20, 2)), [[1.0]] * 20, ["inbox"] * 20, "inbox", {"title": "Rain"}, 3]
 )
 def test_what_holds_no_records_is_refused(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"^X: got .* expected a frame with a record a row, or a list of"):
+    with pytest.raises(TypeError, match=r"^X: got .* expected a frame with one record per row, or a list of"):
         QualityRegressor(CONFIG).fit(wrong, [1] * 20)
 
 
