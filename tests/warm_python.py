@@ -216,14 +216,24 @@ def _start(kind: str, *rest: str) -> None:
         runpy.run_path(kind, run_name="__main__")
 
 
+@contextmanager
+def without(name: str) -> Iterator[None]:
+    """Let a package be absent while others are imported."""
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def _main(address: str, bare_store: str) -> None:
     import scoring.tracking.store
 
-    sys.modules["polars"] = None  # type: ignore[assignment]  # MLflow imports it where it is, and it has threads
-    scoring.tracking.store.load_mlflow()
+    with without("polars"):  # MLflow imports it where it is, and it has threads
+        scoring.tracking.store.load_mlflow()
+        for module in MODULES.split():
+            importlib.import_module(module)
     vars(scoring.tracking.store)["_create_sqlite"] = lambda path: shutil.copyfile(bare_store, path)
-    for module in MODULES.split():
-        importlib.import_module(module)
     sys.path.remove(os.getcwd())
     gc.freeze()  # no fork looks through what is imported
     _become(program := _serve(address))

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.warm_python import without
+
 ROOT = Path(__file__).parents[2]
 # One thread each, also where a library begins some as it is imported.
 ONE_THREAD = {
@@ -94,15 +96,15 @@ def _import_all() -> None:
     from scoring.tracking.store import load_mlflow
     from scoring.workflows import train
 
-    sys.modules["polars"] = None  # type: ignore[assignment]  # MLflow imports it where it is, and it has threads
-    load_mlflow()
-    import git  # noqa: F401
-    import lightgbm  # noqa: F401
-    import mlflow.models.display_utils
-    import mlflow.pyfunc.scoring_server
-    import mlflow.store.model_registry.sqlalchemy_workspace_store
-    import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: F401
-    from mlflow.utils.requirements_utils import _init_modules_to_packages_map
+    with without("polars"):  # MLflow imports it where it is, and it has threads
+        load_mlflow()
+        import git  # noqa: F401
+        import lightgbm  # noqa: F401
+        import mlflow.models.display_utils
+        import mlflow.pyfunc.scoring_server
+        import mlflow.store.model_registry.sqlalchemy_workspace_store
+        import mlflow.store.tracking.sqlalchemy_workspace_store  # noqa: F401
+        from mlflow.utils.requirements_utils import _init_modules_to_packages_map
 
     _init_modules_to_packages_map()  # MLflow looks through all that is installed, once in each process
 
