@@ -285,7 +285,7 @@ class LabelWriter:
         )
 
     def _own_labels(self, document: Document, field_map: FieldMap | None, ignored: str) -> frozenset[str]:
-        """Labels that scoring wrote, of those that it writes; say once if only the path tells."""
+        """Labels that scoring wrote, of those that it writes; report once if only the path shows it."""
         n_by_path = self._journal.n_by_path
         own = self._journal.own_labels(document, ignoring=ignored)
         if not n_by_path and self._journal.n_by_path:

@@ -80,7 +80,7 @@ def test_inputs_of_the_page_are_those_of_the_action() -> None:
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of programs that are found first; ``scoring`` prints and ends as it is told."""
+    """A folder of programs that are found first; the test sets the output and exit code of ``scoring``."""
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "scoring").write_text('#!/bin/sh\necho "$@" >>calls\nprintf %s "$RESULT"\nexit "$CODE"\n')
