@@ -9,17 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
-import msgspec
-
-from scoring.errors import Fault, RecordError
+from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
-from scoring.records.decode import decode_json
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN
-from scoring.records.frame_rows import is_frame, json_lines_of
+from scoring.records.frame_rows import is_frame, json_lines_of, row_of, rows_of
 from scoring.records.record import Document
-from scoring.records.rows import row_as_json
+from scoring.records.rows import decode_row
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -114,31 +111,27 @@ def _raise(error: RecordError) -> None:
 
 def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | None) -> Document:
     """Read a mapping like a line of JSON; ``path`` names the record."""
-    fields = dict(record)
-    path = str(fields.pop("path", "-"))
-    line = number if path == "-" else 0
-    try:
-        data = msgspec.json.encode(fields)
-    except TypeError as error:
-        raise RecordError(Fault(path, line, "", str(error), "values that JSON has")) from None
-    return decode_json(data, path, line, field_map)
+    fields, path, line = row_of(record, number)
+    return decode_row(fields, path, line, field_map)
 
 
-def source_of(records: Any) -> tuple[list[str], BinaryIO | None]:
+def source_of(records: Any, on_error: OnError = "raise") -> tuple[list[str], BinaryIO | None]:
     """Paths and standard input from which a workflow reads the records.
 
-    Frames and mappings are passed as JSON lines on standard input.
+    Frames and mappings are passed as JSON lines on standard input. A row that JSON cannot represent is
+    handled by `on_error`, and leaves an empty line, so that the other rows keep their numbers.
     """
+    on_fault = fault_handler(on_error)
     if is_frame(records):
-        return [STDIN], BytesIO(json_lines_of(records))
+        return [STDIN], BytesIO(json_lines_of(rows_of(records), on_fault))
     if isinstance(records, Mapping):
         records = [records]
     if isinstance(records, str | os.PathLike):
         return [os.fspath(records)], None
     items = list(records)
     if items and all(isinstance(item, Mapping) for item in items):
-        lines = [row_as_json(item, "-", line) for line, item in enumerate(items, start=1)]
-        return [STDIN], BytesIO(b"\n".join(lines))
+        rows = (row_of(item, number) for number, item in enumerate(items, start=1))
+        return [STDIN], BytesIO(json_lines_of(rows, on_fault))
     return [os.fspath(item) for item in items], None
 
 

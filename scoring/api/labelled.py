@@ -107,7 +107,7 @@ def train(
     """
     from scoring.workflows.train import train as workflow
 
-    paths, stdin = source_of(records)
+    paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
         config=_config(config),
@@ -171,7 +171,7 @@ def evaluate(
     """
     from scoring.workflows.evaluate import evaluate as workflow
 
-    paths, stdin = source_of(records)
+    paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
         model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
@@ -225,7 +225,7 @@ def compare(
     """
     from scoring.workflows.compare import compare as workflow
 
-    paths, stdin = source_of(on)
+    paths, stdin = source_of(on, on_error)
     return workflow(
         [*paths_of(models), *paths],
         settings=settings or load_settings(),
@@ -284,7 +284,7 @@ def backtest(
     """
     from scoring.workflows.backtest import backtest as workflow
 
-    paths, stdin = source_of(records)
+    paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
         by=by,
@@ -350,7 +350,7 @@ def measure_drift(
     """
     from scoring.workflows.drift import drift as workflow
 
-    paths, stdin = source_of(records)
+    paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
         model=None if model is None else os.fspath(model),
@@ -412,7 +412,7 @@ def suggest(
     """
     from scoring.workflows.suggest import suggest as workflow
 
-    paths, stdin = source_of(records)
+    paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
         count=count,

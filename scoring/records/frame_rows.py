@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -11,6 +11,9 @@ from scoring.errors import Fault, RecordError
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.rows import decode_row, row_as_json
+
+Row = tuple[dict[str, object], str, int]
+"""Fields of a record that are not missing, its path, and its number where it has no path."""
 
 
 class FrameRows(NamedTuple):
@@ -69,7 +72,7 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     native = _opened(frame)
 
     def read() -> Iterator[Document | RecordError]:
-        for fields, path, line in _rows(native):
+        for fields, path, line in rows_of(frame):
             try:
                 yield decode_row(fields, path, line, field_map)
             except RecordError as error:
@@ -78,23 +81,23 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     return FrameRows(native, list(read()))
 
 
-def json_lines_of(frame: object) -> bytes:
-    """Write the rows of a frame as JSON lines, which give the same records as :func:`read_frame`.
+def json_lines_of(rows: Iterable[Row], on_fault: Callable[[RecordError], None]) -> bytes:
+    """Write rows as JSON lines, which give the same records as :func:`read_frame`.
 
-    Raises
-    ------
-    RecordError
-        With the faults of all rows that have values that JSON cannot represent.
+    Parameters
+    ----------
+    rows : iterable of tuple
+        From :func:`rows_of` or :func:`row_of`.
+    on_fault : callable
+        Called with the error of each row that JSON cannot represent; its line is empty.
     """
     lines: list[bytes] = []
-    faults: list[Fault] = []
-    for fields, path, line in _rows(_opened(frame)):
+    for fields, path, line in rows:
         try:
             lines.append(row_as_json(fields, path, line))
         except RecordError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise RecordError(*faults)
+            on_fault(error)
+            lines.append(b"")
     return b"\n".join(lines)
 
 
@@ -105,12 +108,23 @@ def _opened(frame: object) -> nw.DataFrame[Any]:
         raise RecordError(Fault("frame", 0, "", "columns of the same name", "one of each name")) from None
 
 
-def _rows(frame: nw.DataFrame[Any]) -> Iterator[tuple[dict[str, object], str, int]]:
-    """Non-missing fields of each row, with the path and line of the row."""
-    for number, row in enumerate(frame.iter_rows(named=True), start=1):
-        fields = {str(name): value for name, value in row.items() if not is_missing(value)}
-        path = str(fields.pop("path", "-"))
-        yield fields, path, number if path == "-" else 0
+def rows_of(frame: object) -> Iterator[Row]:
+    """Rows of a frame.
+
+    Raises
+    ------
+    RecordError
+        If two columns have the same name.
+    """
+    for number, row in enumerate(_opened(frame).iter_rows(named=True), start=1):
+        yield row_of(row, number)
+
+
+def row_of(row: Mapping[str, Any], number: int) -> Row:
+    """Non-missing fields of a row or mapping, with its path, or its number where it has none."""
+    fields = {str(name): value for name, value in row.items() if not is_missing(value)}
+    path = str(fields.pop("path", "-"))
+    return fields, path, number if path == "-" else 0
 
 
 def is_missing(value: object) -> bool:

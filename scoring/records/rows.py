@@ -73,7 +73,7 @@ def row_as_json(
         row |= {name: _as_label(row[name]) for name in LABELS if name in row}
     try:
         return msgspec.json.encode(row, enc_hook=_to_plain)
-    except _UnknownTypeError:
+    except _NO_JSON:
         return msgspec.json.encode(_checked(row, path, line, field_map), enc_hook=_to_plain)
 
 
@@ -86,10 +86,10 @@ def _checked(
     for name, value in row.items():
         try:
             msgspec.json.encode(value, enc_hook=_to_plain)
-        except _UnknownTypeError as error:
+        except _NO_JSON as error:
             if name in known:
                 expected = "text, a number, a date, a list or an object"
-                raise RecordError(Fault(path, line, name, f"a value of type {error}", expected)) from None
+                raise RecordError(Fault(path, line, name, _described(error), expected)) from None
             value = None
         checked[name] = value
     return checked
@@ -139,3 +139,13 @@ def _to_plain(value: object) -> object:
 
 class _UnknownTypeError(Exception):
     """A value of a type that a record cannot hold."""
+
+
+# Besides unknown types: keys that are no text, half of a surrogate pair, endless nesting.
+_NO_JSON = (_UnknownTypeError, TypeError, ValueError, OverflowError, RecursionError)
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "half of a character"
+    return f"a value of type {error}" if isinstance(error, _UnknownTypeError) else str(error)

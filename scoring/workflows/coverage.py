@@ -57,7 +57,7 @@ def note_as_listed(settings: Settings, reporter: Reporter) -> None:
     if settings.coverage == "derive":
         reporter.note(
             "coverage is not derived here: records are taken with the coverage that they list; "
-            "score, train and evaluate derive it"
+            "to derive it, use scoring score, or scoring.derive_coverage in Python"
         )
 
 

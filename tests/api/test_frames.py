@@ -172,6 +172,43 @@ def test_a_value_that_no_record_has_is_the_fault_of_its_row() -> None:
         read_frame(pd.DataFrame([[1, 2]], columns=["title", "title"]))
 
 
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [("half \ud800", "half of a character"), ({(1, 2): 3}, ""), (object(), "a value of type object")],
+)
+def test_what_json_does_not_have_is_the_fault_of_its_row_alone(
+    value: object, got: str, model: scoring.Model
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"title": "Rain", "excerpt": value},
+        {"title": "Sun", "excerpt": "Warm."},
+    ]
+    scored = model.score(pd.DataFrame(rows, dtype=object))
+    assert scored.error[0].startswith(f"-:1: excerpt: got {got}")
+    assert pd.isna(scored.error[1])
+    errors: list[scoring.RecordError] = []
+    assert len(list(model.score(rows, on_error=errors.append))) == 1
+    assert str(errors[0]) == scored.error[0]
+    unused = [{"title": "Rain", "layout": value}]
+    assert len(list(model.score(unused))) == 1
+
+
+def test_training_goes_on_without_a_row_that_json_does_not_have(
+    labelled: pd.DataFrame, settings: scoring.Settings, tmp_path: Path
+) -> None:
+    rows = rows_of(labelled)
+    rows[3]["excerpt"] = object()
+    rows[5]["title"] = None
+    errors: list[scoring.RecordError] = []
+    outcome = scoring.train(
+        rows, config=QUICK, tracked=False, output=tmp_path / "m", settings=settings, on_error=errors.append
+    )
+    assert outcome.n_records == 148
+    assert [error.faults[0].line for error in errors] == [4, 6]
+    with pytest.raises(scoring.RecordError, match=r"-:4: excerpt: got a value of type object"):
+        scoring.train(rows, config=QUICK, tracked=False, output=tmp_path / "m", settings=settings)
+
+
 def test_errors_of_a_frame_may_be_raised_or_handed_over(
     rows: list[dict[str, Any]], model: scoring.Model
 ) -> None:
