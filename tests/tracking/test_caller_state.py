@@ -266,7 +266,13 @@ def test_autologging_of_the_caller_logs_no_training_of_ours(template: Path, tmp_
     address = f"sqlite:///{shutil.copy(template, tmp_path / 'autolog.db')}"
     start = f"import mlflow, mlflow.lightgbm; mlflow.set_tracking_uri({address!r}); "
     options = "silent=True, log_models=False"  # a logged model is loaded in one more process
-    calls = [f"{start}{module}.autolog({options})" for module in ("mlflow", "mlflow.lightgbm")]
+    # The experiment that each store begins with keeps its artifacts in the folder in which the tests began.
+    made = f"artifact_location={str(tmp_path / 'artifacts')!r}"
+    calls = [
+        f"{start}mlflow.set_experiment(experiment_id=mlflow.create_experiment('{module}', {made})); "
+        f"{module}.autolog({options})"
+        for module in ("mlflow", "mlflow.lightgbm")
+    ]
     (expected,), texts = (
         subprocess.run(
             [sys.executable, "-c", AUTOLOG, *arguments],
