@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.deployment.gate import HEADLINES, GateConfig, Verdict, judge, refuse, too_few
-from scoring.evaluation.cluster_bootstrap import draw_figures, interval_of
+from scoring.evaluation.cluster_bootstrap import draw_days, draw_figures, interval_of
 from scoring.evaluation.metrics import PredictionColumns, compute, days_of, section_codes
 from scoring.evaluation.paired_figures import (
     PART_FIGURES,
@@ -21,12 +21,12 @@ from scoring.evaluation.paired_figures import (
     parts,
     predicted_labels,
 )
+from scoring.evaluation.resampled_metrics import DaySamples
 from scoring.evaluation.section_changes import SECTION, sections_left_out
 from scoring.features.table import Floats
 
 PART_FAMILIES = (SECTION, "provider", "coverage")  # not by month: a past month does not recur
 _MIN_KNOWN_RATIO = 0.5  # of draws in which a subset's metric is defined
-_BY = " of "
 
 
 def compare_paired(
@@ -90,73 +90,63 @@ def measure(
     masks = _parts_to_judge({name: values[labelled] for name, values in first.items()}, config)
     # No metric uses other text columns than the section; they are the slowest to resample.
     needed = [name for name, values in first.items() if values.dtype != np.object_ and name in second]
-    mask_columns = {f"part {number}": mask for number, (_, _, mask) in enumerate(masks)}
-    champion, challenger = (
-        {name: side[name][labelled] for name in needed}
-        | {"section": section_codes(first)[labelled]}
-        | mask_columns
+    sides = tuple(
+        {name: side[name][labelled] for name in needed} | {"section": section_codes(first)[labelled]}
         for side in (first, second)
     )
-    figures = partial(
-        _figures, names={config.figure, *HEADLINES}, needed=needed, part_columns=list(mask_columns)
-    )
-    before, after = figures(champion), figures(challenger)
-    names = [name for name in before if name in after]
-    gains = _gains(names, before, after)
-    draw_pairs = draw_figures(champion, challenger, n_draws=config.n_draws, seed=seed, figures=figures)
-    gain_draws = np.array([_gains(names, *pair) for pair in draw_pairs])
-    subset_indices = [index for index, name in enumerate(names) if _BY in name]
-    widths = dict(
-        zip(
-            subset_indices,
-            simultaneous_half_widths(
-                gains[subset_indices], gain_draws[:, subset_indices], config.level
-            ).tolist(),
-            strict=True,
-        )
-    )
-    whole: dict[str, Difference] = {}
-    slices = {
-        column: SliceDifference(family, part, int(mask.sum()), {})
-        for column, (family, part, mask) in zip(mask_columns, masks, strict=True)
+    samples = draw_days(sides[0], n_draws=config.n_draws, seed=seed)
+    whole = {
+        gain.name: gain.difference(*interval_of(gain.draws, level=config.level))
+        for gain in _gains(sides, samples, {config.figure, *HEADLINES})
     }
-    for index, (name, gain) in enumerate(zip(names, gains.tolist(), strict=True)):
-        metric, _, column = name.partition(_BY)
-        values = (metric, before[name], after[name], gain)
-        if not column:
-            whole[metric] = Difference(
-                *values, *interval_of(gain_draws[:, index].tolist(), level=config.level)
-            )
-        elif np.isfinite(widths[index]):
-            ends = (gain - widths[index], gain + widths[index])
-            slices[column].differences[metric] = Difference(*values, *ends)
-    return whole, tuple(slices.values())
-
-
-def _figures(
-    side: PredictionColumns,
-    daily: Floats | None = None,
-    *,
-    names: Collection[str],
-    needed: Sequence[str],
-    part_columns: Sequence[str],
-) -> dict[str, float]:
-    """Metrics on all records by name, then those on each subset by name and subset."""
-    values = compute(side, daily, names=names)
-    for column in part_columns:
-        mask = np.asarray(side[column], dtype=bool)
-        if mask.any():
-            part_values = compute({name: side[name][mask] for name in needed}, names=PART_FIGURES)
-            values |= {f"{name}{_BY}{column}": value for name, value in part_values.items()}
-    return values
-
-
-def _gains(names: Sequence[str], before: Mapping[str, float], after: Mapping[str, float]) -> Floats:
-    nan = float("nan")
-    return np.array(
-        [gain_of(name.partition(_BY)[0], before.get(name, nan), after.get(name, nan)) for name in names],
-        dtype=np.float64,
+    slices = tuple(SliceDifference(family, part, int(mask.sum()), {}) for family, part, mask in masks)
+    slice_gains = [
+        (slice_, gain)
+        for slice_, (_, _, mask) in zip(slices, masks, strict=True)
+        for gain in _gains([_rows(side, mask) for side in sides], samples.take(mask), PART_FIGURES)
+    ]
+    widths = simultaneous_half_widths(
+        np.array([gain.value for _, gain in slice_gains]),
+        np.array([gain.draws for _, gain in slice_gains]).reshape(-1, config.n_draws).T,
+        config.level,
     )
+    for (slice_, gain), width in zip(slice_gains, widths.tolist(), strict=True):
+        if np.isfinite(width):
+            slice_.differences[gain.name] = gain.difference(gain.value - width, gain.value + width)
+    return whole, slices
+
+
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """Gain of a metric, and of each draw of days, shape (n_draws,)."""
+
+    name: str
+    first: float
+    second: float
+    draws: Floats
+
+    @property
+    def value(self) -> float:
+        return gain_of(self.name, self.first, self.second)
+
+    def difference(self, low: float | None, high: float | None) -> Difference:
+        """The gain with an interval."""
+        return Difference(self.name, self.first, self.second, self.value, low, high)
+
+
+def _rows(columns: PredictionColumns, mask: NDArray[np.bool_]) -> PredictionColumns:
+    return {name: values[mask] for name, values in columns.items()}
+
+
+def _gains(sides: Sequence[PredictionColumns], samples: DaySamples, names: Collection[str]) -> list[_Gain]:
+    """Gains of the metrics that both sides have."""
+    first, second = (compute(side, names=names) for side in sides)
+    first_draws, second_draws = (draw_figures(side, samples, names=names) for side in sides)
+    return [
+        _Gain(name, first[name], second[name], gain_of(name, first_draws[name], second_draws[name]))
+        for name in first
+        if name in second
+    ]
 
 
 def simultaneous_half_widths(gains: Floats, draws: Floats, level: float) -> Floats:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from scoring.evaluation.metrics import PredictionColumns, compute, days_of, ndcg_by_day, rows_by_day
+from scoring.evaluation.metrics import MEANINGS, PredictionColumns, compute, days_of, ndcg_by_day
+from scoring.evaluation.resampled_metrics import DaySamples, resampled
 from scoring.evaluation.results import Figure
+from scoring.features.table import Floats
 
 
 def bootstrap(
-    columns: PredictionColumns,
-    *,
-    n_draws: int,
-    seed: int,
-    level: float = 0.95,
-    figures: Callable[..., dict[str, float]] = compute,
+    columns: PredictionColumns, *, n_draws: int, seed: int, level: float = 0.95
 ) -> dict[str, Figure]:
     """Metrics with percentile intervals by a cluster bootstrap over days (Efron & Tibshirani, 1993).
 
@@ -32,58 +29,47 @@ def bootstrap(
         Random seed.
     level : float
         Level of the interval; 0 to 1.
-    figures : callable
-        Function that computes the metrics; default :func:`scoring.evaluation.metrics.compute`.
 
     Returns
     -------
     dict of str to Figure
     """
-    values = figures(columns)
+    values = compute(columns)
     if n_draws <= 0:
         return {name: Figure(value) for name, value in values.items()}
-    draws = [draw for (draw,) in draw_figures(columns, n_draws=n_draws, seed=seed, figures=figures)]
-    return {
-        name: Figure(value, *interval_of([draw.get(name, float("nan")) for draw in draws], level=level))
-        for name, value in values.items()
-    }
+    draws = draw_figures(columns, draw_days(columns, n_draws=n_draws, seed=seed), names=values)
+    return {name: Figure(value, *interval_of(draws[name], level=level)) for name, value in values.items()}
+
+
+def draw_days(columns: PredictionColumns, *, n_draws: int, seed: int) -> DaySamples:
+    """Bootstrap samples of the days of records; predictions of the same records have the same samples."""
+    return DaySamples.draw(days_of(columns["published_at"]), n_draws, seed)
 
 
 def draw_figures(
-    *sides: PredictionColumns, n_draws: int, seed: int, figures: Callable[..., dict[str, float]] = compute
-) -> Iterator[tuple[dict[str, float], ...]]:
-    """Metrics of bootstrap samples of days, the same days for each side (paired bootstrap).
+    columns: PredictionColumns, samples: DaySamples, *, names: Collection[str] = MEANINGS
+) -> dict[str, Floats]:
+    """Metrics of bootstrap samples of days.
 
     Parameters
     ----------
-    *sides : mapping of str to ndarray of shape (n_records,)
-        Predictions for the same records in the same order; see :func:`scoring.evaluation.metrics.compute`.
-    n_draws, seed : int
-        Number of draws, and their seed.
-    figures : callable
-        Function that computes the metrics; default :func:`scoring.evaluation.metrics.compute`.
+    columns : mapping of str to ndarray of shape (n_records,)
+        See :func:`scoring.evaluation.metrics.compute`.
+    samples : DaySamples
+        Samples of the days of all these records: see :func:`draw_days`.
+    names : collection of str
+        Metrics to compute.
 
-    Yields
-    ------
-    tuple of dict of str to float
-        Metrics of each side, for each draw.
+    Returns
+    -------
+    dict of str to ndarray of shape (n_draws,)
+        NaN where a metric is not defined.
     """
-    rows = rows_by_day(days_of(sides[0]["published_at"]))
-    random = np.random.default_rng(seed)
-    daily = [ndcg_by_day(side) if "heat_expected" in side else None for side in sides]
-    for _ in range(n_draws):
-        days = random.integers(0, len(rows), len(rows))
-        index = np.concatenate([rows[day] for day in days])
-        yield tuple(
-            figures(
-                {name: column[index] for name, column in side.items()},
-                None if day_ndcg is None else day_ndcg[days],
-            )
-            for side, day_ndcg in zip(sides, daily, strict=True)
-        )
+    has_ndcg = "heat_ndcg_10" in names and "heat_expected" in columns
+    return resampled(columns, samples, ndcg_by_day(columns) if has_ndcg else None, names=names)
 
 
-def interval_of(draws: Sequence[float], *, level: float = 0.95) -> tuple[float | None, float | None]:
+def interval_of(draws: Floats | Sequence[float], *, level: float = 0.95) -> tuple[float | None, float | None]:
     """Ends of the percentile interval of the finite draws; None if there are none."""
     finite = np.array(draws)[np.isfinite(draws)]
     if not len(finite):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.errors import ModelError
-from scoring.evaluation.cluster_bootstrap import draw_figures, interval_of
+from scoring.evaluation.cluster_bootstrap import draw_days, draw_figures, interval_of
 from scoring.evaluation.metrics import (
     LOWER_IS_BETTER,
     MEANINGS,
@@ -20,10 +19,12 @@ from scoring.evaluation.metrics import (
     has_published,
     section_codes,
 )
+from scoring.features.table import Floats
 from scoring.model.targets import TARGETS, Targets
 
 MIN_PART = 10
 PART_FIGURES = ("quality_mae", "lead_accuracy", "heat_within_5", "published_f1")
+Value = TypeVar("Value", float, Floats)
 _LABELS = ("quality", "heat", "published")
 
 
@@ -186,30 +187,25 @@ def compare_predictions(
         | {"section": section_codes(first)[has_label]}
         for side in (first, second)
     )
-    figures = partial(compute, names=names)
-    first_values, second_values = figures(first_labelled), figures(second_labelled)
-    draws = list(draw_figures(first_labelled, second_labelled, n_draws=n_draws, seed=seed, figures=figures))
-    nan = float("nan")
+    first_values, second_values = (compute(side, names=names) for side in (first_labelled, second_labelled))
+    samples = draw_days(first_labelled, n_draws=n_draws, seed=seed)
+    first_draws, second_draws = (
+        draw_figures(side, samples, names=names) for side in (first_labelled, second_labelled)
+    )
     return {
         name: Difference(
             name,
             first_values[name],
             second_values[name],
             gain_of(name, first_values[name], second_values[name]),
-            *interval_of(
-                [
-                    gain_of(name, first_draw.get(name, nan), second_draw.get(name, nan))
-                    for first_draw, second_draw in draws
-                ],
-                level=level,
-            ),
+            *interval_of(gain_of(name, first_draws[name], second_draws[name]), level=level),
         )
         for name in first_values
         if name in second_values
     }
 
 
-def gain_of(name: str, first: float, second: float) -> float:
+def gain_of(name: str, first: Value, second: Value) -> Value:
     """Improvement of the second over the first; below 0 if it is worse."""
     return first - second if name in LOWER_IS_BETTER else second - first
 

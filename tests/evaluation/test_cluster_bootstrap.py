@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from scoring.evaluation.cluster_bootstrap import bootstrap
-from scoring.evaluation.metrics import compute
+from scoring.evaluation.cluster_bootstrap import bootstrap, draw_days, draw_figures
+from scoring.evaluation.metrics import MEANINGS, compute
 from scoring.evaluation.results import Figure
+
+# Metrics that a sample of records gives on its own: days that were drawn twice would be one list.
+DIRECT = MEANINGS.keys() - {"heat_ndcg_10"}
 
 
 def drawn(n_records: int = 300) -> dict[str, Any]:
@@ -58,34 +61,56 @@ def test_wider_level_wider_interval() -> None:
 
 
 def test_whole_days_are_drawn() -> None:
-    columns = drawn()
-    day = columns["published_at"].astype("datetime64[D]")
-    counts = dict(zip(*np.unique(day, return_counts=True), strict=True))
-    seen = []
+    samples = draw_days(drawn(), n_draws=20, seed=3)
+    assert samples.n_times.shape == (20, samples.day.max() + 1)
+    assert (samples.n_times == np.floor(samples.n_times)).all()
+    assert (samples.n_times.sum(axis=1) == samples.n_times.shape[1]).all()
+    assert (samples.n_times == 0).any()
+    assert (samples.n_times > 1).any()
 
-    def remember(part: dict[str, Any], daily: Any = None) -> dict[str, float]:
-        drawn_days, drawn_counts = np.unique(part["published_at"].astype("datetime64[D]"), return_counts=True)
-        # A day that is there is there whole, once or several times.
-        assert all(
-            count % counts[day_value] == 0 for day_value, count in zip(drawn_days, drawn_counts, strict=True)
+
+@pytest.mark.parametrize("n_records", [3, 40, 300])
+def test_metrics_of_samples_are_those_of_their_records(n_records: int) -> None:
+    """The sums by day give what the records of a sample give when they are put together."""
+    columns = drawn(n_records)
+    columns["quality_predicted"] = np.round(columns["quality_predicted"])  # equal ranks
+    columns["quality_low"], columns["quality_high"] = (
+        columns["quality_predicted"] + sign * 7.0 for sign in (-1, 1)
+    )
+    columns["quality"][::7] = np.nan
+    columns["heat"][1::5] = np.nan
+    samples = draw_days(columns, n_draws=30, seed=4)
+    metrics = draw_figures(columns, samples)
+    assert metrics.keys() == MEANINGS.keys()
+    for number, n_times in enumerate(samples.n_times.astype(int)):
+        rows = np.concatenate(
+            [np.repeat(np.flatnonzero(samples.day == day), n) for day, n in enumerate(n_times)]
         )
-        seen.append(sum(drawn_counts // [counts[drawn_day] for drawn_day in drawn_days]))
-        return {"size": float(len(part["quality"]))}
+        direct = compute({name: values[rows] for name, values in columns.items()}, names=DIRECT)
+        for name in DIRECT:
+            expected = direct.get(name, float("nan"))
+            assert metrics[name][number] == pytest.approx(expected, abs=1e-9, nan_ok=True), name
 
-    bootstrap(columns, n_draws=20, seed=3, figures=remember)
-    assert seen == [len(counts)] * 21
+
+def test_constant_labels_have_no_correlation_and_no_explained_variance() -> None:
+    columns = drawn(50)
+    columns["quality"] = np.full(50, 42.1)
+    metrics = draw_figures(columns, draw_days(columns, n_draws=10, seed=0))
+    assert np.isnan(metrics["quality_r2"]).all()
+    assert np.isnan(metrics["quality_spearman"]).all()
+    assert np.isfinite(metrics["quality_mae"]).all()
 
 
 def test_days_ndcg_is_drawn_with_its_day() -> None:
-    """The bootstrap's shortcut (each day's NDCG is computed once) equals the direct computation."""
     columns = drawn()
-    short = bootstrap(columns, n_draws=30, seed=5)
-    long = bootstrap(
-        columns, n_draws=30, seed=5, figures=lambda part, daily=None: _slow_figures(part, columns)
-    )
-    assert short["heat_ndcg_10"].value == pytest.approx(long["heat_ndcg_10"].value)
-    assert short["heat_ndcg_10"].low == pytest.approx(long["heat_ndcg_10"].low)
-    assert short["heat_ndcg_10"].high == pytest.approx(long["heat_ndcg_10"].high)
+    samples = draw_days(columns, n_draws=30, seed=5)
+    short = draw_figures(columns, samples)["heat_ndcg_10"]
+    for value, n_times in zip(short, samples.n_times.astype(int), strict=True):
+        rows = np.concatenate(
+            [np.repeat(np.flatnonzero(samples.day == day), n) for day, n in enumerate(n_times)]
+        )
+        part = {name: values[rows] for name, values in columns.items()}
+        assert value == pytest.approx(_slow_figures(part, columns)["heat_ndcg_10"])
 
 
 def _slow_figures(part: dict[str, Any], columns: dict[str, Any]) -> dict[str, float]:
