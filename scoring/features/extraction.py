@@ -7,10 +7,19 @@ from datetime import datetime
 from zlib import crc32
 
 import msgspec
+import numpy as np
 
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.sections import SectionRule
-from scoring.features.table import FeatureTable, Row, assemble, extract, extract_known
+from scoring.features.table import (
+    FeatureTable,
+    Row,
+    as_of_times,
+    assemble,
+    concatenated,
+    extract,
+    extract_known,
+)
 from scoring.records.record import Coverage, Document, Record
 
 
@@ -65,6 +74,47 @@ def _numbers_of(records: Iterable[Record | Coverage]) -> tuple[int, ...]:
     )
 
 
+class ExtractedFeatures:
+    """Features of documents at several times, from each document once.
+
+    What no time changes is extracted when a document is first asked for, and kept as arrays.
+    """
+
+    def __init__(self) -> None:
+        self._by_rule: dict[SectionRule, _Extraction] = {}
+
+    def tables(
+        self,
+        documents: Sequence[Document],
+        moments: Sequence[Sequence[datetime | None]],
+        sections: SectionRule,
+    ) -> tuple[FeatureTable, ...]:
+        """Return feature tables: see :func:`tables_of`."""
+        table = self._by_rule.setdefault(sections, _Extraction(sections)).table_of(documents)
+        records = [document.record for document in documents]
+        return tuple(as_of_times(table, records, times) for times in moments)
+
+
+class _Extraction:
+    """Features, as they are now, of the documents asked for so far; sections are found by one rule."""
+
+    def __init__(self, sections: SectionRule) -> None:
+        self._sections = sections
+        self._table = assemble([])
+        self._documents: list[Document] = []  # keeps the identities valid
+        self._rows: dict[int, int] = {}
+
+    def table_of(self, documents: Sequence[Document]) -> FeatureTable:
+        """Features of documents, in their order."""
+        new = [document for document in documents if id(document) not in self._rows]
+        if new:
+            self._rows |= {id(document): row for row, document in enumerate(new, start=len(self._documents))}
+            self._documents += new
+            placed = [self._sections.placed(document.record, document.path) for document in new]
+            self._table = concatenated([self._table, assemble([extract(record) for record in placed])])
+        return self._table.take(np.array([self._rows[id(document)] for document in documents], dtype=np.intp))
+
+
 def tables_of(
     documents: Sequence[Document], moments: Sequence[Sequence[datetime | None]], sections: SectionRule
 ) -> tuple[FeatureTable, ...]:
@@ -84,8 +134,4 @@ def tables_of(
     tuple of FeatureTable
         One table per sequence of times, each with `n_records` rows.
     """
-    records = [sections.placed(document.record, document.path) for document in documents]
-    return tuple(
-        assemble([extract(record, time) for record, time in zip(records, times, strict=True)])
-        for times in moments
-    )
+    return ExtractedFeatures().tables(documents, moments, sections)

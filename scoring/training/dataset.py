@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal, Protocol
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scoring.features import story
 from scoring.features.as_of import AsOf, moment_of, parse_as_of
-from scoring.features.extraction import tables_of
+from scoring.features.extraction import ExtractedFeatures
 from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.table import FeatureTable
 from scoring.labels.corrections import Corrections
@@ -49,22 +49,12 @@ class FeatureSource(Protocol):
         """Return the documents with complete records."""
 
 
-class _LocalFeatures:
+class LocalFeatures(ExtractedFeatures):
     """Features of complete records in this process."""
 
-    def tables(
-        self,
-        documents: Sequence[Document],
-        moments: Sequence[Sequence[datetime | None]],
-        sections: SectionRule,
-    ) -> tuple[FeatureTable, ...]:
-        return tables_of(documents, moments, sections)
-
     def whole(self, documents: Sequence[Document]) -> Sequence[Document]:
+        """Return the documents, which are complete."""
         return documents
-
-
-LOCAL_FEATURES: FeatureSource = _LocalFeatures()
 
 
 @dataclass(frozen=True)
@@ -103,7 +93,7 @@ class LabelledDataset:
     n_faults: int
     n_unlabelled: int
     data_sha256: str
-    extractor: FeatureSource = LOCAL_FEATURES
+    extractor: FeatureSource = field(default_factory=LocalFeatures, compare=False)
     corrections: Corrections | None = None
     own_scores: OwnScores | None = None
     n_own_labels: int = 0

@@ -19,7 +19,7 @@ from scoring.records.files import OnFault
 from scoring.records.reading_warnings import has_unusable_label
 from scoring.records.record import Document
 from scoring.stories.derived_coverage import CoverageDeriver
-from scoring.training.dataset import LOCAL_FEATURES, FeatureSource, LabelledDataset
+from scoring.training.dataset import FeatureSource, LabelledDataset, LocalFeatures
 
 MIN_LABELS = 15
 """Records with a label from which it is learned."""
@@ -148,7 +148,7 @@ def dataset_of(
     reporter: Reporter,
     since: datetime | None = None,
     until: datetime | None = None,
-    extractor: FeatureSource = LOCAL_FEATURES,
+    extractor: FeatureSource | None = None,
     own_scores: OwnScores | None = None,
     sections: SectionRule,
     targets: Targets | None = None,
@@ -164,8 +164,8 @@ def dataset_of(
         Records that could not be read.
     reporter, since, until
         See :func:`read_dataset`.
-    extractor : FeatureSource
-        Source of the features.
+    extractor : FeatureSource, optional
+        Source of the features; by default they are extracted in this process.
     own_scores : OwnScores, optional
         Has looked up the labels of each document.
     sections : SectionRule
@@ -213,7 +213,7 @@ def dataset_of(
         n_faults,
         n_unlabelled,
         digest,
-        extractor,
+        extractor or LocalFeatures(),
         own_scores=own_scores,
         n_own_labels=n_own_labels,
         section_rule=sections,
