@@ -3,6 +3,7 @@
 Censored LAD (Powell, 1984), fitted by iteratively reweighted least squares (Holland & Welsch, 1977), a
 majorize-minimize algorithm (Hunter & Lange, 2000). Each pass solves the normal equations. These are sparse,
 since an indicator has few records: their pattern is computed once, and a pass only fills in the values.
+Without indicators they are few and dense.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class SparseDesign:
         self.n_indicators, self.n_columns = indicators.shape[1], len(penalty)
         self._indicators_t = csr_array(indicators.T)
         self._scaled = np.empty_like(dense)  # allocated once: it is slow
-        self._find_pattern()
+        if self.n_indicators:
+            self._find_pattern()
 
     def predict(self, coef: Floats) -> Floats:
         """Fitted values, shape (n_records,)."""
@@ -47,6 +49,10 @@ class SparseDesign:
     def solve(self, weights: Floats, y: Floats) -> Floats:
         """Coefficients of weighted least squares, shape (n_columns,)."""
         scaled = np.multiply(self.dense, weights[:, None], out=self._scaled)
+        weighted_y = weights * y
+        if not self.n_indicators:
+            normal = self.dense.T @ scaled + np.diag(self.penalty)
+            return np.asarray(np.linalg.solve(normal, self.dense.T @ weighted_y))
         entries = np.concatenate(
             [
                 self._pairs @ weights,
@@ -56,7 +62,6 @@ class SparseDesign:
             ]
         )
         normal = csc_array((self._sum @ entries, self._rows, self._starts), shape=(self.n_columns,) * 2)
-        weighted_y = weights * y
         moments = np.concatenate([self._indicators_t @ weighted_y, self.dense.T @ weighted_y])[self._order]
         factors = splu(normal, "NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         coef = np.empty(self.n_columns)
