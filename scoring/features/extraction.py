@@ -8,19 +8,25 @@ from zlib import crc32
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from scoring.features import coverage, recency
 from scoring.features.as_of import AsOf, known_coverage, moment_of
 from scoring.features.sections import SectionRule
 from scoring.features.table import (
+    NUMBER_INDEX,
     FeatureTable,
     Row,
-    as_of_times,
     assemble,
     concatenated,
     extract,
     extract_known,
 )
 from scoring.records.record import Coverage, Document, Record
+
+Indices = NDArray[np.intp]
+_RECENCY = slice(start := NUMBER_INDEX[recency.COLUMNS[0].name], start + len(recency.COLUMNS))
+_COVERAGE = slice(start := NUMBER_INDEX[coverage.COLUMNS[0].name], start + len(coverage.COLUMNS))
 
 
 class Extracted(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -77,7 +83,8 @@ def _numbers_of(records: Iterable[Record | Coverage]) -> tuple[int, ...]:
 class ExtractedFeatures:
     """Features of documents at several times, from each document once.
 
-    What no time changes is extracted when a document is first asked for, and kept as arrays.
+    Only the columns of recency and coverage depend on the time. The others are extracted when a document is
+    first asked for, and those of its coverage once for each number of related records known.
     """
 
     def __init__(self) -> None:
@@ -90,29 +97,50 @@ class ExtractedFeatures:
         sections: SectionRule,
     ) -> tuple[FeatureTable, ...]:
         """Return feature tables: see :func:`tables_of`."""
-        table = self._by_rule.setdefault(sections, _Extraction(sections)).table_of(documents)
-        records = [document.record for document in documents]
-        return tuple(as_of_times(table, records, times) for times in moments)
+        extraction = self._by_rule.setdefault(sections, _Extraction(sections))
+        rows = extraction.rows_of(documents)
+        return tuple(extraction.table_at(rows, times) for times in moments)
 
 
 class _Extraction:
-    """Features, as they are now, of the documents asked for so far; sections are found by one rule."""
+    """Features of the documents asked for so far; sections are found by one rule."""
 
     def __init__(self, sections: SectionRule) -> None:
         self._sections = sections
-        self._table = assemble([])
-        self._documents: list[Document] = []  # keeps the identities valid
-        self._rows: dict[int, int] = {}
+        self._documents: list[Document] = []
+        self._rows: dict[int, int] = {}  # by identity, which stays valid since the documents are kept
+        self._table = assemble([])  # with all coverage
+        self._coverage: dict[tuple[int, int], tuple[float, ...]] = {}  # by row and number of known records
 
-    def table_of(self, documents: Sequence[Document]) -> FeatureTable:
-        """Features of documents, in their order."""
+    def rows_of(self, documents: Sequence[Document]) -> Indices:
+        """Rows of documents, shape (n_documents,); the features of new ones are extracted."""
         new = [document for document in documents if id(document) not in self._rows]
         if new:
             self._rows |= {id(document): row for row, document in enumerate(new, start=len(self._documents))}
             self._documents += new
             placed = [self._sections.placed(document.record, document.path) for document in new]
             self._table = concatenated([self._table, assemble([extract(record) for record in placed])])
-        return self._table.take(np.array([self._rows[id(document)] for document in documents], dtype=np.intp))
+        return np.array([self._rows[id(document)] for document in documents], dtype=np.intp)
+
+    def table_at(self, rows: Indices, times: Sequence[datetime | None]) -> FeatureTable:
+        """Features of some rows, each at a time; None: as the record is."""
+        table = self._table.take(rows)
+        for numbers, row, time in zip(table.numbers, rows.tolist(), times, strict=True):
+            if time is not None:
+                record = self._documents[row].record
+                known = known_coverage(record, time)
+                numbers[_RECENCY] = recency.extract(record, known, time)
+                if len(known) < len(record.related):
+                    numbers[_COVERAGE] = self._coverage_values(row, known)
+        return table
+
+    def _coverage_values(self, row: int, known: tuple[Coverage, ...]) -> tuple[float, ...]:
+        """Values of the columns of coverage. What is known at a later time is the same or more."""
+        key = row, len(known)
+        if key not in self._coverage:
+            title_words = list(self._table.title_words[row])
+            self._coverage[key] = coverage.extract(self._documents[row].record, known, title_words)
+        return self._coverage[key]
 
 
 def tables_of(

@@ -30,8 +30,6 @@ BODY_NAMES = tuple(column.name for column in body.COLUMNS)
 """Columns that follow those of :data:`NUMBER_NAMES` in a table where a record has a body."""
 
 NUMBER_INDEX = {name: index for index, name in enumerate((*NUMBER_NAMES, *BODY_NAMES))}
-_RECENCY = slice(start := NUMBER_INDEX[recency.COLUMNS[0].name], start + len(recency.COLUMNS))
-_COVERAGE = slice(start := NUMBER_INDEX[coverage.COLUMNS[0].name], start + len(coverage.COLUMNS))
 
 Floats = NDArray[np.float64]
 Row = tuple[tuple[str, ...], tuple[float, ...], tuple[str, ...], tuple[str, ...]]
@@ -170,31 +168,6 @@ def extract_known(record: Record, known: tuple[Coverage, ...], moment: datetime 
         tuple(dict.fromkeys(filter(None, record.topics))),
         tuple(title_words),
     )
-
-
-def as_of_times(
-    table: FeatureTable, records: Sequence[Record], times: Sequence[datetime | None]
-) -> FeatureTable:
-    """Return a table as of a time for each record; only the columns of recency and coverage depend on it.
-
-    Parameters
-    ----------
-    table : FeatureTable
-        Features of the records as they are: see :func:`extract`.
-    records : sequence of Record
-        The `n_records` records.
-    times : sequence of datetime or None
-        Aware UTC; None for the record as it is.
-    """
-    numbers = table.numbers.copy()
-    for row, (record, time) in enumerate(zip(records, times, strict=True)):
-        if time is None:
-            continue
-        known = known_coverage(record, time)
-        numbers[row, _RECENCY] = recency.extract(record, known, time)
-        if len(known) < len(record.related):
-            numbers[row, _COVERAGE] = coverage.extract(record, known, list(table.title_words[row]))
-    return replace(table, numbers=numbers)
 
 
 def assemble(rows: Sequence[Row]) -> FeatureTable:

@@ -43,16 +43,16 @@ class SparseDesign:
 
     def predict(self, coef: Floats) -> Floats:
         """Fitted values, shape (n_records,)."""
-        fitted: Floats = self.indicators @ coef[: self.n_indicators] + self.dense @ coef[self.n_indicators :]
-        return fitted
+        fitted: Floats = self.dense @ coef[self.n_indicators :]
+        return self.indicators @ coef[: self.n_indicators] + fitted if self.n_indicators else fitted
 
     def solve(self, weights: Floats, y: Floats) -> Floats:
         """Coefficients of weighted least squares, shape (n_columns,)."""
         scaled = np.multiply(self.dense, weights[:, None], out=self._scaled)
         weighted_y = weights * y
         if not self.n_indicators:
-            normal = self.dense.T @ scaled + np.diag(self.penalty)
-            return np.asarray(np.linalg.solve(normal, self.dense.T @ weighted_y))
+            gram = self.dense.T @ scaled + np.diag(self.penalty)
+            return np.asarray(np.linalg.solve(gram, self.dense.T @ weighted_y))
         entries = np.concatenate(
             [
                 self._pairs @ weights,
