@@ -3,7 +3,6 @@
 Censored LAD (Powell, 1984), fitted by iteratively reweighted least squares (Holland & Welsch, 1977), a
 majorize-minimize algorithm (Hunter & Lange, 2000). Each pass solves the normal equations. These are sparse,
 since an indicator has few records: their pattern is computed once, and a pass only fills in the values.
-Without indicators they are few and dense.
 """
 
 from __future__ import annotations
@@ -38,21 +37,16 @@ class SparseDesign:
         self.n_indicators, self.n_columns = indicators.shape[1], len(penalty)
         self._indicators_t = csr_array(indicators.T)
         self._scaled = np.empty_like(dense)  # allocated once: it is slow
-        if self.n_indicators:
-            self._find_pattern()
+        self._find_pattern()
 
     def predict(self, coef: Floats) -> Floats:
         """Fitted values, shape (n_records,)."""
-        fitted: Floats = self.dense @ coef[self.n_indicators :]
-        return self.indicators @ coef[: self.n_indicators] + fitted if self.n_indicators else fitted
+        fitted: Floats = self.indicators @ coef[: self.n_indicators] + self.dense @ coef[self.n_indicators :]
+        return fitted
 
     def solve(self, weights: Floats, y: Floats) -> Floats:
         """Coefficients of weighted least squares, shape (n_columns,)."""
         scaled = np.multiply(self.dense, weights[:, None], out=self._scaled)
-        weighted_y = weights * y
-        if not self.n_indicators:
-            gram = self.dense.T @ scaled + np.diag(self.penalty)
-            return np.asarray(np.linalg.solve(gram, self.dense.T @ weighted_y))
         entries = np.concatenate(
             [
                 self._pairs @ weights,
@@ -62,6 +56,7 @@ class SparseDesign:
             ]
         )
         normal = csc_array((self._sum @ entries, self._rows, self._starts), shape=(self.n_columns,) * 2)
+        weighted_y = weights * y
         moments = np.concatenate([self._indicators_t @ weighted_y, self.dense.T @ weighted_y])[self._order]
         factors = splu(normal, "NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         coef = np.empty(self.n_columns)
@@ -147,18 +142,63 @@ class CensoredLAD:
     def run(self, columns: SparseDesign, n_passes: int) -> Floats:
         """Coefficients after some passes from the last fitted values; shape (n_columns,)."""
         for _ in range(n_passes):
-            abs_error = np.abs(self.fitted - self.y)
-            # Majorize the loss by a parabola that touches it at the fitted value (Hunter & Lange, 2000).
-            target = np.where(self.is_at_floor, self.floor - abs_error, self.y)
-            weights = np.where(self.is_at_floor, 0.5, 1.0) / np.maximum(abs_error, self.tolerance)
-            coef = columns.solve(weights / weights.max(), target)
+            coef = columns.solve(*self._majorized(self.fitted))
             self.fitted = columns.predict(coef)
         return coef
+
+    def candidate_errors(self, dense: Floats, candidates: Floats, penalty: float, n_passes: int) -> Floats:
+        """Mean absolute error with each candidate as one more column, by passes from the labels.
+
+        All candidates are fitted at once; the fit itself stays as it is.
+
+        Parameters
+        ----------
+        dense : ndarray of shape (n_records, n_dense)
+            Dense columns, of which the first is the intercept.
+        candidates : ndarray of shape (n_candidates, n_records)
+            Candidate columns.
+        penalty : float
+            Ridge penalty of each coefficient but the intercept.
+        n_passes : int
+            Number of passes.
+
+        Returns
+        -------
+        ndarray of shape (n_candidates,)
+        """
+        n_candidates, n_dense = len(candidates), dense.shape[1]
+        normal = np.empty((n_candidates, n_dense + 1, n_dense + 1))
+        moments = np.empty((n_candidates, n_dense + 1, 1))
+        ridge = np.diag([0.0] + [penalty] * n_dense)
+        products = (dense[:, :, None] * dense[:, None, :]).reshape(len(dense), -1)
+        fitted = np.broadcast_to(self.y, candidates.shape)
+        for _ in range(n_passes):
+            weights, target = self._majorized(fitted)
+            weighted = weights * candidates
+            normal[:, :-1, :-1] = (weights @ products).reshape(-1, n_dense, n_dense)
+            normal[:, :-1, -1] = normal[:, -1, :-1] = weighted @ dense
+            normal[:, -1, -1] = (weighted * candidates).sum(axis=1)
+            moments[:, :-1, 0] = (weights * target) @ dense
+            moments[:, -1, 0] = (weighted * target).sum(axis=1)
+            coef = np.linalg.solve(normal + ridge, moments)[:, :, 0]
+            fitted = coef[:, :-1] @ dense.T + coef[:, -1:] * candidates
+        return np.asarray(np.abs(self.residual_of(fitted)).mean(axis=1))
+
+    def _majorized(self, fitted: Floats) -> tuple[Floats, Floats]:
+        """Weights and targets of the parabola that touches the loss there (Hunter & Lange, 2000)."""
+        abs_error = np.abs(fitted - self.y)
+        target = np.where(self.is_at_floor, self.floor - abs_error, self.y)
+        weights = np.where(self.is_at_floor, 0.5, 1.0) / np.maximum(abs_error, self.tolerance)
+        return weights / weights.max(axis=-1, keepdims=True), target
 
     @property
     def residual(self) -> Floats:
         """Labels minus fitted values, which are clipped at the floor; shape (n_records,)."""
-        return self.y - np.maximum(self.fitted, self.floor)
+        return self.residual_of(self.fitted)
+
+    def residual_of(self, fitted: Floats) -> Floats:
+        """Labels minus other fitted values, of shape (..., n_records)."""
+        return np.asarray(self.y - np.maximum(fitted, self.floor))
 
 
 def ragged(starts: Indices, sizes: Indices) -> Indices:

@@ -15,6 +15,7 @@ from scoring.training.term_selection import TermSelector
 
 DEFAULTS = RubricConfig()
 KNOT_REACH = 12  # characters on either side of an initial knot within which it is refined
+MAX_CELLS = 500_000  # records times candidates that are fitted at once, to find an initial knot
 NO_TERMS: Indices = np.array([], dtype=np.intp)
 
 
@@ -74,15 +75,16 @@ def _fit_rubric(
 
 def _initial_knot(builder: _DesignBuilder, name: str, y: Floats, config: RubricConfig) -> float:
     """Knot with the least absolute error among percentiles of the lengths."""
-    lengths, errors = builder.lengths(name), []
-    columns = builder.dense_and(lengths)
-    for knot in np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round()):
-        beyond = np.maximum(lengths - knot, 0.0)
-        columns.dense[:, -1] = beyond / (beyond.std() or 1.0)
-        fit = CensoredLAD(y)
-        fit.run(columns, max(config.n_passes // 4, 2))
-        errors.append((float(np.mean(np.abs(fit.residual))), float(knot)))
-    return min(errors)[1]
+    lengths, fit, errors = builder.lengths(name), CensoredLAD(y), []
+    dense, n_passes = np.column_stack(list(builder.dense.values())), max(config.n_passes // 4, 2)
+    knots = np.unique(np.percentile(lengths, np.arange(2, 99, 4)).round())
+    step = max(MAX_CELLS // max(len(dense), 1), 1)
+    for some in (knots[start : start + step] for start in range(0, len(knots), step)):
+        beyond = np.maximum(lengths - some[:, None], 0.0)
+        deviations = beyond.std(axis=1, keepdims=True)
+        candidates = beyond / np.where(deviations > 0, deviations, 1.0)
+        errors += fit.candidate_errors(dense, candidates, config.ridge, n_passes).tolist()
+    return float(knots[int(np.argmin(errors))])
 
 
 def _refine_knots(builder: _DesignBuilder, names: list[str], fit: CensoredLAD, coef: Floats) -> None:
@@ -176,10 +178,6 @@ class _DesignBuilder:
             indicators = indicators[:, [kind != TOPICS for kind, _ in self.level_names]]
             dense = {name: column for name, column in dense.items() if name != "topic_count"}
         return self._penalized(indicators, np.column_stack(list(dense.values())))
-
-    def dense_and(self, values: Floats) -> SparseDesign:
-        """The dense columns and one more."""
-        return self._penalized(self.levels[:, :0], np.column_stack([*self.dense.values(), values]))
 
     def _penalized(self, indicators: csr_array, dense: Floats) -> SparseDesign:
         penalty = [self.config.level_ridge] * indicators.shape[1] + [self.config.ridge] * dense.shape[1]

@@ -130,3 +130,16 @@ def test_terms_are_those_of_a_search_through_all(min_improved_ratio: float) -> N
 def test_distinct_marks_are_of_enough_records_not_of_all_and_not_repeated() -> None:
     indicators = csr_array(np.array([[1, 1, 1, 1, 0], [1, 0, 1, 1, 1], [1, 1, 0, 0, 0]], dtype=float))
     assert distinct(indicators, 2).tolist() == [1, 2]
+
+
+def test_candidates_are_fitted_as_each_alone() -> None:
+    dense, candidates = draw_dense(3, 2), draw_dense(6, 5).T[1:]
+    y = np.maximum(dense @ np.array([1.0, 8.0, -5.0, 3.0]) + 4 * candidates[2], -4.0)
+    y[::9] += 30
+    errors = CensoredLAD(y).candidate_errors(dense, candidates, 0.1, 4)
+    for error, candidate in zip(errors, candidates, strict=True):
+        fit = CensoredLAD(y)
+        penalty = np.array([0.0, *[0.1] * 4])
+        fit.run(SparseDesign(draw_indicators(0, 0), np.column_stack([dense, candidate]), penalty), 4)
+        assert error == pytest.approx(np.abs(fit.residual).mean())
+    assert int(np.argmin(errors)) == 2
