@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from scoring.evaluation.cluster_bootstrap import bootstrap, draw_days, draw_figures
-from scoring.evaluation.metrics import MEANINGS, compute
+from scoring.evaluation.metrics import MEANINGS, compute, days_of
 from scoring.evaluation.results import Figure
 
 # Metrics that a sample of records gives on its own: days that were drawn twice would be one list.
@@ -103,6 +103,7 @@ def test_constant_labels_have_no_correlation_and_no_explained_variance() -> None
 
 def test_days_ndcg_is_drawn_with_its_day() -> None:
     columns = drawn()
+    columns["heat"][days_of(columns["published_at"]) == 3] = -1.0  # a day without a list
     samples = draw_days(columns, n_draws=30, seed=5)
     short = draw_figures(columns, samples)["heat_ndcg_10"]
     for value, n_times in zip(short, samples.n_times.astype(int), strict=True):
