@@ -9,6 +9,7 @@ from scoring.tracking.aliases import register_run, restore_previous, set_champio
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.learning_curves import LearningCurveRun, log_learning_curve, write_learning_curve
+from scoring.tracking.metric_names import own_name
 from scoring.tracking.model_runs import find_model_run, log_model_folder
 from scoring.tracking.outbox import SyncedRun, check_pending, sync_runs
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
@@ -75,6 +76,7 @@ __all__ = [
     "log_study",
     "log_training",
     "machine_tags",
+    "own_name",
     "read_columns",
     "read_config",
     "read_evaluation",

@@ -20,6 +20,7 @@ from scoring.tracking.caller_state import (
     log_metrics,
     without_foreign_parent,
 )
+from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
 from scoring.tracking.pyfunc.log import log_model
 from scoring.tracking.registry import (
@@ -137,9 +138,9 @@ def _log_contents(
     known = {metric.key for metric in (model.metrics or [])} if model else set()
     of_data = {"model_id": model_id, "dataset_name": data.name, "dataset_digest": data.digest}
     metrics = [
-        entities.Metric(name, value, done_at, 0, **of_data, run_id=run_id)
+        entities.Metric(store_name(name), value, done_at, 0, **of_data, run_id=run_id)
         for name, value in run.metrics.items()
-        if name not in known
+        if store_name(name) not in known
     ]
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
@@ -165,12 +166,13 @@ def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: Prepared
             tags = {PARENT_TAG: run_id} | process_tags() | part.tags
             created = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
             part_id = created.info.run_id
-        metrics = [make(name, value, done_at, 0) for name, value in part.metrics.items()]
+        metrics = [make(store_name(name), value, done_at, 0) for name, value in part.metrics.items()]
         log_metrics(client, part_id, metrics)
         client.set_terminated(part_id, end_time=done_at)
         timestamp = _milliseconds(part.at)
         lines += [
-            make(f"{run.series}/{name}", value, timestamp, step) for name, value in part.metrics.items()
+            make(store_name(f"{run.series}/{name}"), value, timestamp, step)
+            for name, value in part.metrics.items()
         ]
     log_metrics(client, run_id, lines)
 

@@ -193,7 +193,7 @@ def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: 
     with opened(trained.store, "read", writes=False) as client:
         mlflow_run = client.get_run(json.loads(done.stdout)["run_id"])
     assert (mlflow_run.info.status, mlflow_run.data.tags["type"]) == ("FINISHED", "evaluate")
-    assert mlflow_run.data.metrics["n_evaluated"] == 30
+    assert mlflow_run.data.metrics["records/evaluated"] == 30
 
 
 def test_a_wrong_address_is_one_line_and_the_run_is_kept_for_later(

@@ -37,13 +37,13 @@ def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run
     assert run.data.params == {"quality.num_leaves": "31", "quality.seeds": "[1, 2]", "note": "x" * 6000}
     assert run.data.metrics == {
         "quality_mae": 1.5,
-        "quality_mae_low": 1.25,
-        "quality_mae_high": 1.75,
+        "quality/mae_low": 1.25,
+        "quality/mae_high": 1.75,
         "lead_accuracy": 0.9,
-        "baseline.plain_lightgbm.quality_mae": 2.5,
-        "n_train": 8.0,
-        "n_test": 2.0,
-        "n_evaluated": 2.0,
+        "baseline/plain_lightgbm/quality_mae": 2.5,
+        "records/train": 8.0,
+        "records/test": 2.0,
+        "records/evaluated": 2.0,
     }
     tags = run.data.tags
     assert {name: tags[name] for name in ("type", "model", "data_sha256", "reason")} == {
@@ -98,7 +98,7 @@ def test_runs_are_found_by_their_figures(store: Store, make_run: Make) -> None:
     log_training(store, make_run())
     assert len(search(store, "metrics.quality_mae < 2")) == 1
     assert search(store, "metrics.quality_mae > 2") == []
-    assert len(search(store, "metrics.`baseline.plain_lightgbm.quality_mae` > 2")) == 1
+    assert len(search(store, "metrics.`baseline/plain_lightgbm/quality_mae` > 2")) == 1
 
 
 def test_an_evaluation_is_a_run_of_its_own_without_a_model(store: Store, make_run: Make) -> None:
@@ -106,7 +106,7 @@ def test_an_evaluation_is_a_run_of_its_own_without_a_model(store: Store, make_ru
     run_id = log_evaluation(store, EvaluationRun(**fields))
     (run,) = search(store, "tags.type = 'evaluate'")
     assert (run.info.run_id, run.info.status, run.data.tags["model"]) == (run_id, "FINISHED", "default 1")
-    assert run.data.metrics["quality_mae_high"] == 1.75
+    assert run.data.metrics["quality/mae_high"] == 1.75
     assert run.outputs.model_outputs == []
 
 
