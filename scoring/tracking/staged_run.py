@@ -21,8 +21,8 @@ from scoring.storage.regular_files import read_regular
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
 MODEL = "model"
-FORMAT = 1
-"""Format version of ``run.json``, and the default if the field is missing."""
+FORMAT = 2
+"""Format version of ``run.json``: since 2 with ``run_id`` and ``samples``."""
 
 
 class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +32,13 @@ class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     sha256: str
     context: str
     counts: dict[str, int]
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """Metrics at a time, in milliseconds since 1970."""
+
+    at_ms: int
+    metrics: dict[str, float]
 
 
 class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +53,7 @@ class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _Format(msgspec.Struct, frozen=True):
     """Format version of the file, whatever its format."""
 
-    format: int = FORMAT
+    format: int = 1
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,10 +93,14 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Nested runs, in order.
     curves : dict of str to dict of int to float
         Metrics over a number: values by step, by name.
+    samples : tuple of Sample
+        Metrics over time, in order.
+    run_id : str
+        Existing run of the store that receives the run; empty for a new one.
     home : str
         The home in which the run was written; empty if unknown.
     format : int
-        Format version of the file.
+        Format version of the file; 1 if the file has none.
     """
 
     id: str
@@ -109,6 +120,8 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     series: str = ""
     parts: tuple[PartRun, ...] = ()
     curves: dict[str, dict[int, float]] = {}
+    samples: tuple[Sample, ...] = ()
+    run_id: str = ""
     home: str = ""
     format: int = FORMAT
 

@@ -20,6 +20,7 @@ from scoring.tracking.caller_state import (
     log_metrics,
     without_foreign_parent,
 )
+from scoring.tracking.destination import UPLOAD_TAG
 from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
 from scoring.tracking.pyfunc.log import log_model
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _DIGEST_CHARS = 36  # MLflow's limit for the digest of a data set; tags have the whole hash
 _MAX_RUNS = 10_000
-_UPLOAD, _NOTE = "upload_id", "mlflow.note.content"
+_NOTE = "mlflow.note.content"
 
 
 class LoggedRun(NamedTuple):
@@ -81,7 +82,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     with opened(store, f"log run {run.name!r}", writes=True) as client, _sigterm_exits():
         experiment = experiment_id(store, client, run.experiment)
         end_abandoned(client, experiment)
-        run_id, is_whole = _begin(client, experiment, run)
+        run_id, is_whole = _begin(client, experiment, run, is_intended=run.store == str(store))
         if not is_whole:
             # The end of the work, which may be long before the upload.
             done_at = int((folder / RUN_FILE).stat().st_mtime * 1000)
@@ -92,22 +93,37 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     return LoggedRun(run_id, f"runs:/{run_id}/{model.name}" if model else None, version)
 
 
-def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str, bool]:
-    """Return the id of the run, created if missing, and whether it is complete."""
-    existing = client.search_runs([experiment], f"tags.{_UPLOAD} = '{run.id}'", max_results=1)
+def _begin(client: MlflowClient, experiment: str, run: PreparedRun, *, is_intended: bool) -> tuple[str, bool]:
+    """Return the id of the run, created if missing, and whether it is complete.
+
+    The run that was meant to receive it does so in the store that it was meant for.
+    """
+    existing = client.search_runs([experiment], f"tags.{UPLOAD_TAG} = '{run.id}'", max_results=1)
     if existing:
         info = existing[0].info
         for name, value in process_tags().items():
             client.set_tag(info.run_id, name, value)
         return str(info.run_id), info.status == "FINISHED"
     tags = {"type": run.kind} | without_foreign_parent(client, run.environment) | process_tags() | run.tags
-    created = client.create_run(
-        experiment,
-        start_time=_milliseconds(run.started_at),
-        tags=tags | {_UPLOAD: run.id} | ({_NOTE: run.description} if run.description else {}),
-        run_name=run.name,
-    )
+    tags |= {UPLOAD_TAG: run.id} | ({_NOTE: run.description} if run.description else {})
+    if run.run_id and is_intended:
+        _receive(client, run.run_id, tags)
+        return run.run_id, False
+    started_at = _milliseconds(run.started_at)
+    created = client.create_run(experiment, start_time=started_at, tags=tags, run_name=run.name)
     return str(created.info.run_id), False
+
+
+def _receive(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:
+    """Add tags to an existing run; its name, its parent and MLflow's own tags of its origin stay."""
+    own = client.get_run(run_id).data.tags
+    added = {
+        name: value
+        for name, value in tags.items()
+        if name != PARENT_TAG and not (name in own and name.startswith("mlflow."))
+    }
+    entities = load_mlflow().entities
+    client.log_batch(run_id, tags=[entities.RunTag(name, value) for name, value in added.items()])
 
 
 def _log_contents(
@@ -178,12 +194,17 @@ def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: Prepared
 
 
 def _log_curves(client: MlflowClient, run_id: str, run: PreparedRun) -> None:
-    """Log the metrics over a number, which is their step."""
+    """Log the metrics over a number, which is their step, and those over time."""
     make, started_at = load_mlflow().entities.Metric, _milliseconds(run.started_at)
     lines = [
         make(name, value, started_at, step)
         for name, curve in run.curves.items()
         for step, value in curve.items()
+    ]
+    lines += [
+        make(name, value, sample.at_ms, step)
+        for step, sample in enumerate(run.samples)
+        for name, value in sample.metrics.items()
     ]
     if lines:
         log_metrics(client, run_id, lines)

@@ -24,7 +24,7 @@ from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
-from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
+from scoring.tracking import LoggedRun, Store, TrainingRun, log_training, logs_one_run
 from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.workflows.cluster import ClusterOptions
@@ -94,6 +94,7 @@ def load_config(path: Path | None) -> TrainConfig:
         raise SettingsError(f"{path}: {error}") from error
 
 
+@logs_one_run
 def train(
     paths: list[str],
     *,
@@ -266,7 +267,7 @@ def log_fitted(
         Store(settings.tracking_uri, settings.home),
         TrainingRun(
             experiment=experiment or settings.experiment,
-            run_name=run_name or training.name,
+            run_name=run_name or settings.run_name or training.name,
             model=saved.name,
             config=msgspec.to_builtins(training.config),
             data_path=data_path,
