@@ -23,7 +23,9 @@ _LABELS = ("quality", "lead", "heat", "published")
 _SETS = ("baseline", "at_ingest", "forecast", "distance", "unseen", "mean")
 _SERIES = ("month", "section")  # the folds of a backtest
 
-_CURVES = ("boosting/", "system/")
+BOOSTING = "boosting/"
+"""Group of the boosters' errors over their trees."""
+_CURVES = (BOOSTING, "system/")
 """Groups of metrics over the rounds and the time of a training, which say nothing about its result."""
 
 

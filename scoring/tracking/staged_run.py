@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,17 +22,19 @@ from scoring.storage.regular_files import read_regular
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
 MODEL = "model"
+REPORT = "report.html"
 FORMAT = 2
-"""Format version of ``run.json``: since 2 with ``run_id`` and ``samples``."""
+"""Format version of ``run.json``: since 2 with ``run_id``, ``samples``, ``note`` and ``data.profile``."""
 
 
 class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The records of a run: path, hex digest of their content, and use."""
+    """The records of a run: path, hex digest of their content, use, numbers by use, and facts."""
 
     source: str
     sha256: str
     context: str
     counts: dict[str, int]
+    profile: dict[str, Any] = {}
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True):
@@ -86,7 +89,9 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     register : str or None
         Registered model that gets a version.
     description : str
-        Description of the run and of the version.
+        Description of the version, and of the run if it has no note.
+    note : str
+        Description of the run in Markdown, to which the upload adds links.
     series : str
         Name of the series of nested runs; ``SERIES/METRIC`` is a metric over them.
     parts : tuple of PartRun
@@ -117,6 +122,7 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     model_folder: str | None = None
     register: str | None = None
     description: str = ""
+    note: str = ""
     series: str = ""
     parts: tuple[PartRun, ...] = ()
     curves: dict[str, dict[int, float]] = {}

@@ -5,6 +5,7 @@ Each step checks for results of an interrupted upload, so that a second upload c
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -23,18 +24,19 @@ from scoring.tracking.caller_state import (
 from scoring.tracking.destination import UPLOAD_TAG
 from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
-from scoring.tracking.pyfunc.log import log_model
+from scoring.tracking.pyfunc.log import log_model, record_schema
 from scoring.tracking.registry import (
     delete_unready_models,
     ready_model,
     register_version,
     registered_version,
 )
-from scoring.tracking.staged_run import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
+from scoring.tracking.staged_run import ARTIFACTS, REPORT, RUN_FILE, PreparedRun, read_prepared
 from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 _DIGEST_CHARS = 36  # MLflow's limit for the digest of a data set; tags have the whole hash
 _MAX_RUNS = 10_000
@@ -105,7 +107,8 @@ def _begin(client: MlflowClient, experiment: str, run: PreparedRun, *, is_intend
             client.set_tag(info.run_id, name, value)
         return str(info.run_id), info.status == "FINISHED"
     tags = {"type": run.kind} | without_foreign_parent(client, run.environment) | process_tags() | run.tags
-    tags |= {UPLOAD_TAG: run.id} | ({_NOTE: run.description} if run.description else {})
+    note = run.note or run.description
+    tags |= {UPLOAD_TAG: run.id} | ({_NOTE: note} if note else {})
     if run.run_id and is_intended:
         _receive(client, run.run_id, tags)
         return run.run_id, False
@@ -133,22 +136,25 @@ def _log_contents(
     mlflow = load_mlflow()
     entities = mlflow.entities
     # The records are not copied: MLflow gets their path and hash.
+    model_folder = None if run.model_folder is None else folder / run.model_folder
     data = mlflow.data.meta_dataset.MetaDataset(
         mlflow.data.sources.LocalArtifactDatasetSource(run.data.source),
         name=Path(run.data.source).name,
         digest=run.data.sha256[:_DIGEST_CHARS],
+        schema=record_schema(model_folder),
     )
     tags = {"sha256": run.data.sha256} | {f"n_{name}": str(count) for name, count in run.data.counts.items()}
     tags |= {"mlflow.data.context": run.data.context}
-    dataset = entities.Dataset(**data.to_dict())
+    profile = json.dumps(run.data.profile | {f"num_{name}": count for name, count in run.data.counts.items()})
+    dataset = entities.Dataset(**data.to_dict(), profile=profile)
     inputs = [entities.InputTag(name, value) for name, value in tags.items()]
     client.log_inputs(run_id, [entities.DatasetInput(dataset, inputs)])
     client.log_batch(run_id, params=[entities.Param(name, value) for name, value in run.params.items()])
     # After the parameters, which MLflow copies to the model; before the metrics, which refer to it.
     model = ready_model(client, experiment, run_id)
-    if model is None and run.model_folder is not None:
+    if model is None and model_folder is not None:
         delete_unready_models(client, experiment, run_id)
-        model = log_model(client, run_id, folder / run.model_folder)
+        model = log_model(client, run_id, model_folder)
     model_id = model.model_id if model else None
     # With the same timestamp, MLflow drops duplicate metrics of the run, but not of the model.
     known = {metric.key for metric in (model.metrics or [])} if model else set()
@@ -160,12 +166,23 @@ def _log_contents(
     ]
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
+    if run.note:
+        has_report = (folder / ARTIFACTS / REPORT).is_file()
+        client.set_tag(run_id, _NOTE, run.note + _links(experiment, run_id, model, has_report=has_report))
     _log_parts(client, experiment, run_id, run, done_at)
     _log_curves(client, run_id, run)
     # Last, so that a version always has a complete run.
     if run.register is not None and model is not None:
         with default_store(client.tracking_uri):
             register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
+
+
+def _links(experiment: str, run_id: str, model: LoggedModel | None, *, has_report: bool) -> str:
+    """Links to the report and the model in MLflow's pages, as a paragraph of Markdown."""
+    root = f"#/experiments/{experiment}"
+    links = [f"[Report]({root}/runs/{run_id}/artifacts/{REPORT})"] if has_report else []
+    links += [f"[Model]({root}/models/{model.model_id})"] if model else []
+    return "\n\n" + ", ".join(links) if links else ""
 
 
 def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, done_at: int) -> None:

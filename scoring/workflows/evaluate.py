@@ -146,6 +146,7 @@ def evaluate(
         plots={},
         started_at=now,
         tags=corpus.tags,
+        profile={"num_rows": evaluation.n_records},
     )
     if output or is_tracked:
         errors = analyse_errors(

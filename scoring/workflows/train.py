@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
+from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
@@ -279,8 +280,20 @@ def log_fitted(
             started_at=now,
             model_folder=folder,
             importances=importances,
+            curves=fitted.curves,
             register=register,
             tags=fitted.tags,
+            profile=_profile(training),
             description=training.config.description,
         ),
     )
+
+
+def _profile(training: TrainingFacts) -> dict[str, object]:
+    """Facts about the records of a training."""
+    return {
+        "num_rows": training.n_records,
+        "published_from": training.begins_at.isoformat(),
+        "published_to": training.ends_at.isoformat(),
+        "sections": training.sections,
+    }

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scoring.tracking import EvaluationRun, Store, TrainingRun, log_evaluation, log_training
+from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
 from scoring.tracking.provenance import git_tags
 from scoring.tracking.store import opened
 
@@ -58,9 +58,13 @@ def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run
 
 
 def test_the_data_set_has_the_whole_hash(store: Store, make_run: Make, tmp_path: Path) -> None:
-    log_training(store, make_run())
+    log_training(store, make_run(profile={"num_rows": 10}))
     (data,) = search(store)[0].inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("news", SHA256[:36])
+    columns = {column["name"]: column["type"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]}
+    assert (columns["title"], columns["topics"]) == ("string", "any")
+    assert (columns["quality"], columns["published"]) == ("long", "boolean")
+    assert json.loads(data.dataset.profile) == {"num_rows": 10, "num_train": 8, "num_test": 2}
     assert json.loads(data.dataset.source) == {"uri": str(tmp_path / "news")}
     tags = {tag.key: tag.value for tag in data.tags}
     assert tags == {"mlflow.data.context": "training", "sha256": SHA256, "n_train": "8", "n_test": "2"}
@@ -86,6 +90,38 @@ def test_the_artifacts_lie_in_the_stores_home(store: Store, make_run: Make) -> N
     table = (files / "importances.csv").read_text().splitlines()
     assert table == ["feature,booster,gain,split", "title_chars,quality,12.5,3"]
     assert (files / "plots" / "importance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_errors_of_the_boosters_are_lines_over_their_trees(store: Store, make_run: Make) -> None:
+    curve = {n_trees: 1 / n_trees for n_trees in range(10, 12_010, 10)}  # more than MLflow takes at once
+    logged = log_training(store, make_run(curves={"quality/test_mae": curve}))
+    with opened(store, "read", writes=False) as client:
+        points = client.get_metric_history(logged.run_id, "boosting/quality/test_mae")
+    assert {point.step: point.value for point in points} == curve
+    assert "boosting/quality/test_mae" not in list_runs(store)[0].metrics
+
+
+def test_a_run_says_how_good_it_is(store: Store, make_run: Make) -> None:
+    logged = log_training(store, make_run(report="<p>näh</p>", description="The first.", register="scoring"))
+    (run,) = search(store)
+    description, verdict, table, links = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert description == "The first."
+    assert verdict == (
+        "`quality_mae` is 1.5 (95 % interval 1.25 to 1.75) on 2 records of 2021-03-01 to 2021-03-02: "
+        "40 % less than that of the best baseline, plain LightGBM (2.5)."
+    )
+    assert table.splitlines() == [
+        "| metric | model | 95 % interval | plain LightGBM |",
+        "|---|---|---|---|",
+        "| `quality_mae` | **1.500** | 1.250 to 1.750 | 2.500 |",
+        "| `lead_accuracy` | **0.900** |  |  |",
+    ]
+    experiment, run_id = run.info.experiment_id, logged.run_id
+    model_id = run.outputs.model_outputs[0].model_id
+    assert links == (
+        f"[Report](#/experiments/{experiment}/runs/{run_id}/artifacts/report.html), "
+        f"[Model](#/experiments/{experiment}/models/{model_id})"
+    )
 
 
 def test_a_report_lies_beside_the_figures(store: Store, make_run: Make) -> None:
