@@ -20,7 +20,7 @@ SECONDS ?= 300
 # Processes of the tests; each collects all of them.
 JOBS ?= 2
 # What is checked beside the tests, which wait for others a quarter of their time.
-CHECKS := types test-clone test-system-python smoke
+CHECKS := types test-clone test-system-python test-postgres smoke
 # What the fast loop tests.
 FAST := tests/property tests/leakage $(foreach room,records features labels storage model training evaluation \
 	explanation drift audit artifact,$(addsuffix /$(room),tests scoring))
@@ -36,7 +36,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,12 @@ browser:  ## Bring Chromium, which the tests of the page drive, where it is miss
 		else \
 			echo 'chromium is missing: the tests of the page are skipped'; \
 		fi; \
+	fi
+
+postgres:  ## Bring PostgreSQL, which `make test-postgres` starts, where it is missing (as root, from Debian's packages)
+	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; \
 	fi
 
 test: $(READY) browser  ## Run all tests and the examples in the docs: make test ARGS='-k lead tests/model'
@@ -80,6 +86,9 @@ test-system-python: $(READY) $(UV)  ## Run the tests of the readers on the syste
 
 test-clone: $(UV)  ## Run the demo and some tests in a clone where it is hardest: only its owner can read it, LANG is C
 	tests/clone.sh "$(PYTHON)" $(UV) -k 'not examples_run_in_order' $(PLACED)
+
+test-postgres: $(READY) postgres  ## Train, compare, promote and score through an MLflow server that keeps its runs in PostgreSQL
+	$(BIN)/python -m pytest tests/postgres/through_server.py
 
 fuzz: $(READY)  ## Look for inputs that break a promise: make fuzz SECONDS=600 TARGETS='trees manifest'
 	@$(BIN)/python -c 'import atheris' || { echo 'atheris has no build for this Python: make test has the search by hypothesis'; exit 1; }

@@ -1,8 +1,18 @@
-"""Write the pictures of the desk into the docs, from synthetic records; run by ``make screenshots``."""
+"""Write the pictures of the desk and of MLflow's pages into the docs, from synthetic records.
+
+Run by ``make screenshots``.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +20,12 @@ from typing import NamedTuple
 from playwright.sync_api import Browser, Page
 
 from scoring.records.synthetic.generate import write_sample
-from scoring.settings import load_settings
+from scoring.settings import Settings, load_settings
+from scoring.tracking.experiment_view import runs_page
 from scoring.training.config import TrainConfig
 from scoring.workflows.train import train
 from tests.integration.browser import chromium
+from tests.integration.test_server import wait_until_up
 from tests.integration.test_service import serving
 
 DOCS = Path(__file__).resolve().parent
@@ -57,6 +69,69 @@ def main() -> None:
         with serving(folder, "--model", made.model, "--inbox", str(folder / "inbox")) as service:
             for shot in SHOTS:
                 _take(browser, service.url, shot)
+        _take_runs(browser, folder)
+
+
+def _take_runs(browser: Browser, folder: Path) -> None:
+    """Train twice, and take MLflow's table of the runs and the page of one of them."""
+    settings = load_settings(home=folder / "mlflow")
+    run_ids = [
+        train(
+            [str(folder / "archive")],
+            config=TrainConfig(name=name, seed=seed),
+            settings=settings,
+            now=datetime.now(UTC),
+            on_fault=_stop,
+        ).run_id
+        for seed, name in enumerate(("first", "second"))
+    ]
+    with (
+        _ui(settings, folder) as url,
+        browser.new_context(viewport={"width": 1800, "height": 480}) as context,
+    ):
+        page = context.new_page()
+        page.goto(url + runs_page("1"))
+        page.get_by_text("heat_mae").first.wait_for()
+        for button in page.get_by_label("Close").all()[::-1]:  # MLflow's assistant, and its note on views
+            button.click()
+        page.get_by_text("quality_mae").first.wait_for()
+        _keep(page, "mlflow-runs")
+        page.set_viewport_size({"width": 1500, "height": 760})
+        page.goto(f"{url}/#/experiments/1/runs/{run_ids[-1]}?workflowType=machine_learning")
+        page.get_by_text("Show more").click()
+        page.get_by_role("link", name="Report").wait_for()
+        _keep(page, "mlflow-run")
+
+
+@contextmanager
+def _ui(settings: Settings, folder: Path) -> Iterator[str]:
+    """Serve MLflow's pages as ``scoring ui`` does; yields their address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log, environment = folder / "ui.log", os.environ | {"SCORING_HOME": str(settings.home)}
+    command = [sys.executable, "-m", "scoring", "ui", "--port", str(port)]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 -- no shell
+    ):
+        try:
+            wait_until_up(f"http://127.0.0.1:{port}/health", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def _keep(page: Page, name: str) -> None:
+    """Write the picture of a page, once it has drawn itself."""
+    page.wait_for_timeout(2000)
+    _write(DOCS / f"{name}.png", page.screenshot())
+
+
+def _write(file: Path, picture: bytes) -> None:
+    if len(picture) > MAX_BYTES:
+        raise ValueError(f"{file}: got {len(picture):,} bytes, expected at most {MAX_BYTES:,}")
+    file.write_bytes(picture)
 
 
 def _take(browser: Browser, url: str, shot: Shot) -> None:
@@ -69,10 +144,7 @@ def _take(browser: Browser, url: str, shot: Shot) -> None:
         for key in shot.keys:
             page.keyboard.press(key)
         _rest(page, shot)
-        file = DOCS / f"{shot.name}.png"
-        file.write_bytes(page.screenshot())
-        if (n_bytes := file.stat().st_size) > MAX_BYTES:
-            raise ValueError(f"{file}: got {n_bytes:,} bytes, expected at most {MAX_BYTES:,}")
+        _write(DOCS / f"{shot.name}.png", page.screenshot())
 
 
 def _rest(page: Page, shot: Shot) -> None:

@@ -25,7 +25,14 @@ _TOML = "pyproject.toml [tool.scoring]"
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
 
 _TEXT = "a text that is not empty"
-_MLFLOW_VARIABLES = {"MLFLOW_TRACKING_URI": "tracking_uri", "MLFLOW_EXPERIMENT_NAME": "experiment"}
+_MLFLOW_VARIABLES = {
+    "MLFLOW_TRACKING_URI": "tracking_uri",
+    "MLFLOW_EXPERIMENT_NAME": "experiment",
+    "MLFLOW_EXPERIMENT_ID": "experiment_id",
+    "MLFLOW_RUN_ID": "run_id",
+    "MLFLOW_RUN_NAME": "run_name",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "system_metrics",
+}
 _DEFAULT = "default"
 
 JOURNAL = "journal.jsonl"
@@ -44,6 +51,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ``MLFLOW_TRACKING_URI``.
     experiment : str
         MLflow experiment of runs. ``SCORING_EXPERIMENT`` wins over ``MLFLOW_EXPERIMENT_NAME``.
+    experiment_id : str or None
+        Id of the MLflow experiment of runs, instead of its name (``MLFLOW_EXPERIMENT_ID``).
+    run_id : str or None
+        Existing MLflow run that receives what the command logs (``MLFLOW_RUN_ID``).
+    run_name : str or None
+        Name of the MLflow run (``MLFLOW_RUN_NAME``).
+    system_metrics : bool
+        Whether to log the load of the machine during the command
+        (``MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING``).
     registered_model : str
         Name of the registered model.
     journal : Path
@@ -74,8 +90,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ``debug``, ``info``, ``warning`` or ``error``.
     store_origin : str
         Origin of ``tracking_uri``, as from :func:`settings_origins`; not a setting.
-    fields_origin : str
-        Origin of ``fields``; not a setting.
+    fields_origin, experiment_origin, experiment_id_origin : str
+        Origins of ``fields``, ``experiment`` and ``experiment_id``; not settings.
 
     Examples
     --------
@@ -87,6 +103,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracking_uri: Annotated[str, Meta(min_length=1, description=_TEXT)]
     journal: Annotated[Path, Meta(description="the path of a file")]
     experiment: Annotated[str, Meta(min_length=1, description=_TEXT)] = "scoring"
+    experiment_id: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description=_TEXT)] = None
+    run_id: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description=_TEXT)] = None
+    run_name: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description=_TEXT)] = None
+    system_metrics: Annotated[bool, Meta(description="true or false")] = False
     registered_model: Annotated[
         str, Meta(min_length=1, pattern=r"^[^/:]+$", description="a name without / and :")
     ] = "scoring"
@@ -112,6 +132,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "warning"
     store_origin: str = _DEFAULT
     fields_origin: str = _DEFAULT
+    experiment_origin: str = _DEFAULT
+    experiment_id_origin: str = _DEFAULT
 
     @property
     def is_store_named(self) -> bool:
@@ -178,6 +200,8 @@ def load_settings(**overrides: Any) -> Settings:
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
         "fields_origin": _origin_of("fields", by_source),
+        "experiment_origin": _origin_of("experiment", by_source),
+        "experiment_id_origin": _origin_of("experiment_id", by_source),
         "journal": home / JOURNAL,
     }
     return Settings(**defaults | checked)

@@ -23,7 +23,7 @@ def ui(terminal: Terminal, port: Annotated[int, typer.Option(min=1, max=65535, h
     settings = options.settings_of(terminal)
     check_store(settings)
     store = Store(settings.tracking_uri, settings.home, is_verbose=terminal.is_verbose)
-    serve_ui(store, port=port, on_up=terminal.note)
+    serve_ui(store, port=port, on_up=terminal.note, experiment=settings.experiment)
 
 
 def config(terminal: Terminal, json: options.Json = False) -> None:

@@ -28,7 +28,7 @@ def train(
     experiment: options.Experiment = None,
     run_name: Annotated[
         str | None,
-        typer.Option(metavar="NAME", envvar="MLFLOW_RUN_NAME", help="Name of the MLflow run."),
+        typer.Option(metavar="NAME", help="Name of the MLflow run. Default: the setting."),
     ] = None,
     fields: options.Fields = None,
     tracking_uri: options.TrackingUri = None,

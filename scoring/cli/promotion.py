@@ -178,13 +178,14 @@ def retrain(
 
 def _gate(figure: str, allow_equal: bool, margin: float | None) -> GateConfig:
     from scoring.deployment.gate import GateConfig
+    from scoring.tracking import own_name
 
     if margin is not None and not allow_equal:
         raise typer.BadParameter("--margin requires --allow-equal")
     if allow_equal and margin is None:
         margin = _MARGIN
     try:
-        return GateConfig(figure=figure, margin=margin)
+        return GateConfig(figure=own_name(figure), margin=margin)
     except ValueError as error:
         raise typer.BadParameter(f"--{error}") from None
 

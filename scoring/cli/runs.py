@@ -31,6 +31,7 @@ def runs(
     """
     from scoring.cli import formats
     from scoring.cli.tables import runs as runs_table
+    from scoring.tracking import own_name
     from scoring.workflows.runs import runs as workflow
 
     outcome = workflow(
@@ -43,7 +44,7 @@ def runs(
         terminal.out(formats.to_json(outcome.runs))
         return
     if outcome.runs:
-        terminal.show(runs_table.runs(outcome.runs, sort))
+        terminal.show(runs_table.runs(outcome.runs, own_name(sort) if sort else None))
     if not outcome.runs or len(outcome.runs) < outcome.n_runs:
         terminal.note(f"{len(outcome.runs)} of {outcome.n_runs} runs")
 

@@ -74,7 +74,8 @@ def activate(
         tags={"model": saved.name, "data_sha256": training.data_sha256},
     )
     loaded = check_scores(version, settings, sha256=saved.sha256)
-    set_champion(store, version, instead_of=instead_of, tags=_tags(judged, champion, why, now))
+    tags = _tags(judged, champion, why, now)
+    set_champion(store, version, instead_of=instead_of, tags=tags, why=_sentence(judged, tags))
     if warning := keep_champion(settings, name, loaded):
         reporter.warn(warning)
     return version
@@ -128,3 +129,14 @@ def _tags(judged: Judged, champion: str | None, why: str | None, now: datetime) 
         "promoted_on_records": str(verdict.n_records or ""),
         "promoted_on_data_sha256": judged.data_sha256,
     }
+
+
+def _sentence(judged: Judged, tags: dict[str, str]) -> str:
+    """Why the promoted version leads now."""
+    reason, refusal = tags["promoted_reason"], tags["promoted_against_gate"]
+    if refusal:
+        return f"{reason} (promoted against the gate: {refusal})"
+    rival = tags["promoted_against"]
+    if not rival:
+        return reason
+    return f"{reason}; compared with {rival} on {judged.verdict.n_records:,} records"

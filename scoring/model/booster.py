@@ -79,6 +79,28 @@ class Booster:
         """
         return self._predict(X, _RAW if is_raw else _NORMAL, num_threads, 1).ravel()
 
+    def staged_raw(self, X: Floats, every: int, num_threads: int = 1) -> Iterator[tuple[int, Floats]]:
+        """Yield the raw scores of the first trees after each `every` trees, and after all of them.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            As in :meth:`predict`.
+        every : int
+            Number of trees between two stages; >= 1.
+        num_threads : int
+
+        Yields
+        ------
+        tuple of int and ndarray of shape (n_samples,)
+            Number of trees, and their raw scores.
+        """
+        scores = np.zeros(len(X))
+        for first in range(0, self.num_trees, every):
+            n_trees = min(every, self.num_trees - first)
+            scores = scores + self._predict(X, _RAW, num_threads, 1, first, n_trees).ravel()
+            yield first + n_trees, scores
+
     def contributions(self, X: Floats) -> Floats:
         """SHAP values (Lundberg et al., 2020), the base value last; shape (n_samples, n_features + 1)."""
         return self._predict(X, _CONTRIBUTIONS, 1, self.n_features + 1)
@@ -90,7 +112,9 @@ class Booster:
             _call("LGBM_BoosterFeatureImportance", self._handle, 0, kind, _doubles(values))
         return gains, splits
 
-    def _predict(self, X: Floats, kind: int, num_threads: int, n_columns: int) -> Floats:
+    def _predict(
+        self, X: Floats, kind: int, num_threads: int, n_columns: int, first: int = 0, n_trees: int = -1
+    ) -> Floats:
         X = np.ascontiguousarray(X, dtype=np.float64)
         if X.shape[1] != self.n_features:
             raise ModelError(f"features: got {X.shape[1]} columns, expected {self.n_features}")
@@ -107,8 +131,8 @@ class Booster:
             ctypes.c_int32(X.shape[1]),
             _ROWS,
             kind,
-            0,
-            -1,
+            first,
+            n_trees,
             f"num_threads={num_threads}".encode(),
             ctypes.byref(n_predictions),
             _doubles(predictions),

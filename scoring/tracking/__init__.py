@@ -7,8 +7,10 @@ environment. Importing this package is fast and has no side effect.
 from scoring.tracking.addresses import former_home
 from scoring.tracking.aliases import register_run, restore_previous, set_champion, tag_run
 from scoring.tracking.backtests import BacktestRun, log_backtest, write_backtest
+from scoring.tracking.destination import logs_one_run, with_experiment
 from scoring.tracking.drifts import DriftRun, log_drift, write_drift
 from scoring.tracking.learning_curves import LearningCurveRun, log_learning_curve, write_learning_curve
+from scoring.tracking.metric_names import own_name
 from scoring.tracking.model_runs import find_model_run, log_model_folder
 from scoring.tracking.outbox import SyncedRun, check_pending, sync_runs
 from scoring.tracking.provenance import git_tags, machine_tags, version_tags
@@ -74,7 +76,9 @@ __all__ = [
     "log_model_folder",
     "log_study",
     "log_training",
+    "logs_one_run",
     "machine_tags",
+    "own_name",
     "read_columns",
     "read_config",
     "read_evaluation",
@@ -90,6 +94,7 @@ __all__ = [
     "sync_runs",
     "tag_run",
     "version_tags",
+    "with_experiment",
     "write_backtest",
     "write_drift",
     "write_evaluation",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, PREVIOUS = "champion", "previous"
+_SINCE, _UNTIL = "Champion since", "Champion until"  # begin the first paragraph of a version's description
 
 
 def register_run(store: Store, name: str, run_id: str, *, description: str, tags: Mapping[str, str]) -> str:
@@ -58,7 +59,9 @@ def register_run(store: Store, name: str, run_id: str, *, description: str, tags
         return f"models:/{name}/{registered_version(client, name, run_id)}"
 
 
-def set_champion(store: Store, address: str, *, instead_of: str | None, tags: Mapping[str, str]) -> None:
+def set_champion(
+    store: Store, address: str, *, instead_of: str | None, tags: Mapping[str, str], why: str = ""
+) -> None:
     """Set the champion, and keep the former one as ``previous``.
 
     Parameters
@@ -70,7 +73,9 @@ def set_champion(store: Store, address: str, *, instead_of: str | None, tags: Ma
     instead_of : str or None
         The champion that it was compared with; None if there was none.
     tags : mapping of str to str
-        Tags of the version about the promotion.
+        Tags of the version about the promotion; ``promoted_at`` is its time.
+    why : str
+        Why it leads now: first sentence of the description of the version.
 
     Raises
     ------
@@ -85,7 +90,10 @@ def set_champion(store: Store, address: str, *, instead_of: str | None, tags: Ma
                 f"expected {instead_of or 'none'}: compare again"
             )
         _tag(client, address, tags)
+        time = tags.get("promoted_at", "")
+        _describe(client, address, f"{_SINCE} {time}: {why}")
         if current is not None:
+            _end(client, current, time)
             client.set_registered_model_alias(name, PREVIOUS, _split(current)[1])
         client.set_registered_model_alias(name, CHAMPION, number)
 
@@ -118,6 +126,9 @@ def restore_previous(
             )
         _tag(client, champion, tags)
         _tag(client, previous, previous_tags)
+        time, reason = tags.get("rolled_back_at", ""), tags.get("rolled_back_reason", "")
+        _end(client, champion, time)
+        _describe(client, previous, f"{_SINCE} {time}, again, instead of {champion}: {reason}")
         client.set_registered_model_alias(name, CHAMPION, number)
         client.set_registered_model_alias(name, PREVIOUS, _split(champion)[1])
 
@@ -173,6 +184,22 @@ def _tag(client: MlflowClient, address: str, tags: Mapping[str, str]) -> None:
     name, number = _split(address)
     for key, value in tags.items():
         client.set_model_version_tag(name, number, key, value)
+
+
+def _describe(client: MlflowClient, address: str, line: str) -> None:
+    """Put a paragraph before the description of a version, instead of an earlier one like it."""
+    name, number = _split(address)
+    before = client.get_model_version(name, number).description or ""
+    paragraphs = [part for part in before.split("\n\n") if not part.startswith((_SINCE, _UNTIL))]
+    client.update_model_version(name, number, "\n\n".join([line, *filter(None, paragraphs)]))
+
+
+def _end(client: MlflowClient, address: str, time: str) -> None:
+    """Say in the description of a version until when it was the champion."""
+    name, number = _split(address)
+    first = (client.get_model_version(name, number).description or "").partition("\n\n")[0]
+    since = f" (since {first.removeprefix(_SINCE).strip()})" if first.startswith(_SINCE) else "."
+    _describe(client, address, f"{_UNTIL} {time}{since}")
 
 
 def _split(address: str) -> tuple[str, str]:

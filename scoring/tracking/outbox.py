@@ -20,7 +20,8 @@ from scoring.settings import sqlite_file
 from scoring.storage.atomic_folder import publish_folder
 from scoring.storage.home import LOCK_MODE, narrow, prepare_folder
 from scoring.tracking.caller_state import parent_tag
-from scoring.tracking.staged_run import ARTIFACTS, PreparedRun, read_prepared, write_prepared
+from scoring.tracking.destination import current_run_id, load_samples
+from scoring.tracking.staged_run import ARTIFACTS, FORMAT, PreparedRun, read_prepared, write_prepared
 from scoring.tracking.store import Store, opened
 from scoring.tracking.upload import LoggedRun, upload
 
@@ -72,7 +73,13 @@ def log_run(store: Store, run: PreparedRun, write: Callable[[Path], None]) -> Lo
         If the run cannot be written or uploaded; the message says where it is kept.
     """
     # Also if it is uploaded later by another process.
-    run = msgspec.structs.replace(run, environment=run.environment | parent_tag())
+    run = msgspec.structs.replace(
+        run,
+        environment=run.environment | parent_tag(),
+        run_id=current_run_id(),
+        samples=load_samples(),
+        format=FORMAT,
+    )
     slug = re.sub(r"[^0-9A-Za-z]+", "-", run.name).strip("-")[:60]
     folder = _pending_folder(store) / "-".join([f"{run.started_at:%Y%m%dT%H%M%SZ}", slug, run.id[:6]])
     try:

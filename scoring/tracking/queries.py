@@ -12,6 +12,7 @@ import msgspec
 
 from scoring.errors import TrackingError
 from scoring.tracking.caller_state import PARENT_TAG
+from scoring.tracking.metric_names import own_names
 from scoring.tracking.store import Store, opened
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     versions : tuple of Version
         Registered versions of its model.
     metrics : dict of str to float
-        Metrics by name (``quality_mae``).
+        Metrics by name (``quality_mae``), in whichever spelling the run has them; without the curves of a
+        training.
     data_sha256 : str
         Hex digest of the records' content.
     git_commit : str
@@ -296,7 +298,7 @@ def _summary(run: Run, experiments: dict[str, str], versions: dict[str, tuple[Ve
         started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         model=tags.get("model", ""),
         versions=tuple(_with_own_tags(version, tags) for version in versions.get(run.info.run_id, ())),
-        metrics=dict(run.data.metrics),
+        metrics=own_names(run.data.metrics),
         data_sha256=tags.get("data_sha256", ""),
         git_commit=tags.get("git_commit", ""),
         is_dirty=None if dirty is None else dirty == "true",

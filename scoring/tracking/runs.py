@@ -16,9 +16,11 @@ from uuid import uuid4
 import msgspec
 
 from scoring.evaluation.results import Evaluation, Figure
+from scoring.tracking.metric_names import BOOSTING
 from scoring.tracking.outbox import log_run
 from scoring.tracking.provenance import environment_tags, git_tags
-from scoring.tracking.staged_run import ARTIFACTS, MODEL, DataInput, PreparedRun
+from scoring.tracking.run_note import run_note
+from scoring.tracking.staged_run import ARTIFACTS, MODEL, REPORT, DataInput, PreparedRun
 from scoring.tracking.store import Store
 from scoring.tracking.upload import LoggedRun
 
@@ -73,6 +75,10 @@ class EvaluationRun:
         Additional tags.
     report : str
         HTML report; may be empty.
+    profile : mapping
+        Facts about the records, for the data set in MLflow: JSON values.
+    description : str
+        First paragraph of the run's description, and description of a registered version.
     """
 
     experiment: str
@@ -87,6 +93,8 @@ class EvaluationRun:
     started_at: datetime
     tags: Mapping[str, str] = field(default_factory=dict)
     report: str = ""
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +107,17 @@ class TrainingRun(EvaluationRun):
         The saved model (the folder with its manifest).
     importances : sequence of Importance
         One per feature of each booster.
+    curves : mapping of str to mapping of int to float
+        Errors of the boosters by number of trees: see :mod:`scoring.evaluation.boosting_curves`. They are
+        logged as ``boosting/NAME``, whose step is the number of trees.
     register : str or None
         Registered model that gets a new version; aliases do not change.
-    description : str
-        Description of the registered version.
     """
 
     model_folder: Path
     importances: tuple[Importance, ...] = ()
+    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     register: str | None = None
-    description: str = ""
 
 
 def log_training(store: Store, run: TrainingRun) -> LoggedRun:
@@ -139,8 +148,14 @@ def log_training(store: Store, run: TrainingRun) -> LoggedRun:
         shutil.copytree(run.model_folder, folder / MODEL)
 
     prepared = prepare(store, run, kind="train")
-    register = {"register": run.register, "model_folder": MODEL, "description": run.description}
-    return log_run(store, msgspec.structs.replace(prepared, **register), write)
+    prepared = msgspec.structs.replace(
+        prepared,
+        register=run.register,
+        model_folder=MODEL,
+        description=run.description,
+        curves={f"{BOOSTING}{name}": dict(curve) for name, curve in run.curves.items()},
+    )
+    return log_run(store, prepared, write)
 
 
 def log_evaluation(store: Store, run: EvaluationRun) -> str:
@@ -182,8 +197,13 @@ def prepare(store: Store, run: EvaluationRun, *, kind: str) -> PreparedRun:
         tags={"model": run.model, "data_sha256": run.data_sha256} | dict(run.tags),
         environment=environment_tags(kind) | git_tags(Path.cwd()),
         data=DataInput(
-            source=run.data_path, sha256=run.data_sha256, context=context, counts=dict(run.counts)
+            source=run.data_path,
+            sha256=run.data_sha256,
+            context=context,
+            counts=dict(run.counts),
+            profile=dict(run.profile),
         ),
+        note=run_note(run.evaluation, run.description),
     )
 
 
@@ -224,7 +244,7 @@ def write_evaluation(
     (folder / "evaluation.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary)))
     pd.DataFrame(evaluation.predictions).to_parquet(folder / "predictions.parquet", index=False)
     if report:
-        (folder / "report.html").write_text(report, encoding="utf-8")
+        (folder / REPORT).write_text(report, encoding="utf-8")
 
 
 def _metrics(run: EvaluationRun) -> dict[str, float]:

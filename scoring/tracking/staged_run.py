@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,17 +22,26 @@ from scoring.storage.regular_files import read_regular
 RUN_FILE = "run.json"
 ARTIFACTS = "artifacts"
 MODEL = "model"
-FORMAT = 1
-"""Format version of ``run.json``, and the default if the field is missing."""
+REPORT = "report.html"
+FORMAT = 2
+"""Format version of ``run.json``: since 2 with ``run_id``, ``samples``, ``note`` and ``data.profile``."""
 
 
 class DataInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The records of a run: path, hex digest of their content, and use."""
+    """The records of a run: path, hex digest of their content, use, numbers by use, and facts."""
 
     source: str
     sha256: str
     context: str
     counts: dict[str, int]
+    profile: dict[str, Any] = {}
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """Metrics at a time, in milliseconds since 1970."""
+
+    at_ms: int
+    metrics: dict[str, float]
 
 
 class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +56,7 @@ class PartRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _Format(msgspec.Struct, frozen=True):
     """Format version of the file, whatever its format."""
 
-    format: int = FORMAT
+    format: int = 1
 
 
 class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,17 +89,23 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     register : str or None
         Registered model that gets a version.
     description : str
-        Description of the run and of the version.
+        Description of the version, and of the run if it has no note.
+    note : str
+        Description of the run in Markdown, to which the upload adds links.
     series : str
         Name of the series of nested runs; ``SERIES/METRIC`` is a metric over them.
     parts : tuple of PartRun
         Nested runs, in order.
     curves : dict of str to dict of int to float
         Metrics over a number: values by step, by name.
+    samples : tuple of Sample
+        Metrics over time, in order.
+    run_id : str
+        Existing run of the store that receives the run; empty for a new one.
     home : str
         The home in which the run was written; empty if unknown.
     format : int
-        Format version of the file.
+        Format version of the file; 1 if the file has none.
     """
 
     id: str
@@ -106,9 +122,12 @@ class PreparedRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     model_folder: str | None = None
     register: str | None = None
     description: str = ""
+    note: str = ""
     series: str = ""
     parts: tuple[PartRun, ...] = ()
     curves: dict[str, dict[int, float]] = {}
+    samples: tuple[Sample, ...] = ()
+    run_id: str = ""
     home: str = ""
     format: int = FORMAT
 

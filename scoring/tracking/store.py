@@ -22,6 +22,7 @@ from scoring.storage.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
 from scoring.tracking.caller_state import own_environment
 from scoring.tracking.error_messages import cause_of, is_of_store
+from scoring.tracking.experiment_view import describe_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -112,7 +113,9 @@ def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
     if experiment is None:
         location = (store.home / ARTIFACTS).absolute().as_uri() if store.database else None
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            created = str(client.create_experiment(name, artifact_location=location))
+            describe_view(client, client.get_experiment(created))
+            return created
         except load_mlflow().exceptions.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -122,6 +125,7 @@ def experiment_id(store: Store, client: MlflowClient, name: str) -> str:
     if experiment is None or experiment.lifecycle_stage == "deleted":
         raise TrackingError(f"{store}: experiment {name!r} is deleted: restore it or use another name")
     relocate_experiment(store, experiment)
+    describe_view(client, experiment)
     return str(experiment.experiment_id)
 
 

@@ -21,6 +21,7 @@ from scoring.tracking.caller_state import (
     without_active_model,
     without_foreign_parent,
 )
+from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
 from scoring.tracking.provenance import environment_tags, git_tags
 from scoring.tracking.runs import flat
@@ -133,7 +134,9 @@ def _parent(client: MlflowClient, experiment: str, run: StudyRun) -> str:
     params = [entities.Param(name, str(value)) for name, value in flat(run.config).items()]
     client.log_batch(created.info.run_id, params=params)
     start_time = created.info.start_time
-    counts = [entities.Metric(f"n_{name}", count, start_time, 0) for name, count in run.counts.items()]
+    counts = [
+        entities.Metric(store_name(f"n_{name}"), count, start_time, 0) for name, count in run.counts.items()
+    ]
     log_metrics(client, created.info.run_id, counts)
     return str(created.info.run_id)
 

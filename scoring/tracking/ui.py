@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
+from scoring.tracking.experiment_view import describe_view, runs_page
 from scoring.tracking.store import Store, opened
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 HOME_VARIABLE = "SCORING_UI_HOME"
 """Environment variable with the home, for MLflow's server."""
@@ -31,6 +36,7 @@ def serve_ui(
     host: str = "127.0.0.1",
     port: int = 5000,
     on_up: Callable[[str], None] = lambda address: None,
+    experiment: str | None = None,
 ) -> None:
     """Serve MLflow's UI for a store until SIGINT, SIGTERM or SIGHUP, which end all its processes.
 
@@ -41,7 +47,9 @@ def serve_ui(
     host, port : str, int
         Address to listen on.
     on_up : callable
-        Called with the URL once the server answers.
+        Called with the URL once the server answers, and then with that of the experiment's runs.
+    experiment : str, optional
+        Name of an experiment, which need not exist.
 
     Raises
     ------
@@ -54,8 +62,8 @@ def serve_ui(
     stop = _Stop()
     with stop.taking_signals():
         try:
-            with opened(store, "open", writes=True):
-                pass
+            with opened(store, "open", writes=True) as client:
+                runs = _runs_page(client, experiment)
         except KeyboardInterrupt:
             return
         stop.is_soft = True  # from here on, the server has to be ended first
@@ -70,11 +78,21 @@ def serve_ui(
                 is_up = False
                 while server.poll() is None and not stop.event.wait(_LOOK_SECONDS):
                     if not is_up and (is_up := _answers(host, port)):
-                        on_up(f"http://{host}:{port}")
+                        for path in ("", *([runs] if runs else [])):
+                            on_up(f"http://{host}:{port}{path}")
             finally:
                 code = _end_all(server, stop)
     if not stop.event.is_set():
         raise TrackingError(f"{store}: MLflow's server ended with exit code {code}")
+
+
+def _runs_page(client: MlflowClient, name: str | None) -> str | None:
+    """Path of the page of an experiment's runs; None if there is no such experiment."""
+    experiment = client.get_experiment_by_name(name) if name else None
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return None
+    describe_view(client, experiment)
+    return runs_page(str(experiment.experiment_id))
 
 
 class _Stop:

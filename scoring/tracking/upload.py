@@ -5,6 +5,7 @@ Each step checks for results of an interrupted upload, so that a second upload c
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,23 +21,26 @@ from scoring.tracking.caller_state import (
     log_metrics,
     without_foreign_parent,
 )
+from scoring.tracking.destination import UPLOAD_TAG
+from scoring.tracking.metric_names import store_name
 from scoring.tracking.orphaned_runs import end_abandoned, process_tags
-from scoring.tracking.pyfunc.log import log_model
+from scoring.tracking.pyfunc.log import log_model, record_schema
 from scoring.tracking.registry import (
     delete_unready_models,
     ready_model,
     register_version,
     registered_version,
 )
-from scoring.tracking.staged_run import ARTIFACTS, RUN_FILE, PreparedRun, read_prepared
+from scoring.tracking.staged_run import ARTIFACTS, REPORT, RUN_FILE, PreparedRun, read_prepared
 from scoring.tracking.store import Store, experiment_id, load_mlflow, opened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
 _DIGEST_CHARS = 36  # MLflow's limit for the digest of a data set; tags have the whole hash
 _MAX_RUNS = 10_000
-_UPLOAD, _NOTE = "upload_id", "mlflow.note.content"
+_NOTE = "mlflow.note.content"
 
 
 class LoggedRun(NamedTuple):
@@ -80,7 +84,7 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     with opened(store, f"log run {run.name!r}", writes=True) as client, _sigterm_exits():
         experiment = experiment_id(store, client, run.experiment)
         end_abandoned(client, experiment)
-        run_id, is_whole = _begin(client, experiment, run)
+        run_id, is_whole = _begin(client, experiment, run, is_intended=run.store == str(store))
         if not is_whole:
             # The end of the work, which may be long before the upload.
             done_at = int((folder / RUN_FILE).stat().st_mtime * 1000)
@@ -91,22 +95,38 @@ def upload(store: Store, folder: Path) -> LoggedRun:
     return LoggedRun(run_id, f"runs:/{run_id}/{model.name}" if model else None, version)
 
 
-def _begin(client: MlflowClient, experiment: str, run: PreparedRun) -> tuple[str, bool]:
-    """Return the id of the run, created if missing, and whether it is complete."""
-    existing = client.search_runs([experiment], f"tags.{_UPLOAD} = '{run.id}'", max_results=1)
+def _begin(client: MlflowClient, experiment: str, run: PreparedRun, *, is_intended: bool) -> tuple[str, bool]:
+    """Return the id of the run, created if missing, and whether it is complete.
+
+    The run that was meant to receive it does so in the store that it was meant for.
+    """
+    existing = client.search_runs([experiment], f"tags.{UPLOAD_TAG} = '{run.id}'", max_results=1)
     if existing:
         info = existing[0].info
         for name, value in process_tags().items():
             client.set_tag(info.run_id, name, value)
         return str(info.run_id), info.status == "FINISHED"
     tags = {"type": run.kind} | without_foreign_parent(client, run.environment) | process_tags() | run.tags
-    created = client.create_run(
-        experiment,
-        start_time=_milliseconds(run.started_at),
-        tags=tags | {_UPLOAD: run.id} | ({_NOTE: run.description} if run.description else {}),
-        run_name=run.name,
-    )
+    note = run.note or run.description
+    tags |= {UPLOAD_TAG: run.id} | ({_NOTE: note} if note else {})
+    if run.run_id and is_intended:
+        _receive(client, run.run_id, tags)
+        return run.run_id, False
+    started_at = _milliseconds(run.started_at)
+    created = client.create_run(experiment, start_time=started_at, tags=tags, run_name=run.name)
     return str(created.info.run_id), False
+
+
+def _receive(client: MlflowClient, run_id: str, tags: dict[str, str]) -> None:
+    """Add tags to an existing run; its name, its parent and MLflow's own tags of its origin stay."""
+    own = client.get_run(run_id).data.tags
+    added = {
+        name: value
+        for name, value in tags.items()
+        if name != PARENT_TAG and not (name in own and name.startswith("mlflow."))
+    }
+    entities = load_mlflow().entities
+    client.log_batch(run_id, tags=[entities.RunTag(name, value) for name, value in added.items()])
 
 
 def _log_contents(
@@ -116,39 +136,53 @@ def _log_contents(
     mlflow = load_mlflow()
     entities = mlflow.entities
     # The records are not copied: MLflow gets their path and hash.
+    model_folder = None if run.model_folder is None else folder / run.model_folder
     data = mlflow.data.meta_dataset.MetaDataset(
         mlflow.data.sources.LocalArtifactDatasetSource(run.data.source),
         name=Path(run.data.source).name,
         digest=run.data.sha256[:_DIGEST_CHARS],
+        schema=record_schema(model_folder),
     )
     tags = {"sha256": run.data.sha256} | {f"n_{name}": str(count) for name, count in run.data.counts.items()}
     tags |= {"mlflow.data.context": run.data.context}
-    dataset = entities.Dataset(**data.to_dict())
+    profile = json.dumps(run.data.profile | {f"num_{name}": count for name, count in run.data.counts.items()})
+    dataset = entities.Dataset(**data.to_dict(), profile=profile)
     inputs = [entities.InputTag(name, value) for name, value in tags.items()]
     client.log_inputs(run_id, [entities.DatasetInput(dataset, inputs)])
     client.log_batch(run_id, params=[entities.Param(name, value) for name, value in run.params.items()])
     # After the parameters, which MLflow copies to the model; before the metrics, which refer to it.
     model = ready_model(client, experiment, run_id)
-    if model is None and run.model_folder is not None:
+    if model is None and model_folder is not None:
         delete_unready_models(client, experiment, run_id)
-        model = log_model(client, run_id, folder / run.model_folder)
+        model = log_model(client, run_id, model_folder)
     model_id = model.model_id if model else None
     # With the same timestamp, MLflow drops duplicate metrics of the run, but not of the model.
     known = {metric.key for metric in (model.metrics or [])} if model else set()
     of_data = {"model_id": model_id, "dataset_name": data.name, "dataset_digest": data.digest}
     metrics = [
-        entities.Metric(name, value, done_at, 0, **of_data, run_id=run_id)
+        entities.Metric(store_name(name), value, done_at, 0, **of_data, run_id=run_id)
         for name, value in run.metrics.items()
-        if name not in known
+        if store_name(name) not in known
     ]
     log_metrics(client, run_id, metrics)
     client.log_artifacts(run_id, str(folder / ARTIFACTS))
+    if run.note:
+        has_report = (folder / ARTIFACTS / REPORT).is_file()
+        client.set_tag(run_id, _NOTE, run.note + _links(experiment, run_id, model, has_report=has_report))
     _log_parts(client, experiment, run_id, run, done_at)
     _log_curves(client, run_id, run)
     # Last, so that a version always has a complete run.
     if run.register is not None and model is not None:
         with default_store(client.tracking_uri):
             register_version(client, run.register, model, run_id, description=run.description, tags=run.tags)
+
+
+def _links(experiment: str, run_id: str, model: LoggedModel | None, *, has_report: bool) -> str:
+    """Links to the report and the model in MLflow's pages, as a paragraph of Markdown."""
+    root = f"#/experiments/{experiment}"
+    links = [f"[Report]({root}/runs/{run_id}/artifacts/{REPORT})"] if has_report else []
+    links += [f"[Model]({root}/models/{model.model_id})"] if model else []
+    return "\n\n" + ", ".join(links) if links else ""
 
 
 def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: PreparedRun, done_at: int) -> None:
@@ -165,23 +199,29 @@ def _log_parts(client: MlflowClient, experiment: str, run_id: str, run: Prepared
             tags = {PARENT_TAG: run_id} | process_tags() | part.tags
             created = client.create_run(experiment, _milliseconds(run.started_at), tags, part.name)
             part_id = created.info.run_id
-        metrics = [make(name, value, done_at, 0) for name, value in part.metrics.items()]
+        metrics = [make(store_name(name), value, done_at, 0) for name, value in part.metrics.items()]
         log_metrics(client, part_id, metrics)
         client.set_terminated(part_id, end_time=done_at)
         timestamp = _milliseconds(part.at)
         lines += [
-            make(f"{run.series}/{name}", value, timestamp, step) for name, value in part.metrics.items()
+            make(store_name(f"{run.series}/{name}"), value, timestamp, step)
+            for name, value in part.metrics.items()
         ]
     log_metrics(client, run_id, lines)
 
 
 def _log_curves(client: MlflowClient, run_id: str, run: PreparedRun) -> None:
-    """Log the metrics over a number, which is their step."""
+    """Log the metrics over a number, which is their step, and those over time."""
     make, started_at = load_mlflow().entities.Metric, _milliseconds(run.started_at)
     lines = [
         make(name, value, started_at, step)
         for name, curve in run.curves.items()
         for step, value in curve.items()
+    ]
+    lines += [
+        make(name, value, sample.at_ms, step)
+        for step, sample in enumerate(run.samples)
+        for name, value in sample.metrics.items()
     ]
     if lines:
         log_metrics(client, run_id, lines)

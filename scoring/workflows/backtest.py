@@ -22,7 +22,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
-from scoring.tracking import BacktestRun, Store, log_backtest, write_backtest
+from scoring.tracking import BacktestRun, Store, log_backtest, logs_one_run, write_backtest
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, latest_moments
 from scoring.training.fit import fit_models
@@ -104,6 +104,7 @@ class BacktestOutcome(WithEvaluation):
         write_backtest(self.evaluation, self.folds, self.plot(), Path(folder))
 
 
+@logs_one_run
 def backtest(
     paths: list[str],
     *,
@@ -242,7 +243,7 @@ def _write_and_log(
         Store(settings.tracking_uri, settings.home),
         BacktestRun(
             experiment=settings.experiment,
-            run_name=f"backtest {config.name} by {outcome.by}",
+            run_name=settings.run_name or f"backtest {config.name} by {outcome.by}",
             model=config.name,
             config={"by": outcome.by, **msgspec.to_builtins(config)},
             data_path=shown(" ".join(paths)),

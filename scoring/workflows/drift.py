@@ -28,7 +28,7 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
-from scoring.tracking import DriftRun, Store, log_drift, write_drift
+from scoring.tracking import DriftRun, Store, log_drift, logs_one_run, write_drift
 from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
@@ -86,6 +86,7 @@ class DriftOutcome:
         write_drift(self.drift, self.plot(), Path(folder))
 
 
+@logs_one_run
 def drift(
     paths: list[str],
     *,
@@ -187,7 +188,7 @@ def drift(
             Store(settings.tracking_uri, settings.home),
             DriftRun(
                 experiment=settings.experiment,
-                run_name=f"drift from {saved.name}",
+                run_name=settings.run_name or f"drift from {saved.name}",
                 drift=measured,
                 config=msgspec.to_builtins(saved.manifest.training.config),
                 data_path=shown(" ".join(paths)),

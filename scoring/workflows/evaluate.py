@@ -28,7 +28,7 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
-from scoring.tracking import EvaluationRun, Store, log_evaluation, write_evaluation
+from scoring.tracking import EvaluationRun, Store, log_evaluation, logs_one_run, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import derived_note, deriver_of
@@ -50,6 +50,7 @@ class EvaluateOutcome(WithEvaluation):
     evaluation: Evaluation
 
 
+@logs_one_run
 def evaluate(
     paths: list[str],
     *,
@@ -135,7 +136,7 @@ def evaluate(
         reporter.note(note)
     run = EvaluationRun(
         experiment=settings.experiment,
-        run_name=f"evaluate {saved.name}",
+        run_name=settings.run_name or f"evaluate {saved.name}",
         model=saved.name,
         config=msgspec.to_builtins(training.config),
         data_path=shown(" ".join(paths)),
@@ -145,6 +146,7 @@ def evaluate(
         plots={},
         started_at=now,
         tags=corpus.tags,
+        profile={"num_rows": evaluation.n_records},
     )
     if output or is_tracked:
         errors = analyse_errors(

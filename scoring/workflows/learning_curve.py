@@ -17,7 +17,7 @@ from scoring.plots import learning_curve_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
-from scoring.tracking import LearningCurveRun, Store, log_learning_curve, write_learning_curve
+from scoring.tracking import LearningCurveRun, Store, log_learning_curve, logs_one_run, write_learning_curve
 from scoring.training.config import TrainConfig
 from scoring.workflows.training_pipeline import read_training
 
@@ -48,6 +48,7 @@ class LearningCurveOutcome:
     points: tuple[CurvePoint, ...]
 
 
+@logs_one_run
 def learning_curve(
     paths: list[str],
     *,
@@ -160,7 +161,7 @@ def _write_and_log(
         Store(settings.tracking_uri, settings.home),
         LearningCurveRun(
             experiment=settings.experiment,
-            run_name=f"backtest {config.name} by labels",
+            run_name=settings.run_name or f"backtest {config.name} by labels",
             model=config.name,
             config={**options, **msgspec.to_builtins(config)},
             data_path=shown(" ".join(paths)),

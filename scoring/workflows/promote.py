@@ -24,7 +24,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings, default_model_folder
-from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run
+from scoring.tracking import Store, champion, find_model_run, log_model_folder, read_run, with_experiment
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import deriver_of
@@ -125,6 +125,7 @@ def promote(
     TrackingError
         If the store has no such model, or the champion has changed in the meantime.
     """
+    settings = with_experiment(settings)
     store = Store(settings.tracking_uri, settings.home)
     name, gate = name or settings.registered_model, gate or GateConfig()
     spec = str(default_model_folder()) if spec == SHIPPED else spec

@@ -25,7 +25,7 @@ from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_home
 from scoring.storage.lock import only_one
-from scoring.tracking import Store, champion, read_run, run_of_version, tag_run
+from scoring.tracking import Store, champion, logs_one_run, read_run, run_of_version, tag_run
 from scoring.training.config import SplitConfig, TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.splits import as_datetime, test_mask
@@ -49,6 +49,7 @@ class _Job:
     reporter: Reporter
 
 
+@logs_one_run
 def retrain(
     paths: Sequence[str],
     *,

@@ -8,7 +8,7 @@ from scoring.deployment.named_store import check_store
 from scoring.errors import ScoringError
 from scoring.evaluation.metrics import LOWER_IS_BETTER, MEANINGS
 from scoring.settings import Settings
-from scoring.tracking import RunSummary, Store, list_runs
+from scoring.tracking import RunSummary, Store, list_runs, own_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ def runs(
     experiment : str, optional
         Name of an experiment; all of them if not given.
     sort : str, optional
-        Metric to sort by, best first and runs without it last. Default: newest first.
+        Metric to sort by, best first and runs without it last, by its name here (``quality_r2``) or in MLflow
+        (``quality/r2``). Default: newest first.
     limit : int, optional
         Maximum number of runs.
 
@@ -49,7 +50,7 @@ def runs(
     check_store(settings)
     summaries = list_runs(Store(settings.tracking_uri, settings.home), experiment)
     if sort is not None and summaries:
-        summaries = _sorted(summaries, sort)
+        summaries = _sorted(summaries, own_name(sort))
     return RunsOutcome(summaries[:limit], len(summaries))
 
 

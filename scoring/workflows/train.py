@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 import yaml
 
+from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
@@ -24,7 +25,7 @@ from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
-from scoring.tracking import LoggedRun, Store, TrainingRun, log_training
+from scoring.tracking import LoggedRun, Store, TrainingRun, log_training, logs_one_run
 from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
 from scoring.workflows.cluster import ClusterOptions
@@ -94,6 +95,7 @@ def load_config(path: Path | None) -> TrainConfig:
         raise SettingsError(f"{path}: {error}") from error
 
 
+@logs_one_run
 def train(
     paths: list[str],
     *,
@@ -266,7 +268,7 @@ def log_fitted(
         Store(settings.tracking_uri, settings.home),
         TrainingRun(
             experiment=experiment or settings.experiment,
-            run_name=run_name or training.name,
+            run_name=run_name or settings.run_name or training.name,
             model=saved.name,
             config=msgspec.to_builtins(training.config),
             data_path=data_path,
@@ -278,8 +280,20 @@ def log_fitted(
             started_at=now,
             model_folder=folder,
             importances=importances,
+            curves=fitted.curves,
             register=register,
             tags=fitted.tags,
+            profile=_profile(training),
             description=training.config.description,
         ),
     )
+
+
+def _profile(training: TrainingFacts) -> dict[str, object]:
+    """Facts about the records of a training."""
+    return {
+        "num_rows": training.n_records,
+        "published_from": training.begins_at.isoformat(),
+        "published_to": training.ends_at.isoformat(),
+        "sections": training.sections,
+    }

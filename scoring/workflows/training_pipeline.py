@@ -17,6 +17,7 @@ from scoring.artifact.manifest import TrainingFacts
 from scoring.artifact.saved_model import SavedModel, library_versions, save_model
 from scoring.drift.reference_profile import AS_OF, fit_profile
 from scoring.errors import ModelError
+from scoring.evaluation.boosting_curves import Curves, boosting_curves
 from scoring.evaluation.error_analysis import ErrorAnalysis, analyse_errors
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
@@ -62,6 +63,8 @@ class TrainingResult:
         Numbers of records: of the earlier fit (``train``), of the test block (``test``), and ``all``.
     tags : dict of str to str
         Additional tags of the run.
+    curves : dict of str to dict of int to float
+        Error of its boosters by number of trees: see :func:`boosting_curves`.
     """
 
     saved: SavedModel
@@ -69,6 +72,7 @@ class TrainingResult:
     account: ErrorAnalysis
     counts: dict[str, int]
     tags: dict[str, str]
+    curves: Curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class _HoldoutResult:
     evaluation: Evaluation
     account: ErrorAnalysis
     n_training: int
+    curves: Curves
 
 
 def read_training(
@@ -198,7 +203,7 @@ def fit_and_save(
             folder, models, facts, profile, derived_coverage=corpus.derived_coverage, admit=admit
         )
     counts = {"train": holdout.n_training, "test": int(is_test.sum()), "all": len(is_test)}
-    return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags)
+    return TrainingResult(saved, holdout.evaluation, holdout.account, counts, corpus.tags, holdout.curves)
 
 
 def as_of_training(config: TrainConfig) -> AsOf:
@@ -241,7 +246,8 @@ def _evaluate_holdout(
     errors = analyse_errors(
         models.quality, corpus.whole(is_test), test_records.table, evaluation.predictions, as_of
     )
-    return _HoldoutResult(scorer, evaluation, errors, len(training.table))
+    curves = boosting_curves(models, training, test_records, settings.threads)
+    return _HoldoutResult(scorer, evaluation, errors, len(training.table), curves)
 
 
 def _fit(

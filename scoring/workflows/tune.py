@@ -22,7 +22,7 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
-from scoring.tracking import Store, StudyRun, log_study
+from scoring.tracking import Store, StudyRun, log_study, with_experiment
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before
 from scoring.training.fit import MIN_RECORDS, MIN_VALIDATION
@@ -148,6 +148,8 @@ def tune(
         If the runs cannot be logged; the trials are kept.
     """
     require_optuna()
+    if is_tracked:
+        settings = with_experiment(settings)
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")

@@ -29,7 +29,7 @@ ROOMS = {
     "target",
     [
         *("venv", "browser", "test", "lint", "types", "layers", "docs", "screenshots", "check", "demo"),
-        *("build", "smoke", "clean", "test-clone", "test-system-python"),
+        *("build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
 )
 def test_target_is_there(target: str) -> None:
@@ -44,7 +44,7 @@ def test_check_is_everything_and_the_quickest_first() -> None:
     rule = re.search(r"^check: ([^#]*).*\n\t(.*)\n\n", MAKEFILE, re.MULTILINE)
     assert checks is not None
     assert rule is not None
-    assert set(checks[1].split()) == {"types", "smoke", "test-clone", "test-system-python"}
+    assert set(checks[1].split()) == {"types", "smoke", "test-clone", "test-system-python", "test-postgres"}
     assert {"lint", "layers"} < set(rule[1].split())
     assert rule[2].endswith(" test $(CHECKS)")
 

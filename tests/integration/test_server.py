@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,13 +56,20 @@ def run(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
+    with mlflow_server(folder, f"sqlite:///{folder}/mlflow.db") as made:
+        yield made
+
+
+@contextmanager
+def mlflow_server(folder: Path, backend_store_uri: str) -> Iterator[Server]:
+    """Run MLflow's server, which keeps its artifacts in a folder and serves them itself."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
+    command += ["--backend-store-uri", backend_store_uri, "--workers", "1"]
     command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
     log = folder / "server.log"
     with (
@@ -193,7 +201,7 @@ def test_an_evaluation_is_on_the_server(trained: Trained, home: Path, tmp_path: 
     with opened(trained.store, "read", writes=False) as client:
         mlflow_run = client.get_run(json.loads(done.stdout)["run_id"])
     assert (mlflow_run.info.status, mlflow_run.data.tags["type"]) == ("FINISHED", "evaluate")
-    assert mlflow_run.data.metrics["n_evaluated"] == 30
+    assert mlflow_run.data.metrics["records/evaluated"] == 30
 
 
 def test_a_wrong_address_is_one_line_and_the_run_is_kept_for_later(

@@ -36,6 +36,10 @@ def test_it_predicts_as_the_package_does(objective: str) -> None:
     assert np.array_equal(booster.predict(X), np.asarray(other.predict(X)))
     assert np.array_equal(booster.predict(X, is_raw=True), np.asarray(other.predict(X, raw_score=True)))
     assert np.array_equal(booster.contributions(X), np.asarray(other.predict(X, pred_contrib=True)))
+    stages = dict(booster.staged_raw(X, 8))
+    assert list(stages) == [8, 16, 20]
+    for n_trees, raw in stages.items():
+        assert raw == pytest.approx(other.predict(X, raw_score=True, num_iteration=n_trees), abs=1e-12)
     gains, splits = booster.importances()
     assert gains == pytest.approx(other.feature_importance("gain"), rel=1e-4)
     assert splits.tolist() == other.feature_importance("split").tolist()

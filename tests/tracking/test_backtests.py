@@ -57,12 +57,12 @@ def test_each_fold_is_a_run_within_the_backtest(store: Store, run: BacktestRun, 
             assert runs[fold.name].data.tags["mlflow.parentRunId"] == run_id
             assert runs[fold.name].data.tags["fold"] == fold.name
         assert runs["2021-01"].data.metrics == {
-            "n_training": 30.0,
-            "n_records": 8.0,
+            "records/training": 30.0,
+            "records/evaluated": 8.0,
             "quality_mae": 2.0,
-            "quality_mae_low": 1.5,
-            "quality_mae_high": 2.5,
-            "baseline.plain_lightgbm.quality_mae": 4.0,
+            "quality/mae_low": 1.5,
+            "quality/mae_high": 2.5,
+            "baseline/plain_lightgbm/quality_mae": 4.0,
         }
         # The figure of all folds together stands beside the line over the months.
         assert outer.data.metrics["quality_mae"] == 1.5

@@ -52,15 +52,15 @@ def test_drift_is_one_run(store: Store, tmp_path: Path) -> None:
         assert tags["mlflow.note.content"] == "content moved; quality: 35"
         assert run.data.params == {"seed": "0", "model.n_folds": "3"}
         assert run.data.metrics == {
-            "n_new": 12.0,
-            "n_labelled": 0.0,
-            "distance.content": 3.0,
-            "distance.content_limit": 2.0,
-            "unseen.provider_ratio": 0.25,
-            "unseen.provider_ratio_limit": 0.5,
-            "mean.quality": 35.0,
-            "mean.quality_before": 50.0,
-            "mean.quality_limit": 10.0,
+            "records/new": 12.0,
+            "records/labelled": 0.0,
+            "distance/content": 3.0,
+            "distance/content_limit": 2.0,
+            "unseen/provider_ratio": 0.25,
+            "unseen/provider_ratio_limit": 0.5,
+            "mean/quality": 35.0,
+            "mean/quality_before": 50.0,
+            "mean/quality_limit": 10.0,
             "error_ratio": 1.5,
         }
         assert run.inputs is not None

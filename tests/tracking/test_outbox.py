@@ -259,10 +259,10 @@ def test_a_run_of_a_newer_format_is_refused_and_stays(locked: Store, make_run: M
     (folder,) = kept(locked)
     file = folder / "run.json"
     file.write_text(
-        file.read_text("utf-8").replace('"format": 1', '"format": 2, "of": "the future"'), "utf-8"
+        file.read_text("utf-8").replace('"format": 2', '"format": 3, "of": "the future"'), "utf-8"
     )
     (synced,) = sync_runs(locked)
-    message = "format 2 is newer than this version of scoring supports (1): upgrade scoring"
+    message = "format 3 is newer than this version of scoring supports (2): upgrade scoring"
     assert (synced.error, kept(locked)) == (f"{file}: {message}", [folder])
     assert search(locked) == []
 

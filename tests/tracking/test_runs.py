@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from scoring.tracking import EvaluationRun, Store, TrainingRun, log_evaluation, log_training
+from scoring.tracking import EvaluationRun, Store, TrainingRun, list_runs, log_evaluation, log_training
 from scoring.tracking.provenance import git_tags
 from scoring.tracking.store import opened
 
@@ -37,13 +37,13 @@ def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run
     assert run.data.params == {"quality.num_leaves": "31", "quality.seeds": "[1, 2]", "note": "x" * 6000}
     assert run.data.metrics == {
         "quality_mae": 1.5,
-        "quality_mae_low": 1.25,
-        "quality_mae_high": 1.75,
+        "quality/mae_low": 1.25,
+        "quality/mae_high": 1.75,
         "lead_accuracy": 0.9,
-        "baseline.plain_lightgbm.quality_mae": 2.5,
-        "n_train": 8.0,
-        "n_test": 2.0,
-        "n_evaluated": 2.0,
+        "baseline/plain_lightgbm/quality_mae": 2.5,
+        "records/train": 8.0,
+        "records/test": 2.0,
+        "records/evaluated": 2.0,
     }
     tags = run.data.tags
     assert {name: tags[name] for name in ("type", "model", "data_sha256", "reason")} == {
@@ -58,9 +58,13 @@ def test_a_training_is_one_finished_run_with_all_it_found(store: Store, make_run
 
 
 def test_the_data_set_has_the_whole_hash(store: Store, make_run: Make, tmp_path: Path) -> None:
-    log_training(store, make_run())
+    log_training(store, make_run(profile={"num_rows": 10}))
     (data,) = search(store)[0].inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("news", SHA256[:36])
+    columns = {column["name"]: column["type"] for column in json.loads(data.dataset.schema)["mlflow_colspec"]}
+    assert (columns["title"], columns["topics"]) == ("string", "any")
+    assert (columns["quality"], columns["published"]) == ("long", "boolean")
+    assert json.loads(data.dataset.profile) == {"num_rows": 10, "num_train": 8, "num_test": 2}
     assert json.loads(data.dataset.source) == {"uri": str(tmp_path / "news")}
     tags = {tag.key: tag.value for tag in data.tags}
     assert tags == {"mlflow.data.context": "training", "sha256": SHA256, "n_train": "8", "n_test": "2"}
@@ -88,6 +92,38 @@ def test_the_artifacts_lie_in_the_stores_home(store: Store, make_run: Make) -> N
     assert (files / "plots" / "importance.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_errors_of_the_boosters_are_lines_over_their_trees(store: Store, make_run: Make) -> None:
+    curve = {n_trees: 1 / n_trees for n_trees in range(10, 12_010, 10)}  # more than MLflow takes at once
+    logged = log_training(store, make_run(curves={"quality/test_mae": curve}))
+    with opened(store, "read", writes=False) as client:
+        points = client.get_metric_history(logged.run_id, "boosting/quality/test_mae")
+    assert {point.step: point.value for point in points} == curve
+    assert "boosting/quality/test_mae" not in list_runs(store)[0].metrics
+
+
+def test_a_run_says_how_good_it_is(store: Store, make_run: Make) -> None:
+    logged = log_training(store, make_run(report="<p>näh</p>", description="The first.", register="scoring"))
+    (run,) = search(store)
+    description, verdict, table, links = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert description == "The first."
+    assert verdict == (
+        "`quality_mae` is 1.5 (95 % interval 1.25 to 1.75) on 2 records of 2021-03-01 to 2021-03-02: "
+        "40 % less than that of the best baseline, plain LightGBM (2.5)."
+    )
+    assert table.splitlines() == [
+        "| metric | model | 95 % interval | plain LightGBM |",
+        "|---|---|---|---|",
+        "| `quality_mae` | **1.500** | 1.250 to 1.750 | 2.500 |",
+        "| `lead_accuracy` | **0.900** |  |  |",
+    ]
+    experiment, run_id = run.info.experiment_id, logged.run_id
+    model_id = run.outputs.model_outputs[0].model_id
+    assert links == (
+        f"[Report](#/experiments/{experiment}/runs/{run_id}/artifacts/report.html), "
+        f"[Model](#/experiments/{experiment}/models/{model_id})"
+    )
+
+
 def test_a_report_lies_beside_the_figures(store: Store, make_run: Make) -> None:
     run_id = log_training(store, make_run(report="<p>näh</p>")).run_id
     report = store.home / "artifacts" / run_id / "artifacts" / "report.html"
@@ -98,7 +134,7 @@ def test_runs_are_found_by_their_figures(store: Store, make_run: Make) -> None:
     log_training(store, make_run())
     assert len(search(store, "metrics.quality_mae < 2")) == 1
     assert search(store, "metrics.quality_mae > 2") == []
-    assert len(search(store, "metrics.`baseline.plain_lightgbm.quality_mae` > 2")) == 1
+    assert len(search(store, "metrics.`baseline/plain_lightgbm/quality_mae` > 2")) == 1
 
 
 def test_an_evaluation_is_a_run_of_its_own_without_a_model(store: Store, make_run: Make) -> None:
@@ -106,7 +142,7 @@ def test_an_evaluation_is_a_run_of_its_own_without_a_model(store: Store, make_ru
     run_id = log_evaluation(store, EvaluationRun(**fields))
     (run,) = search(store, "tags.type = 'evaluate'")
     assert (run.info.run_id, run.info.status, run.data.tags["model"]) == (run_id, "FINISHED", "default 1")
-    assert run.data.metrics["quality_mae_high"] == 1.75
+    assert run.data.metrics["quality/mae_high"] == 1.75
     assert run.outputs.model_outputs == []
 
 

@@ -52,10 +52,10 @@ def test_a_study_that_goes_on_keeps_its_run(store: Store, tmp_path: Path) -> Non
     outer = runs.pop("tune first").data
     assert {run.data.tags["mlflow.parentRunId"] for run in runs.values()} == {run_id}
     assert outer.params == {"model.n_folds": "3"}
-    assert {name: outer.metrics[name] for name in ("best_quality_mae", "n_trials", "n_training")} == {
+    assert {name: outer.metrics[name] for name in ("best_quality_mae", "n_trials", "records/training")} == {
         "best_quality_mae": 2.25,
         "n_trials": 3.0,
-        "n_training": 80.0,
+        "records/training": 80.0,
     }
     assert runs["first 3"].data.metrics == {"quality_mae": 2.25, "rubric_mae": 3.0, "n_trees": 8.0}
     assert runs["first 3"].data.params == {"n_folds": "2", "quality.params.objective": "regression"}

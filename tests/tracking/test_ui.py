@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ def port() -> int:
 def serving(store: Store, port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The command's process, once its pages answer."""
     environment = {"SCORING_HOME": str(store.home), "SCORING_TRACKING_URI": store.tracking_uri}
+    environment["SCORING_EXPERIMENT"] = "news"
     command = [sys.executable, "-m", "scoring", "ui", "--port", str(port)]
     log = folder / "log"
     with (
@@ -88,6 +90,8 @@ def test_pages_are_served_until_a_signal_ends_all_processes_and_give_the_same_mo
             assert answer.status == 200
         started = started_by(process.pid)
         assert started
+        runs = rf"http://127.0.0.1:{port}/#/experiments/1/runs\?workflowType=machine_learning&view"
+        assert re.search(runs, (tmp_path / "log").read_text())
         with pytest.raises(TrackingError, match=rf"^127\.0\.0\.1:{port}: cannot listen there: .*--port$"):
             serve_ui(store, port=port)
         remote = Store(f"http://127.0.0.1:{port}", tmp_path / "elsewhere")

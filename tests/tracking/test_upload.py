@@ -70,7 +70,7 @@ def test_the_model_asks_no_index_for_this_package(store: Store, make_run: Make) 
 def test_the_run_says_who_made_it_and_what_it_is(store: Store, make_run: Make) -> None:
     log_training(store, make_run(description="The first."))
     tags = search(store)[0].data.tags
-    assert tags["mlflow.note.content"] == "The first."
+    assert tags["mlflow.note.content"].startswith("The first.\n\n`quality_mae` is 1.5")
     assert tags["mlflow.source.name"] == "scoring train"
     assert tags["mlflow.user"]
 

@@ -49,6 +49,14 @@ def champions(settings: Settings, name: str = "scoring") -> tuple[str | None, st
     return champion(store, name), champion(store, name, "previous")
 
 
+def descriptions(settings: Settings) -> list[str]:
+    """First paragraph of the description of each version."""
+    store = Store(settings.tracking_uri, settings.home)
+    with opened(store, "read", writes=False) as client:
+        versions = client.search_model_versions("name = 'scoring'", order_by=["version_number ASC"])
+        return [str(version.description).partition("\n\n")[0] for version in versions]
+
+
 def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
     settings = registry.settings
     outcome = run(registry.small, settings)
@@ -75,6 +83,11 @@ def test_a_better_run_takes_the_champions_place(registry: Registry) -> None:
     }
     assert gain.low is not None
     assert gain.low > 10
+    assert descriptions(settings) == [
+        "Champion until 2019-06-01T12:00:00+00:00.",
+        f"Champion since 2019-06-01T12:00:00+00:00: {outcome.verdict.reasons[0]}; compared with {FIRST} on "
+        "60 records",
+    ]
     with pytest.raises(ModelError, match=r"already the champion \(models:/scoring/2\)"):
         run("models:/scoring@champion", settings)
 
@@ -105,6 +118,10 @@ def test_force_promotes_against_the_gate_and_says_so(registry: Registry) -> None
     assert version.tags["promoted_by"] == "force"
     assert version.tags["promoted_reason"] == "the editors asked for it"
     assert version.tags["promoted_against_gate"] == "; ".join(outcome.verdict.reasons)
+    assert (
+        "the editors asked for it (promoted against the gate: quality_mae: champion"
+        in descriptions(settings)[1]
+    )
 
 
 def test_an_unneeded_force_is_reported_as_a_pass_of_the_gate(registry: Registry) -> None:

@@ -15,7 +15,7 @@ from scoring.tracking.store import opened
 from scoring.workflows.promote import promote
 from scoring.workflows.rollback import rollback
 from tests.conftest import Registry
-from tests.workflows.test_promote import FIRST, GATE, SECOND, champions, stop
+from tests.workflows.test_promote import FIRST, GATE, SECOND, champions, descriptions, stop
 
 NOW = datetime(2019, 7, 1, 12, tzinfo=UTC)
 
@@ -41,8 +41,13 @@ def test_the_two_change_places_and_say_why(registry: Registry) -> None:
     assert given_up.tags["rolled_back_to"] == FIRST
     assert restored.tags["restored_instead_of"] == SECOND
     assert given_up.tags["rolled_back_reason"] == "the editors missed stories"
+    ended = "Champion until 2019-07-01T12:00:00+00:00"
+    first, second = descriptions(settings)
+    assert first == f"Champion since {moment}, again, instead of {SECOND}: the editors missed stories"
+    assert second.startswith(f"{ended} (since {moment}: quality_mae: champion ")
     assert run(settings) == (SECOND, FIRST)
     assert champions(settings) == (SECOND, FIRST)
+    assert descriptions(settings)[0].startswith(f"{ended} (since {moment}, again, instead of ")
 
 
 def test_there_has_to_be_one_to_go_back_to(registry: Registry) -> None:

@@ -50,5 +50,5 @@ def test_an_evaluation_whose_store_was_down_is_uploaded_later(
     with opened(store, "read", writes=False) as client:
         run = client.get_run(synced.run_id or "")
     assert (run.info.status, run.data.tags["type"]) == ("FINISHED", "evaluate")
-    assert run.data.metrics["n_evaluated"] == 30
+    assert run.data.metrics["records/evaluated"] == 30
     assert sync(settings) == []

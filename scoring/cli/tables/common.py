@@ -153,7 +153,8 @@ def origins(origins: Iterable[Origin]) -> Table:
     """Settings with their origins."""
     table = empty_table("setting", "value", "origin")
     for name, value, origin in origins:
-        table.add_row(name, Text("" if value is None else str(value), overflow="fold"), Text(origin))
+        shown = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        table.add_row(name, Text(shown, overflow="fold"), Text(origin))
     return table
 
 

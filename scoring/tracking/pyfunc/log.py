@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.models import ModelSignature
+    from mlflow.types import Schema
 
 PACKAGE = Path(__file__).parents[2]
 SERVED_MODEL = Path(__file__).with_name("loader.py")
@@ -111,6 +112,23 @@ def _example(field_map: FieldMap | None) -> dict[str, Any]:
                     inner = inner.setdefault(part, {})
                 inner[key] = EXAMPLE[name]
     return example
+
+
+def record_schema(model_folder: Path | None) -> Schema:
+    """Return the columns of labelled records: those that a model takes, and the labels.
+
+    Without a model folder they are those of scoring's own layout.
+    """
+    types = load_mlflow().types
+    interface = ModelInterface() if model_folder is None else interface_of(model_folder)
+    labels = {"quality": "long", "heat": "long", "published": "boolean"}
+    columns = list(signature(interface).inputs)
+    names = {column.name for column in columns}
+    columns += [
+        types.ColSpec(kind, name, required=False) for name, kind in labels.items() if name not in names
+    ]
+    schema: Schema = types.Schema(columns)
+    return schema
 
 
 def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  # noqa: B008 -- frozen

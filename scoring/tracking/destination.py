@@ -1,0 +1,195 @@
+"""Where a command logs its run: the experiment by name or id, and the existing run that receives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+import msgspec
+
+from scoring.errors import SettingsError, TrackingError
+from scoring.settings import Settings
+from scoring.tracking.staged_run import Sample
+from scoring.tracking.store import Store, load_mlflow, opened
+from scoring.tracking.system_metrics import LoadMonitor, load_monitor
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_OPEN = ("RUNNING", "SCHEDULED")
+UPLOAD_TAG = "upload_id"
+"""Tag of a run with the id of the prepared run that it received."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """An existing run that receives the next run to log, and the monitor of the machine's load."""
+
+    run_id: str = ""
+    monitor: LoadMonitor | None = None
+
+
+_CURRENT: ContextVar[_Destination | None] = ContextVar("destination", default=None)
+
+
+def logs_one_run(workflow: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorate a workflow with ``settings`` that logs one run: check first where that goes.
+
+    Parameters
+    ----------
+    workflow : callable
+        It gets the settings with the resolved experiment.
+
+    Returns
+    -------
+    callable
+        Raises TrackingError or SettingsError before any work if ``experiment_id`` or ``run_id`` cannot be
+        used.
+    """
+
+    @wraps(workflow)
+    def checked(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        settings = cast(Settings, kwargs["settings"])
+        if not kwargs.get("is_tracked", True):
+            return workflow(*args, **kwargs)
+        with destination(settings, cast(str | None, kwargs.get("experiment"))) as resolved:
+            kwargs["settings"] = resolved
+            return workflow(*args, **kwargs)
+
+    return checked
+
+
+@contextmanager
+def destination(settings: Settings, experiment: str | None = None) -> Iterator[Settings]:
+    """Let the next logged run go into the run of the settings, and sample the machine's load if they say so.
+
+    Yields the settings with the resolved experiment.
+    """
+    resolved = with_experiment(settings, experiment)
+    monitor = load_monitor() if settings.system_metrics else None
+    token = _CURRENT.set(_Destination(settings.run_id or "", monitor))
+    try:
+        with monitor.working() if monitor else nullcontext():
+            yield resolved
+    finally:
+        _CURRENT.reset(token)
+
+
+def current_run_id() -> str:
+    """Id of the existing run that receives the next one; empty if there is none."""
+    current = _CURRENT.get()
+    return current.run_id if current else ""
+
+
+def load_samples() -> tuple[Sample, ...]:
+    """Samples of the machine's load so far; empty if there is no monitor."""
+    current = _CURRENT.get()
+    return current.monitor.samples() if current and current.monitor else ()
+
+
+def with_experiment(settings: Settings, experiment: str | None = None) -> Settings:
+    """Return the settings with the name of the experiment that ``experiment_id`` or ``run_id`` stand for.
+
+    Parameters
+    ----------
+    settings : Settings
+        The store is opened only if one of the two is set.
+    experiment : str, optional
+        Name given as an option, which wins over ``experiment_id``.
+
+    Returns
+    -------
+    Settings
+        Whose ``experiment`` is the one to log to.
+
+    Raises
+    ------
+    SettingsError
+        If name and id, or experiment and run, disagree.
+    TrackingError
+        If the store has no such experiment or run, or the run has ended.
+    """
+    if settings.experiment_id is None and settings.run_id is None:
+        return settings
+    store = Store(settings.tracking_uri, settings.home)
+    with opened(store, "find where to log", writes=False) as client:
+        name = _named_experiment(client, store, settings, experiment)
+        if settings.run_id is not None:
+            run = _open_run(client, store, settings.run_id)
+            own = str(client.get_experiment(run.info.experiment_id).name)
+            if name not in (None, own):
+                raise SettingsError(
+                    f"run_id: run {settings.run_id} is in experiment {own!r}, not in {name!r}: name its "
+                    "experiment, or none"
+                )
+            name = own
+    return msgspec.structs.replace(settings, experiment=name or settings.experiment)
+
+
+def _named_experiment(
+    client: MlflowClient, store: Store, settings: Settings, option: str | None
+) -> str | None:
+    """Name of the experiment that was asked for; None if only the default stands."""
+    is_named = settings.experiment_origin != "default"
+    if option is not None or settings.experiment_id is None:
+        return option or (settings.experiment if is_named else None)
+    name_rank, id_rank = map(_rank, (settings.experiment_origin, settings.experiment_id_origin))
+    if is_named and name_rank < id_rank:
+        return settings.experiment
+    mlflow = load_mlflow()
+    try:
+        found = client.get_experiment(settings.experiment_id)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        found = None
+    if found is None or found.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"{store}: experiment_id: got {settings.experiment_id!r}, expected the id of an experiment there"
+        )
+    name = str(found.name)
+    if is_named and name_rank == id_rank and settings.experiment != name:
+        raise SettingsError(
+            f"experiment_id: got {settings.experiment_id!r}, which is {name!r} in {store}, but experiment is "
+            f"{settings.experiment!r}: set one of them"
+        )
+    return name
+
+
+def _rank(origin: str) -> int:
+    """Rank of the origin of a setting; the lowest wins, and all variables of the environment are equal."""
+    kinds = ("option", "environment", "scoring.yaml", "pyproject.toml", "default")
+    return next(rank for rank, kind in enumerate(kinds) if origin.startswith(kind))
+
+
+def _open_run(client: MlflowClient, store: Store, run_id: str) -> Run:
+    """The run, if it can receive results."""
+    mlflow = load_mlflow()
+    try:
+        run = client.get_run(run_id)
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        run = None
+    if run is None or run.info.lifecycle_stage == "deleted":
+        raise TrackingError(
+            f"{store}: run_id: got {run_id!r}, expected a run there: start one, or unset MLFLOW_RUN_ID"
+        )
+    if run.info.status not in _OPEN:
+        raise TrackingError(
+            f"{store}: run_id: run {run_id} has ended ({run.info.status}): start another one, or unset "
+            "MLFLOW_RUN_ID"
+        )
+    if UPLOAD_TAG in run.data.tags:
+        raise TrackingError(
+            f"{store}: run_id: run {run_id} has the results of another command: start another run, or unset "
+            "MLFLOW_RUN_ID"
+        )
+    return run
