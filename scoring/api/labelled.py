@@ -70,9 +70,9 @@ def train(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
@@ -107,7 +107,7 @@ def train(
     """
     from scoring.workflows.train import train as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         config=_config(config),
@@ -138,9 +138,9 @@ def evaluate(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     model : Model, str or path-like, optional
         As in :func:`score`.
     as_of : datetime, timedelta or None
@@ -171,7 +171,7 @@ def evaluate(
     """
     from scoring.workflows.evaluate import evaluate as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
@@ -200,7 +200,7 @@ def compare(
     ----------
     *models : str or path-like
         Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, or a model folder.
-    on : DataFrame, path, mapping, or iterable of paths or mappings
+    on : DataFrame, path, document, mapping, or iterable of these
         Records that the models score, as in :func:`train`. Default: compare the logged predictions of the
         runs on their held-out records.
     limit : int
@@ -225,7 +225,7 @@ def compare(
     """
     from scoring.workflows.compare import compare as workflow
 
-    paths, stdin = source_of(on, on_error)
+    paths, stdin = source_of(on)
     return workflow(
         [*paths_of(models), *paths],
         settings=settings or load_settings(),
@@ -252,7 +252,7 @@ def backtest(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
+    records : DataFrame, path, document, mapping, or iterable of these
         Labelled records, as in :func:`train`.
     by : {"month", "section"}
         Kind of folds.
@@ -284,7 +284,7 @@ def backtest(
     """
     from scoring.workflows.backtest import backtest as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         by=by,
@@ -318,7 +318,7 @@ def measure_drift(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
+    records : DataFrame, path, document, mapping, or iterable of these
         New records, as in :func:`train`.
     model : str or path-like, optional
         As in :func:`load_model`.
@@ -350,7 +350,7 @@ def measure_drift(
     """
     from scoring.workflows.drift import drift as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         model=None if model is None else os.fspath(model),
@@ -381,9 +381,9 @@ def suggest(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     count : int
         Maximum number of suggestions; 1 or more. With a smaller number, the list is cut off earlier.
     model : Model, str or path-like, optional
@@ -412,7 +412,7 @@ def suggest(
     """
     from scoring.workflows.suggest import suggest as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         count=count,

@@ -206,7 +206,7 @@ def test_training_goes_on_without_a_row_that_json_does_not_have(
     assert outcome.n_records == 148
     assert [error.faults[0].line for error in errors] == [4, 6]
     with pytest.raises(scoring.RecordError, match=r"-:4: excerpt: got a value of type object"):
-        scoring.train(rows, config=QUICK, tracked=False, output=tmp_path / "m", settings=settings)
+        scoring.train(rows, config=QUICK, tracked=False, output=tmp_path / "other", settings=settings)
 
 
 def test_errors_of_a_frame_may_be_raised_or_handed_over(
@@ -275,6 +275,42 @@ def test_training_on_a_frame_is_that_on_its_records(
     assert set(evaluated.plot()) >= {"quality", "heat"}
     evaluated.save(tmp_path / "evaluation")
     assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+
+
+def test_rows_keep_their_names(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings
+) -> None:
+    """By a column ``path``, or by an index of text; documents keep theirs."""
+    few = labelled[:20]
+    names = [f"news/{number}.md" for number in range(20)]
+    by_column = few.assign(path=names)
+    by_index = few.set_axis(names)
+    documents = list(scoring.read_records(rows_of(by_column)))
+    rows = rows_of(by_column)
+    kinds: list[Any] = [by_column, by_index, pl.DataFrame(rows, infer_schema_length=None), rows, documents]
+    for records in kinds:
+        outcome = scoring.evaluate(records, model=model, tracked=False, settings=settings)
+        assert outcome.predictions()["path"].tolist() == names
+    assert model.score(by_index)["path"].tolist() == names
+    unnamed = scoring.evaluate(few, model=model, tracked=False, settings=settings)
+    assert set(unnamed.predictions()["path"]) == {"-"}
+    by_index.loc["news/3.md", "title"] = None
+    with pytest.raises(scoring.RecordError, match=r"^news/3\.md: title: got no text"):
+        scoring.evaluate(by_index, model=model, tracked=False, settings=settings)
+
+
+def test_an_index_that_names_no_records_is_left_alone(model: scoring.Model) -> None:
+    titles = pd.DataFrame({"title": ["Rain", "Sun"]})
+    for index in ([7, 9], ["a", "a"], [("a", 1), ("a", 2)], pd.to_datetime(["2021-01-01", "2021-01-02"])):
+        assert model.score(titles.set_axis(index))["path"].tolist() == ["-", "-"]
+
+
+def test_records_to_train_on_are_of_one_kind(settings: scoring.Settings) -> None:
+    mixed: Any = [{"title": "Rain"}, "news"]
+    with pytest.raises(
+        TypeError, match=r"records: got a list with dict and str, expected paths, or mappings"
+    ):
+        scoring.train(mixed, tracked=False, settings=settings)
 
 
 def test_comparison_of_models_on_a_frame(
