@@ -70,10 +70,22 @@ def read_records(
     >>> document.record.topics
     ('Weather',)
     """
+    return read_documents_of(records, on_error, given=field_map_of(fields))
+
+
+def field_map_of(fields: PathLike | FieldMap | None) -> FieldMap | None:
+    """A field map, read if it is a file.
+
+    Raises
+    ------
+    FieldMapError
+        If the file cannot be used.
+    """
+    if isinstance(fields, FieldMap | None):
+        return fields
     from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
-    given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
-    return read_documents_of(records, on_error, given=given)
+    return read_field_map(os.fspath(fields))
 
 
 def read_documents_of(
