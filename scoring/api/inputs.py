@@ -12,8 +12,8 @@ from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
-from scoring.records.files import STDIN
-from scoring.records.frame_rows import is_frame, row_of, rows_of
+from scoring.records.files import STDIN, OnFault
+from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
 from scoring.records.rows import decode_row
@@ -93,6 +93,13 @@ def read_documents_of(
 ) -> Iterator[Document]:
     """Read records with a given field map, else that of their archive, else that of a model."""
     on_fault = fault_handler(on_error)
+    check_kind(records)
+    return _read(records, on_fault, model_map, given)
+
+
+def _read(
+    records: Records, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
+) -> Iterator[Document]:
     if isinstance(records, str | os.PathLike | Document | Mapping):
         records = [records]
     for number, record in enumerate(records, start=1):
@@ -141,6 +148,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
     """
     if is_frame(records):
         return [STDIN], RowStream(rows_of(records))
+    check_kind(records)
     if isinstance(records, str | os.PathLike):
         return [os.fspath(records)], None
     items: list[Any] = [records] if isinstance(records, Mapping | Document) else list(records)

@@ -22,6 +22,7 @@ from scoring.features.as_of import AsOf
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from scoring.artifact.saved_model import SavedModel
     from scoring.training.config import TrainConfig
     from scoring.workflows.backtest import BacktestOutcome
     from scoring.workflows.drift import DriftOutcome
@@ -174,7 +175,7 @@ def evaluate(
     paths, stdin = source_of(records)
     return workflow(
         paths,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         as_of=as_of,
@@ -188,7 +189,7 @@ def evaluate(
 
 
 def compare(
-    *models: PathLike,
+    *models: PathLike | Model,
     on: LabelledRecords = (),
     limit: int = 20,
     on_error: OnError = "raise",
@@ -198,8 +199,9 @@ def compare(
 
     Parameters
     ----------
-    *models : str or path-like
-        Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, or a model folder.
+    *models : Model, str or path-like
+        Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, a model folder, or a loaded
+        model. The first is the reference.
     on : DataFrame, path, document, mapping, or iterable of these
         Records that the models score, as in :func:`train`. Default: compare the logged predictions of the
         runs on their held-out records.
@@ -227,7 +229,7 @@ def compare(
 
     paths, stdin = source_of(on)
     return workflow(
-        [*paths_of(models), *paths],
+        [*(_named(model) for model in models), *paths],
         settings=settings or load_settings(),
         limit=limit,
         stdin=stdin,
@@ -303,7 +305,7 @@ def backtest(
 def measure_drift(
     records: LabelledRecords,
     *,
-    model: PathLike | None = None,
+    model: PathLike | Model | None = None,
     limit: float | None = None,
     labels: bool = False,
     output: PathLike | None = None,
@@ -320,8 +322,8 @@ def measure_drift(
     ----------
     records : DataFrame, path, document, mapping, or iterable of these
         New records, as in :func:`train`.
-    model : str or path-like, optional
-        As in :func:`load_model`.
+    model : Model, str or path-like, optional
+        As in :func:`score`.
     limit : float, optional
         Maximum expected error, as a multiple of the error on the test records; see ``scoring drift``.
     labels : bool
@@ -353,7 +355,7 @@ def measure_drift(
     paths, stdin = source_of(records)
     return workflow(
         paths,
-        model=None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         limit=limit,
         has_labels=labels,
         settings=settings or load_settings(),
@@ -416,12 +418,16 @@ def suggest(
     return workflow(
         paths,
         count=count,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         settings=settings or load_settings(),
         stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+
+
+def _named(model: PathLike | Model) -> str | SavedModel:
+    return model.saved if isinstance(model, Model) else os.fspath(model)
 
 
 def _config(config: TrainConfig | PathLike | None) -> TrainConfig:

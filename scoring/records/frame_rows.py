@@ -40,6 +40,22 @@ def is_frame(value: object) -> bool:
     return nw.dependencies.is_into_dataframe(value)
 
 
+def check_kind(records: object) -> None:
+    """Refuse what looks like a frame and is none, before its values are taken for paths.
+
+    Raises
+    ------
+    TypeError
+        If `records` is a lazy frame, or one row of a pandas frame; the message has the remedy.
+    """
+    if nw.dependencies.is_polars_lazyframe(records):
+        raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
+    if not nw.dependencies.is_pandas_series(records):
+        return
+    if records.index.inferred_type == "string" and not all(isinstance(value, str) for value in records):
+        raise TypeError("records: got a row of a frame, expected a frame of one row: frame.iloc[[0]]")
+
+
 def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     """Read each row of a frame as a record.
 

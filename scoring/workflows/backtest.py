@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BacktestOutcome(WithEvaluation):
     """Result of a backtest.
 

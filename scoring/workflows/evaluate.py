@@ -35,7 +35,7 @@ from scoring.workflows.coverage import derived_note, deriver_of
 from scoring.workflows.results import WithEvaluation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EvaluateOutcome(WithEvaluation):
     """Result of an evaluation; `run_id` is None if nothing was logged.
 

@@ -313,6 +313,81 @@ def test_records_to_train_on_are_of_one_kind(settings: scoring.Settings) -> None
         scoring.train(mixed, tracked=False, settings=settings)
 
 
+def test_what_only_looks_like_a_frame_is_refused(
+    model: scoring.Model, labelled: pd.DataFrame, settings: scoring.Settings
+) -> None:
+    row: Any = labelled.iloc[0]
+    lazy: Any = pl.LazyFrame({"title": ["Rain"]})
+    for call in (model.score, model.explain, lambda records: scoring.train(records, settings=settings)):
+        with pytest.raises(
+            TypeError, match=r"got a row of a frame, expected a frame of one row: frame\.iloc"
+        ):
+            call(row)
+        with pytest.raises(TypeError, match=r"got a LazyFrame, expected a frame: frame\.collect\(\)"):
+            call(lazy)
+
+
+def test_an_archive_as_a_frame(archive: Path, model: scoring.Model, settings: scoring.Settings) -> None:
+    """Its rows are the records of the files, with labels, names and the same scores."""
+    files = sorted(archive.rglob("*.md"))[:30]
+    frame = scoring.read_frame(files)
+    assert {name: str(frame[name].dtype) for name in ("quality", "heat", "published")} == {
+        "quality": "Int64",
+        "heat": "Int64",
+        "published": "boolean",
+    }
+    assert str(frame["publishedDateTime"].dtype).endswith("UTC]")
+    documents = list(scoring.read_records(files))
+    again = read_frame(frame).documents
+    assert [document.path for document in again] == [str(file) for file in files]
+    assert [(document.record, document.labels) for document in again] == [
+        (document.record, document.labels) for document in documents
+    ]
+    assert model.score(frame)["quality"].tolist() == [score.quality for score in model.score(files)]
+    empty = scoring.read_frame([])
+    assert (len(empty), list(empty.columns)) == (0, list(frame.columns))
+
+
+def test_results_show_themselves(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings
+) -> None:
+    """In one line, not with all of their predictions, and as tables in a notebook."""
+    few = labelled[:60]
+    evaluated = scoring.evaluate(few, model=model, tracked=False, settings=settings)
+    compared = scoring.compare(model, model, on=few, settings=settings)
+    measured = scoring.measure_drift(few, model=model, tracked=False, settings=settings)
+    assert re.fullmatch(
+        r"<EvaluateOutcome evaluated on 60 records: quality_mae [\d.]+, .*, \.\.\.>", repr(evaluated)
+    )
+    assert repr(evaluated.evaluation).startswith("<Evaluation of 60 records")
+    assert repr(compared) == f"<Comparisons of {model.name} with {model.name}, on 60 labelled records>"
+    assert repr(measured).startswith(f"<DriftOutcome of 60 records from those of {model.name}: ")
+    for result in (evaluated, compared, measured, model.policy()):
+        html = result._repr_html_()
+        assert "<table" in html
+        assert "&lt;table" not in html
+    rules = model.policy().to_frame()
+    assert rules["text"].tolist() == [line.text for line in model.policy()]
+
+
+def test_a_model_is_promoted_from_python(
+    labelled: pd.DataFrame, training: TrainOutcome, settings: scoring.Settings
+) -> None:
+    dry = scoring.promote(training.model, dry_run=True, settings=settings)
+    assert (dry.is_promoted, dry.version) == (True, None)
+    promoted = scoring.promote(training.model, settings=settings)
+    assert promoted.version == "models:/scoring/1"
+    assert repr(promoted).startswith(f"<PromoteOutcome promoted: {promoted.model}, without a champion: ")
+    checks = promoted.to_frame()
+    assert checks["is_passed"].all()
+    assert scoring.load_model("models:/scoring@champion", settings=settings).name == promoted.model
+    refused = scoring.promote("shipped", on=labelled, settings=settings)
+    assert (refused.outcome, refused.champion) == ("refused", "models:/scoring/1")
+    assert repr(refused).startswith(
+        f"<PromoteOutcome refused: {refused.model}, compared with models:/scoring/1: "
+    )
+
+
 def test_comparison_of_models_on_a_frame(
     labelled: pd.DataFrame, training: TrainOutcome, settings: scoring.Settings, tmp_path: Path
 ) -> None:
