@@ -107,8 +107,9 @@ types: $(READY)  ## Check the types
 layers: $(READY)  ## Check that imports only point down
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## Write the commands' help, the shipped model's metrics and the architecture into the docs
+docs: $(READY)  ## Write the commands' help, the Python API, the shipped model's metrics and the architecture into the docs
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_api.py
 	$(BIN)/python docs/write_figures.py
 	$(BIN)/python docs/write_architecture.py
 

@@ -24,7 +24,7 @@ class Policy(list[PolicyLine]):
     """
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the rules, one a row.
+        """Return the rules, one per row.
 
         Returns
         -------

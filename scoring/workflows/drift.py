@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DriftOutcome(Displayed):
-    """Measured drift; `run_id` is None if nothing was logged."""
+    """Measured drift.
+
+    Parameters
+    ----------
+    run_id : str or None
+        MLflow run; None if nothing was logged.
+    drift : Drift
+        The measures, and in ``reasons`` why the records are refused; empty if they are accepted.
+    """
 
     run_id: str | None
     drift: Drift
@@ -53,7 +61,7 @@ class DriftOutcome(Displayed):
         return f"of {self.drift.n_records:,} records from those of {self.drift.model}: {verdict}"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return what was compared with the training records, one a row.
+        """Return the measures and their limits, one per row.
 
         Returns
         -------
@@ -77,7 +85,7 @@ class DriftOutcome(Displayed):
         Returns
         -------
         dict of str to matplotlib Figure
-            Of the name ``drift``.
+            One plot, ``drift``.
         """
         return {"drift": drift_figure(self.drift)}
 
@@ -87,7 +95,7 @@ class DriftOutcome(Displayed):
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing, and files of the same names are replaced.
+            Output folder; created if missing; files with the same names are replaced.
         """
         write_drift(self.drift, self.plot(), Path(folder))
 

@@ -81,7 +81,7 @@ class PromoteOutcome(Displayed):
         return f"{self.outcome}: {self.model}, {champion}: {'; '.join(self.verdict.reasons)}"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the checks of the gate, one a row.
+        """Return the checks of the gate, one per row.
 
         Returns
         -------

@@ -84,13 +84,7 @@ def figure_rows(
 
 
 class Comparisons(Displayed, tuple[Comparison, ...]):
-    """Comparisons of the first model or run with each other model or run.
-
-    Examples
-    --------
-    >>> len(Comparisons())
-    0
-    """
+    """A tuple: the comparison of the first model or run with each other model or run."""
 
     def _summary(self) -> str:
         if not self:
