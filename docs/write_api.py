@@ -18,7 +18,8 @@ INTRODUCTION = """\
 # Python API
 
 Written by `make docs` from the docstrings; a test holds the two together. [python.md](python.md) shows the
-functions in use.
+functions in use, and the notebooks [train-and-explain](notebooks/train-and-explain.ipynb) and
+[compare-and-promote](notebooks/compare-and-promote.ipynb) show whole sessions.
 """
 
 GROUPS: dict[str, tuple[str, ...]] = {

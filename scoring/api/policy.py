@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
 import msgspec
 
@@ -22,6 +22,15 @@ class Policy(list[PolicyLine]):
     >>> len(Policy())
     0
     """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> PolicyLine: ...
+    @overload
+    def __getitem__(self, index: slice) -> Policy: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> PolicyLine | Policy:
+        if isinstance(index, slice):
+            return Policy(super().__getitem__(index))
+        return super().__getitem__(index)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the rules, one per row.

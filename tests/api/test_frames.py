@@ -366,6 +366,7 @@ def test_results_show_themselves(
         html = result._repr_html_()
         assert "<table" in html
         assert "&lt;table" not in html
+    assert "<table" in model.policy()[:2]._repr_html_()
     rules = model.policy().to_frame()
     assert rules["text"].tolist() == [line.text for line in model.policy()]
 

@@ -28,7 +28,19 @@ ROOMS = {
 @pytest.mark.parametrize(
     "target",
     [
-        *("venv", "browser", "test", "lint", "types", "layers", "docs", "screenshots", "check", "demo"),
+        *(
+            "venv",
+            "browser",
+            "test",
+            "lint",
+            "types",
+            "layers",
+            "docs",
+            "notebooks",
+            "screenshots",
+            "check",
+            "demo",
+        ),
         *("build", "smoke", "clean", "test-clone", "test-system-python"),
     ],
 )
