@@ -36,7 +36,7 @@ PLACED := tests/contract/test_house.py tests/contract/test_readme.py tests/contr
 ARCHIVES ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
+.PHONY: help venv browser test test-fast coverage test-lowest test-system-python test-clone test-postgres postgres fuzz lock lint types layers docs notebooks screenshots check demo benchmark benchmark-accuracy benchmark-related benchmark-twins benchmark-service soak build smoke clean mutants
 
 help:  ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -116,10 +116,14 @@ types: $(READY)  ## Check the types
 layers: $(READY)  ## Check that imports only point down
 	$(BIN)/lint-imports
 
-docs: $(READY)  ## Write the commands' help, the shipped model's metrics and the architecture into the docs
+docs: $(READY)  ## Write the commands' help, the Python API, the shipped model's metrics and the architecture into the docs
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_api.py
 	$(BIN)/python docs/write_figures.py
 	$(BIN)/python docs/write_architecture.py
+
+notebooks: $(READY)  ## Run the notebooks of the docs and store their outputs
+	$(BIN)/python -m docs.write_notebooks
 
 screenshots: $(READY) browser  ## Take the pictures of the page in the docs
 	$(BIN)/python -m docs.write_screenshots

@@ -16,10 +16,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scoring.api.frames import read_frame
     from scoring.api.inference import derive_coverage, explain, extract_features, relate, score
     from scoring.api.inputs import read_records
     from scoring.api.labelled import backtest, compare, evaluate, measure_drift, suggest, train, validate
     from scoring.api.model import Model, load_model
+    from scoring.api.promotion import promote
     from scoring.errors import (
         Fault,
         FeatureError,
@@ -80,6 +82,8 @@ __all__ = [
     "load_model",
     "load_settings",
     "measure_drift",
+    "promote",
+    "read_frame",
     "read_records",
     "relate",
     "score",
@@ -91,10 +95,12 @@ __all__ = [
 __version__: str  # of the installed distribution, read when asked for
 
 _MODULES = {
+    "scoring.api.frames": "read_frame",
     "scoring.api.inference": "derive_coverage explain extract_features relate score",
     "scoring.api.inputs": "read_records",
     "scoring.api.labelled": "backtest compare evaluate measure_drift suggest train validate",
     "scoring.api.model": "Model load_model",
+    "scoring.api.promotion": "promote",
     "scoring.errors": (
         "Fault FeatureError FieldMapError HomeError ModelError RecordError ScoringError SettingsError "
         "TrackingError"

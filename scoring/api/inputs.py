@@ -6,25 +6,27 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from scoring.errors import RecordError
 from scoring.records.corpus import read_documents
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.field_maps.lookup import FieldMaps
-from scoring.records.files import STDIN
-from scoring.records.frame_rows import is_frame, json_lines_of, row_of, rows_of
+from scoring.records.files import STDIN, OnFault
+from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
 from scoring.records.record import Document
+from scoring.records.row_stream import Row, RowStream
 from scoring.records.rows import decode_row
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
 
 LabelledRecords: TypeAlias = (
-    "PathLike | IntoDataFrame | Mapping[str, Any] | Iterable[PathLike] | Iterable[Mapping[str, Any]]"
+    "PathLike | IntoDataFrame | Document | Mapping[str, Any] | Iterable[PathLike]"
+    " | Iterable[Document | Mapping[str, Any]]"
 )
-"""Records that a workflow reads: paths, a frame, or mappings with the field names of the front matter."""
+"""Records that a workflow reads: paths, a frame, documents, or mappings with the field names of the front
+matter."""
 PathLike: TypeAlias = str | os.PathLike[str]
 Records: TypeAlias = (
     PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
@@ -68,10 +70,22 @@ def read_records(
     >>> document.record.topics
     ('Weather',)
     """
+    return read_documents_of(records, on_error, given=field_map_of(fields))
+
+
+def field_map_of(fields: PathLike | FieldMap | None) -> FieldMap | None:
+    """A field map, read if it is a file.
+
+    Raises
+    ------
+    FieldMapError
+        If the file cannot be used.
+    """
+    if isinstance(fields, FieldMap | None):
+        return fields
     from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
-    given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
-    return read_documents_of(records, on_error, given=given)
+    return read_field_map(os.fspath(fields))
 
 
 def read_documents_of(
@@ -79,6 +93,13 @@ def read_documents_of(
 ) -> Iterator[Document]:
     """Read records with a given field map, else that of their archive, else that of a model."""
     on_fault = fault_handler(on_error)
+    check_kind(records)
+    return _read(records, on_fault, model_map, given)
+
+
+def _read(
+    records: Records, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
+) -> Iterator[Document]:
     if isinstance(records, str | os.PathLike | Document | Mapping):
         records = [records]
     for number, record in enumerate(records, start=1):
@@ -115,24 +136,35 @@ def _from_mapping(record: Mapping[str, Any], number: int, field_map: FieldMap | 
     return decode_row(fields, path, line, field_map)
 
 
-def source_of(records: Any, on_error: OnError = "raise") -> tuple[list[str], BinaryIO | None]:
+def source_of(records: Any) -> tuple[list[str], RowStream | None]:
     """Paths and standard input from which a workflow reads the records.
 
-    Frames and mappings are passed as JSON lines on standard input. A row that JSON cannot represent is
-    handled by `on_error`, and leaves an empty line, so that the other rows keep their numbers.
+    Frames, mappings and documents are passed as rows on standard input, each with its own path.
+
+    Raises
+    ------
+    TypeError
+        If the records are of other types, or paths and others are mixed.
     """
-    on_fault = fault_handler(on_error)
     if is_frame(records):
-        return [STDIN], BytesIO(json_lines_of(rows_of(records), on_fault))
-    if isinstance(records, Mapping):
-        records = [records]
+        return [STDIN], RowStream(rows_of(records))
+    check_kind(records)
     if isinstance(records, str | os.PathLike):
         return [os.fspath(records)], None
-    items = list(records)
-    if items and all(isinstance(item, Mapping) for item in items):
-        rows = (row_of(item, number) for number, item in enumerate(items, start=1))
-        return [STDIN], BytesIO(json_lines_of(rows, on_fault))
+    items: list[Any] = [records] if isinstance(records, Mapping | Document) else list(records)
+    if items and all(isinstance(item, Mapping | Document) for item in items):
+        return [STDIN], RowStream(_rows_in(items))
+    if not all(isinstance(item, str | os.PathLike) for item in items):
+        got = " and ".join(sorted({type(item).__name__ for item in items}))
+        raise TypeError(
+            f"records: got a list with {got}, expected paths, or mappings and documents, or a frame"
+        )
     return [os.fspath(item) for item in items], None
+
+
+def _rows_in(items: Iterable[Mapping[str, Any] | Document]) -> Iterator[Row | Document]:
+    for number, item in enumerate(items, start=1):
+        yield item if isinstance(item, Document) else row_of(item, number)
 
 
 def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:

@@ -22,6 +22,7 @@ from scoring.features.as_of import AsOf
 from scoring.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from scoring.artifact.saved_model import SavedModel
     from scoring.training.config import TrainConfig
     from scoring.workflows.backtest import BacktestOutcome
     from scoring.workflows.drift import DriftOutcome
@@ -70,9 +71,9 @@ def train(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     config : TrainConfig or path-like, optional
         Fit options, or a YAML file of them.
     output : path-like, optional
@@ -107,7 +108,7 @@ def train(
     """
     from scoring.workflows.train import train as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         config=_config(config),
@@ -138,9 +139,9 @@ def evaluate(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     model : Model, str or path-like, optional
         As in :func:`score`.
     as_of : datetime, timedelta or None
@@ -171,10 +172,10 @@ def evaluate(
     """
     from scoring.workflows.evaluate import evaluate as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         as_of=as_of,
@@ -188,7 +189,7 @@ def evaluate(
 
 
 def compare(
-    *models: PathLike,
+    *models: PathLike | Model,
     on: LabelledRecords = (),
     limit: int = 20,
     on_error: OnError = "raise",
@@ -198,9 +199,10 @@ def compare(
 
     Parameters
     ----------
-    *models : str or path-like
-        Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, or a model folder.
-    on : DataFrame, path, mapping, or iterable of paths or mappings
+    *models : Model, str or path-like
+        Two or more runs or models: a run's id, ``runs:/ID``, ``models:/...``, a model folder, or a loaded
+        model. The first is the reference.
+    on : DataFrame, path, document, mapping, or iterable of these
         Records that the models score, as in :func:`train`. Default: compare the logged predictions of the
         runs on their held-out records.
     limit : int
@@ -225,9 +227,9 @@ def compare(
     """
     from scoring.workflows.compare import compare as workflow
 
-    paths, stdin = source_of(on, on_error)
+    paths, stdin = source_of(on)
     return workflow(
-        [*paths_of(models), *paths],
+        [*(_named(model) for model in models), *paths],
         settings=settings or load_settings(),
         limit=limit,
         stdin=stdin,
@@ -252,7 +254,7 @@ def backtest(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
+    records : DataFrame, path, document, mapping, or iterable of these
         Labelled records, as in :func:`train`.
     by : {"month", "section"}
         Kind of folds.
@@ -284,7 +286,7 @@ def backtest(
     """
     from scoring.workflows.backtest import backtest as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         by=by,
@@ -303,7 +305,7 @@ def backtest(
 def measure_drift(
     records: LabelledRecords,
     *,
-    model: PathLike | None = None,
+    model: PathLike | Model | None = None,
     limit: float | None = None,
     labels: bool = False,
     output: PathLike | None = None,
@@ -318,10 +320,10 @@ def measure_drift(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
+    records : DataFrame, path, document, mapping, or iterable of these
         New records, as in :func:`train`.
-    model : str or path-like, optional
-        As in :func:`load_model`.
+    model : Model, str or path-like, optional
+        As in :func:`score`.
     limit : float, optional
         Maximum expected error, as a multiple of the error on the test records; see ``scoring drift``.
     labels : bool
@@ -350,10 +352,10 @@ def measure_drift(
     """
     from scoring.workflows.drift import drift as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
-        model=None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         limit=limit,
         has_labels=labels,
         settings=settings or load_settings(),
@@ -381,9 +383,9 @@ def suggest(
 
     Parameters
     ----------
-    records : DataFrame, path, mapping, or iterable of paths or mappings
-        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or mappings
-        with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        Labelled records: a pandas, Polars or Arrow frame, one record per row; folders and files; or documents
+        and mappings with the field names of the front matter.
     count : int
         Maximum number of suggestions; 1 or more. With a smaller number, the list is cut off earlier.
     model : Model, str or path-like, optional
@@ -412,16 +414,20 @@ def suggest(
     """
     from scoring.workflows.suggest import suggest as workflow
 
-    paths, stdin = source_of(records, on_error)
+    paths, stdin = source_of(records)
     return workflow(
         paths,
         count=count,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=None if model is None else _named(model),
         settings=settings or load_settings(),
         stdin=stdin,
         on_fault=fault_handler(on_error),
         reporter=Warnings(),
     )
+
+
+def _named(model: PathLike | Model) -> str | SavedModel:
+    return model.saved if isinstance(model, Model) else os.fspath(model)
 
 
 def _config(config: TrainConfig | PathLike | None) -> TrainConfig:

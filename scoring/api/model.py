@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from narwhals.typing import IntoDataFrameT
 
+    from scoring.api.policy import Policy
     from scoring.artifact.saved_model import SavedModel
-    from scoring.explanation.policy import PolicyLine
     from scoring.explanation.results import Explanation
     from scoring.model.score import Score
 
@@ -173,7 +173,7 @@ class Model:
     def _read_frame(self, frame: Any, on_error: OnError | None) -> FrameRows:
         return checked_rows(read_frame(frame, self.saved.scorer.field_map), on_error)
 
-    def policy(self, section: str | None = None) -> list[PolicyLine]:
+    def policy(self, section: str | None = None) -> Policy:
         """Describe the learned policy in words: points, leads, heat, publication.
 
         Parameters
@@ -184,7 +184,8 @@ class Model:
         Returns
         -------
         list of PolicyLine
-            Rules, each with the 95 % interval of its number and the labelled records that it is based on.
+            Rules, each with the 95 % interval of its number and the number of labelled records that it is
+            based on; with ``to_frame``.
 
         Raises
         ------
@@ -198,9 +199,10 @@ class Model:
         >>> line.text
         'published from a heat of 70'
         """
+        from scoring.api.policy import Policy
         from scoring.workflows.policy import lines_of
 
-        return lines_of(self.saved, section)
+        return Policy(lines_of(self.saved, section))
 
 
 def checked_rows(rows: FrameRows, on_error: OnError | None) -> FrameRows:

@@ -47,10 +47,11 @@ _RUN_ID = re.compile(r"[0-9a-f]{6,32}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A run or model named by the user: its specification, and the run that logged it, if any."""
+    """A run or model named by the user: its specification, its run, and the model if it is loaded."""
 
     spec: str
     run: RunRecord | None
+    saved: SavedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,15 @@ class Candidate:
     documents: Sequence[Document] = field(default=(), repr=False)
 
 
-def split_arguments(arguments: Sequence[str], store: Store) -> tuple[list[Reference], list[str]]:
+def split_arguments(arguments: Sequence[str | SavedModel], store: Store) -> tuple[list[Reference], list[str]]:
     """Split arguments into references to runs or models, and paths of records."""
     references: list[Reference] = []
     paths: list[str] = []
     for argument in arguments:
         run_id = None
+        if isinstance(argument, SavedModel):
+            references.append(Reference(argument.name, None, argument))
+            continue
         if argument == SHIPPED:
             references.append(Reference(argument, None))
             continue
@@ -128,7 +132,7 @@ def scored(
     candidates, notes = [], []
     for done, reference in enumerate(named):
         reporter.step("scoring", done, len(named))
-        saved = open_model(reference.spec, settings, reporter)
+        saved = reference.saved or open_model(reference.spec, settings, reporter)
         # Each model has its own rule for the section of a record, and its features depend on it.
         records = dataset.under(saved.scorer.sections).as_seen(all_records)
         own_sections = np.asarray(records.sections, dtype=object)

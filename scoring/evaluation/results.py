@@ -84,3 +84,6 @@ class Evaluation(msgspec.Struct, frozen=True):
     predictions: dict[str, np.ndarray]
     at_ingest: dict[str, dict[str, float]] = {}
     forecast: dict[str, dict[str, float]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.n_records:,} records, with {len(self.figures)} figures>"

@@ -29,7 +29,7 @@ class ContributionTable(NamedTuple):
     values : ndarray of shape (n_records, n_features)
         Contribution of each feature.
     base : float
-        What a typical record has.
+        Value of a typical record.
     names : tuple of str
         Names of the features, in order; the same for all records that a model scores.
     """

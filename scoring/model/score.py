@@ -13,7 +13,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     path : str
-        Where the record was found; ``-`` is standard input.
+        File of the record, or name of its row in a frame; ``-`` for standard input, or a row without a name.
     quality : int or None
         Quality of the record, in the points of the site's labels.
     quality_low, quality_high : float or None

@@ -22,6 +22,7 @@ from scoring.records.file_names import is_markdown
 from scoring.records.files import LINE_EXTENSIONS, STDIN, OnFault, expand, unreadable
 from scoring.records.forms.front_matter import MAX_BYTES, is_fenced
 from scoring.records.record import Document
+from scoring.records.row_stream import RowStream
 from scoring.records.rows import decode_row
 from scoring.records.tables import is_table, read_rows
 from scoring.storage.regular_files import kind_of, open_regular
@@ -118,7 +119,8 @@ def read_documents(
         named ``*.csv`` or ``*.parquet`` one per row; ``*.xml``, ``*.rss``, ``*.atom`` and ``feed.json`` are
         feeds; any other file is Markdown. The format of standard input is detected from its first bytes.
     stdin : binary file, optional
-        Stream for ``-``; default is the process's standard input.
+        Stream for ``-``, or a :class:`~scoring.records.row_stream.RowStream`; default is the process's
+        standard input.
     field_maps : FieldMaps, optional
         Field maps of the files; default: those of their archives.
     on_fault : callable
@@ -141,6 +143,13 @@ def read_documents(
     files = expand(paths, on_fault=on_fault)
     field_maps = field_maps or FieldMaps(paths)
     for n_done, file in enumerate(files, start=1):
+        if file == STDIN and isinstance(stdin, RowStream):
+            for item in stdin.read_documents(field_maps.of(file)):
+                if isinstance(item, RecordError):
+                    on_fault(item)
+                else:
+                    yield item
+            continue
         for source in sources_of(file, stdin):
             try:
                 document = source.document(

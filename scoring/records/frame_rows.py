@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -10,10 +10,10 @@ import narwhals as nw
 from scoring.errors import Fault, RecordError
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
-from scoring.records.rows import decode_row, row_as_json
+from scoring.records.row_stream import Row, RowStream
 
-Row = tuple[dict[str, object], str, int]
-"""Fields of a record that are not missing, its path, and its number where it has no path."""
+PATH = "path"
+"""Column that names the records of a frame."""
 
 
 class FrameRows(NamedTuple):
@@ -40,6 +40,22 @@ def is_frame(value: object) -> bool:
     return nw.dependencies.is_into_dataframe(value)
 
 
+def check_kind(records: object) -> None:
+    """Refuse what looks like a frame and is none, before its values are taken for paths.
+
+    Raises
+    ------
+    TypeError
+        If `records` is a lazy frame, or one row of a pandas frame; the message has the remedy.
+    """
+    if nw.dependencies.is_polars_lazyframe(records):
+        raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
+    if not nw.dependencies.is_pandas_series(records):
+        return
+    if records.index.inferred_type == "string" and not all(isinstance(value, str) for value in records):
+        raise TypeError("records: got a row of a frame, expected a frame of one row: frame.iloc[[0]]")
+
+
 def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     """Read each row of a frame as a record.
 
@@ -47,8 +63,8 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     ----------
     frame : DataFrame of shape (n_records, n_fields)
         Columns with the field names of the front matter. A missing value (None, NaN, NaT, NA) is an absent
-        field; nested fields are lists and objects, or JSON text. ``path`` is optional; a row without it is
-        named ``-`` with its number, from 1.
+        field; nested fields are lists and objects, or JSON text. The column ``path``, or else a pandas index
+        of text, names the records; a row without a name is ``-`` with its number, from 1.
     field_map : FieldMap, optional
         Field map that names the columns of the fields; None for scoring's own layout.
 
@@ -69,36 +85,7 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
     >>> rows.documents[0].record.topics, len(rows.read)
     (('Weather',), 2)
     """
-    native = _opened(frame)
-
-    def read() -> Iterator[Document | RecordError]:
-        for fields, path, line in rows_of(frame):
-            try:
-                yield decode_row(fields, path, line, field_map)
-            except RecordError as error:
-                yield error
-
-    return FrameRows(native, list(read()))
-
-
-def json_lines_of(rows: Iterable[Row], on_fault: Callable[[RecordError], None]) -> bytes:
-    """Write rows as JSON lines, which give the same records as :func:`read_frame`.
-
-    Parameters
-    ----------
-    rows : iterable of tuple
-        From :func:`rows_of` or :func:`row_of`.
-    on_fault : callable
-        Called with the error of each row that JSON cannot represent; its line is empty.
-    """
-    lines: list[bytes] = []
-    for fields, path, line in rows:
-        try:
-            lines.append(row_as_json(fields, path, line))
-        except RecordError as error:
-            on_fault(error)
-            lines.append(b"")
-    return b"\n".join(lines)
+    return FrameRows(_opened(frame), list(RowStream(rows_of(frame)).read_documents(field_map)))
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
@@ -116,14 +103,25 @@ def rows_of(frame: object) -> Iterator[Row]:
     RecordError
         If two columns have the same name.
     """
-    for number, row in enumerate(_opened(frame).iter_rows(named=True), start=1):
+    opened = _opened(frame)
+    for number, row in enumerate(_named(opened).iter_rows(named=True), start=1):
         yield row_of(row, number)
+
+
+def _named(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+    """The frame with a column ``path`` if a pandas index names its records: an index of unique texts."""
+    if PATH in frame.columns or not frame.implementation.is_pandas_like():
+        return frame
+    native = nw.to_native(frame)
+    if native.index.nlevels > 1 or not native.index.is_unique or native.index.inferred_type != "string":
+        return frame
+    return nw.from_native(native.assign(**{PATH: native.index}), eager_only=True)
 
 
 def row_of(row: Mapping[str, Any], number: int) -> Row:
     """Non-missing fields of a row or mapping, with its path, or its number where it has none."""
     fields = {str(name): value for name, value in row.items() if not is_missing(value)}
-    path = str(fields.pop("path", "-"))
+    path = str(fields.pop(PATH, "-"))
     return fields, path, number if path == "-" else 0
 
 

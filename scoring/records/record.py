@@ -215,8 +215,8 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     Parameters
     ----------
     path : str
-        File, ``-`` for standard input; escaped by :func:`scoring.errors.shown`, since a file name may not be
-        valid text.
+        File, or name of the row in a frame; ``-`` for standard input, or a row without a name. Escaped by
+        :func:`scoring.errors.shown`, since a file name may not be valid text.
     line : int
         Line of a file of JSON lines, from 1; 0 for a whole file.
     sha256 : str

@@ -16,11 +16,12 @@ from scoring.api.inputs import PathLike, Warnings
 from scoring.errors import SettingsError
 from scoring.features.as_of import parse_as_of
 from scoring.features.extraction import extracted
-from scoring.features.sections import SectionRule, learn_sections
+from scoring.features.sections import SectionRule, learn_sections, rule_named
 from scoring.features.table import FeatureTable, assemble
 from scoring.model.quality import QualityModel
 from scoring.model.scorer import Scorer
 from scoring.model.targets import Targets
+from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, latest_moments
@@ -86,24 +87,35 @@ def thread_count(n_jobs: int | None) -> int:
     return max(1, (os.cpu_count() or 1) + 1 + n_threads) if n_threads < 0 else max(1, n_threads)
 
 
-def fit_quality_model(documents: Sequence[Document], config: TrainConfig, num_threads: int) -> QualityModel:
+def section_of(field_map: FieldMap | None) -> str:
+    """The rule of sections that a field map names; empty if it names none."""
+    return field_map.section if field_map else ""
+
+
+def fit_quality_model(
+    documents: Sequence[Document], config: TrainConfig, num_threads: int, section: str = ""
+) -> QualityModel:
     """Fit the quality model only."""
-    training = _training_set(_dataset(documents, ("quality",)), config)
+    training = _training_set(_dataset(documents, ("quality",), section), config)
     return for_scoring(fit_quality(training, config, num_threads=num_threads).model, training)
 
 
 def fit_scorer(
-    documents: Sequence[Document], targets: Targets, config: TrainConfig, num_threads: int
+    documents: Sequence[Document],
+    targets: Targets,
+    config: TrainConfig,
+    num_threads: int,
+    section: str = "",
 ) -> Scorer:
     """Fit the models of the labels, without a forecast."""
-    dataset = _dataset(documents, targets)
+    dataset = _dataset(documents, targets, section)
     training = _training_set(dataset, config)
     models = fit_models(training, config, num_threads=num_threads, has_baselines=False)
     return Scorer(config.name, replace(models, leaders=count_leaders(dataset.documents)))
 
 
-def _dataset(documents: Sequence[Document], targets: Targets) -> LabelledDataset:
-    sections = learn_sections([[document.record.topics for document in documents]])
+def _dataset(documents: Sequence[Document], targets: Targets, section: str) -> LabelledDataset:
+    sections = rule_named(section) or learn_sections([[document.record.topics for document in documents]])
     return dataset_of(documents, 0, reporter=Warnings(), sections=sections, targets=targets)
 
 

@@ -24,6 +24,9 @@ class HeatRegressor(RegressorMixin, ScorerEstimator):
     ----------
     config : TrainConfig or path, optional
         Training configuration, or its YAML file. Default: the defaults of ``scoring train``.
+    fields : FieldMap or path, optional
+        Field map that names the columns of X, or its file: see :func:`scoring.read_records`. y is in points.
+        Default: scoring's own layout.
     model_params : dict of str to float, int or str, optional
         Values that replace those of the configuration's ``model``, by dotted path:
         ``{"heat.num_iterations": 80, "quality.params.num_leaves": 4}``.

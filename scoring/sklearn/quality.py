@@ -14,7 +14,7 @@ from scoring.model.quality import QualityModel
 from scoring.model.scorer import rounded
 from scoring.model.targets import Targets
 from scoring.sklearn.base import RecordEstimator
-from scoring.sklearn.fits import feature_table, fit_quality_model, thread_count
+from scoring.sklearn.fits import feature_table, fit_quality_model, section_of, thread_count
 from scoring.sklearn.samples import read_points, with_label
 
 
@@ -25,6 +25,9 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
     ----------
     config : TrainConfig or path, optional
         Training configuration, or its YAML file. Default: the defaults of ``scoring train``.
+    fields : FieldMap or path, optional
+        Field map that names the columns of X, or its file: see :func:`scoring.read_records`. y is in points.
+        Default: scoring's own layout.
     model_params : dict of str to float, int or str, optional
         Values that replace those of the configuration's ``model``, by dotted path:
         ``{"quality.params.num_leaves": 4, "rubric.ridge": 1e-4}``.
@@ -81,7 +84,9 @@ class QualityRegressor(RegressorMixin, RecordEstimator):
         """
         documents, config = self._begin(X)
         labelled = with_label(documents, "quality", read_points(y, len(documents)))
-        self._model: QualityModel = fit_quality_model(labelled, config, thread_count(self.n_jobs))
+        self._model: QualityModel = fit_quality_model(
+            labelled, config, thread_count(self.n_jobs), section_of(self._field_map)
+        )
         self.targets_: Targets = ("quality",)
         return self
 

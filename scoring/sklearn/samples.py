@@ -16,21 +16,23 @@ from scoring.api.inputs import read_documents_of
 from scoring.errors import Fault, RecordError
 from scoring.model.cascade import NOT_LEADING
 from scoring.model.targets import TARGETS, Target, Targets
-from scoring.records.frame_rows import is_frame, is_missing, read_frame
+from scoring.records.field_maps.field_map import OWN_LAYOUT, FieldMap
+from scoring.records.frame_rows import PATH, is_frame, is_missing, read_frame
 from scoring.records.record import Document
 from scoring.training.read_dataset import MIN_LABELS
 
 EXPECTED = "a frame with one record per row, or a list of mappings or documents"
-_NOT_FIELDS = frozenset({*TARGETS, "path"})
 
 
-def read_samples(X: Any) -> list[Document]:
+def read_samples(X: Any, field_map: FieldMap | None = None) -> list[Document]:
     """Read each sample as a record.
 
     Parameters
     ----------
     X : DataFrame of shape (n_samples, n_fields), or list of mapping or Document
         Records, as in :func:`scoring.records.frame_rows.read_frame` and :func:`scoring.read_records`.
+    field_map : FieldMap, optional
+        Which columns or keys hold the fields; None for scoring's own layout.
 
     Raises
     ------
@@ -42,9 +44,9 @@ def read_samples(X: Any) -> list[Document]:
         If there are no records.
     """
     if is_frame(X):
-        read = read_frame(X).read
+        read = read_frame(X, field_map).read
     elif isinstance(X, Sequence | np.ndarray) and not isinstance(X, str | bytes):
-        read = [_read(item) for item in X]
+        read = [_read(item, field_map) for item in X]
     else:
         raise TypeError(f"X: got {type(X).__name__}, expected {EXPECTED}")
     documents = []
@@ -57,11 +59,11 @@ def read_samples(X: Any) -> list[Document]:
     return documents
 
 
-def _read(item: Any) -> Document | RecordError:
+def _read(item: Any, field_map: FieldMap | None) -> Document | RecordError:
     if not isinstance(item, Mapping | Document):
         raise TypeError(f"X: got a list or array of {type(item).__name__}, expected {EXPECTED}")
     try:
-        (document,) = read_documents_of([item], "raise")
+        (document,) = read_documents_of([item], "raise", given=field_map)
     except RecordError as error:
         return error
     return document
@@ -78,11 +80,14 @@ def _of_row(error: RecordError, row: int) -> RecordError:
     return RecordError(*faults)
 
 
-def field_names(X: Any) -> list[str] | None:
+def field_names(X: Any, field_map: FieldMap | None = None) -> list[str] | None:
     """Names of the columns that are fields of a record, without labels and path; None if X is not a frame."""
     if not is_frame(X):
         return None
-    return [str(name) for name in nw.from_native(X, eager_only=True).columns if str(name) not in _NOT_FIELDS]
+    layout = field_map or OWN_LAYOUT
+    labels = {rule.key.partition(".")[0] for rule in layout.labels.values()}
+    others = {PATH, *(name for name in labels if not layout.field_at(name))}
+    return [str(name) for name in nw.from_native(X, eager_only=True).columns if str(name) not in others]
 
 
 def read_points(y: Any, n_samples: int, lowest: float = -np.inf) -> list[int]:

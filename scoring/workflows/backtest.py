@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class BacktestOutcome(WithEvaluation):
     """Result of a backtest.
 
@@ -65,7 +65,7 @@ class BacktestOutcome(WithEvaluation):
     evaluation: Evaluation
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the metrics of each fold, one a row.
+        """Return the metrics of each fold, one metric per row.
 
         Returns
         -------
@@ -84,22 +84,22 @@ class BacktestOutcome(WithEvaluation):
         )
 
     def plot(self) -> dict[str, Plot]:
-        """Draw the folds (``backtest``), and the evaluation of all of them together.
+        """Draw the metrics of the folds (``backtest``), and the pooled evaluation.
 
         Returns
         -------
         dict of str to matplotlib Figure
-            By name.
+            Plots by name.
         """
         return {"backtest": backtest_figure(self.by, self.folds), **evaluation_figures(self.evaluation)}
 
     def save(self, folder: str | Path) -> None:
-        """Write the metrics of the folds and of all together, the predictions and the plots.
+        """Write the metrics of the folds and of the pooled evaluation, the predictions and the plots.
 
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing, and files of the same names are replaced.
+            Output folder; created if missing; files with the same names are replaced.
         """
         write_backtest(self.evaluation, self.folds, self.plot(), Path(folder))
 

@@ -42,7 +42,7 @@ N_PART_DRAWS = 200
 
 
 def compare(
-    arguments: Sequence[str],
+    arguments: Sequence[str | SavedModel],
     *,
     settings: Settings,
     limit: int = 20,
@@ -55,9 +55,9 @@ def compare(
 
     Parameters
     ----------
-    arguments : sequence of str
-        Runs and models: ``runs:/ID``, a run's id or its first 6 or more digits, ``models:/...``, or a model
-        folder. Other arguments are records for the models to score: see
+    arguments : sequence of str or SavedModel
+        Runs and models: ``runs:/ID``, a run's id or its first 6 or more digits, ``models:/...``, a model
+        folder, or a loaded model. Other arguments are records for the models to score: see
         :func:`scoring.records.corpus.read_documents`. Without records the logged predictions of the runs'
         test periods are compared.
     settings : Settings

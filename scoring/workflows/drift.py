@@ -33,21 +33,35 @@ from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.displayed import Displayed
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Plot
 
 
-@dataclass(frozen=True, slots=True)
-class DriftOutcome:
-    """Measured drift; `run_id` is None if nothing was logged."""
+@dataclass(frozen=True, slots=True, repr=False)
+class DriftOutcome(Displayed):
+    """Measured drift.
+
+    Parameters
+    ----------
+    run_id : str or None
+        MLflow run; None if nothing was logged.
+    drift : Drift
+        The measures, and in ``reasons`` why the records are refused; empty if they are accepted.
+    """
 
     run_id: str | None
     drift: Drift
 
+    def _summary(self) -> str:
+        reasons = "; ".join(self.drift.reasons)
+        verdict = f"refused: {reasons}" if reasons else "accepted"
+        return f"of {self.drift.n_records:,} records from those of {self.drift.model}: {verdict}"
+
     def to_frame(self) -> pd.DataFrame:
-        """Return what was compared with the training records, one a row.
+        """Return the measures and their limits, one per row.
 
         Returns
         -------
@@ -71,7 +85,7 @@ class DriftOutcome:
         Returns
         -------
         dict of str to matplotlib Figure
-            Of the name ``drift``.
+            One plot, ``drift``.
         """
         return {"drift": drift_figure(self.drift)}
 
@@ -81,7 +95,7 @@ class DriftOutcome:
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing, and files of the same names are replaced.
+            Output folder; created if missing; files with the same names are replaced.
         """
         write_drift(self.drift, self.plot(), Path(folder))
 
@@ -90,7 +104,7 @@ class DriftOutcome:
 def drift(
     paths: list[str],
     *,
-    model: str | None = None,
+    model: str | SavedModel | None = None,
     limit: float | None = None,
     settings: Settings,
     now: datetime,
@@ -108,8 +122,8 @@ def drift(
     ----------
     paths : list of str
         Files, folders, globs or ``-`` (see :func:`scoring.records.corpus.read_documents`), labelled or not.
-    model : str, optional
-        The model: see :func:`scoring.deployment.resolve_model.resolve`.
+    model : str or SavedModel, optional
+        A loaded model, or a name: see :func:`scoring.deployment.resolve_model.resolve`.
     limit : float, optional
         Maximum expected error, as a multiple of the error on the test records; see
         :func:`scoring.drift.detect.measure_drift`.
@@ -140,7 +154,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or there are too few records.
     """
-    saved = open_model(model, settings, reporter)
+    saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
         n_records = saved.manifest.training.n_records

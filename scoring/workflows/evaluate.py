@@ -35,11 +35,22 @@ from scoring.workflows.coverage import derived_note, deriver_of
 from scoring.workflows.results import WithEvaluation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EvaluateOutcome(WithEvaluation):
-    """Result of an evaluation; `run_id` is None if nothing was logged.
+    """Result of an evaluation.
 
-    `n_own_labels` counts the labels written by scoring.
+    Parameters
+    ----------
+    run_id : str or None
+        MLflow run; None if nothing was logged.
+    model : str
+        Name and version of the model.
+    n_records, n_faults : int
+        Evaluated records and unusable records.
+    n_own_labels : int
+        Labels written by scoring.
+    evaluation : Evaluation
+        Metrics with intervals, baselines, slices and predictions.
     """
 
     run_id: str | None

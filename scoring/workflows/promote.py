@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.activate import activate
 from scoring.deployment.candidates import Reference, split_arguments
-from scoring.deployment.gate import GateConfig, Verdict, refuse
+from scoring.deployment.gate import Check, GateConfig, Verdict, refuse
 from scoring.deployment.judge import Judged, judge_alone, judge_logged, judge_on
 from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
@@ -28,10 +28,14 @@ from scoring.tracking import Store, champion, find_model_run, log_model_folder, 
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.displayed import Displayed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class PromoteOutcome:
+@dataclass(frozen=True, slots=True, repr=False)
+class PromoteOutcome(Displayed):
     """Verdict of the gate, and the resulting state.
 
     Parameters
@@ -71,6 +75,26 @@ class PromoteOutcome:
     by: str
     verdict: Verdict
     data_sha256: str
+
+    def _summary(self) -> str:
+        champion = f"compared with {self.champion}" if self.champion else "without a champion"
+        return f"{self.outcome}: {self.model}, {champion}: {'; '.join(self.verdict.reasons)}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the checks of the gate, one per row.
+
+        Returns
+        -------
+        DataFrame of shape (n_checks, 11)
+            ``figure`` (the metric), ``against`` (the champion, or a baseline), ``part`` (subset of the
+            records; empty for all), ``n_records``, ``first`` and ``second`` (metric of the champion or
+            baseline, and of the challenger), ``gain``, ``low`` and ``high`` (interval of the gain, NaN if
+            there is none), ``expected`` and ``is_passed``.
+        """
+        import pandas as pd
+
+        rows = [msgspec.structs.asdict(check) for check in self.verdict.checks]
+        return pd.DataFrame(rows, columns=list(Check.__struct_fields__))
 
 
 def promote(

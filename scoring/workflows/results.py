@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.results import Evaluation, Figure
+from scoring.workflows.displayed import Displayed, metrics_line
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Plot
 
 
-class WithEvaluation:
+class WithEvaluation(Displayed):
     """Methods of results that have an evaluation."""
 
     evaluation: Evaluation
+
+    def _summary(self) -> str:
+        return f"evaluated on {self.evaluation.n_records:,} records: {metrics_line(self.evaluation.figures)}"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the metrics, one per row.
@@ -79,16 +83,14 @@ def figure_rows(
     ]
 
 
-class Comparisons(tuple[Comparison, ...]):
-    """Comparisons of the first model or run with each other model or run.
+class Comparisons(Displayed, tuple[Comparison, ...]):
+    """A tuple: the comparison of the first model or run with each other model or run."""
 
-    Examples
-    --------
-    >>> len(Comparisons())
-    0
-    """
-
-    __slots__ = ()
+    def _summary(self) -> str:
+        if not self:
+            return "of no models"
+        others = ", ".join(comparison.second.name for comparison in self)
+        return f"of {self[0].first.name} with {others}, on {self[0].n_labelled:,} labelled records"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the differences of metrics, one per row.

@@ -41,7 +41,7 @@ _INTRO = (
 _DERIVED = "The coverage of the records was derived from the archive: it is an estimate."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrainOutcome(WithEvaluation):
     """Result of a training.
 

@@ -206,7 +206,7 @@ def test_training_goes_on_without_a_row_that_json_does_not_have(
     assert outcome.n_records == 148
     assert [error.faults[0].line for error in errors] == [4, 6]
     with pytest.raises(scoring.RecordError, match=r"-:4: excerpt: got a value of type object"):
-        scoring.train(rows, config=QUICK, tracked=False, output=tmp_path / "m", settings=settings)
+        scoring.train(rows, config=QUICK, tracked=False, output=tmp_path / "other", settings=settings)
 
 
 def test_errors_of_a_frame_may_be_raised_or_handed_over(
@@ -275,6 +275,118 @@ def test_training_on_a_frame_is_that_on_its_records(
     assert set(evaluated.plot()) >= {"quality", "heat"}
     evaluated.save(tmp_path / "evaluation")
     assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+
+
+def test_rows_keep_their_names(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings
+) -> None:
+    """By a column ``path``, or by an index of text; documents keep theirs."""
+    few = labelled[:20]
+    names = [f"news/{number}.md" for number in range(20)]
+    by_column = few.assign(path=names)
+    by_index = few.set_axis(names)
+    documents = list(scoring.read_records(rows_of(by_column)))
+    rows = rows_of(by_column)
+    kinds: list[Any] = [by_column, by_index, pl.DataFrame(rows, infer_schema_length=None), rows, documents]
+    for records in kinds:
+        outcome = scoring.evaluate(records, model=model, tracked=False, settings=settings)
+        assert outcome.predictions()["path"].tolist() == names
+    assert model.score(by_index)["path"].tolist() == names
+    unnamed = scoring.evaluate(few, model=model, tracked=False, settings=settings)
+    assert set(unnamed.predictions()["path"]) == {"-"}
+    by_index.loc["news/3.md", "title"] = None
+    with pytest.raises(scoring.RecordError, match=r"^news/3\.md: title: got no text"):
+        scoring.evaluate(by_index, model=model, tracked=False, settings=settings)
+
+
+def test_an_index_that_names_no_records_is_left_alone(model: scoring.Model) -> None:
+    titles = pd.DataFrame({"title": ["Rain", "Sun"]})
+    for index in ([7, 9], ["a", "a"], [("a", 1), ("a", 2)], pd.to_datetime(["2021-01-01", "2021-01-02"])):
+        assert model.score(titles.set_axis(index))["path"].tolist() == ["-", "-"]
+
+
+def test_records_to_train_on_are_of_one_kind(settings: scoring.Settings) -> None:
+    mixed: Any = [{"title": "Rain"}, "news"]
+    with pytest.raises(
+        TypeError, match=r"records: got a list with dict and str, expected paths, or mappings"
+    ):
+        scoring.train(mixed, tracked=False, settings=settings)
+
+
+def test_what_only_looks_like_a_frame_is_refused(
+    model: scoring.Model, labelled: pd.DataFrame, settings: scoring.Settings
+) -> None:
+    row: Any = labelled.iloc[0]
+    lazy: Any = pl.LazyFrame({"title": ["Rain"]})
+    for call in (model.score, model.explain, lambda records: scoring.train(records, settings=settings)):
+        with pytest.raises(
+            TypeError, match=r"got a row of a frame, expected a frame of one row: frame\.iloc"
+        ):
+            call(row)
+        with pytest.raises(TypeError, match=r"got a LazyFrame, expected a frame: frame\.collect\(\)"):
+            call(lazy)
+
+
+def test_an_archive_as_a_frame(archive: Path, model: scoring.Model, settings: scoring.Settings) -> None:
+    """Its rows are the records of the files, with labels, names and the same scores."""
+    files = sorted(archive.rglob("*.md"))[:30]
+    frame = scoring.read_frame(files)
+    assert {name: str(frame[name].dtype) for name in ("quality", "heat", "published")} == {
+        "quality": "Int64",
+        "heat": "Int64",
+        "published": "boolean",
+    }
+    assert str(frame["publishedDateTime"].dtype).endswith("UTC]")
+    documents = list(scoring.read_records(files))
+    again = read_frame(frame).documents
+    assert [document.path for document in again] == [str(file) for file in files]
+    assert [(document.record, document.labels) for document in again] == [
+        (document.record, document.labels) for document in documents
+    ]
+    assert model.score(frame)["quality"].tolist() == [score.quality for score in model.score(files)]
+    empty = scoring.read_frame([])
+    assert (len(empty), list(empty.columns)) == (0, list(frame.columns))
+
+
+def test_results_show_themselves(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings
+) -> None:
+    """In one line, not with all of their predictions, and as tables in a notebook."""
+    few = labelled[:60]
+    evaluated = scoring.evaluate(few, model=model, tracked=False, settings=settings)
+    compared = scoring.compare(model, model, on=few, settings=settings)
+    measured = scoring.measure_drift(few, model=model, tracked=False, settings=settings)
+    assert re.fullmatch(
+        r"<EvaluateOutcome evaluated on 60 records: quality_mae [\d.]+, .*, \.\.\.>", repr(evaluated)
+    )
+    assert repr(evaluated.evaluation).startswith("<Evaluation of 60 records")
+    assert repr(compared) == f"<Comparisons of {model.name} with {model.name}, on 60 labelled records>"
+    assert repr(measured).startswith(f"<DriftOutcome of 60 records from those of {model.name}: ")
+    for result in (evaluated, compared, measured, model.policy()):
+        html = result._repr_html_()
+        assert "<table" in html
+        assert "&lt;table" not in html
+    assert "<table" in model.policy()[:2]._repr_html_()
+    rules = model.policy().to_frame()
+    assert rules["text"].tolist() == [line.text for line in model.policy()]
+
+
+def test_a_model_is_promoted_from_python(
+    labelled: pd.DataFrame, training: TrainOutcome, settings: scoring.Settings
+) -> None:
+    dry = scoring.promote(training.model, dry_run=True, settings=settings)
+    assert (dry.is_promoted, dry.version) == (True, None)
+    promoted = scoring.promote(training.model, settings=settings)
+    assert promoted.version == "models:/scoring/1"
+    assert repr(promoted).startswith(f"<PromoteOutcome promoted: {promoted.model}, without a champion: ")
+    checks = promoted.to_frame()
+    assert checks["is_passed"].all()
+    assert scoring.load_model("models:/scoring@champion", settings=settings).name == promoted.model
+    refused = scoring.promote("shipped", on=labelled, settings=settings)
+    assert (refused.outcome, refused.champion) == ("refused", "models:/scoring/1")
+    assert repr(refused).startswith(
+        f"<PromoteOutcome refused: {refused.model}, compared with models:/scoring/1: "
+    )
 
 
 def test_comparison_of_models_on_a_frame(

@@ -28,8 +28,8 @@ ROOMS = {
 @pytest.mark.parametrize(
     "target",
     [
-        *("venv", "browser", "test", "lint", "types", "layers", "docs", "screenshots", "check", "demo"),
-        *("build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
+        *("venv", "browser", "test", "lint", "types", "layers", "docs", "notebooks", "screenshots", "check"),
+        *("demo", "build", "smoke", "clean", "test-clone", "test-system-python", "test-postgres", "postgres"),
     ],
 )
 def test_target_is_there(target: str) -> None:

@@ -48,6 +48,8 @@ PUBLIC = [
     "load_model",
     "load_settings",
     "measure_drift",
+    "promote",
+    "read_frame",
     "read_records",
     "relate",
     "score",

@@ -6,12 +6,27 @@ import msgspec
 import pandas as pd
 import pytest
 
+from scoring.records.field_maps.map_file import parse_field_map
 from scoring.records.synthetic.generate import sample_documents
 from scoring.training.config import TrainConfig
 from tests.sites import QUICK
 
 LABELS = ["quality", "heat", "published"]
 CONFIG = TrainConfig(model=QUICK)
+KEYS = {
+    "title": "headline",
+    "topics": "tags",
+    "publishedDateTime": "date",
+    "quality": "points",
+    "heat": "warmth",
+}
+FIELDS = parse_field_map(
+    "fields: {title: headline, topics: tags, published_at: date, excerpt: excerpt, provider: provider,"
+    " images: images, related: related, original_url: originalUrl, web_url: webUrl, type: type,"
+    " category: category, amp_web_url: ampWebUrl, cdn_amp_web_url: cdnAmpWebUrl}\n"
+    "labels: {quality: points, heat: warmth, published: published}"
+)
+"""Field map of the frames whose columns are renamed by KEYS."""
 
 
 @pytest.fixture(scope="package")

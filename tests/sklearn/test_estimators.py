@@ -18,12 +18,12 @@ import pytest
 from sklearn.base import clone
 
 import scoring
-from scoring.errors import FeatureError, ModelError, RecordError, SettingsError
+from scoring.errors import FeatureError, FieldMapError, ModelError, RecordError, SettingsError
 from scoring.records.synthetic.generate import sample_documents
 from scoring.sklearn import HeatRegressor, PublishedClassifier, QualityRegressor
 from scoring.training.config import TrainConfig
 from scoring.workflows.train import TrainOutcome
-from tests.sklearn.conftest import CONFIG, LABELS
+from tests.sklearn.conftest import CONFIG, FIELDS, KEYS, LABELS
 
 TARGETS = {QualityRegressor: "quality", HeatRegressor: "heat", PublishedClassifier: "published"}
 KINDS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
@@ -294,6 +294,39 @@ def test_columns_of_fit_are_needed_by_name(fitted: dict[str, Any], records: pd.D
         estimator.predict(records[:0])
     again = clone(estimator).fit(records.to_dict("records"), [1, 2] * 100)
     assert not hasattr(again, "feature_names_in_")
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "mappings"])
+def test_columns_may_be_named_by_a_field_map(
+    kind: str, fitted: dict[str, Any], labelled: pd.DataFrame
+) -> None:
+    """Other labels are found by it too; of the labels, none is needed to predict."""
+    named = labelled.rename(columns=KEYS).assign(published=None)
+    earlier, later = (KINDS[kind](rows_of(named[rows])) for rows in (slice(150), slice(150, None)))
+    estimator = HeatRegressor(CONFIG, fields=FIELDS).fit(earlier, labelled["heat"][:150])
+    assert estimator.targets_ == ("quality", "heat")
+    assert estimator.predict(later).tolist() == fitted["heat"].predict(labelled[150:]).tolist()
+    if kind == "pandas":
+        assert {"headline", "date"} < set(estimator.feature_names_in_)
+        assert not {"points", "warmth", "published"} & set(estimator.feature_names_in_)
+        bare = later.drop(columns=["points", "warmth", "published"])
+        assert estimator.predict(bare).tolist() == estimator.predict(later).tolist()
+        with pytest.raises(ValueError, match="X: got no column 'headline'"):
+            estimator.predict(bare.drop(columns="headline"))
+
+
+def test_a_field_map_is_read_by_fit(tmp_path: Path, labelled: pd.DataFrame) -> None:
+    """From a file; it may name the rule of sections."""
+    file = tmp_path / "fields.yaml"
+    file.write_text("fields: {title: headline, published_at: date}\nsection: folder\n", "utf-8")
+    named = labelled.rename(columns=KEYS)[["headline", "date"]]
+    named.index = pd.Index([f"sea/{number}.md" for number in range(len(named))])
+    estimator = QualityRegressor(CONFIG, fields=file)
+    assert estimator.get_params()["fields"] is file
+    estimator.fit(named, labelled["quality"])
+    assert estimator._model.encoder.sections_.by == "folder"
+    with pytest.raises(FieldMapError, match=r"none\.yaml"):
+        QualityRegressor(CONFIG, fields=tmp_path / "none.yaml").fit(named, labelled["quality"])
 
 
 def test_contributions_add_up_to_the_whole_prediction(fitted: dict[str, Any], records: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_predict, cross_val_score
@@ -16,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from scoring.sklearn import HeatRegressor, PublishedClassifier, QualityRegressor
-from tests.sklearn.conftest import CONFIG
+from tests.sklearn.conftest import CONFIG, FIELDS, KEYS
 
 
 def without_excerpts(frame: pd.DataFrame) -> pd.DataFrame:
@@ -61,6 +62,18 @@ def test_grid_search(records: pd.DataFrame, labelled: pd.DataFrame) -> None:
     search.fit(records, labelled["quality"])
     assert search.best_params_ == {"model_params": {"rubric.ridge": 1e-5}}
     assert search.best_estimator_.predict(records).shape == (200,)
+
+
+@pytest.mark.slow
+def test_search_with_a_field_map(labelled: pd.DataFrame) -> None:
+    named = labelled.rename(columns=KEYS)
+    grid = {"fields": [FIELDS], "random_state": [3]}
+    search = GridSearchCV(QualityRegressor(CONFIG), grid, cv=TimeSeriesSplit(2), error_score="raise")
+    search.fit(named, named["points"])
+    assert search.best_params_ == {"fields": FIELDS, "random_state": 3}
+    copy = clone(search.best_estimator_)
+    assert copy.get_params()["fields"] == FIELDS
+    assert copy.set_params(fields=None).get_params()["fields"] is None
 
 
 def test_permutation_importance(records: pd.DataFrame, labelled: pd.DataFrame) -> None:

@@ -22,7 +22,7 @@ else:
 
 
 class RecordModel(PythonModel):
-    """Scores of records: a row in, a row out."""
+    """The MLflow model that a training logs: it scores a frame of records."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the saved model that was logged with this file.
@@ -30,7 +30,7 @@ class RecordModel(PythonModel):
         Parameters
         ----------
         context : PythonModelContext
-            MLflow's: the folder of the model is its artifact ``model``.
+            Context of MLflow; its artifact ``model`` is the folder of the model.
         """
         self.scorer = load_scorer(Path(context.artifacts["model"]))
 
@@ -42,7 +42,7 @@ class RecordModel(PythonModel):
         Parameters
         ----------
         context : PythonModelContext
-            MLflow's; not used.
+            Context of MLflow; not used.
         model_input : DataFrame of shape (n_records, n_fields)
             Columns with the field names of the front matter; nested fields are objects or JSON text.
         params : dict, optional
@@ -57,7 +57,7 @@ class RecordModel(PythonModel):
         Raises
         ------
         MlflowException
-            If ``as_of`` is no time: an invalid request (status 400).
+            If ``as_of`` is not a time, or the frame cannot be read: an invalid request (status 400).
         """
         try:
             as_of = read_as_of((params or {}).get("as_of"))

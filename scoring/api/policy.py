@@ -1,0 +1,51 @@
+"""The rules of a policy as a list that shows itself as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, SupportsIndex, overload
+
+import msgspec
+
+from scoring.explanation.policy import PolicyLine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = ["target", "text", "interval", "n_records", "followed_ratio"]
+
+
+class Policy(list[PolicyLine]):
+    """Rules of a model: a list, which is a table in a notebook.
+
+    Examples
+    --------
+    >>> len(Policy())
+    0
+    """
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> PolicyLine: ...
+    @overload
+    def __getitem__(self, index: slice) -> Policy: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> PolicyLine | Policy:
+        if isinstance(index, slice):
+            return Policy(super().__getitem__(index))
+        return super().__getitem__(index)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the rules, one per row.
+
+        Returns
+        -------
+        DataFrame of shape (n_rules, n_fields)
+            The fields of a rule: ``target``, ``text``, ``interval``, ``n_records``, ``value``, ``low``, ...
+        """
+        import pandas as pd
+
+        names = list(dict.fromkeys([*_SHOWN, *PolicyLine.__struct_fields__]))
+        return pd.DataFrame([msgspec.structs.asdict(line) for line in self], columns=names)
+
+    def _repr_html_(self) -> str:
+        """The rules in words, with their intervals and numbers of records."""
+        html: str = self.to_frame()[_SHOWN].to_html(index=False, float_format="{:.2f}".format, na_rep="")
+        return html

@@ -1,0 +1,41 @@
+"""Rows of frames, mappings and documents, in the place of standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+
+from scoring.errors import RecordError
+from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.record import Document
+from scoring.records.rows import decode_row
+
+Row = tuple[dict[str, object], str, int]
+"""Fields of a record that are not missing, its path, and its number where it has no path."""
+
+
+class RowStream(BytesIO):
+    """Records in memory that a workflow reads as ``-``; as a stream of bytes it is empty.
+
+    Each row is decoded when the field map is known, and keeps its own path.
+
+    Parameters
+    ----------
+    rows : iterable of tuple or Document
+        Rows from :func:`scoring.records.frame_rows.rows_of`, or documents that were already read.
+    """
+
+    def __init__(self, rows: Iterable[Row | Document]) -> None:
+        super().__init__()
+        self._rows = list(rows)
+
+    def read_documents(self, field_map: FieldMap | None) -> Iterator[Document | RecordError]:
+        """Yield the document of each row, or the error of an unusable row, in order."""
+        for row in self._rows:
+            if isinstance(row, Document):
+                yield row
+                continue
+            try:
+                yield decode_row(*row, field_map)
+            except RecordError as error:
+                yield error

@@ -1,0 +1,47 @@
+"""How results show themselves in a console and in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scoring.evaluation.results import Figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_METRICS = 4
+"""Metrics in the line of a result."""
+
+
+class Displayed:
+    """One line in a console, and a table in a notebook."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table."""
+        raise NotImplementedError
+
+    def _summary(self) -> str:
+        """The line, without the name of the class."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        """The table, below the line."""
+        from html import escape
+
+        html: str = self.to_frame().to_html(float_format="{:.3f}".format, max_rows=60, na_rep="")
+        return f"<p>{escape(f'{type(self).__name__} {self._summary()}')}</p>{html}"
+
+
+def metrics_line(figures: dict[str, Figure]) -> str:
+    """The first metrics in one line.
+
+    Examples
+    --------
+    >>> metrics_line({"quality_mae": Figure(4.25)})
+    'quality_mae 4.25'
+    """
+    shown = [f"{name} {figure.value:.3g}" for name, figure in [*figures.items()][:MAX_METRICS]]
+    return ", ".join(shown + ["..."] * (len(figures) > MAX_METRICS))
