@@ -23,6 +23,7 @@ _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
 # User and password before a host, and secrets in the query.
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+:/")  # pathlib removes the second slash
 
 _TEXT = "a text that is not empty"
 _MLFLOW_VARIABLES = {"MLFLOW_TRACKING_URI": "tracking_uri", "MLFLOW_EXPERIMENT_NAME": "experiment"}
@@ -173,7 +174,7 @@ def load_settings(**overrides: Any) -> Settings:
     checked["home"] = home = checked["home"].expanduser().absolute()
     for name in ("journal", "links", "fields"):
         if checked.get(name) is not None:
-            checked[name] = checked[name].expanduser().absolute()
+            checked[name] = _absolute(checked[name])
     defaults = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
@@ -313,6 +314,13 @@ def setting_names() -> list[str]:
 def _own_store(home: Path) -> str:
     """Address of the default store of a home."""
     return f"sqlite:///{home / 'mlflow.db'}"
+
+
+def _absolute(path: Path) -> Path:
+    """Absolute path; the URL of a remote file is unchanged."""
+    if path.parts[:1] == ("file:",):
+        return Path("/", *path.parts[1:])
+    return path if _SCHEME.match(str(path)) else path.expanduser().absolute()
 
 
 def _path(kind: type, value: object) -> object:

@@ -17,6 +17,7 @@ from scoring.records.files import STDIN
 from scoring.records.frame_rows import is_frame, json_lines_of, row_of, rows_of
 from scoring.records.record import Document
 from scoring.records.rows import decode_row
+from scoring.storage.remote import name_of
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -70,7 +71,7 @@ def read_records(
     """
     from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
-    given = fields if isinstance(fields, FieldMap | None) else read_field_map(os.fspath(fields))
+    given = fields if isinstance(fields, FieldMap | None) else read_field_map(name_of(fields))
     return read_documents_of(records, on_error, given=given)
 
 
@@ -90,7 +91,7 @@ def read_documents_of(
             except RecordError as error:
                 on_fault(error)
         else:
-            path = os.fspath(record)
+            path = name_of(record)
             field_maps = FieldMaps([path], given=given).with_model_map(model_map)
             yield from read_documents([path], field_maps=field_maps, on_fault=on_fault)
 
@@ -127,18 +128,18 @@ def source_of(records: Any, on_error: OnError = "raise") -> tuple[list[str], Bin
     if isinstance(records, Mapping):
         records = [records]
     if isinstance(records, str | os.PathLike):
-        return [os.fspath(records)], None
+        return [name_of(records)], None
     items = list(records)
     if items and all(isinstance(item, Mapping) for item in items):
         rows = (row_of(item, number) for number, item in enumerate(items, start=1))
         return [STDIN], BytesIO(json_lines_of(rows, on_fault))
-    return [os.fspath(item) for item in items], None
+    return [name_of(item) for item in items], None
 
 
 def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:
     if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
+        return [name_of(paths)]
+    return [name_of(path) for path in paths]
 
 
 class Warnings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from scoring.api.inputs import (
 from scoring.api.model import Model
 from scoring.features.as_of import AsOf
 from scoring.settings import Settings, load_settings
+from scoring.storage.remote import name_of
 
 if TYPE_CHECKING:
     from scoring.training.config import TrainConfig
@@ -174,7 +174,7 @@ def evaluate(
     paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=model.saved if isinstance(model, Model) else None if model is None else name_of(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
         as_of=as_of,
@@ -353,7 +353,7 @@ def measure_drift(
     paths, stdin = source_of(records, on_error)
     return workflow(
         paths,
-        model=None if model is None else os.fspath(model),
+        model=None if model is None else name_of(model),
         limit=limit,
         has_labels=labels,
         settings=settings or load_settings(),
@@ -416,7 +416,7 @@ def suggest(
     return workflow(
         paths,
         count=count,
-        model=model.saved if isinstance(model, Model) else None if model is None else os.fspath(model),
+        model=model.saved if isinstance(model, Model) else None if model is None else name_of(model),
         settings=settings or load_settings(),
         stdin=stdin,
         on_fault=fault_handler(on_error),

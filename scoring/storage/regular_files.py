@@ -76,7 +76,7 @@ def local_file(file: str | Path) -> str | Path:
     ScoringError
         If its store cannot be read.
     """
-    if ":/" not in os.fspath(file) or (url := url_of(file)) is None:
+    if (url := url_of(file)) is None:
         return file
     from scoring.storage.remote_copies import copy_of
 
@@ -87,13 +87,24 @@ def local_file(file: str | Path) -> str | Path:
 
 
 def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
-    """Read a regular file, or its first bytes.
+    """Read a regular file, or its first bytes; of a remote file, its current version.
 
     Raises
     ------
     OSError
         As for :func:`open_regular`, or if it cannot be read.
+    ScoringError
+        If the store of a remote file cannot be read.
     """
+    if (url := url_of(file)) is not None:
+        from scoring.storage.remote_copies import refresh
+
+        refresh(url)
+    return read_listed(file, max_bytes)
+
+
+def read_listed(file: str | Path, max_bytes: int = -1) -> bytes:
+    """Like :func:`read_regular`, but of a remote file, the version that was listed last."""
     descriptor, _ = open_regular(file)
     with open(descriptor, "rb") as handle:
         return handle.read(max_bytes)

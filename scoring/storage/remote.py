@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -85,6 +86,12 @@ def name_of(path: str | os.PathLike[str]) -> str:
     return local_path(text)
 
 
+def local_or_remote(path: Path) -> Path:
+    """A path without ``file://``; that of another URL is unchanged, and :func:`url_of` recognizes it."""
+    name = name_of(path)
+    return path if is_remote(name) else Path(name)
+
+
 def url_of(path: str | os.PathLike[str]) -> str | None:
     """URL of a path; None for a local path.
 
@@ -93,7 +100,9 @@ def url_of(path: str | os.PathLike[str]) -> str | None:
     ScoringError
         As :func:`checked`.
     """
-    name = name_of(path)
+    if ":/" not in (text := os.fspath(path)):
+        return None
+    name = name_of(text)
     return checked(name) if is_remote(name) else None
 
 
@@ -251,6 +260,17 @@ def is_remote_folder(url: str) -> bool:
     return list_files(url).kind == "folder"
 
 
+def is_remote_file(url: str) -> bool:
+    """Whether a URL is a file of a store.
+
+    Raises
+    ------
+    ScoringError
+        If the store cannot be reached.
+    """
+    return list_files(url).kind == "file"
+
+
 def create_remote(url: str, data: bytes) -> bool:
     """Write a new file; False if there is one already, which stays.
 
@@ -268,6 +288,19 @@ def create_remote(url: str, data: bytes) -> bool:
     return True
 
 
+def require_writable(url: str) -> None:
+    """Check that the store of a URL is one that can be written to, before any work.
+
+    Raises
+    ------
+    ScoringError
+        If it is a web server, or its package is not installed.
+    """
+    if is_web(url):
+        raise ScoringError(f"{url}: a web server is read-only: name a local path or an object store")
+    opened(url)
+
+
 def write_remote(url: str, data: bytes) -> None:
     """Write a file, or replace one: readers see the old content or the new.
 
@@ -276,8 +309,21 @@ def write_remote(url: str, data: bytes) -> None:
     ScoringError
         If it cannot be written.
     """
-    if is_web(url):
-        raise ScoringError(f"{url}: a web server is read-only: name a local path or an object store")
+    require_writable(url)
     fs, path = opened(url)
     with one_line_errors(url):
         fs.pipe_file(path, data)
+
+
+def put_remote(file: Path, url: str) -> None:
+    """Put a local file into a store, in parts if it is large; readers see the old content or the new.
+
+    Raises
+    ------
+    ScoringError
+        If it cannot be written.
+    """
+    require_writable(url)
+    fs, path = opened(url)
+    with one_line_errors(url):
+        fs.put_file(str(file), path)

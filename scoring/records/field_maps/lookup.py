@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from scoring.records.field_maps.field_map import FILE_NAME, FieldMap
 from scoring.settings import Settings
-from scoring.storage.remote import is_remote, local_path
+from scoring.storage.remote import is_remote, local_path, name_of
 
 
 class FieldMaps:
@@ -99,9 +99,9 @@ class FieldMaps:
 
             file, above = f"{url}/{FILE_NAME}", os.path.dirname(url)
             if has_copy(file):
-                from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
+                from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
 
-                self._by_folder[url] = read_field_map(file)
+                self._by_folder[url] = read_archive_map(file, ())
             else:
                 is_below = any(f"{above}/".startswith(f"{top}/") for top in self._remote_tops)
                 self._by_folder[url] = self._at(above) if is_below else None
@@ -148,7 +148,7 @@ def field_maps_of(paths: Iterable[str], settings: Settings) -> FieldMaps:
         return FieldMaps(paths)
     from scoring.records.field_maps.map_file import read_field_map
 
-    field_map = read_field_map(str(settings.fields))
+    field_map = read_field_map(name_of(settings.fields))
     if settings.fields_origin.startswith("option"):
         return FieldMaps(paths, given=field_map)
     return FieldMaps(paths, fallback=field_map)
