@@ -263,10 +263,12 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
     """Load the settings, set up logging from them and the flags, and check the format of the home."""
     from scoring.settings import load_settings
     from scoring.storage.home import check_home
+    from scoring.storage.remote import refuse_remote
 
     if section := given.get("section"):
         given["section"] = section[0]
     settings = load_settings(**given)
+    refuse_remote(settings.journal, "the journal", "it is locked while labels are written")
     terminal.set_up_logging(settings.log_level)
     check_home(settings.home)
     return settings

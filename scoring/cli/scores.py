@@ -71,6 +71,8 @@ def score(
         terminal.has_annotations, form = True, None
     if write and (form or output or dask):
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
+    if write:
+        writing.check_paths(paths)
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
         if changed_since is not None or skip_non_records:

@@ -327,3 +327,45 @@ def put_remote(file: Path, url: str) -> None:
     fs, path = opened(url)
     with one_line_errors(url):
         fs.put_file(str(file), path)
+
+
+def replace_if_same(url: str, old: bytes, new: bytes) -> bool:
+    """Replace a file if its content is `old`; otherwise nothing is written, and the result is False.
+
+    S3 checks the version with the write itself. Other stores have no such write: there, another program that
+    writes the same file between the check and the write is overwritten.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ScoringError
+        If it cannot be read or written.
+    """
+    require_writable(url)
+    fs, path = opened(url)
+    fs.invalidate_cache()
+    try:
+        info = fs.info(path)
+        if fs.cat_file(path) != old:
+            return False
+        has_condition = url.startswith(("s3://", "s3a://")) and bool(info.get("ETag"))
+        fs.pipe_file(path, new, **({"IfMatch": info["ETag"]} if has_condition else {}))
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from None
+    except Exception as error:
+        if _is_failed_condition(error):
+            return False
+        with one_line_errors(url):
+            raise
+    return True
+
+
+def _is_failed_condition(error: Exception) -> bool:
+    """Whether S3 refused a write since the file has another version."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return response.get("Error", {}).get("Code") in (
+        "PreconditionFailed",
+        "ConditionalRequestConflict",
+        "412",
+    )

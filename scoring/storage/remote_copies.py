@@ -21,6 +21,7 @@ from scoring.storage.remote import (
     one_line_errors,
     opened,
     read_together,
+    replace_if_same,
 )
 
 _BATCH_BYTES = 2**24
@@ -210,3 +211,11 @@ def refresh(url: str, *, is_optional: bool = False) -> None:
     if not is_optional:
         code = errno.ENOENT if kind == "nothing" else errno.EISDIR
         _COPIES.errors[url] = OSError(code, os.strerror(code), url)
+
+
+def replace_remote(url: str, old: bytes, new: bytes) -> bool:
+    """Replace a remote file, and forget its copy: see :func:`scoring.storage.remote.replace_if_same`."""
+    try:
+        return replace_if_same(url, old, new)
+    finally:
+        _COPIES.forget(url)

@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from scoring.cli import app
 from scoring.records.synthetic.generate import write_sample
+from scoring.storage import remote_copies
+from scoring.storage.remote import replace_if_same
 from scoring.workflows.train import TrainOutcome
 
 
@@ -231,3 +233,100 @@ def test_what_a_url_cannot_do_is_refused_before_any_work(arguments: tuple[str, .
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert "hidden" not in done.stderr
+
+
+def test_scores_are_written_to_a_store_and_restored(
+    training: TrainOutcome, inbox: Path, store: str, put: Callable[[Path, str], str], tmp_path: Path
+) -> None:
+    shutil.copytree(inbox, tmp_path / "inbox")
+    url = put(inbox, f"written-{uuid4().hex[:8]}")
+    before = contents(url)
+    model = ("--model", training.model)
+
+    def written(place: str, *options: str) -> tuple[str, str, str]:
+        journal = f"{len(place)}.jsonl"
+        done = run("score", place, "--write", "--journal", journal, *model, *options)
+        write_id = done.stderr.rpartition("--write-id ")[2].split()[0] if not options else ""
+        text = (done.stdout + done.stderr).replace(place, "inbox").replace(write_id or " ", " ")
+        return text.partition("\nwrite ")[0], write_id, journal
+
+    assert written(url, "--dry-run")[0] == written(str(tmp_path / "inbox"), "--dry-run")[0]
+    assert contents(url) == before
+    local, _, _ = written(str(tmp_path / "inbox"))
+    remote, write_id, journal = written(url)
+    assert remote == local
+    assert "20 of 20 files written: 60 labels filled" in remote
+    assert contents(url) == contents(str(tmp_path / "inbox"))
+    again = run("score", url, "--write", "--journal", journal, *model)
+    assert "0 of 20 files written" in again.stderr
+    done = run("restore", url, "--write-id", write_id, "--journal", journal)
+    assert "60 labels of 20 files restored" in done.stderr
+    assert contents(url) == before
+
+
+def test_a_file_that_changes_during_a_write_is_read_again(
+    training: TrainOutcome, inbox: Path, put: Callable[[Path, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = put(inbox, f"changed-{uuid4().hex[:8]}")
+    file = f"{url}/{sorted(inbox.glob('*-n*.md'))[0].name}"
+    fs, path = fsspec.core.url_to_fs(file)
+    changes = [b"# first\n", b"# second\n"]
+    n_changes = 1
+
+    def changed(target: str, old: bytes, new: bytes) -> bool:
+        nonlocal n_changes
+        if target == file and n_changes:
+            n_changes -= 1
+            fs.pipe_file(path, fs.cat_file(path) + changes[n_changes])
+        return replace_if_same(target, old, new)
+
+    monkeypatch.setattr(remote_copies, "replace_if_same", changed)
+    done = run("score", file, "--write", "--model", training.model)
+    assert "1 of 1 files written: 3 labels filled" in done.stderr
+    assert fs.cat_file(path).endswith(b"# first\n")
+    n_changes = 2
+    monkeypatch.undo()
+    monkeypatch.setattr(remote_copies, "replace_if_same", changed)
+    fs.pipe_file(path, (inbox / Path(file).name).read_bytes())
+    done = run("score", file, "--write", "--model", training.model, "--journal", "other.jsonl", code=1)
+    assert (
+        f"{file}: got a file that another process keeps changing, expected an unchanging file" in done.stderr
+    )
+    assert b"\nquality" not in fs.cat_file(path)
+
+
+def test_s3_checks_the_version_with_the_write(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fs, path = fsspec.core.url_to_fs(f"{bucket}/a.md")
+    fs.pipe_file(path, b"one")
+    write = fs.pipe_file
+
+    def late(name: str, data: bytes, **options: object) -> None:
+        write(name, b"another's")
+        write(name, data, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fs, "pipe_file", late)
+        assert not replace_if_same(f"{bucket}/a.md", b"one", b"two")
+    assert fs.cat_file(path) == b"another's"
+    assert replace_if_same(f"{bucket}/a.md", b"another's", b"two")
+    assert fs.cat_file(path) == b"two"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("score", "https://news.example/a.md", "--write"), "a web server is read-only"),
+        (
+            ("score", "news", "--write", "--journal", "s3://news/j.jsonl"),
+            "s3://news/j.jsonl: the journal needs",
+        ),
+        (
+            ("train", "news", "--journal", "s3://news/j.jsonl"),
+            "s3://news/j.jsonl: the journal needs a local path",
+        ),
+    ],
+)
+def test_writes_that_cannot_be_are_refused(arguments: tuple[str, ...], message: str) -> None:
+    Path("news").mkdir()
+    done = run(*arguments, code=2)
+    assert message in done.stderr
