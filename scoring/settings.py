@@ -171,11 +171,14 @@ def load_settings(**overrides: Any) -> Settings:
             faults.append(f"{_origin_of(name, by_source)}: {name}: got {got}, expected {meta.description}")
     if faults:
         raise SettingsError("\n".join(faults))
-    checked["home"] = home = checked["home"].expanduser().absolute()
+    checked["home"] = home = _absolute(checked["home"])
+    if not home.is_absolute():
+        origin = _origin_of("home", by_source)
+        raise SettingsError(f"{origin}: home: got the URL of a store, expected a local folder: it has locks")
     for name in ("journal", "links", "fields"):
         if checked.get(name) is not None:
             checked[name] = _absolute(checked[name])
-    defaults = {
+    defaults: dict[str, Any] = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
         "fields_origin": _origin_of("fields", by_source),

@@ -72,6 +72,8 @@ def serve(
         raise typer.BadParameter(f"--host {host} requires --token-file FILE, or --insecure")
     if inbox is not None:
         refuse_remote(inbox, "--inbox", "a folder that is synchronized with it")
+    if token_file is not None:
+        refuse_remote(token_file, "--token-file", "its permissions are checked")
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
     signals.release()  # the service answers accepted requests before it stops

@@ -150,8 +150,9 @@ def opened(url: str) -> tuple[Any, str]:
     try:
         fs, path = fsspec.core.url_to_fs(checked(url))
     except ImportError as error:
-        package = re.search(r"[Ii]nstall (\w+)", str(error))
-        command = f"{_INSTALL} {package[1]}" if package else _INSTALL
+        named = re.search(r"[Ii]nstall (\w+)", str(error))
+        package = "aiohttp" if is_web(url) else named[1] if named else ""
+        command = f"{_INSTALL} {package}".rstrip()
         raise ScoringError(f"{url}: its file system is not installed ({error}): {command}") from None
     except ValueError as error:
         raise ScoringError(f"{url}: no file system for it: {error}") from None

@@ -221,6 +221,7 @@ def test_a_model_is_trained_from_a_url_to_a_url(
     [
         (("watch", "s3://news"), "s3://news: watch needs a local path"),
         (("serve", "--inbox", "s3://news"), "s3://news: --inbox needs a local path"),
+        (("serve", "--token-file", "s3://news/t"), "s3://news/t: --token-file needs a local path"),
         (("score", "s3://news", "--changed-since", "HEAD"), "s3://news: --changed-since needs a local path"),
         (("train", "news", "--output", "https://news.example/model"), "a web server is read-only"),
         (("evaluate", "news", "--output", "https://news.example/model"), "a web server is read-only"),
