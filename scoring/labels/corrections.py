@@ -62,7 +62,7 @@ def open_corrections(path: Path | None) -> Corrections | None:
     if path is None:
         return None
     url = url_of(path)
-    if not (path.is_file() if url is None else is_remote_file(url)):
+    if not (Path(name_of(path)).is_file() if url is None else is_remote_file(url)):
         raise RecordError(Fault(name_of(path), 0, "", "no such file", "a ledger of corrections"))
     ledger = read_ledger(path)
     return Corrections(ledger, ledger.holding())

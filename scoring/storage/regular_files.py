@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from scoring.storage.remote import url_of
+from scoring.storage.remote import name_of, url_of
 
 # O_NONBLOCK keeps a FIFO from blocking on open; it has no effect on regular files.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -76,8 +76,10 @@ def local_file(file: str | Path) -> str | Path:
     ScoringError
         If its store cannot be read.
     """
-    if (url := url_of(file)) is None:
+    if ":/" not in os.fspath(file):
         return file
+    if (url := url_of(file)) is None:
+        return name_of(file)
     from scoring.storage.remote_copies import copy_of
 
     try:

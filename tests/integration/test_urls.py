@@ -92,6 +92,30 @@ def test_a_model_is_loaded_from_a_url(
     assert run("policy", folder, archive).stdout == run("policy", training.model, training.model).stdout
 
 
+def test_file_urls_are_local_paths(training: TrainOutcome, inbox: Path, tmp_path: Path) -> None:
+    (tmp_path / "fields.yaml").write_text("{}\n")
+    local = f"file://{tmp_path}"
+    run("export", f"file://{training.model}", f"{local}/model.zip")
+    options = ("--fields", f"{local}/fields.yaml", "--output", f"{local}/scores.jsonl")
+    run("score", f"file://{inbox}", "--model", f"{local}/model.zip", *options)
+    expected = run("score", inbox, "--model", training.model).stdout
+    assert (tmp_path / "scores.jsonl").read_text() == expected
+    run("features", f"file://{inbox}", "--output", f"{local}/features.parquet")
+    run("sample", f"{local}/sample", "--records", "3", "--layout", "ratings")
+    run("init", f"{local}/sample")
+    run("score", f"{local}/sample", "--write", "--model", "shipped", "--journal", f"{local}/journal.jsonl")
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "features.parquet",
+        "fields.yaml",
+        "home",
+        "journal.jsonl",
+        "model.zip",
+        "sample",
+        "scores.jsonl",
+    }
+    assert (tmp_path / "sample" / "scoring-fields.yaml").is_file()
+
+
 def test_a_damaged_model_is_refused_by_its_url(
     training: TrainOutcome, inbox: Path, put: Callable[[Path, str], str], tmp_path: Path
 ) -> None:
@@ -286,8 +310,6 @@ def test_a_file_that_changes_during_a_write_is_read_again(
     assert "1 of 1 files written: 3 labels filled" in done.stderr
     assert fs.cat_file(path).endswith(b"# first\n")
     n_changes = 2
-    monkeypatch.undo()
-    monkeypatch.setattr(remote_copies, "replace_if_same", changed)
     fs.pipe_file(path, (inbox / Path(file).name).read_bytes())
     done = run("score", file, "--write", "--model", training.model, "--journal", "other.jsonl", code=1)
     assert (
