@@ -23,6 +23,7 @@ _YAML = "scoring.yaml"
 _TOML = "pyproject.toml [tool.scoring]"
 # User and password before a host, and secrets in the query.
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s]+(?=@)|(?<=[?&])(?:password|token|secret)=[^&\s]*", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]+:/")  # pathlib removes the second slash
 
 _TEXT = "a text that is not empty"
 _MLFLOW_VARIABLES = {
@@ -192,11 +193,14 @@ def load_settings(**overrides: Any) -> Settings:
             faults.append(f"{_origin_of(name, by_source)}: {name}: got {got}, expected {meta.description}")
     if faults:
         raise SettingsError("\n".join(faults))
-    checked["home"] = home = checked["home"].expanduser().absolute()
+    checked["home"] = home = _absolute(checked["home"])
+    if not home.is_absolute():
+        origin = _origin_of("home", by_source)
+        raise SettingsError(f"{origin}: home: got the URL of a store, expected a local folder: it has locks")
     for name in ("journal", "links", "fields"):
         if checked.get(name) is not None:
-            checked[name] = checked[name].expanduser().absolute()
-    defaults = {
+            checked[name] = _absolute(checked[name])
+    defaults: dict[str, Any] = {
         "tracking_uri": _own_store(home),
         "store_origin": _origin_of("tracking_uri", by_source),
         "fields_origin": _origin_of("fields", by_source),
@@ -337,6 +341,13 @@ def setting_names() -> list[str]:
 def _own_store(home: Path) -> str:
     """Address of the default store of a home."""
     return f"sqlite:///{home / 'mlflow.db'}"
+
+
+def _absolute(path: Path) -> Path:
+    """Absolute path; the URL of a remote file is unchanged."""
+    if path.parts[:1] == ("file:",):
+        return Path("/", *path.parts[1:])
+    return path if _SCHEME.match(str(path)) else path.expanduser().absolute()
 
 
 def _path(kind: type, value: object) -> object:

@@ -37,6 +37,7 @@ from scoring.training.training_set import TrainingSet, as_floats
 from scoring.workflows.train import TrainOutcome, train
 from tests.listed import links  # noqa: F401 -- a fixture of all tests
 from tests.made_once import made_once
+from tests.object_store import bucket, object_store  # noqa: F401 -- fixtures of all tests
 from tests.repository import repository  # noqa: F401 -- a fixture of all tests
 from tests.sites import (  # noqa: F401 -- fixtures of all tests
     QUICK,

@@ -8,6 +8,7 @@ import pytest
 
 from scoring.errors import SettingsError
 from scoring.settings import default_model_folder, load_settings, mask_credentials, settings_origins
+from scoring.storage.remote import name_of
 
 
 def origins(**overrides: object) -> dict[str, str]:
@@ -149,3 +150,15 @@ def test_import_reads_nothing(tmp_path: Path) -> None:
         "",
         ["scoring.yaml"],
     )
+
+
+def test_a_home_in_a_store_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCORING_HOME", "s3://bucket/home")
+    with pytest.raises(SettingsError, match=r"^environment SCORING_HOME: home: got the URL of a store"):
+        load_settings()
+
+
+def test_files_at_urls_stay_as_they_are(tmp_path: Path) -> None:
+    settings = load_settings(fields="s3://bucket/fields.yaml", links=f"file://{tmp_path}/links.json")
+    assert name_of(settings.fields or "") == "s3://bucket/fields.yaml"
+    assert settings.links == tmp_path / "links.json"

@@ -17,6 +17,7 @@ from scoring.records.frame_rows import check_kind, is_frame, row_of, rows_of
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
 from scoring.records.rows import decode_row
+from scoring.storage.remote import name_of
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoDataFrame
@@ -85,7 +86,7 @@ def field_map_of(fields: PathLike | FieldMap | None) -> FieldMap | None:
         return fields
     from scoring.records.field_maps.map_file import read_field_map  # imports PyYAML
 
-    return read_field_map(os.fspath(fields))
+    return read_field_map(name_of(fields))
 
 
 def read_documents_of(
@@ -111,7 +112,7 @@ def _read(
             except RecordError as error:
                 on_fault(error)
         else:
-            path = os.fspath(record)
+            path = name_of(record)
             field_maps = FieldMaps([path], given=given).with_model_map(model_map)
             yield from read_documents([path], field_maps=field_maps, on_fault=on_fault)
 
@@ -150,7 +151,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
         return [STDIN], RowStream(rows_of(records))
     check_kind(records)
     if isinstance(records, str | os.PathLike):
-        return [os.fspath(records)], None
+        return [name_of(records)], None
     items: list[Any] = [records] if isinstance(records, Mapping | Document) else list(records)
     if items and all(isinstance(item, Mapping | Document) for item in items):
         return [STDIN], RowStream(_rows_in(items))
@@ -159,7 +160,7 @@ def source_of(records: Any) -> tuple[list[str], RowStream | None]:
         raise TypeError(
             f"records: got a list with {got}, expected paths, or mappings and documents, or a frame"
         )
-    return [os.fspath(item) for item in items], None
+    return [name_of(item) for item in items], None
 
 
 def _rows_in(items: Iterable[Mapping[str, Any] | Document]) -> Iterator[Row | Document]:
@@ -169,8 +170,8 @@ def _rows_in(items: Iterable[Mapping[str, Any] | Document]) -> Iterator[Row | Do
 
 def paths_of(paths: PathLike | Iterable[PathLike]) -> list[str]:
     if isinstance(paths, str | os.PathLike):
-        return [os.fspath(paths)]
-    return [os.fspath(path) for path in paths]
+        return [name_of(paths)]
+    return [name_of(path) for path in paths]
 
 
 class Warnings:

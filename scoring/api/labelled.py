@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -427,7 +426,7 @@ def suggest(
 
 
 def _named(model: PathLike | Model) -> str | SavedModel:
-    return model.saved if isinstance(model, Model) else os.fspath(model)
+    return model.saved if isinstance(model, Model) else name_of(model)
 
 
 def _config(config: TrainConfig | PathLike | None) -> TrainConfig:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
@@ -17,6 +15,7 @@ from scoring.model.targets import listed
 from scoring.records.frame_rows import FrameRows, is_frame, read_frame
 from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
+from scoring.storage.remote import name_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,8 +225,9 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     Parameters
     ----------
     model : str or path-like, optional
-        A model folder, an exported zip file, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS``
-        or ``shipped``. Default: the model of the settings, else the champion of the registry.
+        A model folder or exported zip file (a path or URL), ``runs:/ID``, ``models:/NAME/VERSION``,
+        ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings, else the champion of the
+        registry.
     settings : Settings, optional
         Home and store. Default: settings of the current folder and environment.
 
@@ -248,13 +248,9 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     >>> load_model("shipped").name.startswith("default@")
     True
     """
-    from scoring.artifact.saved_model import open_files
-    from scoring.artifact.zip_export import unpack
     from scoring.deployment.open_model import open_model
 
-    spec = None if model is None else os.fspath(model)
-    if spec is not None and Path(spec).is_file():
-        return Model(open_files(unpack(Path(spec)), is_whole=False))
+    spec = None if model is None else name_of(model)
     return Model(open_model(spec, settings or load_settings(), Warnings(), is_whole=False))
 
 

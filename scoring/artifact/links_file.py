@@ -17,6 +17,7 @@ from scoring.artifact.model_folder import decoded, read_file
 from scoring.errors import ModelError
 from scoring.model.booster import Booster
 from scoring.settings import default_model_folder
+from scoring.storage.remote import name_of
 from scoring.storage.replacement import open_replacement
 from scoring.stories.links import LinkModel, LinkRule
 from scoring.stories.title_index import FEATURES
@@ -60,7 +61,7 @@ def save_links(file: Path, model: LinkModel) -> SavedLinks:
         with open_replacement(file) as target:
             target.write(data)
     except OSError as error:
-        raise ModelError(f"{file}: cannot write the links: {error.strerror or error}") from error
+        raise ModelError(f"{name_of(file)}: cannot write the links: {error.strerror or error}") from error
     return SavedLinks(model, hashlib.sha256(data).hexdigest())
 
 
@@ -79,18 +80,19 @@ def load_links(file: Path | None = None) -> SavedLinks:
     """
     path = default_model_folder().parent / SHIPPED if file is None else file
     data = read_file(path)
-    content: _File = decoded(str(path), data, _File)
+    name = name_of(path)
+    content: _File = decoded(name, data, _File)
     if content.format != _FORMAT or content.format_version != FORMAT_VERSION:
         raise ModelError(
-            f"{path}: got format {content.format!r} version {content.format_version}, "
+            f"{name}: got format {content.format!r} version {content.format_version}, "
             f"expected {_FORMAT!r} version {FORMAT_VERSION}"
         )
     if not _is_valid(content.rule):
-        raise ModelError(f"{path}: rule: got an invalid value, expected probabilities and hours above 0")
-    check_text(content.booster, str(path), MAX_EXPONENT)
+        raise ModelError(f"{name}: rule: got an invalid value, expected probabilities and hours above 0")
+    check_text(content.booster, name, MAX_EXPONENT)
     booster = Booster(content.booster)
     if booster.n_features != len(FEATURES):
-        raise ModelError(f"{path}: got {booster.n_features} features, expected {len(FEATURES)}")
+        raise ModelError(f"{name}: got {booster.n_features} features, expected {len(FEATURES)}")
     return SavedLinks(LinkModel(content.rule, booster), hashlib.sha256(data).hexdigest())
 
 

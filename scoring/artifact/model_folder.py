@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from scoring.errors import ModelError, shown
 from scoring.model.targets import TARGETS, Targets
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.storage.atomic_folder import replace_folder
-from scoring.storage.regular_files import open_regular
+from scoring.storage.regular_files import open_regular, read_regular
+from scoring.storage.remote import list_files, name_of, url_of, write_remote
+from scoring.storage.remote_copies import copy_files, refresh
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -147,7 +150,7 @@ def manifest_of(folder: Path) -> tuple[bytes, str]:
         If the manifest cannot be read, has another format, or is damaged.
     """
     path = folder / MANIFEST
-    return _checked_manifest(str(path), read_file(path))
+    return _checked_manifest(name_of(path), read_file(path))
 
 
 def _checked_manifest(path: str, data: bytes) -> tuple[bytes, str]:
@@ -165,34 +168,63 @@ def _checked_manifest(path: str, data: bytes) -> tuple[bytes, str]:
 
 
 def read_files(folder: Path) -> ModelFiles:
-    """Read and verify the files of a model folder; other files are ignored.
+    """Read and verify the files of a model folder, local or remote; other files are ignored.
 
     Raises
     ------
     ModelError
         If it is not a model folder, has another format, or is damaged.
     """
+    if (url := url_of(folder)) is not None:
+        return _read_remote(url)
     if not (folder / MANIFEST).is_file():
         raise ModelError(f"{folder}: got no {MANIFEST}, expected a model folder")
     return checked(str(folder), lambda name: read_file(folder / name))
 
 
+def is_zip(path: Path) -> bool:
+    """Whether a path is a file, or a URL that ends in ``.zip``: not a model folder."""
+    return path.suffix == ".zip" if url_of(path) is not None else path.is_file()
+
+
+def _read_remote(url: str) -> ModelFiles:
+    listing = list_files(url)
+    names = {file.url.rpartition("/")[2]: file for file in listing.files}
+    if listing.kind != "folder" or MANIFEST not in names:
+        raise ModelError(f"{url}: got no {MANIFEST}, expected a model folder")
+    top = url.rstrip("/")
+    copy_files(
+        (file for name, file in names.items() if file.url == f"{top}/{name}" and name in FILES),
+        max_bytes=MAX_FILE_BYTES,
+    )
+    return checked(top, lambda name: _read_listed(f"{top}/{name}"))
+
+
 def read_file(path: Path) -> bytes:
-    """Read a file of at most :data:`MAX_FILE_BYTES`."""
+    """Read a file of at most :data:`MAX_FILE_BYTES`, local or remote."""
+    if (url := url_of(path)) is not None:
+        refresh(url)
+    return _read_listed(path)
+
+
+def _read_listed(path: str | Path) -> bytes:
     try:
         descriptor, size = open_regular(path)
         with open(descriptor, "rb") as file:
             if size > MAX_FILE_BYTES:
-                raise ModelError(f"{path}: got {size} bytes, expected {MAX_FILE_BYTES} at most")
+                raise ModelError(f"{name_of(path)}: got {size} bytes, expected {MAX_FILE_BYTES} at most")
             return file.read(size)
     except OSError as error:
-        raise ModelError(f"{path}: cannot read the model: {error.strerror or error}") from error
+        raise ModelError(f"{name_of(path)}: cannot read the model: {error.strerror or error}") from error
 
 
 def write_files(
     folder: Path, contents: Mapping[str, bytes], *, admit: Callable[[], None] | None = None
 ) -> None:
     """Write a model folder, or replace an existing one atomically.
+
+    At a URL the files are replaced one after the other, the manifest last: a reader in between finds files
+    that the manifest does not name, which is an error, and never another model. There is no lock.
 
     Parameters
     ----------
@@ -210,7 +242,13 @@ def write_files(
     """
     try:
         if holds_something_else(folder):
-            raise ModelError(f"{folder}: exists and is not a model folder")
+            raise ModelError(f"{name_of(folder)}: exists and is not a model folder")
+        if (url := url_of(folder)) is not None:
+            if admit is not None:
+                admit()
+            for name in sorted(contents, key=lambda name: (name == MANIFEST, name)):
+                write_remote(f"{url.rstrip('/')}/{name}", contents[name])
+            return
         replace_folder(folder, contents, ours=FILES, admit=admit)
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model: {error.strerror or error}") from error
@@ -228,6 +266,8 @@ def decoded(path: str, data: bytes, kind: type[Any]) -> Any:
 
 def holds_something_else(folder: Path) -> bool:
     """Whether a path exists and is neither a model folder nor an empty folder."""
+    if (url := url_of(folder)) is not None:
+        return _holds_something_else(url.rstrip("/"))
     if not folder.is_dir():
         return folder.exists() or folder.is_symlink()
     manifest = folder / MANIFEST
@@ -235,3 +275,31 @@ def holds_something_else(folder: Path) -> bool:
         return any(folder.iterdir())
     with manifest.open("rb") as file:  # other programs write a manifest.json too
         return file.read(len(_PREFIX)) != _PREFIX
+
+
+def _holds_something_else(url: str) -> bool:
+    kind, files = list_files(url)
+    manifest = f"{url}/{MANIFEST}"
+    if kind != "folder" or all(file.url != manifest for file in files):
+        return bool(files)
+    return not read_regular(manifest, len(_PREFIX)).startswith(_PREFIX)
+
+
+@contextmanager
+def local_folder(folder: Path) -> Iterator[Path]:
+    """A model folder on this machine; of one at a URL, a temporary copy.
+
+    Raises
+    ------
+    ModelError
+        As :func:`read_files`, and if the copy cannot be written.
+    """
+    if url_of(folder) is None:
+        yield folder
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
+        copy = Path(temporary) / "model"
+        write_files(copy, read_files(folder).contents)
+        yield copy

@@ -17,6 +17,7 @@ from scoring.artifact.model_folder import MANIFEST, holds_something_else, manife
 from scoring.errors import ModelError, shown
 from scoring.progress import SILENT, Reporter
 from scoring.storage.home import create_file
+from scoring.storage.remote import is_remote_file, name_of, url_of
 from scoring.storage.replacement import open_replacement
 
 
@@ -40,7 +41,7 @@ class ModelOutput:
     Parameters
     ----------
     folder : Path
-        Target folder.
+        Target folder, or that of a URL.
     is_overwrite : bool
         Whether any existing model may be replaced.
     is_default : bool
@@ -84,14 +85,14 @@ class ModelOutput:
         """
         replaced = self._replaceable_model(sha256)
         if replaced is not None and replaced.sha256 != sha256:
-            self.reporter.note(f"{shown(str(self.folder))}: {shown(replaced.name)} is replaced")
+            self.reporter.note(f"{shown(name_of(self.folder))}: {shown(replaced.name)} is replaced")
         if self.is_default:
             # Write both digests, so that a kill at any point leaves a folder that trainings may replace.
             self._write_trained_digests([replaced.sha256 if replaced else "", sha256])
 
     def _replaceable_model(self, sha256: str | None) -> _ExistingModel | None:
         """The existing model, if it may be replaced; None if there is none."""
-        folder = shown(str(self.folder))
+        folder = shown(name_of(self.folder))
         if holds_something_else(self.folder):
             raise ModelError(f"{folder}: exists and is not a model folder")
         existing = _existing_model(self.folder)
@@ -128,7 +129,8 @@ class ModelOutput:
 
 def _existing_model(folder: Path) -> _ExistingModel | None:
     """The model of a folder, by its manifest only."""
-    if not (folder / MANIFEST).exists():
+    url = url_of(folder / MANIFEST)
+    if not (is_remote_file(url) if url is not None else (folder / MANIFEST).exists()):
         return None
     try:
         manifest, sha256 = manifest_of(folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scoring.artifact.model_folder import FILES, MAX_FILE_BYTES, ModelFiles, checked, read_file
 from scoring.errors import ModelError
+from scoring.storage.remote import name_of
 
 _FIRST_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -65,24 +66,24 @@ def unpack(path: Path) -> ModelFiles:
     ModelError
         If it is no such zip, holds anything else, is larger than a model can be, or is damaged.
     """
-    data = read_file(path)
+    data, name = read_file(path), name_of(path)
     if data.count(_ENTRY) > _MAX_ENTRIES:
         raise ModelError(
-            f"{path}: got over {_MAX_ENTRIES} entries, expected the {len(FILES)} files of a model"
+            f"{name}: got over {_MAX_ENTRIES} entries, expected the {len(FILES)} files of a model"
         )
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            _check_entries(path, entries)
+            _check_entries(name, entries)
             contents = {entry.filename: _content(archive, entry) for entry in entries}
     except _DAMAGE_ERRORS as error:
         raise ModelError(
-            f"{path}: got something else or damaged ({error}), expected a zip as scoring export writes it"
+            f"{name}: got something else or damaged ({error}), expected a zip as scoring export writes it"
         ) from error
-    return checked(str(path), contents.__getitem__)
+    return checked(name, contents.__getitem__)
 
 
-def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+def _check_entries(name: str, entries: list[zipfile.ZipInfo]) -> None:
     """Reject entries that are not exactly a model's files, or unsafe to unpack."""
     # The original name: zipfile cuts `filename` at a NUL.
     counts = Counter(entry.orig_filename for entry in entries)
@@ -90,12 +91,12 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     missing = [name for name in FILES if name not in counts]
     if unexpected:
         raise ModelError(
-            f"{path}: got {_shortened(unexpected[0])}, expected the {len(FILES)} files of a model, each once"
+            f"{name}: got {_shortened(unexpected[0])}, expected the {len(FILES)} files of a model, each once"
         )
     if missing:
-        raise ModelError(f"{path}: got no {missing[0]}, expected the {len(FILES)} files of a model")
+        raise ModelError(f"{name}: got no {missing[0]}, expected the {len(FILES)} files of a model")
     for entry in entries:
-        location = f"{path}: {entry.filename}"
+        location = f"{name}: {entry.filename}"
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
             raise ModelError(f"{location}: got a link or a folder, expected a file")
         if entry.flag_bits & _IS_ENCRYPTED:
@@ -106,7 +107,7 @@ def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
             )
     n_bytes = sum(entry.file_size for entry in entries)
     if n_bytes > MAX_FILE_BYTES:
-        raise ModelError(f"{path}: got {n_bytes} bytes unpacked, expected {MAX_FILE_BYTES} at most")
+        raise ModelError(f"{name}: got {n_bytes} bytes unpacked, expected {MAX_FILE_BYTES} at most")
 
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

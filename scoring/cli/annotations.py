@@ -9,6 +9,7 @@ import os
 from typing import Literal
 
 from scoring.errors import Fault
+from scoring.storage.remote import is_remote
 
 Level = Literal["error", "warning", "notice"]
 _OF_VALUES = {"%": "%25", "\r": "%0D", "\n": "%0A"}
@@ -63,6 +64,8 @@ def fault_annotation(fault: Fault) -> str:
 
 def _from_checkout(path: str) -> str:
     """The path as GitHub finds it: relative to the checkout, wherever the command runs."""
+    if is_remote(path):
+        return path
     checkout = os.environ.get("GITHUB_WORKSPACE")
     if checkout:
         whole = os.path.abspath(path)

@@ -17,7 +17,7 @@ def export(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A model's folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped.",
+            help="A model's folder or zip, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped.",
             show_default=False,
         ),
     ],
@@ -30,6 +30,7 @@ def export(
     The file contains the model's files with their hashes; the same model gives the same bytes. A file
     with other content is replaced only with --overwrite.
     """
+    from scoring.storage.remote import name_of
     from scoring.storage.replacement import open_replacement
     from scoring.workflows.export import export_model as workflow
 
@@ -42,7 +43,7 @@ def export(
     )
     with open_replacement(file) as target:
         target.write(exported.data)
-    terminal.note(f"{file}: {exported.name}")
+    terminal.note(f"{name_of(file)}: {exported.name}")
 
 
 def import_(
@@ -60,11 +61,12 @@ def import_(
 
     Another model in the folder is replaced only with --overwrite; anything else never is.
     """
+    from scoring.storage.remote import name_of
     from scoring.workflows.export import import_model as workflow
 
     settings = options.settings_of(terminal)
     imported = workflow(file, settings=settings, output=output, is_overwrite=overwrite, reporter=terminal)
-    terminal.out(str(imported.folder))
+    terminal.out(name_of(imported.folder))
     terminal.note(f"{file}: {imported.name}")
 
 

@@ -97,7 +97,7 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 PATH_HELP = (
     "Records: folders, Markdown files, globs, *.jsonl, *.csv, *.parquet, feeds (*.xml, *.rss, *.atom, "
-    "feed.json), or - for JSON lines or a feed on standard input."
+    "feed.json), as paths or URLs (s3://...), or - for JSON lines or a feed on standard input."
 )
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show progress in detail.")]
@@ -114,8 +114,9 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="MODEL",
-        help="A model's folder, models:/NAME/VERSION, models:/NAME@ALIAS, runs:/ID, or shipped. Default: "
-        "the setting, else the champion; the shipped model only if no champion was ever known.",
+        help="A model's folder or zip (a path or URL), models:/NAME/VERSION, models:/NAME@ALIAS, "
+        "runs:/ID, or shipped. Default: the setting, else the champion; the shipped model only if no "
+        "champion was ever known.",
     ),
 ]
 AsOf = Annotated[
@@ -262,10 +263,12 @@ def settings_of(terminal: Terminal, **given: Any) -> Settings:
     """Load the settings, set up logging from them and the flags, and check the format of the home."""
     from scoring.settings import load_settings
     from scoring.storage.home import check_home
+    from scoring.storage.remote import refuse_remote
 
     if section := given.get("section"):
         given["section"] = section[0]
     settings = load_settings(**given)
+    refuse_remote(settings.journal, "the journal", "it is locked while labels are written")
     terminal.set_up_logging(settings.log_level)
     check_home(settings.home)
     return settings

@@ -72,6 +72,7 @@ def sample(
     from scoring.records.synthetic.generate import write_sample
     from scoring.records.synthetic.policy import Policy
     from scoring.records.synthetic.stories import BEGINS_AT
+    from scoring.storage.remote import name_of
 
     n_files = write_sample(
         directory,
@@ -84,7 +85,7 @@ def sample(
         days=days,
         on_progress=functools.partial(terminal.step, "writing"),
     )
-    terminal.note(f"{directory}: {n_files} records")
+    terminal.note(f"{name_of(directory)}: {n_files} records")
 
 
 def validate(

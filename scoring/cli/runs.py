@@ -133,13 +133,14 @@ def compare(
     )
     if html is not None:
         from scoring.report import comparison_report
+        from scoring.storage.remote import name_of
         from scoring.storage.replacement import open_replacement
 
         if len(comparisons) > 1:
             raise typer.BadParameter(f"--html requires two runs, got {len(comparisons) + 1}")
         with open_replacement(html) as file:
             file.write(comparison_report(comparisons[0]).encode())
-        terminal.note(f"{html}: the comparison as a page")
+        terminal.note(f"{name_of(html)}: the comparison as a page")
     if json:
         terminal.out(formats.to_json({"comparisons": comparisons}))
     for comparison in comparisons if not json else ():

@@ -71,6 +71,8 @@ def score(
         terminal.has_annotations, form = True, None
     if write and (form or output or dask):
         raise typer.BadParameter("--write cannot be combined with --format, --output or --dask")
+    if write:
+        writing.check_paths(paths)
     dask_cluster = cluster.cluster_options(dask, partition_mb)
     if dask_cluster is not None:
         if changed_since is not None or skip_non_records:
@@ -163,6 +165,7 @@ def _print_scores(
     n_lines: int,
 ) -> None:
     from scoring.cli import formats
+    from scoring.storage.remote import name_of
     from scoring.storage.replacement import open_replacement
 
     if form is None:
@@ -174,7 +177,7 @@ def _print_scores(
             raise typer.BadParameter("--output takes jsonl, csv, parquet or markdown")
         with open_replacement(output) as file:
             n_scores = formats.write_scores(scores, form, file)
-        terminal.report("notice", f"{output}: {n_scores} scores")
+        terminal.report("notice", f"{name_of(output)}: {n_scores} scores")
     elif form is options.ScoreFormat.table:
         from scoring.cli.tables import common
 

@@ -64,11 +64,16 @@ def serve(
     """
     from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
+    from scoring.storage.remote import refuse_remote
     from scoring.workflows.coverage import note_as_listed
 
     is_local = _is_local(host)
     if not is_local and token_file is None and not insecure:
         raise typer.BadParameter(f"--host {host} requires --token-file FILE, or --insecure")
+    if inbox is not None:
+        refuse_remote(inbox, "--inbox", "a folder that is synchronized with it")
+    if token_file is not None:
+        refuse_remote(token_file, "--token-file", "its permissions are checked")
     if inbox is not None and not inbox.is_dir():
         raise typer.BadParameter(f"--inbox: got '{inbox}', expected a folder")
     signals.release()  # the service answers accepted requests before it stops

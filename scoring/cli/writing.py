@@ -79,6 +79,14 @@ def check_flags(*, write: bool, flags: dict[str, bool]) -> None:
             raise typer.BadParameter(f"{flag} requires --write")
 
 
+def check_paths(paths: Sequence[str]) -> None:
+    """Refuse URLs that cannot be written to, before any work."""
+    from scoring.storage.remote import is_remote, require_writable
+
+    for path in filter(is_remote, paths):
+        require_writable(path)
+
+
 def report_summary(
     note: Callable[[str], None],
     writer: LabelWriter,

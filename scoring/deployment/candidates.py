@@ -30,6 +30,7 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
+from scoring.storage.remote import is_remote, is_remote_file, local_path
 from scoring.tracking import (
     RunRecord,
     Store,
@@ -81,7 +82,7 @@ def split_arguments(arguments: Sequence[str | SavedModel], store: Store) -> tupl
             continue
         if argument.startswith("models:/"):
             run_id = run_of_version(store, argument)
-        elif Path(argument, MANIFEST).is_file():
+        elif _is_model(argument):
             references.append(Reference(argument, None))
             continue
         elif argument.startswith("runs:/") or _RUN_ID.fullmatch(argument):
@@ -96,6 +97,14 @@ def split_arguments(arguments: Sequence[str | SavedModel], store: Store) -> tupl
             spec = argument if argument.startswith("models:/") else f"runs:/{run_id}"
             references.append(Reference(spec, read_run(store, run_id)))
     return references, paths
+
+
+def _is_model(argument: str) -> bool:
+    """Whether an argument is a model's folder or zip, local or remote."""
+    if is_remote(argument):
+        return argument.endswith(".zip") or is_remote_file(f"{argument.rstrip('/')}/{MANIFEST}")
+    path = Path(local_path(argument))
+    return path.is_file() if path.suffix == ".zip" else Path(path, MANIFEST).is_file()
 
 
 def read_records(

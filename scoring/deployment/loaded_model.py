@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,11 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from scoring.artifact.model_folder import MANIFEST, ModelFiles, read_files
+from scoring.artifact.model_folder import MANIFEST, ModelFiles, is_zip, read_files
 from scoring.artifact.saved_model import SavedModel, open_files
 from scoring.deployment.champion_cache import RegistryEntry
 from scoring.deployment.champion_copy import ChampionFacts, copy_folder, find_copy, keep_copy
+from scoring.errors import ModelError, ScoringError
 from scoring.settings import Settings, default_model_folder, mask_credentials
+from scoring.storage.remote import list_files, url_of
 
 SHIPPED = "shipped"
 """Name of the shipped model for ``--model`` and the setting ``model``."""
@@ -86,10 +89,10 @@ def load_entry(entry: RegistryEntry, source: ModelSource, *, is_whole: bool = Tr
     Raises
     ------
     ModelError
-        If the folder holds no usable model.
+        If the folder or zip holds no usable model.
     """
     stamp = stamp_of(entry.folder)  # taken before reading, so that a later change is noticed
-    files = read_files(Path(entry.folder))
+    files = _read(Path(entry.folder))
     saved = open_files(files, is_whole=is_whole)
     resolved = ResolvedModel(
         source=source,
@@ -100,6 +103,15 @@ def load_entry(entry: RegistryEntry, source: ModelSource, *, is_whole: bool = Tr
         trained_at=entry.trained_at,
     )
     return LoadedModel(resolved, saved, files, stamp)
+
+
+def _read(path: Path) -> ModelFiles:
+    """Read a model folder or zip."""
+    if not is_zip(path):
+        return read_files(path)
+    from scoring.artifact.zip_export import unpack  # imports zipfile
+
+    return unpack(path)
 
 
 def load_last_known(
@@ -208,9 +220,23 @@ def keep_champion(settings: Settings, name: str, loaded: LoadedModel) -> str | N
 
 
 def stamp_of(folder: str) -> tuple[int, int] | None:
-    """Modification time (ns) and size (bytes) of a folder's manifest; None if it has no manifest."""
+    """Modification time (ns) and size (bytes) of a folder's manifest, or of a zip; None if there is none.
+
+    Of a remote model, a number for its version instead of a time.
+    """
+    path = Path(folder) if is_zip(Path(folder)) else Path(folder, MANIFEST)
+    if (url := url_of(path)) is not None:
+        return _remote_stamp(url)
     try:
-        state = Path(folder, MANIFEST).stat()
+        state = path.stat()
     except OSError:
         return None
     return state.st_mtime_ns, state.st_size
+
+
+def _remote_stamp(url: str) -> tuple[int, int] | None:
+    try:
+        _, files = list_files(url)
+    except ScoringError as error:
+        raise ModelError(str(error)) from error
+    return next(((zlib.crc32(file.stamp.encode()), file.n_bytes) for file in files), None)

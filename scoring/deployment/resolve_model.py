@@ -33,6 +33,7 @@ from scoring.deployment.named_store import missing_store
 from scoring.errors import ModelError, TrackingError
 from scoring.progress import Reporter
 from scoring.settings import Settings, mask_credentials
+from scoring.storage.remote import checked, is_remote, local_path
 
 SERVER_SECONDS = 60.0
 """Interval at which a running process queries a store on a server; a store in a file is only stat-ed."""
@@ -40,7 +41,7 @@ SERVER_SECONDS = 60.0
 _CHAMPION = "champion"
 _TRACKED = re.compile(r"(runs|models):/")
 _ALIAS = re.compile(r"models:/([^/@]+)@([^/@]+)")
-_FORMS = "a folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
+_FORMS = "a folder or zip, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
 
 
 def look_up(spec: str | None, settings: Settings) -> RegistryEntry | None:
@@ -77,8 +78,9 @@ def resolve(
     Parameters
     ----------
     spec : str or None
-        A folder, ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``; None for the
-        model of the setting ``model``, else the champion of the setting ``registered_model``.
+        A folder or zip (a path or URL), ``runs:/ID``, ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or
+        ``shipped``; None for the model of the setting ``model``, else the champion of the setting
+        ``registered_model``.
     settings : Settings
         Home and store.
     lookup : callable
@@ -201,7 +203,9 @@ def _named_entry(spec: str, settings: Settings, lookup: RegistryLookup) -> Regis
         if entry is None:
             raise ModelError(f"model {spec!r} was not found in the store")
         return entry
-    if not Path(spec).is_dir():
+    if is_remote(spec := local_path(spec)):
+        return RegistryEntry(checked(spec).rstrip("/"))
+    if not Path(spec).exists():
         raise ModelError(f"model: got {spec!r}, expected {_FORMS}")
     return RegistryEntry(spec)
 

@@ -1,1 +1,1 @@
-"""Beyond one machine: the only package that imports Dask, and fsspec."""
+"""Beyond one machine: the only package that imports Dask."""

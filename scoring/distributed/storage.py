@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
-from scoring.errors import Fault, RecordError, ScoringError
+from scoring.errors import Fault, RecordError
 from scoring.records.corpus import read_bytes
 from scoring.records.feed_detection import is_feed
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.file_names import is_markdown
 from scoring.records.files import STDIN, expand, identify, irregular, unreadable
+from scoring.records.left_out import Walk
+from scoring.records.remote_files import find_entries, named_files
 from scoring.records.tables import is_table
 from scoring.storage.regular_files import kind_of
+from scoring.storage.remote import checked, is_remote, local_path, one_line_errors, opened, read_together
 from scoring.storage.replacement import open_replacement
-
-_LOCAL = "file://"
-_GLOB_CHARACTERS = frozenset("*?[")
-# Keys of a file's info that identify its version; the first one present is used.
-_STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified")
 
 
 class Found(NamedTuple):
@@ -53,17 +49,6 @@ class Found(NamedTuple):
     field_map: FieldMap | None = None
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URL of a remote store, not a local file.
-
-    Examples
-    --------
-    >>> is_remote("s3://bucket/news"), is_remote("file:///srv/news"), is_remote("news/*.md")
-    (True, False, False)
-    """
-    return "://" in path and not path.startswith(_LOCAL)
-
-
 def absolute(path: str) -> str:
     """Make a local path absolute; URLs are unchanged.
 
@@ -72,15 +57,7 @@ def absolute(path: str) -> str:
     ScoringError
         If a URL has a password, which would be visible in scores, manifests and tasks.
     """
-    if not is_remote(path):
-        return os.path.abspath(path.removeprefix(_LOCAL))
-    if urlsplit(path).password is not None:
-        scheme = path.partition("://")[0]
-        raise ScoringError(
-            f"{scheme}://***: got a password in an address, expected it in the environment or in fsspec's "
-            "configuration"
-        )
-    return path
+    return checked(path) if is_remote(path) else os.path.abspath(local_path(path))
 
 
 def find(paths: Sequence[str]) -> list[Found]:
@@ -107,7 +84,7 @@ def find(paths: Sequence[str]) -> list[Found]:
     faults: list[Fault] = []
     for path in paths:
         try:
-            for file in _find_remote(path) if is_remote(path) else _find_local(path.removeprefix(_LOCAL)):
+            for file in _find_remote(path) if is_remote(path) else _find_local(local_path(path)):
                 files.setdefault(file.url, file)
         except RecordError as error:
             faults += error.faults
@@ -133,70 +110,22 @@ def _find_local(path: str) -> Iterator[Found]:
 
 
 def _find_remote(url: str) -> Iterator[Found]:
-    fs, root = opened(absolute(url))
-    with one_line_errors(url):
-        is_glob = not _GLOB_CHARACTERS.isdisjoint(root)
-        is_walked = not is_glob and fs.isdir(root)
-        if is_glob:
-            entries = fs.glob(root, detail=True)
-        elif is_walked:
-            entries = fs.find(root, detail=True)
-        else:
-            entries = {root: fs.info(root)} if fs.exists(root) else {}
-    files = {
-        name: info
-        for name, info in sorted(entries.items())
-        if info["type"] == "file" and (name == root or _may_be_record(name, root, is_walked=is_walked))
-    }
-    if not files:
-        kind = "a glob that matches no file" if is_glob else "a folder without records"
-        got = kind if is_glob or is_walked else "no such file or folder"
-        raise RecordError(Fault(url, 0, "", got, "files of records"))
-    for name, info in files.items():
-        _check_form(name)
-        stamp = next((str(info[key]) for key in _STAMPS if info.get(key) is not None), "")
-        address = fs.unstrip_protocol(name)
-        yield Found(address, address, int(info["size"] or 0), stamp, is_walked)
+    files = named_files(url)
+    is_walked = files is None
+    if files is None:
+        entries = find_entries(url, Walk())
+        files = [entry.file for entry in entries if entry.holds_record and not entry.is_folder]
+        if not files:
+            raise RecordError(Fault(url, 0, "", "a folder without records", "files of records"))
+    for address, n_bytes, stamp in files:
+        _check_form(address)
+        yield Found(address, address, n_bytes, stamp, is_walked)
 
 
 def _check_form(file: str) -> None:
     if is_table(file) or is_feed(file):
         expected = "Markdown or JSON lines, which workers read in parts"
         raise RecordError(Fault(file, 0, "", "a table" if is_table(file) else "a feed", expected))
-
-
-def _may_be_record(name: str, root: str, *, is_walked: bool) -> bool:
-    """Whether a file may be a record, by its name: not hidden, and Markdown if found in a folder."""
-    below = name.removeprefix(root).strip("/").split("/") if is_walked else [name.rpartition("/")[2]]
-    return (is_markdown(name) or not is_walked) and not any(part.startswith(".") for part in below)
-
-
-def opened(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, and the path in it.
-
-    Raises
-    ------
-    ScoringError
-        If no installed package supports it, or the URL is invalid.
-    """
-    import fsspec
-
-    try:
-        fs, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise ScoringError(f"{url}: no file system for it: {error}") from None
-    return fs, path
-
-
-@contextmanager
-def one_line_errors(url: str) -> Iterator[None]:
-    """Convert the various errors of stores to a ScoringError of one line."""
-    try:
-        yield
-    except ScoringError:
-        raise
-    except Exception as error:
-        raise ScoringError(f"{url}: cannot be used: {error or type(error).__name__}") from error
 
 
 def read_files(files: Sequence[Found]) -> Iterator[bytes | RecordError]:
@@ -208,23 +137,13 @@ def read_files(files: Sequence[Found]) -> Iterator[bytes | RecordError]:
         If a store cannot be read at the moment.
     """
     remote = [file.url for file in files if is_remote(file.url)]
-    contents: dict[str, Any] = {}
-    for url in remote[:1]:
-        fs, _ = opened(url)
-        names = [fs._strip_protocol(address) for address in remote]
-        with one_line_errors(url):
-            got = fs.cat(names, on_error="return")
-        contents = {address: got[name] for address, name in zip(remote, names, strict=True)}
+    contents = dict(zip(remote, read_together(remote), strict=True))
     for file in files:
         content = contents.get(file.url)
         if content is None:
             yield _read_local(file)
-        elif isinstance(content, (FileNotFoundError, PermissionError)):
-            yield unreadable(file.path, content)
-        elif isinstance(content, Exception):
-            raise ScoringError(f"{file.url}: cannot be read: {content}")
         else:
-            yield content
+            yield unreadable(file.path, content) if isinstance(content, OSError) else content
 
 
 def _read_local(file: Found) -> bytes | RecordError:

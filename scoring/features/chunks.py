@@ -15,6 +15,7 @@ from scoring.features.extraction import Extracted, extracted
 from scoring.features.sections import SectionRule
 from scoring.records.corpus import Source, sources_of
 from scoring.records.field_maps.lookup import FieldMaps
+from scoring.storage.regular_files import local_file
 
 CHUNK_BYTES = 2**21
 """Size of a chunk, and of the data in memory per process."""
@@ -131,7 +132,7 @@ def _is_decodable(kept: Packed) -> bool:
 def size_of(file: str) -> int:
     """Size of a file in bytes; 0 if unknown."""
     try:
-        return os.stat(file).st_size
+        return os.stat(local_file(file)).st_size
     except OSError:
         return 0
 

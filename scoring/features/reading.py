@@ -17,6 +17,8 @@ from scoring.features.sections import FIRST_TOPIC, SectionRule
 from scoring.features.worker_processes import ChunkResults, is_large, process_chunks, process_in_parallel
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
+from scoring.storage.remote import is_remote
+from scoring.storage.remote_copies import copies_folder
 
 _AHEAD_BYTES = 2**25
 """Limit of submitted but unread data; with cached features it lasts until a model is loaded."""
@@ -52,8 +54,8 @@ def read_features(
     field_maps : FieldMaps or callable, optional
         Field maps of the files, called likewise; default: those of their archives.
     n_processes : int
-        Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux) before
-        progress is reported.
+        Maximum number of processes, at least 1. They are forked (spawned on systems other than Linux, and
+        for remote files) before progress is reported.
     cache : FeatureCache, optional
         Cache of features by content.
     stdin, on_fault, on_progress
@@ -71,6 +73,7 @@ def read_features(
     """
     files = expand(paths, on_fault=on_fault)
     chunks = chunks_of(files, stdin)
+    copies = copies_folder() if any(map(is_remote, files)) else None
 
     def task() -> ExtractionTask:
         return ExtractionTask(
@@ -88,10 +91,11 @@ def read_features(
             n_processes,
             ahead_bytes=_AHEAD_BYTES,
             is_task_known=not (callable(sections) or callable(field_maps)),
+            copies=copies,
         )
         next(results)
     else:
-        results = process_chunks(chunks, task, n_processes)
+        results = process_chunks(chunks, task, n_processes, copies)
     return _decoded_records(results, len(files), on_fault, on_progress)
 
 

@@ -18,6 +18,7 @@ from threading import Thread
 
 from scoring.errors import ScoringError
 from scoring.features.chunks import CHUNK_BYTES, Chunk, ExtractionTask, Results, size_of
+from scoring.storage.remote_copies import use_copies
 
 PARALLEL_BYTES = 4 * CHUNK_BYTES
 """Minimum size of the input for more than one process."""
@@ -35,7 +36,10 @@ def is_large(files: Iterable[str]) -> bool:
 
 
 def process_chunks(
-    chunks: Iterator[Chunk], make_task: Callable[[], ExtractionTask], n_processes: int
+    chunks: Iterator[Chunk],
+    make_task: Callable[[], ExtractionTask],
+    n_processes: int,
+    copies: str | None = None,
 ) -> ChunkResults:
     """Yield chunks with their results, in order: from this process at first, then from worker processes."""
     n_bytes, task = 0, make_task()
@@ -44,7 +48,7 @@ def process_chunks(
         n_bytes += chunk.n_bytes
         if n_processes > 1 and n_bytes >= PARALLEL_BYTES:
             yield from process_in_parallel(
-                chunks, make_task, n_processes, ahead_bytes=n_processes * CHUNK_BYTES
+                chunks, make_task, n_processes, ahead_bytes=n_processes * CHUNK_BYTES, copies=copies
             )
 
 
@@ -55,8 +59,12 @@ def process_in_parallel(
     *,
     ahead_bytes: int,
     is_task_known: bool = True,
+    copies: str | None = None,
 ) -> ChunkResults:
-    """Yield chunks with their results from worker processes; an empty first chunk signals their start."""
+    """Yield chunks with their results from worker processes; an empty first chunk signals their start.
+
+    ``copies`` is the folder of the copies of remote files, if there are any.
+    """
     waiting: deque[tuple[Chunk, Future[Results]]] = deque()
     n_bytes = 0
 
@@ -73,7 +81,7 @@ def process_in_parallel(
             waiting.append((chunk, pool.submit(task().results, chunk)))
             n_bytes += chunk.n_held
 
-    with _pool(n_processes) as pool:
+    with _pool(n_processes, copies) as pool:
         try:
             if is_task_known:
                 hand_out()
@@ -93,13 +101,18 @@ def process_in_parallel(
             pool.shutdown(cancel_futures=True)
 
 
-def _pool(n_processes: int) -> ProcessPoolExecutor:
+def _pool(n_processes: int, copies: str | None) -> ProcessPoolExecutor:
     # A forked process has all imports; at this point no thread can hold a lock.
-    method = "fork" if sys.platform == "linux" else "spawn"
-    return ProcessPoolExecutor(n_processes, get_context(method), initializer=_initialize_worker)
+    # But the thread that has read remote files does not end.
+    method = "fork" if sys.platform == "linux" and copies is None else "spawn"
+    return ProcessPoolExecutor(
+        n_processes, get_context(method), initializer=_start_worker, initargs=(copies,)
+    )
 
 
-def _initialize_worker() -> None:
+def _start_worker(remote_copies: str | None) -> None:
+    """Prepare a worker process, which reads the remote files that its parent has copied."""
+    use_copies(remote_copies)
     # A keyboard interrupt reaches all processes; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # scanning the parent's objects would copy their memory

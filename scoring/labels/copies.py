@@ -13,6 +13,7 @@ from scoring.progress import Reporter
 from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Labels, Record
+from scoring.storage.remote import is_remote
 
 
 class GivenLabels(NamedTuple):
@@ -69,7 +70,8 @@ class Copies:
         key = given.keys.record
         copy = _Copy(path, content_sha256(record)[:32], labels, given if given.labels else None)
         first = self._first.get(key)
-        if first is None or first.path == path or not os.path.lexists(first.path):
+        is_gone = first is not None and not is_remote(first.path) and not os.path.lexists(first.path)
+        if first is None or first.path == path or is_gone:
             self._first[key] = copy
             if self._max_records is not None and len(self._first) > self._max_records:
                 del self._first[next(iter(self._first))]

@@ -10,6 +10,7 @@ from scoring.errors import Fault, RecordError
 from scoring.progress import Reporter
 from scoring.records.ledger import Holding, Ledger, digests_of, read_ledger, with_corrections
 from scoring.records.record import Document
+from scoring.storage.remote import is_remote_file, name_of, url_of
 
 _MAX_LISTED = 5
 
@@ -60,7 +61,8 @@ def open_corrections(path: Path | None) -> Corrections | None:
     """
     if path is None:
         return None
-    if not path.is_file():
-        raise RecordError(Fault(str(path), 0, "", "no such file", "a ledger of corrections"))
+    url = url_of(path)
+    if not (Path(name_of(path)).is_file() if url is None else is_remote_file(url)):
+        raise RecordError(Fault(name_of(path), 0, "", "no such file", "a ledger of corrections"))
     ledger = read_ledger(path)
     return Corrections(ledger, ledger.holding())

@@ -55,6 +55,7 @@ from scoring.records.forms.label_positions import LABELS
 from scoring.records.ledger import content_sha256
 from scoring.records.record import Document, Record, without_body
 from scoring.storage.regular_files import open_regular
+from scoring.storage.remote import is_remote, refuse_remote
 
 _TAIL_BYTES = 256  # checked before the last read position, to detect a replaced journal
 
@@ -105,6 +106,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        refuse_remote(path, "the journal", "it is locked while labels are written")
         self.path = path
         self._base = os.path.dirname(os.path.realpath(path))
         self._folders: dict[str, str] = {}
@@ -259,7 +261,10 @@ class Journal:
         """Folder, relative to that of the journal, and name of a file."""
         folder, name = os.path.split(path)
         if folder not in self._folders:
-            self._folders[folder] = os.path.relpath(os.path.realpath(folder), self._base)
+            is_url = is_remote(path)
+            self._folders[folder] = (
+                folder if is_url else os.path.relpath(os.path.realpath(folder), self._base)
+            )
         return shown(self._folders[folder]), name
 
     def _forget(self) -> None:

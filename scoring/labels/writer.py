@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,13 +37,17 @@ from scoring.records.label_spelling import spellings_to_keep
 from scoring.records.mapped_labels import as_written, label_keys
 from scoring.records.reading_warnings import title_only_warning, unusable_labels
 from scoring.records.record import Document, Labels
-from scoring.records.write_back import edit_labels, file_within
+from scoring.records.write_back import edit_labels, file_within, roots_of
 from scoring.storage.atomic_file import remove_left_over, replace_file
+from scoring.storage.regular_files import local_file
+from scoring.storage.remote import is_remote
 
 _Names = Callable[[], Mapping[str, Sequence[str]]] | None
 _MAX_WATCHED = 100_000  # records remembered by `watch` to find copies; it may run forever
 
 _BATCH_BYTES = 2**25  # limits memory: the old and new bytes of a batch are both held
+
+_REMOTE_WRITES = 16  # at the same time
 
 BATCH_FILES = 128
 """Files per batch; the journal is flushed to disk once per batch."""
@@ -123,11 +128,7 @@ class LabelWriter:
         self._options, self._on_fault, self._reporter = options, on_fault, reporter
         self._paths = paths
         self._field_maps = field_maps or FieldMaps(paths)
-        self._roots = [
-            path if os.path.isdir(path) else os.path.dirname(path) or "."
-            for path in (paths if within is None else within)
-            if path != "-"
-        ]
+        self._roots = roots_of(paths if within is None else within)
         self._journal = Journal(options.journal)
         self._report(self._journal.refresh())
         self._copies = Copies(reporter, max_records=_MAX_WATCHED if options.command == "watch" else None)
@@ -200,7 +201,7 @@ class LabelWriter:
         by_people = [given for _, plan in plans for given in self._given_by_people(plan)]
         entries += [self._given_entry(given, len(planned) + n, at) for n, given in enumerate(by_people)]
         writer.append(entries, field_maps=self._named_maps)
-        written = [plan if isinstance(plan, WrittenFile) else self._replace_file(plan) for plan in planned]
+        written = self._replace_each(planned)
         if entries:
             failed = tuple(item for item, result in enumerate(written) if result is None or result.fault)
             done = BatchDone(write_id=self.write_id, batch=self._n_batches, not_written=failed)
@@ -211,7 +212,16 @@ class LabelWriter:
                 self._reporter.note(str(error))
         return written
 
-    def _replace_file(self, plan: Plan) -> WrittenFile | None:
+    def _replace_each(self, planned: Sequence[Plan | WrittenFile]) -> list[WrittenFile | None]:
+        """Replace the files, remote ones concurrently."""
+        if not any(isinstance(plan, Plan) and is_remote(plan.target) for plan in planned):
+            return [self._replace_file(plan) for plan in planned]
+        with ThreadPoolExecutor(_REMOTE_WRITES) as executor:
+            return list(executor.map(self._replace_file, planned))
+
+    def _replace_file(self, plan: Plan | WrittenFile) -> WrittenFile | None:
+        if isinstance(plan, WrittenFile):
+            return plan
         try:
             if plan.is_changed and not replace_file(plan.target, plan.old, plan.new, plan.path):
                 return None
@@ -356,7 +366,7 @@ def _batches(scores: Iterable[Score], n_files: int) -> Iterator[list[Score]]:
     for score in scores:
         batch.append(score)
         with suppress(OSError):  # an escaped path or a deleted file, which is reported later
-            n_bytes += os.stat(score.path).st_size
+            n_bytes += os.stat(local_file(score.path)).st_size
         if len(batch) >= n_files or n_bytes >= _BATCH_BYTES:
             yield batch
             batch, n_bytes = [], 0

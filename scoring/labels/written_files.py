@@ -17,6 +17,7 @@ from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.file_names import is_markdown
 from scoring.records.record import Document
 from scoring.records.write_back import file_within
+from scoring.storage.remote import is_remote, list_files
 
 
 class FoundFile(NamedTuple):
@@ -113,11 +114,18 @@ class WrittenFiles:
         return kept or self._field_maps.of(path)
 
     def _candidates(self, folder: str, given: Collection[str]) -> Iterator[str]:
-        with os.scandir(folder or ".") as entries:
-            names = [entry.name for entry in entries if is_markdown(entry.name) and entry.is_file()]
-        for path in (os.path.join(folder, name) for name in names):
+        for path in self._markdown_files(folder):
             if path not in given and self._history.has_place(self._journal.place_of(shown(path))):
                 yield path
+
+    @staticmethod
+    def _markdown_files(folder: str) -> list[str]:
+        if is_remote(folder):
+            files = (file.url for file in list_files(folder).files)
+            return [url for url in files if is_markdown(url) and os.path.dirname(url) == folder]
+        with os.scandir(folder or ".") as entries:
+            names = [entry.name for entry in entries if is_markdown(entry.name) and entry.is_file()]
+        return [os.path.join(folder, name) for name in names]
 
     def _at(self, path: str, roots: Sequence[str]) -> list[WrittenRecord]:
         with suppress(RecordError):

@@ -26,6 +26,7 @@ from scoring.records.row_stream import RowStream
 from scoring.records.rows import decode_row
 from scoring.records.tables import is_table, read_rows
 from scoring.storage.regular_files import kind_of, open_regular
+from scoring.storage.remote import is_remote, is_web, local_path
 
 _MORE_BYTES = 2**16  # read in steps if a file has grown beyond its reported size
 
@@ -117,7 +118,8 @@ def read_documents(
     paths : sequence of str
         As for :func:`expand`. A file named ``*.jsonl`` or ``*.ndjson`` has one record per line, and one
         named ``*.csv`` or ``*.parquet`` one per row; ``*.xml``, ``*.rss``, ``*.atom`` and ``feed.json`` are
-        feeds; any other file is Markdown. The format of standard input is detected from its first bytes.
+        feeds; any other file is Markdown. The format of standard input, and of a page of a web server with
+        none of these names, is detected from its first bytes.
     stdin : binary file, optional
         Stream for ``-``, or a :class:`~scoring.records.row_stream.RowStream`; default is the process's
         standard input.
@@ -168,7 +170,11 @@ def read_documents(
 
 def archive_names(documents: Sequence[Document], paths: Sequence[str]) -> list[str]:
     """Archive of each document: each path that is a folder is one, all other paths are another, named ''."""
-    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
+    folders = [
+        f"{shown(path.rstrip('/'))}/"
+        for path in map(local_path, paths)
+        if os.path.isdir(path) or is_remote(path)  # no file is below a URL that is a file
+    ]
     return [
         next((folder for folder in folders if document.path.startswith(folder)), "") for document in documents
     ]
@@ -200,10 +206,10 @@ def sources_of(file: str, stdin: BinaryIO | None = None) -> Iterator[Source]:
         yield from _row_sources(file)
     elif is_feed(file):
         yield from _feed_sources(file)
-    elif is_fifo or holds_lines(file):
+    elif is_fifo or holds_lines(file) or (is_stream_name and is_web(file)):
         try:
             with open(file if is_fifo else open_regular(file)[0], "rb") as handle:
-                yield from _stream_sources(handle, file) if is_fifo else _line_sources(handle, file)
+                yield from _line_sources(handle, file) if holds_lines(file) else _stream_sources(handle, file)
         except OSError as error:
             yield Source(file, error=unreadable(file, error))
     else:

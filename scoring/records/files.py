@@ -27,6 +27,7 @@ from scoring.records.left_out import (
 )
 from scoring.records.tables import is_table
 from scoring.storage.regular_files import IrregularFileError, kind_of, open_regular
+from scoring.storage.remote import is_remote, local_path
 
 if TYPE_CHECKING:
     from scoring.records.selection import Selection
@@ -68,7 +69,8 @@ def expand(
     Parameters
     ----------
     paths : sequence of str
-        Folders, files, globs, and ``-`` for standard input, in any mix.
+        Folders, files, globs, and ``-`` for standard input, in any mix; also as URLs: see
+        :mod:`scoring.records.remote_files`.
     on_fault : callable, optional
         Called for each match of a glob that is skipped because it is not a regular file.
     selection : Selection, optional
@@ -87,7 +89,7 @@ def expand(
     files_by_identity: dict[str, str] = {}
     folders: dict[str, str] = {}
     faults: list[Fault] = []
-    for path in paths:
+    for path in map(local_path, paths):
         try:
             for file, is_link in _expand_one(path, on_fault, selection):
                 files_by_identity.setdefault(identify(file, folders, is_link=is_link), file)
@@ -135,6 +137,8 @@ def files_within(folder: str, on_fault: OnFault | None = None) -> Iterator[str]:
 
 def _expand_one(path: str, on_fault: OnFault | None, selection: Selection | None) -> list[tuple[str, bool]]:
     """Expand one path to pairs of file and whether it is a link."""
+    if is_remote(path):
+        return [(file, False) for file in _expand_url(path, selection)]
     if path != STDIN and os.path.isdir(path):
         only = selection.only if selection else None
         with walking(path) as walk:
@@ -147,6 +151,21 @@ def _expand_one(path: str, on_fault: OnFault | None, selection: Selection | None
         return files
     named = [(file, os.path.islink(file)) for file in _named(path, on_fault)]
     return [pair for pair in named if selection is None or selection.takes_named(pair[0])]
+
+
+def _expand_url(url: str, selection: Selection | None) -> list[str]:
+    """Expand a URL by the same rules; its files are copied."""
+    from scoring.records.remote_files import find_named
+
+    named = find_named(url)
+    if named is not None:
+        return [file for file in named if selection is None or selection.takes_named(file)]
+    with walking(url) as walk:
+        files = [file for file, _, reason in _entries(url, walk) if not reason]
+        walk.n_files = len(files)
+    if not files:
+        raise RecordError(Fault(url, 0, "", _without_records(walk), "Markdown files with front matter"))
+    return files
 
 
 def _named(path: str, on_fault: OnFault | None) -> list[str]:
@@ -176,7 +195,13 @@ def _entries(
     folder: str, walk: Walk, on_fault: OnFault | None = None, only: Collection[str] | None = None
 ) -> Iterator[tuple[str, bool, str | None]]:
     """Yield the Markdown entries of a folder: path, whether it is a link, why it is left out, if it is."""
-    for file, is_link, is_regular in _walk(folder, walk, on_fault, only):
+    if is_remote(folder):
+        from scoring.records.remote_files import walk_url
+
+        walked = walk_url(folder, lambda file, name: _count_other(file, name, walk), walk)
+    else:
+        walked = _walk(folder, walk, on_fault, only)
+    for file, is_link, is_regular in walked:
         is_front_matter = is_regular and not file.endswith(LINE_EXTENSIONS) and not is_table(file)
         reason = _reason_left_out(file) if is_front_matter else None
         if reason:
@@ -235,6 +260,12 @@ def _leads_within(link: str, root: str) -> bool:
     return os.path.commonpath([root, os.path.realpath(link)]) == root
 
 
+def may_have_front_matter(name: str) -> bool:
+    """Whether a file that is not read is to be opened, to see whether it has front matter all the same."""
+    extension = os.path.splitext(name)[1].lower()
+    return extension in _RELATED_EXTENSIONS and extension not in LINE_EXTENSIONS
+
+
 def _count_other(file: str, name: str, walk: Walk) -> None:
     """Count a file that is not to be read; one that may hold records is named."""
     extension = os.path.splitext(name)[1].lower()
@@ -272,7 +303,7 @@ def _links_and_others(folder: str) -> tuple[set[str], set[str]]:
 
 def identify(file: str, folders: dict[str, str], *, is_link: bool) -> str:
     """Return one name for a file, however it is reached; ``folders`` caches resolved folders."""
-    if file == STDIN:
+    if file == STDIN or is_remote(file):
         return file
     if is_link:
         return os.path.realpath(file)

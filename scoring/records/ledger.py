@@ -25,6 +25,7 @@ from scoring.records.forms.label_positions import LABELS
 from scoring.records.record import Document, Labels, Record
 from scoring.storage.home import LOCK_MODE, create_file, newer_format, prepare_home
 from scoring.storage.regular_files import read_regular
+from scoring.storage.remote import name_of
 
 Holding = Mapping[tuple[str, str], "Correction"]
 """Corrections in force, by digest and label."""
@@ -170,7 +171,7 @@ def read_ledger(path: Path) -> Ledger:
         content = b""
     except OSError as error:
         got = error.strerror or "a disk error"
-        raise RecordError(Fault(str(path), 0, "", got, "a file that can be read")) from None
+        raise RecordError(Fault(name_of(path), 0, "", got, "a file that can be read")) from None
     corrections: list[Correction] = []
     faults: list[Fault] = []
     torn: list[Fault] = []
@@ -178,7 +179,7 @@ def read_ledger(path: Path) -> Ledger:
         if not line.strip():
             continue
         try:
-            corrections.append(_read_line(line, str(path), number))
+            corrections.append(_read_line(line, name_of(path), number))
         except _TornLineError as error:
             torn += error.faults
         except RecordError as error:
@@ -186,7 +187,7 @@ def read_ledger(path: Path) -> Ledger:
     if faults:
         raise RecordError(*faults)
     corrections.sort(key=lambda correction: correction.at)
-    return Ledger(str(path), hashlib.sha256(content).hexdigest(), tuple(corrections), tuple(torn))
+    return Ledger(name_of(path), hashlib.sha256(content).hexdigest(), tuple(corrections), tuple(torn))
 
 
 def append_corrections(path: Path, corrections: Sequence[Correction]) -> None:

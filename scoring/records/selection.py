@@ -13,6 +13,7 @@ from scoring.records.files import OnFault, expand, head_of, reason_left_out
 from scoring.records.git_changes import changes_since
 from scoring.records.left_out import EMPTY, NO_FRONT_MATTER, NOT_IN_FIELD_MAP, OTHER_REPOSITORY, walking
 from scoring.storage.regular_files import kind_of
+from scoring.storage.remote import refuse_remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def select_files(
     """
     if changed_since is None:
         return expand(paths, on_fault=on_fault, selection=Selection())
+    for path in paths:
+        refuse_remote(path, "--changed-since", "a clone of its Git repository")
     changes = changes_since(changed_since, paths)
     for folder in changes.repositories:
         with walking(folder) as walk:

@@ -14,6 +14,7 @@ from scoring.errors import Fault, RecordError, shown
 from scoring.records.corpus import read_bytes
 from scoring.records.decode import any_error_a_fault
 from scoring.records.field_maps.field_map import FieldMap
+from scoring.records.file_names import is_markdown
 from scoring.records.forms.front_matter import decode_utf8, find_front_matter, to_json
 from scoring.records.forms.label_positions import LABELS, LabelKeys, Layout, lay_out_plain
 from scoring.records.forms.languages import Form, form_of
@@ -22,6 +23,7 @@ from scoring.records.mapped_labels import label_keys, spell_in
 from scoring.records.record import Labels
 from scoring.records.text_edits import Edit, apply_edits, unified_diff
 from scoring.storage.atomic_file import remove_left_over, replace_file
+from scoring.storage.remote import is_remote, local_path
 
 _PLAIN_KEY = re.compile("[A-Za-z_]+")  # of the plain form
 _BROKEN = "{} that this edit would break"
@@ -212,14 +214,37 @@ def file_within(path: str, roots: Sequence[str]) -> str:
     RecordError
         If it is outside.
     """
-    target = os.path.realpath(path)
-    if not any(_is_within(target, os.path.realpath(root)) for root in roots):
+    target = _resolved(path)
+    if not any(_is_within(target, _resolved(root)) for root in roots):
         raise RecordError(Fault(path, 0, "", "a file outside the given folders", "a file inside them"))
     return target
 
 
 def _is_within(target: str, root: str) -> bool:
+    if is_remote(target) or is_remote(root):
+        return target == root or target.startswith(f"{root.rstrip('/')}/")
     return target == root or os.path.commonpath([target, root]) == root
+
+
+def _resolved(path: str) -> str:
+    return path if is_remote(path) else os.path.realpath(local_path(path))
+
+
+def roots_of(paths: Sequence[str]) -> list[str]:
+    """Folders that may be written: those of some paths, and those of the files among them."""
+    roots = []
+    for path in map(local_path, paths):
+        if is_remote(path):
+            folder = path.rstrip("/")
+            first = min((path.index(character) for character in "*?[" if character in path), default=0)
+            if first:
+                folder = path[: path.rindex("/", 0, first)]
+            elif is_markdown(folder):
+                folder = os.path.dirname(folder)
+            roots.append(folder)
+        elif path != "-":
+            roots.append(path if os.path.isdir(path) else os.path.dirname(path) or ".")
+    return roots
 
 
 def _spell(

@@ -18,8 +18,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from scoring.errors import Fault, RecordError
+from scoring.errors import Fault, RecordError, ScoringError
 from scoring.storage.regular_files import read_regular
+from scoring.storage.remote import is_remote
 
 WAIT_SECONDS = 10.0
 """Timeout for another process that writes the same file, which takes milliseconds."""
@@ -31,12 +32,13 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
     """Replace the content of a file atomically.
 
     Mode, group and extended attributes are kept, and the owner if permitted. Other hard links keep the old
-    content, so that a copy made by linking is not changed.
+    content, so that a copy made by linking is not changed. A file in a store is replaced as
+    :func:`scoring.storage.remote.replace_if_same` does.
 
     Parameters
     ----------
     target : str
-        The file itself, not a link to it.
+        The file itself, not a link to it; or its URL.
     old, new : bytes
         Expected current content, and new content.
     path : str
@@ -52,6 +54,8 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
     RecordError
         If it cannot be written; the file is then unchanged and no temporary file is left.
     """
+    if is_remote(target):
+        return _replace_remote(target, old, new, path)
     try:
         # A rename checks only the folder's permissions, so check that the file itself is writable.
         if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -68,6 +72,18 @@ def replace_file(target: str, old: bytes, new: bytes, path: str) -> bool:
         got = error.strerror or "a disk error"
         raise RecordError(Fault(path, 0, "", got, "a file that can be written")) from None
     return True
+
+
+def _replace_remote(url: str, old: bytes, new: bytes, path: str) -> bool:
+    from scoring.storage.remote_copies import replace_remote
+
+    try:
+        return replace_remote(url, old, new)
+    except OSError as error:
+        got = error.strerror or "a store error"
+    except ScoringError as error:
+        got = str(error).removeprefix(f"{url}: ")
+    raise RecordError(Fault(path, 0, "", got, "a file that can be written"))
 
 
 def create_text(file: Path, text: str) -> None:
@@ -95,7 +111,7 @@ def create_text(file: Path, text: str) -> None:
 def remove_left_over(target: str) -> None:
     """Remove the temporary file of a killed process; one in use is left alone."""
     temporary = _temporary(target)
-    if not os.path.lexists(temporary):
+    if is_remote(target) or not os.path.lexists(temporary):
         return
     with suppress(OSError):  # a leftover does no harm
         handle = os.open(temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)

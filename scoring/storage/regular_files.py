@@ -1,4 +1,4 @@
-"""Open regular files only, without blocking on FIFOs, sockets or devices."""
+"""Open regular files only, without blocking on FIFOs, sockets or devices; and copies of remote files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 from pathlib import Path
+
+from scoring.storage.remote import name_of, url_of
 
 # O_NONBLOCK keeps a FIFO from blocking on open; it has no effect on regular files.
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -34,7 +36,7 @@ def kind_of(file: str | Path) -> str | None:
 
 
 def open_regular(file: str | Path) -> tuple[int, int]:
-    """Open a regular file; return its descriptor and size in bytes.
+    """Open a regular file, or the local copy of a remote one; return its descriptor and size in bytes.
 
     Raises
     ------
@@ -42,7 +44,10 @@ def open_regular(file: str | Path) -> tuple[int, int]:
         If it is not a regular file; nothing is read from it.
     OSError
         If it cannot be opened.
+    ScoringError
+        If the store of a remote file cannot be read.
     """
+    file = local_file(file)
     try:
         descriptor = os.open(file, _READ)
     except OSError as error:  # a socket cannot be opened at all
@@ -59,14 +64,49 @@ def open_regular(file: str | Path) -> tuple[int, int]:
     return descriptor, state.st_size
 
 
+def local_file(file: str | Path) -> str | Path:
+    """Path of a file on this machine: of a remote file, its copy, which is made if there is none.
+
+    Raises
+    ------
+    IrregularFileError
+        If a URL is that of a folder.
+    OSError
+        If a remote file does not exist or may not be read.
+    ScoringError
+        If its store cannot be read.
+    """
+    if ":/" not in os.fspath(file):
+        return file
+    if (url := url_of(file)) is None:
+        return name_of(file)
+    from scoring.storage.remote_copies import copy_of
+
+    try:
+        return copy_of(url)
+    except IsADirectoryError:
+        raise IrregularFileError("a folder", url) from None
+
+
 def read_regular(file: str | Path, max_bytes: int = -1) -> bytes:
-    """Read a regular file, or its first bytes.
+    """Read a regular file, or its first bytes; of a remote file, its current version.
 
     Raises
     ------
     OSError
         As for :func:`open_regular`, or if it cannot be read.
+    ScoringError
+        If the store of a remote file cannot be read.
     """
+    if (url := url_of(file)) is not None:
+        from scoring.storage.remote_copies import refresh
+
+        refresh(url)
+    return read_listed(file, max_bytes)
+
+
+def read_listed(file: str | Path, max_bytes: int = -1) -> bytes:
+    """Like :func:`read_regular`, but of a remote file, the version that was listed last."""
     descriptor, _ = open_regular(file)
     with open(descriptor, "rb") as handle:
         return handle.read(max_bytes)

@@ -11,6 +11,8 @@ from typing import IO
 from uuid import uuid4
 
 from scoring.errors import naming
+from scoring.storage.remote import name_of, url_of
+from scoring.storage.remote_output import output_file
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def open_replacement(path: Path, *, mode: int | None = None) -> Iterator[IO[byte
 
     A reader of ``path`` sees the old content or the new, never a part, also after a power failure. Missing
     folders are created. An existing path that is not a regular file (a FIFO, a device such as
-    ``/dev/stdout``) is written to directly.
+    ``/dev/stdout``) is written to directly. The file of a URL is written locally, and put there at the end.
 
     Parameters
     ----------
@@ -37,7 +39,14 @@ def open_replacement(path: Path, *, mode: int | None = None) -> Iterator[IO[byte
     ------
     OSError
         If ``path`` cannot be written; it has ``path`` as its file name.
+    ScoringError
+        If a store cannot be written.
     """
+    if url_of(path) is not None:
+        with output_file(path) as local, open(local, "wb") as file:
+            yield file
+        return
+    path = Path(name_of(path))
     with naming(path), _opened(path, mode) as file:
         yield file
 

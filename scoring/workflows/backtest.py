@@ -22,6 +22,7 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
+from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import BacktestRun, Store, log_backtest, logs_one_run, write_backtest
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, latest_moments
@@ -99,9 +100,10 @@ class BacktestOutcome(WithEvaluation):
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing; files with the same names are replaced.
+            Output folder or its URL; created if missing; files with the same names are replaced.
         """
-        write_backtest(self.evaluation, self.folds, self.plot(), Path(folder))
+        with output_folder(Path(folder)) as local:
+            write_backtest(self.evaluation, self.folds, self.plot(), local)
 
 
 @logs_one_run
@@ -160,6 +162,7 @@ def backtest(
     TrackingError
         If the runs cannot be logged.
     """
+    check_output(output)
     if by not in ("month", "section"):
         raise ModelError(f"backtest: by: got {by!r}, expected month or section")
     corpus = read_dataset(
@@ -236,7 +239,8 @@ def _write_and_log(
         return outcome
     plots = outcome.plot()
     if output is not None:
-        write_backtest(outcome.evaluation, outcome.folds, plots, output)
+        with output_folder(output) as folder:
+            write_backtest(outcome.evaluation, outcome.folds, plots, folder)
     if not is_tracked:
         return outcome
     run_id = log_backtest(

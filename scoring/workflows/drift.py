@@ -28,6 +28,8 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
+from scoring.storage.remote import name_of
+from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import DriftRun, Store, log_drift, logs_one_run, write_drift
 from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT
@@ -95,9 +97,10 @@ class DriftOutcome(Displayed):
         Parameters
         ----------
         folder : str or Path
-            Output folder; created if missing; files with the same names are replaced.
+            Output folder or its URL; created if missing; files with the same names are replaced.
         """
-        write_drift(self.drift, self.plot(), Path(folder))
+        with output_folder(Path(folder)) as local:
+            write_drift(self.drift, self.plot(), local)
 
 
 @logs_one_run
@@ -154,6 +157,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or there are too few records.
     """
+    check_output(output)
     saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
@@ -193,9 +197,12 @@ def drift(
     plots = {"drift": drift_figure(measured)} if output or is_tracked else {}
     if output is not None:
         try:
-            write_drift(measured, plots, output)
+            with output_folder(output) as folder:
+                write_drift(measured, plots, folder)
         except OSError as error:
-            raise ScoringError(f"{output}: cannot write the drift: {error.strerror or error}") from error
+            raise ScoringError(
+                f"{name_of(output)}: cannot write the drift: {error.strerror or error}"
+            ) from error
     run_id = None
     if is_tracked:
         run_id = log_drift(

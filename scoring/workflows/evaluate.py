@@ -28,6 +28,8 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
+from scoring.storage.remote import name_of
+from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import EvaluationRun, Store, log_evaluation, logs_one_run, write_evaluation
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
@@ -112,6 +114,7 @@ def evaluate(
     ModelError
         If the model cannot be used, or no record has a quality and a date.
     """
+    check_output(output)
     saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     corpus = read_dataset(
         paths,
@@ -167,9 +170,11 @@ def evaluate(
         run = replace(run, plots=evaluation_figures(evaluation), report=report)
     if output is not None:
         try:
-            write_evaluation(evaluation, run.plots, output, report=run.report)
+            with output_folder(output) as folder:
+                write_evaluation(evaluation, run.plots, folder, report=run.report)
         except OSError as error:
-            raise ScoringError(f"{output}: cannot write the evaluation: {error.strerror or error}") from error
+            got = error.strerror or error
+            raise ScoringError(f"{name_of(output)}: cannot write the evaluation: {got}") from error
     run_id = log_evaluation(Store(settings.tracking_uri, settings.home), run) if is_tracked else None
     return EvaluateOutcome(
         run_id, saved.name, evaluation.n_records, corpus.n_faults, corpus.n_own_labels, evaluation

@@ -14,6 +14,9 @@ from scoring.errors import ModelError, shown
 from scoring.progress import SILENT, Reporter
 from scoring.settings import Settings
 from scoring.storage.home import writing
+from scoring.storage.regular_files import read_regular
+from scoring.storage.remote import is_remote_file, local_or_remote, name_of, url_of
+from scoring.storage.remote_output import check_output
 
 
 class ExportedModel(NamedTuple):
@@ -65,16 +68,20 @@ def export_model(
     TrackingError
         If the store has no such model, or cannot be reached.
     """
+    check_output(output)
     loaded = resolve(model, settings, reporter=reporter)
     exported = ExportedModel(loaded.saved.name, pack(loaded.files))
     if output is not None and not is_overwrite and _has_other_content(output, exported.data):
         raise ModelError(
-            f"{shown(str(output))}: the file exists and has other content: use --overwrite to replace it"
+            f"{shown(name_of(output))}: the file exists and has other content: use --overwrite to replace it"
         )
     return exported
 
 
 def _has_other_content(file: Path, data: bytes) -> bool:
+    if (url := url_of(file)) is not None:
+        return is_remote_file(url) and read_regular(file) not in (b"", data)
+    file = local_or_remote(file)
     if not file.is_file():
         return False
     n_bytes = file.stat().st_size
@@ -94,7 +101,7 @@ def import_model(
     Parameters
     ----------
     path : Path
-        A zip written by :func:`export_model`.
+        A zip written by :func:`export_model`, or its URL.
     settings : Settings
         The home.
     output : Path, optional
@@ -114,14 +121,17 @@ def import_model(
         If the file is not a model's zip, is damaged or of another version, or the folder has another model or
         other content; nothing is written then.
     """
-    files = unpack(path)
+    check_output(output)
+    files = unpack(local_or_remote(path))
     saved = open_files(files)
-    folder = output
+    folder = None if output is None else local_or_remote(output)
     if folder is None:
         name = saved.manifest.training.name
         # The name is untrusted: it must not lead out of the folder of models.
         if name in ("", ".", "..") or "/" in name or not name.isprintable():
-            raise ModelError(f"{path}: name: got {name!r}, which is not a valid folder name: use --output")
+            raise ModelError(
+                f"{name_of(path)}: name: got {name!r}, which is not a valid folder name: use --output"
+            )
         folder = settings.home / "models" / name
     model_output = ModelOutput(folder, is_overwrite=is_overwrite, reporter=reporter)
     with writing(settings.home, folder):

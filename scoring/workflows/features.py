@@ -29,6 +29,8 @@ from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import OnFault
 from scoring.settings import Settings
+from scoring.storage.remote import name_of
+from scoring.storage.remote_output import output_file
 
 
 def catalogue() -> tuple[Column, ...]:
@@ -99,12 +101,15 @@ def write_features(
     )
     n_written = 0
     try:
-        scratch_folder = tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent)
-        with naming(output), scratch_folder as folder:
-            scratch, n_written = _write(feature_tables(records), Path(folder) / output.name)
-            scratch.replace(output)
+        with output_file(output) as file:
+            scratch_folder = tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent)
+            with naming(file), scratch_folder as folder:
+                scratch, n_written = _write(feature_tables(records), Path(folder) / file.name)
+                scratch.replace(file)
     except OSError as error:
-        raise FeatureError(f"{output}: cannot write the features: {error.strerror or error}") from error
+        raise FeatureError(
+            f"{name_of(output)}: cannot write the features: {error.strerror or error}"
+        ) from error
     return n_written
 
 

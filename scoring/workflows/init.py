@@ -20,6 +20,7 @@ from scoring.records.survey.map_text import guessed_text
 from scoring.records.survey.presets import preset_text
 from scoring.records.tables import is_table
 from scoring.storage.atomic_file import create_text
+from scoring.storage.remote import create_remote, is_remote, is_remote_folder, local_path
 
 MIN_LABELS = 20
 """Labelled files that training needs, those of its test block included."""
@@ -75,7 +76,9 @@ def propose(
     RecordError
         If it is neither a folder nor a table, or has nothing that may be a record.
     """
-    survey = survey_table(path) if is_table(path) and os.path.isfile(path) else _survey(path, on_progress)
+    path = local_path(path)
+    is_file = is_remote(path) or os.path.isfile(path)
+    survey = survey_table(path) if is_table(path) and is_file else _survey(path, on_progress)
     if not survey.n_read:
         raise RecordError(*(fault for error in survey.faults[:3] for fault in error.faults))
     guessed = guess_field_map(survey)
@@ -94,11 +97,12 @@ def propose(
 
 
 def _survey(folder: str, on_progress: Callable[[int, int], None] | None) -> Survey:
-    if not os.path.isdir(folder):
+    if not (is_remote_folder(folder) if is_remote(folder) else os.path.isdir(folder)):
         raise RecordError(Fault(folder, 0, "", "no such folder or table", "the folder of an archive"))
     files = list(files_within(folder))
     if not files:
-        tables = [name for name in sorted(os.listdir(folder)) if is_table(name)]
+        names = [] if is_remote(folder) else sorted(os.listdir(folder))
+        tables = [name for name in names if is_table(name)]
         hint = (
             f"; scoring init {shlex.quote(os.path.join(folder, tables[0]))} looks at a table"
             if tables
@@ -109,7 +113,7 @@ def _survey(folder: str, on_progress: Callable[[int, int], None] | None) -> Surv
     return survey_files(files, has_path_date=lambda file: bool(date_in_path(file)), on_progress=on_progress)
 
 
-def write_proposal(path: str, proposal: Proposal) -> Path:
+def write_proposal(path: str, proposal: Proposal) -> Path | str:
     """Write a proposed map into its archive, or beside the table; an existing one is never replaced.
 
     Raises
@@ -117,20 +121,35 @@ def write_proposal(path: str, proposal: Proposal) -> Path:
     FieldMapError
         If the archive has one.
     """
+    if is_remote(path):
+        return _write_remote(path, proposal)
+    path = local_path(path)
     file = (Path(path) if os.path.isdir(path) else Path(path).parent) / FILE_NAME
     try:
         with naming(file):
             create_text(file, proposal.text)
     except FileExistsError:
-        expected = "none: delete it first, or print the proposal with --stdout"
-        raise FieldMapError(Fault(str(file), 0, "", "a field map", expected)) from None
+        raise _already_there(str(file)) from None
     return file
+
+
+def _write_remote(url: str, proposal: Proposal) -> str:
+    folder = os.path.dirname(url) if is_table(url) else url.rstrip("/")
+    file = f"{folder}/{FILE_NAME}"
+    if not create_remote(file, proposal.text.encode()):
+        raise _already_there(file)
+    return file
+
+
+def _already_there(file: str) -> FieldMapError:
+    expected = "none: delete it first, or print the proposal with --stdout"
+    return FieldMapError(Fault(file, 0, "", "a field map", expected))
 
 
 def summary(folder: str, proposal: Proposal) -> Iterator[str]:
     """Say what the archive holds, and what can be done with it."""
     extensions = ", ".join(f"{count:,} {extension}" for extension, count in proposal.extensions.items())
-    unit = "files" if os.path.isdir(folder) else "rows"
+    unit = "rows" if is_table(folder) and not os.path.isdir(folder) else "files"
     yield f"{folder}: {proposal.n_files:,} {unit} ({extensions}), {proposal.n_read:,} of them read"
     if not proposal.text:
         yield "the files have scoring's own layout: no field map is needed"

@@ -17,6 +17,7 @@ from scoring.plots import learning_curve_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
+from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import LearningCurveRun, Store, log_learning_curve, logs_one_run, write_learning_curve
 from scoring.training.config import TrainConfig
 from scoring.workflows.training_pipeline import read_training
@@ -106,6 +107,7 @@ def learning_curve(
     TrackingError
         If the run cannot be logged.
     """
+    check_output(output)
     if not counts or min(*counts, n_draws) < 1:
         raise ModelError(f"backtest: got {list(counts)} labels and {n_draws} draws, expected 1 or more")
     corpus = read_training(
@@ -154,7 +156,8 @@ def _write_and_log(
         return outcome
     plots = {"learning_curve": learning_curve_figure(outcome.points)}
     if output is not None:
-        write_learning_curve(outcome.points, plots, output)
+        with output_folder(output) as folder:
+            write_learning_curve(outcome.points, plots, folder)
     if not is_tracked:
         return outcome
     run_id = log_learning_curve(

@@ -17,6 +17,8 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.records.record import Document
 from scoring.settings import Settings
+from scoring.storage.remote import name_of
+from scoring.storage.remote_output import check_output
 from scoring.stories.relations import Relations, relations_of
 from scoring.training.links import MIN_LINKS, fit_links
 from scoring.workflows.coverage import expected
@@ -114,6 +116,7 @@ def learn_links(
     ModelError
         If too few related records are listed, or the file cannot be written.
     """
+    check_output(file)
     documents = _read(paths, settings, stdin=stdin, on_fault=on_fault, reporter=reporter)
     dated = [
         (published_at, document.record.title, document.record.url, row)
@@ -129,7 +132,7 @@ def learn_links(
         )
     saved = save_links(file, model)
     rule = model.rule
-    return LearnedLinks(str(file), saved.name, len(dated), rule.n_links_, rule.precision_, rule.recall_)
+    return LearnedLinks(name_of(file), saved.name, len(dated), rule.n_links_, rule.precision_, rule.recall_)
 
 
 def _read(

@@ -7,7 +7,6 @@ files any more, which was moved then.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +26,7 @@ from scoring.records.decode import decode_file
 from scoring.records.field_maps.lookup import FieldMaps
 from scoring.records.files import STDIN, OnFault, expand
 from scoring.records.label_spelling import put_labels_back, spellings_of
-from scoring.records.write_back import Change
+from scoring.records.write_back import Change, roots_of
 from scoring.storage.atomic_file import remove_left_over, replace_file
 
 _BATCH_FILES = 64
@@ -143,7 +142,7 @@ class Restorer:
             If a path does not exist, or the journal cannot be written.
         """
         files = [file for file in expand(paths) if file != STDIN and not holds_many(file)]
-        roots = [path if os.path.isdir(path) else os.path.dirname(path) or "." for path in paths]
+        roots = roots_of(paths)
         n_done = 0
         for batch in _batches(files):
             yield from self._restore_batch(batch, roots)

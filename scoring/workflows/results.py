@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.results import Evaluation, Figure
+from scoring.storage.remote import name_of
+from scoring.storage.remote_output import output_folder
 from scoring.workflows.displayed import Displayed, metrics_line
 
 if TYPE_CHECKING:
@@ -65,11 +67,12 @@ class WithEvaluation(Displayed):
         Parameters
         ----------
         folder : str or Path
-            Output folder, created if missing; files with the same names are replaced.
+            Output folder or its URL, created if missing; files with the same names are replaced.
         """
         from scoring.tracking import write_evaluation
 
-        write_evaluation(self.evaluation, self.plot(), Path(folder))
+        with output_folder(Path(folder)) as local:
+            write_evaluation(self.evaluation, self.plot(), local)
 
 
 def figure_rows(
@@ -130,7 +133,7 @@ class Comparisons(Displayed, tuple[Comparison, ...]):
         Parameters
         ----------
         folder : str or Path
-            Output folder, created if missing; files with the same names are replaced.
+            Output folder or its URL, created if missing; files with the same names are replaced.
 
         Returns
         -------
@@ -139,10 +142,9 @@ class Comparisons(Displayed, tuple[Comparison, ...]):
         """
         from scoring.report.comparison import comparison_report
 
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        pages = []
-        for number, comparison in enumerate(self, start=1):
-            page = Path(folder) / f"comparison-{number}.html"
-            page.write_text(comparison_report(comparison), encoding="utf-8")
-            pages.append(page)
-        return pages
+        names = [f"comparison-{number}.html" for number, _ in enumerate(self, start=1)]
+        with output_folder(Path(folder)) as local:
+            local.mkdir(parents=True, exist_ok=True)
+            for name, comparison in zip(names, self, strict=True):
+                (local / name).write_text(comparison_report(comparison), encoding="utf-8")
+        return [Path(name_of(folder), name) for name in names]

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.artifact.manifest import TrainingFacts
+from scoring.artifact.model_folder import local_folder
 from scoring.artifact.output_folder import ModelOutput
 from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
@@ -25,6 +26,8 @@ from scoring.records.files import OnFault
 from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
+from scoring.storage.remote import local_or_remote, name_of
+from scoring.storage.remote_output import check_output
 from scoring.tracking import LoggedRun, Store, TrainingRun, log_training, logs_one_run
 from scoring.training.config import TrainConfig
 from scoring.training.lightgbm_trainer import BoosterTrainer, train_booster
@@ -90,9 +93,10 @@ def load_config(path: Path | None) -> TrainConfig:
         content = yaml.safe_load(read_regular(path).decode()) or {}
         return msgspec.convert({"name": path.stem} | content, TrainConfig)
     except OSError as error:
-        raise SettingsError(f"{path}: cannot read the configuration: {error.strerror or error}") from error
+        got = error.strerror or error
+        raise SettingsError(f"{name_of(path)}: cannot read the configuration: {got}") from error
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, msgspec.ValidationError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise SettingsError(f"{name_of(path)}: {error}") from error
 
 
 @logs_one_run
@@ -167,7 +171,8 @@ def train(
         )
     if place is not None:
         refuse_on_cluster(settings)
-    folder = output or settings.home / "models" / config.name
+    check_output(output)
+    folder = local_or_remote(output) if output else settings.home / "models" / config.name
     model_output = ModelOutput(folder, is_overwrite, is_default=output is None, reporter=reporter)
     model_output.check()
     with ExitStack() as stack:
@@ -201,11 +206,12 @@ def train(
     if is_tracked:
         reporter.step("logging", 0, 1)
         names = {"experiment": experiment, "run_name": run_name, "register": register}
-        logged = log_fitted(fitted, folder, paths, settings=settings, now=now, **names)
+        with local_folder(folder) as local:
+            logged = log_fitted(fitted, local, paths, settings=settings, now=now, **names)
         reporter.step("logging", 1, 1)
     return TrainOutcome(
         logged.run_id if logged else None,
-        str(folder),
+        name_of(folder),
         logged.model_uri if logged else None,
         corpus.data_sha256,
         len(corpus.documents),

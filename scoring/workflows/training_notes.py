@@ -11,6 +11,7 @@ from scoring.explanation.policy_changes import change_sentence
 from scoring.features.sections import WHOLE
 from scoring.model.components import FittedComponents
 from scoring.model.targets import TARGETS
+from scoring.storage.remote import is_remote
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset
 from scoring.training.folder_policies import FolderConflict
@@ -104,7 +105,7 @@ def folder_warnings(conflicts: Sequence[FolderConflict]) -> list[str]:
 
 def merged_archives(corpus: LabelledDataset, paths: Sequence[str]) -> list[str]:
     """Say which sections have labels from several of the folders given; one line each."""
-    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path)]
+    folders = [f"{shown(path.rstrip('/'))}/" for path in paths if os.path.isdir(path) or is_remote(path)]
     counts: dict[str, Counter[str]] = {}
     for document, section in zip(corpus.documents, corpus.sections, strict=True):
         folder = next((folder for folder in folders if document.path.startswith(folder)), "")

@@ -22,6 +22,9 @@ from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.home import prepare_folder, writing
+from scoring.storage.regular_files import read_regular
+from scoring.storage.remote import local_or_remote, name_of, url_of, write_remote
+from scoring.storage.remote_output import check_output
 from scoring.tracking import Store, StudyRun, log_study, with_experiment
 from scoring.training.config import TrainConfig
 from scoring.training.dataset import LabelledDataset, cutoffs_before
@@ -147,6 +150,7 @@ def tune(
     TrackingError
         If the runs cannot be logged; the trials are kept.
     """
+    check_output(output)
     require_optuna()
     if is_tracked:
         settings = with_experiment(settings)
@@ -167,7 +171,7 @@ def tune(
     blocks = split_blocks(corpus, config)
     search = Search(name, blocks, config, settings.threads)
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
-    file = output or settings.home / "experiments" / f"{name}-best.yaml"
+    file = local_or_remote(output) if output else settings.home / "experiments" / f"{name}-best.yaml"
     run_id = None
     with opened_study(search, prepare_folder(settings.home, "studies"), now) as opened:
         if not is_overwrite:
@@ -187,8 +191,8 @@ def tune(
         importances = importances_of(opened, config.seed)
     given = next(trial for trial in trials if trial.values == search.given)
     return TuneOutcome(
-        name, run_id, str(file), blocks.data_sha256, len(blocks.earlier.table), len(blocks.validation.table),
-        corpus.n_faults, given, best, tuple(trials), importances,
+        name, run_id, name_of(file), blocks.data_sha256, len(blocks.earlier.table),
+        len(blocks.validation.table), corpus.n_faults, given, best, tuple(trials), importances,
     )  # fmt: skip
 
 
@@ -245,17 +249,18 @@ def _describe(trial: Trial) -> str:
 def _check_file(file: Path, search: Search, trials: Sequence[Trial]) -> None:
     """Refuse a file with anything but what this study has written there after one of its trials."""
     try:
-        content = file.read_text(encoding="utf-8")
+        content = read_regular(file).decode()
     except FileNotFoundError:
         return
     except UnicodeDecodeError:
         content = "something else"
     except OSError as error:
-        raise ScoringError(f"{file}: cannot write the configuration: {error.strerror or error}") from error
+        got = error.strerror or error
+        raise ScoringError(f"{name_of(file)}: cannot write the configuration: {got}") from error
     counts = range(len(trials), 0, -1)
     if content and not any(content == _config_text(search, trials[:count]) for count in counts):
         raise ModelError(
-            f"{shown(str(file))}: got a file that study {search.name!r} has not written, expected none: "
+            f"{shown(name_of(file))}: got a file that study {search.name!r} has not written, expected none: "
             "--overwrite replaces it"
         )
 
@@ -274,6 +279,9 @@ def _config_text(search: Search, trials: Sequence[Trial]) -> str:
 
 
 def _write(file: Path, text: str, home: Path) -> None:
+    if (url := url_of(file)) is not None:
+        write_remote(url, text.encode())
+        return
     try:
         with writing(home, file):
             file.parent.mkdir(parents=True, exist_ok=True)

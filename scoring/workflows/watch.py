@@ -35,6 +35,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
+from scoring.storage.remote import local_path, refuse_remote
 from scoring.workflows.coverage import note_as_listed
 
 SETTLE_SECONDS = 2.0
@@ -99,6 +100,8 @@ def watch(
     ScoringError
         If the model cannot be used, or another process watches the folder.
     """
+    folder = local_path(folder)
+    refuse_remote(folder, "watch", "score it at intervals, or watch a folder that is synchronized with it")
     if not os.path.isdir(folder):
         raise RecordError(Fault(folder, 0, "", "no such folder", "a folder to watch"))
     name = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]

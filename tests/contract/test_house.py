@@ -95,6 +95,7 @@ def test_no_module_escapes_the_forbidden_imports() -> None:
         "matplotlib": {"plots"},
         "lightgbm": {"distributed", "training"},
         "dask": {"distributed"},
+        "fsspec": {"storage"},
         "scipy": ROOMS - {"model"},
     }
     forbidden = {

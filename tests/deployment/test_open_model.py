@@ -28,7 +28,8 @@ def test_folder_of_the_settings(training: TrainOutcome, tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", ["nowhere", "manifest.json", "models/x", "run:/x"])
 def test_model_that_is_not_there(settings: Settings, spec: str) -> None:
     with pytest.raises(
-        ModelError, match="expected a folder, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped"
+        ModelError,
+        match="expected a folder or zip, runs:/ID, models:/NAME/VERSION, models:/NAME@ALIAS or shipped",
     ):
         open_model(spec, settings)
 

@@ -17,12 +17,12 @@ from pyarrow import parquet
 
 from scoring.artifact.saved_model import load_model
 from scoring.distributed.cluster import opened
-from scoring.distributed.storage import opened as file_system
 from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.records.corpus import read_documents
 from scoring.records.synthetic.generate import sample_json_lines, write_sample
 from scoring.settings import Settings, load_settings
+from scoring.storage.remote import opened as file_system
 from scoring.workflows.cluster import ClusterOptions, ClusterOutcome, features_on_cluster, score_on_cluster
 from scoring.workflows.features import write_features
 from scoring.workflows.init import propose, write_proposal

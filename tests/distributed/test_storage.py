@@ -12,13 +12,13 @@ from scoring.distributed.storage import (
     Found,
     absolute,
     find,
-    opened,
     read_file,
     read_files,
     replace_file,
     sizes,
 )
 from scoring.errors import RecordError, ScoringError
+from scoring.storage.remote import opened
 
 RECORD = "---\ntitle: Rain\n---\n"
 
@@ -61,7 +61,9 @@ def test_an_unknown_store_is_reported(url: str) -> None:
 
 
 def test_a_store_that_needs_a_package_says_which() -> None:
-    with pytest.raises(ScoringError, match=r"gs://news: no file system for it: .*gcsfs"):
+    with pytest.raises(
+        ScoringError, match=r"gs://news: its file system is not installed .*news-scoring\[remote\].*gcsfs"
+    ):
         find(["gs://news"])
 
 

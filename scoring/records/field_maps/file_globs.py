@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from scoring.records.field_maps.field_map import FILE_NAME
 from scoring.records.file_names import is_markdown
+from scoring.storage.remote import is_remote, list_files
 
 
 class FileGlobs:
@@ -31,9 +32,7 @@ class FileGlobs:
             top = next(iter(self._by_folder), folder)  # entered first
             tops = (os.path.realpath(top), os.getcwd())
             patterns = read_archive_map(os.path.join(folder, FILE_NAME), tops).files
-            matches = (
-                name for pattern in patterns for name in glob.iglob(pattern, root_dir=folder, recursive=True)
-            )
+            matches = (name for pattern in patterns for name in _matches(folder, pattern))
             chosen = (
                 frozenset(os.path.normpath(os.path.join(folder, name)) for name in matches)
                 if patterns
@@ -56,16 +55,36 @@ class FileGlobs:
         FieldMapError
             If the field map cannot be used.
         """
-        base, top = os.path.realpath(os.path.dirname(file) or "."), os.getcwd()
-        folder = base
-        while not os.path.isfile(os.path.join(folder, FILE_NAME)):
-            above = os.path.dirname(folder)
-            if above == folder or os.path.commonpath([above, top]) != top:
-                return False
-            folder = above
+        base = os.path.dirname(file) if is_remote(file) else os.path.realpath(os.path.dirname(file) or ".")
+        folder = _nearest(base)
+        if folder is None:
+            return False
         if folder not in self._by_folder:
             archive = FileGlobs()  # each map is that of an archive of its own
             archive.enter(folder, [FILE_NAME])
             self._by_folder |= archive._by_folder
         chosen = self._by_folder[folder]
-        return chosen is not None and os.path.join(base, os.path.basename(file)) not in chosen
+        path = os.path.normpath(os.path.join(base, os.path.basename(file)))
+        return chosen is not None and path not in chosen
+
+
+def _matches(folder: str, pattern: str) -> Iterable[str]:
+    """Files of a folder that match a glob."""
+    if is_remote(folder):
+        return (file.url[len(folder) + 1 :] for file in list_files(f"{folder}/{pattern}").files)
+    return glob.iglob(pattern, root_dir=folder, recursive=True)
+
+
+def _nearest(folder: str) -> str | None:
+    """The folder with a field map, up to the working folder; of a remote file, its own if it has one."""
+    if is_remote(folder):
+        from scoring.storage.remote_copies import has_copy
+
+        return folder if has_copy(f"{folder}/{FILE_NAME}") else None
+    top = os.getcwd()
+    while not os.path.isfile(os.path.join(folder, FILE_NAME)):
+        above = os.path.dirname(folder)
+        if above == folder or os.path.commonpath([above, top]) != top:
+            return None
+        folder = above
+    return folder

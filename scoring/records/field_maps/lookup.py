@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from scoring.records.field_maps.field_map import FILE_NAME, FieldMap
 from scoring.settings import Settings
+from scoring.storage.remote import is_remote, local_path, name_of
 
 
 class FieldMaps:
@@ -14,7 +15,7 @@ class FieldMaps:
 
     The map of an archive is the nearest :data:`~scoring.records.field_maps.field_map.FILE_NAME` from the
     folder of the file up to the path that was given. Of a file that was given itself, it may be in any folder
-    up to the working folder, if the file is inside that.
+    up to the working folder, if the file is inside that; of a remote file, in its own folder.
 
     Parameters
     ----------
@@ -39,7 +40,9 @@ class FieldMaps:
         self._given = given
         self._fallback = fallback
         self._model_map: FieldMap | None = None
-        self._tops = {os.path.realpath(path) for path in paths if os.path.isdir(path)}
+        given_paths = [local_path(path) for path in paths]
+        self._tops = {os.path.realpath(path) for path in given_paths if os.path.isdir(path)}
+        self._remote_tops = tuple(path.rstrip("/") for path in given_paths if is_remote(path))
         self._by_folder: dict[str, FieldMap | None] = {}  # by real folder
         self._by_name: dict[str, FieldMap | None] = {}
         self.used: list[FieldMap | None] = []
@@ -60,7 +63,8 @@ class FieldMaps:
     def of(self, file: str) -> FieldMap | None:
         """Return the map of a file; None for scoring's own layout.
 
-        Standard input (``-``) and files of remote stores have no archive that could have one.
+        Standard input (``-``) has no archive that could have one. Remote files are found first: see
+        :mod:`scoring.records.remote_files`, which copies their field maps.
 
         Raises
         ------
@@ -69,11 +73,12 @@ class FieldMaps:
         """
         if self._given is not None:
             return self._note(self._given)
-        if file == "-" or "://" in file:
+        if file == "-":
             return self._note(self._fallback or self._model_map)
         folder = os.path.dirname(file)
         if folder not in self._by_name:
-            self._by_name[folder] = self._in(os.path.realpath(folder or "."))
+            is_url = is_remote(file)
+            self._by_name[folder] = self._at(folder) if is_url else self._in(os.path.realpath(folder or "."))
         found = self._by_name[folder]
         return self._note(found or self._fallback or self._model_map)
 
@@ -86,6 +91,21 @@ class FieldMaps:
         if not any(field_map is other for other in self.used) and field_map not in self.used:
             self.used.append(field_map)
         return field_map
+
+    def _at(self, url: str) -> FieldMap | None:
+        """Map of a remote folder, from it or from the ones above, up to the URL that was given."""
+        if url not in self._by_folder:
+            from scoring.storage.remote_copies import has_copy
+
+            file, above = f"{url}/{FILE_NAME}", os.path.dirname(url)
+            if has_copy(file):
+                from scoring.records.field_maps.map_file import read_archive_map  # imports PyYAML
+
+                self._by_folder[url] = read_archive_map(file, ())
+            else:
+                is_below = any(f"{above}/".startswith(f"{top}/") for top in self._remote_tops)
+                self._by_folder[url] = self._at(above) if is_below else None
+        return self._by_folder[url]
 
     def _in(self, folder: str) -> FieldMap | None:
         """Map of a folder, from it or from the ones above."""
@@ -128,7 +148,7 @@ def field_maps_of(paths: Iterable[str], settings: Settings) -> FieldMaps:
         return FieldMaps(paths)
     from scoring.records.field_maps.map_file import read_field_map
 
-    field_map = read_field_map(str(settings.fields))
+    field_map = read_field_map(name_of(settings.fields))
     if settings.fields_origin.startswith("option"):
         return FieldMaps(paths, given=field_map)
     return FieldMaps(paths, fallback=field_map)

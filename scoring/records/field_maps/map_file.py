@@ -24,7 +24,7 @@ from scoring.records.forms.node import Node
 from scoring.records.forms.yaml_nodes import parse_nodes
 from scoring.records.mapped_labels import NOT_LEADING
 from scoring.records.record import MAX_INTEGER
-from scoring.storage.regular_files import read_regular
+from scoring.storage.regular_files import read_listed, read_regular
 
 T = TypeVar("T")
 
@@ -55,8 +55,12 @@ def read_field_map(file: str) -> FieldMap:
     FieldMapError
         If it cannot be read, with each fault of its entries.
     """
+    return _read(file, read_regular)
+
+
+def _read(file: str, read: Callable[[str, int], bytes]) -> FieldMap:
     try:
-        data = read_regular(file, MAX_BYTES + 1)
+        data = read(file, MAX_BYTES + 1)
         text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         got = error.strerror if isinstance(error, OSError) else "bytes that are not UTF-8"
@@ -88,7 +92,7 @@ def read_archive_map(file: str, tops: Iterable[str]) -> FieldMap:
     if os.path.islink(file) and not any(os.path.commonpath([target, top]) == top for top in tops):
         got = "a link that leads out of the archive"
         raise FieldMapError(Fault(file, 0, "", got, "the map itself, or --fields with the map's file"))
-    return read_field_map(file)
+    return _read(file, read_listed)
 
 
 def parse_field_map(text: str, path: str = "-") -> FieldMap:

@@ -23,6 +23,8 @@ from scoring.records.synthetic.layouts import Layout, SampleFile, other_files
 from scoring.records.synthetic.policy import DEFAULT_POLICY, Policy
 from scoring.records.synthetic.stories import BEGINS_AT, Site, Story
 from scoring.records.synthetic.vocabulary import SECTION
+from scoring.storage.remote import list_files, local_or_remote, name_of, url_of
+from scoring.storage.remote_output import output_folder
 
 _FOLDER_COUNT = 5000  # above this, records are split into monthly folders
 _PROGRESS_COUNT = 1000  # records between two calls of on_progress
@@ -111,7 +113,7 @@ def write_sample(
     Parameters
     ----------
     folder : Path
-        Output folder, new or empty. More than 5,000 records are split into monthly subfolders.
+        Output folder or its URL, new or empty. More than 5,000 records are split into monthly subfolders.
     n_records, seed, policy, begins_at, days, section
         As for :func:`sample_documents`.
     is_labelled : bool
@@ -134,10 +136,29 @@ def write_sample(
         If a value is outside its range.
     """
     site = Site(n_records, seed, policy, begins_at, days, section)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ScoringError(f"{folder}: got a folder or file with content, expected a new or empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    secrets = Random(f"scoring secured {seed}")  # noqa: S311 -- nothing to keep secret
+    url = url_of(folder)
+    is_empty = not list_files(url).files if url is not None else _is_new_or_empty(local_or_remote(folder))
+    if not is_empty:
+        got = "a folder or file with content, expected a new or empty folder"
+        raise ScoringError(f"{name_of(folder)}: got {got}")
+    with output_folder(folder) as local:
+        local.mkdir(parents=True, exist_ok=True)
+        return _write_files(site, local, layout, is_labelled, on_progress)
+
+
+def _is_new_or_empty(folder: Path) -> bool:
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+
+
+def _write_files(
+    site: Site,
+    folder: Path,
+    layout: Layout,
+    is_labelled: bool,
+    on_progress: Callable[[int, int], None] | None,
+) -> int:
+    n_records = site.n_records
+    secrets = Random(f"scoring secured {site.seed}")  # noqa: S311 -- nothing to keep secret
     months: set[str] = set()
     n_written = n_reported = 0
     for story in site.stories():

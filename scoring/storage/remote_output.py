@@ -1,0 +1,77 @@
+"""Outputs at URLs: written to local temporary files, and put into the store when they are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scoring.storage.remote import name_of, put_remote, require_writable, url_of
+
+
+@contextmanager
+def output_folder(path: Path) -> Iterator[Path]:
+    """Write a folder of results; at a URL, all files are put there if the block succeeds.
+
+    Yields
+    ------
+    Path
+        Folder to write to.
+
+    Raises
+    ------
+    ScoringError
+        If a URL cannot be written to.
+    """
+    url = url_of(path)
+    if url is None:
+        yield Path(name_of(path))
+        return
+    import tempfile
+
+    require_writable(url)
+    with tempfile.TemporaryDirectory(prefix="scoring-") as temporary:
+        folder = Path(temporary) / "output"
+        yield folder
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                put_remote(file, f"{url.rstrip('/')}/{file.relative_to(folder).as_posix()}")
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[Path]:
+    """Write a file; at a URL, it is put there in one step if the block succeeds.
+
+    Yields
+    ------
+    Path
+        File to write.
+
+    Raises
+    ------
+    ScoringError
+        If a URL cannot be written to.
+    """
+    url = url_of(path)
+    if url is None:
+        yield Path(name_of(path))
+        return
+    import tempfile
+
+    require_writable(url)
+    with tempfile.TemporaryDirectory(prefix="scoring-") as folder:
+        file = Path(folder) / (path.name or "output")
+        yield file
+        put_remote(file, url)
+
+
+def check_output(path: Path | None) -> None:
+    """Check before any work that an output can be written to, if it is a URL.
+
+    Raises
+    ------
+    ScoringError
+        If it is that of a web server, has credentials, or the package of its store is not installed.
+    """
+    if path is not None and (url := url_of(path)) is not None:
+        require_writable(url)
