@@ -89,7 +89,7 @@ mutants: $(READY)  ## Check that tests notice small changes of the core: make mu
 	$(BIN)/python tests/mutants/run.py $(ARGS)
 
 lock: $(UV)  ## Write down the versions and hashes of all that is needed
-	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra tune \
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 $(UV):

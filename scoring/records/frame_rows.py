@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
-
-import narwhals as nw
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
+from scoring.extras import naming_extras
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.rows import decode_row, row_as_json
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_NO_FRAMES = (str, bytes, os.PathLike, Mapping, list, tuple, Document)
+_FRAME_LIBRARIES = {"pandas", "polars", "pyarrow"}
 
 Row = tuple[dict[str, object], str, int]
 """Fields of a record that are not missing, its path, and its number where it has no path."""
@@ -37,6 +43,13 @@ def is_frame(value: object) -> bool:
     >>> is_frame(pd.DataFrame()), is_frame([{}])
     (True, False)
     """
+    if isinstance(value, _NO_FRAMES):
+        return False  # without the time that importing narwhals takes
+    try:
+        import narwhals as nw
+    except ModuleNotFoundError:
+        # Reading the frame names the extra.
+        return type(value).__module__.partition(".")[0] in _FRAME_LIBRARIES
     return nw.dependencies.is_into_dataframe(value)
 
 
@@ -102,6 +115,8 @@ def json_lines_of(rows: Iterable[Row], on_fault: Callable[[RecordError], None]) 
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
+    with naming_extras("frames"):
+        import narwhals as nw
     try:
         return nw.from_native(frame, eager_only=True)
     except nw.exceptions.DuplicateError:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from scoring.errors import TrackingError
+from scoring.extras import require
 from scoring.tracking.store import Store, opened
 
 HOME_VARIABLE = "SCORING_UI_HOME"
@@ -50,6 +51,7 @@ def serve_ui(
     """
     if store.tracking_uri.startswith(("http://", "https://")):
         raise TrackingError(f"{store}: is an MLflow server: open it in a browser")
+    require("ui")
     _check_free(host, port)
     stop = _Stop()
     with stop.taking_signals():

@@ -19,9 +19,9 @@ from scoring.drift.reference_profile import AS_OF, MIN_HELD, MIN_TRAINING
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.explanation.policy_changes import change_sentence, moment_of
+from scoring.extras import naming_extras
 from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
-from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.field_maps.lookup import field_maps_of
@@ -33,6 +33,7 @@ from scoring.training.dataset import LabelledDataset
 from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.results import require_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ class DriftOutcome:
     run_id: str | None
     drift: Drift
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return what was compared with the training records, one a row.
 
@@ -73,6 +75,8 @@ class DriftOutcome:
         dict of str to matplotlib Figure
             Of the name ``drift``.
         """
+        from scoring.plots import drift_figure
+
         return {"drift": drift_figure(self.drift)}
 
     def save(self, folder: str | Path) -> None:
@@ -139,6 +143,7 @@ def drift(
     ModelError
         If the model cannot be used or has no profile, or there are too few records.
     """
+    require_outputs(output, is_tracked=is_tracked)
     saved = open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
@@ -175,7 +180,11 @@ def drift(
     )
     if has_labels:
         measured = _with_label_changes(measured, saved, documents, settings.threads, reporter)
-    plots = {"drift": drift_figure(measured)} if output or is_tracked else {}
+    plots: dict[str, Plot] = {}
+    if output or is_tracked:
+        from scoring.plots import drift_figure
+
+        plots = {"drift": drift_figure(measured)}
     if output is not None:
         try:
             write_drift(measured, plots, output)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.results import Evaluation, Figure
+from scoring.extras import naming_extras, require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ class WithEvaluation:
 
     evaluation: Evaluation
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the metrics, one per row.
 
@@ -32,6 +34,7 @@ class WithEvaluation:
         rows = figure_rows(self.evaluation.figures, self.evaluation.baselines)
         return pd.DataFrame(rows).set_index("metric") if rows else pd.DataFrame()
 
+    @naming_extras("frames")
     def predictions(self) -> pd.DataFrame:
         """Return the labels and predictions, one record per row: see :class:`scoring.Evaluation`.
 
@@ -68,6 +71,20 @@ class WithEvaluation:
         write_evaluation(self.evaluation, self.plot(), Path(folder))
 
 
+def require_outputs(output: Path | None, *, is_tracked: bool) -> None:
+    """Check, before the work, that all is installed that writes its results.
+
+    Raises
+    ------
+    MissingExtraError
+        If the files or the run need a package that is missing.
+    """
+    if is_tracked:
+        require("track", "report")
+    elif output is not None:
+        require("report")
+
+
 def figure_rows(
     figures: dict[str, Figure], baselines: dict[str, dict[str, float]]
 ) -> list[dict[str, object]]:
@@ -90,6 +107,7 @@ class Comparisons(tuple[Comparison, ...]):
 
     __slots__ = ()
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the differences of metrics, one per row.
 

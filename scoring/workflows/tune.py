@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.extras import require
 from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.targets import listed
@@ -34,7 +35,6 @@ from scoring.tuning.study import (
     Search,
     importances_of,
     opened_study,
-    require_optuna,
     run_trial,
     trials_of,
 )
@@ -147,7 +147,7 @@ def tune(
     TrackingError
         If the runs cannot be logged; the trials are kept.
     """
-    require_optuna()
+    require("tune", *(["track"] if is_tracked else []))
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
