@@ -98,7 +98,7 @@ mutants: $(READY)  ## Check that tests notice small changes of the core: make mu
 	$(BIN)/python tests/mutants/run.py $(ARGS)
 
 lock: $(UV)  ## Write down the versions and hashes of all that is needed
-	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra tune \
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 $(UV):
@@ -173,12 +173,8 @@ build: $(READY)  ## Build the wheel into dist/
 	rm -rf dist
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
-smoke: build $(UV)  ## Install the wheel alone, without the tools of development, and score with it
-	rm -rf build/smoke
-	"$(PYTHON)" -m venv --without-pip build/smoke/venv
-	$(UV) pip install --quiet --python build/smoke/venv/bin/python dist/news_scoring-*.whl
-	cd build/smoke && venv/bin/scoring sample records --records 20 && venv/bin/scoring score records --format jsonl >scores.jsonl
-	test "$$(wc -l <build/smoke/scores.jsonl)" -eq 20
+smoke: build $(UV)  ## Install the wheel without extras and with all, check the size, and score with it
+	tests/smoke.sh "$(PYTHON)" $(UV) dist/news_scoring-*.whl
 
 clean:  ## Remove what was made
 	rm -rf $(VENV) build dist docs/__pycache__ .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

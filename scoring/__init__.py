@@ -125,7 +125,10 @@ def __getattr__(name: str) -> Any:
         return version("news-scoring")  # the import's name belongs to another project on the index
     if name not in _HOMES:
         raise AttributeError(f"module 'scoring' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    from scoring.extras import naming_extras
+
+    with naming_extras("track"):  # RecordModel is MLflow's
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from scoring.api.inputs import OnError, PathLike, Records, Warnings, read_documents_of, read_records
 from scoring.api.model import Model, checked_rows, loaded
 from scoring.explanation.frames import feature_frame
+from scoring.extras import require
 from scoring.features.as_of import AsOf
 from scoring.records.frame_rows import is_frame, read_frame
 from scoring.records.record import Document
@@ -79,6 +80,7 @@ def extract_features(
     >>> int(extract_features({"title": "Rain again"})["title_word_count"].iloc[0])
     2
     """
+    require("frames")
     import pyarrow as pa
 
     from scoring.features.extraction import extracted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from scoring.api.inputs import OnError, PathLike, Records, Warnings, fault_handler, read_documents_of
 from scoring.errors import Fault, RecordError
 from scoring.explanation.frames import reason_frame, score_frame
+from scoring.extras import MissingExtraError
 from scoring.features.as_of import AsOf
 from scoring.model.targets import listed
 from scoring.records.frame_rows import FrameRows, is_frame, read_frame
@@ -56,8 +58,10 @@ class Model:
 
     def _repr_html_(self) -> str:
         """Card of the model in a notebook: data, metrics, policy."""
-        from scoring.report.model_card import model_card
-
+        try:
+            from scoring.report.model_card import model_card
+        except MissingExtraError as error:
+            return f"<pre>{escape(repr(self))}</pre><p>{escape(str(error))}</p>"
         return model_card(self.saved)
 
     @property

@@ -17,6 +17,7 @@ import typer
 from scoring.cli.annotations import Level, annotation, fault_annotation
 from scoring.cli.streams import flush_messages, silence
 from scoring.errors import Fault, RecordError, ScoringError, shown
+from scoring.extras import naming_extras
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -211,7 +212,8 @@ def _escaped_segment(segment: Segment) -> Segment:
 def exit_code(terminal: Terminal, work: Callable[[], None]) -> int:
     """Run a command and return its exit code, whatever it raises."""
     try:
-        work()
+        with naming_extras():
+            work()
         terminal.flush()
     except OutputLostError:
         pass

@@ -12,6 +12,7 @@ import typer
 
 from scoring.cli import cluster, options, selection, writing
 from scoring.cli.console import Terminal
+from scoring.extras import require
 
 if TYPE_CHECKING:
     from scoring.labels.writer import LabelWriter
@@ -172,6 +173,8 @@ def _print_scores(
         is_for_people = output is None and sys.stdout.isatty()
         by_name = _FORMATS.get(output.suffix if output else "")
         form = by_name or (options.ScoreFormat.table if is_for_people else options.ScoreFormat.jsonl)
+    if form is options.ScoreFormat.parquet:
+        require("parquet")
     if output is not None:
         if form is options.ScoreFormat.table:
             raise typer.BadParameter("--output takes jsonl, csv, parquet or markdown")

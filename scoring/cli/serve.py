@@ -10,6 +10,7 @@ import typer
 
 from scoring.cli import options, signals
 from scoring.cli.console import Terminal
+from scoring.extras import require
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -62,6 +63,7 @@ def serve(
     the tokens again; SIGTERM stops after all accepted requests are answered, a second one at once. The
     log goes to stderr, one line of JSON per request.
     """
+    require("serve")
     from scoring.service.options import ServiceOptions, read_limits
     from scoring.service.server import run
     from scoring.storage.remote import refuse_remote

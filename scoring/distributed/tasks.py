@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import msgspec
-from pyarrow import parquet
 
 from scoring.distributed.output_dataset import DataSet, Done, Job
 from scoring.distributed.partitions import Extent, Partition, read
@@ -19,11 +18,9 @@ from scoring.errors import Fault, RecordError, ScoringError
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.extraction import Extracted, extracted
-from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
 from scoring.features.sections import SectionRule
 from scoring.features.worker_processes import GC_THRESHOLD
 from scoring.model.score import Score
-from scoring.model.score_schema import score_table
 from scoring.records.record import Document
 
 
@@ -165,12 +162,20 @@ def _line_file(scores: Iterable[Score]) -> tuple[int, bytes]:
 
 
 def _score_file(scores: Iterable[Score]) -> tuple[int, bytes]:
+    from pyarrow import parquet
+
+    from scoring.model.score_schema import score_table
+
     table, buffer = score_table(scores), io.BytesIO()
     parquet.write_table(table, buffer)
     return table.num_rows, buffer.getvalue()
 
 
 def _feature_file(records: Iterable[Extracted]) -> tuple[int, bytes]:
+    from pyarrow import parquet
+
+    from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
+
     buffer, tables = io.BytesIO(), of_one_schema(feature_tables(records))
     with parquet.ParquetWriter(buffer, tables[0].schema if tables else FEATURE_SCHEMA) as writer:
         for table in tables:

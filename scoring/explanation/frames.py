@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import narwhals as nw
-
 from scoring.errors import RecordError
 from scoring.explanation.results import Explanation
 from scoring.features.table import TEXT_NAMES
@@ -15,6 +13,7 @@ from scoring.model.score import Score, kind_of
 from scoring.records.record import Document
 
 if TYPE_CHECKING:
+    import narwhals as nw
     import pyarrow as pa
 
 ERROR = "error"
@@ -41,13 +40,7 @@ _REST_TEXTS = {
 }
 _LEAST = 5e-5  # replaces a probability of 0, which is rounded to four digits
 
-_DTYPES: dict[str, Any] = {
-    "int": nw.Int64(),
-    "float": nw.Float64(),
-    "bool": nw.Boolean(),
-    "str": nw.String(),
-    "list": nw.List(nw.String()),
-}
+_KINDS = ("int", "float", "bool", "str", "list")
 _WITH_NULL = {"int": "Int64", "bool": "boolean"}  # pandas types for columns with nulls
 
 Result = Score | RecordError
@@ -75,7 +68,7 @@ def score_frame(results: Sequence[Result], like: nw.DataFrame[Any]) -> Any:
     kinds = {}
     for name in Score.__struct_fields__:
         kind = kind_of(name)
-        kinds[name] = kind if kind in _DTYPES else "str"
+        kinds[name] = kind if kind in _KINDS else "str"
         columns[name] = [_field(result, name) for result in results]
     kinds[ERROR] = "str"
     columns[ERROR] = [str(result) if isinstance(result, RecordError) else None for result in results]
@@ -171,12 +164,16 @@ def _frame(
     columns: dict[str, list[Any]], kinds: dict[str, str], like: nw.DataFrame[Any], rows: list[int]
 ) -> Any:
     """A native frame of these columns, with the index of these rows of `like`."""
+    import narwhals as nw
+
     if like.implementation.is_pandas_like():
         namespace = like.implementation.to_native_namespace()
         index = nw.to_native(like).index[rows]
         arrays = {name: _pandas_column(values, kinds[name], namespace) for name, values in columns.items()}
         return namespace.DataFrame(arrays, index=index, columns=list(columns))
-    schema = {name: _DTYPES[kinds[name]] for name in columns}
+    types: dict[str, Any] = {"int": nw.Int64(), "float": nw.Float64(), "bool": nw.Boolean()}
+    types |= {"str": nw.String(), "list": nw.List(nw.String())}
+    schema = {name: types[kinds[name]] for name in columns}
     return nw.from_dict(columns, schema, backend=like.implementation).to_native()
 
 

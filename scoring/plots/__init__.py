@@ -5,13 +5,16 @@ global settings change only while :func:`to_svg` draws. The colours are those of
 colour-blind readers can distinguish.
 """
 
-from scoring.plots.backtest import backtest_figure
-from scoring.plots.comparison import differences_figure
-from scoring.plots.drift import drift_figure
-from scoring.plots.evaluation import evaluation_figures
-from scoring.plots.importance import importance_figure
-from scoring.plots.learning_curve import learning_curve_figure
-from scoring.plots.svg import to_svg
+from scoring.extras import naming_extras
+
+with naming_extras("report"):
+    from scoring.plots.backtest import backtest_figure
+    from scoring.plots.comparison import differences_figure
+    from scoring.plots.drift import drift_figure
+    from scoring.plots.evaluation import evaluation_figures
+    from scoring.plots.importance import importance_figure
+    from scoring.plots.learning_curve import learning_curve_figure
+    from scoring.plots.svg import to_svg
 
 __all__ = [
     "backtest_figure",

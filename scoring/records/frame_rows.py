@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
-
-import narwhals as nw
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
+from scoring.extras import naming_extras
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.record import Document
 from scoring.records.row_stream import Row, RowStream
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+_NO_FRAMES = (str, bytes, os.PathLike, Mapping, list, tuple, Document)
+_FRAME_LIBRARIES = {"pandas", "polars", "pyarrow"}
 
 PATH = "path"
 """Column that names the records of a frame."""
@@ -37,6 +43,13 @@ def is_frame(value: object) -> bool:
     >>> is_frame(pd.DataFrame()), is_frame([{}])
     (True, False)
     """
+    if isinstance(value, _NO_FRAMES):
+        return False  # without the time that importing narwhals takes
+    try:
+        import narwhals as nw
+    except ModuleNotFoundError:
+        # Reading the frame names the extra.
+        return type(value).__module__.partition(".")[0] in _FRAME_LIBRARIES
     return nw.dependencies.is_into_dataframe(value)
 
 
@@ -48,6 +61,12 @@ def check_kind(records: object) -> None:
     TypeError
         If `records` is a lazy frame, or one row of a pandas frame; the message has the remedy.
     """
+    if isinstance(records, _NO_FRAMES):
+        return
+    try:
+        import narwhals as nw
+    except ModuleNotFoundError:
+        return  # nothing makes such a frame without it
     if nw.dependencies.is_polars_lazyframe(records):
         raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
     if not nw.dependencies.is_pandas_series(records):
@@ -89,6 +108,8 @@ def read_frame(frame: object, field_map: FieldMap | None = None) -> FrameRows:
 
 
 def _opened(frame: object) -> nw.DataFrame[Any]:
+    with naming_extras("frames"):
+        import narwhals as nw
     try:
         return nw.from_native(frame, eager_only=True)
     except nw.exceptions.DuplicateError:
@@ -112,6 +133,8 @@ def _named(frame: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
     """The frame with a column ``path`` if a pandas index names its records: an index of unique texts."""
     if PATH in frame.columns or not frame.implementation.is_pandas_like():
         return frame
+    import narwhals as nw
+
     native = nw.to_native(frame)
     if native.index.nlevels > 1 or not native.index.is_unique or native.index.inferred_type != "string":
         return frame

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from scoring.errors import Fault, RecordError
+from scoring.extras import install_command
 from scoring.records.forms.front_matter import MAX_BYTES
 from scoring.storage.regular_files import open_regular
 
@@ -129,8 +130,12 @@ def _encoded(fields: dict[str, object] | dict[str, str], path: str, number: int)
 
 
 def _read_parquet(path: str) -> Iterator[tuple[int, bytes | RecordError]]:
-    import pyarrow as pa  # few records need it
-    import pyarrow.parquet as pq
+    try:
+        import pyarrow as pa  # few records need it
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError:
+        expected = f"the package pyarrow: {install_command('parquet')}"
+        raise _fault(path, 0, "a Parquet file", expected) from None
 
     number = 0
     with open(open_regular(path)[0], "rb") as handle:

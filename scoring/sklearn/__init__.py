@@ -1,12 +1,10 @@
 """scikit-learn estimators whose samples are records."""
 
-try:
+from scoring.extras import naming_extras
+
+with naming_extras("sklearn"):
     from scoring.sklearn.heat import HeatRegressor
     from scoring.sklearn.published import PublishedClassifier
     from scoring.sklearn.quality import QualityRegressor
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "sklearn":
-        raise
-    raise ImportError("estimators need scikit-learn: pip install 'news-scoring[sklearn]'") from error
 
 __all__ = ["HeatRegressor", "PublishedClassifier", "QualityRegressor"]

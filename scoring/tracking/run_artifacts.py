@@ -13,6 +13,7 @@ import msgspec
 
 from scoring.errors import TrackingError, shown
 from scoring.evaluation.results import Evaluation
+from scoring.extras import require
 from scoring.tracking.queries import RunRecord
 from scoring.tracking.store import Store, load_mlflow, opened
 
@@ -40,6 +41,7 @@ def read_evaluation(store: Store, run: RunRecord) -> Evaluation:
     TrackingError
         If the run has no evaluation, or the store cannot be read.
     """
+    require("report")
     with _files(store, run, _EVALUATION, _PREDICTIONS) as (evaluation, predictions):
         import pandas as pd
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scoring.errors import TrackingError
+from scoring.extras import MissingExtraError, require
 from scoring.settings import mask_credentials, sqlite_file
 from scoring.storage.home import LOCK_MODE, check_home, narrow, prepare_home
 from scoring.tracking.addresses import ARTIFACTS, relocate_experiment
@@ -84,6 +85,10 @@ def load_mlflow() -> Any:
 @contextmanager
 def opened(store: Store, action: str, *, writes: bool) -> Iterator[MlflowClient]:
     """Open a client of the store; errors of the store become a TrackingError of one line."""
+    try:
+        require("track")
+    except MissingExtraError as error:
+        raise TrackingError(f"{store}: cannot {action}: {error}") from None
     if store.database is not None and not writes and not store.database.exists():
         if store.lost:
             raise TrackingError(store.lost)

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from scoring.errors import TrackingError
+from scoring.extras import require
 from scoring.tracking.experiment_view import describe_view, runs_page
 from scoring.tracking.store import Store, opened
 
@@ -58,6 +59,7 @@ def serve_ui(
     """
     if store.tracking_uri.startswith(("http://", "https://")):
         raise TrackingError(f"{store}: is an MLflow server: open it in a browser")
+    require("ui")
     _check_free(host, port)
     stop = _Stop()
     with stop.taking_signals():

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from filelock import FileLock, Timeout
 
-from scoring.errors import HomeError, ModelError, ScoringError, naming
+from scoring.errors import HomeError, ModelError, naming
 from scoring.evaluation.metrics import mean_absolute_error
 from scoring.features.table import Floats
 from scoring.model.rubric import Rubric
@@ -114,14 +114,6 @@ def _suggest(trial: optuna.Trial, dimension: Dimension) -> Any:
     if isinstance(dimension.low, int) and isinstance(dimension.high, int):
         return trial.suggest_int(dimension.path, dimension.low, dimension.high, log=dimension.is_log)
     return trial.suggest_float(dimension.path, dimension.low, dimension.high, log=dimension.is_log)
-
-
-def require_optuna() -> None:
-    """Raise an error with the install command if Optuna is missing."""
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        raise ScoringError("tuning needs Optuna: pip install 'news-scoring[tune]'") from None
 
 
 @contextmanager

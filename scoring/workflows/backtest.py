@@ -14,10 +14,10 @@ from scoring.errors import ModelError, shown
 from scoring.evaluation.backtest import Fold, FoldResult, month_folds, pool, section_folds
 from scoring.evaluation.evaluate import evaluate_models
 from scoring.evaluation.results import Evaluation
+from scoring.extras import naming_extras
 from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.scorer import Scorer
-from scoring.plots import backtest_figure, evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
@@ -30,7 +30,7 @@ from scoring.training.fit import fit_models
 from scoring.training.read_dataset import read_dataset
 from scoring.training.training_set import TrainingSet
 from scoring.workflows.coverage import deriver_of
-from scoring.workflows.results import WithEvaluation, figure_rows
+from scoring.workflows.results import WithEvaluation, figure_rows, require_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,7 @@ class BacktestOutcome(WithEvaluation):
     folds: tuple[FoldResult, ...]
     evaluation: Evaluation
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the metrics of each fold, one metric per row.
 
@@ -92,6 +93,8 @@ class BacktestOutcome(WithEvaluation):
         dict of str to matplotlib Figure
             Plots by name.
         """
+        from scoring.plots import backtest_figure, evaluation_figures
+
         return {"backtest": backtest_figure(self.by, self.folds), **evaluation_figures(self.evaluation)}
 
     def save(self, folder: str | Path) -> None:
@@ -165,6 +168,7 @@ def backtest(
     check_output(output)
     if by not in ("month", "section"):
         raise ModelError(f"backtest: by: got {by!r}, expected month or section")
+    require_outputs(output, is_tracked=is_tracked)
     corpus = read_dataset(
         paths,
         stdin=stdin,

@@ -16,8 +16,8 @@ from scoring.distributed.fault_log import FaultLines
 from scoring.distributed.output_dataset import DataSet, Done, Format, Job, Kind
 from scoring.distributed.partitions import Partition, plan
 from scoring.distributed.storage import Found, absolute, find
-from scoring.distributed.tasks import Work
-from scoring.errors import RecordError, ScoringError
+from scoring.errors import RecordError
+from scoring.extras import require
 from scoring.features.as_of import AsOf
 from scoring.features.cache import code_version
 from scoring.features.sections import FIRST_TOPIC, SectionRule
@@ -77,19 +77,11 @@ def opened(place: ClusterOptions, settings: Settings) -> Iterator[Cluster]:
     ScoringError
         If Dask is not installed, or no scheduler or worker can be reached.
     """
-    require_dask()
+    require("dask")
     from scoring.distributed import cluster
 
     with cluster.opened(place.scheduler, n_processes=settings.threads) as connection:
         yield connection
-
-
-def require_dask() -> None:
-    """Raise an error with the install command if Dask is missing."""
-    try:
-        from scoring.distributed import cluster  # noqa: F401
-    except ImportError:
-        raise ScoringError("a cluster needs Dask: pip install 'news-scoring[dask]'") from None
 
 
 def score_on_cluster(
@@ -138,7 +130,7 @@ def score_on_cluster(
     ScoringError
         If the cluster or a store cannot be used, or the output has other content.
     """
-    require_dask()
+    require("dask")
     loaded = resolve(model, settings, is_whole=False, reporter=reporter)
     scorer = loaded.saved.scorer
     if scorer.models.leaders is not None and scorer.models.leaders.is_rule:
@@ -207,7 +199,7 @@ def _run_job(
     sections: SectionRule = FIRST_TOPIC,
     field_maps: FieldMaps,
 ) -> ClusterOutcome:
-    require_dask()
+    require("dask")
     dataset = DataSet(absolute(output))
     partitions = plan(mapped(find(paths), field_maps), place.partition_mb * 10**6)
     job = Job(
@@ -224,6 +216,8 @@ def _run_job(
         ).hexdigest(),
     )
     with opened(place, settings) as cluster:
+        from scoring.distributed.tasks import Work
+
         dataset.begin(job)
         with cluster.with_model(model[1]) if model else nullcontext():
             results = cluster.each(Work(dataset, job, as_of, sections), partitions, name=kind)

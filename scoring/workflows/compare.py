@@ -30,7 +30,6 @@ from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
-from scoring.report import comparison_report
 from scoring.settings import Settings
 from scoring.tracking import Store, add_page
 from scoring.training.splits import as_datetime
@@ -132,6 +131,8 @@ def keep_page(comparison: Comparison, settings: Settings) -> str | None:
     run_id = comparison.second.run_id
     if run_id is None:
         return None
+    from scoring.report import comparison_report
+
     store = Store(settings.tracking_uri, settings.home)
     other = comparison.first.run_id or comparison.first.model
     return add_page(store, run_id, f"comparisons/{other}.html", comparison_report(comparison))

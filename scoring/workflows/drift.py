@@ -19,9 +19,9 @@ from scoring.drift.reference_profile import AS_OF, MIN_HELD, MIN_TRAINING
 from scoring.drift.reference_windows import MIN_WINDOW
 from scoring.errors import ModelError, ScoringError, shown
 from scoring.explanation.policy_changes import change_sentence, moment_of
+from scoring.extras import naming_extras
 from scoring.features.table import build_table
 from scoring.labels.own_scores import open_own_scores
-from scoring.plots import drift_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.corpus import data_sha256, read_documents
 from scoring.records.field_maps.lookup import field_maps_of
@@ -36,6 +36,7 @@ from scoring.training.structural_breaks import MIN_SEGMENT
 from scoring.training.training_set import as_floats
 from scoring.workflows.coverage import deriver_of
 from scoring.workflows.displayed import Displayed
+from scoring.workflows.results import require_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +63,7 @@ class DriftOutcome(Displayed):
         verdict = f"refused: {reasons}" if reasons else "accepted"
         return f"of {self.drift.n_records:,} records from those of {self.drift.model}: {verdict}"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the measures and their limits, one per row.
 
@@ -89,6 +91,8 @@ class DriftOutcome(Displayed):
         dict of str to matplotlib Figure
             One plot, ``drift``.
         """
+        from scoring.plots import drift_figure
+
         return {"drift": drift_figure(self.drift)}
 
     def save(self, folder: str | Path) -> None:
@@ -158,6 +162,7 @@ def drift(
         If the model cannot be used or has no profile, or there are too few records.
     """
     check_output(output)
+    require_outputs(output, is_tracked=is_tracked)
     saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     profile = saved.manifest.profile
     if profile is None:
@@ -194,7 +199,11 @@ def drift(
     )
     if has_labels:
         measured = _with_label_changes(measured, saved, documents, settings.threads, reporter)
-    plots = {"drift": drift_figure(measured)} if output or is_tracked else {}
+    plots: dict[str, Plot] = {}
+    if output or is_tracked:
+        from scoring.plots import drift_figure
+
+        plots = {"drift": drift_figure(measured)}
     if output is not None:
         try:
             with output_folder(output) as folder:

@@ -22,11 +22,9 @@ from scoring.explanation.policy import policy_texts
 from scoring.features.as_of import AsOf
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.targets import needed_label
-from scoring.plots import evaluation_figures
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
 from scoring.records.files import OnFault
-from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.remote import name_of
 from scoring.storage.remote_output import check_output, output_folder
@@ -34,7 +32,7 @@ from scoring.tracking import EvaluationRun, Store, log_evaluation, logs_one_run,
 from scoring.training.dataset import LabelledDataset
 from scoring.training.read_dataset import read_dataset
 from scoring.workflows.coverage import derived_note, deriver_of
-from scoring.workflows.results import WithEvaluation
+from scoring.workflows.results import WithEvaluation, require_outputs
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -115,6 +113,7 @@ def evaluate(
         If the model cannot be used, or no record has a quality and a date.
     """
     check_output(output)
+    require_outputs(output, is_tracked=is_tracked)
     saved = model if isinstance(model, SavedModel) else open_model(model, settings, reporter)
     corpus = read_dataset(
         paths,
@@ -163,6 +162,8 @@ def evaluate(
         profile={"num_rows": evaluation.n_records},
     )
     if output or is_tracked:
+        from scoring.plots import evaluation_figures
+
         errors = analyse_errors(
             saved.models.quality, corpus.documents, records.table, evaluation.predictions, as_of
         )
@@ -194,6 +195,8 @@ def _warning(training: TrainingFacts, corpus: LabelledDataset) -> str:
 
 def _report(run: EvaluationRun, saved: SavedModel, errors: ErrorAnalysis, as_of: AsOf, warning: str) -> str:
     """Render the HTML report."""
+    from scoring.report import evaluation_report
+
     time = "" if as_of is None else f", as of {_as_of_text(as_of)}"
     intro = f"Scores of labelled records{time}, compared with their labels."
     return evaluation_report(

@@ -6,23 +6,15 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
-
-import pyarrow as pa
-from pyarrow import parquet
+from typing import TYPE_CHECKING, BinaryIO
 
 from scoring.deployment.open_model import open_model
 from scoring.errors import FeatureError, naming
+from scoring.extras import require
 from scoring.features.as_of import AsOf
 from scoring.features.cache import FeatureCache
 from scoring.features.column import Column
 from scoring.features.encoding import ALL_COLUMNS
-from scoring.features.parquet_schema import (
-    BODY_SCHEMA,
-    FEATURE_SCHEMA,
-    feature_tables,
-    with_body_columns,
-)
 from scoring.features.reading import read_features
 from scoring.features.sections import FIRST_TOPIC, SectionRule, rule_named
 from scoring.progress import SILENT, Reporter
@@ -31,6 +23,9 @@ from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.remote import name_of
 from scoring.storage.remote_output import output_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def catalogue() -> tuple[Column, ...]:
@@ -84,6 +79,8 @@ def write_features(
     FeatureError
         If the file cannot be written.
     """
+    require("parquet")
+    from scoring.features.parquet_schema import feature_tables
 
     def report_progress(done: int, total: int) -> None:
         reporter.step("features", done, total)
@@ -118,6 +115,10 @@ def _write(batches: Iterator[pa.Table], file: Path) -> tuple[Path, int]:
 
     What was written before is copied, so that the columns are there only if a record has a body.
     """
+    from pyarrow import parquet
+
+    from scoring.features.parquet_schema import BODY_SCHEMA, FEATURE_SCHEMA, with_body_columns
+
     n_written = 0
     first_with_body = None
     with parquet.ParquetWriter(file, FEATURE_SCHEMA) as writer:

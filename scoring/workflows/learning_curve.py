@@ -13,13 +13,13 @@ import msgspec
 from scoring.errors import ModelError, shown
 from scoring.evaluation.learning_curve import COUNTS, N_DRAWS, CurvePoint, section_curves
 from scoring.model.targets import listed
-from scoring.plots import learning_curve_figure
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
 from scoring.storage.remote_output import check_output, output_folder
 from scoring.tracking import LearningCurveRun, Store, log_learning_curve, logs_one_run, write_learning_curve
 from scoring.training.config import TrainConfig
+from scoring.workflows.results import require_outputs
 from scoring.workflows.training_pipeline import read_training
 
 
@@ -110,6 +110,7 @@ def learning_curve(
     check_output(output)
     if not counts or min(*counts, n_draws) < 1:
         raise ModelError(f"backtest: got {list(counts)} labels and {n_draws} draws, expected 1 or more")
+    require_outputs(output, is_tracked=is_tracked)
     corpus = read_training(
         paths,
         config,
@@ -154,6 +155,8 @@ def _write_and_log(
     """Write the result to ``output`` and log it, if requested."""
     if output is None and not is_tracked:
         return outcome
+    from scoring.plots import learning_curve_figure
+
     plots = {"learning_curve": learning_curve_figure(outcome.points)}
     if output is not None:
         with output_folder(output) as folder:

@@ -19,6 +19,7 @@ from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
+from scoring.extras import require
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
@@ -149,6 +150,7 @@ def promote(
     TrackingError
         If the store has no such model, or the champion has changed in the meantime.
     """
+    require("track")
     settings = with_experiment(settings)
     store = Store(settings.tracking_uri, settings.home)
     name, gate = name or settings.registered_model, gate or GateConfig()

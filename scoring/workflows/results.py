@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scoring.evaluation.comparison import Comparison
 from scoring.evaluation.results import Evaluation, Figure
+from scoring.extras import naming_extras, require
 from scoring.storage.remote import name_of
 from scoring.storage.remote_output import output_folder
 from scoring.workflows.displayed import Displayed, metrics_line
@@ -24,6 +25,7 @@ class WithEvaluation(Displayed):
     def _summary(self) -> str:
         return f"evaluated on {self.evaluation.n_records:,} records: {metrics_line(self.evaluation.figures)}"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the metrics, one per row.
 
@@ -38,6 +40,7 @@ class WithEvaluation(Displayed):
         rows = figure_rows(self.evaluation.figures, self.evaluation.baselines)
         return pd.DataFrame(rows).set_index("metric") if rows else pd.DataFrame()
 
+    @naming_extras("frames")
     def predictions(self) -> pd.DataFrame:
         """Return the labels and predictions, one record per row: see :class:`scoring.Evaluation`.
 
@@ -75,6 +78,20 @@ class WithEvaluation(Displayed):
             write_evaluation(self.evaluation, self.plot(), local)
 
 
+def require_outputs(output: Path | None, *, is_tracked: bool) -> None:
+    """Check, before the work, that all is installed that writes its results.
+
+    Raises
+    ------
+    MissingExtraError
+        If the files or the run need a package that is missing.
+    """
+    if is_tracked:
+        require("track", "report")
+    elif output is not None:
+        require("report")
+
+
 def figure_rows(
     figures: dict[str, Figure], baselines: dict[str, dict[str, float]]
 ) -> list[dict[str, object]]:
@@ -95,6 +112,7 @@ class Comparisons(Displayed, tuple[Comparison, ...]):
         others = ", ".join(comparison.second.name for comparison in self)
         return f"of {self[0].first.name} with {others}, on {self[0].n_labelled:,} labelled records"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the differences of metrics, one per row.
 

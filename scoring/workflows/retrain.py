@@ -20,6 +20,7 @@ from scoring.deployment.paired_bootstrap import compare_paired
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import TrackingError
 from scoring.evaluation.evaluate import prediction_columns
+from scoring.extras import require
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
 from scoring.settings import Settings
@@ -110,6 +111,7 @@ def retrain(
     TrackingError
         If the store cannot be read or written, or the champion has changed in the meantime.
     """
+    require("train")
     name = name or settings.registered_model
     prepare_home(settings.home)
     with only_one(settings.home, "retrain", now=now, wait_minutes=wait_minutes):

@@ -20,10 +20,9 @@ from scoring.deployment.open_model import importances_of
 from scoring.errors import SettingsError, shown
 from scoring.evaluation.results import Evaluation
 from scoring.explanation.policy import policy_texts
-from scoring.plots import evaluation_figures, importance_figure
+from scoring.extras import require
 from scoring.progress import SILENT, Reporter
 from scoring.records.files import OnFault
-from scoring.report import evaluation_report
 from scoring.settings import Settings
 from scoring.storage.regular_files import read_regular
 from scoring.storage.remote import local_or_remote, name_of
@@ -164,6 +163,8 @@ def train(
     SettingsError
         If a ledger or derived coverage is asked for on a cluster.
     """
+    if is_tracked:
+        require("train")
     if place is not None and corrections is not None:
         raise SettingsError(
             "corrections: a ledger cannot be used with a cluster: corrections are matched by the content of "
@@ -255,6 +256,9 @@ def log_fitted(
     TrackingError
         If the run cannot be logged.
     """
+    from scoring.plots import evaluation_figures, importance_figure
+    from scoring.report import evaluation_report
+
     saved, evaluation = fitted.saved, fitted.evaluation
     training = saved.manifest.training
     data_path, importances = shown(shlex.join(paths)), importances_of(saved.models)

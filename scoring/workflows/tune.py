@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from scoring.errors import ModelError, ScoringError, shown
+from scoring.extras import require
 from scoring.features.sections import rule_named
 from scoring.labels.own_scores import open_own_scores
 from scoring.model.targets import listed
@@ -37,7 +38,6 @@ from scoring.tuning.study import (
     Search,
     importances_of,
     opened_study,
-    require_optuna,
     run_trial,
     trials_of,
 )
@@ -151,7 +151,7 @@ def tune(
         If the runs cannot be logged; the trials are kept.
     """
     check_output(output)
-    require_optuna()
+    require("tune", *(["track"] if is_tracked else []))
     if is_tracked:
         settings = with_experiment(settings)
     name = study or config.name

@@ -13,7 +13,10 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-NEEDED = [*map(Requirement, [*PROJECT["dependencies"], *EXTRAS["tune"], *EXTRAS["dev"]])]
+GROUPS = [PROJECT["dependencies"], *(EXTRAS[name] for name in EXTRAS if name != "benchmarks")]
+NEEDED = [
+    need for group in GROUPS for need in map(Requirement, group) if need.name != PROJECT["name"]
+]  # an extra may name other extras of the project
 ENTRY = re.compile(
     r"^([\w.-]+)==([\w.!+]+)[^\n]*((?:\n    --hash=sha256:[0-9a-f]{64}(?: \\)?)+)$", re.MULTILINE
 )

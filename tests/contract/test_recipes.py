@@ -184,9 +184,11 @@ def test_the_services_of_compose() -> None:
     (compose,) = documents("services")
     services = compose["services"]
     assert list(services) == ["db", "mlflow", "service", "watch", "retrain"]
-    assert (ROOT / services["service"]["build"]["dockerfile"]).is_file()
+    dockerfile = (ROOT / services["service"]["build"]["dockerfile"]).read_text("utf-8")
+    assert services["retrain"]["build"] == services["service"]["build"] | {"target": "train"}
+    assert " AS train\n" in dockerfile
     for name in ("service", "watch", "retrain"):
-        assert services[name]["image"] == "news-scoring"
+        assert services[name]["image"] == ("news-scoring:train" if name == "retrain" else "news-scoring")
         assert services[name]["environment"] == {"SCORING_TRACKING_URI": "http://mlflow:5000"}
         parse_command(["scoring", *services[name]["command"]])
     for service in services.values():
