@@ -6,11 +6,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence, Set
 from functools import lru_cache
+from itertools import combinations
 from math import ceil
 
 _WORD = re.compile(r"[^\W_]+(?:[.+#][^\W_]+|[+#]+)*")
 MAX_TERM_WORDS = 3
 NEAR_IDENTICAL_RATIO = 0.8
+_MAX_TOGETHER = 3  # rare words that are looked up together
 _MAX_CACHED_CHARS = 1000  # longest title whose words are cached
 
 
@@ -82,8 +84,9 @@ def similarity(words: Set[str], others: Set[str]) -> float:
 def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     """Find pairs of nearly the same title (:data:`NEAR_IDENTICAL_RATIO`), the smaller index first.
 
-    Not all pairs are compared: titles of similarity ``t`` share one of their rarest words, among the share
-    ``1 - t`` of their words (prefix filter; Chaudhuri et al., 2006).
+    Not all pairs are compared: titles of similarity ``t`` that share ``k`` words or more share ``k`` of their
+    rarest words, among the share ``1 - t`` of their words and ``k`` more (extended prefix filter; Wang, Li
+    and Feng, 2012), and their lengths differ by the share ``1 - t`` at most.
 
     Examples
     --------
@@ -91,12 +94,17 @@ def similar_pairs(titles: Sequence[set[str]]) -> Iterator[tuple[int, int]]:
     [(0, 2)]
     """
     counts = Counter(word for words in titles for word in words)
-    seen: defaultdict[str, list[int]] = defaultdict(list)
+    by_rarity = sorted(counts, key=lambda word: (counts[word], word))
+    number_of = {word: number for number, word in enumerate(by_rarity)}
+    seen: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, words in enumerate(titles):
-        n_rarest = len(words) - ceil(NEAR_IDENTICAL_RATIO * len(words)) + 1 if words else 0
-        rarest = sorted(words, key=lambda word: (counts[word], word))[:n_rarest]
-        for other in sorted({earlier for word in rarest for earlier in seen[word]}):
-            if similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:
+        n_least = ceil(NEAR_IDENTICAL_RATIO * len(words))  # words that a similar title shares
+        n_together = min(_MAX_TOGETHER, n_least)
+        rarest = sorted(number_of[word] for word in words)[: len(words) - n_least + n_together]
+        keys = list(combinations(rarest, n_together)) if words else []
+        for other in sorted({earlier for key in keys for earlier in seen[key]}):
+            is_near = n_least <= len(titles[other]) <= len(words) / NEAR_IDENTICAL_RATIO
+            if is_near and similarity(words, titles[other]) >= NEAR_IDENTICAL_RATIO:
                 yield other, index
-        for word in rarest:
-            seen[word].append(index)
+        for key in keys:
+            seen[key].append(index)
