@@ -119,7 +119,15 @@ def __getattr__(name: str) -> Any:
         return version("news-scoring")  # the import's name belongs to another project on the index
     if name not in _HOMES:
         raise AttributeError(f"module 'scoring' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("scoring."):
+            raise
+        raise ImportError(
+            f"scoring.{name}: {__path__[0]} is the code of an MLflow model, which can only score: "
+            "import scoring before the model is loaded"
+        ) from error
 
 
 def __dir__() -> list[str]:
