@@ -149,7 +149,7 @@ def tune(
     """
     require_optuna()
     if is_tracked:
-        settings = with_experiment(settings)
+        settings = with_experiment(settings, has_own_runs=True)
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")
