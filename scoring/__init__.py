@@ -127,8 +127,16 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'scoring' has no attribute '{name}'")
     from scoring.extras import naming_extras
 
-    with naming_extras("track"):  # RecordModel is MLflow's
-        return getattr(import_module(_HOMES[name]), name)
+    try:
+        with naming_extras("track"):  # RecordModel is MLflow's
+            return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("scoring."):
+            raise
+        raise ImportError(
+            f"scoring.{name}: {__path__[0]} is the code of an MLflow model, which can only score: "
+            "import scoring before the model is loaded"
+        ) from error
 
 
 def __dir__() -> list[str]:

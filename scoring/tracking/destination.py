@@ -94,7 +94,9 @@ def load_samples() -> tuple[Sample, ...]:
     return current.monitor.samples() if current and current.monitor else ()
 
 
-def with_experiment(settings: Settings, experiment: str | None = None) -> Settings:
+def with_experiment(
+    settings: Settings, experiment: str | None = None, *, has_own_runs: bool = False
+) -> Settings:
     """Return the settings with the name of the experiment that ``experiment_id`` or ``run_id`` stand for.
 
     Parameters
@@ -103,6 +105,8 @@ def with_experiment(settings: Settings, experiment: str | None = None) -> Settin
         The store is opened only if one of the two is set.
     experiment : str, optional
         Name given as an option, which wins over ``experiment_id``.
+    has_own_runs : bool
+        Whether the command logs runs of its own, so that ``run_id`` does not matter.
 
     Returns
     -------
@@ -116,17 +120,18 @@ def with_experiment(settings: Settings, experiment: str | None = None) -> Settin
     TrackingError
         If the store has no such experiment or run, or the run has ended.
     """
-    if settings.experiment_id is None and settings.run_id is None:
+    run_id = None if has_own_runs else settings.run_id
+    if settings.experiment_id is None and run_id is None:
         return settings
     store = Store(settings.tracking_uri, settings.home)
     with opened(store, "find where to log", writes=False) as client:
         name = _named_experiment(client, store, settings, experiment)
-        if settings.run_id is not None:
-            run = _open_run(client, store, settings.run_id)
+        if run_id is not None:
+            run = _open_run(client, store, run_id)
             own = str(client.get_experiment(run.info.experiment_id).name)
             if name not in (None, own):
                 raise SettingsError(
-                    f"run_id: run {settings.run_id} is in experiment {own!r}, not in {name!r}: name its "
+                    f"run_id: run {run_id} is in experiment {own!r}, not in {name!r}: name its "
                     "experiment, or none"
                 )
             name = own

@@ -151,7 +151,7 @@ def promote(
         If the store has no such model, or the champion has changed in the meantime.
     """
     require("track")
-    settings = with_experiment(settings)
+    settings = with_experiment(settings, has_own_runs=True)
     store = Store(settings.tracking_uri, settings.home)
     name, gate = name or settings.registered_model, gate or GateConfig()
     spec = str(default_model_folder()) if spec == SHIPPED else spec

@@ -153,7 +153,7 @@ def tune(
     check_output(output)
     require("tune", *(["track"] if is_tracked else []))
     if is_tracked:
-        settings = with_experiment(settings)
+        settings = with_experiment(settings, has_own_runs=True)
     name = study or config.name
     if not _NAME.fullmatch(name):
         raise ModelError(f"study: got {name!r}, expected letters, digits, '.', '_' and '-'")

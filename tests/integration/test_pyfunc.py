@@ -186,10 +186,9 @@ def test_the_logged_folder_loads_in_the_library(logged: tuple[Store, str], saved
     assert names == {path.name for path in saved.iterdir()}
 
 
-def post(url: str, body: dict[str, Any]) -> tuple[int, Any]:
-    request = urllib.request.Request(  # noqa: S310 -- our own server
-        f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+def post(url: str, body: dict[str, Any] | bytes, kind: str = "application/json") -> tuple[int, Any]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{url}/invocations", content, {"Content-Type": kind})  # noqa: S310 -- our own server
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 -- our own server
             return answer.status, json.load(answer)
@@ -222,7 +221,7 @@ def test_served_over_http_it_gives_the_librarys_scores(
             wait_until_up(f"{url}/ping", server, log)
             expected = [row | {"error": None} for row in library_scores(saved)]
             params = {"params": {"as_of": AS_OF}}
-            split = {
+            split: dict[str, Any] = {
                 "columns": ["title", "publishedDateTime", "provider", "topics"],
                 "data": [
                     ["A quiet day", "2021-03-01T00:00:00Z", json.dumps(RECORDS[1]["provider"]), '["Sea"]']
@@ -231,6 +230,9 @@ def test_served_over_http_it_gives_the_librarys_scores(
             assert post(url, {"dataframe_records": RECORDS} | params) == (200, {"predictions": expected})
             assert post(url, {"inputs": RECORDS[:1]} | params) == (200, {"predictions": expected[:1]})
             status, answer = post(url, {"dataframe_split": split} | params)
+            assert (status, answer["predictions"][0]["quality"]) == (200, expected[1]["quality"])
+            csv = pd.DataFrame(split["data"], columns=split["columns"]).to_csv(index=False).encode()
+            status, answer = post(url, csv, "text/csv")
             assert (status, answer["predictions"][0]["quality"]) == (200, expected[1]["quality"])
             status, answer = post(url, {"dataframe_records": [RECORDS[0] | {"publishedDateTime": "soon"}]})
             assert status == 200

@@ -94,6 +94,8 @@ def test_an_existing_run_receives_the_training(
     assert model.source_run_id == started.info.run_id
     with pytest.raises(TrackingError, match=r"run_id: run \w+ has ended \(FINISHED\): start another one"):
         log(make_run, store, settings=settings_of(store))
+    settings = settings_of(store)
+    assert with_experiment(settings, has_own_runs=True) == settings  # a promotion logs no results into it
 
 
 def test_a_run_that_cannot_receive_anything_is_refused(

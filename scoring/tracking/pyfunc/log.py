@@ -13,7 +13,7 @@ from scoring.explanation.frames import ERROR
 from scoring.model.score import Score, kind_of, score_fields
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.rows import NESTED_FIELDS
-from scoring.tracking.provenance import REQUIREMENTS, installed_version
+from scoring.tracking.provenance import REQUIREMENTS, installed_version, version_tags
 from scoring.tracking.store import load_mlflow
 
 if TYPE_CHECKING:
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from mlflow.types import Schema
 
 PACKAGE = Path(__file__).parents[2]
+VERSION = "scoring_version"
+"""Name in the metadata of a logged model of the version whose code it has."""
 SERVED_MODEL = Path(__file__).with_name("loader.py")
+# What scores no records: whole packages, and parts of the readers. The upload is without them.
+_LEFT_OUT = frozenset(
+    {
+        *("api", "audit", "cli", "deployment", "distributed", "inbox", "labels", "plots"),
+        *("report", "service", "sklearn", "workflows", "synthetic", "survey", "__pycache__", "_models"),
+    }
+)
 _SOURCE_TAGS = ("mlflow.user", "mlflow.source.")
 
 TEXT_FIELDS = (
@@ -62,12 +71,28 @@ def log_model(client: MlflowClient, run_id: str, model_folder: Path) -> LoggedMo
     )
     client.log_outputs(run_id, [entities.LoggedModelOutput(model.model_id, step=0)])
     with tempfile.TemporaryDirectory() as folder:
-        _save_pyfunc(model, Path(folder, "model"), model_folder)
+        _save_pyfunc(model, Path(folder, "model"), model_folder, copy_code(Path(folder, "code")))
         client.log_model_artifacts(model.model_id, str(Path(folder, "model")))
     return client.finalize_logged_model(model.model_id, "READY")
 
 
-def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
+def copy_code(folder: Path) -> Path:
+    """Copy the code that scores into a folder, and return the copy of the package.
+
+    Only Python files are copied, and no package that a model does not need.
+    """
+
+    def ignore(parent: str, names: list[str]) -> set[str]:
+        return {
+            name
+            for name in names
+            if name in _LEFT_OUT or not (name.endswith(".py") or Path(parent, name).is_dir())
+        }
+
+    return Path(shutil.copytree(PACKAGE, folder / PACKAGE.name, ignore=ignore))
+
+
+def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path, code: Path) -> None:
     import pandas as pd
 
     mlflow = load_mlflow()
@@ -81,11 +106,12 @@ def _save_pyfunc(model: LoggedModel, folder: Path, model_folder: Path) -> None:
                 model_uuid=model.model_id,
                 run_id=model.source_run_id,
                 model_id=model.model_id,
+                metadata={VERSION: version_tags()["version.scoring"]},
             ),
             python_model=str(SERVED_MODEL),
             artifacts={"model": str(model_folder)},
             # The code itself, not a requirement: an index may have another package of that name.
-            code_paths=[str(PACKAGE)],
+            code_paths=[str(code)],
             pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
             signature=signature(interface),
             input_example=pd.DataFrame([_example(interface.field_map)]),
@@ -146,7 +172,8 @@ def signature(interface: ModelInterface = ModelInterface()) -> ModelSignature:  
     else:
         names = {key.partition(".")[0] for key in field_map.keys} | {"path"}
         inputs = [types.ColSpec(anything, name, required=False) for name in sorted(names)]
-    kinds = {"str": "string", "int": "long", "float": "double", "bool": "boolean"}
+    # Whole numbers are doubles, which alone can be missing: Spark takes the types from here.
+    kinds = {"str": "string", "int": "double", "float": "double", "bool": "boolean"}
     texts = types.schema.Array(types.DataType.string)
     present = score_fields(interface.targets)
     outputs = [
