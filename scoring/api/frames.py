@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scoring.api.inputs import OnError, PathLike, Records, field_map_of, read_documents_of
+from scoring.api.inputs import AnyRecords, OnError, PathLike, field_map_of, read_documents_of
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.frame_rows import PATH
 from scoring.records.record import Document, Labels, Record, archive_name
@@ -20,13 +20,13 @@ _LABEL_DTYPES = {"quality": "Int64", "heat": "Int64", "published": "boolean"}
 
 
 def read_frame(
-    records: Records, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
+    records: AnyRecords, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
 ) -> pd.DataFrame:
     """Read records as a pandas frame, one record per row, which all functions take in place of the records.
 
     Parameters
     ----------
-    records : path, document, mapping, or iterable of these
+    records : DataFrame, path, document, mapping, or iterable of these
         As in :func:`read_records`.
     fields : path or FieldMap, optional
         Field map of all records, as in :func:`read_records`. The columns always have scoring's own names.
