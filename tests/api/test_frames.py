@@ -103,6 +103,19 @@ def test_columns_are_numbers_and_truths(rows: list[dict[str, Any]], model: scori
     assert model.score(KINDS["polars"](rows)).schema["quality"] == pl.Int64
 
 
+def test_an_explanation_is_a_table_too(rows: list[dict[str, Any]], model: scoring.Model) -> None:
+    explanation = model.explain(usable(rows)[0])
+    table = explanation.to_frame()
+    of_frame = model.explain(pd.DataFrame(usable(rows)[:1]))
+    expected = of_frame[list(table.columns)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert table.groupby("target")["contribution"].sum()["quality"] == pytest.approx(
+        explanation.score.quality
+    )
+    assert repr(explanation).startswith("<Explanation of Score(path='0.md', quality=")
+    assert "<table" in explanation._repr_html_()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_contributions_add_up_to_the_score(
     kind: str, rows: list[dict[str, Any]], model: scoring.Model
