@@ -235,9 +235,9 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     Parameters
     ----------
     model : str or path-like, optional
-        A model folder or exported zip file (a path or URL), a run's id, ``runs:/ID``, ``models:/NAME/VERSION``,
-        ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings, else the champion of the
-        registry.
+        A model folder or exported zip file (a path or URL), a run's id, ``runs:/ID``,
+        ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings,
+        else the champion of the registry.
     settings : Settings, optional
         Home and store. Default: settings of the current folder and environment.
 
