@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from scoring.api.inputs import AnyRecords, OnError, PathLike, field_map_of, read_documents_of
+from scoring.extras import naming_extras
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.frame_rows import PATH
 from scoring.records.record import Document, Labels, Record, archive_name
@@ -19,6 +20,7 @@ _FIELDS = [archive_name(name) for name in Record.__struct_fields__]
 _LABEL_DTYPES = {"quality": "Int64", "heat": "Int64", "published": "boolean"}
 
 
+@naming_extras("frames")
 def read_frame(
     records: AnyRecords, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
 ) -> pd.DataFrame:

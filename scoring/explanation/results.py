@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from scoring.extras import MissingExtraError, naming_extras
 from scoring.model.score import Score
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Explanation(msgspec.Struct, frozen=True):
         reasons = ", ".join(f"{len(reasons)} of {target}" for target, reasons in self.reasons.items())
         return f"<Explanation of {self.score}, with reasons: {reasons}>"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the contributions, one per row; for each target they add up to the score.
 
@@ -106,5 +109,9 @@ class Explanation(msgspec.Struct, frozen=True):
 
     def _repr_html_(self) -> str:
         """The contributions as a table."""
-        html: str = self.to_frame().to_html(index=False, float_format="{:.2f}".format)
+        try:
+            table = self.to_frame()
+        except MissingExtraError as error:
+            return f"<pre>{escape(repr(self))}</pre><p>{escape(str(error))}</p>"
+        html: str = table.to_html(index=False, float_format="{:.2f}".format)
         return html

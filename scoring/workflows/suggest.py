@@ -13,6 +13,7 @@ import numpy as np
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError
+from scoring.extras import naming_extras
 from scoring.features.extraction import tables_of
 from scoring.features.story import stories
 from scoring.inbox.labels_to_give import section_rule
@@ -83,6 +84,7 @@ class SuggestOutcome(Displayed):
     def _summary(self) -> str:
         return f"of {len(self.suggestions)} of {self.n_unlabelled:,} records without a label"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the suggestions, one per row, the most useful first.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -424,6 +425,20 @@ def test_results_show_themselves(
     assert "<table" in model.policy()[:2]._repr_html_()
     rules = model.policy().to_frame()
     assert rules["text"].tolist() == [line.text for line in model.policy()]
+
+
+def test_without_pandas_a_result_names_the_extra(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = scoring.evaluate(labelled[:60], model=model, tracked=False, settings=settings)
+    record = {"title": "Rain"}
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for result in (evaluated, model.policy(), model.explain(record)):
+        assert "news-scoring[frames]" in result._repr_html_()
+        with pytest.raises(ImportError, match=r"news-scoring\[frames\]"):
+            result.to_frame()
+    with pytest.raises(ImportError, match=r"news-scoring\[frames\]"):
+        scoring.read_frame(record)
 
 
 def test_a_model_is_promoted_from_python(
