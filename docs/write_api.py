@@ -44,7 +44,7 @@ RETURNED = {
     "scoring.workflows.backtest": ("BacktestOutcome",),
     "scoring.workflows.results": ("Comparisons",),
     "scoring.workflows.drift": ("DriftOutcome",),
-    "scoring.workflows.suggest": ("SuggestOutcome",),
+    "scoring.workflows.suggest": ("SuggestOutcome", "Suggestion"),
     "scoring.workflows.promote": ("PromoteOutcome",),
     "scoring.workflows.validate": ("Validation",),
     "scoring.explanation.policy": ("PolicyLine",),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scoring.api.inputs import OnError, PathLike, Records, field_map_of, read_documents_of
+from scoring.api.inputs import AnyRecords, OnError, PathLike, field_map_of, read_documents_of
+from scoring.extras import naming_extras
 from scoring.records.field_maps.field_map import FieldMap
 from scoring.records.frame_rows import PATH
 from scoring.records.record import Document, Labels, Record, archive_name
@@ -19,14 +20,15 @@ _FIELDS = [archive_name(name) for name in Record.__struct_fields__]
 _LABEL_DTYPES = {"quality": "Int64", "heat": "Int64", "published": "boolean"}
 
 
+@naming_extras("frames")
 def read_frame(
-    records: Records, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
+    records: AnyRecords, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
 ) -> pd.DataFrame:
     """Read records as a pandas frame, one record per row, which all functions take in place of the records.
 
     Parameters
     ----------
-    records : path, document, mapping, or iterable of these
+    records : DataFrame, path, document, mapping, or iterable of these
         As in :func:`read_records`.
     fields : path or FieldMap, optional
         Field map of all records, as in :func:`read_records`. The columns always have scoring's own names.

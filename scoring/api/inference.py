@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, overload
 
-from scoring.api.inputs import OnError, PathLike, Records, Warnings, read_documents_of, read_records
+from scoring.api.inputs import (
+    AnyRecords,
+    OnError,
+    PathLike,
+    Records,
+    Warnings,
+    read_documents_of,
+    read_records,
+)
 from scoring.api.model import Model, checked_rows, loaded
 from scoring.explanation.frames import feature_frame
 from scoring.extras import require
-from scoring.features.as_of import AsOf
+from scoring.features.as_of import AsOf, checked_as_of
 from scoring.records.frame_rows import is_frame, read_frame
 from scoring.records.record import Document
 from scoring.settings import Settings, load_settings
@@ -28,7 +36,7 @@ def extract_features(
     records: IntoDataFrameT,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> IntoDataFrameT: ...
@@ -37,7 +45,7 @@ def extract_features(
     records: Records,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> pd.DataFrame: ...
@@ -45,7 +53,7 @@ def extract_features(
     records: Any,
     *,
     model: PathLike | Model | None = None,
-    as_of: AsOf = None,
+    as_of: AsOf | str = None,
     on_error: OnError | None = None,
     settings: Settings | None = None,
 ) -> Any:
@@ -59,9 +67,9 @@ def extract_features(
         A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : str, path-like or Model, optional
         Model whose section rule is used. Default: the section is the first topic of a record.
-    as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; None uses
-        records as they are.
+    as_of : datetime, timedelta, str or None
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text, such
+        as ``2021-03-04`` or ``published+6h``. None uses records as they are.
     on_error : {"raise", "warn"} or callable, optional
         As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
         the column ``error``, with null features.
@@ -87,6 +95,7 @@ def extract_features(
     from scoring.features.parquet_schema import FEATURE_SCHEMA, feature_tables, of_one_schema
     from scoring.features.sections import FIRST_TOPIC
 
+    as_of = checked_as_of(as_of)
     scorer = None if model is None else loaded(model, settings).saved.scorer
     sections = FIRST_TOPIC if scorer is None else scorer.sections
     field_map = None if scorer is None else scorer.field_map
@@ -105,7 +114,7 @@ def score(
     records: IntoDataFrameT,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> IntoDataFrameT: ...
@@ -114,7 +123,7 @@ def score(
     records: Records,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     on_error: OnError | None = ...,
     settings: Settings | None = ...,
 ) -> Iterator[Score]: ...
@@ -122,7 +131,7 @@ def score(
     records: Any,
     *,
     model: PathLike | Model | None = None,
-    as_of: AsOf = None,
+    as_of: AsOf | str = None,
     on_error: OnError | None = None,
     settings: Settings | None = None,
 ) -> Any:
@@ -134,8 +143,9 @@ def score(
         A pandas, Polars or Arrow frame, one record per row; or any input of :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`load_model`; a loaded model is not loaded again.
-    as_of : datetime, timedelta or None
-        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored.
+    as_of : datetime, timedelta, str or None
+        Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text, such
+        as ``2021-03-04`` or ``published+6h``. None uses records as they are.
     on_error : {"raise", "warn"} or callable, optional
         As in :func:`read_records`. Default: ``"raise"``. For a frame, the default is to give the reason in
         the column ``error``, and to score the other records.
@@ -153,6 +163,8 @@ def score(
     ------
     ModelError, TrackingError
         As in :func:`load_model`; raised by the call.
+    FeatureError
+        If `as_of` cannot be used.
     RecordError
         As in :func:`read_records`; raised by the iterator, or by the call for a frame.
 
@@ -166,9 +178,9 @@ def score(
 
 
 def relate(
-    records: Records,
+    records: AnyRecords,
     *,
-    as_of: AsOf = None,
+    as_of: AsOf | str = None,
     on_error: OnError = "raise",
     settings: Settings | None = None,
 ) -> Iterator[Relations]:
@@ -179,9 +191,9 @@ def relate(
 
     Parameters
     ----------
-    records : path, document, mapping, or iterable of these
+    records : DataFrame, path, document, mapping, or iterable of these
         As in :func:`read_records`.
-    as_of : datetime, timedelta or None
+    as_of : datetime, timedelta, str or None
         Records later than this moment (aware UTC), or than this age of each record, are ignored.
     on_error : {"raise", "warn"} or callable
         As in :func:`read_records`.
@@ -212,11 +224,11 @@ def relate(
     from scoring.stories.relations import relations_of
 
     links = load_links((settings or load_settings()).links)
-    return relations_of(list(read_records(records, on_error=on_error)), links.model, as_of)
+    return relations_of(list(read_records(records, on_error=on_error)), links.model, checked_as_of(as_of))
 
 
 def derive_coverage(
-    records: Records,
+    records: AnyRecords,
     *,
     model: PathLike | Model | None = None,
     on_error: OnError = "raise",
@@ -228,7 +240,7 @@ def derive_coverage(
 
     Parameters
     ----------
-    records : path, document, mapping, or iterable of these
+    records : DataFrame, path, document, mapping, or iterable of these
         As in :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`load_model`; the model predicts the quality of records without that label.
@@ -270,7 +282,7 @@ def explain(
     records: IntoDataFrameT,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     settings: Settings | None = ...,
 ) -> IntoDataFrameT: ...
 @overload
@@ -278,14 +290,14 @@ def explain(
     records: Records,
     *,
     model: PathLike | Model | None = ...,
-    as_of: AsOf = ...,
+    as_of: AsOf | str = ...,
     settings: Settings | None = ...,
 ) -> Explanation: ...
 def explain(
     records: Any,
     *,
     model: PathLike | Model | None = None,
-    as_of: AsOf = None,
+    as_of: AsOf | str = None,
     settings: Settings | None = None,
 ) -> Any:
     """Explain the scores of a record, or of each row of a frame.
@@ -296,7 +308,7 @@ def explain(
         A pandas, Polars or Arrow frame, one record per row; or one record, as in :func:`read_records`.
     model : Model, str or path-like, optional
         As in :func:`score`.
-    as_of : datetime, timedelta or None
+    as_of : datetime, timedelta, str or None
         As in :func:`score`.
     settings : Settings, optional
         As in :func:`score`.

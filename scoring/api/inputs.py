@@ -33,20 +33,22 @@ Records: TypeAlias = (
     PathLike | Document | Mapping[str, Any] | Iterable[PathLike | Document | Mapping[str, Any]]
 )
 """Records: files, folders, documents, or mappings with the field names of the front matter."""
+AnyRecords: TypeAlias = "Records | IntoDataFrame"
+"""Records, or a frame of them."""
 OnError: TypeAlias = Literal["raise", "warn"] | Callable[[RecordError], None]
 """Handling of a record that cannot be used: raise the error, warn, or call a function with the error."""
 
 
 def read_records(
-    records: Records, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
+    records: AnyRecords, *, fields: PathLike | FieldMap | None = None, on_error: OnError = "raise"
 ) -> Iterator[Document]:
     """Read records, one at a time.
 
     Parameters
     ----------
-    records : path, document, mapping, or iterable of these
-        A folder, a Markdown file or a file of JSON lines; a document that was already read; or a
-        mapping with the field names of the front matter.
+    records : DataFrame, path, document, mapping, or iterable of these
+        A pandas, Polars or Arrow frame, one record per row; a folder, a Markdown file or a file of JSON
+        lines; a document that was already read; or a mapping with the field names of the front matter.
     fields : path or FieldMap, optional
         Field map of all records. Default: for files, the ``scoring-fields.yaml`` of their archive; for
         mappings, scoring's own layout.
@@ -90,7 +92,11 @@ def field_map_of(fields: PathLike | FieldMap | None) -> FieldMap | None:
 
 
 def read_documents_of(
-    records: Records, on_error: OnError, model_map: FieldMap | None = None, *, given: FieldMap | None = None
+    records: AnyRecords,
+    on_error: OnError,
+    model_map: FieldMap | None = None,
+    *,
+    given: FieldMap | None = None,
 ) -> Iterator[Document]:
     """Read records with a given field map, else that of their archive, else that of a model."""
     on_fault = fault_handler(on_error)
@@ -99,8 +105,15 @@ def read_documents_of(
 
 
 def _read(
-    records: Records, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
+    records: Any, on_fault: OnFault, model_map: FieldMap | None, given: FieldMap | None
 ) -> Iterator[Document]:
+    if is_frame(records):
+        for item in RowStream(rows_of(records)).read_documents(given or model_map):
+            if isinstance(item, RecordError):
+                on_fault(item)
+            else:
+                yield item
+        return
     if isinstance(records, str | os.PathLike | Document | Mapping):
         records = [records]
     for number, record in enumerate(records, start=1):
@@ -111,6 +124,9 @@ def _read(
                 yield _from_mapping(record, number, given or model_map)
             except RecordError as error:
                 on_fault(error)
+        elif not isinstance(record, str | os.PathLike):
+            got = type(record).__name__
+            raise TypeError(f"records: got a list or array with {got}, expected paths, mappings or documents")
         else:
             path = name_of(record)
             field_maps = FieldMaps([path], given=given).with_model_map(model_map)

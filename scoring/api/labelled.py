@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +17,9 @@ from scoring.api.inputs import (
     paths_of,
     source_of,
 )
-from scoring.api.model import Model
-from scoring.features.as_of import AsOf
+from scoring.api.model import Model, spec_of
+from scoring.features.as_of import AsOf, checked_as_of
 from scoring.settings import Settings, load_settings
-from scoring.storage.remote import name_of
 
 if TYPE_CHECKING:
     from scoring.artifact.saved_model import SavedModel
@@ -127,7 +127,7 @@ def evaluate(
     records: LabelledRecords,
     *,
     model: PathLike | Model | None = None,
-    as_of: AsOf = None,
+    as_of: AsOf | str = None,
     since: datetime | None = None,
     output: PathLike | None = None,
     tracked: bool = True,
@@ -144,7 +144,7 @@ def evaluate(
         and mappings with the field names of the front matter.
     model : Model, str or path-like, optional
         As in :func:`score`.
-    as_of : datetime, timedelta or None
+    as_of : datetime, timedelta, str or None
         As in :func:`score`; the labels are the final labels.
     since : datetime, optional
         Only records published at or after this time (aware UTC).
@@ -178,7 +178,7 @@ def evaluate(
         model=None if model is None else _named(model),
         settings=settings or load_settings(),
         now=now or datetime.now(UTC),
-        as_of=as_of,
+        as_of=checked_as_of(as_of),
         since=since,
         output=None if output is None else Path(output),
         is_tracked=tracked,
@@ -427,13 +427,16 @@ def suggest(
 
 
 def _named(model: PathLike | Model) -> str | SavedModel:
-    return model.saved if isinstance(model, Model) else name_of(model)
+    return model.saved if isinstance(model, Model) else spec_of(model)
 
 
-def _config(config: TrainConfig | PathLike | None) -> TrainConfig:
+def _config(config: object) -> TrainConfig:
     from scoring.training.config import TrainConfig
     from scoring.workflows.train import load_config
 
     if isinstance(config, TrainConfig):
         return config
+    if not isinstance(config, str | os.PathLike | None):
+        expected = "expected a TrainConfig, or the path of a YAML file"
+        raise TypeError(f"config: got {type(config).__name__}, {expected}")
     return load_config(None if config is None else Path(config))

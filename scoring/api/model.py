@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
@@ -12,7 +14,7 @@ from scoring.api.inputs import OnError, PathLike, Records, Warnings, fault_handl
 from scoring.errors import Fault, RecordError
 from scoring.explanation.frames import reason_frame, score_frame
 from scoring.extras import MissingExtraError
-from scoring.features.as_of import AsOf
+from scoring.features.as_of import AsOf, checked_as_of
 from scoring.model.targets import listed
 from scoring.records.frame_rows import FrameRows, is_frame, read_frame
 from scoring.records.record import Document
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from scoring.model.score import Score
 
 _T = TypeVar("_T")
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Model:
@@ -71,21 +74,22 @@ class Model:
 
     @overload
     def score(
-        self, records: IntoDataFrameT, *, as_of: AsOf = ..., on_error: OnError | None = ...
+        self, records: IntoDataFrameT, *, as_of: AsOf | str = ..., on_error: OnError | None = ...
     ) -> IntoDataFrameT: ...
     @overload
     def score(
-        self, records: Records, *, as_of: AsOf = ..., on_error: OnError | None = ...
+        self, records: Records, *, as_of: AsOf | str = ..., on_error: OnError | None = ...
     ) -> Iterator[Score]: ...
-    def score(self, records: Any, *, as_of: AsOf = None, on_error: OnError | None = None) -> Any:
+    def score(self, records: Any, *, as_of: AsOf | str = None, on_error: OnError | None = None) -> Any:
         """Score records: see :func:`scoring.score`.
 
         Parameters
         ----------
         records : DataFrame, path, document, mapping, or iterable of these
             A pandas, Polars or Arrow frame, one record per row; or any input of :func:`scoring.read_records`.
-        as_of : datetime, timedelta or None
-            Coverage newer than this moment (aware UTC), or than this age of the record, is ignored.
+        as_of : datetime, timedelta, str or None
+            Coverage newer than this moment (aware UTC), or than this age of the record, is ignored; as text,
+            such as ``2021-03-04`` or ``published+6h``. None uses records as they are.
         on_error : {"raise", "warn"} or callable, optional
             As in :func:`scoring.read_records`. Default: ``"raise"``. For a frame, the default is to give the
             reason in the column ``error``, and to score the other records.
@@ -97,6 +101,7 @@ class Model:
             `records`. If the training labels show one leader per story, only one of several records that list
             each other leads, and all records are scored before the first is returned.
         """
+        as_of = checked_as_of(as_of)
         if is_frame(records):
             rows = self._read_frame(records, on_error)
             scores = self.saved.scorer.score_together(rows.documents, as_of)
@@ -105,10 +110,10 @@ class Model:
         return self.saved.scorer.score_together(documents, as_of)
 
     @overload
-    def explain(self, records: IntoDataFrameT, *, as_of: AsOf = ...) -> IntoDataFrameT: ...
+    def explain(self, records: IntoDataFrameT, *, as_of: AsOf | str = ...) -> IntoDataFrameT: ...
     @overload
-    def explain(self, records: Records, *, as_of: AsOf = ...) -> Explanation: ...
-    def explain(self, records: Any, *, as_of: AsOf = None) -> Any:
+    def explain(self, records: Records, *, as_of: AsOf | str = ...) -> Explanation: ...
+    def explain(self, records: Any, *, as_of: AsOf | str = None) -> Any:
         """Explain scores: see :func:`scoring.explain`.
 
         Parameters
@@ -116,7 +121,7 @@ class Model:
         records : DataFrame, path, document or mapping
             A pandas, Polars or Arrow frame, one record per row; or one record, as in
             :func:`scoring.read_records`.
-        as_of : datetime, timedelta or None
+        as_of : datetime, timedelta, str or None
             As in :meth:`score`.
 
         Returns
@@ -129,7 +134,7 @@ class Model:
         """
         from scoring.explanation.attribution import explain as attribute
 
-        scorer = self.saved.scorer
+        scorer, as_of = self.saved.scorer, checked_as_of(as_of)
         if is_frame(records):
             rows = self._read_frame(records, None)
             scores = scorer.score_together(rows.documents, as_of)
@@ -140,25 +145,26 @@ class Model:
             return reason_frame([_or_error(item, explained) for item in rows.read], rows.frame)
         documents = list(read_documents_of(records, "raise", scorer.field_map))
         if len(documents) != 1:
-            raise RecordError(Fault("record", 0, "", f"{len(documents)} records", "one record"))
+            expected = "one record, or a frame to explain several"
+            raise RecordError(Fault("record", 0, "", f"{len(documents)} records", expected))
         return attribute(scorer, documents[0], as_of)
 
     @overload
     def features(
-        self, records: IntoDataFrameT, *, as_of: AsOf = ..., on_error: OnError | None = ...
+        self, records: IntoDataFrameT, *, as_of: AsOf | str = ..., on_error: OnError | None = ...
     ) -> IntoDataFrameT: ...
     @overload
     def features(
-        self, records: Records, *, as_of: AsOf = ..., on_error: OnError | None = ...
+        self, records: Records, *, as_of: AsOf | str = ..., on_error: OnError | None = ...
     ) -> pd.DataFrame: ...
-    def features(self, records: Any, *, as_of: AsOf = None, on_error: OnError | None = None) -> Any:
+    def features(self, records: Any, *, as_of: AsOf | str = None, on_error: OnError | None = None) -> Any:
         """Extract the features of records, as used by the model: see :func:`scoring.extract_features`.
 
         Parameters
         ----------
         records : DataFrame, path, document, mapping, or iterable of these
             As in :meth:`score`.
-        as_of : datetime, timedelta or None
+        as_of : datetime, timedelta, str or None
             As in :meth:`score`.
         on_error : {"raise", "warn"} or callable, optional
             As in :meth:`score`.
@@ -229,9 +235,9 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     Parameters
     ----------
     model : str or path-like, optional
-        A model folder or exported zip file (a path or URL), ``runs:/ID``, ``models:/NAME/VERSION``,
-        ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings, else the champion of the
-        registry.
+        A model folder or exported zip file (a path or URL), a run's id, ``runs:/ID``,
+        ``models:/NAME/VERSION``, ``models:/NAME@ALIAS`` or ``shipped``. Default: the model of the settings,
+        else the champion of the registry.
     settings : Settings, optional
         Home and store. Default: settings of the current folder and environment.
 
@@ -254,8 +260,20 @@ def load_model(model: PathLike | None = None, *, settings: Settings | None = Non
     """
     from scoring.deployment.open_model import open_model
 
-    spec = None if model is None else name_of(model)
+    spec = None if model is None else spec_of(model)
     return Model(open_model(spec, settings or load_settings(), Warnings(), is_whole=False))
+
+
+def spec_of(model: PathLike) -> str:
+    """The model's name for workflows; a run's id is that of its model, unless it is a path.
+
+    Examples
+    --------
+    >>> spec_of("0123456789abcdef0123456789abcdef"), spec_of("models:/scoring/1")
+    ('runs:/0123456789abcdef0123456789abcdef', 'models:/scoring/1')
+    """
+    spec = name_of(model)
+    return f"runs:/{spec}" if _RUN_ID.fullmatch(spec) and not Path(spec).exists() else spec
 
 
 def loaded(model: PathLike | Model | None, settings: Settings | None) -> Model:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 import msgspec
 
 from scoring.explanation.policy import PolicyLine
+from scoring.extras import MissingExtraError, naming_extras
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,7 @@ class Policy(list[PolicyLine]):
             return Policy(super().__getitem__(index))
         return super().__getitem__(index)
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the rules, one per row.
 
@@ -47,5 +50,9 @@ class Policy(list[PolicyLine]):
 
     def _repr_html_(self) -> str:
         """The rules in words, with their intervals and numbers of records."""
-        html: str = self.to_frame()[_SHOWN].to_html(index=False, float_format="{:.2f}".format, na_rep="")
+        try:
+            table = self.to_frame()[_SHOWN]
+        except MissingExtraError as error:
+            return f"<pre>{escape(repr(self))}</pre><p>{escape(str(error))}</p>"
+        html: str = table.to_html(index=False, float_format="{:.2f}".format, na_rep="")
         return html

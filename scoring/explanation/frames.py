@@ -101,13 +101,13 @@ def reason_frame(explanations: Sequence[Explained], like: nw.DataFrame[Any]) -> 
     """
     rows: list[tuple[Any, ...]] = []
     for row, explanation in enumerate(explanations):
-        rows += ((row, *cells) for cells in _reasons(explanation))
+        rows += ((row, *cells) for cells in reasons_of(explanation))
     names = (*REASON_KINDS, ERROR)
     columns = {name: [cells[index] for cells in rows] for index, name in enumerate(names)}
     return _frame(columns, REASON_KINDS | {ERROR: "str"}, like, columns["row"])
 
 
-def _reasons(explanation: Explained) -> Iterator[tuple[Any, ...]]:
+def reasons_of(explanation: Explained) -> Iterator[tuple[Any, ...]]:
     """Cells of each contribution, without the number of the row."""
     if isinstance(explanation, RecordError):
         yield explanation.faults[0].path, None, None, None, None, str(explanation)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from scoring.extras import MissingExtraError, naming_extras
 from scoring.model.score import Score
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -78,3 +85,33 @@ class Explanation(msgspec.Struct, frozen=True):
     base: dict[str, float]
     reasons: dict[str, tuple[Reason, ...]]
     changes: tuple[Change, ...] = ()
+
+    def __repr__(self) -> str:
+        reasons = ", ".join(f"{len(reasons)} of {target}" for target, reasons in self.reasons.items())
+        return f"<Explanation of {self.score}, with reasons: {reasons}>"
+
+    @naming_extras("frames")
+    def to_frame(self) -> pd.DataFrame:
+        """Return the contributions, one per row; for each target they add up to the score.
+
+        Returns
+        -------
+        DataFrame of shape (n_contributions, 4)
+            ``target``, ``feature``, ``text`` and ``contribution``, as :meth:`scoring.Model.explain` gives
+            them for a frame.
+        """
+        import pandas as pd
+
+        from scoring.explanation.frames import reasons_of
+
+        rows = [cells[1:-1] for cells in reasons_of(self)]
+        return pd.DataFrame(rows, columns=["target", "feature", "text", "contribution"])
+
+    def _repr_html_(self) -> str:
+        """The contributions as a table."""
+        try:
+            table = self.to_frame()
+        except MissingExtraError as error:
+            return f"<pre>{escape(repr(self))}</pre><p>{escape(str(error))}</p>"
+        html: str = table.to_html(index=False, float_format="{:.2f}".format)
+        return html

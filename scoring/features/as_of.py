@@ -47,6 +47,27 @@ def parse_as_of(text: str) -> datetime | timedelta:
         raise FeatureError(f"as-of: got {text!r}, expected {EXPECTED}") from error
 
 
+def checked_as_of(as_of: AsOf | str) -> AsOf:
+    """Check an ``as_of`` that a program was given, and parse it if it is text.
+
+    Raises
+    ------
+    FeatureError
+        If it is text of another form, or a time without a time zone.
+
+    Examples
+    --------
+    >>> checked_as_of("published+6h") == checked_as_of(timedelta(hours=6))
+    True
+    """
+    if isinstance(as_of, str):
+        return parse_as_of(as_of)
+    if isinstance(as_of, datetime) and as_of.utcoffset() is None:
+        remedy = "expected an aware time: .replace(tzinfo=UTC)"
+        raise FeatureError(f"as_of: got {as_of} without a time zone, {remedy}")
+    return as_of
+
+
 def moment_of(record: Record, as_of: AsOf) -> datetime | None:
     """Resolve `as_of` for a record to a time; None means the record as it is.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scoring.errors import Fault, RecordError
@@ -59,7 +59,8 @@ def check_kind(records: object) -> None:
     Raises
     ------
     TypeError
-        If `records` is a lazy frame, or one row of a pandas frame; the message has the remedy.
+        If `records` is a lazy frame, or one row of a pandas frame (the message has the remedy), or does not
+        have records.
     """
     if isinstance(records, _NO_FRAMES):
         return
@@ -69,6 +70,10 @@ def check_kind(records: object) -> None:
         return  # nothing makes such a frame without it
     if nw.dependencies.is_polars_lazyframe(records):
         raise TypeError("records: got a LazyFrame, expected a frame: frame.collect()")
+    if not isinstance(records, Iterable | os.PathLike | Document):
+        raise TypeError(
+            f"records: got {type(records).__name__}, expected a frame, paths, mappings or documents"
+        )
     if not nw.dependencies.is_pandas_series(records):
         return
     if records.index.inferred_type == "string" and not all(isinstance(value, str) for value in records):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from scoring.evaluation.results import Figure
+from scoring.extras import MissingExtraError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +30,14 @@ class Displayed:
         return f"<{type(self).__name__} {self._summary()}>"
 
     def _repr_html_(self) -> str:
-        """The table, below the line."""
-        from html import escape
-
-        html: str = self.to_frame().to_html(float_format="{:.3f}".format, max_rows=60, na_rep="")
-        return f"<p>{escape(f'{type(self).__name__} {self._summary()}')}</p>{html}"
+        """The line and the table."""
+        line = f"{type(self).__name__} {self._summary()}"
+        try:
+            table = self.to_frame()
+        except MissingExtraError as error:
+            return f"<p>{escape(line)}</p><p>{escape(str(error))}</p>"
+        html: str = table.to_html(float_format="{:.3f}".format, max_rows=60, na_rep="")
+        return f"<p>{escape(line)}</p>{html}"
 
 
 def metrics_line(figures: dict[str, Figure]) -> str:

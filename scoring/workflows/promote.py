@@ -19,7 +19,7 @@ from scoring.deployment.loaded_model import SHIPPED
 from scoring.deployment.open_model import open_model
 from scoring.deployment.standing_champion import StandingChampion, find_standing_champion
 from scoring.errors import ModelError, ScoringError
-from scoring.extras import require
+from scoring.extras import naming_extras, require
 from scoring.labels.own_scores import open_own_scores
 from scoring.progress import SILENT, Reporter
 from scoring.records.field_maps.lookup import field_maps_of
@@ -81,6 +81,7 @@ class PromoteOutcome(Displayed):
         champion = f"compared with {self.champion}" if self.champion else "without a champion"
         return f"{self.outcome}: {self.model}, {champion}: {'; '.join(self.verdict.reasons)}"
 
+    @naming_extras("frames")
     def to_frame(self) -> pd.DataFrame:
         """Return the checks of the gate, one per row.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from scoring.artifact.saved_model import SavedModel
 from scoring.deployment.open_model import open_model
 from scoring.errors import ModelError, RecordError
+from scoring.extras import naming_extras
 from scoring.features.extraction import tables_of
 from scoring.features.story import stories
 from scoring.inbox.labels_to_give import section_rule
@@ -28,6 +29,10 @@ from scoring.settings import Settings
 from scoring.training.label_suggestions import MAX_RECORDS, suggest_labels
 from scoring.training.read_dataset import archives_of
 from scoring.workflows.coverage import deriver_of
+from scoring.workflows.displayed import Displayed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,8 +62,8 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SuggestOutcome:
+@dataclass(frozen=True, slots=True, repr=False)
+class SuggestOutcome(Displayed):
     """Result of a suggestion.
 
     Parameters
@@ -75,6 +80,24 @@ class SuggestOutcome:
     n_labelled: int
     n_unlabelled: int
     n_faults: int
+
+    def _summary(self) -> str:
+        return f"of {len(self.suggestions)} of {self.n_unlabelled:,} records without a label"
+
+    @naming_extras("frames")
+    def to_frame(self) -> pd.DataFrame:
+        """Return the suggestions, one per row, the most useful first.
+
+        Returns
+        -------
+        DataFrame of shape (n_suggestions, n_fields)
+            The fields of a suggestion: ``rank``, ``path``, ``line``, ``title``, ``section`` and ``reasons``,
+            joined by ``"; "``.
+        """
+        import pandas as pd
+
+        rows = [msgspec.structs.asdict(row) | {"reasons": "; ".join(row.reasons)} for row in self.suggestions]
+        return pd.DataFrame(rows, columns=list(Suggestion.__struct_fields__))
 
 
 def suggest(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_columns_are_numbers_and_truths(rows: list[dict[str, Any]], model: scori
     with_null = model.score(pd.DataFrame(rows))
     assert (str(with_null.quality.dtype), str(with_null.published.dtype)) == ("Int64", "boolean")
     assert model.score(KINDS["polars"](rows)).schema["quality"] == pl.Int64
+
+
+def test_an_explanation_is_a_table_too(rows: list[dict[str, Any]], model: scoring.Model) -> None:
+    explanation = model.explain(usable(rows)[0])
+    table = explanation.to_frame()
+    of_frame = model.explain(pd.DataFrame(usable(rows)[:1]))
+    expected = of_frame[list(table.columns)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False)
+    assert table.groupby("target")["contribution"].sum()["quality"] == pytest.approx(
+        explanation.score.quality
+    )
+    assert repr(explanation).startswith("<Explanation of Score(path='0.md', quality=")
+    assert "<table" in explanation._repr_html_()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -327,6 +341,44 @@ def test_what_only_looks_like_a_frame_is_refused(
             call(lazy)
 
 
+@pytest.mark.parametrize(
+    ("records", "got"),
+    [(3, "int"), (None, "NoneType"), ([3], "a list or array with int"), (np.ones((2, 2)), "ndarray")],
+)
+def test_what_has_no_records_is_refused(records: Any, got: str, model: scoring.Model) -> None:
+    with pytest.raises(TypeError, match=rf"^records: got .*{got}, expected "):
+        list(model.score(records))
+
+
+def test_a_time_may_be_text_and_has_a_zone(rows: list[dict[str, Any]], model: scoring.Model) -> None:
+    six_hours = list(model.score(usable(rows), as_of=timedelta(hours=6)))
+    assert list(model.score(usable(rows), as_of="published+6h")) == six_hours
+    frame = pd.DataFrame(usable(rows))
+    calls: list[Callable[..., Any]] = [model.score, model.explain, model.features, scoring.relate]
+    for call in calls:
+        with pytest.raises(scoring.FeatureError, match=r"as_of: got 2018-06-01 .* without a time zone"):
+            call(frame, as_of=datetime(2018, 6, 1))
+        with pytest.raises(scoring.FeatureError, match="as-of: got 'soon', expected"):
+            call(frame, as_of="soon")
+
+
+def test_records_of_a_frame_are_read_and_related(rows: list[dict[str, Any]]) -> None:
+    """By all functions that take records."""
+    frame = pd.DataFrame(rows)
+    with pytest.raises(scoring.RecordError, match=r"^2\.md: title: got no text"):
+        list(scoring.read_records(frame))
+    errors: list[scoring.RecordError] = []
+    documents = list(scoring.read_records(frame, on_error=errors.append))
+    assert documents == list(scoring.read_records(usable(rows)))
+    assert len(errors) == 1
+    usable_frame = frame.drop(index=2)
+    assert list(scoring.relate(usable_frame)) == list(scoring.relate(documents))
+    assert [document.path for document in scoring.derive_coverage(usable_frame, model="shipped")] == [
+        document.path for document in documents
+    ]
+    assert scoring.read_frame(usable_frame)["path"].tolist() == [document.path for document in documents]
+
+
 def test_an_archive_as_a_frame(archive: Path, model: scoring.Model, settings: scoring.Settings) -> None:
     """Its rows are the records of the files, with labels, names and the same scores."""
     files = sorted(archive.rglob("*.md"))[:30]
@@ -362,13 +414,31 @@ def test_results_show_themselves(
     assert repr(evaluated.evaluation).startswith("<Evaluation of 60 records")
     assert repr(compared) == f"<Comparisons of {model.name} with {model.name}, on 60 labelled records>"
     assert repr(measured).startswith(f"<DriftOutcome of 60 records from those of {model.name}: ")
-    for result in (evaluated, compared, measured, model.policy()):
+    unlabelled = few.assign(quality=few["quality"].where(few.index < 40))
+    suggested = scoring.suggest(unlabelled, model=model, count=3, settings=settings)
+    assert re.fullmatch(r"<SuggestOutcome of \d of 20 records without a label>", repr(suggested))
+    assert suggested.to_frame()["rank"].tolist() == list(range(1, len(suggested.suggestions) + 1))
+    for result in (evaluated, compared, measured, suggested, model.policy()):
         html = result._repr_html_()
         assert "<table" in html
         assert "&lt;table" not in html
     assert "<table" in model.policy()[:2]._repr_html_()
     rules = model.policy().to_frame()
     assert rules["text"].tolist() == [line.text for line in model.policy()]
+
+
+def test_without_pandas_a_result_names_the_extra(
+    labelled: pd.DataFrame, model: scoring.Model, settings: scoring.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = scoring.evaluate(labelled[:60], model=model, tracked=False, settings=settings)
+    record = {"title": "Rain"}
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for result in (evaluated, model.policy(), model.explain(record)):
+        assert "news-scoring[frames]" in result._repr_html_()
+        with pytest.raises(ImportError, match=r"news-scoring\[frames\]"):
+            result.to_frame()
+    with pytest.raises(ImportError, match=r"news-scoring\[frames\]"):
+        scoring.read_frame(record)
 
 
 def test_a_model_is_promoted_from_python(
@@ -381,7 +451,14 @@ def test_a_model_is_promoted_from_python(
     assert repr(promoted).startswith(f"<PromoteOutcome promoted: {promoted.model}, without a champion: ")
     checks = promoted.to_frame()
     assert checks["is_passed"].all()
-    assert scoring.load_model("models:/scoring@champion", settings=settings).name == promoted.model
+    assert promoted.run_id is not None
+    for name in (
+        "models:/scoring@champion",
+        "models:/scoring/1",
+        f"runs:/{promoted.run_id}",
+        promoted.run_id,
+    ):
+        assert scoring.load_model(name, settings=settings).name == promoted.model
     refused = scoring.promote("shipped", on=labelled, settings=settings)
     assert (refused.outcome, refused.champion) == ("refused", "models:/scoring/1")
     assert repr(refused).startswith(

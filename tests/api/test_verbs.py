@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -48,6 +49,20 @@ def test_an_exported_model_is_the_same(tmp_path: Path, training: TrainOutcome) -
     [exported] = scoring.score(RECORD, model=tmp_path / "model.zip")
     [original] = scoring.score(RECORD, model=training.model)
     assert exported == original
+    evaluated = scoring.evaluate(
+        [RECORD | {"publishedDateTime": "2021-03-04T05:06:07Z", "quality": 40}],
+        model=tmp_path / "model.zip",
+        tracked=False,
+    )
+    assert evaluated.model == exported.model
+
+
+def test_a_configuration_is_an_object_or_a_file() -> None:
+    config: Any = {"seed": 3}
+    with pytest.raises(
+        TypeError, match="config: got dict, expected a TrainConfig, or the path of a YAML file"
+    ):
+        scoring.train(RECORD, config=config)
 
 
 def test_one_record_is_explained_and_has_features(inbox: Path, training: TrainOutcome) -> None:
