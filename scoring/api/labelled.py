@@ -19,7 +19,7 @@ from scoring.api.inputs import (
 from scoring.api.model import Model
 from scoring.features.as_of import AsOf
 from scoring.settings import Settings, load_settings
-from scoring.storage.remote import name_of
+from scoring.storage.urls import name_of
 
 if TYPE_CHECKING:
     from scoring.artifact.saved_model import SavedModel

@@ -35,7 +35,7 @@ from scoring.records.record import Document
 from scoring.settings import Settings, sqlite_file
 from scoring.storage.home import prepare_folder
 from scoring.storage.lock import only_one
-from scoring.storage.remote import local_path, refuse_remote
+from scoring.storage.urls import local_path, refuse_remote
 from scoring.workflows.coverage import note_as_listed
 
 SETTLE_SECONDS = 2.0
