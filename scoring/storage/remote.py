@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from scoring.errors import ScoringError
+from scoring.extras import EXTRAS, MissingExtraError, install_command
 from scoring.storage.urls import checked, is_web
 
 _GLOB_CHARACTERS = frozenset("*?[")
 # Keys of a file's info that identify its version; the first one present is used.
 _STAMPS = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "created")
-_INSTALL = "pip install 'news-scoring[remote]'"
 
 
 class RemoteFile(NamedTuple):
@@ -40,19 +40,20 @@ def opened(url: str) -> tuple[Any, str]:
     Raises
     ------
     ScoringError
-        If no installed package supports it, or the URL is invalid.
+        If no installed package supports it (a MissingExtraError), or the URL is invalid.
     """
     try:
         import fsspec
     except ImportError:
-        raise ScoringError(f"{checked(url)}: remote files need fsspec: {_INSTALL}") from None
+        needs = EXTRAS["remote"].needs
+        raise MissingExtraError(f"{checked(url)}: {needs}: {install_command('remote')}") from None
     try:
         fs, path = fsspec.core.url_to_fs(checked(url))
     except ImportError as error:
         named = re.search(r"[Ii]nstall (\w+)", str(error))
         package = "aiohttp" if is_web(url) else named[1] if named else ""
-        command = f"{_INSTALL} {package}".rstrip()
-        raise ScoringError(f"{url}: its file system is not installed ({error}): {command}") from None
+        command = f"{install_command('remote')} {package}".rstrip()
+        raise MissingExtraError(f"{url}: its file system is not installed ({error}): {command}") from None
     except ValueError as error:
         raise ScoringError(f"{url}: no file system for it: {error}") from None
     return fs, path

@@ -227,9 +227,8 @@ def test_without_fsspec_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ScoringError) as raised:
         expand(["s3://news/a.md"])
-    assert str(raised.value) == (
-        "s3://news/a.md: remote files need fsspec: pip install 'news-scoring[remote]'"
-    )
+    needs = "addresses such as s3://BUCKET need fsspec"
+    assert str(raised.value) == f"s3://news/a.md: {needs}: pip install 'news-scoring[remote]'"
 
 
 def test_changes_in_git_need_a_working_tree() -> None:
